@@ -1,0 +1,308 @@
+//! The record of what was computed, and the walk back through it.
+//!
+//! Each result of an operation on tracked tensors holds a [`Node`]: the nodes of the inputs and a closure that turns
+//! the gradient of the result into those of the inputs. Ids grow as nodes are made, so taking the pending node with
+//! the largest id is always right: no sort and no recursion, whatever the depth.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::ops::Index;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::tensor::{Tensor, Value};
+
+type BackwardFn = dyn Fn(&Tensor, &Tensor, &mut Sink) + Send + Sync;
+
+/// One operation's place in the record.
+pub(crate) struct Node {
+    id: u64,
+    inputs: Vec<Option<Arc<Node>>>,
+    /// `None` for a leaf, and for an operation whose record a backward walk has released.
+    saved: Mutex<Option<Saved>>,
+    leaf: bool,
+}
+
+struct Saved {
+    /// The result's numbers, for gradients that are cheapest from the output. Kept without its node: no cycle.
+    output: Option<Value>,
+    backward: Box<BackwardFn>,
+}
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    static RECORDING: Cell<bool> = const { Cell::new(true) };
+}
+
+impl Node {
+    pub fn leaf() -> Arc<Node> {
+        Node::make(Vec::new(), None, true)
+    }
+
+    fn make(inputs: Vec<Option<Arc<Node>>>, saved: Option<Saved>, leaf: bool) -> Arc<Node> {
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Node { id, inputs, saved: Mutex::new(saved), leaf })
+    }
+
+    pub fn is_leaf(&self) -> bool {
+        self.leaf
+    }
+
+    fn take_saved(&self) -> Option<Saved> {
+        self.saved.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Drop for Node {
+    /// Takes long chains apart with a list instead of recursion. The closure's tensors point only to nodes among
+    /// the inputs, which the list still holds while the closure goes.
+    fn drop(&mut self) {
+        let mut list = std::mem::take(&mut self.inputs);
+        drop(self.take_saved());
+        while let Some(entry) = list.pop() {
+            if let Some(mut node) = entry.and_then(Arc::into_inner) {
+                list.append(&mut node.inputs);
+                drop(node.take_saved());
+            }
+        }
+    }
+}
+
+/// Where a backward closure delivers the gradients of an operation's inputs.
+pub(crate) struct Sink<'a> {
+    inputs: &'a [Option<Arc<Node>>],
+    pending: &'a mut BTreeMap<u64, (Arc<Node>, Tensor)>,
+}
+
+impl Sink<'_> {
+    /// Adds `gradient()` to what input `index` has received; not computed when that input needs none.
+    pub fn add(&mut self, index: usize, gradient: impl FnOnce() -> Tensor) {
+        let Some(node) = &self.inputs[index] else { return };
+        let gradient = gradient();
+        match self.pending.entry(node.id) {
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                entry.insert((node.clone(), gradient));
+            }
+            std::collections::btree_map::Entry::Occupied(mut entry) => {
+                let sum = &mut entry.get_mut().1;
+                *sum += &gradient;
+            }
+        }
+    }
+}
+
+/// Wraps the result of an operation; records `backward` if any input is tracked and recording is on.
+///
+/// The tensors that `backward` captures must be among `inputs`, or untracked.
+pub(crate) fn record(
+    value: Value,
+    inputs: &[&Tensor],
+    backward: impl Fn(&Tensor, &mut Sink) + Send + Sync + 'static,
+) -> Tensor {
+    if !records(inputs) {
+        return Tensor::new(value, None);
+    }
+    attach(value, inputs, None, Box::new(move |gradient, _, sink| backward(gradient, sink)))
+}
+
+/// Like [`record`] for gradients that are computed from the operation's output, the closure's second argument.
+pub(crate) fn record_with_output(
+    value: Value,
+    inputs: &[&Tensor],
+    backward: impl Fn(&Tensor, &Tensor, &mut Sink) + Send + Sync + 'static,
+) -> Tensor {
+    if !records(inputs) {
+        return Tensor::new(value, None);
+    }
+    let output = Some(value.clone());
+    attach(value, inputs, output, Box::new(backward))
+}
+
+fn attach(value: Value, inputs: &[&Tensor], output: Option<Value>, backward: Box<BackwardFn>) -> Tensor {
+    let inputs = inputs.iter().map(|tensor| tensor.node().cloned()).collect();
+    Tensor::new(value, Some(Node::make(inputs, Some(Saved { output, backward }), false)))
+}
+
+/// Whether an operation on `inputs` would be recorded.
+pub(crate) fn records(inputs: &[&Tensor]) -> bool {
+    inputs.iter().any(|tensor| tensor.is_tracked()) && RECORDING.get()
+}
+
+/// Runs `f` without recording: its results are untracked, its intermediate values freed at once.
+///
+/// ```
+/// use hadal_tensor::{Tensor, no_grad};
+/// let w = Tensor::ones([2]).requires_grad();
+/// assert!(!no_grad(|| &w * 2.0).is_tracked());
+/// ```
+pub fn no_grad<T>(f: impl FnOnce() -> T) -> T {
+    with_recording(false, f)
+}
+
+fn with_recording<T>(on: bool, f: impl FnOnce() -> T) -> T {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            RECORDING.set(self.0);
+        }
+    }
+    let _restore = Restore(RECORDING.replace(on));
+    f()
+}
+
+/// How [`Tensor::backward_with`] walks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BackwardOptions {
+    /// Keep the record, so that another walk can follow. Default: release it.
+    pub retain_graph: bool,
+    /// Record the walk itself, so that the gradients can be differentiated again. Implies `retain_graph`.
+    pub create_graph: bool,
+}
+
+/// The gradients of one scalar with respect to every leaf it depends on.
+///
+/// Indexing panics for a tensor that the scalar does not depend on; [`get`](Gradients::get) returns `None`.
+#[derive(Clone, Debug, Default)]
+pub struct Gradients(BTreeMap<u64, Tensor>);
+
+impl Gradients {
+    /// The gradient with respect to `leaf`, of its shape; `None` if it did not take part.
+    pub fn get(&self, leaf: &Tensor) -> Option<&Tensor> {
+        self.0.get(&leaf.node()?.id)
+    }
+
+    /// Takes the gradient with respect to `leaf` out.
+    pub fn remove(&mut self, leaf: &Tensor) -> Option<Tensor> {
+        self.0.remove(&leaf.node()?.id)
+    }
+
+    /// How many leaves have a gradient.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether no leaf has a gradient.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Index<&Tensor> for Gradients {
+    type Output = Tensor;
+
+    #[track_caller]
+    fn index(&self, leaf: &Tensor) -> &Tensor {
+        match self.get(leaf) {
+            Some(gradient) => gradient,
+            None if leaf.is_leaf() => panic!("gradients: the result does not depend on this tensor"),
+            None => panic!("gradients: this tensor of shape {} is not a leaf; call requires_grad() on it first", leaf.shape()),
+        }
+    }
+}
+
+impl Tensor {
+    /// The gradients of this scalar with respect to every leaf it depends on; releases the record.
+    ///
+    /// # Panics
+    /// If the tensor holds more than one element, is not tracked, or its record was released by an earlier walk.
+    #[track_caller]
+    pub fn backward(&self) -> Gradients {
+        self.backward_with(BackwardOptions::default())
+    }
+
+    /// [`backward`](Tensor::backward) with options: walk twice, or differentiate the gradients again.
+    ///
+    /// ```
+    /// use hadal_tensor::{Tensor, autograd::BackwardOptions};
+    /// // d2/dx2 of x^3 is 6x.
+    /// let x = Tensor::from_slice(&[2.0f64], []).requires_grad();
+    /// let first = x.powi(3).backward_with(BackwardOptions { create_graph: true, ..Default::default() });
+    /// assert_eq!(first[&x].backward()[&x].item(), 12.0);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`backward`](Tensor::backward).
+    #[track_caller]
+    pub fn backward_with(&self, options: BackwardOptions) -> Gradients {
+        assert!(
+            self.elements() == 1,
+            "backward: shape {} holds {} elements; reduce to one first, for example with sum()",
+            self.shape(),
+            self.elements()
+        );
+        let Some(root) = self.node() else {
+            panic!("backward: nothing here requires a gradient; call requires_grad() on the parameters");
+        };
+        let keep = options.retain_graph || options.create_graph;
+        let mut gradients = Gradients::default();
+        let mut pending = BTreeMap::new();
+        pending.insert(root.id, (root.clone(), self.ones_like()));
+        with_recording(options.create_graph, || {
+            while let Some((_, (node, gradient))) = pending.pop_last() {
+                if node.leaf {
+                    gradients.0.insert(node.id, gradient);
+                    continue;
+                }
+                let mut sink = Sink { inputs: &node.inputs, pending: &mut pending };
+                let mut slot = node.saved.lock().unwrap_or_else(PoisonError::into_inner);
+                let taken = if keep { None } else { slot.take() };
+                let Some(saved) = taken.as_ref().or(slot.as_ref()) else {
+                    panic!(
+                        "backward: an earlier backward() released this record; to walk twice, \
+                         use backward_with and retain_graph"
+                    );
+                };
+                let output = match &saved.output {
+                    Some(value) => Tensor::new(value.clone(), Some(node.clone())),
+                    None => gradient.clone(),
+                };
+                (saved.backward)(&gradient, &output, &mut sink);
+            }
+        });
+        gradients
+    }
+}
+
+/// Compares the gradient of `f` with central differences in `f64`; returns the largest relative error over all
+/// elements of all inputs, `|analytic - numeric| / max(1, |analytic|, |numeric|)`.
+///
+/// `f` is called with leaves of the given values; its result is summed. About 1e-8 is what `f64` can show.
+///
+/// ```
+/// use hadal_tensor::{Tensor, autograd::check_gradients};
+/// let x = Tensor::from_slice(&[0.3f64, -1.2], [2]);
+/// assert!(check_gradients(|x| x[0].tanh(), &[x]) < 1e-7);
+/// ```
+///
+/// # Panics
+/// If an input is not `f64`.
+#[track_caller]
+pub fn check_gradients(f: impl Fn(&[Tensor]) -> Tensor, inputs: &[Tensor]) -> f64 {
+    let step = 1e-6;
+    let leaves: Vec<Tensor> = inputs.iter().map(|x| x.detach().requires_grad()).collect();
+    let result = f(&leaves).sum();
+    let gradients = if result.is_tracked() { result.backward() } else { Gradients::default() };
+    let mut worst = 0.0f64;
+    for (which, input) in inputs.iter().enumerate() {
+        let values = input.to_vec::<f64>();
+        let analytic = match gradients.get(&leaves[which]) {
+            Some(gradient) => gradient.to_vec::<f64>(),
+            None => vec![0.0; values.len()],
+        };
+        let at = |index: usize, value: f64| {
+            let mut moved = values.clone();
+            moved[index] = value;
+            let mut all = inputs.to_vec();
+            all[which] = Tensor::from_vec(moved, input.shape());
+            no_grad(|| f(&all).sum().item())
+        };
+        for index in 0..values.len() {
+            let numeric = (at(index, values[index] + step) - at(index, values[index] - step)) / (2.0 * step);
+            let scale = analytic[index].abs().max(numeric.abs()).max(1.0);
+            let error = (analytic[index] - numeric).abs() / scale;
+            worst = if error.is_nan() { f64::INFINITY } else { worst.max(error) };
+        }
+    }
+    worst
+}

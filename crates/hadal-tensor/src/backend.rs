@@ -1,0 +1,259 @@
+//! The primitive kernels that a device provides. Every operation is written once, over these.
+//!
+//! Kernels may be asynchronous: only [`Backend::to_host`] waits. Inputs may have any strides; results are new,
+//! contiguous storages. Shapes and dtypes have been checked by the operation that calls.
+
+use std::sync::Arc;
+
+use crate::cpu::buffer::Buffer;
+use crate::dtype::DType;
+use crate::random::Key;
+use crate::shape::{Layout, Shape};
+
+/// A device's memory, shared between the tensors that view it.
+#[derive(Clone)]
+pub(crate) enum Storage {
+    F32(Arc<Buffer<f32>>),
+    F64(Arc<Buffer<f64>>),
+    I64(Arc<Buffer<i64>>),
+    U8(Arc<Buffer<u8>>),
+    /// One byte each, 0 or 1.
+    Bool(Arc<Buffer<u8>>),
+}
+
+impl Storage {
+    pub fn dtype(&self) -> DType {
+        match self {
+            Storage::F32(_) => DType::F32,
+            Storage::F64(_) => DType::F64,
+            Storage::I64(_) => DType::I64,
+            Storage::U8(_) => DType::U8,
+            Storage::Bool(_) => DType::Bool,
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        match self {
+            Storage::F32(buffer) => buffer.len(),
+            Storage::F64(buffer) => buffer.len(),
+            Storage::I64(buffer) => buffer.len(),
+            Storage::U8(buffer) | Storage::Bool(buffer) => buffer.len(),
+        }
+    }
+
+    /// Whether nobody else holds this storage, so that writing in place is unseen.
+    pub fn is_unshared(&mut self) -> bool {
+        match self {
+            Storage::F32(buffer) => Arc::get_mut(buffer).is_some(),
+            Storage::F64(buffer) => Arc::get_mut(buffer).is_some(),
+            Storage::I64(buffer) => Arc::get_mut(buffer).is_some(),
+            Storage::U8(buffer) | Storage::Bool(buffer) => Arc::get_mut(buffer).is_some(),
+        }
+    }
+}
+
+/// Numbers on their way between Rust vectors and a device.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum HostData {
+    F32(Vec<f32>),
+    F64(Vec<f64>),
+    I64(Vec<i64>),
+    U8(Vec<u8>),
+    Bool(Vec<bool>),
+}
+
+/// A storage and where in it the elements lie.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub storage: &'a Storage,
+    pub layout: &'a Layout,
+}
+
+/// Functions of one element. Scalars are given as `f64` and rounded to the tensor's dtype.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum UnaryOp {
+    Neg,
+    Exp,
+    Ln,
+    Sqrt,
+    Sin,
+    Cos,
+    Tanh,
+    Sigmoid,
+    Relu,
+    Abs,
+    /// -1, 0 or 1; 0 at 0.
+    Sign,
+    Floor,
+    Recip,
+    AddScalar(f64),
+    MulScalar(f64),
+    /// scalar - x
+    RSubScalar(f64),
+    PowI(i32),
+    PowF(f64),
+    MaxScalar(f64),
+    MinScalar(f64),
+}
+
+/// Functions of two elements.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum BinaryOp {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Pow,
+    Max,
+    Min,
+    /// a where b > 0, else 0: the gradient of relu.
+    Gate,
+    /// a (1 - b^2): the gradient of tanh from its output b.
+    TanhGradient,
+    /// a b (1 - b): the gradient of sigmoid from its output b.
+    SigmoidGradient,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum CompareOp {
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum ReduceOp {
+    Sum,
+    Max,
+    Min,
+}
+
+/// Distributions that a tensor can be filled from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Distribution {
+    /// Uniform on `[0, 1)`.
+    Uniform,
+    /// Normal with mean 0 and deviation 1.
+    Normal,
+    /// `value` with probability `p`, else 0.
+    Bernoulli { p: f64, value: f64 },
+}
+
+/// How one step of an optimizer changes a parameter `w` given its gradient `g`, in one pass over both.
+///
+/// The optimizer's own state (momentum and the like) lies beside the parameter in tensors of its shape; each
+/// variant says how many it has and its formula.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum UpdateRule {
+    /// No state: `w -= rate * g`.
+    Sgd {
+        /// The learning rate.
+        rate: f64,
+    },
+    /// One state, `v`: `v = momentum * v + g; w -= rate * v` (PyTorch's form).
+    Momentum {
+        /// The learning rate.
+        rate: f64,
+        /// The share of `v` that is kept.
+        momentum: f64,
+    },
+    /// One state, `s`: `s = rho * s + (1 - rho) * g^2; w -= rate * g / sqrt(s + epsilon)` (Keras's form).
+    RmsProp {
+        /// The learning rate.
+        rate: f64,
+        /// The share of `s` that is kept.
+        rho: f64,
+        /// Keeps the division finite.
+        epsilon: f64,
+    },
+    /// Two states, `s` and `v`: [`RmsProp`](UpdateRule::RmsProp)'s step goes into
+    /// `v = momentum * v + rate * g / sqrt(s + epsilon)`, then `w -= v` (Keras's form).
+    RmsPropMomentum {
+        /// The learning rate.
+        rate: f64,
+        /// The share of `s` that is kept.
+        rho: f64,
+        /// Keeps the division finite.
+        epsilon: f64,
+        /// The share of `v` that is kept.
+        momentum: f64,
+    },
+    /// Two states, `m` and `v`: `m += (1 - beta1) (g - m); v += (1 - beta2) (g^2 - v); w -= rate * m / (sqrt(v) + epsilon)`;
+    /// the caller folds the bias correction of the step into `rate` (Keras's form).
+    Adam {
+        /// The learning rate, bias correction included.
+        rate: f64,
+        /// The share of `m` that is kept.
+        beta1: f64,
+        /// The share of `v` that is kept.
+        beta2: f64,
+        /// Keeps the division finite.
+        epsilon: f64,
+    },
+}
+
+impl UpdateRule {
+    /// How many state tensors the rule keeps beside a parameter.
+    pub fn states(&self) -> usize {
+        match self {
+            UpdateRule::Sgd { .. } => 0,
+            UpdateRule::Momentum { .. } | UpdateRule::RmsProp { .. } => 1,
+            UpdateRule::RmsPropMomentum { .. } | UpdateRule::Adam { .. } => 2,
+        }
+    }
+}
+
+/// What a device must be able to do.
+pub(crate) trait Backend: Sync {
+    fn upload(&self, data: HostData) -> Storage;
+    /// Waits for the numbers and copies them out in row-major order.
+    fn to_host(&self, x: View) -> HostData;
+
+    fn full(&self, elements: usize, value: f64, dtype: DType) -> Storage;
+    fn random(&self, distribution: Distribution, key: Key, position: u64, elements: usize) -> Storage;
+
+    /// A contiguous copy.
+    fn copy(&self, x: View) -> Storage;
+    /// Writes `x` into the elements of `target` that `layout` names; `target` must be unshared.
+    fn copy_into(&self, target: &mut Storage, layout: &Layout, x: View);
+    fn cast(&self, x: View, dtype: DType) -> Storage;
+
+    fn unary(&self, op: UnaryOp, x: View) -> Storage;
+    /// Both views have the same shape (broadcast by their strides) and dtype.
+    fn binary(&self, op: BinaryOp, a: View, b: View) -> Storage;
+    /// `target = op(target, x)` in place; `target` must be unshared, `layout` contiguous.
+    fn binary_assign(&self, op: BinaryOp, target: &mut Storage, layout: &Layout, x: View);
+    /// `target += factor * x` in place, under the same conditions.
+    fn add_scaled(&self, target: &mut Storage, layout: &Layout, factor: f64, x: View);
+    fn compare(&self, op: CompareOp, a: View, b: View) -> Storage;
+    /// `condition ? a : b`.
+    fn select(&self, condition: View, a: View, b: View) -> Storage;
+
+    /// Reduces the last `axes` axes of `x`.
+    fn reduce(&self, op: ReduceOp, x: View, axes: usize) -> Storage;
+    /// The index of the largest element along the last axis (the first of equals; the first NaN if there is one).
+    fn argmax(&self, x: View) -> Storage;
+    /// Softmax along the last axis, or its logarithm.
+    fn softmax(&self, x: View, logarithm: bool) -> Storage;
+
+    /// `[batch.., m, k] x [batch.., k, n]`, both with the same batch axes.
+    fn matmul(&self, a: View, b: View) -> Storage;
+
+    /// `out[.., i, ..] = x[.., index[.., i, ..], ..]` along `axis`, `index` with the shape of the result.
+    /// Indices out of range panic.
+    fn gather(&self, x: View, axis: usize, index: View) -> Storage;
+    /// Zeros of `shape` with `x` added at the places that [`gather`](Backend::gather) would read.
+    fn scatter_add(&self, shape: Shape, axis: usize, index: View, x: View) -> Storage;
+    /// Whole slices of `x` along its first axis.
+    fn index_select(&self, x: View, index: View) -> Storage;
+    /// Zeros of `shape` with the slices of `x` added at `index` of the first axis.
+    fn index_add(&self, shape: Shape, index: View, x: View) -> Storage;
+
+    /// One optimizer step in place; all targets unshared and contiguous.
+    fn update(&self, rule: UpdateRule, parameter: &mut Storage, states: &mut [&mut Storage], gradient: View);
+}

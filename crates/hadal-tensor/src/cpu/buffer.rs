@@ -1,0 +1,189 @@
+//! Aligned memory for tensors, recycled: a training step asks for the same sizes again and again, and handing freed
+//! blocks back to the system costs page faults on every one.
+//!
+//! Contents are always initialised (fresh blocks are zeroed, recycled ones hold old numbers), so kernels write into
+//! plain slices.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// One cache line, and the width of the widest vector register.
+const ALIGNMENT: usize = 64;
+/// Larger blocks (data sets, not activations) go back to the system at once.
+const LARGEST_KEPT: usize = 32 << 20;
+/// What one thread keeps at most.
+const MOST_KEPT: usize = 128 << 20;
+
+/// Number types for which every bit pattern is a value, all zeros included.
+pub(crate) trait Plain: Copy + Default + Send + Sync + 'static {}
+impl Plain for f32 {}
+impl Plain for f64 {}
+impl Plain for i64 {}
+impl Plain for u8 {}
+
+/// A block of numbers, aligned to a cache line.
+pub(crate) struct Buffer<T: Plain> {
+    block: NonNull<u8>,
+    length: usize,
+    elements: PhantomData<T>,
+}
+
+// SAFETY: a buffer owns its block alone, as a `Vec<T>` does, and `Plain` types are Send and Sync.
+unsafe impl<T: Plain> Send for Buffer<T> {}
+// SAFETY: as above; shared access only reads.
+unsafe impl<T: Plain> Sync for Buffer<T> {}
+
+impl<T: Plain> Buffer<T> {
+    /// `length` numbers of arbitrary value, for a kernel that writes all of them.
+    pub fn scratch(length: usize) -> Buffer<T> {
+        Buffer { block: take(capacity::<T>(length)), length, elements: PhantomData }
+    }
+
+    pub fn filled(length: usize, value: T) -> Buffer<T> {
+        let mut buffer = Buffer::scratch(length);
+        buffer.fill(value);
+        buffer
+    }
+
+    pub fn from_slice(values: &[T]) -> Buffer<T> {
+        let mut buffer = Buffer::scratch(values.len());
+        buffer.copy_from_slice(values);
+        buffer
+    }
+}
+
+impl<T: Plain> Deref for Buffer<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        // SAFETY: the block holds at least `length` initialised elements, is aligned for T, and lives as long as self.
+        unsafe { std::slice::from_raw_parts(self.block.as_ptr().cast(), self.length) }
+    }
+}
+
+impl<T: Plain> DerefMut for Buffer<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as in `deref`, and `&mut self` makes the access exclusive.
+        unsafe { std::slice::from_raw_parts_mut(self.block.as_ptr().cast(), self.length) }
+    }
+}
+
+impl<T: Plain> Drop for Buffer<T> {
+    fn drop(&mut self) {
+        give(self.block, capacity::<T>(self.length));
+    }
+}
+
+/// The block size for `length` elements: whole cache lines, above 1 KiB rounded to an eighth of the power of two so
+/// that nearly equal sizes share blocks.
+fn capacity<T>(length: usize) -> usize {
+    let bytes = length.checked_mul(size_of::<T>()).expect("tensor size overflows the address space").max(1);
+    let step = (bytes.next_power_of_two() / 16).max(ALIGNMENT);
+    bytes.next_multiple_of(step)
+}
+
+fn layout(bytes: usize) -> Layout {
+    Layout::from_size_align(bytes, ALIGNMENT).expect("tensor size overflows the address space")
+}
+
+/// Freed blocks by size, smallest number of lookups for the few sizes a step uses.
+struct Pool {
+    shelves: Vec<(usize, Vec<NonNull<u8>>)>,
+    bytes: usize,
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        for (bytes, blocks) in &mut self.shelves {
+            for block in blocks.drain(..) {
+                release(block, *bytes);
+            }
+        }
+    }
+}
+
+thread_local! {
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { shelves: Vec::new(), bytes: 0 }) };
+}
+
+/// Bytes in blocks that tensors hold now, in the whole process.
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// How many bytes tensors hold now, in the whole process (rounded up to blocks).
+pub fn live_bytes() -> usize {
+    LIVE.load(Ordering::Relaxed)
+}
+
+fn take(bytes: usize) -> NonNull<u8> {
+    LIVE.fetch_add(bytes, Ordering::Relaxed);
+    let kept = POOL.try_with(|pool| {
+        let mut pool = pool.borrow_mut();
+        let shelf = pool.shelves.binary_search_by_key(&bytes, |shelf| shelf.0).ok()?;
+        let block = pool.shelves[shelf].1.pop()?;
+        pool.bytes -= bytes;
+        Some(block)
+    });
+    if let Ok(Some(block)) = kept {
+        return block;
+    }
+    let layout = layout(bytes);
+    // SAFETY: the layout's size is not zero: `capacity` is at least one cache line.
+    let block = unsafe { alloc_zeroed(layout) };
+    NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
+fn give(block: NonNull<u8>, bytes: usize) {
+    LIVE.fetch_sub(bytes, Ordering::Relaxed);
+    let kept = bytes <= LARGEST_KEPT
+        && POOL
+            .try_with(|pool| {
+                let mut pool = pool.borrow_mut();
+                if pool.bytes + bytes > MOST_KEPT {
+                    return false;
+                }
+                let shelf = match pool.shelves.binary_search_by_key(&bytes, |shelf| shelf.0) {
+                    Ok(shelf) => shelf,
+                    Err(place) => {
+                        pool.shelves.insert(place, (bytes, Vec::new()));
+                        place
+                    }
+                };
+                pool.shelves[shelf].1.push(block);
+                pool.bytes += bytes;
+                true
+            })
+            .unwrap_or(false);
+    if !kept {
+        release(block, bytes);
+    }
+}
+
+fn release(block: NonNull<u8>, bytes: usize) {
+    // SAFETY: every block comes from `alloc_zeroed` with this layout, and its owner gives it up here.
+    unsafe { dealloc(block.as_ptr(), layout(bytes)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_aligned_and_recycled() {
+        let first = Buffer::<f32>::filled(1000, 1.5);
+        let address = first.as_ptr() as usize;
+        assert_eq!(address % ALIGNMENT, 0);
+        drop(first);
+        let second = Buffer::<f32>::scratch(1000);
+        assert_eq!(second.as_ptr() as usize, address);
+        assert_eq!(second.len(), 1000);
+    }
+
+    #[test]
+    fn empty_buffers_are_empty() {
+        assert!(Buffer::<f64>::scratch(0).is_empty());
+    }
+}

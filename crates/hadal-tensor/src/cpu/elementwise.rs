@@ -1,0 +1,314 @@
+//! Element-wise kernels: one loop per number of inputs, specialised for adjacent and for repeated elements.
+
+use super::buffer::{Buffer, Plain};
+use super::float::{Float, Number};
+use super::simd::{Task, dispatch};
+use super::strided::{Plan, at};
+use super::threads::for_each_part;
+use crate::backend::{BinaryOp, CompareOp, UnaryOp};
+use crate::shape::Layout;
+
+/// Elements per piece of parallel work: smaller ones cost more to hand over than to compute.
+pub(super) const PIECE: usize = 32 * 1024;
+
+struct Map<'a, A, O, F> {
+    out: &'a mut [O],
+    start: usize,
+    plan: &'a Plan<1>,
+    x: &'a [A],
+    f: F,
+}
+
+impl<A: Copy, O, F: Fn(A) -> O> Task for Map<'_, A, O, F> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let Map { out, start, plan, x, f } = self;
+        let [step] = plan.steps();
+        plan.runs(start, out.len(), |position, [first], length| {
+            let out = &mut out[position..position + length];
+            if step == 1 {
+                for (out, &x) in out.iter_mut().zip(&x[first..first + length]) {
+                    *out = f(x);
+                }
+            } else {
+                for (i, out) in out.iter_mut().enumerate() {
+                    *out = f(at(x, first, step, i));
+                }
+            }
+        });
+    }
+}
+
+/// `f` of every element of a view.
+pub(super) fn map<A: Plain, O: Plain>(x: &[A], layout: &Layout, f: impl Fn(A) -> O + Copy + Sync) -> Buffer<O> {
+    let plan = Plan::new([layout]);
+    let mut out = Buffer::scratch(layout.shape.elements());
+    for_each_part(&mut out, PIECE, |start, out| dispatch(Map { out, start, plan: &plan, x, f }));
+    out
+}
+
+struct Zip<'a, A, O, F> {
+    out: &'a mut [O],
+    start: usize,
+    plan: &'a Plan<2>,
+    a: &'a [A],
+    b: &'a [A],
+    f: F,
+}
+
+impl<A: Copy, O, F: Fn(A, A) -> O> Task for Zip<'_, A, O, F> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let Zip { out, start, plan, a, b, f } = self;
+        let steps = plan.steps();
+        plan.runs(start, out.len(), |position, [i, j], length| {
+            let out = &mut out[position..position + length];
+            match steps {
+                [1, 1] => {
+                    for ((out, &a), &b) in out.iter_mut().zip(&a[i..i + length]).zip(&b[j..j + length]) {
+                        *out = f(a, b);
+                    }
+                }
+                [1, 0] => {
+                    let b = b[j];
+                    for (out, &a) in out.iter_mut().zip(&a[i..i + length]) {
+                        *out = f(a, b);
+                    }
+                }
+                [0, 1] => {
+                    let a = a[i];
+                    for (out, &b) in out.iter_mut().zip(&b[j..j + length]) {
+                        *out = f(a, b);
+                    }
+                }
+                [p, q] => {
+                    for (k, out) in out.iter_mut().enumerate() {
+                        *out = f(at(a, i, p, k), at(b, j, q, k));
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// `f` of every pair of elements of two views of one shape.
+pub(super) fn zip<A: Plain, O: Plain>(
+    (a, left): (&[A], &Layout),
+    (b, right): (&[A], &Layout),
+    f: impl Fn(A, A) -> O + Copy + Sync,
+) -> Buffer<O> {
+    let plan = Plan::new([left, right]);
+    let mut out = Buffer::scratch(left.shape.elements());
+    for_each_part(&mut out, PIECE, |start, out| dispatch(Zip { out, start, plan: &plan, a, b, f }));
+    out
+}
+
+struct ZipAssign<'a, T, F> {
+    target: &'a mut [T],
+    start: usize,
+    plan: &'a Plan<1>,
+    x: &'a [T],
+    f: F,
+}
+
+impl<T: Copy, F: Fn(T, T) -> T> Task for ZipAssign<'_, T, F> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let ZipAssign { target, start, plan, x, f } = self;
+        let [step] = plan.steps();
+        plan.runs(start, target.len(), |position, [first], length| {
+            let target = &mut target[position..position + length];
+            if step == 1 {
+                for (target, &x) in target.iter_mut().zip(&x[first..first + length]) {
+                    *target = f(*target, x);
+                }
+            } else {
+                for (i, target) in target.iter_mut().enumerate() {
+                    *target = f(*target, at(x, first, step, i));
+                }
+            }
+        });
+    }
+}
+
+/// `target = f(target, x)` in place.
+pub(super) fn zip_assign<T: Plain>(target: &mut [T], x: &[T], layout: &Layout, f: impl Fn(T, T) -> T + Copy + Sync) {
+    let plan = Plan::new([layout]);
+    for_each_part(target, PIECE, |start, target| dispatch(ZipAssign { target, start, plan: &plan, x, f }));
+}
+
+/// `condition ? a : b` over three views of one shape.
+pub(super) fn select<T: Plain>(
+    (condition, c): (&[u8], &Layout),
+    (a, left): (&[T], &Layout),
+    (b, right): (&[T], &Layout),
+) -> Buffer<T> {
+    let plan = Plan::new([c, left, right]);
+    let [p, q, r] = plan.steps();
+    let mut out = Buffer::scratch(c.shape.elements());
+    for_each_part(&mut out, PIECE, |start, out| {
+        plan.runs(start, out.len(), |position, [i, j, k], length| {
+            for (n, out) in out[position..position + length].iter_mut().enumerate() {
+                let chosen = at(condition, i, p, n) != 0;
+                *out = if chosen { at(a, j, q, n) } else { at(b, k, r, n) };
+            }
+        });
+    });
+    out
+}
+
+/// Functions that integers have too; `None` for the others.
+fn number_unary<T: Number>(op: UnaryOp, x: &[T], layout: &Layout) -> Option<Buffer<T>> {
+    use UnaryOp::*;
+    Some(match op {
+        Neg => map(x, layout, |x| T::ZERO.minus(x)),
+        Relu => map(x, layout, |x| if x > T::ZERO || x.is_nan() { x } else { T::ZERO }),
+        Abs => map(x, layout, |x| if x < T::ZERO { T::ZERO.minus(x) } else { x }),
+        Sign => map(x, layout, |x| {
+            if x > T::ZERO {
+                T::ONE
+            } else if x < T::ZERO {
+                T::ZERO.minus(T::ONE)
+            } else {
+                x
+            }
+        }),
+        AddScalar(s) => {
+            // A negative scalar is subtracted, so that unsigned integers keep it.
+            let (s, negative) = (T::from_f64(s.abs()), s < 0.0);
+            if negative { map(x, layout, move |x| x.minus(s)) } else { map(x, layout, move |x| x.plus(s)) }
+        }
+        MulScalar(s) => {
+            let s = T::from_f64(s);
+            map(x, layout, move |x| x.times(s))
+        }
+        RSubScalar(s) => {
+            let s = T::from_f64(s);
+            map(x, layout, move |x| s.minus(x))
+        }
+        PowI(2) => map(x, layout, |x| x.times(x)),
+        PowI(n @ 0..) => map(x, layout, move |x| x.powi(n)),
+        MaxScalar(s) => {
+            let s = T::from_f64(s);
+            map(x, layout, move |x| x.larger(s))
+        }
+        MinScalar(s) => {
+            let s = T::from_f64(s);
+            map(x, layout, move |x| x.smaller(s))
+        }
+        _ => return None,
+    })
+}
+
+pub(super) fn integer_unary<T: Number>(op: UnaryOp, x: &[T], layout: &Layout) -> Buffer<T> {
+    number_unary(op, x, layout).unwrap_or_else(|| unreachable!("{op:?} is checked to be called on floats"))
+}
+
+pub(super) fn float_unary<T: Float>(op: UnaryOp, x: &[T], layout: &Layout) -> Buffer<T> {
+    use UnaryOp::*;
+    if let Some(result) = number_unary(op, x, layout) {
+        return result;
+    }
+    match op {
+        Exp => map(x, layout, |x| x.exp()),
+        Ln => map(x, layout, |x| x.ln()),
+        Sqrt => map(x, layout, |x| x.sqrt()),
+        Sin => map(x, layout, |x| x.sin()),
+        Cos => map(x, layout, |x| x.cos()),
+        Tanh => map(x, layout, |x| x.tanh()),
+        Sigmoid => map(x, layout, |x| x.sigmoid()),
+        Floor => map(x, layout, |x| x.floor()),
+        Recip => map(x, layout, |x| T::ONE / x),
+        PowI(n) => map(x, layout, move |x| x.powi(n)),
+        PowF(p) => {
+            let p = T::from_f64(p);
+            map(x, layout, move |x| x.powf(p))
+        }
+        _ => unreachable!("{op:?} is a function of all numbers"),
+    }
+}
+
+/// Calls `$go` with the function of two elements that `$op` names, so that each use gets loops of its own.
+macro_rules! with_function {
+    ($op:expr, $t:ident, $go:expr) => {{
+        let go = $go;
+        match $op {
+            BinaryOp::Add => go.call(|a: $t, b: $t| a.plus(b)),
+            BinaryOp::Sub => go.call(|a: $t, b: $t| a.minus(b)),
+            BinaryOp::Mul => go.call(|a: $t, b: $t| a.times(b)),
+            BinaryOp::Max => go.call(|a: $t, b: $t| a.larger(b)),
+            BinaryOp::Min => go.call(|a: $t, b: $t| a.smaller(b)),
+            BinaryOp::Gate => go.call(|a: $t, b: $t| if b > $t::ZERO { a } else { $t::ZERO }),
+            _ => return None,
+        }
+    }};
+}
+
+/// How a function of two elements is applied: into a new buffer, or in place.
+trait Apply<T> {
+    type Output;
+    fn call(self, f: impl Fn(T, T) -> T + Copy + Sync) -> Self::Output;
+}
+
+struct Into<'a, T>((&'a [T], &'a Layout), (&'a [T], &'a Layout));
+
+impl<T: Plain> Apply<T> for Into<'_, T> {
+    type Output = Buffer<T>;
+    fn call(self, f: impl Fn(T, T) -> T + Copy + Sync) -> Buffer<T> {
+        zip(self.0, self.1, f)
+    }
+}
+
+struct InPlace<'a, T>(&'a mut [T], &'a [T], &'a Layout);
+
+impl<T: Plain> Apply<T> for InPlace<'_, T> {
+    type Output = ();
+    fn call(self, f: impl Fn(T, T) -> T + Copy + Sync) {
+        zip_assign(self.0, self.1, self.2, f);
+    }
+}
+
+fn number_binary<T: Number, A: Apply<T>>(op: BinaryOp, apply: A) -> Option<A::Output> {
+    Some(with_function!(op, T, apply))
+}
+
+fn float_binary_with<T: Float, A: Apply<T>>(op: BinaryOp, apply: A) -> A::Output {
+    match op {
+        BinaryOp::Div => apply.call(|a: T, b: T| a / b),
+        BinaryOp::Pow => apply.call(|a: T, b: T| a.powf(b)),
+        BinaryOp::TanhGradient => apply.call(|a: T, b: T| a * (T::ONE - b * b)),
+        BinaryOp::SigmoidGradient => apply.call(|a: T, b: T| a * (b * (T::ONE - b))),
+        _ => number_binary(op, apply).unwrap_or_else(|| unreachable!("{op:?} is listed above")),
+    }
+}
+
+pub(super) fn float_binary<T: Float>(op: BinaryOp, a: (&[T], &Layout), b: (&[T], &Layout)) -> Buffer<T> {
+    float_binary_with(op, Into(a, b))
+}
+
+pub(super) fn integer_binary<T: Number>(op: BinaryOp, a: (&[T], &Layout), b: (&[T], &Layout)) -> Buffer<T> {
+    number_binary(op, Into(a, b)).unwrap_or_else(|| unreachable!("{op:?} is checked to be called on floats"))
+}
+
+pub(super) fn float_assign<T: Float>(op: BinaryOp, target: &mut [T], x: &[T], layout: &Layout) {
+    float_binary_with(op, InPlace(target, x, layout));
+}
+
+pub(super) fn integer_assign<T: Number>(op: BinaryOp, target: &mut [T], x: &[T], layout: &Layout) {
+    number_binary(op, InPlace(target, x, layout))
+        .unwrap_or_else(|| unreachable!("{op:?} is checked to be called on floats"));
+}
+
+pub(super) fn compare<T: Plain + PartialOrd>(op: CompareOp, a: (&[T], &Layout), b: (&[T], &Layout)) -> Buffer<u8> {
+    match op {
+        CompareOp::Eq => zip(a, b, |a, b| u8::from(a == b)),
+        CompareOp::Ne => zip(a, b, |a, b| u8::from(a != b)),
+        CompareOp::Lt => zip(a, b, |a, b| u8::from(a < b)),
+        CompareOp::Le => zip(a, b, |a, b| u8::from(a <= b)),
+        CompareOp::Gt => zip(a, b, |a, b| u8::from(a > b)),
+        CompareOp::Ge => zip(a, b, |a, b| u8::from(a >= b)),
+    }
+}

@@ -1,0 +1,220 @@
+//! Matrix products of any strides.
+//!
+//! The result is cut into blocks by its size, one piece of parallel work each, never along the summed axis: the
+//! bits do not depend on the number of threads. Within a block the right matrix is packed into panels as wide as a
+//! tile, and tiles are computed in registers by the kernel for the processor at hand ([`kernel`]).
+
+mod kernel;
+mod pack;
+
+use super::buffer::Buffer;
+use super::float::Float;
+use super::threads::{SharedMut, for_each_piece};
+pub(super) use kernel::Gemm;
+
+/// Elements of the summed axis per pass: a panel of 512 x 32 f32 is 64 KiB, and the packed block stays in L2.
+const DEPTH: usize = 512;
+/// Columns per block of parallel work.
+const COLUMNS: usize = 256;
+/// Rows per block of parallel work; a multiple of the tile heights in use (12 and 6 and 4).
+const ROWS: usize = 384;
+/// Products of fewer multiplications than this are not worth handing to other threads.
+const SERIAL: usize = 64 * 1024;
+
+/// A matrix in someone else's memory.
+#[derive(Clone, Copy)]
+pub(super) struct Matrix<'a, T> {
+    pub data: &'a [T],
+    pub offset: usize,
+    pub row_stride: isize,
+    pub column_stride: isize,
+}
+
+impl<T> Matrix<'_, T> {
+    /// Panics unless element (0, 0) to (rows - 1, columns - 1) lie within the data.
+    fn check(&self, rows: usize, columns: usize) {
+        let shape = crate::Shape::new(&[rows, columns]);
+        let mut layout = crate::shape::Layout::contiguous(shape);
+        layout.offset = self.offset;
+        layout.strides[..2].copy_from_slice(&[self.row_stride, self.column_stride]);
+        if let Some((_, end)) = layout.bounds() {
+            assert!(end <= self.data.len(), "gemm: a matrix reaches outside its storage");
+        }
+    }
+
+    fn at(&self, row: usize, column: usize) -> usize {
+        (self.offset as isize + row as isize * self.row_stride + column as isize * self.column_stride) as usize
+    }
+}
+
+/// The sizes of a product: `[rows, depth] x [depth, columns]`.
+#[derive(Clone, Copy)]
+pub(super) struct Sizes {
+    pub rows: usize,
+    pub depth: usize,
+    pub columns: usize,
+}
+
+/// The products of pairs of matrices, one after another in `out`, row-major.
+pub(super) fn gemm<T: Gemm>(pairs: &[(Matrix<T>, Matrix<T>)], sizes: Sizes, out: &mut [T]) {
+    let Sizes { rows, depth, columns } = sizes;
+    assert!(out.len() == pairs.len() * rows * columns, "gemm: the output does not have the size of the products");
+    if rows == 0 || columns == 0 {
+        return;
+    }
+    if depth == 0 {
+        out.fill(T::ZERO);
+        return;
+    }
+    for (a, b) in pairs {
+        a.check(rows, depth);
+        b.check(depth, columns);
+    }
+    let (down, across) = (rows.div_ceil(ROWS), columns.div_ceil(COLUMNS));
+    let base = SharedMut::new(out.as_mut_ptr());
+    let block = |piece: usize| {
+        let (pair, block) = (piece / (down * across), piece % (down * across));
+        let (first_row, first_column) = (block / across * ROWS, block % across * COLUMNS);
+        let part = Sizes {
+            rows: ROWS.min(rows - first_row),
+            depth,
+            columns: COLUMNS.min(columns - first_column),
+        };
+        let (a, b) = pairs[pair];
+        let start = pair * rows * columns + first_row * columns + first_column;
+        let a = Matrix { offset: a.at(first_row, 0), ..a };
+        let b = Matrix { offset: b.at(0, first_column), ..b };
+        // SAFETY: the block's rows are `columns` apart in `out` and its last element is at most the last of this
+        // product; blocks do not overlap, and each piece runs once. The matrices were checked for all sizes above.
+        unsafe { multiply_block(a, b, part, base.pointer().add(start), columns) }
+    };
+    let pieces = pairs.len() * down * across;
+    if pieces * rows.min(ROWS) * depth * columns.min(COLUMNS) < SERIAL {
+        (0..pieces).for_each(block);
+    } else {
+        for_each_piece(pieces, block);
+    }
+}
+
+/// One block of a product, written to `out` whose rows are `stride` apart.
+///
+/// # Safety
+/// `a` and `b` must hold all elements of `sizes`, and `out` must be valid for writes of the block, by nobody else.
+unsafe fn multiply_block<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: *mut T, stride: usize) {
+    let kernel = T::kernel(sizes.columns);
+    let (height, width) = (kernel.height, kernel.width);
+    let panels = sizes.columns.div_ceil(width);
+    let deepest = sizes.depth.min(DEPTH);
+    let mut packed_b: Buffer<T> = Buffer::scratch(panels * width * deepest);
+    // Rows whose elements are adjacent are read where they lie; others are packed, a tile's height at a time.
+    let mut packed_a: Buffer<T> = if a.column_stride == 1 {
+        Buffer::scratch(0)
+    } else {
+        Buffer::scratch(sizes.rows.next_multiple_of(height) * deepest)
+    };
+    for start in (0..sizes.depth).step_by(DEPTH) {
+        let depth = DEPTH.min(sizes.depth - start);
+        let b = Matrix { offset: b.at(start, 0), ..b };
+        pack::panels(b, depth, sizes.columns, width, &mut packed_b);
+        let a = Matrix { offset: a.at(0, start), ..a };
+        if !packed_a.is_empty() {
+            pack::rows(a, sizes.rows, depth, height, &mut packed_a);
+        }
+        for panel in 0..panels {
+            let columns = width.min(sizes.columns - panel * width);
+            let b = &packed_b[panel * width * depth..(panel + 1) * width * depth];
+            for row in (0..sizes.rows).step_by(height) {
+                let rows = height.min(sizes.rows - row);
+                let (left, row_stride, depth_stride) = if packed_a.is_empty() {
+                    (&a.data[a.at(row, 0)..], a.row_stride, 1)
+                } else {
+                    (&packed_a[row * depth..], 1, height as isize)
+                };
+                // SAFETY: the level of `kernel` is available. `left` holds the tile's `rows` x `depth` elements at
+                // these strides (checked in `gemm`, or just packed), `b` holds `depth` x `width`, and the tile of
+                // `rows` x `columns` at `out` lies within the block, by the caller's contract.
+                unsafe {
+                    (kernel.tile)(kernel::Tile {
+                        rows,
+                        depth,
+                        columns,
+                        a: left.as_ptr(),
+                        row_stride,
+                        depth_stride,
+                        b: b.as_ptr(),
+                        out: out.add(row * stride + panel * width),
+                        out_stride: stride,
+                        accumulate: start > 0,
+                    });
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::simd;
+    use proptest::prelude::*;
+
+    /// A matrix of the given sizes with pseudo-random elements, row- or column-major, with gaps and an offset.
+    fn matrix(rows: usize, columns: usize, transposed: bool, gap: usize, offset: usize) -> (Vec<f64>, isize, isize) {
+        let (outer, inner) = if transposed { (columns, rows) } else { (rows, columns) };
+        let stride = inner + gap;
+        let data = (0..offset + outer * stride).map(|i| ((i * 7919 + 13) % 101) as f64 / 50.0 - 1.0).collect();
+        if transposed { (data, 1, stride as isize) } else { (data, stride as isize, 1) }
+    }
+
+    fn check<T: Gemm + Into<f64>>(sizes: Sizes, flips: (bool, bool), gap: usize, offset: usize, tolerance: f64) {
+        let Sizes { rows, depth, columns } = sizes;
+        let (a, ar, ac) = matrix(rows, depth, flips.0, gap, offset);
+        let (b, br, bc) = matrix(depth, columns, flips.1, gap, offset);
+        let narrow = |x: &[f64]| x.iter().map(|&x| T::from_f64(x)).collect::<Vec<T>>();
+        let (left, right) = (narrow(&a), narrow(&b));
+        let mut out = vec![T::from_f64(f64::NAN); rows * columns];
+        let pair = (
+            Matrix { data: &left, offset, row_stride: ar, column_stride: ac },
+            Matrix { data: &right, offset, row_stride: br, column_stride: bc },
+        );
+        gemm(&[pair], sizes, &mut out);
+        for i in 0..rows {
+            for j in 0..columns {
+                let exact: f64 = (0..depth)
+                    .map(|k| left[pair.0.at(i, k)].into() * right[pair.1.at(k, j)].into())
+                    .sum();
+                let error = (out[i * columns + j].into() - exact).abs();
+                let bound = tolerance * (depth as f64 + 1.0);
+                assert!(error <= bound, "({i}, {j}) of {rows} x {depth} x {columns}: error {error} above {bound}");
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn every_kernel_agrees_with_the_naive_product(
+            rows in 0usize..40, depth in 0usize..40, columns in 0usize..70,
+            flips in any::<(bool, bool)>(), gap in 0usize..3, offset in 0usize..3,
+        ) {
+            let sizes = Sizes { rows, depth, columns };
+            for level in simd::available_levels() {
+                simd::force_level(level);
+                check::<f32>(sizes, flips, gap, offset, 2e-7);
+                check::<f64>(sizes, flips, gap, offset, 4e-16);
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_meet_without_seams() {
+        for level in simd::available_levels() {
+            simd::force_level(level);
+            for (rows, depth, columns) in [(385, 3, 257), (13, 1025, 33), (400, 600, 300)] {
+                for flips in [(false, false), (true, false), (false, true), (true, true)] {
+                    check::<f32>(Sizes { rows, depth, columns }, flips, 0, 0, 4e-7);
+                }
+            }
+        }
+    }
+}

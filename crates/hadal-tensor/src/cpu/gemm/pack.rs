@@ -1,0 +1,55 @@
+//! Copying matrices into the order in which tiles read them.
+
+use super::{Gemm, Matrix};
+
+/// Panels of `width` columns one after another, each row-major; the last is filled up with zeros.
+pub(super) fn panels<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, width: usize, out: &mut [T]) {
+    for (panel, out) in out.chunks_mut(width * depth).take(columns.div_ceil(width)).enumerate() {
+        let first = panel * width;
+        let columns = width.min(columns - first);
+        if b.column_stride == 1 {
+            for (k, out) in out.chunks_exact_mut(width).enumerate() {
+                let start = b.at(k, first);
+                out[..columns].copy_from_slice(&b.data[start..start + columns]);
+                out[columns..].fill(T::ZERO);
+            }
+        } else {
+            transposed(Matrix { offset: b.at(0, first), ..b }, depth, columns, width, out);
+        }
+    }
+}
+
+/// Groups of `height` rows one after another, each column-major; missing rows are filled with zeros.
+pub(super) fn rows<T: Gemm>(a: Matrix<T>, rows: usize, depth: usize, height: usize, out: &mut [T]) {
+    let flipped = Matrix { row_stride: a.column_stride, column_stride: a.row_stride, ..a };
+    panels(flipped, depth, rows, height, out);
+}
+
+/// One panel whose columns are not adjacent in memory.
+fn transposed<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, width: usize, out: &mut [T]) {
+    if columns < width {
+        out.fill(T::ZERO);
+    }
+    const SIDE: usize = 8;
+    let mut done = (0, 0);
+    if b.row_stride == 1 {
+        // Whole squares through registers.
+        let squares = (depth / SIDE * SIDE, columns / SIDE * SIDE);
+        let fits = (0..squares.0).step_by(SIDE).all(|k| {
+            (0..squares.1).step_by(SIDE).all(|j| {
+                let from = b.at(k, j);
+                T::transpose_square(&b.data[from..], b.column_stride as usize, &mut out[k * width + j..], width)
+            })
+        });
+        if fits {
+            done = squares;
+        }
+    }
+    // What the squares left: the columns on the right of them, and the rows below.
+    for j in 0..columns {
+        let start = if j < done.1 { done.0 } else { 0 };
+        for k in start..depth {
+            out[k * width + j] = b.data[b.at(k, j)];
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Reading and adding by index. Indices are checked before anything is read.
+
+use super::buffer::Buffer;
+use super::copy::contiguous;
+use super::float::Number;
+use super::threads::for_each_part;
+use crate::shape::{Layout, Shape};
+
+/// Checks that all indices are below `size` and not negative.
+#[track_caller]
+fn check(operation: &str, index: &[i64], size: usize) {
+    if let Some(bad) = index.iter().find(|&&i| i < 0 || i as usize >= size) {
+        panic!("{operation}: index {bad} is out of range for an axis of size {size}");
+    }
+}
+
+/// For each element of `shape` in row-major order, the offset in `layout` when `axis` is replaced by the index.
+fn places<'a>(shape: &'a Shape, layout: &'a Layout, axis: usize, index: &'a [i64]) -> impl Fn(usize) -> usize + 'a {
+    move |position| {
+        let mut rest = position;
+        let mut place = layout.offset as isize;
+        for a in (0..shape.rank()).rev() {
+            let i = rest % shape[a];
+            rest /= shape[a];
+            place += layout.strides[a] * if a == axis { index[position] as isize } else { i as isize };
+        }
+        place as usize
+    }
+}
+
+#[track_caller]
+pub(super) fn gather<T: Number>(
+    x: &[T],
+    layout: &Layout,
+    axis: usize,
+    index: &[i64],
+    index_layout: &Layout,
+) -> Buffer<T> {
+    let index = contiguous(index, index_layout);
+    check("gather", &index, layout.shape[axis]);
+    let place = places(&index_layout.shape, layout, axis, &index);
+    let mut out = Buffer::scratch(index.len());
+    for (position, out) in out.iter_mut().enumerate() {
+        *out = x[place(position)];
+    }
+    out
+}
+
+#[track_caller]
+pub(super) fn scatter_add<T: Number>(
+    shape: Shape,
+    axis: usize,
+    (index, index_layout): (&[i64], &Layout),
+    (x, layout): (&[T], &Layout),
+) -> Buffer<T> {
+    let index = contiguous(index, index_layout);
+    check("scatter_add", &index, shape[axis]);
+    let x = contiguous(x, layout);
+    let whole = Layout::contiguous(shape);
+    let place = places(&index_layout.shape, &whole, axis, &index);
+    let mut out = Buffer::filled(shape.elements(), T::ZERO);
+    for (position, &x) in x.iter().enumerate() {
+        let place = place(position);
+        out[place] = out[place].plus(x);
+    }
+    out
+}
+
+#[track_caller]
+pub(super) fn index_select<T: Number>(x: &[T], layout: &Layout, index: &[i64], index_layout: &Layout) -> Buffer<T> {
+    let index = contiguous(index, index_layout);
+    check("index_select", &index, layout.shape[0]);
+    let slice = layout.narrow(0, 0, layout.shape[0].min(1));
+    let size: usize = layout.shape[1..].iter().product();
+    let mut out = Buffer::scratch(index.len() * size);
+    if out.is_empty() {
+        return out;
+    }
+    let rows = (super::elementwise::PIECE / size).max(1);
+    let (first, step) = (layout.offset as isize, layout.strides[0]);
+    for_each_part(&mut out, rows * size, |start, out| {
+        for (row, out) in out.chunks_exact_mut(size).enumerate() {
+            let offset = (first + index[start / size + row] as isize * step) as usize;
+            out.copy_from_slice(&contiguous(x, &slice.moved_to(offset)));
+        }
+    });
+    out
+}
+
+#[track_caller]
+pub(super) fn index_add<T: Number>(
+    shape: Shape,
+    (index, index_layout): (&[i64], &Layout),
+    (x, layout): (&[T], &Layout),
+) -> Buffer<T> {
+    let index = contiguous(index, index_layout);
+    check("index_add", &index, shape[0]);
+    let x = contiguous(x, layout);
+    let size: usize = shape[1..].iter().product();
+    let mut out = Buffer::filled(shape.elements(), T::ZERO);
+    if size > 0 {
+        for (&i, x) in index.iter().zip(x.chunks_exact(size)) {
+            for (out, &x) in out[i as usize * size..][..size].iter_mut().zip(x) {
+                *out = out.plus(x);
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,352 @@
+//! The primitive kernels on the processor: checks dtypes, finds the buffers, and calls the kernel's file.
+
+pub(crate) mod buffer;
+mod copy;
+mod elementwise;
+mod float;
+mod gemm;
+mod index;
+mod random;
+mod reduce;
+pub(crate) mod simd;
+mod strided;
+pub(crate) mod threads;
+mod update;
+
+use std::sync::Arc;
+
+use crate::backend::{
+    Backend, BinaryOp, CompareOp, Distribution, HostData, ReduceOp, Storage, UnaryOp, UpdateRule, View,
+};
+use crate::dtype::DType;
+use crate::random::Key;
+use crate::shape::{Layout, Shape};
+use buffer::Buffer;
+use gemm::{Matrix, Sizes};
+
+/// The processor as a device.
+pub(crate) struct Cpu;
+
+const F32: fn(Buffer<f32>) -> Storage = |buffer| Storage::F32(Arc::new(buffer));
+const F64: fn(Buffer<f64>) -> Storage = |buffer| Storage::F64(Arc::new(buffer));
+const I64: fn(Buffer<i64>) -> Storage = |buffer| Storage::I64(Arc::new(buffer));
+const U8: fn(Buffer<u8>) -> Storage = |buffer| Storage::U8(Arc::new(buffer));
+const BOOL: fn(Buffer<u8>) -> Storage = |buffer| Storage::Bool(Arc::new(buffer));
+
+/// Operations check dtypes before they come here.
+fn mismatch(kernel: &str, storage: &Storage) -> ! {
+    unreachable!("{kernel} on {}: operations check dtypes first", storage.dtype())
+}
+
+fn indices<'a>(index: View<'a>) -> (&'a [i64], &'a Layout) {
+    match index.storage {
+        Storage::I64(values) => (values, index.layout),
+        other => mismatch("indexing", other),
+    }
+}
+
+/// The buffer of a storage that nobody else holds.
+fn exclusive<T: buffer::Plain>(buffer: &mut Arc<Buffer<T>>) -> &mut [T] {
+    Arc::get_mut(buffer).expect("in-place kernels are called on unshared storages")
+}
+
+/// Matches one storage and rebuilds the same kind from the kernel's result.
+macro_rules! same_kind {
+    ($storage:expr, |$x:ident| floats: $float:expr) => {
+        match $storage {
+            Storage::F32($x) => F32($float),
+            Storage::F64($x) => F64($float),
+            other => mismatch("a floating-point kernel", other),
+        }
+    };
+    ($storage:expr, |$x:ident| floats: $float:expr, integers: $integer:expr) => {
+        match $storage {
+            Storage::F32($x) => F32($float),
+            Storage::F64($x) => F64($float),
+            Storage::I64($x) => I64($integer),
+            Storage::U8($x) => U8($integer),
+            other => mismatch("an arithmetic kernel", other),
+        }
+    };
+    ($storage:expr, |$x:ident| any: $any:expr) => {
+        match $storage {
+            Storage::F32($x) => F32($any),
+            Storage::F64($x) => F64($any),
+            Storage::I64($x) => I64($any),
+            Storage::U8($x) => U8($any),
+            Storage::Bool($x) => BOOL($any),
+        }
+    };
+}
+
+/// Matches two storages of one dtype.
+macro_rules! both {
+    ($a:expr, $b:expr, |$x:ident, $y:ident| floats: $float:expr, integers: $integer:expr) => {
+        match ($a, $b) {
+            (Storage::F32($x), Storage::F32($y)) => F32($float),
+            (Storage::F64($x), Storage::F64($y)) => F64($float),
+            (Storage::I64($x), Storage::I64($y)) => I64($integer),
+            (Storage::U8($x), Storage::U8($y)) => U8($integer),
+            (other, _) => mismatch("an arithmetic kernel", other),
+        }
+    };
+    ($a:expr, $b:expr, |$x:ident, $y:ident| any: $any:expr) => {
+        match ($a, $b) {
+            (Storage::F32($x), Storage::F32($y)) => $any,
+            (Storage::F64($x), Storage::F64($y)) => $any,
+            (Storage::I64($x), Storage::I64($y)) => $any,
+            (Storage::U8($x), Storage::U8($y)) => $any,
+            (Storage::Bool($x), Storage::Bool($y)) => $any,
+            (other, _) => mismatch("a kernel of two tensors of one dtype", other),
+        }
+    };
+}
+
+impl Backend for Cpu {
+    fn upload(&self, data: HostData) -> Storage {
+        match data {
+            HostData::F32(values) => F32(Buffer::from_slice(&values)),
+            HostData::F64(values) => F64(Buffer::from_slice(&values)),
+            HostData::I64(values) => I64(Buffer::from_slice(&values)),
+            HostData::U8(values) => U8(Buffer::from_slice(&values)),
+            HostData::Bool(values) => {
+                let mut buffer = Buffer::scratch(values.len());
+                for (byte, value) in buffer.iter_mut().zip(values) {
+                    *byte = u8::from(value);
+                }
+                BOOL(buffer)
+            }
+        }
+    }
+
+    fn to_host(&self, x: View) -> HostData {
+        match x.storage {
+            Storage::F32(values) => HostData::F32(copy::to_vec(values, x.layout)),
+            Storage::F64(values) => HostData::F64(copy::to_vec(values, x.layout)),
+            Storage::I64(values) => HostData::I64(copy::to_vec(values, x.layout)),
+            Storage::U8(values) => HostData::U8(copy::to_vec(values, x.layout)),
+            Storage::Bool(values) => {
+                HostData::Bool(copy::to_vec(values, x.layout).into_iter().map(|byte| byte != 0).collect())
+            }
+        }
+    }
+
+    fn full(&self, elements: usize, value: f64, dtype: DType) -> Storage {
+        match dtype {
+            DType::F32 => F32(Buffer::filled(elements, value as f32)),
+            DType::F64 => F64(Buffer::filled(elements, value)),
+            DType::I64 => I64(Buffer::filled(elements, value as i64)),
+            DType::U8 => U8(Buffer::filled(elements, value as u8)),
+            DType::Bool => BOOL(Buffer::filled(elements, u8::from(value != 0.0))),
+        }
+    }
+
+    fn random(&self, distribution: Distribution, key: Key, position: u64, elements: usize) -> Storage {
+        F32(random::random(distribution, key, position, elements))
+    }
+
+    fn copy(&self, x: View) -> Storage {
+        same_kind!(x.storage, |values| any: copy::copy(values, x.layout))
+    }
+
+    fn copy_into(&self, target: &mut Storage, layout: &Layout, x: View) {
+        match (target, x.storage) {
+            (Storage::F32(to), Storage::F32(from)) => copy::copy_into(exclusive(to), layout, from, x.layout),
+            (Storage::F64(to), Storage::F64(from)) => copy::copy_into(exclusive(to), layout, from, x.layout),
+            (Storage::I64(to), Storage::I64(from)) => copy::copy_into(exclusive(to), layout, from, x.layout),
+            (Storage::U8(to), Storage::U8(from)) | (Storage::Bool(to), Storage::Bool(from)) => {
+                copy::copy_into(exclusive(to), layout, from, x.layout)
+            }
+            (other, _) => mismatch("copy_into", other),
+        }
+    }
+
+    fn cast(&self, x: View, dtype: DType) -> Storage {
+        /// One source dtype to each target.
+        macro_rules! from {
+            ($values:expr, $type:ty) => {
+                match dtype {
+                    DType::F32 => F32(elementwise::map($values, x.layout, |v: $type| v as f32)),
+                    DType::F64 => F64(elementwise::map($values, x.layout, |v: $type| v as f64)),
+                    DType::I64 => I64(elementwise::map($values, x.layout, |v: $type| v as i64)),
+                    DType::U8 => U8(elementwise::map($values, x.layout, |v: $type| v as u8)),
+                    DType::Bool => {
+                        BOOL(elementwise::map($values, x.layout, |v: $type| u8::from(v != <$type>::default())))
+                    }
+                }
+            };
+        }
+        match x.storage {
+            Storage::F32(values) => from!(values, f32),
+            Storage::F64(values) => from!(values, f64),
+            Storage::I64(values) => from!(values, i64),
+            Storage::U8(values) | Storage::Bool(values) => from!(values, u8),
+        }
+    }
+
+    fn unary(&self, op: UnaryOp, x: View) -> Storage {
+        same_kind!(x.storage, |values|
+            floats: elementwise::float_unary(op, values, x.layout),
+            integers: elementwise::integer_unary(op, values, x.layout))
+    }
+
+    fn binary(&self, op: BinaryOp, a: View, b: View) -> Storage {
+        both!(a.storage, b.storage, |x, y|
+            floats: elementwise::float_binary(op, (x, a.layout), (y, b.layout)),
+            integers: elementwise::integer_binary(op, (x, a.layout), (y, b.layout)))
+    }
+
+    fn binary_assign(&self, op: BinaryOp, target: &mut Storage, layout: &Layout, x: View) {
+        assert!(layout.is_contiguous() && layout.offset == 0);
+        match (target, x.storage) {
+            (Storage::F32(to), Storage::F32(from)) => {
+                elementwise::float_assign(op, exclusive(to), from, x.layout)
+            }
+            (Storage::F64(to), Storage::F64(from)) => {
+                elementwise::float_assign(op, exclusive(to), from, x.layout)
+            }
+            (Storage::I64(to), Storage::I64(from)) => {
+                elementwise::integer_assign(op, exclusive(to), from, x.layout)
+            }
+            (Storage::U8(to), Storage::U8(from)) => {
+                elementwise::integer_assign(op, exclusive(to), from, x.layout)
+            }
+            (other, _) => mismatch("an in-place kernel", other),
+        }
+    }
+
+    fn add_scaled(&self, target: &mut Storage, layout: &Layout, factor: f64, x: View) {
+        assert!(layout.is_contiguous() && layout.offset == 0);
+        match (target, x.storage) {
+            (Storage::F32(to), Storage::F32(from)) => {
+                let factor = factor as f32;
+                elementwise::zip_assign(exclusive(to), from, x.layout, move |t, x| t + factor * x);
+            }
+            (Storage::F64(to), Storage::F64(from)) => {
+                elementwise::zip_assign(exclusive(to), from, x.layout, move |t, x| t + factor * x);
+            }
+            (other, _) => mismatch("add_scaled", other),
+        }
+    }
+
+    fn compare(&self, op: CompareOp, a: View, b: View) -> Storage {
+        BOOL(both!(a.storage, b.storage, |x, y| any: elementwise::compare(op, (x, a.layout), (y, b.layout))))
+    }
+
+    fn select(&self, condition: View, a: View, b: View) -> Storage {
+        let Storage::Bool(bits) = condition.storage else { mismatch("select", condition.storage) };
+        let condition = (&bits[..], condition.layout);
+        match (a.storage, b.storage) {
+            (Storage::F32(x), Storage::F32(y)) => F32(elementwise::select(condition, (x, a.layout), (y, b.layout))),
+            (Storage::F64(x), Storage::F64(y)) => F64(elementwise::select(condition, (x, a.layout), (y, b.layout))),
+            (Storage::I64(x), Storage::I64(y)) => I64(elementwise::select(condition, (x, a.layout), (y, b.layout))),
+            (Storage::U8(x), Storage::U8(y)) => U8(elementwise::select(condition, (x, a.layout), (y, b.layout))),
+            (Storage::Bool(x), Storage::Bool(y)) => {
+                BOOL(elementwise::select(condition, (x, a.layout), (y, b.layout)))
+            }
+            (other, _) => mismatch("select", other),
+        }
+    }
+
+    fn reduce(&self, op: ReduceOp, x: View, axes: usize) -> Storage {
+        same_kind!(x.storage, |values|
+            floats: reduce::reduce(op, values, x.layout, axes),
+            integers: reduce::reduce(op, values, x.layout, axes))
+    }
+
+    fn argmax(&self, x: View) -> Storage {
+        I64(match x.storage {
+            Storage::F32(values) => reduce::argmax(values, x.layout),
+            Storage::F64(values) => reduce::argmax(values, x.layout),
+            Storage::I64(values) => reduce::argmax(values, x.layout),
+            Storage::U8(values) | Storage::Bool(values) => reduce::argmax(values, x.layout),
+        })
+    }
+
+    fn softmax(&self, x: View, logarithm: bool) -> Storage {
+        same_kind!(x.storage, |values| floats: reduce::softmax(values, x.layout, logarithm))
+    }
+
+    fn matmul(&self, a: View, b: View) -> Storage {
+        match (a.storage, b.storage) {
+            (Storage::F32(x), Storage::F32(y)) => F32(matmul((x, a.layout), (y, b.layout))),
+            (Storage::F64(x), Storage::F64(y)) => F64(matmul((x, a.layout), (y, b.layout))),
+            (other, _) => mismatch("matmul", other),
+        }
+    }
+
+    fn gather(&self, x: View, axis: usize, index: View) -> Storage {
+        let (index, index_layout) = indices(index);
+        same_kind!(x.storage, |values| any: index::gather(values, x.layout, axis, index, index_layout))
+    }
+
+    fn scatter_add(&self, shape: Shape, axis: usize, index: View, x: View) -> Storage {
+        let index = indices(index);
+        same_kind!(x.storage, |values|
+            floats: index::scatter_add(shape, axis, index, (values, x.layout)),
+            integers: index::scatter_add(shape, axis, index, (values, x.layout)))
+    }
+
+    fn index_select(&self, x: View, index: View) -> Storage {
+        let (index, index_layout) = indices(index);
+        same_kind!(x.storage, |values| any: index::index_select(values, x.layout, index, index_layout))
+    }
+
+    fn index_add(&self, shape: Shape, index: View, x: View) -> Storage {
+        let index = indices(index);
+        same_kind!(x.storage, |values|
+            floats: index::index_add(shape, index, (values, x.layout)),
+            integers: index::index_add(shape, index, (values, x.layout)))
+    }
+
+    fn update(&self, rule: UpdateRule, parameter: &mut Storage, states: &mut [&mut Storage], gradient: View) {
+        /// The states' buffers, which have the parameter's dtype.
+        macro_rules! run {
+            ($variant:ident, $parameter:expr, $gradient:expr) => {{
+                let mut buffers: Vec<&mut [_]> = states
+                    .iter_mut()
+                    .map(|state| match &mut **state {
+                        Storage::$variant(buffer) => exclusive(buffer),
+                        other => mismatch("update", other),
+                    })
+                    .collect();
+                update::update(rule, exclusive($parameter), &mut buffers, $gradient, gradient.layout);
+            }};
+        }
+        match (parameter, gradient.storage) {
+            (Storage::F32(w), Storage::F32(g)) => run!(F32, w, g),
+            (Storage::F64(w), Storage::F64(g)) => run!(F64, w, g),
+            (other, _) => mismatch("update", other),
+        }
+    }
+}
+
+/// Products of the matrices in the last two axes, one for each place of the leading axes.
+fn matmul<T: gemm::Gemm>((x, a): (&[T], &Layout), (y, b): (&[T], &Layout)) -> Buffer<T> {
+    let rank = a.shape.rank();
+    let sizes = Sizes { rows: a.shape[rank - 2], depth: a.shape[rank - 1], columns: b.shape[rank - 1] };
+    let batch = Shape::new(&a.shape[..rank - 2]);
+    let matrix = |data, layout: &Layout, offset| Matrix {
+        data,
+        offset,
+        row_stride: layout.strides[rank - 2],
+        column_stride: layout.strides[rank - 1],
+    };
+    let mut out = Buffer::scratch(batch.elements() * sizes.rows * sizes.columns);
+    if batch.elements() == 1 {
+        gemm::gemm(&[(matrix(x, a, a.offset), matrix(y, b, b.offset))], sizes, &mut out);
+        return out;
+    }
+    let leading = |layout: &Layout| Layout { shape: batch, ..*layout };
+    let plan = strided::Plan::new([&leading(a), &leading(b)]);
+    let [p, q] = plan.steps();
+    let mut pairs = Vec::with_capacity(batch.elements());
+    plan.runs(0, batch.elements(), |_, [i, j], length| {
+        for k in 0..length as isize {
+            let (i, j) = ((i as isize + k * p) as usize, (j as isize + k * q) as usize);
+            pairs.push((matrix(x, a, i), matrix(y, b, j)));
+        }
+    });
+    gemm::gemm(&pairs, sizes, &mut out);
+    out
+}

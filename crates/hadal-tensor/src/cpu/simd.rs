@@ -1,0 +1,97 @@
+//! Which vector instructions to use, chosen at run time: one binary for every processor.
+//!
+//! A kernel is a [`Task`] whose body is plain Rust, inlined into functions compiled for each level; the compiler
+//! vectorises it for each. Bodies use no fused multiply-add, so every level gives the same bits.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// A set of vector instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum SimdLevel {
+    /// What every processor of the target has (SSE2 on x86-64).
+    Baseline,
+    /// AVX2 and FMA, 256 bits.
+    Avx2,
+    /// AVX-512 (F, BW, DQ, VL), 512 bits.
+    Avx512,
+}
+
+/// 0: not chosen yet; else the level plus 1.
+static LEVEL: AtomicU8 = AtomicU8::new(0);
+
+/// The level in use: the best the processor has, unless forced.
+#[inline]
+pub(crate) fn level() -> SimdLevel {
+    match LEVEL.load(Ordering::Relaxed) {
+        1 => SimdLevel::Baseline,
+        2 => SimdLevel::Avx2,
+        3 => SimdLevel::Avx512,
+        _ => {
+            let best = *available_levels().last().unwrap_or(&SimdLevel::Baseline);
+            LEVEL.store(best as u8 + 1, Ordering::Relaxed);
+            best
+        }
+    }
+}
+
+/// The levels this processor has, lowest first.
+pub fn available_levels() -> Vec<SimdLevel> {
+    #[allow(unused_mut)]
+    let mut levels = vec![SimdLevel::Baseline];
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            levels.push(SimdLevel::Avx2);
+            if is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vl")
+            {
+                levels.push(SimdLevel::Avx512);
+            }
+        }
+    }
+    levels
+}
+
+/// Forces a level for the whole process; for tests and measurements.
+///
+/// # Panics
+/// If the processor does not have it.
+pub fn force_level(level: SimdLevel) {
+    assert!(available_levels().contains(&level), "this processor has no {level:?}");
+    LEVEL.store(level as u8 + 1, Ordering::Relaxed);
+}
+
+/// A kernel's body. `run` must be `#[inline(always)]`, and so must everything it calls in its loops.
+pub(crate) trait Task {
+    type Output;
+    fn run(self) -> Self::Output;
+}
+
+/// Runs the task compiled for the level in use.
+#[inline]
+pub(crate) fn dispatch<K: Task>(task: K) -> K::Output {
+    match level() {
+        // SAFETY: `level` returns a level only if the processor has it (detected, or checked by `force_level`).
+        #[cfg(target_arch = "x86_64")]
+        SimdLevel::Avx512 => unsafe { run_avx512(task) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        SimdLevel::Avx2 => unsafe { run_avx2(task) },
+        _ => task.run(),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2")]
+fn run_avx512<K: Task>(task: K) -> K::Output {
+    task.run()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn run_avx2<K: Task>(task: K) -> K::Output {
+    task.run()
+}

@@ -1,0 +1,268 @@
+//! A small pool of threads that spin briefly before they park, for the forks and joins of a training step.
+//!
+//! Work is cut into pieces by its size, never by the number of threads, and each piece is computed the same way
+//! whoever takes it: results do not depend on how many threads there are.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread::Thread;
+
+/// How often an idle worker looks for work before it parks: about 50 us, longer than the gap between two
+/// operations of a training step.
+const SPINS: usize = 20_000;
+
+/// The number of threads that operations use. Default: `HADAL_NUM_THREADS`, else the processors available.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+/// How many threads operations use.
+pub fn num_threads() -> usize {
+    match THREADS.load(Ordering::Relaxed) {
+        0 => {
+            let wanted = std::env::var("HADAL_NUM_THREADS").ok().and_then(|text| text.trim().parse().ok());
+            let threads = match wanted {
+                Some(threads) if threads > 0 => threads,
+                _ => std::thread::available_parallelism().map_or(1, |n| n.get()),
+            };
+            THREADS.store(threads, Ordering::Relaxed);
+            threads
+        }
+        threads => threads,
+    }
+}
+
+/// Sets how many threads operations use, from the next operation on. Results do not depend on it.
+///
+/// # Panics
+/// If `threads` is 0.
+#[track_caller]
+pub fn set_num_threads(threads: usize) {
+    assert!(threads > 0, "set_num_threads: at least one thread is needed");
+    THREADS.store(threads, Ordering::Relaxed);
+}
+
+/// One call of [`for_each_piece`], as the workers see it. Lives on the caller's stack.
+struct Job {
+    run: *const (dyn Fn(usize) + Sync),
+    pieces: usize,
+    next: AtomicUsize,
+    panicked: AtomicBool,
+}
+
+/// A worker's mailbox.
+struct Worker {
+    /// The job to help with, or null.
+    job: std::sync::atomic::AtomicPtr<Job>,
+    parked: AtomicBool,
+    thread: OnceLock<Thread>,
+}
+
+/// All workers; the lock is held while a job runs, so that one job runs at a time.
+static POOL: Mutex<Vec<Arc<Worker>>> = Mutex::new(Vec::new());
+
+/// Runs `piece(0)`, .., `piece(pieces - 1)`, each once, on up to [`num_threads`] threads; returns when all are done.
+///
+/// Calls from within a piece, or while another thread's job runs, run serially on the caller.
+///
+/// # Panics
+/// If a piece panics, after all others have ended.
+pub(crate) fn for_each_piece(pieces: usize, piece: impl Fn(usize) + Sync) {
+    let helpers = (num_threads() - 1).min(pieces.saturating_sub(1));
+    if helpers > 0 {
+        let pool = match POOL.try_lock() {
+            Ok(pool) => Some(pool),
+            Err(std::sync::TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(std::sync::TryLockError::WouldBlock) => None,
+        };
+        if let Some(mut pool) = pool {
+            return run_shared(&mut pool, helpers, pieces, &piece);
+        }
+    }
+    (0..pieces).for_each(piece);
+}
+
+fn run_shared(pool: &mut Vec<Arc<Worker>>, helpers: usize, pieces: usize, piece: &(dyn Fn(usize) + Sync)) {
+    while pool.len() < helpers {
+        match start_worker() {
+            Some(worker) => pool.push(worker),
+            None => break,
+        }
+    }
+    let helpers = helpers.min(pool.len());
+    // SAFETY: only the lifetime changes. The job, and with it this pointer, is reachable through the mailboxes
+    // alone; `Recall` below waits until every mailbox is empty again before this frame ends, even by a panic.
+    let run: *const (dyn Fn(usize) + Sync) =
+        unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), *const (dyn Fn(usize) + Sync)>(piece) };
+    let job = Job { run, pieces, next: AtomicUsize::new(0), panicked: AtomicBool::new(false) };
+    let workers = &pool[..helpers];
+    for worker in workers {
+        worker.job.store((&raw const job).cast_mut(), Ordering::SeqCst);
+        if worker.parked.load(Ordering::SeqCst)
+            && let Some(thread) = worker.thread.get()
+        {
+            thread.unpark();
+        }
+    }
+    struct Recall<'a>(&'a [Arc<Worker>], &'a Job);
+    impl Drop for Recall<'_> {
+        fn drop(&mut self) {
+            self.1.next.store(self.1.pieces, Ordering::Relaxed);
+            for worker in self.0 {
+                // A worker that has not woken yet is not waited for: its mailbox is emptied instead.
+                let mut spins = 0;
+                while !worker.job.load(Ordering::Acquire).is_null() {
+                    spins += 1;
+                    if spins > SPINS { std::thread::yield_now() } else { std::hint::spin_loop() }
+                }
+            }
+        }
+    }
+    {
+        let _recall = Recall(workers, &job);
+        loop {
+            let index = job.next.fetch_add(1, Ordering::Relaxed);
+            if index >= pieces {
+                break;
+            }
+            piece(index);
+        }
+    }
+    assert!(!job.panicked.load(Ordering::Relaxed), "a piece of parallel work panicked; see the message above");
+}
+
+fn start_worker() -> Option<Arc<Worker>> {
+    let worker = Arc::new(Worker {
+        job: std::sync::atomic::AtomicPtr::new(std::ptr::null_mut()),
+        parked: AtomicBool::new(false),
+        thread: OnceLock::new(),
+    });
+    let mine = worker.clone();
+    let handle =
+        std::thread::Builder::new().name("hadal-worker".into()).spawn(move || work(&mine)).ok()?;
+    let _ = worker.thread.set(handle.thread().clone());
+    Some(worker)
+}
+
+fn work(worker: &Worker) {
+    let mut idle = 0;
+    loop {
+        let job = worker.job.load(Ordering::Acquire);
+        if job.is_null() {
+            idle += 1;
+            if idle < SPINS {
+                std::hint::spin_loop();
+                continue;
+            }
+            worker.parked.store(true, Ordering::SeqCst);
+            if worker.job.load(Ordering::SeqCst).is_null() {
+                std::thread::park();
+            }
+            worker.parked.store(false, Ordering::SeqCst);
+            continue;
+        }
+        idle = 0;
+        // SAFETY: the caller keeps the job alive until this mailbox is empty, which only the store below does.
+        let shared = unsafe { &*job };
+        // SAFETY: as above; `run` points to the caller's closure, which outlives the job.
+        let run = unsafe { &*shared.run };
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            loop {
+                let index = shared.next.fetch_add(1, Ordering::Relaxed);
+                if index >= shared.pieces {
+                    break;
+                }
+                run(index);
+            }
+        }));
+        if outcome.is_err() {
+            shared.panicked.store(true, Ordering::Relaxed);
+        }
+        worker.job.store(std::ptr::null_mut(), Ordering::Release);
+    }
+}
+
+/// Cuts `out` into pieces of `size` elements (the last may be shorter) and runs `piece(start, part)` on each.
+pub(crate) fn for_each_part<T: Send>(out: &mut [T], size: usize, piece: impl Fn(usize, &mut [T]) + Sync) {
+    let length = out.len();
+    if length <= size {
+        if length > 0 {
+            piece(0, out);
+        }
+        return;
+    }
+    let base = SharedMut::new(out.as_mut_ptr());
+    for_each_piece(length.div_ceil(size), |index| {
+        let start = index * size;
+        let end = (start + size).min(length);
+        // SAFETY: start < end <= length, so the part lies within `out`; parts of different indices do not overlap,
+        // and each index runs once.
+        piece(start, unsafe { base.part(start, end - start) });
+    });
+}
+
+/// A pointer that pieces of work write through, each in a part of its own.
+#[derive(Clone, Copy)]
+pub(crate) struct SharedMut<T>(*mut T);
+
+// SAFETY: the holder hands out parts only under `part`'s contract: disjoint parts, each used by one thread.
+unsafe impl<T: Send> Send for SharedMut<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for SharedMut<T> {}
+
+impl<T> SharedMut<T> {
+    pub fn new(base: *mut T) -> SharedMut<T> {
+        SharedMut(base)
+    }
+
+    pub fn pointer(&self) -> *mut T {
+        self.0
+    }
+
+    /// # Safety
+    /// `start .. start + length` must lie within the allocation, which must outlive the result, and no other part
+    /// that overlaps it may be in use.
+    #[allow(clippy::mut_from_ref)]
+    pub unsafe fn part<'a>(&self, start: usize, length: usize) -> &'a mut [T] {
+        // SAFETY: the caller's contract.
+        unsafe { std::slice::from_raw_parts_mut(self.0.add(start), length) }
+    }
+}
+
+/// Used by tests that must not be disturbed by others changing the number of threads.
+#[cfg(test)]
+pub(crate) fn lock_threads() -> std::sync::MutexGuard<'static, ()> {
+    static LOCK: Mutex<()> = Mutex::new(());
+    LOCK.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_piece_runs_once() {
+        let _lock = lock_threads();
+        for threads in [1, 2, 4] {
+            set_num_threads(threads);
+            for pieces in [0, 1, 2, 7, 1000] {
+                let counts: Vec<AtomicUsize> = (0..pieces).map(|_| AtomicUsize::new(0)).collect();
+                for_each_piece(pieces, |i| {
+                    counts[i].fetch_add(1, Ordering::Relaxed);
+                });
+                assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1));
+            }
+        }
+    }
+
+    #[test]
+    fn a_panicking_piece_panics_the_caller_and_leaves_the_pool_usable() {
+        let _lock = lock_threads();
+        set_num_threads(2);
+        let result = std::panic::catch_unwind(|| for_each_piece(8, |i| assert!(i != 5)));
+        assert!(result.is_err());
+        let sum = AtomicUsize::new(0);
+        for_each_piece(8, |i| {
+            sum.fetch_add(i, Ordering::Relaxed);
+        });
+        assert_eq!(sum.into_inner(), 28);
+    }
+}

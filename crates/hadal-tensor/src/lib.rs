@@ -1,0 +1,40 @@
+//! Tensors that know their gradients: the mathematics under Hadal.
+//!
+//! A [`Tensor`] is a cheap handle to an array on a device. Operations record how to differentiate
+//! themselves, and [`Tensor::backward`] walks that record:
+//!
+//! ```
+//! use hadal_tensor::Tensor;
+//! let w = Tensor::from_slice(&[1.0f32, 2.0, 3.0], [3]).requires_grad();
+//! let grads = w.powi(2).sum().backward();
+//! assert_eq!(grads[&w].to_vec::<f32>(), [2.0, 4.0, 6.0]);
+//! ```
+//!
+//! Algebra on shapes, dtypes or axes that do not fit is a programming mistake and panics like slice
+//! indexing does, naming the caller's line and what would fit.
+
+pub mod autograd;
+pub(crate) mod backend;
+pub(crate) mod cpu;
+mod device;
+mod dtype;
+mod ops;
+mod random;
+mod shape;
+mod tensor;
+
+pub use autograd::{Gradients, no_grad};
+pub use backend::UpdateRule;
+pub use cpu::buffer::live_bytes;
+pub use cpu::simd::SimdLevel;
+pub use cpu::threads::{num_threads, set_num_threads};
+pub use device::Device;
+pub use dtype::{DType, Element};
+pub use ops::{concat, stack};
+pub use ops::Operand;
+pub use random::Rng;
+pub use shape::{MAX_RANK, Shape};
+pub use tensor::Tensor;
+
+#[doc(hidden)]
+pub use cpu::simd::{available_levels, force_level};

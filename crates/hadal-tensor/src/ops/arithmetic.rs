@@ -1,0 +1,172 @@
+//! Element-wise functions of two tensors, broadcast against each other by NumPy's rule.
+
+use crate::autograd::record;
+use crate::backend::BinaryOp;
+use crate::shape::Shape;
+use crate::tensor::{Tensor, Value};
+
+/// The shape two operands broadcast to; panics with both shapes when they do not.
+#[track_caller]
+pub(crate) fn broadcast(operation: &str, a: &Tensor, b: &Tensor) -> Shape {
+    match a.shape().broadcast(b.shape()) {
+        Some(shape) => shape,
+        None => panic!(
+            "{operation}: shapes {} and {} do not broadcast: aligned at the last axis, sizes must be equal or one of them 1",
+            a.shape(),
+            b.shape()
+        ),
+    }
+}
+
+#[track_caller]
+pub(crate) fn check_same_dtype(operation: &str, a: &Tensor, b: &Tensor) {
+    assert!(
+        a.dtype() == b.dtype(),
+        "{operation}: dtypes {} and {} differ; convert one with to_dtype()",
+        a.dtype(),
+        b.dtype()
+    );
+}
+
+#[track_caller]
+pub(crate) fn check_float(operation: &str, x: &Tensor) {
+    assert!(
+        x.dtype().is_float(),
+        "{operation}: the tensor holds {}; convert it with to_dtype(DType::F32) first",
+        x.dtype()
+    );
+}
+
+/// The numbers of `op(a, b)`, without a record.
+#[track_caller]
+pub(crate) fn binary_value(operation: &str, op: BinaryOp, a: &Tensor, b: &Tensor) -> Value {
+    check_same_dtype(operation, a, b);
+    assert!(
+        a.dtype() != crate::DType::Bool,
+        "{operation}: truth values have no arithmetic; convert them with to_dtype() first"
+    );
+    let shape = broadcast(operation, a, b);
+    let (mut left, mut right) = (a.view(), b.view());
+    let (wide_left, wide_right) = (left.layout.expand(shape), right.layout.expand(shape));
+    left.layout = &wide_left;
+    right.layout = &wide_right;
+    Value::contiguous(shape, a.backend().binary(op, left, right))
+}
+
+impl Tensor {
+    #[track_caller]
+    pub(crate) fn add_tensor(&self, other: &Tensor) -> Tensor {
+        let (a, b) = (*self.shape(), *other.shape());
+        record(binary_value("add", BinaryOp::Add, self, other), &[self, other], move |g, sink| {
+            sink.add(0, || g.sum_to(a));
+            sink.add(1, || g.sum_to(b));
+        })
+    }
+
+    #[track_caller]
+    pub(crate) fn sub_tensor(&self, other: &Tensor) -> Tensor {
+        let (a, b) = (*self.shape(), *other.shape());
+        record(binary_value("sub", BinaryOp::Sub, self, other), &[self, other], move |g, sink| {
+            sink.add(0, || g.sum_to(a));
+            sink.add(1, || (-g).sum_to(b));
+        })
+    }
+
+    #[track_caller]
+    pub(crate) fn mul_tensor(&self, other: &Tensor) -> Tensor {
+        let (a, b) = (self.clone(), other.clone());
+        record(binary_value("mul", BinaryOp::Mul, self, other), &[self, other], move |g, sink| {
+            sink.add(0, || (g * &b).sum_to(*a.shape()));
+            sink.add(1, || (g * &a).sum_to(*b.shape()));
+        })
+    }
+
+    #[track_caller]
+    pub(crate) fn div_tensor(&self, other: &Tensor) -> Tensor {
+        check_float("div", self);
+        let (a, b) = (self.clone(), other.clone());
+        record(binary_value("div", BinaryOp::Div, self, other), &[self, other], move |g, sink| {
+            sink.add(0, || (g / &b).sum_to(*a.shape()));
+            sink.add(1, || (-(g * &a) / (&b * &b)).sum_to(*b.shape()));
+        })
+    }
+
+    /// `self` to the power `exponent`, element by element, broadcast.
+    ///
+    /// The gradient in the exponent is `self^exponent ln(self)`, so it is NaN where `self` is negative.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast or the dtypes differ or are not floating-point.
+    #[track_caller]
+    pub fn pow(&self, exponent: &Tensor) -> Tensor {
+        check_float("pow", self);
+        let (a, b) = (self.clone(), exponent.clone());
+        record(binary_value("pow", BinaryOp::Pow, self, exponent), &[self, exponent], move |g, sink| {
+            sink.add(0, || (g * &b * a.pow(&(&b - 1.0))).sum_to(*a.shape()));
+            sink.add(1, || (g * a.pow(&b) * a.ln()).sum_to(*b.shape()));
+        })
+    }
+
+    /// The larger of both, element by element, broadcast; NaN where either is. Equal elements share the gradient.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast or the dtypes differ.
+    #[track_caller]
+    pub fn maximum(&self, other: &Tensor) -> Tensor {
+        self.extremum("maximum", BinaryOp::Max, other)
+    }
+
+    /// The smaller of both, element by element, broadcast; NaN where either is. Equal elements share the gradient.
+    ///
+    /// # Panics
+    /// If the shapes do not broadcast or the dtypes differ.
+    #[track_caller]
+    pub fn minimum(&self, other: &Tensor) -> Tensor {
+        self.extremum("minimum", BinaryOp::Min, other)
+    }
+
+    #[track_caller]
+    fn extremum(&self, operation: &str, op: BinaryOp, other: &Tensor) -> Tensor {
+        let (a, b) = (self.clone(), other.clone());
+        record(binary_value(operation, op, self, other), &[self, other], move |g, sink| {
+            // 1 where a side was chosen, one half where both were.
+            let half = |mine: &Tensor, theirs: &Tensor| {
+                let strictly = if op == BinaryOp::Max { mine.gt(theirs) } else { mine.lt(theirs) };
+                (strictly.to_dtype(mine.dtype()) + mine.eq(theirs).to_dtype(mine.dtype()) * 0.5).detach()
+            };
+            sink.add(0, || (g * half(&a, &b)).sum_to(*a.shape()));
+            sink.add(1, || (g * half(&b, &a)).sum_to(*b.shape()));
+        })
+    }
+
+    /// `self` where `of > 0`, else 0: the gradient of relu. Linear in `self`, constant in `of`.
+    #[track_caller]
+    pub(crate) fn gate(&self, of: &Tensor) -> Tensor {
+        let of = of.detach();
+        record(binary_value("relu", BinaryOp::Gate, self, &of), &[self], move |g, sink| {
+            sink.add(0, || g.gate(&of));
+        })
+    }
+
+    /// `self (1 - y^2)`: the gradient of tanh from its output `y`.
+    #[track_caller]
+    pub(crate) fn tanh_gradient(&self, y: &Tensor) -> Tensor {
+        let value = binary_value("tanh", BinaryOp::TanhGradient, self, y);
+        let (a, y) = (self.clone(), y.clone());
+        record(value, &[&a.clone(), &y.clone()], move |g, sink| {
+            sink.add(0, || g.tanh_gradient(&y));
+            sink.add(1, || g * &a * &y * -2.0);
+        })
+    }
+
+    /// `self y (1 - y)`: the gradient of sigmoid from its output `y`.
+    #[track_caller]
+    pub(crate) fn sigmoid_gradient(&self, y: &Tensor) -> Tensor {
+        let value = binary_value("sigmoid", BinaryOp::SigmoidGradient, self, y);
+        let (a, y) = (self.clone(), y.clone());
+        record(value, &[&a.clone(), &y.clone()], move |g, sink| {
+            sink.add(0, || g.sigmoid_gradient(&y));
+            sink.add(1, || g * &a * (1.0 - &(&y * 2.0)));
+        })
+    }
+}

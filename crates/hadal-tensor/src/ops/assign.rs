@@ -1,0 +1,94 @@
+//! `+= -= *= /=`: in place where nobody else sees the storage, on a copy otherwise.
+//!
+//! On a leaf, with a right side that is not tracked, this is a parameter update: it is not recorded and the tensor
+//! stays the same leaf. In all other cases `a += b` means `a = a + b`, recorded.
+
+use std::ops::{AddAssign, DivAssign, MulAssign, SubAssign};
+
+use super::arithmetic::{broadcast, check_same_dtype};
+use crate::autograd::records;
+use crate::backend::{BinaryOp, View};
+use crate::dtype::DType;
+use crate::tensor::Tensor;
+
+impl Tensor {
+    #[track_caller]
+    fn assign_op(&mut self, operation: &str, op: BinaryOp, other: &Tensor) {
+        let update = self.is_leaf() && !other.is_tracked();
+        if !update && records(&[self, other]) {
+            *self = match op {
+                BinaryOp::Add => self.add_tensor(other),
+                BinaryOp::Sub => self.sub_tensor(other),
+                BinaryOp::Mul => self.mul_tensor(other),
+                _ => self.div_tensor(other),
+            };
+            return;
+        }
+        check_same_dtype(operation, self, other);
+        assert!(self.dtype() != DType::Bool, "{operation}: truth values have no arithmetic");
+        assert!(op != BinaryOp::Div || self.dtype().is_float(), "{operation}: division needs a float type");
+        let shape = broadcast(operation, self, other);
+        assert!(
+            shape == *self.shape(),
+            "{operation}: the right side {} does not broadcast into {}",
+            other.shape(),
+            self.shape()
+        );
+        // Held first: when both sides share storage, this makes the copy below happen.
+        let right = other.value().clone();
+        let wide = right.layout.expand(shape);
+        let backend = self.backend();
+        let target = self.make_unshared();
+        backend.binary_assign(
+            op,
+            &mut target.storage,
+            &target.layout,
+            View { storage: &right.storage, layout: &wide },
+        );
+    }
+
+    /// `self += factor * other` in one pass, with the rules of `+=`.
+    ///
+    /// # Panics
+    /// If dtypes differ or `other` does not broadcast into `self`.
+    #[track_caller]
+    pub fn add_scaled(&mut self, factor: f64, other: &Tensor) {
+        let update = self.is_leaf() && !other.is_tracked();
+        if (!update && records(&[self, other])) || !self.dtype().is_float() || self.shape() != other.shape() {
+            return *self += other * factor;
+        }
+        check_same_dtype("add_scaled", self, other);
+        let right = other.value().clone();
+        let backend = self.backend();
+        let target = self.make_unshared();
+        backend.add_scaled(&mut target.storage, &target.layout, factor, right.view());
+    }
+}
+
+macro_rules! assign_operator {
+    ($trait:ident, $method:ident, $operation:literal, $op:expr) => {
+        impl $trait<&Tensor> for Tensor {
+            #[track_caller]
+            fn $method(&mut self, other: &Tensor) {
+                self.assign_op($operation, $op, other);
+            }
+        }
+        impl $trait<Tensor> for Tensor {
+            #[track_caller]
+            fn $method(&mut self, other: Tensor) {
+                self.assign_op($operation, $op, &other);
+            }
+        }
+        impl $trait<f64> for Tensor {
+            #[track_caller]
+            fn $method(&mut self, scalar: f64) {
+                let scalar = Tensor::full_of([], scalar, self.dtype());
+                self.assign_op($operation, $op, &scalar);
+            }
+        }
+    };
+}
+assign_operator!(AddAssign, add_assign, "+=", BinaryOp::Add);
+assign_operator!(SubAssign, sub_assign, "-=", BinaryOp::Sub);
+assign_operator!(MulAssign, mul_assign, "*=", BinaryOp::Mul);
+assign_operator!(DivAssign, div_assign, "/=", BinaryOp::Div);

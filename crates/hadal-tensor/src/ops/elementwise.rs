@@ -1,0 +1,168 @@
+//! Element-wise functions of one tensor.
+
+use super::arithmetic::check_float;
+use crate::autograd::{record, record_with_output};
+use crate::backend::UnaryOp;
+use crate::dtype::DType;
+use crate::tensor::{Tensor, Value};
+
+impl Tensor {
+    /// Applies `op`; each operation's gradient stands in one line here, `g` being the gradient of the output `y`.
+    #[track_caller]
+    pub(crate) fn unary(&self, op: UnaryOp) -> Tensor {
+        use UnaryOp::*;
+        match op {
+            Neg | Abs | Sign | Relu | AddScalar(_) | MulScalar(_) | RSubScalar(_) | PowI(0..) | MaxScalar(_)
+            | MinScalar(_) => {
+                assert!(self.dtype() != DType::Bool, "arithmetic on truth values: convert with to_dtype() first");
+            }
+            _ => check_float(&format!("{op:?}").to_lowercase(), self),
+        }
+        let value = Value::contiguous(*self.shape(), self.backend().unary(op, self.view()));
+        let x = self.clone();
+        match op {
+            Exp => record_with_output(value, &[self], |g, y, to| to.add(0, || g * y)),
+            Sqrt => record_with_output(value, &[self], |g, y, to| to.add(0, || g / y * 0.5)),
+            Tanh => record_with_output(value, &[self], |g, y, to| to.add(0, || g.tanh_gradient(y))),
+            Sigmoid => record_with_output(value, &[self], |g, y, to| to.add(0, || g.sigmoid_gradient(y))),
+            Relu => record_with_output(value, &[self], |g, y, to| to.add(0, || g.gate(y))),
+            Recip => record_with_output(value, &[self], |g, y, to| to.add(0, || -(g * y * y))),
+            Neg => record(value, &[self], |g, to| to.add(0, || -g)),
+            AddScalar(_) => record(value, &[self], |g, to| to.add(0, || g.clone())),
+            RSubScalar(_) => record(value, &[self], |g, to| to.add(0, || -g)),
+            MulScalar(s) => record(value, &[self], move |g, to| to.add(0, || g * s)),
+            // Flat almost everywhere.
+            Sign | Floor => Tensor::new(value, None),
+            Ln => record(value, &[self], move |g, to| to.add(0, || g / &x)),
+            Sin => record(value, &[self], move |g, to| to.add(0, || g * x.cos())),
+            Cos => record(value, &[self], move |g, to| to.add(0, || -(g * x.sin()))),
+            Abs => record(value, &[self], move |g, to| to.add(0, || g * x.unary(Sign))),
+            PowI(0) => Tensor::new(value, None),
+            PowI(2) => record(value, &[self], move |g, to| to.add(0, || g * &x * 2.0)),
+            PowI(n) => record(value, &[self], move |g, to| to.add(0, || g * x.powi(n - 1) * f64::from(n))),
+            PowF(p) => record(value, &[self], move |g, to| to.add(0, || g * x.powf(p - 1.0) * p)),
+            MaxScalar(s) => record(value, &[self], move |g, to| to.add(0, || g * x.ge(s).to_dtype(x.dtype()))),
+            MinScalar(s) => record(value, &[self], move |g, to| to.add(0, || g * x.le(s).to_dtype(x.dtype()))),
+        }
+    }
+
+    /// e^x.
+    #[track_caller]
+    pub fn exp(&self) -> Tensor {
+        self.unary(UnaryOp::Exp)
+    }
+
+    /// The natural logarithm; -infinity at 0, NaN below.
+    #[track_caller]
+    pub fn ln(&self) -> Tensor {
+        self.unary(UnaryOp::Ln)
+    }
+
+    /// The square root; NaN below 0.
+    #[track_caller]
+    pub fn sqrt(&self) -> Tensor {
+        self.unary(UnaryOp::Sqrt)
+    }
+
+    /// The sine, in radians.
+    #[track_caller]
+    pub fn sin(&self) -> Tensor {
+        self.unary(UnaryOp::Sin)
+    }
+
+    /// The cosine, in radians.
+    #[track_caller]
+    pub fn cos(&self) -> Tensor {
+        self.unary(UnaryOp::Cos)
+    }
+
+    /// The hyperbolic tangent.
+    #[track_caller]
+    pub fn tanh(&self) -> Tensor {
+        self.unary(UnaryOp::Tanh)
+    }
+
+    /// The logistic function 1 / (1 + e^-x).
+    #[track_caller]
+    pub fn sigmoid(&self) -> Tensor {
+        self.unary(UnaryOp::Sigmoid)
+    }
+
+    /// max(x, 0); the gradient at 0 is 0.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from_slice(&[-1.0f32, 2.0], [2]).relu().to_vec::<f32>(), [0.0, 2.0]);
+    /// ```
+    #[track_caller]
+    pub fn relu(&self) -> Tensor {
+        self.unary(UnaryOp::Relu)
+    }
+
+    /// |x|; the gradient at 0 is 0.
+    #[track_caller]
+    pub fn abs(&self) -> Tensor {
+        self.unary(UnaryOp::Abs)
+    }
+
+    /// -1, 0 or 1; without gradient.
+    #[track_caller]
+    pub fn sign(&self) -> Tensor {
+        self.unary(UnaryOp::Sign)
+    }
+
+    /// The largest whole number not above x; without gradient.
+    #[track_caller]
+    pub fn floor(&self) -> Tensor {
+        self.unary(UnaryOp::Floor)
+    }
+
+    /// 1 / x.
+    #[track_caller]
+    pub fn recip(&self) -> Tensor {
+        self.unary(UnaryOp::Recip)
+    }
+
+    /// x^n for a whole n.
+    #[track_caller]
+    pub fn powi(&self, n: i32) -> Tensor {
+        self.unary(UnaryOp::PowI(n))
+    }
+
+    /// x^p for a real p; NaN where x is negative and p not whole.
+    #[track_caller]
+    pub fn powf(&self, p: f64) -> Tensor {
+        self.unary(UnaryOp::PowF(p))
+    }
+
+    /// The nearest number in `[low, high]`; NaN stays NaN. Gradients pass where nothing was cut.
+    ///
+    /// # Panics
+    /// If `low` is above `high` or either is NaN.
+    #[track_caller]
+    pub fn clamp(&self, low: f64, high: f64) -> Tensor {
+        assert!(low <= high, "clamp: the lower bound {low} is not below the upper bound {high}");
+        self.unary(UnaryOp::MaxScalar(low)).unary(UnaryOp::MinScalar(high))
+    }
+
+    /// The same values in another type, rounded toward zero into integers; gradients pass between float types.
+    ///
+    /// Into `bool`, every value but 0 is true.
+    ///
+    /// ```
+    /// # use hadal_tensor::{DType, Tensor};
+    /// let pixels = Tensor::from_slice(&[0u8, 255], [2]).to_dtype(DType::F32) / 255.0;
+    /// assert_eq!(pixels.to_vec::<f32>(), [0.0, 1.0]);
+    /// ```
+    pub fn to_dtype(&self, dtype: DType) -> Tensor {
+        let from = self.dtype();
+        if from == dtype {
+            return self.clone();
+        }
+        let value = Value::contiguous(*self.shape(), self.backend().cast(self.view(), dtype));
+        if !dtype.is_float() {
+            return Tensor::new(value, None);
+        }
+        record(value, &[self], move |g, to| to.add(0, || g.to_dtype(from)))
+    }
+}

@@ -1,0 +1,68 @@
+//! Putting tensors together.
+
+use crate::autograd::record;
+use crate::shape::Layout;
+use crate::tensor::{Tensor, Value};
+
+/// The tensors one after another along `axis`; all other sizes must agree.
+///
+/// ```
+/// use hadal_tensor::{Tensor, concat};
+/// let (a, b) = (Tensor::zeros([2, 3]), Tensor::ones([1, 3]));
+/// assert_eq!(concat(&[a, b], 0).shape(), &[3, 3]);
+/// ```
+///
+/// # Panics
+/// If there is no tensor, or shapes or dtypes do not fit.
+#[track_caller]
+pub fn concat(tensors: &[Tensor], axis: isize) -> Tensor {
+    assert!(!tensors.is_empty(), "concat: at least one tensor is needed");
+    let first = &tensors[0];
+    let axis = first.shape().axis(axis, "concat");
+    let mut total = 0;
+    for tensor in tensors {
+        assert!(
+            tensor.rank() == first.rank()
+                && tensor.shape().with(axis, 0) == first.shape().with(axis, 0)
+                && tensor.dtype() == first.dtype(),
+            "concat: {} {} does not join {} {} along axis {axis}",
+            tensor.dtype(),
+            tensor.shape(),
+            first.dtype(),
+            first.shape()
+        );
+        total += tensor.shape()[axis];
+    }
+    let shape = first.shape().with(axis, total);
+    let backend = first.backend();
+    let mut storage = backend.full(shape.elements(), 0.0, first.dtype());
+    let whole = Layout::contiguous(shape);
+    let mut starts = Vec::with_capacity(tensors.len());
+    let mut start = 0;
+    for tensor in tensors {
+        let size = tensor.shape()[axis];
+        backend.copy_into(&mut storage, &whole.narrow(axis, start, size), tensor.view());
+        starts.push((start, size));
+        start += size;
+    }
+    let inputs: Vec<&Tensor> = tensors.iter().collect();
+    record(Value::contiguous(shape, storage), &inputs, move |g, sink| {
+        for (index, &(start, size)) in starts.iter().enumerate() {
+            sink.add(index, || g.narrow(axis as isize, start, size));
+        }
+    })
+}
+
+/// Tensors of one shape along a new axis at `axis`.
+///
+/// # Panics
+/// If there is no tensor, or shapes or dtypes differ.
+#[track_caller]
+pub fn stack(tensors: &[Tensor], axis: isize) -> Tensor {
+    let parts: Vec<Tensor> = tensors.iter().map(|tensor| tensor.unsqueeze(axis)).collect();
+    let axis = match parts.first() {
+        Some(part) => part.shape().axis(axis, "stack") as isize,
+        None => panic!("stack: at least one tensor is needed"),
+    };
+    concat(&parts, axis)
+}

@@ -1,0 +1,66 @@
+//! Matrix products.
+
+use super::arithmetic::{check_float, check_same_dtype};
+use crate::autograd::record;
+use crate::backend::View;
+use crate::shape::Shape;
+use crate::tensor::{Tensor, Value};
+
+impl Tensor {
+    /// The matrix product: `[.., m, k] x [.., k, n] -> [.., m, n]`, leading (batch) axes broadcast.
+    ///
+    /// A vector on the left is a row (`[k] x [k, n] -> [n]`), on the right a column (`[m, k] x [k] -> [m]`), as in
+    /// PyTorch. Any strides are taken as they are: a transposed view costs no copy. Gradients: `g bT` and `aT g`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let a = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0], [2, 2]);
+    /// assert_eq!(a.matmul(&a).to_vec::<f32>(), [7.0, 10.0, 15.0, 22.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the inner sizes differ, batch axes do not broadcast, or dtypes differ or are not floating-point.
+    #[track_caller]
+    pub fn matmul(&self, other: &Tensor) -> Tensor {
+        assert!(
+            self.rank() > 0 && other.rank() > 0,
+            "matmul: {} x {}: a scalar has no axes to sum over; use *",
+            self.shape(),
+            other.shape()
+        );
+        if self.rank() == 1 {
+            return self.unsqueeze(0).matmul(other).squeeze(if other.rank() == 1 { 0 } else { -2 });
+        }
+        if other.rank() == 1 {
+            return self.matmul(&other.unsqueeze(1)).squeeze(-1);
+        }
+        check_float("matmul", self);
+        check_same_dtype("matmul", self, other);
+        let (a, b) = (self.shape(), other.shape());
+        let (m, k, n) = (a[a.rank() - 2], a[a.rank() - 1], b[b.rank() - 1]);
+        assert!(
+            k == b[b.rank() - 2],
+            "matmul: {a} x {b}: inner sizes {k} and {} differ",
+            b[b.rank() - 2]
+        );
+        let (batch_a, batch_b) = (Shape::new(&a[..a.rank() - 2]), Shape::new(&b[..b.rank() - 2]));
+        let Some(batch) = batch_a.broadcast(&batch_b) else {
+            panic!("matmul: {a} x {b}: batch axes {batch_a} and {batch_b} do not broadcast");
+        };
+        let with = |rows: usize, columns: usize| {
+            let mut sizes = batch.to_vec();
+            sizes.extend([rows, columns]);
+            Shape::new(&sizes)
+        };
+        let (wide_a, wide_b) = (self.layout().expand(with(m, k)), other.layout().expand(with(k, n)));
+        let storage = self.backend().matmul(
+            View { storage: &self.value().storage, layout: &wide_a },
+            View { storage: &other.value().storage, layout: &wide_b },
+        );
+        let (x, y) = (self.clone(), other.clone());
+        record(Value::contiguous(with(m, n), storage), &[self, other], move |g, sink| {
+            sink.add(0, || g.matmul(&y.t()).sum_to(*x.shape()));
+            sink.add(1, || x.t().matmul(g).sum_to(*y.shape()));
+        })
+    }
+}

@@ -1,0 +1,190 @@
+//! Sums, means and extremes over axes.
+
+use crate::autograd::{record, record_with_output};
+use crate::backend::{ReduceOp, View};
+use crate::dtype::DType;
+use crate::shape::{Layout, Shape};
+use crate::tensor::{Tensor, Value};
+
+impl Tensor {
+    /// Reduces `axes`, which stay in the result with size 1.
+    fn reduce(&self, op: ReduceOp, axes: &[usize]) -> Value {
+        let rank = self.rank();
+        let kept = (0..rank).filter(|axis| !axes.contains(axis));
+        let order: Vec<usize> = kept.chain(axes.iter().copied()).collect();
+        let layout = permuted(self.layout(), &order);
+        let storage =
+            self.backend().reduce(op, View { storage: &self.value().storage, layout: &layout }, axes.len());
+        let mut shape = *self.shape();
+        for &axis in axes {
+            shape = shape.with(axis, 1);
+        }
+        Value::contiguous(shape, storage)
+    }
+
+    #[track_caller]
+    fn axes(&self, axes: &[isize], operation: &str) -> Vec<usize> {
+        let mut result: Vec<usize> = axes.iter().map(|&axis| self.shape().axis(axis, operation)).collect();
+        result.sort_unstable();
+        result.dedup();
+        assert!(result.len() == axes.len(), "{operation}: axes {axes:?} name one axis twice");
+        result
+    }
+
+    fn all_axes(&self) -> Vec<usize> {
+        (0..self.rank()).collect()
+    }
+
+    #[track_caller]
+    fn sum_value(&self, axes: &[usize]) -> Tensor {
+        assert!(self.dtype() != DType::Bool, "sum: convert truth values with to_dtype() first");
+        let shape = *self.shape();
+        record(self.reduce(ReduceOp::Sum, axes), &[self], move |g, to| to.add(0, || g.expand(shape)))
+    }
+
+    #[track_caller]
+    fn extreme_value(&self, op: ReduceOp, axes: &[usize]) -> Tensor {
+        assert!(self.dtype() != DType::Bool, "max and min: convert truth values with to_dtype() first");
+        let empty = axes.iter().any(|&axis| self.shape()[axis] == 0);
+        assert!(!empty, "max and min: shape {} has no elements along axes {axes:?}", self.shape());
+        let (x, axes) = (self.clone(), axes.to_vec());
+        record_with_output(self.reduce(op, &axes), &[self], move |g, y, to| {
+            to.add(0, || {
+                let chosen = x.eq(y).to_dtype(x.dtype());
+                let ties = chosen.sum_value(&axes);
+                chosen * (g / ties)
+            });
+        })
+    }
+
+    fn drop_axes(&self, axes: &[usize]) -> Tensor {
+        let kept: Vec<usize> = (0..self.rank()).filter(|a| !axes.contains(a)).map(|a| self.shape()[a]).collect();
+        self.reshape(kept)
+    }
+
+    /// The sum of all elements, as a scalar; 0 for an empty tensor. Added in a fixed tree, whatever the threads.
+    #[track_caller]
+    pub fn sum(&self) -> Tensor {
+        let all = self.all_axes();
+        self.sum_value(&all).drop_axes(&all)
+    }
+
+    /// The sums over `axes`, which disappear from the shape.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let x = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0], [2, 2]);
+    /// assert_eq!(x.sum_axes(&[0]).to_vec::<f32>(), [4.0, 6.0]);
+    /// assert_eq!(x.sum_keep(&[-1]).shape(), &[2, 1]);
+    /// ```
+    #[track_caller]
+    pub fn sum_axes(&self, axes: &[isize]) -> Tensor {
+        let axes = self.axes(axes, "sum_axes");
+        self.sum_value(&axes).drop_axes(&axes)
+    }
+
+    /// The sums over `axes`, which stay with size 1.
+    #[track_caller]
+    pub fn sum_keep(&self, axes: &[isize]) -> Tensor {
+        let axes = self.axes(axes, "sum_keep");
+        self.sum_value(&axes)
+    }
+
+    /// The mean of all elements, as a scalar; NaN for an empty tensor.
+    #[track_caller]
+    pub fn mean(&self) -> Tensor {
+        self.sum() * (1.0 / self.elements() as f64)
+    }
+
+    /// The means over `axes`, which disappear from the shape.
+    #[track_caller]
+    pub fn mean_axes(&self, axes: &[isize]) -> Tensor {
+        self.sum_axes(axes) * (1.0 / self.count(axes, "mean_axes"))
+    }
+
+    /// The means over `axes`, which stay with size 1.
+    #[track_caller]
+    pub fn mean_keep(&self, axes: &[isize]) -> Tensor {
+        self.sum_keep(axes) * (1.0 / self.count(axes, "mean_keep"))
+    }
+
+    #[track_caller]
+    fn count(&self, axes: &[isize], operation: &str) -> f64 {
+        self.axes(axes, operation).into_iter().map(|axis| self.shape()[axis]).product::<usize>() as f64
+    }
+
+    /// The largest element, as a scalar; NaN if there is one. Equal elements share the gradient.
+    ///
+    /// # Panics
+    /// If the tensor is empty.
+    #[track_caller]
+    pub fn max(&self) -> Tensor {
+        let all = self.all_axes();
+        self.extreme_value(ReduceOp::Max, &all).drop_axes(&all)
+    }
+
+    /// The largest elements along `axes`, which disappear from the shape.
+    #[track_caller]
+    pub fn max_axes(&self, axes: &[isize]) -> Tensor {
+        let axes = self.axes(axes, "max_axes");
+        self.extreme_value(ReduceOp::Max, &axes).drop_axes(&axes)
+    }
+
+    /// The smallest element, as a scalar; NaN if there is one. Equal elements share the gradient.
+    ///
+    /// # Panics
+    /// If the tensor is empty.
+    #[track_caller]
+    pub fn min(&self) -> Tensor {
+        let all = self.all_axes();
+        self.extreme_value(ReduceOp::Min, &all).drop_axes(&all)
+    }
+
+    /// The smallest elements along `axes`, which disappear from the shape.
+    #[track_caller]
+    pub fn min_axes(&self, axes: &[isize]) -> Tensor {
+        let axes = self.axes(axes, "min_axes");
+        self.extreme_value(ReduceOp::Min, &axes).drop_axes(&axes)
+    }
+
+    /// The index of the largest element along `axis`, as `i64`: the first of equals, the first NaN if there is one.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let scores = Tensor::from_slice(&[0.1f32, 0.9, 0.8, 0.2], [2, 2]);
+    /// assert_eq!(scores.argmax(1).to_vec::<i64>(), [1, 0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the axis is empty.
+    #[track_caller]
+    pub fn argmax(&self, axis: isize) -> Tensor {
+        let axis = self.shape().axis(axis, "argmax");
+        assert!(self.shape()[axis] > 0, "argmax: axis {axis} of shape {} is empty", self.shape());
+        let order: Vec<usize> = (0..self.rank()).filter(|&a| a != axis).chain([axis]).collect();
+        let layout = permuted(self.layout(), &order);
+        let storage = self.backend().argmax(View { storage: &self.value().storage, layout: &layout });
+        Tensor::from_storage(self.shape().without(axis), storage)
+    }
+
+    /// Sums the axes that broadcasting added or stretched, back to `shape`: the gradient of broadcasting.
+    pub(crate) fn sum_to(&self, shape: Shape) -> Tensor {
+        if *self.shape() == shape {
+            return self.clone();
+        }
+        let lead = self.rank() - shape.rank();
+        let axes: Vec<usize> =
+            (0..self.rank()).filter(|&a| a < lead || shape[a - lead] != self.shape()[a]).collect();
+        self.sum_value(&axes).reshape(shape)
+    }
+}
+
+/// The layout with its axes in `order`.
+pub(crate) fn permuted(layout: &Layout, order: &[usize]) -> Layout {
+    let sizes: Vec<usize> = order.iter().map(|&axis| layout.shape[axis]).collect();
+    let mut result = Layout { shape: Shape::new(&sizes), ..*layout };
+    for (to, &from) in order.iter().enumerate() {
+        result.strides[to] = layout.strides[from];
+    }
+    result
+}

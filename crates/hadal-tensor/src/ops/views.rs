@@ -1,0 +1,206 @@
+//! Other ways to see the same elements: no operation here copies, but `reshape` of a view whose strides forbid it,
+//! and `contiguous`.
+
+use std::ops::{Bound, RangeBounds};
+
+use super::reduce::permuted;
+use crate::autograd::record;
+use crate::shape::{Layout, Shape};
+use crate::tensor::{Tensor, Value};
+
+impl Tensor {
+    fn viewed(&self, layout: Layout) -> Value {
+        Value { layout, storage: self.value().storage.clone() }
+    }
+
+    /// The elements in row-major order as `shape`; copies only if the strides make it necessary.
+    ///
+    /// # Panics
+    /// If the number of elements differs.
+    #[track_caller]
+    pub fn reshape(&self, shape: impl Into<Shape>) -> Tensor {
+        let (from, shape) = (*self.shape(), shape.into());
+        if from == shape {
+            return self.clone();
+        }
+        assert!(
+            from.elements() == shape.elements(),
+            "reshape: {from} holds {} elements, {shape} holds {}",
+            from.elements(),
+            shape.elements()
+        );
+        let value = match self.layout().reshape(shape) {
+            Some(layout) => self.viewed(layout),
+            None => Value::contiguous(shape, self.backend().copy(self.view())),
+        };
+        record(value, &[self], move |g, to| to.add(0, || g.reshape(from)))
+    }
+
+    /// All axes from `start` on made one: `[N, 28, 28].flatten(1)` is `[N, 784]`.
+    #[track_caller]
+    pub fn flatten(&self, start: isize) -> Tensor {
+        let start = self.shape().axis(start, "flatten");
+        let mut sizes = self.shape()[..start].to_vec();
+        sizes.push(self.shape()[start..].iter().product());
+        self.reshape(sizes)
+    }
+
+    /// Axes `a` and `b` exchanged.
+    #[track_caller]
+    pub fn transpose(&self, a: isize, b: isize) -> Tensor {
+        let (i, j) = (self.shape().axis(a, "transpose"), self.shape().axis(b, "transpose"));
+        record(self.viewed(self.layout().transpose(i, j)), &[self], move |g, to| {
+            to.add(0, || g.transpose(i as isize, j as isize));
+        })
+    }
+
+    /// The transpose of a matrix, or of every matrix in a batch: the last two axes exchanged.
+    #[track_caller]
+    pub fn t(&self) -> Tensor {
+        assert!(self.rank() >= 2, "t: shape {} has fewer than two axes", self.shape());
+        self.transpose(-2, -1)
+    }
+
+    /// The axes in the given order.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([2, 3, 4]).permute(&[2, 0, 1]).shape(), &[4, 2, 3]);
+    /// ```
+    ///
+    /// # Panics
+    /// Unless each axis is named exactly once.
+    #[track_caller]
+    pub fn permute(&self, order: &[isize]) -> Tensor {
+        let order: Vec<usize> = order.iter().map(|&axis| self.shape().axis(axis, "permute")).collect();
+        let mut inverse = vec![usize::MAX; self.rank()];
+        for (to, &from) in order.iter().enumerate() {
+            inverse[from] = to;
+        }
+        assert!(
+            order.len() == self.rank() && !inverse.contains(&usize::MAX),
+            "permute: {order:?} does not name each axis of shape {} once",
+            self.shape()
+        );
+        let inverse: Vec<isize> = inverse.into_iter().map(|axis| axis as isize).collect();
+        record(self.viewed(permuted(self.layout(), &order)), &[self], move |g, to| {
+            to.add(0, || g.permute(&inverse));
+        })
+    }
+
+    /// `length` elements of `axis`, from `start` on.
+    ///
+    /// # Panics
+    /// If the range reaches past the axis.
+    #[track_caller]
+    pub fn narrow(&self, axis: isize, start: usize, length: usize) -> Tensor {
+        self.slice_step(axis, start..start.saturating_add(length), 1)
+    }
+
+    /// The part of `axis` in `range`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let x = Tensor::arange(6).reshape([2, 3]);
+    /// assert_eq!(x.slice(1, 1..).to_vec::<i64>(), [1, 2, 4, 5]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the range reaches past the axis.
+    #[track_caller]
+    pub fn slice(&self, axis: isize, range: impl RangeBounds<usize>) -> Tensor {
+        self.slice_step(axis, range, 1)
+    }
+
+    /// Every `step`-th element of `axis` in `range`, the first included.
+    ///
+    /// # Panics
+    /// If the range reaches past the axis or `step` is 0.
+    #[track_caller]
+    pub fn slice_step(&self, axis: isize, range: impl RangeBounds<usize>, step: usize) -> Tensor {
+        let axis = self.shape().axis(axis, "slice");
+        let size = self.shape()[axis];
+        let start = match range.start_bound() {
+            Bound::Included(&start) => start,
+            Bound::Excluded(&before) => before + 1,
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(&last) => last + 1,
+            Bound::Excluded(&end) => end,
+            Bound::Unbounded => size,
+        };
+        assert!(
+            start <= end && end <= size,
+            "slice: {start}..{end} does not lie within axis {axis} of shape {}",
+            self.shape()
+        );
+        assert!(step > 0, "slice: a step of 0 goes nowhere");
+        let shape = *self.shape();
+        let part = move |layout: &Layout| layout.narrow(axis, start, end - start).step(axis, step);
+        record(self.viewed(part(self.layout())), &[self], move |g, to| {
+            to.add(0, || g.placed_in(shape, part(&Layout::contiguous(shape))));
+        })
+    }
+
+    /// Zeros of `shape` with `self` at the places that `layout` names: the gradient of a slice.
+    pub(crate) fn placed_in(&self, shape: Shape, layout: Layout) -> Tensor {
+        let backend = self.backend();
+        let mut storage = backend.full(shape.elements(), 0.0, self.dtype());
+        backend.copy_into(&mut storage, &layout, self.view());
+        record(Value::contiguous(shape, storage), &[self], move |g, to| {
+            to.add(0, || {
+                // The same places of a contiguous gradient are the slice again.
+                let g = g.contiguous();
+                let value = g.viewed(Layout { offset: layout.offset + g.layout().offset, ..layout });
+                let places = layout;
+                record(value, &[&g], move |gg, to| to.add(0, || gg.placed_in(shape, places)))
+            });
+        })
+    }
+
+    /// The tensor repeated along axes of size 1, and new leading axes, to `shape`, without copying.
+    ///
+    /// # Panics
+    /// If `shape` is not one the tensor broadcasts to.
+    #[track_caller]
+    pub fn expand(&self, shape: impl Into<Shape>) -> Tensor {
+        let (from, shape) = (*self.shape(), shape.into());
+        if from == shape {
+            return self.clone();
+        }
+        assert!(
+            from.broadcast(&shape) == Some(shape),
+            "expand: {from} does not stretch to {shape}: only axes of size 1 and new leading axes can"
+        );
+        record(self.viewed(self.layout().expand(shape)), &[self], move |g, to| to.add(0, || g.sum_to(from)))
+    }
+
+    /// A new axis of size 1 at `axis`.
+    #[track_caller]
+    pub fn unsqueeze(&self, axis: isize) -> Tensor {
+        let rank = self.rank() as isize;
+        let index = if axis < 0 { axis + rank + 1 } else { axis };
+        assert!((0..=rank).contains(&index), "unsqueeze: axis {axis} is out of range for shape {}", self.shape());
+        let mut sizes = self.shape().to_vec();
+        sizes.insert(index as usize, 1);
+        self.reshape(sizes)
+    }
+
+    /// Without `axis`, whose size must be 1.
+    #[track_caller]
+    pub fn squeeze(&self, axis: isize) -> Tensor {
+        let axis = self.shape().axis(axis, "squeeze");
+        assert!(self.shape()[axis] == 1, "squeeze: axis {axis} of shape {} is not of size 1", self.shape());
+        self.reshape(self.shape().without(axis))
+    }
+
+    /// The same tensor if its elements lie in row-major order, else a copy in which they do.
+    pub fn contiguous(&self) -> Tensor {
+        if self.is_contiguous() {
+            return self.clone();
+        }
+        let value = Value::contiguous(*self.shape(), self.backend().copy(self.view()));
+        record(value, &[self], |g, to| to.add(0, || g.clone()))
+    }
+}

@@ -1,0 +1,260 @@
+//! Shapes, and the layout of a tensor's elements in its storage.
+
+use std::fmt;
+use std::ops::Deref;
+
+/// The largest number of axes a tensor can have.
+pub const MAX_RANK: usize = 8;
+
+/// The sizes of a tensor's axes, first axis first: `[64, 3]` is 64 rows of 3.
+///
+/// Made from arrays, slices and vectors of `usize`; a scalar's shape is `[]`.
+///
+/// # Panics
+/// Making a shape of more than [`MAX_RANK`] axes panics.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Shape {
+    sizes: [usize; MAX_RANK],
+    rank: u8,
+}
+
+impl Shape {
+    #[track_caller]
+    pub(crate) fn new(sizes: &[usize]) -> Shape {
+        assert!(
+            sizes.len() <= MAX_RANK,
+            "shape {sizes:?} has {} axes; a tensor has at most {MAX_RANK}",
+            sizes.len()
+        );
+        let mut all = [0; MAX_RANK];
+        all[..sizes.len()].copy_from_slice(sizes);
+        Shape { sizes: all, rank: sizes.len() as u8 }
+    }
+
+    /// The number of axes.
+    pub fn rank(&self) -> usize {
+        self.rank as usize
+    }
+
+    /// The number of elements: the product of the sizes, 1 for a scalar.
+    pub fn elements(&self) -> usize {
+        self.iter().product()
+    }
+
+    /// The shape both broadcast to by NumPy's rule: aligned at the last axis, sizes must agree or one be 1.
+    pub fn broadcast(&self, other: &Shape) -> Option<Shape> {
+        if self == other {
+            return Some(*self);
+        }
+        let rank = self.rank().max(other.rank());
+        let mut sizes = [1; MAX_RANK];
+        for (back, size) in sizes[..rank].iter_mut().rev().enumerate() {
+            let a = if back < self.rank() { self[self.rank() - 1 - back] } else { 1 };
+            let b = if back < other.rank() { other[other.rank() - 1 - back] } else { 1 };
+            *size = match (a, b) {
+                (a, b) if a == b => a,
+                (1, b) => b,
+                (a, 1) => a,
+                _ => return None,
+            };
+        }
+        Some(Shape::new(&sizes[..rank]))
+    }
+
+    /// The index of `axis`, counted from the end when negative.
+    #[track_caller]
+    pub(crate) fn axis(&self, axis: isize, operation: &str) -> usize {
+        let rank = self.rank() as isize;
+        let index = if axis < 0 { axis + rank } else { axis };
+        assert!(
+            (0..rank).contains(&index),
+            "{operation}: axis {axis} is out of range for shape {self:?}, which has {rank} axes"
+        );
+        index as usize
+    }
+
+    pub(crate) fn with(&self, axis: usize, size: usize) -> Shape {
+        let mut shape = *self;
+        shape.sizes[axis] = size;
+        shape
+    }
+
+    pub(crate) fn without(&self, axis: usize) -> Shape {
+        let mut sizes = self.to_vec();
+        sizes.remove(axis);
+        Shape::new(&sizes)
+    }
+}
+
+impl Deref for Shape {
+    type Target = [usize];
+
+    fn deref(&self) -> &[usize] {
+        &self.sizes[..self.rank as usize]
+    }
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", &**self)
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", &**self)
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for Shape {
+    fn from(sizes: [usize; N]) -> Shape {
+        Shape::new(&sizes)
+    }
+}
+
+impl From<&[usize]> for Shape {
+    fn from(sizes: &[usize]) -> Shape {
+        Shape::new(sizes)
+    }
+}
+
+impl From<Vec<usize>> for Shape {
+    fn from(sizes: Vec<usize>) -> Shape {
+        Shape::new(&sizes)
+    }
+}
+
+impl From<usize> for Shape {
+    fn from(size: usize) -> Shape {
+        Shape::new(&[size])
+    }
+}
+
+impl From<&Shape> for Shape {
+    fn from(shape: &Shape) -> Shape {
+        *shape
+    }
+}
+
+impl<const N: usize> PartialEq<[usize; N]> for Shape {
+    fn eq(&self, other: &[usize; N]) -> bool {
+        **self == other[..]
+    }
+}
+
+/// Where each element of a tensor lies in its storage: element `i` at `offset + sum(i[k] * strides[k])`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Layout {
+    pub shape: Shape,
+    pub strides: [isize; MAX_RANK],
+    pub offset: usize,
+}
+
+impl Layout {
+    /// Row-major: the last axis is adjacent in memory.
+    pub fn contiguous(shape: Shape) -> Layout {
+        let mut strides = [0; MAX_RANK];
+        let mut step = 1;
+        for axis in (0..shape.rank()).rev() {
+            strides[axis] = step as isize;
+            step *= shape[axis];
+        }
+        Layout { shape, strides, offset: 0 }
+    }
+
+    /// Whether the elements lie in row-major order without gaps (from `offset` on).
+    pub fn is_contiguous(&self) -> bool {
+        let mut step = 1;
+        for axis in (0..self.shape.rank()).rev() {
+            let size = self.shape[axis];
+            if size != 1 && self.strides[axis] != step as isize {
+                return size == 0 || self.shape.elements() == 0;
+            }
+            step *= size;
+        }
+        true
+    }
+
+    /// The same layout from another first element.
+    pub fn moved_to(&self, offset: usize) -> Layout {
+        let mut layout = *self;
+        layout.offset = offset;
+        layout
+    }
+
+    pub fn strides(&self) -> &[isize] {
+        &self.strides[..self.shape.rank()]
+    }
+
+    /// The smallest and one past the largest storage index that the layout touches; `None` when it is empty.
+    pub fn bounds(&self) -> Option<(usize, usize)> {
+        let (mut low, mut high) = (self.offset as isize, self.offset as isize);
+        for (&size, &stride) in self.shape.iter().zip(self.strides()) {
+            if size == 0 {
+                return None;
+            }
+            let reach = stride * (size as isize - 1);
+            if reach < 0 { low += reach } else { high += reach }
+        }
+        assert!(low >= 0, "layout reaches before its storage");
+        Some((low as usize, high as usize + 1))
+    }
+
+    pub fn transpose(&self, a: usize, b: usize) -> Layout {
+        let mut layout = *self;
+        layout.shape = self.shape.with(a, self.shape[b]).with(b, self.shape[a]);
+        layout.strides.swap(a, b);
+        layout
+    }
+
+    /// The same elements seen as `shape`, sizes of 1 repeated; the shapes must broadcast.
+    pub fn expand(&self, shape: Shape) -> Layout {
+        if shape == self.shape {
+            return *self;
+        }
+        let lead = shape.rank() - self.shape.rank();
+        let mut strides = [0; MAX_RANK];
+        for axis in 0..self.shape.rank() {
+            if self.shape[axis] == shape[lead + axis] {
+                strides[lead + axis] = self.strides[axis];
+            }
+        }
+        Layout { shape, strides, offset: self.offset }
+    }
+
+    pub fn narrow(&self, axis: usize, start: usize, length: usize) -> Layout {
+        let mut layout = *self;
+        layout.shape = self.shape.with(axis, length);
+        if length > 0 {
+            layout.offset = (self.offset as isize + start as isize * self.strides[axis]) as usize;
+        }
+        layout
+    }
+
+    pub fn step(&self, axis: usize, step: usize) -> Layout {
+        let mut layout = *self;
+        layout.shape = self.shape.with(axis, self.shape[axis].div_ceil(step));
+        layout.strides[axis] *= step as isize;
+        layout
+    }
+
+    /// The same elements as `shape` without copying, where the strides allow it.
+    pub fn reshape(&self, shape: Shape) -> Option<Layout> {
+        if self.is_contiguous() {
+            return Some(Layout { offset: self.offset, ..Layout::contiguous(shape) });
+        }
+        // Axes of size 1 can be added or dropped whatever the strides.
+        let kept = |s: &Shape| s.iter().copied().filter(|&n| n != 1).collect::<Vec<_>>();
+        if kept(&self.shape) != kept(&shape) {
+            return None;
+        }
+        let mut from = (0..self.shape.rank()).filter(|&axis| self.shape[axis] != 1);
+        let mut strides = [0; MAX_RANK];
+        for axis in 0..shape.rank() {
+            if shape[axis] != 1 {
+                strides[axis] = self.strides[from.next()?];
+            }
+        }
+        Some(Layout { shape, strides, offset: self.offset })
+    }
+}

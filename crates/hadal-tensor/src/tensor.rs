@@ -1,0 +1,396 @@
+//! The tensor handle: creation, inspection, and moving numbers in and out.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::autograd::{self, Node};
+use crate::backend::{Distribution, Storage, UpdateRule, View};
+use crate::device::Device;
+use crate::dtype::{DType, Element};
+use crate::random::Rng;
+use crate::shape::{Layout, Shape};
+
+/// An n-dimensional array that knows how it was computed.
+///
+/// Cloning is cheap: clones and views share storage. Tensors behave like values all the same: `x += ...` writes in
+/// place only when nobody else can see it, and copies otherwise.
+///
+/// ```
+/// use hadal_tensor::{Rng, Tensor};
+/// let mut rng = Rng::new(0);
+/// let x = Tensor::randn([64, 3], &mut rng);
+/// let w = Tensor::randn([3, 4], &mut rng).requires_grad();
+/// let loss = x.matmul(&w).tanh().powi(2).sum();
+/// let grads = loss.backward();
+/// assert_eq!(grads[&w].shape(), &[3, 4]);
+/// ```
+#[derive(Clone)]
+pub struct Tensor(pub(crate) Arc<Inner>);
+
+#[derive(Clone)]
+pub(crate) struct Inner {
+    pub value: Value,
+    pub node: Option<Arc<Node>>,
+}
+
+/// A tensor's numbers without its history.
+#[derive(Clone)]
+pub(crate) struct Value {
+    pub layout: Layout,
+    pub storage: Storage,
+}
+
+impl Value {
+    pub fn contiguous(shape: Shape, storage: Storage) -> Value {
+        debug_assert_eq!(shape.elements(), storage.len());
+        Value { layout: Layout::contiguous(shape), storage }
+    }
+
+    pub fn view(&self) -> View<'_> {
+        View { storage: &self.storage, layout: &self.layout }
+    }
+}
+
+impl Tensor {
+    pub(crate) fn new(value: Value, node: Option<Arc<Node>>) -> Tensor {
+        Tensor(Arc::new(Inner { value, node }))
+    }
+
+    pub(crate) fn from_storage(shape: Shape, storage: Storage) -> Tensor {
+        Tensor::new(Value::contiguous(shape, storage), None)
+    }
+
+    pub(crate) fn value(&self) -> &Value {
+        &self.0.value
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.0.value.layout
+    }
+
+    pub(crate) fn view(&self) -> View<'_> {
+        self.0.value.view()
+    }
+
+    pub(crate) fn node(&self) -> Option<&Arc<Node>> {
+        self.0.node.as_ref()
+    }
+
+    pub(crate) fn backend(&self) -> &'static dyn crate::backend::Backend {
+        self.device().backend()
+    }
+}
+
+/// # Making tensors
+impl Tensor {
+    /// A copy of `data` in row-major order; the dtype is the slice's.
+    ///
+    /// # Panics
+    /// If `shape` does not hold exactly `data.len()` elements.
+    #[track_caller]
+    pub fn from_slice<T: Element>(data: &[T], shape: impl Into<Shape>) -> Tensor {
+        Tensor::from_vec(data.to_vec(), shape)
+    }
+
+    /// `data` in row-major order; the dtype is the vector's.
+    ///
+    /// # Panics
+    /// If `shape` does not hold exactly `data.len()` elements.
+    #[track_caller]
+    pub fn from_vec<T: Element>(data: Vec<T>, shape: impl Into<Shape>) -> Tensor {
+        let shape = shape.into();
+        assert!(
+            data.len() == shape.elements(),
+            "from_vec: {} values do not fill shape {shape}, which holds {}",
+            data.len(),
+            shape.elements()
+        );
+        Tensor::from_storage(shape, Device::Cpu.backend().upload(T::into_storage(data)))
+    }
+
+    /// A tensor without axes that holds one `f32`.
+    pub fn scalar(value: f64) -> Tensor {
+        Tensor::full([], value)
+    }
+
+    /// `shape` filled with `value`, as `f32`.
+    pub fn full(shape: impl Into<Shape>, value: f64) -> Tensor {
+        Tensor::full_of(shape, value, DType::F32)
+    }
+
+    /// `shape` filled with `value`, as `dtype`.
+    pub fn full_of(shape: impl Into<Shape>, value: f64, dtype: DType) -> Tensor {
+        let shape = shape.into();
+        Tensor::from_storage(shape, Device::Cpu.backend().full(shape.elements(), value, dtype))
+    }
+
+    /// Zeros, as `f32`.
+    pub fn zeros(shape: impl Into<Shape>) -> Tensor {
+        Tensor::full(shape, 0.0)
+    }
+
+    /// Ones, as `f32`.
+    pub fn ones(shape: impl Into<Shape>) -> Tensor {
+        Tensor::full(shape, 1.0)
+    }
+
+    /// Zeros with the shape and dtype of `self`.
+    pub fn zeros_like(&self) -> Tensor {
+        Tensor::full_of(self.shape(), 0.0, self.dtype())
+    }
+
+    /// Ones with the shape and dtype of `self`.
+    pub fn ones_like(&self) -> Tensor {
+        Tensor::full_of(self.shape(), 1.0, self.dtype())
+    }
+
+    /// The integers `0, 1, .., n - 1`, as `i64`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::arange(3).to_vec::<i64>(), [0, 1, 2]);
+    /// ```
+    pub fn arange(n: usize) -> Tensor {
+        Tensor::from_vec((0..n as i64).collect(), [n])
+    }
+
+    /// Uniform on `[0, 1)`, as `f32`.
+    pub fn rand(shape: impl Into<Shape>, rng: &mut Rng) -> Tensor {
+        Tensor::random(shape.into(), Distribution::Uniform, rng)
+    }
+
+    /// Normal with mean 0 and deviation 1, as `f32` (Box and Muller).
+    pub fn randn(shape: impl Into<Shape>, rng: &mut Rng) -> Tensor {
+        Tensor::random(shape.into(), Distribution::Normal, rng)
+    }
+
+    /// 1 with probability `p`, else 0, as `f32`.
+    ///
+    /// # Panics
+    /// If `p` is not within `[0, 1]`.
+    #[track_caller]
+    pub fn bernoulli(shape: impl Into<Shape>, p: f64, rng: &mut Rng) -> Tensor {
+        Tensor::bernoulli_scaled(shape, p, 1.0, rng)
+    }
+
+    /// `value` with probability `p`, else 0, as `f32`: a dropout mask in one pass.
+    ///
+    /// # Panics
+    /// If `p` is not within `[0, 1]`.
+    #[track_caller]
+    pub fn bernoulli_scaled(shape: impl Into<Shape>, p: f64, value: f64, rng: &mut Rng) -> Tensor {
+        assert!((0.0..=1.0).contains(&p), "bernoulli: probability {p} is not within [0, 1]");
+        Tensor::random(shape.into(), Distribution::Bernoulli { p, value }, rng)
+    }
+
+    /// The integers `0..n` in random order, as `i64`.
+    pub fn permutation(n: usize, rng: &mut Rng) -> Tensor {
+        Tensor::from_vec(rng.permutation(n).into_iter().map(|i| i as i64).collect(), [n])
+    }
+
+    fn random(shape: Shape, distribution: Distribution, rng: &mut Rng) -> Tensor {
+        let (key, position) = rng.reserve(shape.elements());
+        let storage = Device::Cpu.backend().random(distribution, key, position, shape.elements());
+        Tensor::from_storage(shape, storage)
+    }
+}
+
+/// # Looking at tensors
+impl Tensor {
+    /// The sizes of the axes.
+    pub fn shape(&self) -> &Shape {
+        &self.0.value.layout.shape
+    }
+
+    /// The size of `axis`, counted from the end when negative.
+    ///
+    /// # Panics
+    /// If the tensor has no such axis.
+    #[track_caller]
+    pub fn size(&self, axis: isize) -> usize {
+        self.shape()[self.shape().axis(axis, "size")]
+    }
+
+    /// The number of axes.
+    pub fn rank(&self) -> usize {
+        self.shape().rank()
+    }
+
+    /// The number of elements.
+    pub fn elements(&self) -> usize {
+        self.shape().elements()
+    }
+
+    /// The element type.
+    pub fn dtype(&self) -> DType {
+        self.0.value.storage.dtype()
+    }
+
+    /// The device that holds the numbers.
+    pub fn device(&self) -> Device {
+        Device::Cpu
+    }
+
+    /// Whether the elements lie in row-major order without gaps.
+    pub fn is_contiguous(&self) -> bool {
+        self.layout().is_contiguous()
+    }
+
+    /// The single element as an `f64`; waits for the device.
+    ///
+    /// # Panics
+    /// If the tensor does not hold exactly one element.
+    #[track_caller]
+    pub fn item(&self) -> f64 {
+        assert!(
+            self.elements() == 1,
+            "item: a tensor of shape {} holds {} elements, not one; use to_vec",
+            self.shape(),
+            self.elements()
+        );
+        let offset = self.layout().offset;
+        match &self.value().storage {
+            Storage::F32(x) => f64::from(x[offset]),
+            Storage::F64(x) => x[offset],
+            Storage::I64(x) => x[offset] as f64,
+            Storage::U8(x) | Storage::Bool(x) => f64::from(x[offset]),
+        }
+    }
+
+    /// The elements in row-major order; waits for the device.
+    ///
+    /// # Panics
+    /// If `T` is not the tensor's dtype; convert with [`to_dtype`](Tensor::to_dtype) first.
+    #[track_caller]
+    pub fn to_vec<T: Element>(&self) -> Vec<T> {
+        match T::from_storage(self.backend().to_host(self.view())) {
+            Some(values) => values,
+            None => panic!("to_vec: the tensor holds {}, not {}", self.dtype(), T::DTYPE),
+        }
+    }
+}
+
+/// # Gradients
+impl Tensor {
+    /// The same numbers as a leaf whose gradient [`backward`](Tensor::backward) will report.
+    ///
+    /// # Panics
+    /// If the dtype is not a floating-point type.
+    #[track_caller]
+    pub fn requires_grad(self) -> Tensor {
+        assert!(
+            self.dtype().is_float(),
+            "requires_grad: only floating-point tensors have gradients, this one holds {}",
+            self.dtype()
+        );
+        let value = match Arc::try_unwrap(self.0) {
+            Ok(inner) => inner.value,
+            Err(shared) => shared.value.clone(),
+        };
+        Tensor::new(value, Some(Node::leaf()))
+    }
+
+    /// The same numbers without history: gradients stop here.
+    pub fn detach(&self) -> Tensor {
+        match self.node() {
+            None => self.clone(),
+            Some(_) => Tensor::new(self.value().clone(), None),
+        }
+    }
+
+    /// Whether gradients flow into or through this tensor.
+    pub fn is_tracked(&self) -> bool {
+        self.0.node.is_some()
+    }
+
+    /// Whether this is a leaf made by [`requires_grad`](Tensor::requires_grad).
+    pub fn is_leaf(&self) -> bool {
+        self.node().is_some_and(|node| node.is_leaf())
+    }
+
+    /// Replaces the numbers and keeps the identity: a parameter that is loaded or initialised anew.
+    ///
+    /// # Panics
+    /// If shape or dtype differ.
+    #[track_caller]
+    pub fn assign(&mut self, value: &Tensor) {
+        assert!(
+            self.shape() == value.shape() && self.dtype() == value.dtype(),
+            "assign: {} {} does not fit into {} {}",
+            value.dtype(),
+            value.shape(),
+            self.dtype(),
+            self.shape()
+        );
+        let node = self.0.node.clone();
+        *self = Tensor::new(value.value().clone(), node);
+    }
+
+    /// The numbers in storage that only this tensor sees, contiguous: what an in-place kernel writes to.
+    pub(crate) fn make_unshared(&mut self) -> &mut Value {
+        if Arc::get_mut(&mut self.0).is_none() {
+            self.0 = Arc::new((*self.0).clone());
+        }
+        let backend = self.backend();
+        let inner = Arc::get_mut(&mut self.0).expect("just made unshared");
+        let whole = inner.value.layout.is_contiguous() && inner.value.layout.offset == 0;
+        if !whole || !inner.value.storage.is_unshared() {
+            let storage = backend.copy(inner.value.view());
+            inner.value = Value::contiguous(inner.value.layout.shape, storage);
+        }
+        &mut inner.value
+    }
+
+    /// One step of an optimizer: changes `self` and `states` in place by `rule` and `gradient`, in one pass.
+    ///
+    /// # Panics
+    /// If the rule keeps another number of states, or a shape or dtype differs from the parameter's.
+    #[track_caller]
+    pub fn update(&mut self, rule: UpdateRule, states: &mut [Tensor], gradient: &Tensor) {
+        assert!(
+            states.len() == rule.states(),
+            "update: {rule:?} keeps {} states, {} were given",
+            rule.states(),
+            states.len()
+        );
+        for (what, tensor) in
+            std::iter::once(("gradient", gradient)).chain(states.iter().map(|state| ("state", state)))
+        {
+            assert!(
+                tensor.shape() == self.shape() && tensor.dtype() == self.dtype(),
+                "update: the {what} is {} {}, the parameter {} {}",
+                tensor.dtype(),
+                tensor.shape(),
+                self.dtype(),
+                self.shape()
+            );
+        }
+        assert!(self.dtype().is_float(), "update: the parameter holds {}", self.dtype());
+        let backend = self.backend();
+        let mut states: Vec<&mut Storage> =
+            states.iter_mut().map(|state| &mut state.make_unshared().storage).collect();
+        let parameter = self.make_unshared();
+        backend.update(rule, &mut parameter.storage, &mut states, gradient.view());
+    }
+}
+
+impl fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers = autograd::no_grad(|| self.to_dtype(DType::F64).to_vec::<f64>());
+        write!(f, "Tensor({} {}, ", self.dtype(), self.shape())?;
+        if numbers.len() > 16 {
+            write!(f, "{:?}..", &numbers[..16])?;
+        } else if self.rank() == 0 {
+            write!(f, "{:?}", numbers[0])?;
+        } else {
+            write!(f, "{numbers:?}")?;
+        }
+        f.write_str(if self.is_leaf() {
+            ", requires_grad)"
+        } else if self.is_tracked() {
+            ", tracked)"
+        } else {
+            ")"
+        })
+    }
+}
