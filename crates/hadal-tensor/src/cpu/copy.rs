@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use super::buffer::{Buffer, Plain};
 use super::elementwise::{PIECE, map};
-use super::strided::Plan;
+use super::strided::{Plan, Run};
 use super::threads::{SharedMut, for_each_piece};
 use crate::shape::Layout;
 
@@ -58,14 +58,14 @@ pub(super) fn copy_into<T: Plain>(target: &mut [T], to: &Layout, x: &[T], layout
     let piece = if to.strides().contains(&0) { elements } else { PIECE };
     for_each_piece(elements.div_ceil(piece), |index| {
         let start = index * piece;
-        plan.runs(start, piece.min(elements - start), |_, [i, j], length| {
+        for Run { starts: [i, j], length, .. } in plan.runs(start, piece.min(elements - start)) {
             for k in 0..length {
                 let place = (i as isize + k as isize * p) as usize;
                 // SAFETY: `place` is a place of `to`, which was checked to lie within `target`; no other piece has it.
                 let place = unsafe { base.part(place, 1) };
                 place[0] = x[(j as isize + k as isize * q) as usize];
             }
-        });
+        }
     });
 }
 

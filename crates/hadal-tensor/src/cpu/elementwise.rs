@@ -3,13 +3,26 @@
 use super::buffer::{Buffer, Plain};
 use super::float::{Float, Number};
 use super::simd::{Task, dispatch};
-use super::strided::{Plan, at};
+use super::strided::{Plan, Run, at};
 use super::threads::for_each_part;
 use crate::backend::{BinaryOp, CompareOp, UnaryOp};
 use crate::shape::Layout;
 
 /// Elements per piece of parallel work: smaller ones cost more to hand over than to compute.
 pub(super) const PIECE: usize = 32 * 1024;
+
+/// A function of one element. A closure will do for a few instructions; a longer function needs a type of its own
+/// whose method is `#[inline(always)]`, or the loop around it stays scalar.
+pub(super) trait Function<A, O>: Copy + Sync {
+    fn of(self, x: A) -> O;
+}
+
+impl<A, O, F: Fn(A) -> O + Copy + Sync> Function<A, O> for F {
+    #[inline(always)]
+    fn of(self, x: A) -> O {
+        self(x)
+    }
+}
 
 struct Map<'a, A, O, F> {
     out: &'a mut [O],
@@ -19,29 +32,29 @@ struct Map<'a, A, O, F> {
     f: F,
 }
 
-impl<A: Copy, O, F: Fn(A) -> O> Task for Map<'_, A, O, F> {
+impl<A: Copy, O, F: Function<A, O>> Task for Map<'_, A, O, F> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
         let Map { out, start, plan, x, f } = self;
         let [step] = plan.steps();
-        plan.runs(start, out.len(), |position, [first], length| {
+        for Run { position, starts: [first], length } in plan.runs(start, out.len()) {
             let out = &mut out[position..position + length];
             if step == 1 {
                 for (out, &x) in out.iter_mut().zip(&x[first..first + length]) {
-                    *out = f(x);
+                    *out = f.of(x);
                 }
             } else {
                 for (i, out) in out.iter_mut().enumerate() {
-                    *out = f(at(x, first, step, i));
+                    *out = f.of(at(x, first, step, i));
                 }
             }
-        });
+        }
     }
 }
 
 /// `f` of every element of a view.
-pub(super) fn map<A: Plain, O: Plain>(x: &[A], layout: &Layout, f: impl Fn(A) -> O + Copy + Sync) -> Buffer<O> {
+pub(super) fn map<A: Plain, O: Plain>(x: &[A], layout: &Layout, f: impl Function<A, O>) -> Buffer<O> {
     let plan = Plan::new([layout]);
     let mut out = Buffer::scratch(layout.shape.elements());
     for_each_part(&mut out, PIECE, |start, out| dispatch(Map { out, start, plan: &plan, x, f }));
@@ -63,7 +76,7 @@ impl<A: Copy, O, F: Fn(A, A) -> O> Task for Zip<'_, A, O, F> {
     fn run(self) {
         let Zip { out, start, plan, a, b, f } = self;
         let steps = plan.steps();
-        plan.runs(start, out.len(), |position, [i, j], length| {
+        for Run { position, starts: [i, j], length } in plan.runs(start, out.len()) {
             let out = &mut out[position..position + length];
             match steps {
                 [1, 1] => {
@@ -89,7 +102,7 @@ impl<A: Copy, O, F: Fn(A, A) -> O> Task for Zip<'_, A, O, F> {
                     }
                 }
             }
-        });
+        }
     }
 }
 
@@ -119,7 +132,7 @@ impl<T: Copy, F: Fn(T, T) -> T> Task for ZipAssign<'_, T, F> {
     fn run(self) {
         let ZipAssign { target, start, plan, x, f } = self;
         let [step] = plan.steps();
-        plan.runs(start, target.len(), |position, [first], length| {
+        for Run { position, starts: [first], length } in plan.runs(start, target.len()) {
             let target = &mut target[position..position + length];
             if step == 1 {
                 for (target, &x) in target.iter_mut().zip(&x[first..first + length]) {
@@ -130,7 +143,7 @@ impl<T: Copy, F: Fn(T, T) -> T> Task for ZipAssign<'_, T, F> {
                     *target = f(*target, at(x, first, step, i));
                 }
             }
-        });
+        }
     }
 }
 
@@ -150,12 +163,12 @@ pub(super) fn select<T: Plain>(
     let [p, q, r] = plan.steps();
     let mut out = Buffer::scratch(c.shape.elements());
     for_each_part(&mut out, PIECE, |start, out| {
-        plan.runs(start, out.len(), |position, [i, j, k], length| {
+        for Run { position, starts: [i, j, k], length } in plan.runs(start, out.len()) {
             for (n, out) in out[position..position + length].iter_mut().enumerate() {
                 let chosen = at(condition, i, p, n) != 0;
                 *out = if chosen { at(a, j, q, n) } else { at(b, k, r, n) };
             }
-        });
+        }
     });
     out
 }
@@ -164,10 +177,10 @@ pub(super) fn select<T: Plain>(
 fn number_unary<T: Number>(op: UnaryOp, x: &[T], layout: &Layout) -> Option<Buffer<T>> {
     use UnaryOp::*;
     Some(match op {
-        Neg => map(x, layout, |x| T::ZERO.minus(x)),
-        Relu => map(x, layout, |x| if x > T::ZERO || x.is_nan() { x } else { T::ZERO }),
-        Abs => map(x, layout, |x| if x < T::ZERO { T::ZERO.minus(x) } else { x }),
-        Sign => map(x, layout, |x| {
+        Neg => map(x, layout, |x: T| T::ZERO.minus(x)),
+        Relu => map(x, layout, |x: T| if x > T::ZERO || x.is_nan() { x } else { T::ZERO }),
+        Abs => map(x, layout, |x: T| if x < T::ZERO { T::ZERO.minus(x) } else { x }),
+        Sign => map(x, layout, |x: T| {
             if x > T::ZERO {
                 T::ONE
             } else if x < T::ZERO {
@@ -179,25 +192,25 @@ fn number_unary<T: Number>(op: UnaryOp, x: &[T], layout: &Layout) -> Option<Buff
         AddScalar(s) => {
             // A negative scalar is subtracted, so that unsigned integers keep it.
             let (s, negative) = (T::from_f64(s.abs()), s < 0.0);
-            if negative { map(x, layout, move |x| x.minus(s)) } else { map(x, layout, move |x| x.plus(s)) }
+            if negative { map(x, layout, move |x: T| x.minus(s)) } else { map(x, layout, move |x: T| x.plus(s)) }
         }
         MulScalar(s) => {
             let s = T::from_f64(s);
-            map(x, layout, move |x| x.times(s))
+            map(x, layout, move |x: T| x.times(s))
         }
         RSubScalar(s) => {
             let s = T::from_f64(s);
-            map(x, layout, move |x| s.minus(x))
+            map(x, layout, move |x: T| s.minus(x))
         }
-        PowI(2) => map(x, layout, |x| x.times(x)),
-        PowI(n @ 0..) => map(x, layout, move |x| x.powi(n)),
+        PowI(2) => map(x, layout, |x: T| x.times(x)),
+        PowI(n @ 0..) => map(x, layout, move |x: T| x.powi(n)),
         MaxScalar(s) => {
             let s = T::from_f64(s);
-            map(x, layout, move |x| x.larger(s))
+            map(x, layout, move |x: T| x.larger(s))
         }
         MinScalar(s) => {
             let s = T::from_f64(s);
-            map(x, layout, move |x| x.smaller(s))
+            map(x, layout, move |x: T| x.smaller(s))
         }
         _ => return None,
     })
@@ -207,25 +220,44 @@ pub(super) fn integer_unary<T: Number>(op: UnaryOp, x: &[T], layout: &Layout) ->
     number_unary(op, x, layout).unwrap_or_else(|| unreachable!("{op:?} is checked to be called on floats"))
 }
 
+/// The longer functions of one element, as types so that they are inlined wherever they are used.
+mod functions {
+    use super::{Float, Function};
+
+    macro_rules! functions {
+        ($($name:ident $method:ident),*) => {$(
+            #[derive(Clone, Copy)]
+            pub struct $name;
+            impl<T: Float> Function<T, T> for $name {
+                #[inline(always)]
+                fn of(self, x: T) -> T {
+                    x.$method()
+                }
+            }
+        )*};
+    }
+    functions!(Exp exp, Ln ln, Sqrt sqrt, Sin sin, Cos cos, Tanh tanh, Sigmoid sigmoid, Floor floor);
+}
+
 pub(super) fn float_unary<T: Float>(op: UnaryOp, x: &[T], layout: &Layout) -> Buffer<T> {
     use UnaryOp::*;
     if let Some(result) = number_unary(op, x, layout) {
         return result;
     }
     match op {
-        Exp => map(x, layout, |x| x.exp()),
-        Ln => map(x, layout, |x| x.ln()),
-        Sqrt => map(x, layout, |x| x.sqrt()),
-        Sin => map(x, layout, |x| x.sin()),
-        Cos => map(x, layout, |x| x.cos()),
-        Tanh => map(x, layout, |x| x.tanh()),
-        Sigmoid => map(x, layout, |x| x.sigmoid()),
-        Floor => map(x, layout, |x| x.floor()),
-        Recip => map(x, layout, |x| T::ONE / x),
-        PowI(n) => map(x, layout, move |x| x.powi(n)),
+        Exp => map(x, layout, functions::Exp),
+        Ln => map(x, layout, functions::Ln),
+        Sqrt => map(x, layout, functions::Sqrt),
+        Sin => map(x, layout, functions::Sin),
+        Cos => map(x, layout, functions::Cos),
+        Tanh => map(x, layout, functions::Tanh),
+        Sigmoid => map(x, layout, functions::Sigmoid),
+        Floor => map(x, layout, functions::Floor),
+        Recip => map(x, layout, |x: T| T::ONE / x),
+        PowI(n) => map(x, layout, move |x: T| x.powi(n)),
         PowF(p) => {
             let p = T::from_f64(p);
-            map(x, layout, move |x| x.powf(p))
+            map(x, layout, move |x: T| x.powf(p))
         }
         _ => unreachable!("{op:?} is a function of all numbers"),
     }

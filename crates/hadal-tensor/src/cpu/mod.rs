@@ -341,12 +341,12 @@ fn matmul<T: gemm::Gemm>((x, a): (&[T], &Layout), (y, b): (&[T], &Layout)) -> Bu
     let plan = strided::Plan::new([&leading(a), &leading(b)]);
     let [p, q] = plan.steps();
     let mut pairs = Vec::with_capacity(batch.elements());
-    plan.runs(0, batch.elements(), |_, [i, j], length| {
+    for strided::Run { starts: [i, j], length, .. } in plan.runs(0, batch.elements()) {
         for k in 0..length as isize {
             let (i, j) = ((i as isize + k * p) as usize, (j as isize + k * q) as usize);
             pairs.push((matrix(x, a, i), matrix(y, b, j)));
         }
-    });
+    }
     gemm::gemm(&pairs, sizes, &mut out);
     out
 }

@@ -11,9 +11,6 @@ pub(crate) struct Plan<const N: usize> {
     offsets: [usize; N],
 }
 
-/// A run of elements: where it begins in each tensor.
-pub(crate) type Starts<const N: usize> = [usize; N];
-
 impl<const N: usize> Plan<N> {
     /// # Panics
     /// If the layouts differ in shape.
@@ -54,47 +51,80 @@ impl<const N: usize> Plan<N> {
         self.strides.map(|strides| strides[self.rank - 1])
     }
 
-    /// Calls `f(position, starts, length)` for the runs that make up elements `start .. start + length` of the
-    /// row-major order, `position` counting from 0.
+    /// The runs that make up elements `start .. start + length` of the row-major order.
+    ///
+    /// An iterator, not a function of a closure: loops over it are compiled into the kernel that holds them.
     #[inline(always)]
-    pub fn runs(&self, start: usize, length: usize, mut f: impl FnMut(usize, Starts<N>, usize)) {
-        let inner = self.rank - 1;
+    pub fn runs(&self, start: usize, length: usize) -> Runs<'_, N> {
         let mut index = [0; MAX_RANK];
         let mut rest = start;
         for axis in (0..self.rank).rev() {
-            index[axis] = rest % self.sizes[axis];
-            rest /= self.sizes[axis];
+            index[axis] = rest % self.sizes[axis].max(1);
+            rest /= self.sizes[axis].max(1);
         }
-        let mut at = [0isize; N];
-        for n in 0..N {
-            at[n] = self.offsets[n] as isize;
+        let mut at = self.offsets.map(|offset| offset as isize);
+        for (at, strides) in at.iter_mut().zip(&self.strides) {
             for axis in 0..self.rank {
-                at[n] += index[axis] as isize * self.strides[n][axis];
+                *at += index[axis] as isize * strides[axis];
             }
         }
-        let mut done = 0;
-        while done < length {
-            let run = (self.sizes[inner] - index[inner]).min(length - done);
-            f(done, at.map(|start| start as usize), run);
-            done += run;
+        Runs { plan: self, index, at, done: 0, length }
+    }
+}
+
+/// A run of adjacent positions.
+pub(crate) struct Run<const N: usize> {
+    /// Where it begins, counted from the start of the walk.
+    pub position: usize,
+    /// Where it begins in each tensor's storage.
+    pub starts: [usize; N],
+    pub length: usize,
+}
+
+pub(crate) struct Runs<'a, const N: usize> {
+    plan: &'a Plan<N>,
+    index: [usize; MAX_RANK],
+    at: [isize; N],
+    done: usize,
+    length: usize,
+}
+
+impl<const N: usize> Iterator for Runs<'_, N> {
+    type Item = Run<N>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Run<N>> {
+        if self.done >= self.length {
+            return None;
+        }
+        let plan = self.plan;
+        let inner = plan.rank - 1;
+        let length = (plan.sizes[inner] - self.index[inner]).min(self.length - self.done);
+        let run = Run { position: self.done, starts: self.at.map(|at| at as usize), length };
+        self.done += length;
+        if self.done < self.length {
             // To the start of the next run: rewind the inner axis, step the next one out, carry as needed.
-            for n in 0..N {
-                at[n] -= index[inner] as isize * self.strides[n][inner];
-            }
-            index[inner] = 0;
+            self.step(inner, -(self.index[inner] as isize));
+            self.index[inner] = 0;
             for axis in (0..inner).rev() {
-                index[axis] += 1;
-                for n in 0..N {
-                    at[n] += self.strides[n][axis];
-                }
-                if index[axis] < self.sizes[axis] {
+                self.index[axis] += 1;
+                self.step(axis, 1);
+                if self.index[axis] < plan.sizes[axis] {
                     break;
                 }
-                for n in 0..N {
-                    at[n] -= self.sizes[axis] as isize * self.strides[n][axis];
-                }
-                index[axis] = 0;
+                self.step(axis, -(plan.sizes[axis] as isize));
+                self.index[axis] = 0;
             }
+        }
+        Some(run)
+    }
+}
+
+impl<const N: usize> Runs<'_, N> {
+    #[inline(always)]
+    fn step(&mut self, axis: usize, count: isize) {
+        for (at, strides) in self.at.iter_mut().zip(&self.plan.strides) {
+            *at += count * strides[axis];
         }
     }
 }
@@ -134,10 +164,11 @@ mod tests {
             let start = (cut * total as f64) as usize;
             for (from, length) in [(0, start), (start, total - start)] {
                 let mut got = Vec::new();
-                plan.runs(from, length, |position, [first], run| {
-                    assert_eq!(position, got.len());
-                    got.extend((0..run).map(|i| (first as isize + i as isize * plan.steps()[0]) as usize));
-                });
+                for run in plan.runs(from, length) {
+                    assert_eq!(run.position, got.len());
+                    let start = run.starts[0] as isize;
+                    got.extend((0..run.length).map(|i| (start + i as isize * plan.steps()[0]) as usize));
+                }
                 prop_assert_eq!(&got, &expected[from..from + length]);
             }
         }
