@@ -51,6 +51,8 @@ trait Vector<T>: Copy {
     unsafe fn load(from: *const T) -> Self;
     unsafe fn store(self, to: *mut T);
     unsafe fn add(self, other: Self) -> Self;
+    /// Stores the first `count < LANES` elements, added to what is there if `accumulate`.
+    unsafe fn store_first(self, to: *mut T, count: usize, accumulate: bool);
     /// `self + a * b`.
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
 }
@@ -62,7 +64,7 @@ trait Vector<T>: Copy {
 #[inline(always)]
 unsafe fn tile<T: Float, V: Vector<T>, const HEIGHT: usize, const WIDE: usize>(tile: &Tile<T>) {
     // SAFETY: every access below is one that the caller's contract names: `a` at i * row_stride + k * depth_stride,
-    // `b` within depth * width, `out` at i * out_stride + j; partial rows go through `edge`, which is large enough.
+    // `b` within depth * width, `out` at i * out_stride + j for j < columns.
     unsafe {
         let mut sums = [[V::zero(); WIDE]; HEIGHT];
         let (mut a, mut b) = (tile.a, tile.b);
@@ -82,20 +84,14 @@ unsafe fn tile<T: Float, V: Vector<T>, const HEIGHT: usize, const WIDE: usize>(t
         }
         for (i, sums) in sums.iter().enumerate() {
             let out = tile.out.add(i * tile.out_stride);
-            if tile.columns == WIDE * V::LANES {
-                for (j, &sum) in sums.iter().enumerate() {
-                    let place = out.add(j * V::LANES);
+            for (j, &sum) in sums.iter().enumerate() {
+                let place = out.wrapping_add(j * V::LANES);
+                let columns = tile.columns.saturating_sub(j * V::LANES);
+                if columns >= V::LANES {
                     let sum = if tile.accumulate { sum.add(V::load(place)) } else { sum };
                     sum.store(place);
-                }
-            } else {
-                let mut edge = [T::ZERO; 64];
-                for (j, &sum) in sums.iter().enumerate() {
-                    sum.store(edge.as_mut_ptr().add(j * V::LANES));
-                }
-                for (j, &sum) in edge[..tile.columns].iter().enumerate() {
-                    let place = out.add(j);
-                    *place = if tile.accumulate { *place + sum } else { sum };
+                } else {
+                    sum.store_first(place, columns, tile.accumulate);
                 }
             }
         }
@@ -149,6 +145,13 @@ impl<T: Float> Vector<T> for Four<T> {
     unsafe fn store(self, to: *mut T) {
         // SAFETY: the caller's contract: four elements are writable.
         unsafe { to.cast::<[T; 4]>().write_unaligned(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut T, count: usize, accumulate: bool) {
+        for i in 0..count {
+            // SAFETY: the caller's contract: `count` elements are readable and writable.
+            unsafe { *to.add(i) = if accumulate { *to.add(i) + self.0[i] } else { self.0[i] } };
+        }
     }
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
@@ -212,7 +215,7 @@ mod x86 {
     pub(super) use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
 
     macro_rules! vector {
-        ($register:ty, $number:ty, $lanes:literal, $zero:ident, $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident) => {
+        ($register:ty, $number:ty, $lanes:literal, $zero:ident, $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident, $first:ident) => {
             impl Vector<$number> for $register {
                 const LANES: usize = $lanes;
                 #[inline(always)]
@@ -236,6 +239,11 @@ mod x86 {
                     unsafe { $store(to, self) }
                 }
                 #[inline(always)]
+                unsafe fn store_first(self, to: *mut $number, count: usize, accumulate: bool) {
+                    // SAFETY: as above, and the first `count` elements are readable and writable.
+                    unsafe { $first(self, to, count, accumulate) }
+                }
+                #[inline(always)]
                 unsafe fn add(self, other: Self) -> Self {
                     // SAFETY: the instruction set is available.
                     unsafe { $add(self, other) }
@@ -250,20 +258,66 @@ mod x86 {
     }
     vector!(
         __m512, f32, 16, _mm512_setzero_ps, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps,
-        _mm512_fmadd_ps
+        _mm512_fmadd_ps, first_of_sixteen
     );
     vector!(
         __m512d, f64, 8, _mm512_setzero_pd, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd,
-        _mm512_fmadd_pd
+        _mm512_fmadd_pd, first_of_eight_doubles
     );
     vector!(
         __m256, f32, 8, _mm256_setzero_ps, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps,
-        _mm256_fmadd_ps
+        _mm256_fmadd_ps, first_of_eight
     );
     vector!(
         __m256d, f64, 4, _mm256_setzero_pd, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd,
-        _mm256_fmadd_pd
+        _mm256_fmadd_pd, first_of_four_doubles
     );
+
+    /// Stores the first `count` lanes under a mask, added to what is there if `accumulate`.
+    macro_rules! masked {
+        ($name:ident, $register:ty, $number:ty, $mask:ty, $load:ident, $store:ident, $add:ident) => {
+            /// # Safety
+            /// The processor must have AVX-512F, and `count` elements must be readable and writable at `to`.
+            #[inline]
+            #[target_feature(enable = "avx512f")]
+            unsafe fn $name(x: $register, to: *mut $number, count: usize, accumulate: bool) {
+                let mask = ((1u32 << count) - 1) as $mask;
+                // SAFETY: the caller's contract; lanes outside the mask are not touched.
+                unsafe {
+                    let x = if accumulate { $add(x, $load(mask, to)) } else { x };
+                    $store(to, mask, x);
+                }
+            }
+        };
+    }
+    masked!(
+        first_of_sixteen, __m512, f32, __mmask16, _mm512_maskz_loadu_ps, _mm512_mask_storeu_ps, _mm512_add_ps
+    );
+    masked!(
+        first_of_eight_doubles, __m512d, f64, __mmask8, _mm512_maskz_loadu_pd, _mm512_mask_storeu_pd, _mm512_add_pd
+    );
+
+    /// The same without masks: through memory.
+    macro_rules! spilled {
+        ($name:ident, $register:ty, $number:ty, $lanes:literal, $store:ident) => {
+            /// # Safety
+            /// The processor must have AVX2, and `count < LANES` elements must be readable and writable at `to`.
+            #[inline]
+            #[target_feature(enable = "avx2")]
+            unsafe fn $name(x: $register, to: *mut $number, count: usize, accumulate: bool) {
+                let mut lanes = [0.0; $lanes];
+                // SAFETY: `lanes` holds a register; the rest is the caller's contract.
+                unsafe {
+                    $store(lanes.as_mut_ptr(), x);
+                    for (i, lane) in lanes.iter().enumerate().take(count) {
+                        *to.add(i) = if accumulate { *to.add(i) + lane } else { *lane };
+                    }
+                }
+            }
+        };
+    }
+    spilled!(first_of_eight, __m256, f32, 8, _mm256_storeu_ps);
+    spilled!(first_of_four_doubles, __m256d, f64, 4, _mm256_storeu_pd);
 
     /// `out[k * out_stride + j] = x[j * stride + k]` for 8 x 8 elements: rows are interleaved in pairs, pairs in fours,
     /// and halves exchanged.

@@ -2,7 +2,7 @@
 
 use super::{Gemm, Matrix};
 
-/// Panels of `width` columns one after another, each row-major; the last is filled up with zeros.
+/// Panels of `width` columns one after another, each row-major; what fills up the last is arbitrary.
 pub(super) fn panels<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, width: usize, out: &mut [T]) {
     for (panel, out) in out.chunks_mut(width * depth).take(columns.div_ceil(width)).enumerate() {
         let first = panel * width;
@@ -10,8 +10,19 @@ pub(super) fn panels<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, width:
         if b.column_stride == 1 {
             for (k, out) in out.chunks_exact_mut(width).enumerate() {
                 let start = b.at(k, first);
-                out[..columns].copy_from_slice(&b.data[start..start + columns]);
-                out[columns..].fill(T::ZERO);
+                match b.data.get(start..start + width) {
+                    // What lies beyond the columns is multiplied too, but never stored; and copies of a fixed size
+                    // need no call.
+                    Some(row) => {
+                        let ((out, last_out), (row, last_row)) = (out.as_chunks_mut::<4>(), row.as_chunks::<4>());
+                        out.iter_mut().zip(row).for_each(|(out, row)| *out = *row);
+                        last_out.iter_mut().zip(last_row).for_each(|(out, row)| *out = *row);
+                    }
+                    None => {
+                        out[..columns].copy_from_slice(&b.data[start..start + columns]);
+                        out[columns..].fill(T::ZERO);
+                    }
+                }
             }
         } else {
             transposed(Matrix { offset: b.at(0, first), ..b }, depth, columns, width, out);
@@ -19,7 +30,7 @@ pub(super) fn panels<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, width:
     }
 }
 
-/// Groups of `height` rows one after another, each column-major; missing rows are filled with zeros.
+/// Groups of `height` rows one after another, each column-major; what stands for missing rows is arbitrary.
 pub(super) fn rows<T: Gemm>(a: Matrix<T>, rows: usize, depth: usize, height: usize, out: &mut [T]) {
     let flipped = Matrix { row_stride: a.column_stride, column_stride: a.row_stride, ..a };
     panels(flipped, depth, rows, height, out);
@@ -27,9 +38,6 @@ pub(super) fn rows<T: Gemm>(a: Matrix<T>, rows: usize, depth: usize, height: usi
 
 /// One panel whose columns are not adjacent in memory.
 fn transposed<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, width: usize, out: &mut [T]) {
-    if columns < width {
-        out.fill(T::ZERO);
-    }
     const SIDE: usize = 8;
     let mut done = (0, 0);
     if b.row_stride == 1 {
