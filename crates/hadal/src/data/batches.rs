@@ -1,0 +1,52 @@
+//! Walking through a data set, batch by batch.
+
+use super::Dataset;
+use crate::{Rng, Tensor};
+
+/// An iterator over a data set's batches; see [`Dataset::batches`].
+#[derive(Clone, Debug)]
+pub struct Batches<'a> {
+    data: &'a Dataset,
+    size: usize,
+    /// The order of the samples, if shuffled.
+    order: Option<Vec<usize>>,
+    next: usize,
+}
+
+impl<'a> Batches<'a> {
+    #[track_caller]
+    pub(super) fn new(data: &'a Dataset, size: usize) -> Batches<'a> {
+        assert!(size > 0, "batches: a batch needs at least 1 sample, not 0");
+        Batches { data, size, order: None, next: 0 }
+    }
+
+    /// In random order, drawn from `rng`.
+    pub fn shuffle(mut self, rng: &mut Rng) -> Batches<'a> {
+        self.order = Some(rng.permutation(self.data.len()));
+        self
+    }
+}
+
+impl Iterator for Batches<'_> {
+    type Item = (Tensor, Tensor);
+
+    fn next(&mut self) -> Option<(Tensor, Tensor)> {
+        let start = self.next;
+        let length = self.size.min(self.data.len() - start);
+        if length == 0 {
+            return None;
+        }
+        self.next += length;
+        Some(match &self.order {
+            Some(order) => self.data.batch(&order[start..start + length]),
+            None => self.data.run(start, length),
+        })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = (self.data.len() - self.next).div_ceil(self.size);
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Batches<'_> {}

@@ -1,0 +1,169 @@
+//! Samples in memory.
+
+use std::sync::Arc;
+
+use super::Batches;
+use crate::{DType, Error, Result, Shape, Tensor};
+
+/// Inputs and targets, sample by sample; cheap to clone.
+///
+/// Inputs may be raw bytes: they become `f32`, scaled and shifted, a batch at a time, so that a data set takes no more
+/// memory than its file.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let inputs = Tensor::from_slice(&[0u8, 255, 51, 102], [2, 2]);
+/// let data = Dataset::new("two samples", inputs, Tensor::from_slice(&[0i64, 1], [2]))?.scale(1.0 / 255.0);
+/// let (x, _) = data.batch(&[1]);
+/// assert_eq!(x.to_vec::<f32>(), [0.2, 0.4]);
+/// # Ok::<(), hadal::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    name: Arc<str>,
+    inputs: Tensor,
+    targets: Tensor,
+    scale: f64,
+    shift: f64,
+}
+
+impl Dataset {
+    /// From tensors whose first axis counts the samples.
+    ///
+    /// # Errors
+    /// If there are no samples, the numbers of inputs and targets differ, or an input or target is NaN or infinite.
+    pub fn new(name: &str, inputs: Tensor, targets: Tensor) -> Result<Dataset> {
+        let samples = |what: &str, tensor: &Tensor| match tensor.shape().first() {
+            None | Some(0) => Err(Error::Data(format!("{name}: there are no {what}"))),
+            Some(&samples) => Ok(samples),
+        };
+        let (n, m) = (samples("inputs", &inputs)?, samples("targets", &targets)?);
+        if n != m {
+            return Err(Error::Data(format!("{name}: {n} inputs but {m} targets; each input needs one")));
+        }
+        for (what, tensor) in [("input", &inputs), ("target", &targets)] {
+            if tensor.dtype().is_float() && !(tensor.detach() * 0.0).sum().item().eq(&0.0) {
+                let values = tensor.to_dtype(DType::F64).to_vec::<f64>();
+                let bad = values.iter().position(|value| !value.is_finite()).unwrap_or(0);
+                let sample = bad / (values.len() / n).max(1);
+                return Err(Error::Data(format!("{name}: {what} {sample} holds {}", values[bad])));
+            }
+        }
+        Ok(Dataset { name: name.into(), inputs, targets, scale: 1.0, shift: 0.0 })
+    }
+
+    /// The data set's name, as it stands in reports.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The number of samples.
+    #[expect(clippy::len_without_is_empty, reason = "a data set is never empty")]
+    pub fn len(&self) -> usize {
+        self.inputs.size(0)
+    }
+
+    /// The shape of one input.
+    pub fn input_shape(&self) -> Shape {
+        Shape::from(&self.inputs.shape()[1..])
+    }
+
+    /// The inputs as they are stored: neither scaled nor shifted.
+    pub fn inputs(&self) -> &Tensor {
+        &self.inputs
+    }
+
+    /// The targets of all samples.
+    pub fn targets(&self) -> &Tensor {
+        &self.targets
+    }
+
+    /// Multiplies every input by `factor`, on top of what was set before.
+    pub fn scale(mut self, factor: f64) -> Dataset {
+        self.scale *= factor;
+        self.shift *= factor;
+        self
+    }
+
+    /// Subtracts `mean` from every input and divides by `deviation`, on top of what was set before; PyTorch's
+    /// `Normalize`.
+    pub fn normalize(mut self, mean: f64, deviation: f64) -> Dataset {
+        self.shift -= mean;
+        self.scale(1.0 / deviation)
+    }
+
+    /// The same samples with inputs of another shape, for example images for a convolution.
+    ///
+    /// # Errors
+    /// If the number of elements differs.
+    pub fn reshape(mut self, input_shape: impl Into<Shape>) -> Result<Dataset> {
+        let shape = input_shape.into();
+        let from = self.input_shape();
+        if shape.elements() != from.elements() {
+            return Err(Error::Data(format!(
+                "{}: inputs of shape {from} ({} elements) do not fill shape {shape} ({} elements)",
+                self.name,
+                from.elements(),
+                shape.elements()
+            )));
+        }
+        let mut sizes = vec![self.len()];
+        sizes.extend_from_slice(&shape);
+        self.inputs = self.inputs.reshape(sizes);
+        Ok(self)
+    }
+
+    /// The first `samples` samples, or all if there are fewer.
+    pub fn take(mut self, samples: usize) -> Dataset {
+        let samples = samples.clamp(1, self.len());
+        self.inputs = self.inputs.narrow(0, 0, samples);
+        self.targets = self.targets.narrow(0, 0, samples);
+        self
+    }
+
+    /// The samples at `indices`, in their order, ready for a model: inputs as floats, scaled, and targets.
+    ///
+    /// # Panics
+    /// If an index is not below [`len`](Dataset::len).
+    #[track_caller]
+    pub fn batch(&self, indices: &[usize]) -> (Tensor, Tensor) {
+        let index = Tensor::from_vec(indices.iter().map(|&i| i as i64).collect(), [indices.len()]);
+        (self.ready(&self.inputs.index_select(0, &index)), self.targets.index_select(0, &index))
+    }
+
+    /// Samples `start .. start + length`, ready for a model.
+    #[track_caller]
+    pub(crate) fn run(&self, start: usize, length: usize) -> (Tensor, Tensor) {
+        (self.ready(&self.inputs.narrow(0, start, length)), self.targets.narrow(0, start, length))
+    }
+
+    fn ready(&self, inputs: &Tensor) -> Tensor {
+        let mut x = if inputs.dtype().is_float() { inputs.clone() } else { inputs.to_dtype(DType::F32) };
+        if self.scale != 1.0 {
+            x = x * self.scale;
+        }
+        if self.shift != 0.0 {
+            x += self.shift;
+        }
+        x
+    }
+
+    /// Batches of `size` samples (the last may be smaller), in order unless shuffled.
+    ///
+    /// ```
+    /// # use hadal::prelude::*;
+    /// # let data = Dataset::new("ten", Tensor::zeros([10, 2]), Tensor::zeros([10]).to_dtype(DType::I64))?;
+    /// let mut rng = Rng::new(1);
+    /// for (x, y) in data.batches(4).shuffle(&mut rng) {
+    ///     assert_eq!(x.size(0), y.size(0));
+    /// }
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If `size` is 0.
+    #[track_caller]
+    pub fn batches(&self, size: usize) -> Batches<'_> {
+        Batches::new(self, size)
+    }
+}

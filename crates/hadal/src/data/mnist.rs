@@ -1,0 +1,105 @@
+//! MNIST (Y. LeCun, C. Cortes, C. J. C. Burges): 70,000 handwritten digits of 28 x 28 pixels.
+
+use std::path::Path;
+
+use super::source::{self, RemoteFile};
+use super::Dataset;
+use crate::format::idx;
+use crate::{DType, Error, Result, Tensor};
+
+/// The handwritten digits on which the field has learnt to walk.
+#[derive(Clone, Copy, Debug)]
+pub struct Mnist;
+
+/// The name of the data set and of its folder.
+const NAME: &str = "mnist";
+
+const FILES: [RemoteFile; 4] = [
+    RemoteFile {
+        name: "train-images-idx3-ubyte.gz",
+        bytes: 9_912_422,
+        sha256: "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    },
+    RemoteFile {
+        name: "train-labels-idx1-ubyte.gz",
+        bytes: 28_881,
+        sha256: "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    },
+    RemoteFile {
+        name: "t10k-images-idx3-ubyte.gz",
+        bytes: 1_648_877,
+        sha256: "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    },
+    RemoteFile {
+        name: "t10k-labels-idx1-ubyte.gz",
+        bytes: 4_542,
+        sha256: "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+    },
+];
+
+const MIRRORS: [&str; 2] =
+    ["https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"];
+
+impl Mnist {
+    /// The 60,000 training and 10,000 test images, inputs `[N, 784]` scaled to `[0, 1]`, targets the digits (`i64`).
+    ///
+    /// Looked for in `HADAL_DATA_DIR`, then the cache folder, else (feature `download`) fetched; see [`source`].
+    ///
+    /// # Errors
+    /// If the files cannot be found or fetched, or one is damaged.
+    pub fn load() -> Result<(Dataset, Dataset)> {
+        Mnist::load_from(None)
+    }
+
+    /// As [`load`](Mnist::load), from `<folder>/mnist/` if a folder is given.
+    ///
+    /// # Errors
+    /// As [`load`](Mnist::load).
+    pub fn load_from(folder: Option<&Path>) -> Result<(Dataset, Dataset)> {
+        let folder = source::find(NAME, &FILES, &MIRRORS, folder)?;
+        // Decompressing the training images takes longest; the test set is read beside it.
+        std::thread::scope(|scope| {
+            let test = scope.spawn(|| read(&folder, &FILES[2..]));
+            let train = read(&folder, &FILES[..2]);
+            let test = test.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok((train?, test?))
+        })
+    }
+
+    /// The 10,000 test images alone.
+    ///
+    /// # Errors
+    /// As [`load`](Mnist::load).
+    pub fn load_test(folder: Option<&Path>) -> Result<Dataset> {
+        read(&source::find(NAME, &FILES, &MIRRORS, folder)?, &FILES[2..])
+    }
+}
+
+/// One pair of images and labels.
+fn read(folder: &Path, files: &[RemoteFile]) -> Result<Dataset> {
+    let (images_path, labels_path) = (folder.join(files[0].name), folder.join(files[1].name));
+    let images = idx::read_gzip(&images_path, 3)?;
+    let labels = idx::read_gzip(&labels_path, 1)?;
+    let samples = images.shape[0];
+    if samples != labels.data.len() {
+        return Err(Error::file(
+            &labels_path,
+            format!("holds {} labels, but {} holds {samples} images", labels.data.len(), images_path.display()),
+        ));
+    }
+    if images.shape[1..] != [28, 28] {
+        return Err(Error::file(
+            &images_path,
+            format!("holds images of {} x {} pixels, not 28 x 28", images.shape[1], images.shape[2]),
+        ));
+    }
+    if let Some(index) = labels.data.iter().position(|&label| label > 9) {
+        return Err(Error::file(
+            &labels_path,
+            format!("label {index} is {}, out of range: digits are 0 to 9", labels.data[index]),
+        ));
+    }
+    let inputs = Tensor::from_vec(images.data, [samples, 784]);
+    let targets = Tensor::from_vec(labels.data, [samples]).to_dtype(DType::I64);
+    Ok(Dataset::new(NAME, inputs, targets)?.scale(1.0 / 255.0))
+}

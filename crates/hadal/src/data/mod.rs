@@ -1,0 +1,12 @@
+//! Data sets: where they come from, and how they are cut into batches.
+
+mod batches;
+mod dataset;
+mod digits;
+mod mnist;
+pub mod source;
+
+pub use batches::Batches;
+pub use dataset::Dataset;
+pub use digits::Digits;
+pub use mnist::Mnist;

@@ -1,0 +1,8 @@
+//! Readers and writers of other people's files.
+
+mod atomic;
+pub mod idx;
+pub mod image;
+pub mod safetensors;
+
+pub use atomic::write_atomically;

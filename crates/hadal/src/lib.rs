@@ -1,0 +1,49 @@
+//! Hadal: a deep-learning framework. The freedom of PyTorch, the ease of Keras, in one small, fast, safe library.
+//!
+//! ```no_run
+//! use hadal::prelude::*;
+//!
+//! let (train, test) = Mnist::load()?;
+//! let mut model = Sequential::new([784])
+//!     .add(Dense::new(512).activation(Relu))
+//!     .add(Dropout::new(0.2))
+//!     .add(Dense::new(10).activation(Softmax))
+//!     .compile(RmsProp::default(), CategoricalCrossentropy, [Accuracy])?;
+//! println!("{}", model.summary());
+//! model.fit(&train, Fit::epochs(5).validation(&test))?;
+//! println!("{}", model.evaluate(&test)?);
+//! # Ok::<(), hadal::Error>(())
+//! ```
+//!
+//! Data flows one way, and the modules show it: [`data`] → tensors ([`Tensor`], each operation with its gradient) →
+//! layers ([`nn`]) → [`loss`] → [`optim`] → the training loop ([`train`]) → what watches it ([`monitor`]) → what keeps
+//! the result ([`format`]).
+#![forbid(unsafe_code)]
+
+// The derive macro names this crate by its path, also from within.
+extern crate self as hadal;
+
+pub mod data;
+mod error;
+pub mod format;
+pub mod loss;
+pub mod metric;
+pub mod monitor;
+pub mod nn;
+pub mod optim;
+pub mod train;
+
+pub use error::{Error, Result};
+pub use hadal_tensor::*;
+
+/// What most programs use: `use hadal::prelude::*;`.
+pub mod prelude {
+    pub use crate::data::{Dataset, Digits, Mnist};
+    pub use crate::loss::{CategoricalCrossentropy, Loss, MeanSquaredError, NegativeLogLikelihood};
+    pub use crate::metric::{Accuracy, Metric};
+    pub use crate::nn::Activation::{self, *};
+    pub use crate::nn::{Context, Dense, Dropout, Flatten, Forward, Linear, Module, Sequential};
+    pub use crate::optim::{Adam, Optimizer, RmsProp, Schedule, Sgd};
+    pub use crate::train::{Fit, Trainer};
+    pub use crate::{DType, Device, Gradients, Rng, Shape, Tensor, no_grad};
+}

@@ -1,0 +1,25 @@
+//! Negative log-likelihood of log-probabilities.
+
+use super::{Loss, check_labels};
+use crate::{Result, Shape, Tensor};
+
+/// `-y[label]`, averaged over the batch: the loss of a network that ends in log-softmax, PyTorch's `nll_loss`.
+///
+/// Predictions are log-probabilities `[N, C]`, targets class labels (`i64`, `[N]`).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NegativeLogLikelihood;
+
+impl Loss for NegativeLogLikelihood {
+    fn name(&self) -> &'static str {
+        "negative_log_likelihood"
+    }
+
+    #[track_caller]
+    fn loss(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
+        -prediction.gather(1, &target.unsqueeze(1)).mean()
+    }
+
+    fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
+        check_labels(self.name(), output, targets)
+    }
+}

@@ -1,0 +1,123 @@
+//! Progress for a reader: a bar per epoch on a terminal, plain lines elsewhere.
+
+use std::io::Write;
+
+use crate::train::{Event, Flow, Logs, Subscriber};
+use crate::{Error, Result};
+
+/// Shows a run on standard output.
+///
+/// On a terminal, a bar per epoch with loss, metrics, samples per second and time left, which makes way for a line when
+/// the epoch ends. Elsewhere, that line alone, and one every `log_interval` batches if asked for.
+pub struct Console {
+    #[cfg(feature = "progress")]
+    terminal: bool,
+    log_interval: Option<usize>,
+    dataset: String,
+    epochs: usize,
+    batches: usize,
+    samples: usize,
+    #[cfg(feature = "progress")]
+    bar: Option<indicatif::ProgressBar>,
+}
+
+impl Console {
+    /// For a terminal, or for a file or pipe.
+    #[cfg_attr(not(feature = "progress"), expect(unused_variables))]
+    pub fn new(terminal: bool) -> Console {
+        Console {
+            #[cfg(feature = "progress")]
+            terminal,
+            log_interval: None,
+            dataset: String::new(),
+            epochs: 0,
+            batches: 0,
+            samples: 0,
+            #[cfg(feature = "progress")]
+            bar: None,
+        }
+    }
+
+    /// How many batches go by between updates of the bar (default: 10) or between plain lines (default: none).
+    pub fn log_interval(mut self, batches: Option<usize>) -> Console {
+        self.log_interval = batches.map(|n| n.max(1));
+        self
+    }
+
+    fn line(&self, text: &str) -> Result<()> {
+        let mut out = std::io::stdout().lock();
+        match writeln!(out, "{text}").and_then(|()| out.flush()) {
+            // A reader that has left (`| head`) is no reason to lose a run.
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(Error::io(std::path::Path::new("standard output"), "write progress")(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn batch(&mut self, epoch: usize, batch: usize, samples: usize, logs: &Logs) -> Result<()> {
+        #[cfg(feature = "progress")]
+        if self.terminal {
+            if batch % self.log_interval.unwrap_or(10) == 0 || batch == self.batches {
+                let prefix = format!("Epoch {epoch}/{}", self.epochs);
+                let total = self.samples as u64;
+                let bar = self.bar.get_or_insert_with(|| new_bar(total, prefix));
+                bar.set_position(samples as u64);
+                bar.set_message(logs.to_string());
+            }
+            return Ok(());
+        }
+        match self.log_interval {
+            Some(interval) if batch % interval == 0 => self.line(&format!(
+                "{} epoch {epoch}/{} [{samples}/{} ({:.0}%)]  {logs}",
+                self.dataset,
+                self.epochs,
+                self.samples,
+                100.0 * samples as f64 / self.samples as f64
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(feature = "progress")]
+fn new_bar(samples: u64, prefix: String) -> indicatif::ProgressBar {
+    use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+    let template = "{prefix} {bar:24} {percent:>3}%  {msg}  {per_sec} samples  {eta} left";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = style.progress_chars("━━╌").with_key(
+        "per_sec",
+        |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = write!(out, "{:.0}/s", state.per_sec());
+        },
+    );
+    let bar = ProgressBar::with_draw_target(Some(samples), ProgressDrawTarget::stdout());
+    bar.with_style(style).with_prefix(prefix)
+}
+
+impl Subscriber for Console {
+    fn on(&mut self, event: &Event) -> Result<Flow> {
+        match event {
+            Event::Begin { dataset, samples, epochs, batches } => {
+                self.dataset = (*dataset).to_owned();
+                (self.samples, self.epochs, self.batches) = (*samples, *epochs, *batches);
+            }
+            Event::BatchEnd { epoch, batch, samples, logs } => self.batch(*epoch, *batch, *samples, logs)?,
+            Event::EpochEnd { epoch, logs, elapsed, .. } => {
+                #[cfg(feature = "progress")]
+                if let Some(bar) = self.bar.take() {
+                    bar.finish_and_clear();
+                }
+                let width = self.epochs.to_string().len();
+                let seconds = elapsed.as_secs_f64();
+                let rate = self.samples as f64 / seconds.max(1e-9);
+                self.line(&format!(
+                    "{} epoch {epoch:>width$}/{}  {logs}  {seconds:.2} s  {rate:.0} samples/s",
+                    self.dataset, self.epochs
+                ))?;
+            }
+            Event::End => {}
+        }
+        Ok(Flow::Continue)
+    }
+}

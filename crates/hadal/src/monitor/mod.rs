@@ -1,0 +1,11 @@
+//! What watches a run: subscribers to its events.
+
+mod console;
+mod csv_log;
+#[cfg(feature = "download")]
+pub(crate) mod download;
+#[cfg(feature = "plot")]
+pub mod plot;
+
+pub use console::Console;
+pub use csv_log::CsvLog;

@@ -1,0 +1,54 @@
+//! Dropout (Srivastava and others, JMLR 15, 2014).
+
+use super::{Context, Forward, Layer, LayerConfig, Module};
+use crate::{Error, Result, Rng, Shape, Tensor};
+
+/// In training, sets each element to 0 with probability `rate` and scales the others by `1 / (1 - rate)`, so that the
+/// expected value stays; in evaluation, passes its input on.
+#[derive(Clone, Debug, Module)]
+pub struct Dropout {
+    rate: f64,
+}
+
+impl Dropout {
+    /// Drops with probability `rate`.
+    ///
+    /// # Panics
+    /// If `rate` is not within `[0, 1)`.
+    #[track_caller]
+    pub fn new(rate: f64) -> Dropout {
+        assert!((0.0..1.0).contains(&rate), "Dropout: rate {rate} is not within [0, 1)");
+        Dropout { rate }
+    }
+}
+
+impl Forward for Dropout {
+    fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+        if !ctx.is_training() || self.rate == 0.0 {
+            return x.clone();
+        }
+        let keep = 1.0 - self.rate;
+        x * Tensor::bernoulli_scaled(x.shape(), keep, 1.0 / keep, &mut ctx.rng).to_dtype(x.dtype())
+    }
+}
+
+impl Layer for Dropout {
+    fn build(&mut self, input: &Shape, _rng: &mut Rng) -> Result<Shape> {
+        // A rate from a file has not passed `new`.
+        if !(0.0..1.0).contains(&self.rate) {
+            return Err(Error::Config(format!("Dropout: rate {} is not within [0, 1)", self.rate)));
+        }
+        Ok(*input)
+    }
+
+    fn config(&self) -> LayerConfig {
+        LayerConfig::Dropout { rate: self.rate }
+    }
+}
+
+impl Dropout {
+    /// A layer whose rate [`Layer::build`] will check.
+    pub(super) fn unchecked(rate: f64) -> Dropout {
+        Dropout { rate }
+    }
+}

@@ -1,0 +1,26 @@
+//! Flattening.
+
+use super::{Context, Forward, Layer, LayerConfig, Module};
+use crate::{Result, Rng, Shape, Tensor};
+
+/// All axes but the batch made one: `[batch, 28, 28]` to `[batch, 784]`.
+#[derive(Clone, Debug, Default, Module)]
+pub struct Flatten;
+
+impl Forward for Flatten {
+    #[track_caller]
+    fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
+        let size: usize = x.shape()[1..].iter().product();
+        x.reshape([x.size(0), size])
+    }
+}
+
+impl Layer for Flatten {
+    fn build(&mut self, input: &Shape, _rng: &mut Rng) -> Result<Shape> {
+        Ok(Shape::from([input.elements()]))
+    }
+
+    fn config(&self) -> LayerConfig {
+        LayerConfig::Flatten
+    }
+}

@@ -1,0 +1,46 @@
+//! Layers: plain structs whose parameters are [`Tensor`](crate::Tensor) fields.
+//!
+//! A module of your own derives [`Module`] and says in [`Forward`] what it computes:
+//!
+//! ```
+//! use hadal::prelude::*;
+//!
+//! #[derive(Module)]
+//! struct Net { fc1: Linear, drop: Dropout, fc2: Linear }
+//!
+//! impl Forward for Net {
+//!     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+//!         let x = self.drop.forward(&self.fc1.forward(x, ctx).relu(), ctx);
+//!         self.fc2.forward(&x, ctx).log_softmax(1)
+//!     }
+//! }
+//!
+//! let mut rng = Rng::new(1);
+//! let net = Net { fc1: Linear::new(784, 50, &mut rng), drop: Dropout::new(0.2), fc2: Linear::new(50, 10, &mut rng) };
+//! let names: Vec<String> = net.state().into_iter().map(|(name, _)| name).collect();
+//! assert_eq!(names, ["fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"]);
+//! ```
+
+mod activation;
+mod context;
+mod dense;
+mod dropout;
+mod flatten;
+pub mod init;
+mod layer;
+mod linear;
+mod module;
+mod sequential;
+mod summary;
+
+pub use activation::Activation;
+pub use context::Context;
+pub use dense::Dense;
+pub use dropout::Dropout;
+pub use flatten::Flatten;
+pub use hadal_derive::Module;
+pub use layer::{Layer, LayerConfig};
+pub use linear::Linear;
+pub use module::{Forward, Module, join};
+pub use sequential::{Architecture, Sequential};
+pub use summary::Summary;

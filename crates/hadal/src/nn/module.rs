@@ -1,0 +1,177 @@
+//! What every layer and network is: a tree of named tensors, and a function.
+
+use std::collections::BTreeMap;
+
+use super::Context;
+use crate::{Error, Gradients, Result, Shape, Tensor};
+
+/// A tree of named tensors: `fc1.weight`, `fc1.bias`, ... Usually derived.
+///
+/// Tensors that require a gradient are the parameters; others (running statistics, say) are state that is saved with
+/// them but not trained.
+pub trait Module {
+    /// Calls `visitor` for every tensor below this one, with its dotted name under `path`.
+    fn visit(&self, path: &str, visitor: &mut dyn FnMut(&str, &Tensor));
+
+    /// As [`visit`](Module::visit), in the same order, to change the tensors.
+    fn visit_mut(&mut self, path: &str, visitor: &mut dyn FnMut(&str, &mut Tensor));
+
+    /// All tensors with their names, in order; cheap clones that share storage.
+    fn state(&self) -> Vec<(String, Tensor)> {
+        let mut state = Vec::new();
+        self.visit("", &mut |name, tensor| state.push((name.to_owned(), tensor.clone())));
+        state
+    }
+
+    /// How many numbers are trained.
+    fn parameter_count(&self) -> usize {
+        let mut count = 0;
+        self.visit("", &mut |_, tensor| count += if tensor.is_leaf() { tensor.elements() } else { 0 });
+        count
+    }
+
+    /// Replaces the tensors by those of the same names.
+    ///
+    /// # Errors
+    /// If a name is missing or unknown, or a shape or dtype differs; then nothing has been changed.
+    fn load_state(&mut self, state: &BTreeMap<String, Tensor>) -> Result<()> {
+        let mut known = 0;
+        let mut problem = None;
+        self.visit("", &mut |name, tensor| {
+            known += 1;
+            let found = state.get(name);
+            let fits = found.is_some_and(|x| x.shape() == tensor.shape() && x.dtype() == tensor.dtype());
+            if problem.is_none() && !fits {
+                problem = Some(match found {
+                    None => format!("tensor `{name}` is missing"),
+                    Some(found) => format!(
+                        "tensor `{name}` is {} {}, the model needs {} {}",
+                        found.dtype(),
+                        found.shape(),
+                        tensor.dtype(),
+                        tensor.shape()
+                    ),
+                });
+            }
+        });
+        if problem.is_none() && known != state.len() {
+            let mut extra: Vec<&String> = state.keys().collect();
+            self.visit("", &mut |name, _| extra.retain(|other| *other != name));
+            problem = extra.first().map(|name| format!("tensor `{name}` belongs to no part of this model"));
+        }
+        if let Some(problem) = problem {
+            return Err(Error::Data(problem));
+        }
+        self.visit_mut("", &mut |name, tensor| tensor.assign(&state[name]));
+        Ok(())
+    }
+
+    /// The gradients of this module's parameters, by name; parameters without one are left out.
+    fn named_gradients(&self, gradients: &Gradients) -> Vec<(String, Tensor)> {
+        let mut named = Vec::new();
+        self.visit("", &mut |name, tensor| {
+            if let Some(gradient) = gradients.get(tensor) {
+                named.push((name.to_owned(), gradient.clone()));
+            }
+        });
+        named
+    }
+}
+
+/// A module that maps a tensor to a tensor.
+pub trait Forward: Module {
+    /// The output for `x`, whose first axis counts the samples of a batch. `ctx` says whether this is training.
+    fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor;
+
+    /// The shape of one sample that the module expects, where it knows; data is checked against it before a run.
+    fn input_shape(&self) -> Option<Shape> {
+        None
+    }
+
+    /// The shape of one sample's output, where it is known.
+    fn output_shape(&self) -> Option<Shape> {
+        None
+    }
+}
+
+/// `path.name`, or `name` alone at the root.
+pub fn join(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+impl Module for Tensor {
+    fn visit(&self, path: &str, visitor: &mut dyn FnMut(&str, &Tensor)) {
+        visitor(path, self);
+    }
+
+    fn visit_mut(&mut self, path: &str, visitor: &mut dyn FnMut(&str, &mut Tensor)) {
+        visitor(path, self);
+    }
+}
+
+/// Modules in sequence are named by their index.
+macro_rules! sequence {
+    ($($generics:tt)*) => {
+        impl $($generics)* {
+            fn visit(&self, path: &str, visitor: &mut dyn FnMut(&str, &Tensor)) {
+                for (index, module) in self.iter().enumerate() {
+                    module.visit(&join(path, &index.to_string()), visitor);
+                }
+            }
+
+            fn visit_mut(&mut self, path: &str, visitor: &mut dyn FnMut(&str, &mut Tensor)) {
+                for (index, module) in self.iter_mut().enumerate() {
+                    module.visit_mut(&join(path, &index.to_string()), visitor);
+                }
+            }
+        }
+    };
+}
+sequence!(<M: Module> Module for Vec<M>);
+sequence!(<M: Module> Module for [M]);
+sequence!(<M: Module, const N: usize> Module for [M; N]);
+
+impl<M: Module> Module for Option<M> {
+    fn visit(&self, path: &str, visitor: &mut dyn FnMut(&str, &Tensor)) {
+        if let Some(module) = self {
+            module.visit(path, visitor);
+        }
+    }
+
+    fn visit_mut(&mut self, path: &str, visitor: &mut dyn FnMut(&str, &mut Tensor)) {
+        if let Some(module) = self {
+            module.visit_mut(path, visitor);
+        }
+    }
+}
+
+impl<M: Module + ?Sized> Module for Box<M> {
+    fn visit(&self, path: &str, visitor: &mut dyn FnMut(&str, &Tensor)) {
+        (**self).visit(path, visitor);
+    }
+
+    fn visit_mut(&mut self, path: &str, visitor: &mut dyn FnMut(&str, &mut Tensor)) {
+        (**self).visit_mut(path, visitor);
+    }
+}
+
+impl<M: Module + ?Sized> Module for &mut M {
+    fn visit(&self, path: &str, visitor: &mut dyn FnMut(&str, &Tensor)) {
+        (**self).visit(path, visitor);
+    }
+
+    fn visit_mut(&mut self, path: &str, visitor: &mut dyn FnMut(&str, &mut Tensor)) {
+        (**self).visit_mut(path, visitor);
+    }
+}
+
+/// Settings hold no tensors.
+macro_rules! settings {
+    ($($type:ty),*) => {$(
+        impl Module for $type {
+            fn visit(&self, _path: &str, _visitor: &mut dyn FnMut(&str, &Tensor)) {}
+            fn visit_mut(&mut self, _path: &str, _visitor: &mut dyn FnMut(&str, &mut Tensor)) {}
+        }
+    )*};
+}
+settings!((), bool, usize, u32, u64, i32, i64, f32, f64, String, &'static str, Shape);

@@ -1,0 +1,213 @@
+//! Layers one after another.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Forward, Layer, LayerConfig, Module, Summary, join};
+use crate::format::safetensors;
+use crate::loss::Loss;
+use crate::metric::Metric;
+use crate::optim::Optimizer;
+use crate::train::Trainer;
+use crate::{Error, Result, Rng, Shape, Tensor};
+
+/// The random stream that initialises weights; training draws from others.
+const INITIALISATION: u64 = 0x1217;
+
+/// Layers one after another, as Keras's `Sequential`.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let model = Sequential::new([784])
+///     .add(Dense::new(512).activation(Relu))
+///     .add(Dropout::new(0.2))
+///     .add(Dense::new(10).activation(Softmax))
+///     .build()?;
+/// assert_eq!(model.parameter_count(), 784 * 512 + 512 + 512 * 10 + 10);
+/// # Ok::<(), hadal::Error>(())
+/// ```
+pub struct Sequential {
+    input: Shape,
+    layers: Vec<Box<dyn Layer>>,
+    /// The shape of a sample after each layer; empty until built.
+    shapes: Vec<Shape>,
+    seed: u64,
+}
+
+/// What a [`Sequential`] is made of, as it stands in a model file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Architecture {
+    /// The shape of one sample.
+    pub input_shape: Vec<usize>,
+    /// The layers, first to last.
+    pub layers: Vec<LayerConfig>,
+}
+
+impl Sequential {
+    /// An empty network for samples of shape `input` (without the batch axis).
+    pub fn new(input: impl Into<Shape>) -> Sequential {
+        Sequential { input: input.into(), layers: Vec::new(), shapes: Vec::new(), seed: 0 }
+    }
+
+    /// The seed that weights, shuffling and dropout follow from. Default: 0.
+    pub fn seed(mut self, seed: u64) -> Sequential {
+        self.seed = seed;
+        self
+    }
+
+    /// Appends a layer.
+    #[expect(clippy::should_implement_trait, reason = "Keras's name")]
+    pub fn add(mut self, layer: impl Layer + 'static) -> Sequential {
+        self.layers.push(Box::new(layer));
+        self.shapes.clear();
+        self
+    }
+
+    /// Makes the weights.
+    ///
+    /// # Errors
+    /// If a layer does not fit its input; the message names the layer and both shapes.
+    pub fn build(mut self) -> Result<Sequential> {
+        let mut rng = Rng::with_stream(self.seed, INITIALISATION);
+        let mut shape = self.input;
+        self.shapes.clear();
+        if self.layers.is_empty() {
+            return Err(Error::Config("a Sequential needs at least one layer; add one with add()".into()));
+        }
+        for (number, layer) in self.layers.iter_mut().enumerate() {
+            shape = layer.build(&shape, &mut rng).map_err(|error| {
+                Error::Config(format!("layer {} ({}): {error}", number + 1, layer.config().label()))
+            })?;
+            self.shapes.push(shape);
+        }
+        Ok(self)
+    }
+
+    /// Makes the weights and joins the network with what training takes.
+    ///
+    /// # Errors
+    /// As [`build`](Sequential::build), and if the loss or a metric does not fit the output.
+    pub fn compile<M: Metric + 'static>(
+        self,
+        optimizer: impl Optimizer + 'static,
+        loss: impl Loss + 'static,
+        metrics: impl IntoIterator<Item = M>,
+    ) -> Result<Trainer<Sequential>> {
+        let seed = self.seed;
+        let model = if self.is_built() { self } else { self.build()? };
+        Ok(Trainer::new(model, optimizer, loss, metrics).seed(seed))
+    }
+
+    fn is_built(&self) -> bool {
+        !self.layers.is_empty() && self.shapes.len() == self.layers.len()
+    }
+
+    /// A table of layers, output shapes and parameters.
+    pub fn summary(&self) -> Summary {
+        Summary::new(self.layers.iter().zip(&self.shapes).map(|(layer, shape)| {
+            let mut count = 0;
+            layer.visit("", &mut |_, tensor| count += tensor.elements());
+            (layer.config().label(), *shape, count)
+        }))
+    }
+
+    /// The layers and their settings, without weights.
+    pub fn architecture(&self) -> Architecture {
+        Architecture {
+            input_shape: self.input.to_vec(),
+            layers: self.layers.iter().map(|layer| layer.config()).collect(),
+        }
+    }
+
+    /// Writes architecture and weights to one safetensors file, with `notes` beside them in its metadata.
+    ///
+    /// The file appears whole or not at all: a crash leaves what was there before.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>, notes: &BTreeMap<String, String>) -> Result<()> {
+        let architecture = serde_json::to_string(&self.architecture())
+            .map_err(|error| Error::Config(format!("the architecture cannot be written as JSON: {error}")))?;
+        let mut metadata = notes.clone();
+        metadata.insert(ARCHITECTURE.into(), architecture);
+        safetensors::save(path.as_ref(), &self.state(), metadata)
+    }
+
+    /// Reads a file that [`save`](Sequential::save) wrote: the network and the notes.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is damaged or is not a model, or its tensors do not fit its architecture.
+    pub fn load(path: impl AsRef<Path>) -> Result<(Sequential, BTreeMap<String, String>)> {
+        let path = path.as_ref();
+        let (tensors, mut metadata) = safetensors::load(path)?;
+        let json = metadata.remove(ARCHITECTURE).ok_or_else(|| {
+            Error::file(path, "holds tensors but no architecture; it was not written by Sequential::save")
+        })?;
+        let architecture: Architecture = serde_json::from_str(&json)
+            .map_err(|error| Error::file(path, format!("its architecture cannot be understood: {error}")))?;
+        if architecture.input_shape.len() >= crate::MAX_RANK {
+            return Err(Error::file(path, "its architecture cannot be understood: too many axes in the input shape"));
+        }
+        // Checked before anything is built, so that a forged file cannot ask for more memory than it brings.
+        let stored: usize = tensors.values().map(Tensor::elements).sum();
+        check_size(&architecture, stored).map_err(|reason| Error::file(path, reason))?;
+        let mut model = Sequential::new(architecture.input_shape);
+        model.layers = architecture.layers.iter().map(LayerConfig::layer).collect();
+        let mut model = model.build().map_err(|error| Error::file(path, error.to_string()))?;
+        model.load_state(&tensors).map_err(|error| Error::file(path, error.to_string()))?;
+        Ok((model, metadata))
+    }
+}
+
+/// The key of the architecture in a model file's metadata.
+const ARCHITECTURE: &str = "hadal.architecture";
+
+/// Whether the weights that the architecture asks for are as many as the file stores.
+fn check_size(architecture: &Architecture, stored: usize) -> Result<(), String> {
+    let overflow = || "its architecture is larger than memory".to_string();
+    let product = |a: usize, b: usize| a.checked_mul(b).ok_or_else(overflow);
+    let mut width = architecture.input_shape.iter().try_fold(1, |a, &b| product(a, b))?;
+    let mut needed = 0usize;
+    for layer in &architecture.layers {
+        if let LayerConfig::Dense { units, .. } = layer {
+            let weights = product(width, *units)?.checked_add(*units).ok_or_else(overflow)?;
+            needed = needed.checked_add(weights).ok_or_else(overflow)?;
+            width = *units;
+        }
+    }
+    if needed == stored {
+        Ok(())
+    } else {
+        Err(format!("its architecture has {needed} weights, but {stored} are stored"))
+    }
+}
+
+impl Module for Sequential {
+    fn visit(&self, path: &str, visitor: &mut dyn FnMut(&str, &Tensor)) {
+        self.layers.visit(&join(path, "layers"), visitor);
+    }
+
+    fn visit_mut(&mut self, path: &str, visitor: &mut dyn FnMut(&str, &mut Tensor)) {
+        self.layers.visit_mut(&join(path, "layers"), visitor);
+    }
+}
+
+impl Forward for Sequential {
+    #[track_caller]
+    fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+        let mut layers = self.layers.iter();
+        let Some(first) = layers.next() else { return x.clone() };
+        layers.fold(first.forward(x, ctx), |x, layer| layer.forward(&x, ctx))
+    }
+
+    fn input_shape(&self) -> Option<Shape> {
+        Some(self.input)
+    }
+
+    fn output_shape(&self) -> Option<Shape> {
+        self.shapes.last().copied()
+    }
+}

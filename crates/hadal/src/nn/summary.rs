@@ -1,0 +1,60 @@
+//! The table that `summary()` prints.
+
+use std::fmt;
+
+use crate::Shape;
+
+/// Layers, output shapes and numbers of parameters, as Keras prints them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    rows: Vec<(String, Shape, usize)>,
+}
+
+impl Summary {
+    /// From (label, output shape of one sample, parameters) of each layer.
+    pub(super) fn new(rows: impl IntoIterator<Item = (String, Shape, usize)>) -> Summary {
+        Summary { rows: rows.into_iter().collect() }
+    }
+
+    /// The parameters of all layers.
+    pub fn parameters(&self) -> usize {
+        self.rows.iter().map(|row| row.2).sum()
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = "─".repeat(54);
+        writeln!(f, "{:<22} {:<18} {:>12}", "Layer", "Output shape", "Parameters")?;
+        writeln!(f, "{line}")?;
+        for (label, shape, count) in &self.rows {
+            let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
+            writeln!(f, "{label:<22} {:<18} {:>12}", format!("[N, {}]", sizes.join(", ")), thousands(*count))?;
+        }
+        writeln!(f, "{line}")?;
+        write!(f, "Parameters: {}", thousands(self.parameters()))
+    }
+}
+
+/// `669706` as `669,706`.
+fn thousands(n: usize) -> String {
+    let digits = n.to_string();
+    let mut result = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            result.push(',');
+        }
+        result.push(digit);
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn thousands_are_set_apart() {
+        for (n, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (669_706, "669,706"), (12_345_678, "12,345,678")] {
+            assert_eq!(super::thousands(n), text);
+        }
+    }
+}

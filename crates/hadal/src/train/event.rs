@@ -1,0 +1,107 @@
+//! What a run tells those who watch it.
+
+use std::time::Duration;
+
+use crate::Result;
+use crate::nn::Module;
+
+/// A moment of a run.
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// Everything has been checked; the first step follows.
+    Begin {
+        /// The name of the training data.
+        dataset: &'a str,
+        /// The number of training samples.
+        samples: usize,
+        /// How many epochs will be trained.
+        epochs: usize,
+        /// Steps per epoch.
+        batches: usize,
+    },
+    /// An optimizer step has been taken.
+    BatchEnd {
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The batch within the epoch, counted from 1.
+        batch: usize,
+        /// Samples trained in this epoch so far.
+        samples: usize,
+        /// Loss and metrics of this epoch so far.
+        logs: &'a Logs,
+    },
+    /// All batches of an epoch are done, and validation if there is any.
+    EpochEnd {
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// Loss and metrics, those of validation named `val_...`.
+        logs: &'a Logs,
+        /// The rate of the epoch's last step.
+        learning_rate: f64,
+        /// The time that training took, without validation.
+        elapsed: Duration,
+        /// The model as it is now.
+        model: &'a dyn Module,
+    },
+    /// The run is over.
+    End,
+}
+
+/// Whether a run goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// Stop after this event.
+    Stop,
+}
+
+/// Someone who watches a run. An error ends it.
+pub trait Subscriber {
+    /// Called at every event, in order.
+    ///
+    /// # Errors
+    /// Whatever went wrong; the run ends and `fit` returns it.
+    fn on(&mut self, event: &Event) -> Result<Flow>;
+}
+
+impl<S: Subscriber + ?Sized> Subscriber for &mut S {
+    fn on(&mut self, event: &Event) -> Result<Flow> {
+        (**self).on(event)
+    }
+}
+
+/// Numbers by name, in order, and how each reads best.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Logs(Vec<(String, f64, String)>);
+
+impl Logs {
+    /// Adds a number with the text that shows it to a reader.
+    pub fn push(&mut self, name: impl Into<String>, value: f64, display: String) {
+        self.0.push((name.into(), value, display));
+    }
+
+    /// Adds the entries of `other` with `prefix` before their names.
+    pub fn extend(&mut self, other: &Logs, prefix: &str) {
+        self.0.extend(other.0.iter().map(|(name, value, text)| (format!("{prefix}{name}"), *value, text.clone())));
+    }
+
+    /// The number called `name`.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        self.0.iter().find(|entry| entry.0 == name).map(|entry| entry.1)
+    }
+
+    /// Names and numbers, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.0.iter().map(|(name, value, _)| (name.as_str(), *value))
+    }
+}
+
+impl std::fmt::Display for Logs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, (name, _, display)) in self.0.iter().enumerate() {
+            write!(f, "{}{name} {display}", if index > 0 { "  " } else { "" })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,3 @@
+//! The programs of a first lecture on deep learning, each as short as its Python original: `autograd`, `mnist_keras`
+//! and `mnist_torch`. Run them with `cargo run --release --example NAME`.
+#![forbid(unsafe_code)]
