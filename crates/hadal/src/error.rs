@@ -24,9 +24,16 @@ pub enum Error {
         /// What is wrong with it, and what would be right.
         reason: String,
     },
-    /// A data set could not be found or fetched.
-    #[error("{0}")]
-    Unavailable(String),
+    /// A data set is nowhere on this machine and could not be fetched.
+    #[error("{dataset} cannot be had (tried {tried})\n{supply}")]
+    Unavailable {
+        /// The data set's name.
+        dataset: String,
+        /// Where it was looked for, with the reasons why it was not there.
+        tried: String,
+        /// How its files can be supplied.
+        supply: String,
+    },
     /// Data does not fit the model or the loss.
     #[error("{0}")]
     Data(String),

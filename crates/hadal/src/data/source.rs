@@ -64,12 +64,14 @@ pub fn find(dataset: &str, files: &[RemoteFile], mirrors: &[&str], asked: Option
             Err(reasons) => tried.extend(reasons),
         }
     }
-    Err(Error::Unavailable(format!(
-        "{dataset} was not found and could not be fetched; tried {}\n\
-         to supply it, put {} into <folder>/{dataset}/ and pass --data-dir <folder> or set HADAL_DATA_DIR=<folder>",
-        tried.join("; "),
-        names(files)
-    )))
+    Err(Error::Unavailable {
+        dataset: dataset.to_owned(),
+        tried: tried.join("; "),
+        supply: format!(
+            "to supply it, put {} into <folder>/{dataset}/ and pass --data-dir <folder> or set HADAL_DATA_DIR=<folder>",
+            names(files)
+        ),
+    })
 }
 
 fn names(files: &[RemoteFile]) -> String {

@@ -42,5 +42,6 @@ pub use hadal_derive::Module;
 pub use layer::{Layer, LayerConfig};
 pub use linear::Linear;
 pub use module::{Forward, Module, join};
+pub(crate) use sequential::save_parts;
 pub use sequential::{Architecture, Sequential};
 pub use summary::Summary;

@@ -129,11 +129,7 @@ impl Sequential {
     /// # Errors
     /// If the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>, notes: &BTreeMap<String, String>) -> Result<()> {
-        let architecture = serde_json::to_string(&self.architecture())
-            .map_err(|error| Error::Config(format!("the architecture cannot be written as JSON: {error}")))?;
-        let mut metadata = notes.clone();
-        metadata.insert(ARCHITECTURE.into(), architecture);
-        safetensors::save(path.as_ref(), &self.state(), metadata)
+        save_parts(path.as_ref(), &self.architecture(), &self.state(), notes.clone())
     }
 
     /// Reads a file that [`save`](Sequential::save) wrote: the network and the notes.
@@ -164,6 +160,19 @@ impl Sequential {
 
 /// The key of the architecture in a model file's metadata.
 const ARCHITECTURE: &str = "hadal.architecture";
+
+/// Writes a model file from its parts.
+pub(crate) fn save_parts(
+    path: &Path,
+    architecture: &Architecture,
+    state: &[(String, Tensor)],
+    mut metadata: BTreeMap<String, String>,
+) -> Result<()> {
+    let json = serde_json::to_string(architecture)
+        .map_err(|error| Error::Config(format!("the architecture cannot be written as JSON: {error}")))?;
+    metadata.insert(ARCHITECTURE.into(), json);
+    safetensors::save(path, state, metadata)
+}
 
 /// Whether the weights that the architecture asks for are as many as the file stores.
 fn check_size(architecture: &Architecture, stored: usize) -> Result<(), String> {

@@ -3,9 +3,11 @@
 mod event;
 mod fit;
 mod history;
+mod save_model;
 mod trainer;
 
 pub use event::{Event, Flow, Logs, Subscriber};
 pub use fit::Fit;
 pub use history::History;
+pub use save_model::SaveModel;
 pub use trainer::{Score, Trainer};

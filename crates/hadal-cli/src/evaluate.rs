@@ -1,0 +1,24 @@
+//! `hadal evaluate`.
+
+use hadal::prelude::*;
+use hadal::{Error, Result};
+
+use crate::args::Evaluate;
+use crate::model::{self, DATASET};
+
+pub fn run(args: &Evaluate) -> Result<()> {
+    let mut trained = model::load(&args.model)?;
+    let test = match trained.notes.get(DATASET).map(String::as_str) {
+        Some("mnist") => Mnist::load_test(args.data_dir.as_deref())?,
+        Some("digits") => Digits::generate_test(0)?,
+        other => {
+            return Err(Error::Data(format!(
+                "{}: was trained on {}, but mnist and digits are the data sets that can be evaluated",
+                trained.path.display(),
+                other.unwrap_or("a data set that it does not name")
+            )));
+        }
+    };
+    println!("{} test: {}", test.name(), trained.trainer.evaluate(&test)?);
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! `hadal train`.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::Path;
+
+use hadal::monitor::{Console, CsvLog};
+use hadal::prelude::*;
+use hadal::train::SaveModel;
+use hadal::{Error, Result};
+
+use crate::args::{DatasetName, DeviceName, OptimizerName, ScheduleName, Train};
+use crate::model::{DATASET, HISTORY_FILE, MODEL_FILE};
+
+pub fn run(args: &Train) -> Result<()> {
+    if args.device == DeviceName::Cuda {
+        return Err(Error::Config("there is no GPU support yet; train with --device cpu, the default".into()));
+    }
+    if let Some(threads) = args.threads {
+        hadal::set_num_threads(threads);
+    }
+    if let Some(folder) = &args.out {
+        check_out(folder, args.overwrite)?;
+    }
+    let optimizer = optimizer(args)?;
+    let (train, test) = data(args)?;
+    let mut model = Sequential::new([784])
+        .seed(args.seed)
+        .add(Dense::new(512).activation(Relu))
+        .add(Dropout::new(0.2))
+        .add(Dense::new(512).activation(Relu))
+        .add(Dropout::new(0.2))
+        .add(Dense::new(10).activation(Softmax))
+        .compile(optimizer, CategoricalCrossentropy, [Accuracy])?;
+    let schedule = match args.schedule {
+        ScheduleName::Constant => Schedule::Constant,
+        ScheduleName::Cosine => Schedule::Cosine,
+    };
+    let mut fit = Fit::epochs(args.epochs)
+        .batch_size(args.batch_size)
+        .validation_in_batches(&test, args.test_batch_size)
+        .schedule(schedule)
+        .quiet();
+    if !args.quiet {
+        println!("{}\n", model.summary());
+        println!(
+            "Training on {}: {} images, {} to test, seed {}, {} {}",
+            train.name(),
+            train.len(),
+            test.len(),
+            args.seed,
+            hadal::num_threads(),
+            if hadal::num_threads() == 1 { "thread" } else { "threads" }
+        );
+        fit = fit.subscribe(Console::new(std::io::stdout().is_terminal()).log_interval(args.log_interval));
+    }
+    if let Some(folder) = &args.out {
+        let notes = BTreeMap::from([(DATASET.to_owned(), train.name().to_owned())]);
+        fit = fit
+            .subscribe(SaveModel::new(folder.join(MODEL_FILE), model.model.architecture(), notes))
+            .subscribe(CsvLog::new(folder.join(HISTORY_FILE)));
+    }
+    model.fit(&train, fit)?;
+    println!("{} test: {}", test.name(), model.evaluate(&test)?);
+    if let Some(folder) = args.out.as_ref().filter(|_| !args.quiet) {
+        println!("Wrote {} and {}", folder.join(MODEL_FILE).display(), folder.join(HISTORY_FILE).display());
+    }
+    Ok(())
+}
+
+/// Refuses a folder that holds a run already, so that no model is lost to a repeated command.
+fn check_out(folder: &Path, overwrite: bool) -> Result<()> {
+    if overwrite {
+        return Ok(());
+    }
+    match [MODEL_FILE, HISTORY_FILE].into_iter().map(|name| folder.join(name)).find(|path| path.exists()) {
+        None => Ok(()),
+        Some(path) => Err(Error::Config(format!(
+            "{} is there already; choose another folder for --out, or pass --overwrite to replace it",
+            path.display()
+        ))),
+    }
+}
+
+fn optimizer(args: &Train) -> Result<Box<dyn Optimizer>> {
+    Ok(match args.optimizer {
+        OptimizerName::Sgd => Box::new(Sgd::new(args.lr.unwrap_or(0.01)).momentum(args.momentum)),
+        OptimizerName::Rmsprop => Box::new(RmsProp::new(args.lr.unwrap_or(0.001)).momentum(args.momentum)),
+        OptimizerName::Adam if args.momentum != 0.0 => {
+            return Err(Error::Config(
+                "adam has no --momentum; leave it out, or use --optimizer sgd or rmsprop".into(),
+            ));
+        }
+        OptimizerName::Adam => Box::new(Adam::new(args.lr.unwrap_or(0.001))),
+    })
+}
+
+/// Training and test images. Without a name, the built-in digits stand in for an MNIST that cannot be had.
+fn data(args: &Train) -> Result<(Dataset, Dataset)> {
+    if args.dataset == Some(DatasetName::Digits) {
+        return Digits::generate(0);
+    }
+    match Mnist::load_from(args.data_dir.as_deref()) {
+        Err(Error::Unavailable { tried, supply, .. }) if args.dataset.is_none() => {
+            eprintln!("note: MNIST cannot be had (tried {tried}); training on the built-in digits instead");
+            eprintln!("note: {supply}");
+            Digits::generate(0)
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,37 @@
+//! Keeping the model of a run.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::{Event, Flow, Subscriber};
+use crate::Result;
+use crate::nn::{Architecture, save_parts};
+
+/// Writes the model to one file after every epoch, whole or not at all: an interrupted run has lost an epoch at most.
+///
+/// The file is what [`Sequential::load`](crate::nn::Sequential::load) reads; its notes name the epoch (`hadal.epoch`)
+/// and the epoch's numbers (`hadal.loss`, ...).
+pub struct SaveModel {
+    path: PathBuf,
+    architecture: Architecture,
+    notes: BTreeMap<String, String>,
+}
+
+impl SaveModel {
+    /// Writes to `path` a model of this architecture, with `notes` beside the weights.
+    pub fn new(path: impl AsRef<Path>, architecture: Architecture, notes: BTreeMap<String, String>) -> SaveModel {
+        SaveModel { path: path.as_ref().to_owned(), architecture, notes }
+    }
+}
+
+impl Subscriber for SaveModel {
+    fn on(&mut self, event: &Event) -> Result<Flow> {
+        if let Event::EpochEnd { epoch, logs, model, .. } = event {
+            let mut notes = self.notes.clone();
+            notes.insert("hadal.epoch".into(), epoch.to_string());
+            notes.extend(logs.iter().map(|(name, value)| (format!("hadal.{name}"), value.to_string())));
+            save_parts(&self.path, &self.architecture, &model.state(), notes)?;
+        }
+        Ok(Flow::Continue)
+    }
+}
