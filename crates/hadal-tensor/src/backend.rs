@@ -244,8 +244,10 @@ pub(crate) trait Backend: Sync {
     /// `[batch.., m, k] x [batch.., k, n]`, both with the same batch axes.
     fn matmul(&self, a: View, b: View) -> Storage;
 
+    /// The first index that is negative or not below `size`. A device that cannot tell without waiting returns `None`
+    /// and reads such places as it likes, within its memory.
+    fn out_of_range(&self, index: View, size: usize) -> Option<i64>;
     /// `out[.., i, ..] = x[.., index[.., i, ..], ..]` along `axis`, `index` with the shape of the result.
-    /// Indices out of range panic.
     fn gather(&self, x: View, axis: usize, index: View) -> Storage;
     /// Zeros of `shape` with `x` added at the places that [`gather`](Backend::gather) would read.
     fn scatter_add(&self, shape: Shape, axis: usize, index: View, x: View) -> Storage;

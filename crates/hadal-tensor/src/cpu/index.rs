@@ -1,4 +1,4 @@
-//! Reading and adding by index. Indices are checked before anything is read.
+//! Reading and adding by index. Operations have checked the indices.
 
 use super::buffer::Buffer;
 use super::copy::contiguous;
@@ -6,12 +6,9 @@ use super::float::Number;
 use super::threads::for_each_part;
 use crate::shape::{Layout, Shape};
 
-/// Checks that all indices are below `size` and not negative.
-#[track_caller]
-fn check(operation: &str, index: &[i64], size: usize) {
-    if let Some(bad) = index.iter().find(|&&i| i < 0 || i as usize >= size) {
-        panic!("{operation}: index {bad} is out of range for an axis of size {size}");
-    }
+/// The first index that is negative or not below `size`.
+pub(super) fn out_of_range(index: &[i64], layout: &Layout, size: usize) -> Option<i64> {
+    contiguous(index, layout).iter().copied().find(|&i| i < 0 || i as usize >= size)
 }
 
 /// For each element of `shape` in row-major order, the offset in `layout` when `axis` is replaced by the index.
@@ -28,7 +25,6 @@ fn places<'a>(shape: &'a Shape, layout: &'a Layout, axis: usize, index: &'a [i64
     }
 }
 
-#[track_caller]
 pub(super) fn gather<T: Number>(
     x: &[T],
     layout: &Layout,
@@ -37,7 +33,6 @@ pub(super) fn gather<T: Number>(
     index_layout: &Layout,
 ) -> Buffer<T> {
     let index = contiguous(index, index_layout);
-    check("gather", &index, layout.shape[axis]);
     let place = places(&index_layout.shape, layout, axis, &index);
     let mut out = Buffer::scratch(index.len());
     for (position, out) in out.iter_mut().enumerate() {
@@ -46,7 +41,6 @@ pub(super) fn gather<T: Number>(
     out
 }
 
-#[track_caller]
 pub(super) fn scatter_add<T: Number>(
     shape: Shape,
     axis: usize,
@@ -54,7 +48,6 @@ pub(super) fn scatter_add<T: Number>(
     (x, layout): (&[T], &Layout),
 ) -> Buffer<T> {
     let index = contiguous(index, index_layout);
-    check("scatter_add", &index, shape[axis]);
     let x = contiguous(x, layout);
     let whole = Layout::contiguous(shape);
     let place = places(&index_layout.shape, &whole, axis, &index);
@@ -66,10 +59,8 @@ pub(super) fn scatter_add<T: Number>(
     out
 }
 
-#[track_caller]
 pub(super) fn index_select<T: Number>(x: &[T], layout: &Layout, index: &[i64], index_layout: &Layout) -> Buffer<T> {
     let index = contiguous(index, index_layout);
-    check("index_select", &index, layout.shape[0]);
     let slice = layout.narrow(0, 0, layout.shape[0].min(1));
     let size: usize = layout.shape[1..].iter().product();
     let mut out = Buffer::scratch(index.len() * size);
@@ -87,14 +78,12 @@ pub(super) fn index_select<T: Number>(x: &[T], layout: &Layout, index: &[i64], i
     out
 }
 
-#[track_caller]
 pub(super) fn index_add<T: Number>(
     shape: Shape,
     (index, index_layout): (&[i64], &Layout),
     (x, layout): (&[T], &Layout),
 ) -> Buffer<T> {
     let index = contiguous(index, index_layout);
-    check("index_add", &index, shape[0]);
     let x = contiguous(x, layout);
     let size: usize = shape[1..].iter().product();
     let mut out = Buffer::filled(shape.elements(), T::ZERO);

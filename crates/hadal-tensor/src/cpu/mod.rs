@@ -275,6 +275,11 @@ impl Backend for Cpu {
         }
     }
 
+    fn out_of_range(&self, index: View, size: usize) -> Option<i64> {
+        let (values, layout) = indices(index);
+        index::out_of_range(values, layout, size)
+    }
+
     fn gather(&self, x: View, axis: usize, index: View) -> Storage {
         let (index, index_layout) = indices(index);
         same_kind!(x.storage, |values| any: index::gather(values, x.layout, axis, index, index_layout))

@@ -6,8 +6,11 @@ use crate::shape::Shape;
 use crate::tensor::{Tensor, Value};
 
 #[track_caller]
-fn check_index(operation: &str, index: &Tensor) {
+fn check_index(operation: &str, index: &Tensor, size: usize) {
     assert!(index.dtype() == DType::I64, "{operation}: indices must be i64, not {}", index.dtype());
+    if let Some(bad) = index.backend().out_of_range(index.view(), size) {
+        panic!("{operation}: index {bad} is out of range for an axis of size {size}");
+    }
 }
 
 impl Tensor {
@@ -25,8 +28,8 @@ impl Tensor {
     /// If an index is out of range, `index` is not `i64`, or it is larger than `self` along another axis.
     #[track_caller]
     pub fn gather(&self, axis: isize, index: &Tensor) -> Tensor {
-        check_index("gather", index);
         let axis = self.shape().axis(axis, "gather");
+        check_index("gather", index, self.shape()[axis]);
         self.check_index_shape("gather", axis, self.shape(), index);
         let storage = self.backend().gather(self.view(), axis, index.view());
         let (shape, places) = (*self.shape(), index.clone());
@@ -42,9 +45,9 @@ impl Tensor {
     /// If an index is out of range, or shapes do not fit.
     #[track_caller]
     pub fn scatter_add(&self, axis: isize, index: &Tensor, shape: impl Into<Shape>) -> Tensor {
-        check_index("scatter_add", index);
         let shape = shape.into();
         let axis = shape.axis(axis, "scatter_add");
+        check_index("scatter_add", index, shape[axis]);
         assert!(
             self.shape() == index.shape(),
             "scatter_add: values {} and indices {} differ in shape",
@@ -76,9 +79,9 @@ impl Tensor {
     /// If an index is out of range, or `index` is not a vector of `i64`.
     #[track_caller]
     pub fn index_select(&self, axis: isize, index: &Tensor) -> Tensor {
-        check_index("index_select", index);
         assert!(index.rank() == 1, "index_select: indices must be one vector, not of shape {}", index.shape());
         let axis = self.shape().axis(axis, "index_select");
+        check_index("index_select", index, self.shape()[axis]);
         if axis != 0 {
             let axis = axis as isize;
             return self.transpose(0, axis).index_select(0, index).transpose(0, axis);
@@ -112,7 +115,7 @@ impl Tensor {
     /// If `self` is not `i64` or an index is not below `classes`.
     #[track_caller]
     pub fn one_hot(&self, classes: usize) -> Tensor {
-        check_index("one_hot", self);
+        check_index("one_hot", self, classes);
         let index = self.unsqueeze(-1);
         let mut sizes = self.shape().to_vec();
         sizes.push(classes);

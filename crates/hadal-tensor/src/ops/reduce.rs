@@ -24,7 +24,11 @@ impl Tensor {
 
     #[track_caller]
     fn axes(&self, axes: &[isize], operation: &str) -> Vec<usize> {
-        let mut result: Vec<usize> = axes.iter().map(|&axis| self.shape().axis(axis, operation)).collect();
+        // A loop, not a closure: messages name the line of the caller only through plain calls.
+        let mut result = Vec::with_capacity(axes.len());
+        for &axis in axes {
+            result.push(self.shape().axis(axis, operation));
+        }
         result.sort_unstable();
         result.dedup();
         assert!(result.len() == axes.len(), "{operation}: axes {axes:?} name one axis twice");

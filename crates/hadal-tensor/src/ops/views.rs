@@ -72,7 +72,11 @@ impl Tensor {
     /// Unless each axis is named exactly once.
     #[track_caller]
     pub fn permute(&self, order: &[isize]) -> Tensor {
-        let order: Vec<usize> = order.iter().map(|&axis| self.shape().axis(axis, "permute")).collect();
+        let mut axes = Vec::with_capacity(order.len());
+        for &axis in order {
+            axes.push(self.shape().axis(axis, "permute"));
+        }
+        let order = axes;
         let mut inverse = vec![usize::MAX; self.rank()];
         for (to, &from) in order.iter().enumerate() {
             inverse[from] = to;

@@ -6,7 +6,8 @@ use crate::{DType, Error, Result, Shape, Tensor};
 /// `-sum_k t_k ln p_k`, averaged over the batch: the loss of a network that ends in softmax.
 ///
 /// Predictions are probabilities `[N, C]`; targets are class labels (`i64`, `[N]`) or probabilities (`[N, C]`).
-/// Probabilities are first clipped to `[1e-7, 1 - 1e-7]`, as in Keras, so that a confident mistake costs a finite 16.1.
+/// As in Keras, predictions are first divided by their sum and clipped to `[1e-7, 1 - 1e-7]`, so that a confident
+/// mistake costs a finite 16.1.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CategoricalCrossentropy;
 
@@ -20,7 +21,7 @@ impl Loss for CategoricalCrossentropy {
 
     #[track_caller]
     fn loss(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
-        let log = |p: &Tensor| p.clamp(EPSILON, 1.0 - EPSILON).ln();
+        let log = |p: &Tensor| (p / prediction.sum_keep(&[1])).clamp(EPSILON, 1.0 - EPSILON).ln();
         if target.dtype() == DType::I64 {
             return -log(&prediction.gather(1, &target.unsqueeze(1))).mean();
         }

@@ -1,0 +1,261 @@
+//! Every operation's gradient against central differences in f64: plain, broadcast, strided, of size one, empty; and
+//! once more differentiated.
+
+use hadal_tensor::autograd::{BackwardOptions, check_gradients};
+use hadal_tensor::{DType, Rng, Tensor, concat, no_grad, stack};
+
+const TOLERANCE: f64 = 1e-7;
+
+fn random(shape: &[usize], seed: u64) -> Tensor {
+    Tensor::randn(shape, &mut Rng::new(seed)).to_dtype(DType::F64)
+}
+
+/// Away from 0 by at least 0.3: for functions with a kink, a pole or a branch there.
+fn away_from_zero(shape: &[usize], seed: u64) -> Tensor {
+    let x = random(shape, seed);
+    &x + x.sign() * 0.3
+}
+
+fn positive(shape: &[usize], seed: u64) -> Tensor {
+    random(shape, seed).abs() + 0.3
+}
+
+#[track_caller]
+fn check(name: &str, f: impl Fn(&[Tensor]) -> Tensor, inputs: &[Tensor]) {
+    // Weights make every element's gradient differ; without them, wrong places could cancel.
+    let weighted = |inputs: &[Tensor]| {
+        let y = f(inputs);
+        &y * random(y.shape(), 99)
+    };
+    let error = check_gradients(weighted, inputs);
+    let shapes: Vec<_> = inputs.iter().map(Tensor::shape).collect();
+    assert!(error < TOLERANCE, "{name} on {shapes:?}: relative error {error:e}");
+    // The gradient of the squared gradient: each operation's gradient is itself differentiable.
+    let second = |inputs: &[Tensor]| {
+        let leaves: Vec<Tensor> =
+            inputs.iter().map(|x| if x.is_tracked() { x.clone() } else { x.clone().requires_grad() }).collect();
+        let result = weighted(&leaves).sum();
+        if !result.is_tracked() {
+            return Tensor::zeros([1]).to_dtype(DType::F64);
+        }
+        let gradients = result.backward_with(BackwardOptions { create_graph: true, ..Default::default() });
+        let squares = leaves.iter().filter_map(|leaf| gradients.get(leaf)).map(|g| g.powi(2).sum().reshape([1]));
+        concat(&squares.collect::<Vec<_>>(), 0).sum()
+    };
+    let error = check_second(second, inputs);
+    assert!(error < 1e-5, "{name} on {shapes:?}, second order: relative error {error:e}");
+}
+
+/// As `check_gradients`, for a function that itself walks back and so must be tracked while it is probed.
+fn check_second(f: impl Fn(&[Tensor]) -> Tensor, inputs: &[Tensor]) -> f64 {
+    let leaves: Vec<Tensor> = inputs.iter().map(|x| x.clone().requires_grad()).collect();
+    let result = f(&leaves);
+    if !result.is_tracked() {
+        return 0.0;
+    }
+    let gradients = result.backward();
+    let mut worst = 0.0f64;
+    for (which, input) in inputs.iter().enumerate() {
+        let values = input.to_vec::<f64>();
+        let analytic = gradients.get(&leaves[which]).map_or(vec![0.0; values.len()], |g| g.to_vec::<f64>());
+        for index in 0..values.len() {
+            let at = |value: f64| {
+                let mut moved = values.clone();
+                moved[index] = value;
+                let mut all = inputs.to_vec();
+                all[which] = Tensor::from_vec(moved, input.shape());
+                f(&all).item()
+            };
+            let numeric = (at(values[index] + 1e-5) - at(values[index] - 1e-5)) / 2e-5;
+            let scale = analytic[index].abs().max(numeric.abs()).max(1.0);
+            let error = (analytic[index] - numeric).abs() / scale;
+            worst = if error.is_nan() { f64::INFINITY } else { worst.max(error) };
+        }
+    }
+    worst
+}
+
+#[test]
+fn functions_of_one_tensor() {
+    type Function = fn(&Tensor) -> Tensor;
+    let smooth: [(&str, Function); 11] = [
+        ("neg", |x| -x),
+        ("exp", Tensor::exp),
+        ("sin", Tensor::sin),
+        ("cos", Tensor::cos),
+        ("tanh", Tensor::tanh),
+        ("sigmoid", Tensor::sigmoid),
+        ("powi 2", |x| x.powi(2)),
+        ("powi 3", |x| x.powi(3)),
+        ("scalars", |x| 3.0 - (x * 2.0 + 1.0) / 4.0 - 0.5),
+        ("floor and sign are flat", |x| x * 1.0 + x.floor() + x.sign()),
+        ("to_dtype", |x| x.to_dtype(DType::F64) * 2.0),
+    ];
+    let kinked: [(&str, Function); 5] = [
+        ("relu", Tensor::relu),
+        ("abs", Tensor::abs),
+        ("clamp", |x| x.clamp(-0.15, 0.2)),
+        ("recip", Tensor::recip),
+        ("powi -2", |x| x.powi(-2)),
+    ];
+    let positives: [(&str, Function); 4] =
+        [("ln", Tensor::ln), ("sqrt", Tensor::sqrt), ("powf", |x| x.powf(1.7)), ("scalar / x", |x| 2.0 / x)];
+    for shape in [&[4, 3][..], &[1], &[], &[0, 2], &[2, 1, 3]] {
+        for (name, f) in smooth {
+            check(name, |x| f(&x[0]), &[random(shape, 1)]);
+            if shape.len() >= 2 {
+                check(name, |x| f(&x[0].transpose(0, -1)), &[random(shape, 2)]);
+            }
+        }
+        for (name, f) in kinked {
+            check(name, |x| f(&x[0]), &[away_from_zero(shape, 3)]);
+        }
+        for (name, f) in positives {
+            check(name, |x| f(&x[0]), &[positive(shape, 4)]);
+        }
+    }
+}
+
+#[test]
+fn functions_of_two_tensors() {
+    let pairs: [(&[usize], &[usize]); 8] = [
+        (&[3, 4], &[3, 4]),
+        (&[3, 4], &[4]),
+        (&[3, 1], &[1, 4]),
+        (&[], &[2, 3]),
+        (&[1], &[1]),
+        (&[0, 3], &[3]),
+        (&[2, 3, 2], &[3, 1]),
+        (&[5], &[2, 1]),
+    ];
+    for (a, b) in pairs {
+        let (x, y) = (random(a, 1), random(b, 2));
+        check("add", |x| &x[0] + &x[1], &[x.clone(), y.clone()]);
+        check("sub", |x| &x[0] - &x[1], &[x.clone(), y.clone()]);
+        check("mul", |x| &x[0] * &x[1], &[x.clone(), y.clone()]);
+        check("div", |x| &x[0] / &x[1], &[x.clone(), away_from_zero(b, 2)]);
+        check("pow", |x| x[0].pow(&x[1]), &[positive(a, 3), y.clone()]);
+        check("maximum", |x| x[0].maximum(&x[1]), &[x.clone(), &y * 10.0]);
+        check("minimum", |x| x[0].minimum(&x[1]), &[x.clone(), &y * 10.0]);
+        let condition = random(b, 5).gt(0.0);
+        check("where_", |x| condition.where_(&x[0], &x[1]), &[x.clone(), y.clone()]);
+    }
+    check("strided", |x| x[0].t() * x[1].slice_step(0, .., 2), &[random(&[3, 2], 1), random(&[4, 3], 2)]);
+    check("itself", |x| &x[0] * &x[0] + &x[0], &[random(&[3], 1)]);
+}
+
+#[test]
+fn equal_elements_share_the_gradient_of_a_maximum() {
+    let x = Tensor::from_slice(&[1.0f64, 2.0], [2]).requires_grad();
+    let y = Tensor::from_slice(&[1.0f64, 3.0], [2]);
+    assert_eq!(x.maximum(&y).sum().backward()[&x].to_vec::<f64>(), [0.5, 0.0]);
+    let x = Tensor::from_slice(&[2.0f64, 2.0, 1.0, 2.0], [4]).requires_grad();
+    let third = 1.0 / 3.0;
+    assert_eq!(x.max().backward()[&x].to_vec::<f64>(), [third, third, 0.0, third]);
+}
+
+#[test]
+fn reductions() {
+    for shape in [&[3, 4][..], &[2, 3, 2], &[1, 1], &[5]] {
+        let x = random(shape, 1);
+        check("sum", |x| x[0].sum(), std::slice::from_ref(&x));
+        check("mean", |x| x[0].mean(), std::slice::from_ref(&x));
+        check("max", |x| x[0].max(), std::slice::from_ref(&x));
+        check("min", |x| x[0].min(), std::slice::from_ref(&x));
+        for axis in 0..shape.len() as isize {
+            check("sum_axes", |x| x[0].sum_axes(&[axis]), std::slice::from_ref(&x));
+            check("sum_keep", |x| x[0].sum_keep(&[axis]) * &x[0], std::slice::from_ref(&x));
+            check("mean_axes", |x| x[0].mean_axes(&[axis]), std::slice::from_ref(&x));
+            check("mean_keep", |x| x[0].mean_keep(&[axis]), std::slice::from_ref(&x));
+            check("max_axes", |x| x[0].max_axes(&[axis]), std::slice::from_ref(&x));
+            check("min_axes", |x| x[0].min_axes(&[axis]), std::slice::from_ref(&x));
+            check("softmax", |x| x[0].softmax(axis), std::slice::from_ref(&x));
+            check("log_softmax", |x| x[0].log_softmax(axis), std::slice::from_ref(&x));
+        }
+    }
+    check("sum of two axes", |x| x[0].sum_axes(&[0, 2]), &[random(&[2, 3, 4], 1)]);
+    check("sum of a transposed view", |x| x[0].t().sum_axes(&[1]), &[random(&[3, 4], 1)]);
+    check("empty", |x| x[0].sum_axes(&[0]), &[random(&[0, 3], 1)]);
+}
+
+#[test]
+fn products() {
+    let pairs: [(&[usize], &[usize]); 9] = [
+        (&[3, 4], &[4, 2]),
+        (&[1, 1], &[1, 1]),
+        (&[2, 3, 4], &[2, 4, 2]),
+        (&[2, 3, 4], &[4, 2]),
+        (&[3, 1, 2, 2], &[2, 2, 1]),
+        (&[4], &[4, 2]),
+        (&[3, 4], &[4]),
+        (&[4], &[4]),
+        (&[2, 0], &[0, 3]),
+    ];
+    for (a, b) in pairs {
+        check("matmul", |x| x[0].matmul(&x[1]), &[random(a, 1), random(b, 2)]);
+    }
+    check("transposed", |x| x[0].t().matmul(&x[1].t()), &[random(&[4, 3], 1), random(&[2, 4], 2)]);
+}
+
+#[test]
+fn views() {
+    let x = || [random(&[2, 3, 4], 1)];
+    check("reshape", |x| x[0].reshape([4, 6]), &x());
+    check("reshape of a view", |x| x[0].transpose(0, 2).reshape([6, 4]), &x());
+    check("flatten", |x| x[0].flatten(1), &x());
+    check("transpose", |x| x[0].transpose(0, 1), &x());
+    check("permute", |x| x[0].permute(&[2, 0, 1]), &x());
+    check("narrow", |x| x[0].narrow(2, 1, 2), &x());
+    check("slice", |x| x[0].slice(1, 1..), &x());
+    check("slice_step", |x| x[0].slice_step(2, 1.., 2), &x());
+    check("slice of a view", |x| x[0].t().slice(1, 1..3).slice_step(2, .., 2), &x());
+    check("empty slice", |x| x[0].slice(1, 1..1), &x());
+    check("unsqueeze and squeeze", |x| x[0].unsqueeze(-1).unsqueeze(0).squeeze(0), &x());
+    check("contiguous", |x| x[0].t().contiguous(), &x());
+    check("expand", |x| x[0].expand([5, 3, 2]), &[random(&[3, 1], 1)]);
+    check("expand a scalar", |x| x[0].expand([2, 2]), &[random(&[], 1)]);
+}
+
+#[test]
+fn joining_and_indexing() {
+    let (a, b) = (random(&[2, 3], 1), random(&[2, 3], 2));
+    for axis in [0, 1, -1] {
+        check("concat", |x| concat(&[x[0].clone(), x[1].clone(), x[0].clone()], axis), &[a.clone(), b.clone()]);
+        check("stack", |x| stack(x, axis), &[a.clone(), b.clone()]);
+    }
+    let index = Tensor::from_slice(&[2i64, 0, 2, 1], [2, 2]);
+    check("gather", |x| x[0].gather(1, &index), &[random(&[2, 3], 1)]);
+    check("scatter_add", |x| x[0].scatter_add(1, &index, [2, 3]), &[random(&[2, 2], 1)]);
+    let rows = Tensor::from_slice(&[1i64, 1, 0], [3]);
+    for axis in [0, 1] {
+        check("index_select", |x| x[0].index_select(axis, &rows), &[random(&[2, 3], 1)]);
+    }
+}
+
+#[test]
+fn networks_of_operations_agree_too() {
+    let inputs = [random(&[5, 3], 1), random(&[3, 4], 2), random(&[4], 3), random(&[4, 2], 4)];
+    let labels = Tensor::from_slice(&[0i64, 1, 1, 0, 1], [5, 1]);
+    check(
+        "two layers and a loss",
+        |x| -(x[0].matmul(&x[1]) + &x[2]).tanh().matmul(&x[3]).log_softmax(1).gather(1, &labels).mean(),
+        &inputs,
+    );
+}
+
+#[test]
+fn the_hessian_of_a_quadratic_is_its_matrix() {
+    let a = random(&[3, 3], 1);
+    let a = no_grad(|| &a + a.t());
+    let x = random(&[3], 2).requires_grad();
+    let value = x.matmul(&a.matmul(&x)) * 0.5;
+    let gradients = value.backward_with(BackwardOptions { create_graph: true, ..Default::default() });
+    for row in 0..3 {
+        let options = BackwardOptions { retain_graph: true, ..Default::default() };
+        let second = gradients[&x].narrow(0, row, 1).sum().backward_with(options);
+        let expected = a.narrow(0, row, 1).to_vec::<f64>();
+        for (got, expected) in second[&x].to_vec::<f64>().iter().zip(expected) {
+            assert!((got - expected).abs() < 1e-12, "{got} {expected}");
+        }
+    }
+}

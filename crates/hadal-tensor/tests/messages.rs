@@ -1,0 +1,85 @@
+//! Mistakes panic with a message that names the caller's own line, what did not fit, and what would.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
+
+use hadal_tensor::{DType, Tensor, concat};
+
+static LAST: Mutex<Option<(String, u32, String)>> = Mutex::new(None);
+
+/// The file, line and message of the panic in `f`.
+fn panic_of(f: impl FnOnce()) -> (String, u32, String) {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let old = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|info| {
+        let location = info.location().expect("panics have a location");
+        let message = info.payload_as_str().unwrap_or_default().to_owned();
+        *LAST.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((location.file().to_owned(), location.line(), message));
+    }));
+    let outcome = catch_unwind(AssertUnwindSafe(f));
+    std::panic::set_hook(old);
+    assert!(outcome.is_err(), "this should panic");
+    LAST.lock().unwrap_or_else(PoisonError::into_inner).take().expect("the hook has run")
+}
+
+/// Checks that the expression panics on its own line with all of the given words.
+macro_rules! panics {
+    ($expression:expr, $($word:literal),+) => {{
+        let line = line!();
+        let (file, at, message) = panic_of(|| { let _ = $expression; });
+        assert!(file.ends_with("messages.rs"), "{file}: {message}");
+        assert_eq!(at, line, "{message}");
+        $(assert!(message.contains($word), "{message:?} does not say {:?}", $word);)+
+    }};
+}
+
+#[test]
+fn shape_mistakes_name_the_line_and_both_shapes() {
+    let (a, b) = (Tensor::zeros([64, 3]), Tensor::zeros([4, 2]));
+    panics!(a.matmul(&b), "matmul: [64, 3] x [4, 2]: inner sizes 3 and 4 differ");
+    panics!(&a + &b, "add", "[64, 3]", "[4, 2]", "do not broadcast");
+    panics!(&a - b.clone(), "sub", "[64, 3]", "[4, 2]");
+    panics!(a.clone() * &b, "mul", "[64, 3]", "[4, 2]");
+    panics!(a.clone() / b.clone(), "div", "[64, 3]", "[4, 2]");
+    panics!(a.maximum(&b), "maximum", "[64, 3]", "[4, 2]");
+    panics!(a.gt(&b), "gt", "[64, 3]", "[4, 2]");
+    panics!(a.reshape([5, 5]), "reshape", "[64, 3]", "192", "[5, 5]", "25");
+    panics!(a.expand([2, 3]), "expand", "[64, 3]", "[2, 3]");
+    panics!(a.transpose(0, 2), "axis 2", "[64, 3]");
+    panics!(a.permute(&[0, 0]), "permute", "[64, 3]");
+    panics!(a.sum_axes(&[-3]), "sum_axes", "axis -3", "[64, 3]");
+    panics!(a.sum_axes(&[0, -2]), "one axis twice");
+    panics!(a.narrow(1, 2, 2), "2..4", "axis 1", "[64, 3]");
+    panics!(a.slice_step(0, .., 0), "step of 0");
+    panics!(a.squeeze(0), "squeeze", "[64, 3]");
+    panics!(a.softmax(5), "softmax", "axis 5");
+    panics!(concat(&[a.clone(), b.clone()], 0), "concat", "[64, 3]", "[4, 2]");
+    panics!(Tensor::from_slice(&[1.0f32, 2.0], [3]), "from_vec: 2 values", "[3]");
+    let (_, _, message) = panic_of(|| drop(Tensor::zeros([1; 9])));
+    assert!(message.contains("has 9 axes; a tensor has at most 8"), "{message}");
+    panics!({ let mut c = b.clone(); c += &a; c }, "+=", "[64, 3]", "[4, 2]");
+}
+
+#[test]
+fn other_mistakes_say_what_would_be_right() {
+    let (x, labels) = (Tensor::zeros([2, 3]), Tensor::from_slice(&[0i64, 7], [2]));
+    panics!(&x + labels.unsqueeze(1), "f32", "i64", "to_dtype");
+    panics!(labels.exp(), "exp", "i64", "to_dtype");
+    panics!(x.gather(1, &labels.unsqueeze(1)), "index 7", "size 3");
+    panics!(x.gather(1, &x), "i64", "f32");
+    panics!(labels.one_hot(5), "index 7", "size 5");
+    panics!(x.index_select(0, &labels), "index 7", "size 2");
+    panics!(x.item(), "6 elements");
+    panics!(x.to_vec::<f64>(), "f32", "f64");
+    panics!(x.sum().backward(), "requires_grad");
+    panics!(x.clone().requires_grad().backward(), "sum()");
+    panics!(labels.clone().requires_grad(), "i64");
+    panics!(x.where_(&x, &x), "where_", "f32", "bool");
+    panics!(x.clamp(1.0, 0.0), "clamp");
+    panics!(Tensor::bernoulli([1], 1.5, &mut hadal_tensor::Rng::new(0)), "1.5", "[0, 1]");
+    panics!(Tensor::zeros([0]).max(), "no elements");
+    panics!(x.gt(0.0).sum(), "to_dtype");
+    panics!(x.to_dtype(DType::Bool) * 2.0, "to_dtype");
+}
