@@ -19,8 +19,8 @@ impl Forward for Net {
 }
 
 fn train(epoch: usize, model: &mut Net, data: &Dataset, optimizer: &mut Sgd, ctx: &mut Context) {
-    let (samples, batches) = (data.len(), data.batches(64).len());
-    let order = data.batches(64).shuffle(&mut ctx.rng);
+    let (samples, batches) = (data.len(), data.batches(128).len());
+    let order = data.batches(128).shuffle(&mut ctx.rng);
     for (batch, (x, y)) in order.enumerate() {
         let loss = NegativeLogLikelihood.loss(&model.forward(&x, ctx), &y);
         optimizer.step(model, &loss.backward());

@@ -32,7 +32,7 @@ for seed in map(int, sys.argv[1:] or ["1"]):
     start = time.perf_counter()
     for epoch in range(20):
         model.train()
-        for index in torch.randperm(len(x_train)).split(64):
+        for index in torch.randperm(len(x_train)).split(128):
             optimizer.zero_grad()
             F.nll_loss(model(x_train[index]), y_train[index]).backward()
             optimizer.step()

@@ -1,5 +1,6 @@
 //! `hadal evaluate`.
 
+use hadal::monitor::print_line;
 use hadal::prelude::*;
 use hadal::{Error, Result};
 
@@ -19,6 +20,5 @@ pub fn run(args: &Evaluate) -> Result<()> {
             )));
         }
     };
-    println!("{} test: {}", test.name(), trained.trainer.evaluate(&test)?);
-    Ok(())
+    print_line(&format!("{} test: {}", test.name(), trained.trainer.evaluate(&test)?))
 }

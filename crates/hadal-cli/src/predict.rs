@@ -1,6 +1,7 @@
 //! `hadal predict`.
 
 use hadal::format::image::read_png;
+use hadal::monitor::print_line;
 use hadal::{Error, Result, stack};
 
 use crate::args::Predict;
@@ -28,7 +29,7 @@ pub fn run(args: &Predict) -> Result<()> {
     let chances = trained.trainer.predict(&images.flatten(1))?;
     let digits = chances.argmax(1).to_vec::<i64>();
     for ((path, digit), chance) in args.images.iter().zip(digits).zip(chances.max_axes(&[1]).to_vec::<f32>()) {
-        println!("{}: {digit} ({:.2}%)", path.display(), 100.0 * chance);
+        print_line(&format!("{}: {digit} ({:.2}%)", path.display(), 100.0 * chance))?;
     }
     Ok(())
 }

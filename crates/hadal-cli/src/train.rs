@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::Path;
 
-use hadal::monitor::{Console, CsvLog};
+use hadal::format::check_writable;
+use hadal::monitor::{Console, CsvLog, print_line};
 use hadal::prelude::*;
 use hadal::train::SaveModel;
 use hadal::{Error, Result};
@@ -20,7 +21,7 @@ pub fn run(args: &Train) -> Result<()> {
         hadal::set_num_threads(threads);
     }
     if let Some(folder) = &args.out {
-        check_out(folder, args.overwrite)?;
+        check_vacant(folder, args.overwrite)?;
     }
     let optimizer = optimizer(args)?;
     let (train, test) = data(args)?;
@@ -42,8 +43,8 @@ pub fn run(args: &Train) -> Result<()> {
         .schedule(schedule)
         .quiet();
     if !args.quiet {
-        println!("{}\n", model.summary());
-        println!(
+        print_line(&format!("{}\n", model.summary()))?;
+        print_line(&format!(
             "Training on {}: {} images, {} to test, seed {}, {} {}",
             train.name(),
             train.len(),
@@ -51,25 +52,27 @@ pub fn run(args: &Train) -> Result<()> {
             args.seed,
             hadal::num_threads(),
             if hadal::num_threads() == 1 { "thread" } else { "threads" }
-        );
+        ))?;
         fit = fit.subscribe(Console::new(std::io::stdout().is_terminal()).log_interval(args.log_interval));
     }
     if let Some(folder) = &args.out {
+        check_writable(folder)?;
         let notes = BTreeMap::from([(DATASET.to_owned(), train.name().to_owned())]);
         fit = fit
             .subscribe(SaveModel::new(folder.join(MODEL_FILE), model.model.architecture(), notes))
             .subscribe(CsvLog::new(folder.join(HISTORY_FILE)));
     }
     model.fit(&train, fit)?;
-    println!("{} test: {}", test.name(), model.evaluate(&test)?);
+    print_line(&format!("{} test: {}", test.name(), model.evaluate(&test)?))?;
     if let Some(folder) = args.out.as_ref().filter(|_| !args.quiet) {
-        println!("Wrote {} and {}", folder.join(MODEL_FILE).display(), folder.join(HISTORY_FILE).display());
+        let (model, history) = (folder.join(MODEL_FILE), folder.join(HISTORY_FILE));
+        print_line(&format!("Wrote {} and {}", model.display(), history.display()))?;
     }
     Ok(())
 }
 
 /// Refuses a folder that holds a run already, so that no model is lost to a repeated command.
-fn check_out(folder: &Path, overwrite: bool) -> Result<()> {
+fn check_vacant(folder: &Path, overwrite: bool) -> Result<()> {
     if overwrite {
         return Ok(());
     }

@@ -105,7 +105,9 @@ fn train_evaluate_and_predict_work_together() {
     let (home, data) = (tempfile::tempdir().unwrap(), small_mnist());
     let args = ["train", "--epochs", "8", "--batch-size", "32", "--seed", "3", "--out", "out", "--data-dir"];
     let output = succeeds(&hadal(home.path()).args(args).arg(data.path()).output().unwrap());
-    for words in ["Dense (relu)", "669,706", "Training on mnist: 300 images, 100 to test, seed 3", "mnist epoch 8/8  loss"] {
+    for words in
+        ["Dense (relu)", "669,706", "Training on mnist: 300 images, 100 to test, seed 3", "mnist epoch 8/8  loss"]
+    {
         assert!(output.contains(words), "{output}");
     }
     let last = output.lines().find(|line| line.starts_with("mnist test: loss")).unwrap().to_owned();
@@ -127,7 +129,8 @@ fn train_evaluate_and_predict_work_together() {
     let output = succeeds(&hadal(home.path()).args(["predict", "out", "four.png", "four.png"]).output().unwrap());
     assert_eq!(output.lines().count(), 2);
     assert!(output.starts_with("four.png: 4 ("), "{output}");
-    let inverted = hadal(home.path()).args(["predict", "--invert", "out/model.safetensors", "dark.png"]).output().unwrap();
+    let inverted =
+        hadal(home.path()).args(["predict", "--invert", "out/model.safetensors", "dark.png"]).output().unwrap();
     assert!(succeeds(&inverted).starts_with("dark.png: 4 ("));
     let puzzled = hadal(home.path()).args(["predict", "out", "dark.png"]).output().unwrap();
     assert!(text(&puzzled.stderr).contains("--invert"));
@@ -145,7 +148,11 @@ fn the_same_seed_prints_the_same_numbers_on_any_number_of_threads() {
     assert_eq!(one, run(&["--threads", "2"]));
     assert_eq!(one, run(&["--no-cuda", "--test-batch-size", "7"]));
     assert_ne!(one, run(&["--seed", "2"]));
-    for other in [&["--optimizer", "sgd", "--momentum", "0.5", "--lr", "0.1"][..], &["--optimizer", "adam"], &["--schedule", "cosine"]] {
+    for other in [
+        &["--optimizer", "sgd", "--momentum", "0.5", "--lr", "0.1"][..],
+        &["--optimizer", "adam"],
+        &["--schedule", "cosine"],
+    ] {
         assert_ne!(one, run(other), "{other:?}");
     }
 }
@@ -155,7 +162,8 @@ fn log_interval_prints_a_line_every_few_batches() {
     let (home, data) = (tempfile::tempdir().unwrap(), small_mnist());
     let args = ["train", "mnist", "--epochs", "1", "--batch-size", "32", "--log-interval", "3", "--data-dir"];
     let output = succeeds(&hadal(home.path()).args(args).arg(data.path()).output().unwrap());
-    let lines: Vec<&str> = output.lines().filter(|line| line.contains('[')).filter(|line| line.contains("epoch")).collect();
+    let lines: Vec<&str> =
+        output.lines().filter(|line| line.contains('[')).filter(|line| line.contains("epoch")).collect();
     assert_eq!(lines.len(), 3, "{output}");
     assert!(lines[0].starts_with("mnist epoch 1/1 [96/300 (32%)]  loss "), "{}", lines[0]);
 }
@@ -168,7 +176,7 @@ fn without_mnist_the_built_in_digits_are_trained_on_and_named_everywhere() {
     // A machine with a network trains on MNIST; there is nothing more to see there.
     let notes = text(&output.stderr);
     if !notes.contains("MNIST cannot be had") {
-        eprintln!("skipped: this machine reaches the mirrors of MNIST");
+        writeln!(std::io::stderr(), "skipped: this machine reaches the mirrors of MNIST").unwrap();
         return;
     }
     let printed = succeeds(&output);
@@ -196,7 +204,9 @@ fn damaged_data_is_refused_by_file_and_reason() {
     flipped[middle] ^= 0x55;
     let mut labels = vec![1u8; 300];
     labels[17] = 10;
-    let cases: [(usize, Option<Vec<u8>>, &[&str]); 11] = [
+    /// Which file, what stands in its place, what the error says.
+    type Damage = (usize, Option<Vec<u8>>, &'static [&'static str]);
+    let cases: [Damage; 11] = [
         (0, None, &["is missing"]),
         (3, None, &["is missing"]),
         (0, Some(whole[..whole.len() / 2].to_vec()), &["damaged or cut short"]),
@@ -219,7 +229,8 @@ fn damaged_data_is_refused_by_file_and_reason() {
         let words = [words, &[NAMES[file]]].concat();
         let asked = hadal(home.path()).args(["train", "--out", "out", "--data-dir"]).arg(data.path()).output().unwrap();
         fails(&asked, &words);
-        let named = hadal(home.path()).args(["train", "--out", "out"]).env("HADAL_DATA_DIR", data.path()).output().unwrap();
+        let named =
+            hadal(home.path()).args(["train", "--out", "out"]).env("HADAL_DATA_DIR", data.path()).output().unwrap();
         fails(&named, &words);
         assert!(files_below(home.path()).is_empty(), "nothing is written");
     }
@@ -230,7 +241,10 @@ fn an_image_file_of_another_size_is_refused() {
     let (home, data) = (tempfile::tempdir().unwrap(), small_mnist());
     let path = data.path().join("mnist").join(NAMES[0]);
     std::fs::write(path, gzip(&idx(0x803, &[300, 14, 28], &vec![0; 300 * 14 * 28]))).unwrap();
-    fails(&hadal(home.path()).args(["train", "--data-dir"]).arg(data.path()).output().unwrap(), &["14 x 28", "28 x 28"]);
+    fails(
+        &hadal(home.path()).args(["train", "--data-dir"]).arg(data.path()).output().unwrap(),
+        &["14 x 28", "28 x 28"],
+    );
 }
 
 #[test]
@@ -294,9 +308,8 @@ fn files_that_are_no_model_are_refused() {
     let whole = std::fs::read(&path).unwrap();
     let header = u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
     let json = String::from_utf8(whole[8..8 + header].to_vec()).unwrap();
-    let with_header = |json: String| {
-        [&(json.len() as u64).to_le_bytes()[..], json.as_bytes(), &whole[8 + header..]].concat()
-    };
+    let with_header =
+        |json: String| [&(json.len() as u64).to_le_bytes()[..], json.as_bytes(), &whole[8 + header..]].concat();
     let reshaped = json.replacen("[512,784]", "[784,512]", 1);
     let grown = json.replace(r#"\"units\":512"#, r#"\"units\":513"#);
     let forged = json.replace(r#"\"units\":512"#, r#"\"units\":9000000000000000000"#);
@@ -336,7 +349,10 @@ fn a_model_for_other_data_is_refused() {
     fails(&hadal(home.path()).args(["evaluate", "small.safetensors"]).output().unwrap(), &["[5]", "[784]"]);
     let model = Sequential::new([784]).add(Dense::new(10)).build().unwrap();
     model.save(home.path().join("other.safetensors"), &Default::default()).unwrap();
-    fails(&hadal(home.path()).args(["evaluate", "other.safetensors"]).output().unwrap(), &["does not name", "mnist and digits"]);
+    fails(
+        &hadal(home.path()).args(["evaluate", "other.safetensors"]).output().unwrap(),
+        &["does not name", "mnist and digits"],
+    );
 }
 
 #[test]
@@ -386,8 +402,22 @@ fn help_names_every_flag_and_its_default() {
     let home = tempfile::tempdir().unwrap();
     let help = succeeds(&hadal(home.path()).args(["train", "--help"]).output().unwrap());
     for flag in [
-        "--epochs", "--batch-size", "--test-batch-size", "--lr", "--momentum", "--seed", "--log-interval", "--no-cuda",
-        "--optimizer", "--schedule", "--data-dir", "--threads", "--out", "--quiet", "[default: 20]", "[default: 128]",
+        "--epochs",
+        "--batch-size",
+        "--test-batch-size",
+        "--lr",
+        "--momentum",
+        "--seed",
+        "--log-interval",
+        "--no-cuda",
+        "--optimizer",
+        "--schedule",
+        "--data-dir",
+        "--threads",
+        "--out",
+        "--quiet",
+        "[default: 20]",
+        "[default: 128]",
     ] {
         assert!(help.contains(flag), "{help}");
     }

@@ -196,7 +196,10 @@ impl Index<&Tensor> for Gradients {
         match self.get(leaf) {
             Some(gradient) => gradient,
             None if leaf.is_leaf() => panic!("gradients: the result does not depend on this tensor"),
-            None => panic!("gradients: this tensor of shape {} is not a leaf; call requires_grad() on it first", leaf.shape()),
+            None => panic!(
+                "gradients: this tensor of shape {} is not a leaf; call requires_grad() on it first",
+                leaf.shape()
+            ),
         }
     }
 }

@@ -86,11 +86,12 @@ pub(crate) enum UnaryOp {
     /// -1, 0 or 1; 0 at 0.
     Sign,
     Floor,
-    Recip,
     AddScalar(f64),
     MulScalar(f64),
     /// scalar - x
     RSubScalar(f64),
+    /// scalar / x
+    RDivScalar(f64),
     PowI(i32),
     PowF(f64),
     MaxScalar(f64),

@@ -21,11 +21,7 @@ pub struct Shape {
 impl Shape {
     #[track_caller]
     pub(crate) fn new(sizes: &[usize]) -> Shape {
-        assert!(
-            sizes.len() <= MAX_RANK,
-            "shape {sizes:?} has {} axes; a tensor has at most {MAX_RANK}",
-            sizes.len()
-        );
+        assert!(sizes.len() <= MAX_RANK, "shape {sizes:?} has {} axes; a tensor has at most {MAX_RANK}", sizes.len());
         let mut all = [0; MAX_RANK];
         all[..sizes.len()].copy_from_slice(sizes);
         Shape { sizes: all, rank: sizes.len() as u8 }

@@ -353,8 +353,7 @@ impl Tensor {
             rule.states(),
             states.len()
         );
-        for (what, tensor) in
-            std::iter::once(("gradient", gradient)).chain(states.iter().map(|state| ("state", state)))
+        for (what, tensor) in std::iter::once(("gradient", gradient)).chain(states.iter().map(|state| ("state", state)))
         {
             assert!(
                 tensor.shape() == self.shape() && tensor.dtype() == self.dtype(),
@@ -367,8 +366,7 @@ impl Tensor {
         }
         assert!(self.dtype().is_float(), "update: the parameter holds {}", self.dtype());
         let backend = self.backend();
-        let mut states: Vec<&mut Storage> =
-            states.iter_mut().map(|state| &mut state.make_unshared().storage).collect();
+        let mut states: Vec<&mut Storage> = states.iter_mut().map(|state| &mut state.make_unshared().storage).collect();
         let parameter = self.make_unshared();
         backend.update(rule, &mut parameter.storage, &mut states, gradient.view());
     }

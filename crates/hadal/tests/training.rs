@@ -168,8 +168,10 @@ fn layers_that_do_not_fit_are_named() {
 #[test]
 fn a_loss_that_is_no_longer_finite_ends_the_run_with_advice() {
     let data = Dataset::new("steep", Tensor::full([64, 1], 1e3), Tensor::full([64, 1], 1e3)).unwrap();
-    let mut model =
-        Sequential::new([1]).add(Dense::new(1)).compile(Sgd::new(10.0), MeanSquaredError, Vec::<Accuracy>::new()).unwrap();
+    let mut model = Sequential::new([1])
+        .add(Dense::new(1))
+        .compile(Sgd::new(10.0), MeanSquaredError, Vec::<Accuracy>::new())
+        .unwrap();
     let message = message(model.fit(&data, Fit::epochs(50).quiet()));
     assert!(message.contains("loss became") && message.contains("lower learning rate"), "{message}");
 }
@@ -197,7 +199,14 @@ fn subscribers_see_every_moment_in_order_and_can_stop_the_run() {
     let seen = Rc::new(RefCell::new(Vec::new()));
     let fit = || Fit::epochs(2).batch_size(4).validation(&data).quiet();
     network(1).fit(&data, fit().subscribe(Recorder(seen.clone(), 100))).unwrap();
-    let epoch = |n| [format!("{n}/1: 4"), format!("{n}/2: 8"), format!("{n}/3: 10"), format!("end {n}: loss accuracy val_loss val_accuracy")];
+    let epoch = |n| {
+        [
+            format!("{n}/1: 4"),
+            format!("{n}/2: 8"),
+            format!("{n}/3: 10"),
+            format!("end {n}: loss accuracy val_loss val_accuracy"),
+        ]
+    };
     let expected: Vec<String> =
         ["circle 10 2 3".to_owned()].into_iter().chain(epoch(1)).chain(epoch(2)).chain(["end".to_owned()]).collect();
     assert_eq!(*seen.borrow(), expected);

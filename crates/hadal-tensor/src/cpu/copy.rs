@@ -68,4 +68,3 @@ pub(super) fn copy_into<T: Plain>(target: &mut [T], to: &Layout, x: &[T], layout
         }
     });
 }
-

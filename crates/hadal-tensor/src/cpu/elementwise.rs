@@ -253,7 +253,10 @@ pub(super) fn float_unary<T: Float>(op: UnaryOp, x: &[T], layout: &Layout) -> Bu
         Tanh => map(x, layout, functions::Tanh),
         Sigmoid => map(x, layout, functions::Sigmoid),
         Floor => map(x, layout, functions::Floor),
-        Recip => map(x, layout, |x: T| T::ONE / x),
+        RDivScalar(s) => {
+            let s = T::from_f64(s);
+            map(x, layout, move |x: T| s / x)
+        }
         PowI(n) => map(x, layout, move |x: T| x.powi(n)),
         PowF(p) => {
             let p = T::from_f64(p);

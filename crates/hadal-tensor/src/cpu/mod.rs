@@ -199,18 +199,10 @@ impl Backend for Cpu {
     fn binary_assign(&self, op: BinaryOp, target: &mut Storage, layout: &Layout, x: View) {
         assert!(layout.is_contiguous() && layout.offset == 0);
         match (target, x.storage) {
-            (Storage::F32(to), Storage::F32(from)) => {
-                elementwise::float_assign(op, exclusive(to), from, x.layout)
-            }
-            (Storage::F64(to), Storage::F64(from)) => {
-                elementwise::float_assign(op, exclusive(to), from, x.layout)
-            }
-            (Storage::I64(to), Storage::I64(from)) => {
-                elementwise::integer_assign(op, exclusive(to), from, x.layout)
-            }
-            (Storage::U8(to), Storage::U8(from)) => {
-                elementwise::integer_assign(op, exclusive(to), from, x.layout)
-            }
+            (Storage::F32(to), Storage::F32(from)) => elementwise::float_assign(op, exclusive(to), from, x.layout),
+            (Storage::F64(to), Storage::F64(from)) => elementwise::float_assign(op, exclusive(to), from, x.layout),
+            (Storage::I64(to), Storage::I64(from)) => elementwise::integer_assign(op, exclusive(to), from, x.layout),
+            (Storage::U8(to), Storage::U8(from)) => elementwise::integer_assign(op, exclusive(to), from, x.layout),
             (other, _) => mismatch("an in-place kernel", other),
         }
     }
@@ -241,9 +233,7 @@ impl Backend for Cpu {
             (Storage::F64(x), Storage::F64(y)) => F64(elementwise::select(condition, (x, a.layout), (y, b.layout))),
             (Storage::I64(x), Storage::I64(y)) => I64(elementwise::select(condition, (x, a.layout), (y, b.layout))),
             (Storage::U8(x), Storage::U8(y)) => U8(elementwise::select(condition, (x, a.layout), (y, b.layout))),
-            (Storage::Bool(x), Storage::Bool(y)) => {
-                BOOL(elementwise::select(condition, (x, a.layout), (y, b.layout)))
-            }
+            (Storage::Bool(x), Storage::Bool(y)) => BOOL(elementwise::select(condition, (x, a.layout), (y, b.layout))),
             (other, _) => mismatch("select", other),
         }
     }

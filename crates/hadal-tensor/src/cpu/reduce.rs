@@ -293,7 +293,7 @@ pub(super) fn softmax<T: Float>(x: &[T], layout: &Layout, logarithm: bool) -> Bu
     let length = layout.shape[layout.shape.rank() - 1];
     let x = copy::contiguous(x, layout);
     let mut out = Buffer::scratch(x.len());
-    if length > 0 {
+    if !out.is_empty() {
         // A quarter of the usual piece: exponentials weigh more than additions.
         let rows = (PIECE / 4 / length).max(1);
         for_each_part(&mut out, rows * length, |start, out| {

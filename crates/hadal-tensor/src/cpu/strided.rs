@@ -25,8 +25,8 @@ impl<const N: usize> Plan<N> {
                 continue;
             }
             let last = plan.rank.wrapping_sub(1);
-            let merges = plan.rank > 0
-                && (0..N).all(|n| plan.strides[n][last] == layouts[n].strides[axis] * size as isize);
+            let merges =
+                plan.rank > 0 && (0..N).all(|n| plan.strides[n][last] == layouts[n].strides[axis] * size as isize);
             let place = if merges {
                 plan.sizes[last] *= size;
                 last
@@ -35,8 +35,8 @@ impl<const N: usize> Plan<N> {
                 plan.rank += 1;
                 plan.rank - 1
             };
-            for n in 0..N {
-                plan.strides[n][place] = layouts[n].strides[axis];
+            for (merged, layout) in plan.strides.iter_mut().zip(layouts) {
+                merged[place] = layout.strides[axis];
             }
         }
         if plan.rank == 0 {

@@ -136,8 +136,7 @@ fn start_worker() -> Option<Arc<Worker>> {
         thread: OnceLock::new(),
     });
     let mine = worker.clone();
-    let handle =
-        std::thread::Builder::new().name("hadal-worker".into()).spawn(move || work(&mine)).ok()?;
+    let handle = std::thread::Builder::new().name("hadal-worker".into()).spawn(move || work(&mine)).ok()?;
     let _ = worker.thread.set(handle.thread().clone());
     Some(worker)
 }

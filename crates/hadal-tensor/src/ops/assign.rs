@@ -39,12 +39,7 @@ impl Tensor {
         let wide = right.layout.expand(shape);
         let backend = self.backend();
         let target = self.make_unshared();
-        backend.binary_assign(
-            op,
-            &mut target.storage,
-            &target.layout,
-            View { storage: &right.storage, layout: &wide },
-        );
+        backend.binary_assign(op, &mut target.storage, &target.layout, View { storage: &right.storage, layout: &wide });
     }
 
     /// `self += factor * other` in one pass, with the rules of `+=`.

@@ -26,13 +26,13 @@ impl Tensor {
             Tanh => record_with_output(value, &[self], |g, y, to| to.add(0, || g.tanh_gradient(y))),
             Sigmoid => record_with_output(value, &[self], |g, y, to| to.add(0, || g.sigmoid_gradient(y))),
             Relu => record_with_output(value, &[self], |g, y, to| to.add(0, || g.gate(y))),
-            Recip => record_with_output(value, &[self], |g, y, to| to.add(0, || -(g * y * y))),
             Neg => record(value, &[self], |g, to| to.add(0, || -g)),
             AddScalar(_) => record(value, &[self], |g, to| to.add(0, || g.clone())),
             RSubScalar(_) => record(value, &[self], |g, to| to.add(0, || -g)),
             MulScalar(s) => record(value, &[self], move |g, to| to.add(0, || g * s)),
             // Flat almost everywhere.
             Sign | Floor => Tensor::new(value, None),
+            RDivScalar(_) => record_with_output(value, &[self], move |g, y, to| to.add(0, || -(g * y) / &x)),
             Ln => record(value, &[self], move |g, to| to.add(0, || g / &x)),
             Sin => record(value, &[self], move |g, to| to.add(0, || g * x.cos())),
             Cos => record(value, &[self], move |g, to| to.add(0, || -(g * x.sin()))),
@@ -120,7 +120,7 @@ impl Tensor {
     /// 1 / x.
     #[track_caller]
     pub fn recip(&self) -> Tensor {
-        self.unary(UnaryOp::Recip)
+        self.unary(UnaryOp::RDivScalar(1.0))
     }
 
     /// x^n for a whole n.

@@ -64,8 +64,7 @@ impl Tensor {
 
     #[track_caller]
     fn check_index_shape(&self, operation: &str, axis: usize, shape: &Shape, index: &Tensor) {
-        let fits = index.rank() == shape.rank()
-            && (0..shape.rank()).all(|a| a == axis || index.shape()[a] <= shape[a]);
+        let fits = index.rank() == shape.rank() && (0..shape.rank()).all(|a| a == axis || index.shape()[a] <= shape[a]);
         assert!(
             fits,
             "{operation}: indices of shape {} do not fit {shape}: sizes may differ along axis {axis} alone",

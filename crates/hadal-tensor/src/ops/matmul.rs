@@ -38,11 +38,7 @@ impl Tensor {
         check_same_dtype("matmul", self, other);
         let (a, b) = (self.shape(), other.shape());
         let (m, k, n) = (a[a.rank() - 2], a[a.rank() - 1], b[b.rank() - 1]);
-        assert!(
-            k == b[b.rank() - 2],
-            "matmul: {a} x {b}: inner sizes {k} and {} differ",
-            b[b.rank() - 2]
-        );
+        assert!(k == b[b.rank() - 2], "matmul: {a} x {b}: inner sizes {k} and {} differ", b[b.rank() - 2]);
         let (batch_a, batch_b) = (Shape::new(&a[..a.rank() - 2]), Shape::new(&b[..b.rank() - 2]));
         let Some(batch) = batch_a.broadcast(&batch_b) else {
             panic!("matmul: {a} x {b}: batch axes {batch_a} and {batch_b} do not broadcast");

@@ -70,7 +70,7 @@ macro_rules! binary_operator {
 binary_operator!(Add, add, add_tensor, |x, s| x.unary(UnaryOp::AddScalar(s)), x.unary(UnaryOp::AddScalar(s)));
 binary_operator!(Sub, sub, sub_tensor, |x, s| x.unary(UnaryOp::AddScalar(-s)), x.unary(UnaryOp::RSubScalar(s)));
 binary_operator!(Mul, mul, mul_tensor, |x, s| x.unary(UnaryOp::MulScalar(s)), x.unary(UnaryOp::MulScalar(s)));
-binary_operator!(Div, div, div_tensor, |x, s| x.unary(UnaryOp::MulScalar(1.0 / s)), x.recip() * s);
+binary_operator!(Div, div, div_tensor, |x, s| x.unary(UnaryOp::MulScalar(1.0 / s)), x.unary(UnaryOp::RDivScalar(s)));
 
 impl Neg for &Tensor {
     type Output = Tensor;

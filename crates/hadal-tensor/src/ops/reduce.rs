@@ -13,8 +13,7 @@ impl Tensor {
         let kept = (0..rank).filter(|axis| !axes.contains(axis));
         let order: Vec<usize> = kept.chain(axes.iter().copied()).collect();
         let layout = permuted(self.layout(), &order);
-        let storage =
-            self.backend().reduce(op, View { storage: &self.value().storage, layout: &layout }, axes.len());
+        let storage = self.backend().reduce(op, View { storage: &self.value().storage, layout: &layout }, axes.len());
         let mut shape = *self.shape();
         for &axis in axes {
             shape = shape.with(axis, 1);
@@ -177,8 +176,7 @@ impl Tensor {
             return self.clone();
         }
         let lead = self.rank() - shape.rank();
-        let axes: Vec<usize> =
-            (0..self.rank()).filter(|&a| a < lead || shape[a - lead] != self.shape()[a]).collect();
+        let axes: Vec<usize> = (0..self.rank()).filter(|&a| a < lead || shape[a - lead] != self.shape()[a]).collect();
         self.sum_value(&axes).reshape(shape)
     }
 }

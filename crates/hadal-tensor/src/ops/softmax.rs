@@ -33,13 +33,7 @@ impl Tensor {
         }
         let value = Value::contiguous(*self.shape(), self.backend().softmax(self.view(), logarithm));
         record_with_output(value, &[self], move |g, y, to| {
-            to.add(0, || {
-                if logarithm {
-                    g - y.exp() * g.sum_keep(&[-1])
-                } else {
-                    y * (g - (g * y).sum_keep(&[-1]))
-                }
-            });
+            to.add(0, || if logarithm { g - y.exp() * g.sum_keep(&[-1]) } else { y * (g - (g * y).sum_keep(&[-1])) });
         })
     }
 }

@@ -140,7 +140,7 @@ impl Dataset {
     fn ready(&self, inputs: &Tensor) -> Tensor {
         let mut x = if inputs.dtype().is_float() { inputs.clone() } else { inputs.to_dtype(DType::F32) };
         if self.scale != 1.0 {
-            x = x * self.scale;
+            x *= self.scale;
         }
         if self.shift != 0.0 {
             x += self.shift;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::source::{self, RemoteFile};
 use super::Dataset;
+use super::source::{self, RemoteFile};
 use crate::format::idx;
 use crate::{DType, Error, Result, Tensor};
 

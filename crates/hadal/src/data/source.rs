@@ -47,7 +47,8 @@ pub fn find(dataset: &str, files: &[RemoteFile], mirrors: &[&str], asked: Option
         match missing(&folder) {
             None => return Ok(folder),
             Some(file) if folder.is_dir() => {
-                let reason = format!("is missing, though HADAL_DATA_DIR names this folder; it must hold {}", names(files));
+                let reason =
+                    format!("is missing, though HADAL_DATA_DIR names this folder; it must hold {}", names(files));
                 return Err(Error::file(&folder.join(file.name), reason));
             }
             Some(_) => tried.push(format!("{} (HADAL_DATA_DIR)", folder.display())),

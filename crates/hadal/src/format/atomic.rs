@@ -6,6 +6,15 @@ use std::path::Path;
 
 use crate::{Error, Result};
 
+/// Checks that files can be written to `folder`, which is made if need be: better known before a long run than after.
+///
+/// # Errors
+/// If the folder cannot be made, or no file can be written to it.
+pub fn check_writable(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(Error::io(folder, "make the folder"))?;
+    tempfile::tempfile_in(folder).map(drop).map_err(Error::io(folder, "write to the folder"))
+}
+
 /// Writes a file under a temporary name beside `path`, syncs it, then renames it: a crash at any instant leaves the old
 /// file or the new one. Missing folders are made. On an error nothing is left behind.
 ///

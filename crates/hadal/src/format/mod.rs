@@ -5,4 +5,4 @@ pub mod idx;
 pub mod image;
 pub mod safetensors;
 
-pub use atomic::write_atomically;
+pub use atomic::{check_writable, write_atomically};

@@ -45,7 +45,9 @@ impl Loss for Box<dyn Loss> {
 /// Checks class labels, `i64` of shape `[N]`, against an output of one number per class.
 fn check_labels(name: &str, output: &Shape, targets: &Tensor) -> Result<()> {
     let &[classes] = &**output else {
-        return Err(Error::Data(format!("{name} takes one number per class, but the model's output has shape {output}")));
+        return Err(Error::Data(format!(
+            "{name} takes one number per class, but the model's output has shape {output}"
+        )));
     };
     if targets.dtype() != DType::I64 || targets.rank() != 1 {
         return Err(Error::Data(format!(

@@ -44,21 +44,10 @@ impl Console {
         self
     }
 
-    fn line(&self, text: &str) -> Result<()> {
-        let mut out = std::io::stdout().lock();
-        match writeln!(out, "{text}").and_then(|()| out.flush()) {
-            // A reader that has left (`| head`) is no reason to lose a run.
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(Error::io(std::path::Path::new("standard output"), "write progress")(error))
-            }
-            _ => Ok(()),
-        }
-    }
-
     fn batch(&mut self, epoch: usize, batch: usize, samples: usize, logs: &Logs) -> Result<()> {
         #[cfg(feature = "progress")]
         if self.terminal {
-            if batch % self.log_interval.unwrap_or(10) == 0 || batch == self.batches {
+            if batch.is_multiple_of(self.log_interval.unwrap_or(10)) || batch == self.batches {
                 let prefix = format!("Epoch {epoch}/{}", self.epochs);
                 let total = self.samples as u64;
                 let bar = self.bar.get_or_insert_with(|| new_bar(total, prefix));
@@ -68,7 +57,7 @@ impl Console {
             return Ok(());
         }
         match self.log_interval {
-            Some(interval) if batch % interval == 0 => self.line(&format!(
+            Some(interval) if batch.is_multiple_of(interval) => print_line(&format!(
                 "{} epoch {epoch}/{} [{samples}/{} ({:.0}%)]  {logs}",
                 self.dataset,
                 self.epochs,
@@ -77,6 +66,20 @@ impl Console {
             )),
             _ => Ok(()),
         }
+    }
+}
+
+/// Prints a line on standard output. A reader that has left (`| head`) is no reason to lose a run.
+///
+/// # Errors
+/// If the line cannot be written for another reason, such as a full disk.
+pub fn print_line(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::io(std::path::Path::new("standard output"), "write a line")(error))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -111,7 +114,7 @@ impl Subscriber for Console {
                 let width = self.epochs.to_string().len();
                 let seconds = elapsed.as_secs_f64();
                 let rate = self.samples as f64 / seconds.max(1e-9);
-                self.line(&format!(
+                print_line(&format!(
                     "{} epoch {epoch:>width$}/{}  {logs}  {seconds:.2} s  {rate:.0} samples/s",
                     self.dataset, self.epochs
                 ))?;

@@ -7,5 +7,5 @@ pub(crate) mod download;
 #[cfg(feature = "plot")]
 pub mod plot;
 
-pub use console::Console;
+pub use console::{Console, print_line};
 pub use csv_log::CsvLog;

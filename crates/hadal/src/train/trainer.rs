@@ -100,9 +100,9 @@ impl<M: Forward> Trainer<M> {
     /// Checks the shape of one sample against what the model takes.
     fn check_input(&self, sample: &crate::Shape, name: &str) -> Result<()> {
         match self.model.input_shape() {
-            Some(expected) if expected != *sample => Err(Error::Data(format!(
-                "{name}: samples have shape {sample}, but the model takes {expected}"
-            ))),
+            Some(expected) if expected != *sample => {
+                Err(Error::Data(format!("{name}: samples have shape {sample}, but the model takes {expected}")))
+            }
             _ => Ok(()),
         }
     }

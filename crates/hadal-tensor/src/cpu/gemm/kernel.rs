@@ -117,9 +117,33 @@ macro_rules! tiles {
 }
 tiles!(tiles_baseline, 1, 2, 3, 4);
 #[cfg(target_arch = "x86_64")]
-tiles!(#[target_feature(enable = "avx2,fma")] tiles_avx2, 1, 2, 3, 4, 5, 6);
+tiles!(
+    #[target_feature(enable = "avx2,fma")]
+    tiles_avx2,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6
+);
 #[cfg(target_arch = "x86_64")]
-tiles!(#[target_feature(enable = "avx512f")] tiles_avx512, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12);
+tiles!(
+    #[target_feature(enable = "avx512f")]
+    tiles_avx512,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9,
+    10,
+    11,
+    12
+);
 
 /// Four numbers in an array, which every compiler target puts into its own registers.
 #[derive(Clone, Copy)]
@@ -174,9 +198,7 @@ impl Gemm for f32 {
             #[cfg(target_arch = "x86_64")]
             SimdLevel::Avx512 => Kernel { height: 12, width: 32, tile: tiles_avx512::<f32, x86::__m512, 2> },
             #[cfg(target_arch = "x86_64")]
-            SimdLevel::Avx2 if columns <= 8 => {
-                Kernel { height: 6, width: 8, tile: tiles_avx2::<f32, x86::__m256, 1> }
-            }
+            SimdLevel::Avx2 if columns <= 8 => Kernel { height: 6, width: 8, tile: tiles_avx2::<f32, x86::__m256, 1> },
             #[cfg(target_arch = "x86_64")]
             SimdLevel::Avx2 => Kernel { height: 6, width: 16, tile: tiles_avx2::<f32, x86::__m256, 2> },
             _ => Kernel { height: 4, width: 8, tile: tiles_baseline::<f32, Four<f32>, 2> },
@@ -257,20 +279,52 @@ mod x86 {
         };
     }
     vector!(
-        __m512, f32, 16, _mm512_setzero_ps, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps,
-        _mm512_fmadd_ps, first_of_sixteen
+        __m512,
+        f32,
+        16,
+        _mm512_setzero_ps,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_add_ps,
+        _mm512_fmadd_ps,
+        first_of_sixteen
     );
     vector!(
-        __m512d, f64, 8, _mm512_setzero_pd, _mm512_set1_pd, _mm512_loadu_pd, _mm512_storeu_pd, _mm512_add_pd,
-        _mm512_fmadd_pd, first_of_eight_doubles
+        __m512d,
+        f64,
+        8,
+        _mm512_setzero_pd,
+        _mm512_set1_pd,
+        _mm512_loadu_pd,
+        _mm512_storeu_pd,
+        _mm512_add_pd,
+        _mm512_fmadd_pd,
+        first_of_eight_doubles
     );
     vector!(
-        __m256, f32, 8, _mm256_setzero_ps, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps,
-        _mm256_fmadd_ps, first_of_eight
+        __m256,
+        f32,
+        8,
+        _mm256_setzero_ps,
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_add_ps,
+        _mm256_fmadd_ps,
+        first_of_eight
     );
     vector!(
-        __m256d, f64, 4, _mm256_setzero_pd, _mm256_set1_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_add_pd,
-        _mm256_fmadd_pd, first_of_four_doubles
+        __m256d,
+        f64,
+        4,
+        _mm256_setzero_pd,
+        _mm256_set1_pd,
+        _mm256_loadu_pd,
+        _mm256_storeu_pd,
+        _mm256_add_pd,
+        _mm256_fmadd_pd,
+        first_of_four_doubles
     );
 
     /// Stores the first `count` lanes under a mask, added to what is there if `accumulate`.
@@ -290,11 +344,15 @@ mod x86 {
             }
         };
     }
+    masked!(first_of_sixteen, __m512, f32, __mmask16, _mm512_maskz_loadu_ps, _mm512_mask_storeu_ps, _mm512_add_ps);
     masked!(
-        first_of_sixteen, __m512, f32, __mmask16, _mm512_maskz_loadu_ps, _mm512_mask_storeu_ps, _mm512_add_ps
-    );
-    masked!(
-        first_of_eight_doubles, __m512d, f64, __mmask8, _mm512_maskz_loadu_pd, _mm512_mask_storeu_pd, _mm512_add_pd
+        first_of_eight_doubles,
+        __m512d,
+        f64,
+        __mmask8,
+        _mm512_maskz_loadu_pd,
+        _mm512_mask_storeu_pd,
+        _mm512_add_pd
     );
 
     /// The same without masks: through memory.

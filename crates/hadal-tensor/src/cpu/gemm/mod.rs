@@ -75,11 +75,7 @@ pub(super) fn gemm<T: Gemm>(pairs: &[(Matrix<T>, Matrix<T>)], sizes: Sizes, out:
     let block = |piece: usize| {
         let (pair, block) = (piece / (down * across), piece % (down * across));
         let (first_row, first_column) = (block / across * ROWS, block % across * COLUMNS);
-        let part = Sizes {
-            rows: ROWS.min(rows - first_row),
-            depth,
-            columns: COLUMNS.min(columns - first_column),
-        };
+        let part = Sizes { rows: ROWS.min(rows - first_row), depth, columns: COLUMNS.min(columns - first_column) };
         let (a, b) = pairs[pair];
         let start = pair * rows * columns + first_row * columns + first_column;
         let a = Matrix { offset: a.at(first_row, 0), ..a };
@@ -180,9 +176,7 @@ mod tests {
         gemm(&[pair], sizes, &mut out);
         for i in 0..rows {
             for j in 0..columns {
-                let exact: f64 = (0..depth)
-                    .map(|k| left[pair.0.at(i, k)].into() * right[pair.1.at(k, j)].into())
-                    .sum();
+                let exact: f64 = (0..depth).map(|k| left[pair.0.at(i, k)].into() * right[pair.1.at(k, j)].into()).sum();
                 let error = (out[i * columns + j].into() - exact).abs();
                 let bound = tolerance * (depth as f64 + 1.0);
                 assert!(error <= bound, "({i}, {j}) of {rows} x {depth} x {columns}: error {error} above {bound}");
