@@ -47,3 +47,8 @@ pub mod prelude {
     pub use crate::train::{Fit, Trainer};
     pub use crate::{DType, Device, Gradients, Rng, Shape, Tensor, no_grad};
 }
+
+/// The README's programs compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -42,6 +42,6 @@ fn a_linear_model_stays_below_95_percent_and_the_lectures_network_passes_98() {
         .add(Dense::new(512).activation(Relu))
         .add(Dropout::new(0.2))
         .add(Dense::new(10).activation(Softmax));
-    let network = score(network, Box::new(RmsProp::default()), 4);
+    let network = score(network, Box::<RmsProp>::default(), 4);
     assert!(network > 0.98, "{network}");
 }

@@ -1,0 +1,38 @@
+//! The lecture's two workloads, as both the benchmarks and the comparison with peers run them.
+#![forbid(unsafe_code)]
+
+use hadal::prelude::*;
+
+/// The lecture's network, compiled with RMSprop.
+///
+/// # Panics
+/// Never: the layers fit each other.
+pub fn lecture_network() -> Trainer<Sequential> {
+    Sequential::new([784])
+        .add(Dense::new(512).activation(Relu))
+        .add(Dropout::new(0.2))
+        .add(Dense::new(512).activation(Relu))
+        .add(Dropout::new(0.2))
+        .add(Dense::new(10).activation(Softmax))
+        .compile(RmsProp::default(), CategoricalCrossentropy, [Accuracy])
+        .expect("the layers fit each other")
+}
+
+/// The lecture's autograd program: `steps` steps of gradient descent, with the losses recorded.
+pub fn autograd_program(steps: usize) -> Vec<f64> {
+    let mut rng = Rng::new(0);
+    let x = Tensor::randn([64, 3], &mut rng);
+    let y = Tensor::randn([64, 2], &mut rng);
+    let mut w1 = Tensor::randn([3, 4], &mut rng).requires_grad();
+    let mut w2 = Tensor::randn([4, 2], &mut rng).requires_grad();
+    let mut losses = Vec::new();
+    for _ in 0..steps {
+        let y_pred = x.matmul(&w1).tanh().matmul(&w2);
+        let loss = (&y_pred - &y).powi(2).sum();
+        losses.push(loss.item());
+        let grads = loss.backward();
+        w1 -= 1e-5 * &grads[&w1];
+        w2 -= 1e-5 * &grads[&w2];
+    }
+    losses
+}
