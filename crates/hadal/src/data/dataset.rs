@@ -12,10 +12,10 @@ use crate::{DType, Error, Result, Shape, Tensor};
 ///
 /// ```
 /// use hadal::prelude::*;
-/// let inputs = Tensor::from_slice(&[0u8, 255, 51, 102], [2, 2]);
-/// let data = Dataset::new("two samples", inputs, Tensor::from_slice(&[0i64, 1], [2]))?.scale(1.0 / 255.0);
+/// let inputs = Tensor::from_slice(&[0u8, 255, 50, 100], [2, 2]);
+/// let data = Dataset::new("two samples", inputs, Tensor::from_slice(&[0i64, 1], [2]))?.scale(0.5);
 /// let (x, _) = data.batch(&[1]);
-/// assert_eq!(x.to_vec::<f32>(), [0.2, 0.4]);
+/// assert_eq!(x.to_vec::<f32>(), [25.0, 50.0]);
 /// # Ok::<(), hadal::Error>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -2,6 +2,7 @@
 
 mod atomic;
 pub mod idx;
+#[cfg(feature = "image")]
 pub mod image;
 pub mod safetensors;
 

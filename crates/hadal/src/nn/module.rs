@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Context;
-use crate::{Error, Gradients, Result, Shape, Tensor};
+use crate::{Error, Result, Shape, Tensor};
 
 /// A tree of named tensors: `fc1.weight`, `fc1.bias`, ... Usually derived.
 ///
@@ -64,17 +64,6 @@ pub trait Module {
         }
         self.visit_mut("", &mut |name, tensor| tensor.assign(&state[name]));
         Ok(())
-    }
-
-    /// The gradients of this module's parameters, by name; parameters without one are left out.
-    fn named_gradients(&self, gradients: &Gradients) -> Vec<(String, Tensor)> {
-        let mut named = Vec::new();
-        self.visit("", &mut |name, tensor| {
-            if let Some(gradient) = gradients.get(tensor) {
-                named.push((name.to_owned(), gradient.clone()));
-            }
-        });
-        named
     }
 }
 
