@@ -3,13 +3,15 @@
 //! Work is cut into pieces by its size, never by the number of threads, and each piece is computed the same way
 //! whoever takes it: results do not depend on how many threads there are.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
+use std::time::{Duration, Instant};
 
-/// How often an idle worker looks for work before it parks: about 50 us, longer than the gap between two
-/// operations of a training step.
-const SPINS: usize = 20_000;
+/// How long an idle worker looks for work before it parks: longer than the gaps within a training step.
+const SPIN: Duration = Duration::from_micros(100);
+/// Looks between two readings of the clock.
+const LOOKS: usize = 64;
 
 /// The number of threads that operations use. Default: `HADAL_NUM_THREADS`, else the processors available.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
@@ -48,10 +50,13 @@ struct Job {
     panicked: AtomicBool,
 }
 
+/// What a mailbox holds while its worker is at work.
+const BUSY: *mut Job = std::ptr::without_provenance_mut(1);
+
 /// A worker's mailbox.
 struct Worker {
-    /// The job to help with, or null.
-    job: std::sync::atomic::AtomicPtr<Job>,
+    /// Null, a job to help with, or [`BUSY`].
+    job: AtomicPtr<Job>,
     parked: AtomicBool,
     thread: OnceLock<Thread>,
 }
@@ -89,7 +94,8 @@ fn run_shared(pool: &mut Vec<Arc<Worker>>, helpers: usize, pieces: usize, piece:
     }
     let helpers = helpers.min(pool.len());
     // SAFETY: only the lifetime changes. The job, and with it this pointer, is reachable through the mailboxes
-    // alone; `Recall` below waits until every mailbox is empty again before this frame ends, even by a panic.
+    // alone; `Recall` below takes it back from those who have not begun and waits for those who have, before this
+    // frame ends, even by a panic.
     let run: *const (dyn Fn(usize) + Sync) =
         unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), *const (dyn Fn(usize) + Sync)>(piece) };
     let job = Job { run, pieces, next: AtomicUsize::new(0), panicked: AtomicBool::new(false) };
@@ -106,12 +112,17 @@ fn run_shared(pool: &mut Vec<Arc<Worker>>, helpers: usize, pieces: usize, piece:
     impl Drop for Recall<'_> {
         fn drop(&mut self) {
             self.1.next.store(self.1.pieces, Ordering::Relaxed);
+            let job = std::ptr::from_ref(self.1).cast_mut();
             for worker in self.0 {
-                // A worker that has not woken yet is not waited for: its mailbox is emptied instead.
-                let mut spins = 0;
+                // A worker that has not woken yet is not waited for.
+                if worker.job.compare_exchange(job, std::ptr::null_mut(), Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                    continue;
+                }
+                let mut looks = 0;
                 while !worker.job.load(Ordering::Acquire).is_null() {
-                    spins += 1;
-                    if spins > SPINS { std::thread::yield_now() } else { std::hint::spin_loop() }
+                    looks += 1;
+                    // A worker that takes this long may be waiting for this processor.
+                    if looks > 100 * LOOKS { std::thread::yield_now() } else { std::hint::spin_loop() }
                 }
             }
         }
@@ -131,7 +142,7 @@ fn run_shared(pool: &mut Vec<Arc<Worker>>, helpers: usize, pieces: usize, piece:
 
 fn start_worker() -> Option<Arc<Worker>> {
     let worker = Arc::new(Worker {
-        job: std::sync::atomic::AtomicPtr::new(std::ptr::null_mut()),
+        job: AtomicPtr::new(std::ptr::null_mut()),
         parked: AtomicBool::new(false),
         thread: OnceLock::new(),
     });
@@ -142,12 +153,13 @@ fn start_worker() -> Option<Arc<Worker>> {
 }
 
 fn work(worker: &Worker) {
-    let mut idle = 0;
+    let mut looks = 0;
+    let mut idle_since = Instant::now();
     loop {
         let job = worker.job.load(Ordering::Acquire);
         if job.is_null() {
-            idle += 1;
-            if idle < SPINS {
+            looks += 1;
+            if looks % LOOKS != 0 || idle_since.elapsed() < SPIN {
                 std::hint::spin_loop();
                 continue;
             }
@@ -156,10 +168,15 @@ fn work(worker: &Worker) {
                 std::thread::park();
             }
             worker.parked.store(false, Ordering::SeqCst);
+            idle_since = Instant::now();
             continue;
         }
-        idle = 0;
-        // SAFETY: the caller keeps the job alive until this mailbox is empty, which only the store below does.
+        if worker.job.compare_exchange(job, BUSY, Ordering::AcqRel, Ordering::Acquire).is_err() {
+            // Taken back meanwhile.
+            continue;
+        }
+        // SAFETY: the mailbox held the job when it became BUSY, and from then on the caller keeps the job alive until
+        // the mailbox is empty, which only the store below does.
         let shared = unsafe { &*job };
         // SAFETY: as above; `run` points to the caller's closure, which outlives the job.
         let run = unsafe { &*shared.run };
@@ -176,6 +193,7 @@ fn work(worker: &Worker) {
             shared.panicked.store(true, Ordering::Relaxed);
         }
         worker.job.store(std::ptr::null_mut(), Ordering::Release);
+        idle_since = Instant::now();
     }
 }
 
@@ -250,6 +268,30 @@ mod tests {
                 assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1));
             }
         }
+    }
+
+    #[test]
+    fn many_callers_at_once_each_get_their_own_work_done() {
+        let _lock = lock_threads();
+        set_num_threads(3);
+        std::thread::scope(|scope| {
+            for caller in 0..4 {
+                scope.spawn(move || {
+                    for round in 0..3000 {
+                        let sum = AtomicUsize::new(0);
+                        let pieces = (round + caller) % 9;
+                        for_each_piece(pieces, |i| {
+                            sum.fetch_add(i + 1, Ordering::Relaxed);
+                        });
+                        assert_eq!(sum.into_inner(), pieces * (pieces + 1) / 2);
+                        if round % 500 == 0 {
+                            // Long enough for the workers to park.
+                            std::thread::sleep(Duration::from_millis(1));
+                        }
+                    }
+                });
+            }
+        });
     }
 
     #[test]
