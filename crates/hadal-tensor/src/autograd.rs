@@ -17,10 +17,46 @@ type BackwardFn = dyn Fn(&Tensor, &Tensor, &mut Sink) + Send + Sync;
 /// One operation's place in the record.
 pub(crate) struct Node {
     id: u64,
-    inputs: Vec<Option<Arc<Node>>>,
+    inputs: Inputs,
     /// `None` for a leaf, and for an operation whose record a backward walk has released.
     saved: Mutex<Option<Saved>>,
     leaf: bool,
+}
+
+/// The nodes of an operation's inputs, `None` for those that need no gradient. Nearly all operations have at most two,
+/// and are spared an allocation.
+enum Inputs {
+    Few([Option<Arc<Node>>; 2]),
+    Many(Vec<Option<Arc<Node>>>),
+}
+
+impl Inputs {
+    fn of(tensors: &[&Tensor]) -> Inputs {
+        let node = |index: usize| tensors.get(index).and_then(|tensor| tensor.node().cloned());
+        if tensors.len() <= 2 {
+            Inputs::Few([node(0), node(1)])
+        } else {
+            Inputs::Many((0..tensors.len()).map(node).collect())
+        }
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [Option<Arc<Node>>] {
+        match self {
+            Inputs::Few(nodes) => nodes,
+            Inputs::Many(nodes) => nodes,
+        }
+    }
+}
+
+impl std::ops::Deref for Inputs {
+    type Target = [Option<Arc<Node>>];
+
+    fn deref(&self) -> &[Option<Arc<Node>>] {
+        match self {
+            Inputs::Few(nodes) => nodes,
+            Inputs::Many(nodes) => nodes,
+        }
+    }
 }
 
 struct Saved {
@@ -37,10 +73,10 @@ thread_local! {
 
 impl Node {
     pub fn leaf() -> Arc<Node> {
-        Node::make(Vec::new(), None, true)
+        Node::make(Inputs::Few([None, None]), None, true)
     }
 
-    fn make(inputs: Vec<Option<Arc<Node>>>, saved: Option<Saved>, leaf: bool) -> Arc<Node> {
+    fn make(inputs: Inputs, saved: Option<Saved>, leaf: bool) -> Arc<Node> {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         Arc::new(Node { id, inputs, saved: Mutex::new(saved), leaf })
     }
@@ -58,12 +94,16 @@ impl Drop for Node {
     /// Takes long chains apart with a list instead of recursion. The closure's tensors point only to nodes among
     /// the inputs, which the list still holds while the closure goes.
     fn drop(&mut self) {
-        let mut list = std::mem::take(&mut self.inputs);
-        drop(self.take_saved());
-        while let Some(entry) = list.pop() {
-            if let Some(mut node) = entry.and_then(Arc::into_inner) {
-                list.append(&mut node.inputs);
-                drop(node.take_saved());
+        let mut list = Vec::new();
+        let take_apart = |node: &mut Node, list: &mut Vec<Arc<Node>>| {
+            // Only the last holder of a node takes it apart; leaves have nothing to take.
+            list.extend(node.inputs.as_mut_slice().iter_mut().filter_map(Option::take).filter(|input| !input.leaf));
+            drop(node.take_saved());
+        };
+        take_apart(self, &mut list);
+        while let Some(node) = list.pop() {
+            if let Some(mut node) = Arc::into_inner(node) {
+                take_apart(&mut node, &mut list);
             }
         }
     }
@@ -120,7 +160,7 @@ pub(crate) fn record_with_output(
 }
 
 fn attach(value: Value, inputs: &[&Tensor], output: Option<Value>, backward: Box<BackwardFn>) -> Tensor {
-    let inputs = inputs.iter().map(|tensor| tensor.node().cloned()).collect();
+    let inputs = Inputs::of(inputs);
     Tensor::new(value, Some(Node::make(inputs, Some(Saved { output, backward }), false)))
 }
 

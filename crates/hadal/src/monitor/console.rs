@@ -48,7 +48,7 @@ impl Console {
         #[cfg(feature = "progress")]
         if self.terminal {
             if batch.is_multiple_of(self.log_interval.unwrap_or(10)) || batch == self.batches {
-                let prefix = format!("Epoch {epoch}/{}", self.epochs);
+                let prefix = format!("{} epoch {epoch}/{}", self.dataset, self.epochs);
                 let total = self.samples as u64;
                 let bar = self.bar.get_or_insert_with(|| new_bar(total, prefix));
                 bar.set_position(samples as u64);
@@ -86,12 +86,12 @@ pub fn print_line(text: &str) -> Result<()> {
 #[cfg(feature = "progress")]
 fn new_bar(samples: u64, prefix: String) -> indicatif::ProgressBar {
     use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-    let template = "{prefix} {bar:24} {percent:>3}%  {msg}  {per_sec} samples  {eta} left";
+    let template = "{prefix} {bar:24} {percent:>3}%  {msg}  {per_sec} samples/s  {eta} left";
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let style = style.progress_chars("━━╌").with_key(
+    let style = style.progress_chars("━╸╌").with_key(
         "per_sec",
         |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
-            let _ = write!(out, "{:.0}/s", state.per_sec());
+            let _ = write!(out, "{:.0}", state.per_sec());
         },
     );
     let bar = ProgressBar::with_draw_target(Some(samples), ProgressDrawTarget::stdout());
