@@ -47,7 +47,8 @@ impl Console {
     fn batch(&mut self, epoch: usize, batch: usize, samples: usize, logs: &Logs) -> Result<()> {
         #[cfg(feature = "progress")]
         if self.terminal {
-            if batch.is_multiple_of(self.log_interval.unwrap_or(10)) || batch == self.batches {
+            // The first batch starts the bar's clock, by which it tells speed and time left.
+            if batch == 1 || batch == self.batches || batch.is_multiple_of(self.log_interval.unwrap_or(10)) {
                 let prefix = format!("{} epoch {epoch}/{}", self.dataset, self.epochs);
                 let total = self.samples as u64;
                 let bar = self.bar.get_or_insert_with(|| new_bar(total, prefix));
