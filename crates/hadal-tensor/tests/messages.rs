@@ -1,5 +1,6 @@
 //! Mistakes panic with a message that names the caller's own line, what did not fit, and what would.
 
+use std::ops::AddAssign;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
@@ -59,16 +60,7 @@ fn shape_mistakes_name_the_line_and_both_shapes() {
     panics!(Tensor::from_slice(&[1.0f32, 2.0], [3]), "from_vec: 2 values", "[3]");
     let (_, _, message) = panic_of(|| drop(Tensor::zeros([1; 9])));
     assert!(message.contains("has 9 axes; a tensor has at most 6"), "{message}");
-    panics!(
-        {
-            let mut c = b.clone();
-            c += &a;
-            c
-        },
-        "+=",
-        "[64, 3]",
-        "[4, 2]"
-    );
+    panics!(b.clone().add_assign(&a), "+=", "[64, 3]", "[4, 2]");
 }
 
 #[test]
