@@ -118,7 +118,7 @@ pub struct Train {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub threads: Option<usize>,
 
-    /// Folder with the data, as <FOLDER>/mnist/train-images-idx3-ubyte.gz and so on [default: $HADAL_DATA_DIR, then the
+    /// Folder with the data, as FOLDER/mnist/train-images-idx3-ubyte.gz and so on [default: $HADAL_DATA_DIR, then the
     /// cache folder, else download]
     #[arg(long, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,

@@ -17,7 +17,7 @@
 //!
 //! Data flows one way, and the modules show it: [`data`] → tensors ([`Tensor`], each operation with its gradient) →
 //! layers ([`nn`]) → [`loss`] → [`optim`] → the training loop ([`train`]) → what watches it ([`monitor`]) → what keeps
-//! the result ([`format`]).
+//! the result ([`mod@format`]).
 #![forbid(unsafe_code)]
 
 // The derive macro names this crate by its path, also from within.
