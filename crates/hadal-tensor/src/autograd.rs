@@ -1,6 +1,6 @@
 //! The record of what was computed, and the walk back through it.
 //!
-//! Each result of an operation on tracked tensors holds a [`Node`]: the nodes of the inputs and a closure that turns
+//! Each result of an operation on tracked tensors holds a `Node`: the nodes of the inputs and a closure that turns
 //! the gradient of the result into those of the inputs. Ids grow as nodes are made, so taking the pending node with
 //! the largest id is always right: no sort and no recursion, whatever the depth.
 
