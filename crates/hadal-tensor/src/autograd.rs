@@ -10,6 +10,7 @@ use std::ops::Index;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::dtype::DType;
 use crate::tensor::{Tensor, Value};
 
 type BackwardFn = dyn Fn(&Tensor, &Tensor, &mut Sink) + Send + Sync;
@@ -225,6 +226,45 @@ impl Gradients {
     /// Whether no leaf has a gradient.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The length of all gradients together, as one vector (the 2-norm); waits for the device.
+    pub fn norm(&self) -> f64 {
+        let square = |gradient: &Tensor| gradient.detach().powi(2).sum().to_dtype(DType::F64).item();
+        self.0.values().map(square).sum::<f64>().sqrt()
+    }
+
+    /// Shortens the gradients together to length `largest` if they are longer, without turning them; returns the length
+    /// they had (Pascanu and others, ICML 2013, algorithm 1; PyTorch's `clip_grad_norm_`).
+    ///
+    /// ```
+    /// use hadal_tensor::Tensor;
+    /// let w = Tensor::from_slice(&[3.0f32, 4.0], [2]).requires_grad();
+    /// let mut grads = (w.powi(2).sum() * 0.5).backward();
+    /// assert_eq!(grads.clip_norm(1.0), 5.0);
+    /// assert!((grads.norm() - 1.0).abs() < 1e-6);
+    /// ```
+    ///
+    /// # Panics
+    /// If `largest` is not positive.
+    #[track_caller]
+    pub fn clip_norm(&mut self, largest: f64) -> f64 {
+        assert!(largest > 0.0, "clip_norm: the largest norm must be positive, not {largest}");
+        let norm = self.norm();
+        if norm > largest {
+            self.0.values_mut().for_each(|gradient| *gradient *= largest / norm);
+        }
+        norm
+    }
+
+    /// Cuts every element to `[-limit, limit]` (PyTorch's `clip_grad_value_`).
+    ///
+    /// # Panics
+    /// If `limit` is not positive.
+    #[track_caller]
+    pub fn clip_value(&mut self, limit: f64) {
+        assert!(limit > 0.0, "clip_value: the limit must be positive, not {limit}");
+        self.0.values_mut().for_each(|gradient| *gradient = gradient.detach().clamp(-limit, limit));
     }
 }
 

@@ -79,8 +79,13 @@ pub(crate) enum UnaryOp {
     Sqrt,
     Sin,
     Cos,
+    Atan,
     Tanh,
     Sigmoid,
+    /// ln(1 + e^x).
+    Softplus,
+    /// The error function.
+    Erf,
     Relu,
     Abs,
     /// -1, 0 or 1; 0 at 0.
@@ -156,12 +161,42 @@ pub enum UpdateRule {
         /// The learning rate.
         rate: f64,
     },
-    /// One state, `v`: `v = momentum * v + g; w -= rate * v` (PyTorch's form).
+    /// One state, `v`: `v = momentum * v + g; w -= rate * v`, PyTorch's form. With `nesterov`,
+    /// `w -= rate * (g + momentum * v)`.
     Momentum {
         /// The learning rate.
         rate: f64,
         /// The share of `v` that is kept.
         momentum: f64,
+        /// Whether to look ahead by one step.
+        nesterov: bool,
+    },
+    /// One state, `v`: `v = momentum * v + rate * g; w -= v`, the form in which the rate is part of the velocity. With
+    /// `nesterov`, `w -= momentum * v + rate * g`.
+    Velocity {
+        /// The learning rate.
+        rate: f64,
+        /// The share of `v` that is kept.
+        momentum: f64,
+        /// Whether to look ahead by one step.
+        nesterov: bool,
+    },
+    /// One state, `s`: `s += g^2; w -= rate * g / (sqrt(s) + epsilon)`.
+    Adagrad {
+        /// The learning rate.
+        rate: f64,
+        /// Keeps the division finite.
+        epsilon: f64,
+    },
+    /// Two states, `s` and `u`: `s = rho * s + (1 - rho) * g^2; d = sqrt(u + epsilon) / sqrt(s + epsilon) * g;
+    /// u = rho * u + (1 - rho) * d^2; w -= rate * d`.
+    Adadelta {
+        /// The learning rate.
+        rate: f64,
+        /// The share of `s` and `u` that is kept.
+        rho: f64,
+        /// Keeps the division finite.
+        epsilon: f64,
     },
     /// One state, `s`: `s = rho * s + (1 - rho) * g^2; w -= rate * g / sqrt(s + epsilon)` (Keras's form).
     RmsProp {
@@ -184,6 +219,18 @@ pub enum UpdateRule {
         /// The share of `v` that is kept.
         momentum: f64,
     },
+    /// Three states, `s`, `v` and `a`: as [`RmsPropMomentum`](UpdateRule::RmsPropMomentum), with the squared running mean
+    /// `a = rho * a + (1 - rho) * g` taken off `s` under the root.
+    RmsPropCentered {
+        /// The learning rate.
+        rate: f64,
+        /// The share of `s` and `a` that is kept.
+        rho: f64,
+        /// Keeps the division finite.
+        epsilon: f64,
+        /// The share of `v` that is kept.
+        momentum: f64,
+    },
     /// Two states, `m` and `v`: `m += (1 - beta1) (g - m); v += (1 - beta2) (g^2 - v); w -= rate * m / (sqrt(v) + epsilon)`;
     /// the caller folds the bias correction of the step into `rate` (Keras's form).
     Adam {
@@ -196,17 +243,73 @@ pub enum UpdateRule {
         /// Keeps the division finite.
         epsilon: f64,
     },
+    /// Three states, `m`, `v` and `h`: as [`Adam`](UpdateRule::Adam), divided by the root of the largest `v` so far,
+    /// `h = max(h, v)`.
+    AmsGrad {
+        /// The learning rate, bias correction included.
+        rate: f64,
+        /// The share of `m` that is kept.
+        beta1: f64,
+        /// The share of `v` that is kept.
+        beta2: f64,
+        /// Keeps the division finite.
+        epsilon: f64,
+    },
+    /// Two states, `m` and `v`, moved as by [`Adam`](UpdateRule::Adam); then
+    /// `w -= (momentum_rate * m + gradient_rate * g) / (sqrt(v / correction) + epsilon)`.
+    Nadam {
+        /// The rate of `m`, bias correction included.
+        momentum_rate: f64,
+        /// The rate of `g`, bias correction included.
+        gradient_rate: f64,
+        /// The share of `m` that is kept.
+        beta1: f64,
+        /// The share of `v` that is kept.
+        beta2: f64,
+        /// `1 - beta2^t`.
+        correction: f64,
+        /// Keeps the division finite.
+        epsilon: f64,
+    },
+    /// One state, `m`: `w -= rate * sign(beta1 * m + (1 - beta1) * g); m = beta2 * m + (1 - beta2) * g`.
+    Lion {
+        /// The learning rate.
+        rate: f64,
+        /// The share of `m` in the step.
+        beta1: f64,
+        /// The share of `m` that is kept.
+        beta2: f64,
+    },
 }
 
 impl UpdateRule {
+    /// The most states that a rule keeps.
+    pub const MOST_STATES: usize = 3;
+
     /// How many state tensors the rule keeps beside a parameter.
     pub fn states(&self) -> usize {
+        use UpdateRule::*;
         match self {
-            UpdateRule::Sgd { .. } => 0,
-            UpdateRule::Momentum { .. } | UpdateRule::RmsProp { .. } => 1,
-            UpdateRule::RmsPropMomentum { .. } | UpdateRule::Adam { .. } => 2,
+            Sgd { .. } => 0,
+            Momentum { .. } | Velocity { .. } | Adagrad { .. } | RmsProp { .. } | Lion { .. } => 1,
+            Adadelta { .. } | RmsPropMomentum { .. } | Adam { .. } | Nadam { .. } => 2,
+            RmsPropCentered { .. } | AmsGrad { .. } => 3,
         }
     }
+}
+
+/// How an optimizer step pulls parameters toward zero, in the same pass as its [`UpdateRule`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decay {
+    /// Added to the gradient, times the parameter: `g + coupled * w` (an L2 penalty).
+    pub coupled: f64,
+    /// What the parameter is multiplied by before the rule is applied: 1 for none.
+    pub factor: f64,
+}
+
+impl Decay {
+    /// Neither.
+    pub const NONE: Decay = Decay { coupled: 0.0, factor: 1.0 };
 }
 
 /// What a device must be able to do.
@@ -258,5 +361,12 @@ pub(crate) trait Backend: Sync {
     fn index_add(&self, shape: Shape, index: View, x: View) -> Storage;
 
     /// One optimizer step in place; all targets unshared and contiguous.
-    fn update(&self, rule: UpdateRule, parameter: &mut Storage, states: &mut [&mut Storage], gradient: View);
+    fn update(
+        &self,
+        rule: UpdateRule,
+        decay: Decay,
+        parameter: &mut Storage,
+        states: &mut [&mut Storage],
+        gradient: View,
+    );
 }

@@ -24,7 +24,7 @@ mod shape;
 mod tensor;
 
 pub use autograd::{Gradients, no_grad};
-pub use backend::UpdateRule;
+pub use backend::{Decay, UpdateRule};
 pub use cpu::buffer::live_bytes;
 pub use cpu::simd::SimdLevel;
 pub use cpu::threads::{num_threads, set_num_threads};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::autograd::{self, Node};
-use crate::backend::{Distribution, Storage, UpdateRule, View};
+use crate::backend::{Decay, Distribution, Storage, UpdateRule, View};
 use crate::device::Device;
 use crate::dtype::{DType, Element};
 use crate::random::Rng;
@@ -341,12 +341,12 @@ impl Tensor {
         &mut inner.value
     }
 
-    /// One step of an optimizer: changes `self` and `states` in place by `rule` and `gradient`, in one pass.
+    /// One step of an optimizer: changes `self` and `states` in place by `rule`, `decay` and `gradient`, in one pass.
     ///
     /// # Panics
     /// If the rule keeps another number of states, or a shape or dtype differs from the parameter's.
     #[track_caller]
-    pub fn update(&mut self, rule: UpdateRule, states: &mut [Tensor], gradient: &Tensor) {
+    pub fn update(&mut self, rule: UpdateRule, decay: Decay, states: &mut [Tensor], gradient: &Tensor) {
         assert!(
             states.len() == rule.states(),
             "update: {rule:?} keeps {} states, {} were given",
@@ -368,7 +368,7 @@ impl Tensor {
         let backend = self.backend();
         let mut states: Vec<&mut Storage> = states.iter_mut().map(|state| &mut state.make_unshared().storage).collect();
         let parameter = self.make_unshared();
-        backend.update(rule, &mut parameter.storage, &mut states, gradient.view());
+        backend.update(rule, decay, &mut parameter.storage, &mut states, gradient.view());
     }
 }
 

@@ -78,13 +78,16 @@ fn check_second(f: impl Fn(&[Tensor]) -> Tensor, inputs: &[Tensor]) -> f64 {
 #[test]
 fn functions_of_one_tensor() {
     type Function = fn(&Tensor) -> Tensor;
-    let smooth: [(&str, Function); 11] = [
+    let smooth: [(&str, Function); 14] = [
         ("neg", |x| -x),
         ("exp", Tensor::exp),
         ("sin", Tensor::sin),
         ("cos", Tensor::cos),
         ("tanh", Tensor::tanh),
+        ("atan", Tensor::atan),
         ("sigmoid", Tensor::sigmoid),
+        ("softplus", Tensor::softplus),
+        ("erf", Tensor::erf),
         ("powi 2", |x| x.powi(2)),
         ("powi 3", |x| x.powi(3)),
         ("scalars", |x| 3.0 - (x * 2.0 + 1.0) / 4.0 - 0.5),

@@ -26,6 +26,7 @@ extern crate self as hadal;
 pub mod data;
 mod error;
 pub mod format;
+mod linear_algebra;
 pub mod loss;
 pub mod metric;
 pub mod monitor;

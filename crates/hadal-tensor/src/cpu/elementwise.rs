@@ -236,7 +236,8 @@ mod functions {
             }
         )*};
     }
-    functions!(Exp exp, Ln ln, Sqrt sqrt, Sin sin, Cos cos, Tanh tanh, Sigmoid sigmoid, Floor floor);
+    functions!(Exp exp, Ln ln, Sqrt sqrt, Sin sin, Cos cos, Atan atan, Tanh tanh, Sigmoid sigmoid, Softplus softplus,
+        Erf erf, Floor floor);
 }
 
 pub(super) fn float_unary<T: Float>(op: UnaryOp, x: &[T], layout: &Layout) -> Buffer<T> {
@@ -250,8 +251,11 @@ pub(super) fn float_unary<T: Float>(op: UnaryOp, x: &[T], layout: &Layout) -> Bu
         Sqrt => map(x, layout, functions::Sqrt),
         Sin => map(x, layout, functions::Sin),
         Cos => map(x, layout, functions::Cos),
+        Atan => map(x, layout, functions::Atan),
         Tanh => map(x, layout, functions::Tanh),
         Sigmoid => map(x, layout, functions::Sigmoid),
+        Softplus => map(x, layout, functions::Softplus),
+        Erf => map(x, layout, functions::Erf),
         Floor => map(x, layout, functions::Floor),
         RDivScalar(s) => {
             let s = T::from_f64(s);

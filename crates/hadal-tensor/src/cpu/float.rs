@@ -44,9 +44,13 @@ pub(crate) trait Float: Number + std::ops::Div<Output = Self> + std::ops::Neg<Ou
     fn sqrt(self) -> Self;
     fn sin(self) -> Self;
     fn cos(self) -> Self;
+    fn atan(self) -> Self;
     fn tanh(self) -> Self;
     fn floor(self) -> Self;
     fn powf(self, p: Self) -> Self;
+    fn erf(self) -> Self;
+    /// ln(1 + e^x), without overflow.
+    fn softplus(self) -> Self;
     #[inline(always)]
     fn sigmoid(self) -> Self {
         Self::ONE / (Self::ONE + (-self).exp())
@@ -149,6 +153,10 @@ impl Float for f64 {
         self.cos()
     }
     #[inline(always)]
+    fn atan(self) -> f64 {
+        self.atan()
+    }
+    #[inline(always)]
     fn tanh(self) -> f64 {
         self.tanh()
     }
@@ -159,6 +167,14 @@ impl Float for f64 {
     #[inline(always)]
     fn powf(self, p: f64) -> f64 {
         self.powf(p)
+    }
+    #[inline(always)]
+    fn erf(self) -> f64 {
+        libm::erf(self)
+    }
+    #[inline(always)]
+    fn softplus(self) -> f64 {
+        self.larger(0.0) + (-self.abs()).exp().ln_1p()
     }
 }
 
@@ -184,6 +200,10 @@ impl Float for f32 {
         self.cos()
     }
     #[inline(always)]
+    fn atan(self) -> f32 {
+        self.atan()
+    }
+    #[inline(always)]
     fn tanh(self) -> f32 {
         tanh(self)
     }
@@ -194,6 +214,14 @@ impl Float for f32 {
     #[inline(always)]
     fn powf(self, p: f32) -> f32 {
         self.powf(p)
+    }
+    #[inline(always)]
+    fn erf(self) -> f32 {
+        libm::erff(self)
+    }
+    #[inline(always)]
+    fn softplus(self) -> f32 {
+        self.larger(0.0) + ln(1.0 + exp(-self.abs()))
     }
 }
 

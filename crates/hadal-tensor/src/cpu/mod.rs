@@ -16,7 +16,7 @@ mod update;
 use std::sync::Arc;
 
 use crate::backend::{
-    Backend, BinaryOp, CompareOp, Distribution, HostData, ReduceOp, Storage, UnaryOp, UpdateRule, View,
+    Backend, BinaryOp, CompareOp, Decay, Distribution, HostData, ReduceOp, Storage, UnaryOp, UpdateRule, View,
 };
 use crate::dtype::DType;
 use crate::random::Key;
@@ -294,7 +294,14 @@ impl Backend for Cpu {
             integers: index::index_add(shape, index, (values, x.layout)))
     }
 
-    fn update(&self, rule: UpdateRule, parameter: &mut Storage, states: &mut [&mut Storage], gradient: View) {
+    fn update(
+        &self,
+        rule: UpdateRule,
+        decay: Decay,
+        parameter: &mut Storage,
+        states: &mut [&mut Storage],
+        gradient: View,
+    ) {
         /// The states' buffers, which have the parameter's dtype.
         macro_rules! run {
             ($variant:ident, $parameter:expr, $gradient:expr) => {{
@@ -305,7 +312,7 @@ impl Backend for Cpu {
                         other => mismatch("update", other),
                     })
                     .collect();
-                update::update(rule, exclusive($parameter), &mut buffers, $gradient, gradient.layout);
+                update::update(rule, decay, exclusive($parameter), &mut buffers, ($gradient, gradient.layout));
             }};
         }
         match (parameter, gradient.storage) {

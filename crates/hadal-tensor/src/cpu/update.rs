@@ -4,41 +4,55 @@ use super::copy::contiguous;
 use super::float::Float;
 use super::simd::{Task, dispatch};
 use super::threads::{SharedMut, for_each_piece};
-use crate::backend::UpdateRule;
+use crate::backend::{Decay, UpdateRule};
 use crate::shape::Layout;
 
 const PIECE: usize = 32 * 1024;
 
-/// One piece of a step with up to two states; unused ones are empty.
+/// The states of a rule at one element.
+type At<'a, T> = [&'a mut T; UpdateRule::MOST_STATES];
+
+/// One piece of a step; states that the rule does not keep are empty.
 struct Step<'a, T, F> {
+    decay: (T, T),
     parameter: &'a mut [T],
-    states: [&'a mut [T]; 2],
+    states: [&'a mut [T]; UpdateRule::MOST_STATES],
     gradient: &'a [T],
     f: F,
 }
 
-/// A rule for one element: new parameter from old parameter, gradient and states, which it changes.
-impl<T: Float, F: Fn(&mut T, T, &mut T, &mut T)> Task for Step<'_, T, F> {
+/// A rule for one element: changes the parameter and the states, given the gradient.
+impl<T: Float, F: Fn(&mut T, T, At<T>)> Task for Step<'_, T, F> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let Step { parameter, states: [s, v], gradient, f } = self;
+        let Step { decay: (coupled, factor), parameter, states: [s, v, a], gradient, f } = self;
         let n = parameter.len();
-        let (mut none, mut none_too) = (T::ZERO, T::ZERO);
-        match (s.len() == n, v.len() == n) {
-            (false, _) => {
+        let (mut x, mut y, mut z) = (T::ZERO, T::ZERO, T::ZERO);
+        let apply = |w: &mut T, g: T, states: At<T>| {
+            let g = g + coupled * *w;
+            *w = *w * factor;
+            f(w, g, states);
+        };
+        match (s.len() == n, v.len() == n, a.len() == n) {
+            (false, ..) => {
                 for (w, &g) in parameter.iter_mut().zip(gradient) {
-                    f(w, g, &mut none, &mut none_too);
+                    apply(w, g, [&mut x, &mut y, &mut z]);
                 }
             }
-            (true, false) => {
+            (true, false, _) => {
                 for ((w, &g), s) in parameter.iter_mut().zip(gradient).zip(s) {
-                    f(w, g, s, &mut none);
+                    apply(w, g, [s, &mut y, &mut z]);
                 }
             }
-            (true, true) => {
+            (true, true, false) => {
                 for (((w, &g), s), v) in parameter.iter_mut().zip(gradient).zip(s).zip(v) {
-                    f(w, g, s, v);
+                    apply(w, g, [s, v, &mut z]);
+                }
+            }
+            (true, true, true) => {
+                for ((((w, &g), s), v), a) in parameter.iter_mut().zip(gradient).zip(s).zip(v).zip(a) {
+                    apply(w, g, [s, v, a]);
                 }
             }
         }
@@ -46,15 +60,17 @@ impl<T: Float, F: Fn(&mut T, T, &mut T, &mut T)> Task for Step<'_, T, F> {
 }
 
 fn step<T: Float>(
+    decay: Decay,
     parameter: &mut [T],
     states: &mut [&mut [T]],
     gradient: &[T],
-    f: impl Fn(&mut T, T, &mut T, &mut T) + Copy + Sync,
+    f: impl Fn(&mut T, T, At<T>) + Copy + Sync,
 ) {
     let length = parameter.len();
     assert!(gradient.len() == length && states.iter().all(|state| state.len() == length));
+    let decay = (T::from_f64(decay.coupled), T::from_f64(decay.factor));
     let base = SharedMut::new(parameter.as_mut_ptr());
-    let mut state_bases = [None; 2];
+    let mut state_bases = [None; UpdateRule::MOST_STATES];
     for (base, state) in state_bases.iter_mut().zip(states.iter_mut()) {
         *base = Some(SharedMut::new(state.as_mut_ptr()));
     }
@@ -67,52 +83,138 @@ fn step<T: Float>(
             let part = |base: Option<SharedMut<T>>| base.map_or(&mut [][..], |base| base.part(start, size));
             (base.part(start, size), state_bases.map(part))
         };
-        dispatch(Step { parameter, states, gradient: &gradient[start..start + size], f });
+        dispatch(Step { decay, parameter, states, gradient: &gradient[start..start + size], f });
     });
 }
 
 pub(super) fn update<T: Float>(
     rule: UpdateRule,
+    decay: Decay,
     parameter: &mut [T],
     states: &mut [&mut [T]],
-    gradient: &[T],
-    layout: &Layout,
+    (gradient, layout): (&[T], &Layout),
 ) {
     let gradient = &contiguous(gradient, layout);
     let t = T::from_f64;
+    // One line per formula; each call makes a loop of its own.
+    macro_rules! each {
+        (|$w:ident, $g:ident, $states:pat_param| $body:block) => {
+            step(decay, parameter, states, gradient, move |$w: &mut T, $g: T, $states: At<T>| $body)
+        };
+    }
     match rule {
         UpdateRule::Sgd { rate } => {
             let rate = t(rate);
-            step(parameter, states, gradient, move |w, g, _, _| *w = *w - rate * g);
+            each!(|w, g, _| { *w = *w - rate * g });
         }
-        UpdateRule::Momentum { rate, momentum } => {
+        UpdateRule::Momentum { rate, momentum, nesterov: false } => {
             let (rate, momentum) = (t(rate), t(momentum));
-            step(parameter, states, gradient, move |w, g, v, _| {
+            each!(|w, g, [v, ..]| {
                 *v = momentum * *v + g;
                 *w = *w - rate * *v;
             });
         }
+        UpdateRule::Momentum { rate, momentum, nesterov: true } => {
+            let (rate, momentum) = (t(rate), t(momentum));
+            each!(|w, g, [v, ..]| {
+                *v = momentum * *v + g;
+                *w = *w - rate * (g + momentum * *v);
+            });
+        }
+        UpdateRule::Velocity { rate, momentum, nesterov: false } => {
+            let (rate, momentum) = (t(rate), t(momentum));
+            each!(|w, g, [v, ..]| {
+                *v = momentum * *v + rate * g;
+                *w = *w - *v;
+            });
+        }
+        UpdateRule::Velocity { rate, momentum, nesterov: true } => {
+            let (rate, momentum) = (t(rate), t(momentum));
+            each!(|w, g, [v, ..]| {
+                *v = momentum * *v + rate * g;
+                *w = *w - (momentum * *v + rate * g);
+            });
+        }
+        UpdateRule::Adagrad { rate, epsilon } => {
+            let (rate, epsilon) = (t(rate), t(epsilon));
+            each!(|w, g, [s, ..]| {
+                *s = *s + g * g;
+                *w = *w - rate * g / ((*s).sqrt() + epsilon);
+            });
+        }
+        UpdateRule::Adadelta { rate, rho, epsilon } => {
+            let (rate, rho, rest, epsilon) = (t(rate), t(rho), t(1.0 - rho), t(epsilon));
+            each!(|w, g, [s, u, _]| {
+                *s = rho * *s + rest * (g * g);
+                let d = (*u + epsilon).sqrt() / (*s + epsilon).sqrt() * g;
+                *u = rho * *u + rest * (d * d);
+                *w = *w - rate * d;
+            });
+        }
         UpdateRule::RmsProp { rate, rho, epsilon } => {
             let (rate, rho, rest, epsilon) = (t(rate), t(rho), t(1.0 - rho), t(epsilon));
-            step(parameter, states, gradient, move |w, g, s, _| {
+            each!(|w, g, [s, ..]| {
                 *s = rho * *s + rest * (g * g);
                 *w = *w - rate * g / (*s + epsilon).sqrt();
             });
         }
         UpdateRule::RmsPropMomentum { rate, rho, epsilon, momentum } => {
             let (rate, rho, rest, epsilon, momentum) = (t(rate), t(rho), t(1.0 - rho), t(epsilon), t(momentum));
-            step(parameter, states, gradient, move |w, g, s, v| {
+            each!(|w, g, [s, v, _]| {
                 *s = rho * *s + rest * (g * g);
                 *v = momentum * *v + rate * g / (*s + epsilon).sqrt();
                 *w = *w - *v;
             });
         }
+        UpdateRule::RmsPropCentered { rate, rho, epsilon, momentum } => {
+            let (rate, rho, rest, epsilon, momentum) = (t(rate), t(rho), t(1.0 - rho), t(epsilon), t(momentum));
+            each!(|w, g, [s, v, a]| {
+                *s = rho * *s + rest * (g * g);
+                *a = rho * *a + rest * g;
+                *v = momentum * *v + rate * g / (*s - *a * *a + epsilon).sqrt();
+                *w = *w - *v;
+            });
+        }
         UpdateRule::Adam { rate, beta1, beta2, epsilon } => {
             let (rate, rest1, rest2, epsilon) = (t(rate), t(1.0 - beta1), t(1.0 - beta2), t(epsilon));
-            step(parameter, states, gradient, move |w, g, m, v| {
+            each!(|w, g, [m, v, _]| {
                 *m = *m + rest1 * (g - *m);
                 *v = *v + rest2 * (g * g - *v);
                 *w = *w - rate * *m / ((*v).sqrt() + epsilon);
+            });
+        }
+        UpdateRule::AmsGrad { rate, beta1, beta2, epsilon } => {
+            let (rate, rest1, rest2, epsilon) = (t(rate), t(1.0 - beta1), t(1.0 - beta2), t(epsilon));
+            each!(|w, g, [m, v, h]| {
+                *m = *m + rest1 * (g - *m);
+                *v = *v + rest2 * (g * g - *v);
+                *h = (*h).larger(*v);
+                *w = *w - rate * *m / ((*h).sqrt() + epsilon);
+            });
+        }
+        UpdateRule::Nadam { momentum_rate, gradient_rate, beta1, beta2, correction, epsilon } => {
+            let (momentum_rate, gradient_rate, unbias) = (t(momentum_rate), t(gradient_rate), t(1.0 / correction));
+            let (rest1, rest2, epsilon) = (t(1.0 - beta1), t(1.0 - beta2), t(epsilon));
+            each!(|w, g, [m, v, _]| {
+                *m = *m + rest1 * (g - *m);
+                *v = *v + rest2 * (g * g - *v);
+                *w = *w - (momentum_rate * *m + gradient_rate * g) / ((*v * unbias).sqrt() + epsilon);
+            });
+        }
+        UpdateRule::Lion { rate, beta1, beta2 } => {
+            let (rate, beta1, beta2) = (t(rate), t(beta1), t(beta2));
+            let (rest1, rest2) = (T::ONE - beta1, T::ONE - beta2);
+            each!(|w, g, [m, ..]| {
+                let direction = beta1 * *m + rest1 * g;
+                let step = if direction > T::ZERO {
+                    rate
+                } else if direction < T::ZERO {
+                    -rate
+                } else {
+                    T::ZERO
+                };
+                *w = *w - step;
+                *m = beta2 * *m + rest2 * g;
             });
         }
     }

@@ -25,6 +25,10 @@ impl Tensor {
             Sqrt => record_with_output(value, &[self], |g, y, to| to.add(0, || g / y * 0.5)),
             Tanh => record_with_output(value, &[self], |g, y, to| to.add(0, || g.tanh_gradient(y))),
             Sigmoid => record_with_output(value, &[self], |g, y, to| to.add(0, || g.sigmoid_gradient(y))),
+            Softplus => record(value, &[self], move |g, to| to.add(0, || g * x.sigmoid())),
+            Erf => record(value, &[self], move |g, to| {
+                to.add(0, || g * (x.powi(2) * -1.0).exp() * std::f64::consts::FRAC_2_SQRT_PI);
+            }),
             Relu => record_with_output(value, &[self], |g, y, to| to.add(0, || g.gate(y))),
             Neg => record(value, &[self], |g, to| to.add(0, || -g)),
             AddScalar(_) => record(value, &[self], |g, to| to.add(0, || g.clone())),
@@ -36,6 +40,7 @@ impl Tensor {
             Ln => record(value, &[self], move |g, to| to.add(0, || g / &x)),
             Sin => record(value, &[self], move |g, to| to.add(0, || g * x.cos())),
             Cos => record(value, &[self], move |g, to| to.add(0, || -(g * x.sin()))),
+            Atan => record(value, &[self], move |g, to| to.add(0, || g / (x.powi(2) + 1.0))),
             Abs => record(value, &[self], move |g, to| to.add(0, || g * x.unary(Sign))),
             PowI(0) => Tensor::new(value, None),
             PowI(2) => record(value, &[self], move |g, to| to.add(0, || g * &x * 2.0)),
@@ -76,6 +81,12 @@ impl Tensor {
         self.unary(UnaryOp::Cos)
     }
 
+    /// The angle whose tangent is x, in radians between -pi/2 and pi/2.
+    #[track_caller]
+    pub fn atan(&self) -> Tensor {
+        self.unary(UnaryOp::Atan)
+    }
+
     /// The hyperbolic tangent.
     #[track_caller]
     pub fn tanh(&self) -> Tensor {
@@ -86,6 +97,23 @@ impl Tensor {
     #[track_caller]
     pub fn sigmoid(&self) -> Tensor {
         self.unary(UnaryOp::Sigmoid)
+    }
+
+    /// ln(1 + e^x), without overflow; its gradient is the sigmoid.
+    #[track_caller]
+    pub fn softplus(&self) -> Tensor {
+        self.unary(UnaryOp::Softplus)
+    }
+
+    /// The error function, `2 / sqrt(pi)` times the integral of `e^(-t^2)` from 0 to x.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert!((Tensor::scalar(1.0).erf().item() - 0.842701).abs() < 1e-6);
+    /// ```
+    #[track_caller]
+    pub fn erf(&self) -> Tensor {
+        self.unary(UnaryOp::Erf)
     }
 
     /// max(x, 0); the gradient at 0 is 0.

@@ -1,26 +1,27 @@
-//! Adam.
+//! Adam and AMSGrad.
 
-use super::{Optimizer, States, check_rate, check_share};
-use crate::nn::Module;
-use crate::{Gradients, Result, UpdateRule};
+use super::{Core, Optimizer, check_positive, check_share, has_core};
+use crate::{Result, UpdateRule};
 
 /// Adam in Keras's form (Kingma and Ba, ICLR 2015, the variant at the end of section 2): with
 /// `m += (1 - beta1) (g - m)` and `v += (1 - beta2) (g^2 - v)`, step t is
-/// `w -= rate * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + epsilon)`.
+/// `w -= rate * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + epsilon)`. As AMSGrad (Reddi, Kale and Kumar,
+/// ICLR 2018, algorithm 2) it divides by the largest `v` so far.
+///
+/// PyTorch adds its epsilon (1e-8) after the bias correction of `v`.
 #[derive(Clone, Debug)]
 pub struct Adam {
-    rate: f64,
-    beta1: f64,
-    beta2: f64,
-    epsilon: f64,
-    steps: i32,
-    states: States,
+    core: Core,
+    pub(super) beta1: f64,
+    pub(super) beta2: f64,
+    pub(super) epsilon: f64,
+    amsgrad: bool,
 }
 
 impl Adam {
     /// With the given rate; the rest as in [`default`](Adam::default).
     pub fn new(rate: f64) -> Adam {
-        Adam { rate, beta1: 0.9, beta2: 0.999, epsilon: 1e-7, steps: 0, states: States::default() }
+        Adam { core: Core::new(rate), beta1: 0.9, beta2: 0.999, epsilon: 1e-7, amsgrad: false }
     }
 
     /// The shares of mean and mean square that are kept. Default: 0.9 and 0.999.
@@ -34,6 +35,12 @@ impl Adam {
         self.epsilon = epsilon;
         self
     }
+
+    /// AMSGrad: steps never grow again.
+    pub fn amsgrad(mut self) -> Adam {
+        self.amsgrad = true;
+        self
+    }
 }
 
 impl Default for Adam {
@@ -44,28 +51,26 @@ impl Default for Adam {
 }
 
 impl Optimizer for Adam {
-    fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
-        self.steps = self.steps.saturating_add(1);
-        let &mut Adam { rate, beta1, beta2, epsilon, steps, .. } = self;
-        let rate = rate * (1.0 - beta2.powi(steps)).sqrt() / (1.0 - beta1.powi(steps));
-        self.states.step(UpdateRule::Adam { rate, beta1, beta2, epsilon }, model, gradients);
+    has_core!("adam");
+
+    fn rule(&self, rate: f64, step: u64) -> UpdateRule {
+        let &Adam { beta1, beta2, epsilon, .. } = self;
+        let rate = rate * (1.0 - power(beta2, step)).sqrt() / (1.0 - power(beta1, step));
+        if self.amsgrad {
+            UpdateRule::AmsGrad { rate, beta1, beta2, epsilon }
+        } else {
+            UpdateRule::Adam { rate, beta1, beta2, epsilon }
+        }
     }
 
-    fn name(&self) -> &'static str {
-        "adam"
-    }
-
-    fn learning_rate(&self) -> f64 {
-        self.rate
-    }
-
-    fn set_learning_rate(&mut self, rate: f64) {
-        self.rate = rate;
-    }
-
-    fn check(&self) -> Result<()> {
-        check_rate(self.rate)?;
+    fn check_own(&self) -> Result<()> {
         check_share("beta1", self.beta1)?;
-        check_share("beta2", self.beta2)
+        check_share("beta2", self.beta2)?;
+        check_positive("epsilon", self.epsilon, "1e-7")
     }
+}
+
+/// `share^step`.
+pub(super) fn power(share: f64, step: u64) -> f64 {
+    share.powi(i32::try_from(step).unwrap_or(i32::MAX))
 }

@@ -1,19 +1,43 @@
 //! How parameters follow their gradients, one file each.
+//!
+//! | optimizer | its idea |
+//! | --- | --- |
+//! | [`Sgd`] | the gradient, with momentum in three spellings, and Nesterov's look ahead |
+//! | [`Adagrad`], [`Adadelta`], [`RmsProp`] | each parameter at a rate of its own |
+//! | [`Adam`] (and AMSGrad), [`AdamW`], [`Nadam`] | both |
+//! | [`Lion`] | the sign of the momentum |
+//! | [`Muon`] | orthogonal steps for matrices |
+//! | [`second_order`] | curvature: Newton, L-BFGS, Levenberg and Marquardt |
 
+mod adadelta;
+mod adagrad;
 mod adam;
+mod adamw;
+mod core;
+mod lion;
+mod muon;
+mod nadam;
 mod rmsprop;
 mod schedule;
+pub mod second_order;
 mod sgd;
-mod states;
 
+pub use adadelta::Adadelta;
+pub use adagrad::Adagrad;
 pub use adam::Adam;
+pub use adamw::AdamW;
+pub(crate) use core::check_positive;
+use core::check_share;
+pub use core::{Core, Group, Place};
+pub use lion::Lion;
+pub use muon::Muon;
+pub use nadam::Nadam;
 pub use rmsprop::RmsProp;
 pub use schedule::Schedule;
-pub use sgd::Sgd;
-pub use states::States;
+pub use sgd::{MomentumForm, Sgd};
 
 use crate::nn::Module;
-use crate::{Error, Gradients, Result};
+use crate::{Gradients, Result, UpdateRule};
 
 /// Changes parameters, given their gradients.
 ///
@@ -25,60 +49,146 @@ use crate::{Error, Gradients, Result};
 /// optimizer.step(&mut w, &grads);
 /// assert_eq!(w.to_vec::<f32>(), [0.8, 0.8]);
 /// ```
+///
+/// One of your own keeps a [`Core`] and names the [`UpdateRule`] of a step; or it overrides
+/// [`step`](Optimizer::step) and computes with tensors, as [`Muon`] does.
 pub trait Optimizer: Send + Sync {
-    /// One step for every parameter of `model` that has a gradient, in place.
-    fn step(&mut self, model: &mut dyn Module, gradients: &Gradients);
-
     /// The optimizer's name, as it stands in reports: `rmsprop`.
     fn name(&self) -> &'static str;
 
+    /// What it shares with all others.
+    fn core(&self) -> &Core;
+
+    /// As [`core`](Optimizer::core), to be changed.
+    fn core_mut(&mut self) -> &mut Core;
+
+    /// How step `step` (counted from 1) changes a parameter whose rate is `rate`.
+    fn rule(&self, rate: f64, step: u64) -> UpdateRule;
+
+    /// Checks the settings beyond those of [`Core`].
+    ///
+    /// # Errors
+    /// If a setting cannot work.
+    fn check_own(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Called before step `step` (counted from 1) changes any parameter. Default: nothing.
+    fn begin_step(&mut self, step: u64) {
+        let _ = step;
+    }
+
+    /// One step for every parameter of `model` that has a gradient, in place, in one pass over each.
+    ///
+    /// # Panics
+    /// If the rate is negative or not finite, or the parameters are not those that the optimizer began with.
+    fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
+        let step = self.core().steps() + 1;
+        self.begin_step(step);
+        let mut core = std::mem::take(self.core_mut());
+        core.each(model, gradients, &mut |place| {
+            let rule = self.rule(place.rate, step);
+            if place.states.is_empty() {
+                place.states.extend((0..rule.states()).map(|_| place.parameter.zeros_like()));
+            }
+            place.parameter.update(rule, place.decay, place.states, place.gradient);
+        });
+        *self.core_mut() = core;
+    }
+
     /// The rate of the next step.
-    fn learning_rate(&self) -> f64;
+    fn learning_rate(&self) -> f64 {
+        self.core().rate
+    }
 
     /// Sets the rate of the next step.
-    fn set_learning_rate(&mut self, rate: f64);
+    fn set_learning_rate(&mut self, rate: f64) {
+        self.core_mut().rate = rate;
+    }
 
-    /// Checks the settings.
+    /// Checks all settings.
     ///
     /// # Errors
     /// If a setting cannot work: a rate that is not positive and finite, a momentum outside `[0, 1)`.
-    fn check(&self) -> Result<()>;
+    fn check(&self) -> Result<()> {
+        self.core().check()?;
+        self.check_own()
+    }
+
+    /// Weight decay coupled to the gradient, as PyTorch's `weight_decay` outside AdamW: `g + decay * w` takes the place
+    /// of the gradient `g`, which is an L2 penalty `decay / 2 * |w|^2` on the loss. Default: 0.
+    fn weight_decay(mut self, decay: f64) -> Self
+    where
+        Self: Sized,
+    {
+        self.core_mut().weight_decay = decay;
+        self
+    }
+
+    /// Weight decay decoupled from the gradient, as AdamW's and as Keras's `weight_decay`: `w -= rate * decay * w`
+    /// before the step (Loshchilov and Hutter, ICLR 2019). Default: 0.
+    fn decoupled_weight_decay(mut self, decay: f64) -> Self
+    where
+        Self: Sized,
+    {
+        self.core_mut().decoupled_weight_decay = decay;
+        self
+    }
+
+    /// Gives some parameters settings of their own. Rates of several groups multiply; the last decay counts.
+    fn group(mut self, group: Group) -> Self
+    where
+        Self: Sized,
+    {
+        self.core_mut().groups.push(group);
+        self
+    }
 }
 
 impl Optimizer for Box<dyn Optimizer> {
-    fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
-        (**self).step(model, gradients);
-    }
-
     fn name(&self) -> &'static str {
         (**self).name()
     }
 
-    fn learning_rate(&self) -> f64 {
-        (**self).learning_rate()
+    fn core(&self) -> &Core {
+        (**self).core()
     }
 
-    fn set_learning_rate(&mut self, rate: f64) {
-        (**self).set_learning_rate(rate);
+    fn core_mut(&mut self) -> &mut Core {
+        (**self).core_mut()
     }
 
-    fn check(&self) -> Result<()> {
-        (**self).check()
+    fn rule(&self, rate: f64, step: u64) -> UpdateRule {
+        (**self).rule(rate, step)
+    }
+
+    fn check_own(&self) -> Result<()> {
+        (**self).check_own()
+    }
+
+    fn begin_step(&mut self, step: u64) {
+        (**self).begin_step(step);
+    }
+
+    fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
+        (**self).step(model, gradients);
     }
 }
 
-/// Rates must be positive and finite.
-fn check_rate(rate: f64) -> Result<()> {
-    if rate > 0.0 && rate.is_finite() {
-        return Ok(());
-    }
-    Err(Error::Config(format!("learning rate {rate} must be a positive, finite number, for example 0.001")))
-}
+/// What [`Optimizer`] asks of a type that keeps its [`Core`] in a field of that name.
+macro_rules! has_core {
+    ($name:literal) => {
+        fn name(&self) -> &'static str {
+            $name
+        }
 
-/// Shares that are kept must lie in `[0, 1)`.
-fn check_share(name: &str, share: f64) -> Result<()> {
-    if (0.0..1.0).contains(&share) {
-        return Ok(());
-    }
-    Err(Error::Config(format!("{name} {share} must be at least 0 and below 1, for example 0.9")))
+        fn core(&self) -> &crate::optim::Core {
+            &self.core
+        }
+
+        fn core_mut(&mut self) -> &mut crate::optim::Core {
+            &mut self.core
+        }
+    };
 }
+use has_core;

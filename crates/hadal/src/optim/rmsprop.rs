@@ -1,27 +1,27 @@
 //! RMSprop.
 
-use super::{Optimizer, States, check_rate, check_share};
-use crate::nn::Module;
-use crate::{Gradients, Result, UpdateRule};
+use super::{Core, Optimizer, check_positive, check_share, has_core};
+use crate::{Result, UpdateRule};
 
 /// RMSprop in Keras's form: `s = rho * s + (1 - rho) * g^2; w -= rate * g / sqrt(s + epsilon)`
 /// (Tieleman and Hinton, COURSERA lecture 6.5, 2012). With momentum, the step goes through a velocity,
-/// `v = momentum * v + step; w -= v`.
+/// `v = momentum * v + step; w -= v`. Centred, the squared running mean of `g` is taken off `s` (Graves,
+/// arXiv 1308.0850, 2013, eq. 40).
 ///
 /// PyTorch divides by `sqrt(s) + epsilon` instead and keeps 0.99 of `s` by default.
 #[derive(Clone, Debug)]
 pub struct RmsProp {
-    rate: f64,
+    core: Core,
     rho: f64,
     epsilon: f64,
     momentum: f64,
-    states: States,
+    centered: bool,
 }
 
 impl RmsProp {
     /// With the given rate; the rest as in [`default`](RmsProp::default).
     pub fn new(rate: f64) -> RmsProp {
-        RmsProp { rate, rho: 0.9, epsilon: 1e-7, momentum: 0.0, states: States::default() }
+        RmsProp { core: Core::new(rate), rho: 0.9, epsilon: 1e-7, momentum: 0.0, centered: false }
     }
 
     /// The share of the mean square that is kept. Default: 0.9.
@@ -41,41 +41,38 @@ impl RmsProp {
         self.momentum = momentum;
         self
     }
+
+    /// Divides by the deviation of the gradient instead of its root mean square.
+    pub fn centered(mut self) -> RmsProp {
+        self.centered = true;
+        self
+    }
 }
 
 impl Default for RmsProp {
-    /// Rate 0.001, rho 0.9, epsilon 1e-7, no momentum: Keras's defaults.
+    /// Rate 0.001, rho 0.9, epsilon 1e-7, no momentum, not centred: Keras's defaults.
     fn default() -> RmsProp {
         RmsProp::new(0.001)
     }
 }
 
 impl Optimizer for RmsProp {
-    fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
-        let &mut RmsProp { rate, rho, epsilon, momentum, .. } = self;
-        let rule = if momentum == 0.0 {
+    has_core!("rmsprop");
+
+    fn rule(&self, rate: f64, _step: u64) -> UpdateRule {
+        let &RmsProp { rho, epsilon, momentum, centered, .. } = self;
+        if centered {
+            UpdateRule::RmsPropCentered { rate, rho, epsilon, momentum }
+        } else if momentum == 0.0 {
             UpdateRule::RmsProp { rate, rho, epsilon }
         } else {
             UpdateRule::RmsPropMomentum { rate, rho, epsilon, momentum }
-        };
-        self.states.step(rule, model, gradients);
+        }
     }
 
-    fn name(&self) -> &'static str {
-        "rmsprop"
-    }
-
-    fn learning_rate(&self) -> f64 {
-        self.rate
-    }
-
-    fn set_learning_rate(&mut self, rate: f64) {
-        self.rate = rate;
-    }
-
-    fn check(&self) -> Result<()> {
-        check_rate(self.rate)?;
+    fn check_own(&self) -> Result<()> {
         check_share("rho", self.rho)?;
-        check_share("momentum", self.momentum)
+        check_share("momentum", self.momentum)?;
+        check_positive("epsilon", self.epsilon, "1e-7")
     }
 }

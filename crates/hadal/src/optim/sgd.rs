@@ -1,27 +1,54 @@
-//! Stochastic gradient descent.
+//! Gradient descent.
 
-use super::{Optimizer, States, check_rate, check_share};
-use crate::nn::Module;
-use crate::{Gradients, Result, UpdateRule};
+use super::{Core, Optimizer, check_share, has_core};
+use crate::{Result, UpdateRule};
 
-/// Stochastic gradient descent, with momentum in PyTorch's form: `v = momentum * v + g; w -= rate * v`
-/// (Polyak, 1964; Sutskever and others, ICML 2013, note the two forms).
+/// Gradient descent, `w -= rate * g`: stochastic with batches, full-batch when a batch is all the data
+/// ([`Fit::full_batch`](crate::train::Fit::full_batch)). With momentum (Polyak, 1964), in the spelling of
+/// [`MomentumForm`].
 #[derive(Clone, Debug)]
 pub struct Sgd {
-    rate: f64,
+    core: Core,
     momentum: f64,
-    states: States,
+    form: MomentumForm,
+    nesterov: bool,
+}
+
+/// The spellings of momentum. At a constant rate all take the same steps; when the rate changes, the first forgets the
+/// old rate at once, the others keep it in the velocity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MomentumForm {
+    /// PyTorch's: `v = momentum * v + g; w -= rate * v`.
+    #[default]
+    Torch,
+    /// The lecture's, and Rumelhart's, Hinton's and Williams's (Nature 323, 1986, eq. 9):
+    /// `v = momentum * v + rate * g; w -= v`.
+    Lecture,
+    /// Keras's: `v = momentum * v - rate * g; w += v`, the lecture's with the sign of `v` turned.
+    Keras,
 }
 
 impl Sgd {
-    /// Plain gradient descent, `w -= rate * g`.
+    /// Plain gradient descent.
     pub fn new(rate: f64) -> Sgd {
-        Sgd { rate, momentum: 0.0, states: States::default() }
+        Sgd { core: Core::new(rate), momentum: 0.0, form: MomentumForm::Torch, nesterov: false }
     }
 
     /// The share of the last step's velocity that is kept. Default: 0.
     pub fn momentum(mut self, momentum: f64) -> Sgd {
         self.momentum = momentum;
+        self
+    }
+
+    /// How momentum is spelled. Default: [`MomentumForm::Torch`].
+    pub fn form(mut self, form: MomentumForm) -> Sgd {
+        self.form = form;
+        self
+    }
+
+    /// Looks ahead along the velocity (Nesterov, 1983, as Sutskever and others rewrote it, ICML 2013). Needs momentum.
+    pub fn nesterov(mut self) -> Sgd {
+        self.nesterov = true;
         self
     }
 }
@@ -34,29 +61,21 @@ impl Default for Sgd {
 }
 
 impl Optimizer for Sgd {
-    fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
-        let rule = if self.momentum == 0.0 {
-            UpdateRule::Sgd { rate: self.rate }
-        } else {
-            UpdateRule::Momentum { rate: self.rate, momentum: self.momentum }
-        };
-        self.states.step(rule, model, gradients);
+    has_core!("sgd");
+
+    fn rule(&self, rate: f64, _step: u64) -> UpdateRule {
+        let &Sgd { momentum, nesterov, .. } = self;
+        match self.form {
+            _ if momentum == 0.0 => UpdateRule::Sgd { rate },
+            MomentumForm::Torch => UpdateRule::Momentum { rate, momentum, nesterov },
+            MomentumForm::Lecture | MomentumForm::Keras => UpdateRule::Velocity { rate, momentum, nesterov },
+        }
     }
 
-    fn name(&self) -> &'static str {
-        "sgd"
-    }
-
-    fn learning_rate(&self) -> f64 {
-        self.rate
-    }
-
-    fn set_learning_rate(&mut self, rate: f64) {
-        self.rate = rate;
-    }
-
-    fn check(&self) -> Result<()> {
-        check_rate(self.rate)?;
+    fn check_own(&self) -> Result<()> {
+        if self.nesterov && self.momentum == 0.0 {
+            return Err(crate::Error::Config("nesterov looks ahead along the velocity: set a momentum, for example 0.9".into()));
+        }
         check_share("momentum", self.momentum)
     }
 }

@@ -1,0 +1,52 @@
+//! AdaDelta.
+
+use super::{Core, Optimizer, check_positive, check_share, has_core};
+use crate::{Result, UpdateRule};
+
+/// AdaDelta (Zeiler, arXiv 1212.5701, 2012, algorithm 1): `s = rho * s + (1 - rho) * g^2;
+/// d = sqrt(u + epsilon) / sqrt(s + epsilon) * g; u = rho * u + (1 - rho) * d^2; w -= rate * d`.
+#[derive(Clone, Debug)]
+pub struct Adadelta {
+    core: Core,
+    rho: f64,
+    epsilon: f64,
+}
+
+impl Adadelta {
+    /// With the given rate; the rest as in [`default`](Adadelta::default).
+    pub fn new(rate: f64) -> Adadelta {
+        Adadelta { core: Core::new(rate), rho: 0.9, epsilon: 1e-6 }
+    }
+
+    /// The share of the mean squares that is kept. Default: 0.9.
+    pub fn rho(mut self, rho: f64) -> Adadelta {
+        self.rho = rho;
+        self
+    }
+
+    /// Keeps the steps away from 0. Default: 1e-6.
+    pub fn epsilon(mut self, epsilon: f64) -> Adadelta {
+        self.epsilon = epsilon;
+        self
+    }
+}
+
+impl Default for Adadelta {
+    /// Rate 1, as in the paper, rho 0.9, epsilon 1e-6: PyTorch's defaults.
+    fn default() -> Adadelta {
+        Adadelta::new(1.0)
+    }
+}
+
+impl Optimizer for Adadelta {
+    has_core!("adadelta");
+
+    fn rule(&self, rate: f64, _step: u64) -> UpdateRule {
+        UpdateRule::Adadelta { rate, rho: self.rho, epsilon: self.epsilon }
+    }
+
+    fn check_own(&self) -> Result<()> {
+        check_share("rho", self.rho)?;
+        check_positive("epsilon", self.epsilon, "1e-6")
+    }
+}

@@ -1,0 +1,43 @@
+//! AdaGrad.
+
+use super::{Core, Optimizer, check_positive, has_core};
+use crate::{Result, UpdateRule};
+
+/// AdaGrad (Duchi, Hazan and Singer, JMLR 12, 2011), in PyTorch's form: `s += g^2; w -= rate * g / (sqrt(s) + epsilon)`.
+#[derive(Clone, Debug)]
+pub struct Adagrad {
+    core: Core,
+    epsilon: f64,
+}
+
+impl Adagrad {
+    /// With the given rate; the rest as in [`default`](Adagrad::default).
+    pub fn new(rate: f64) -> Adagrad {
+        Adagrad { core: Core::new(rate), epsilon: 1e-10 }
+    }
+
+    /// Keeps the division finite. Default: 1e-10.
+    pub fn epsilon(mut self, epsilon: f64) -> Adagrad {
+        self.epsilon = epsilon;
+        self
+    }
+}
+
+impl Default for Adagrad {
+    /// Rate 0.01, epsilon 1e-10: PyTorch's defaults.
+    fn default() -> Adagrad {
+        Adagrad::new(0.01)
+    }
+}
+
+impl Optimizer for Adagrad {
+    has_core!("adagrad");
+
+    fn rule(&self, rate: f64, _step: u64) -> UpdateRule {
+        UpdateRule::Adagrad { rate, epsilon: self.epsilon }
+    }
+
+    fn check_own(&self) -> Result<()> {
+        check_positive("epsilon", self.epsilon, "1e-10")
+    }
+}

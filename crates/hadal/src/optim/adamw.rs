@@ -1,0 +1,55 @@
+//! AdamW.
+
+use super::{Adam, Core, Optimizer};
+use crate::{Result, UpdateRule};
+
+/// [`Adam`] with decoupled weight decay (Loshchilov and Hutter, ICLR 2019, algorithm 2): `w -= rate * decay * w` before
+/// each step. Set the decay with [`decoupled_weight_decay`](Optimizer::decoupled_weight_decay).
+#[derive(Clone, Debug)]
+pub struct AdamW(Adam);
+
+impl AdamW {
+    /// With the given rate; the rest as in [`default`](AdamW::default).
+    pub fn new(rate: f64) -> AdamW {
+        AdamW(Adam::new(rate).decoupled_weight_decay(0.004))
+    }
+
+    /// The shares of mean and mean square that are kept. Default: 0.9 and 0.999.
+    pub fn betas(self, beta1: f64, beta2: f64) -> AdamW {
+        AdamW(self.0.betas(beta1, beta2))
+    }
+
+    /// Keeps the division finite. Default: 1e-7.
+    pub fn epsilon(self, epsilon: f64) -> AdamW {
+        AdamW(self.0.epsilon(epsilon))
+    }
+}
+
+impl Default for AdamW {
+    /// Rate 0.001, decay 0.004, betas 0.9 and 0.999, epsilon 1e-7: Keras's defaults (PyTorch's decay is 0.01).
+    fn default() -> AdamW {
+        AdamW::new(0.001)
+    }
+}
+
+impl Optimizer for AdamW {
+    fn name(&self) -> &'static str {
+        "adamw"
+    }
+
+    fn core(&self) -> &Core {
+        self.0.core()
+    }
+
+    fn core_mut(&mut self) -> &mut Core {
+        self.0.core_mut()
+    }
+
+    fn rule(&self, rate: f64, step: u64) -> UpdateRule {
+        self.0.rule(rate, step)
+    }
+
+    fn check_own(&self) -> Result<()> {
+        self.0.check_own()
+    }
+}

@@ -1,0 +1,217 @@
+//! What all optimizers share: the rate, decay, groups of parameters, and the state beside each parameter.
+
+use std::collections::BTreeMap;
+
+use crate::nn::Module;
+use crate::{Decay, Error, Gradients, Result, Tensor};
+
+/// Settings and state that every optimizer has.
+#[derive(Clone, Debug, Default)]
+pub struct Core {
+    pub(super) rate: f64,
+    /// PyTorch's `weight_decay`: added to the gradient.
+    pub(super) weight_decay: f64,
+    /// AdamW's: taken off the parameter.
+    pub(super) decoupled_weight_decay: f64,
+    pub(super) groups: Vec<Group>,
+    steps: u64,
+    /// The state tensors of each parameter, by the parameter's name.
+    states: BTreeMap<String, Vec<Tensor>>,
+}
+
+/// Parameters with settings of their own: those whose names begin with a prefix.
+///
+/// ```
+/// use hadal::prelude::*;
+/// use hadal::optim::Group;
+/// // The first layer learns at a tenth of the rate, and no bias decays.
+/// let optimizer = Sgd::new(0.1)
+///     .weight_decay(1e-4)
+///     .group(Group::prefix("layers.0.").rate(0.1))
+///     .group(Group::suffix("bias").weight_decay(0.0));
+/// # let _ = optimizer;
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Group {
+    prefix: String,
+    suffix: String,
+    rate: f64,
+    weight_decay: Option<f64>,
+}
+
+impl Group {
+    /// The parameters whose names begin with `prefix`: `layers.0.` is all of the first layer.
+    pub fn prefix(prefix: impl Into<String>) -> Group {
+        Group { prefix: prefix.into(), suffix: String::new(), rate: 1.0, weight_decay: None }
+    }
+
+    /// The parameters whose names end in `suffix`: `bias` is every bias.
+    pub fn suffix(suffix: impl Into<String>) -> Group {
+        Group { suffix: suffix.into(), ..Group::prefix("") }
+    }
+
+    /// Their rate as a share of the optimizer's. Default: 1; 0 leaves them as they are.
+    pub fn rate(mut self, share: f64) -> Group {
+        self.rate = share;
+        self
+    }
+
+    /// Their weight decay, coupled or not as the optimizer's is. Default: the optimizer's.
+    pub fn weight_decay(mut self, decay: f64) -> Group {
+        self.weight_decay = Some(decay);
+        self
+    }
+
+    fn holds(&self, name: &str) -> bool {
+        name.starts_with(&self.prefix) && name.ends_with(&self.suffix)
+    }
+}
+
+/// One parameter at one step, as an optimizer sees it.
+pub struct Place<'a> {
+    /// The parameter, to be changed in place.
+    pub parameter: &'a mut Tensor,
+    /// Its gradient, of the same shape.
+    pub gradient: &'a Tensor,
+    /// The tensors that the optimizer keeps beside it; empty at the first step.
+    pub states: &'a mut Vec<Tensor>,
+    /// The rate for this parameter.
+    pub rate: f64,
+    /// The decay for this parameter.
+    pub decay: Decay,
+}
+
+impl Core {
+    /// With the given rate, without decay or groups.
+    pub fn new(rate: f64) -> Core {
+        Core { rate, ..Core::default() }
+    }
+
+    /// The rate of the next step.
+    pub fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// How many steps have been taken.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Calls `visit` for every parameter of `model` that has a gradient, and counts the step.
+    ///
+    /// # Panics
+    /// If the rate is negative or not finite, or a parameter is not the one that its state was made for.
+    pub fn each(&mut self, model: &mut dyn Module, gradients: &Gradients, visit: &mut dyn FnMut(Place)) {
+        assert!(
+            self.rate >= 0.0 && self.rate.is_finite(),
+            "step: learning rate {} must be a positive, finite number, for example 0.001",
+            self.rate
+        );
+        self.steps += 1;
+        model.visit_mut("", &mut |name, parameter| {
+            let Some(gradient) = gradients.get(parameter) else { return };
+            let (mut rate, mut weight_decay) = (self.rate, None);
+            for group in self.groups.iter().filter(|group| group.holds(name)) {
+                rate *= group.rate;
+                weight_decay = group.weight_decay.or(weight_decay);
+            }
+            let share = |own: f64| if own == 0.0 { 0.0 } else { weight_decay.unwrap_or(own) };
+            let decay = Decay {
+                coupled: share(self.weight_decay),
+                factor: 1.0 - rate * share(self.decoupled_weight_decay),
+            };
+            if !self.states.contains_key(name) {
+                self.states.insert(name.to_owned(), Vec::new());
+            }
+            let Some(states) = self.states.get_mut(name) else { return };
+            if let Some(problem) = misfit(name, parameter, states) {
+                panic!("step: {problem}");
+            }
+            visit(Place { parameter, gradient, states, rate, decay });
+        });
+    }
+
+    /// Forgets the state of all parameters, to begin with others.
+    pub fn reset(&mut self) {
+        self.steps = 0;
+        self.states.clear();
+    }
+
+    /// Checks that the parameters are those that the state was made for.
+    ///
+    /// # Errors
+    /// If a parameter is gone or has another shape.
+    pub fn check_parameters(&self, model: &dyn Module) -> Result<()> {
+        let mut unseen: Vec<&String> = self.states.keys().collect();
+        let mut problem = None;
+        model.visit("", &mut |name, parameter| {
+            unseen.retain(|other| *other != name);
+            if problem.is_none()
+                && let Some(states) = self.states.get(name)
+            {
+                problem = misfit(name, parameter, states);
+            }
+        });
+        if let Some(name) = unseen.first() {
+            problem = Some(format!("the optimizer began with a parameter `{name}`, which this model does not have"));
+        }
+        problem.map_or(Ok(()), |problem| Err(Error::Config(format!("{problem}; reset() the optimizer or use a new one"))))
+    }
+
+    /// Checks the settings that all optimizers have.
+    ///
+    /// # Errors
+    /// If a rate is not positive and finite, or a decay is negative or not finite.
+    pub fn check(&self) -> Result<()> {
+        check_positive("learning rate", self.rate, "0.001")?;
+        check_decay(self.weight_decay)?;
+        check_decay(self.decoupled_weight_decay)?;
+        for group in &self.groups {
+            check_decay(group.weight_decay.unwrap_or(0.0))?;
+            if !(group.rate >= 0.0 && group.rate.is_finite()) {
+                return Err(Error::Config(format!(
+                    "group `{}..{}`: rate {} must be a finite share of the optimizer's rate, 0 or more",
+                    group.prefix, group.suffix, group.rate
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn misfit(name: &str, parameter: &Tensor, states: &[Tensor]) -> Option<String> {
+    let state = states.first()?;
+    let fits = state.shape() == parameter.shape() && state.dtype() == parameter.dtype();
+    (!fits).then(|| {
+        format!(
+            "the optimizer began with a parameter `{name}` of {} {}, this one is {} {}",
+            state.dtype(),
+            state.shape(),
+            parameter.dtype(),
+            parameter.shape()
+        )
+    })
+}
+
+/// Rates and the like must be positive and finite.
+pub(crate) fn check_positive(name: &str, value: f64, example: &str) -> Result<()> {
+    if value > 0.0 && value.is_finite() {
+        return Ok(());
+    }
+    Err(Error::Config(format!("{name} {value} must be a positive, finite number, for example {example}")))
+}
+
+/// Shares that are kept must lie in `[0, 1)`.
+pub(super) fn check_share(name: &str, share: f64) -> Result<()> {
+    if (0.0..1.0).contains(&share) {
+        return Ok(());
+    }
+    Err(Error::Config(format!("{name} {share} must be at least 0 and below 1, for example 0.9")))
+}
+
+fn check_decay(decay: f64) -> Result<()> {
+    if decay >= 0.0 && decay.is_finite() {
+        return Ok(());
+    }
+    Err(Error::Config(format!("weight decay {decay} must be 0 or a positive, finite number, for example 0.0001")))
+}

@@ -1,0 +1,118 @@
+//! Muon.
+
+use super::adam::Adam;
+use super::{Core, Optimizer, Place, check_share, has_core};
+use crate::nn::Module;
+use crate::{Gradients, Result, Tensor, UpdateRule, no_grad};
+
+/// Muon (Jordan and others, 2024): momentum whose matrix is made nearly orthogonal before each step, so that all
+/// directions move alike. `m = momentum * m + g`; the step is `O = newton_schulz(g + momentum * m)` and
+/// `w -= rate * 0.2 sqrt(max(rows, columns)) * O` (the scale of Liu and others, arXiv 2502.16982, with which the rates of
+/// AdamW fit). `newton_schulz` runs five times `x = a x + (b A + c A^2) x` with `A = x xᵀ` on the matrix divided by
+/// its norm.
+///
+/// It is meant for the weight matrices of hidden layers. Parameters with other than two axes follow
+/// [`Adam`]'s rule at the same rate, as in Keras.
+#[derive(Clone, Debug)]
+pub struct Muon {
+    core: Core,
+    momentum: f64,
+    nesterov: bool,
+}
+
+/// The coefficients `a`, `b`, `c`: steep at 0, so that few iterations do.
+const COEFFICIENTS: [f64; 3] = [3.4445, -4.7750, 2.0315];
+const ITERATIONS: usize = 5;
+/// The root mean square of a step's elements, as a share of the rate.
+const SCALE: f64 = 0.2;
+
+impl Muon {
+    /// With the given rate; the rest as in [`default`](Muon::default).
+    pub fn new(rate: f64) -> Muon {
+        Muon { core: Core::new(rate), momentum: 0.95, nesterov: true }
+    }
+
+    /// The share of `m` that is kept. Default: 0.95.
+    pub fn momentum(mut self, momentum: f64) -> Muon {
+        self.momentum = momentum;
+        self
+    }
+
+    /// Takes the step from `m` alone, without looking ahead.
+    pub fn without_nesterov(mut self) -> Muon {
+        self.nesterov = false;
+        self
+    }
+
+    fn matrix_step(&self, place: Place) {
+        let Place { parameter, gradient, states, rate, decay } = place;
+        no_grad(|| {
+            let weight = parameter.detach();
+            let gradient = if decay.coupled == 0.0 { gradient.clone() } else { gradient + &weight * decay.coupled };
+            drop(weight);
+            if states.is_empty() {
+                states.push(parameter.zeros_like());
+            }
+            let m = &mut states[0];
+            *m *= self.momentum;
+            *m += &gradient;
+            let direction = if self.nesterov { gradient + &*m * self.momentum } else { m.clone() };
+            let longest = parameter.size(0).max(parameter.size(1)) as f64;
+            let step = orthogonalize(&direction);
+            if decay.factor != 1.0 {
+                *parameter *= decay.factor;
+            }
+            parameter.add_scaled(-rate * SCALE * longest.sqrt(), &step);
+        });
+    }
+}
+
+/// A matrix with nearly the singular vectors of `x` and singular values near 1.
+fn orthogonalize(x: &Tensor) -> Tensor {
+    let tall = x.size(0) > x.size(1);
+    let x = if tall { x.t() } else { x.clone() };
+    let norm = x.powi(2).sum().sqrt() + 1e-7;
+    let [a, b, c] = COEFFICIENTS;
+    let mut x = x / norm;
+    for _ in 0..ITERATIONS {
+        let square = x.matmul(&x.t());
+        let polynomial = &square * b + square.matmul(&square) * c;
+        x = &x * a + polynomial.matmul(&x);
+    }
+    if tall { x.t() } else { x }
+}
+
+impl Default for Muon {
+    /// Rate 0.001, momentum 0.95 with Nesterov's look ahead: Keras's defaults, but without decay.
+    fn default() -> Muon {
+        Muon::new(0.001)
+    }
+}
+
+impl Optimizer for Muon {
+    has_core!("muon");
+
+    fn rule(&self, rate: f64, step: u64) -> UpdateRule {
+        Adam::default().rule(rate, step)
+    }
+
+    fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
+        let mut core = std::mem::take(&mut self.core);
+        let step = core.steps() + 1;
+        core.each(model, gradients, &mut |place| {
+            if place.parameter.rank() == 2 {
+                return self.matrix_step(place);
+            }
+            let rule = self.rule(place.rate, step);
+            if place.states.is_empty() {
+                place.states.extend((0..rule.states()).map(|_| place.parameter.zeros_like()));
+            }
+            place.parameter.update(rule, place.decay, place.states, place.gradient);
+        });
+        self.core = core;
+    }
+
+    fn check_own(&self) -> Result<()> {
+        check_share("momentum", self.momentum)
+    }
+}

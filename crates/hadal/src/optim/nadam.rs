@@ -1,0 +1,74 @@
+//! Nadam.
+
+use super::adam::power;
+use super::{Core, Optimizer, check_positive, check_share, has_core};
+use crate::{Result, UpdateRule};
+
+/// Adam with Nesterov's look ahead (Dozat, ICLR workshop 2016, algorithm 8), in Keras's form. With `m` and `v` of
+/// [`Adam`](super::Adam), `u_t = beta1 (1 - 0.5 * 0.96^t)` and `U_t = u_1 .. u_t`, step t is
+/// `w -= rate * (u_(t+1) / (1 - U_(t+1)) * m + (1 - u_t) / (1 - U_t) * g) / (sqrt(v / (1 - beta2^t)) + epsilon)`.
+#[derive(Clone, Debug)]
+pub struct Nadam {
+    core: Core,
+    beta1: f64,
+    beta2: f64,
+    epsilon: f64,
+    /// `U` of the current step.
+    product: f64,
+}
+
+impl Nadam {
+    /// With the given rate; the rest as in [`default`](Nadam::default).
+    pub fn new(rate: f64) -> Nadam {
+        Nadam { core: Core::new(rate), beta1: 0.9, beta2: 0.999, epsilon: 1e-7, product: 1.0 }
+    }
+
+    /// The shares of mean and mean square that are kept. Default: 0.9 and 0.999.
+    pub fn betas(mut self, beta1: f64, beta2: f64) -> Nadam {
+        (self.beta1, self.beta2) = (beta1, beta2);
+        self
+    }
+
+    /// Keeps the division finite. Default: 1e-7.
+    pub fn epsilon(mut self, epsilon: f64) -> Nadam {
+        self.epsilon = epsilon;
+        self
+    }
+
+    fn u(&self, step: u64) -> f64 {
+        self.beta1 * (1.0 - 0.5 * power(0.96, step))
+    }
+}
+
+impl Default for Nadam {
+    /// Rate 0.001, betas 0.9 and 0.999, epsilon 1e-7: Keras's defaults.
+    fn default() -> Nadam {
+        Nadam::new(0.001)
+    }
+}
+
+impl Optimizer for Nadam {
+    has_core!("nadam");
+
+    fn begin_step(&mut self, step: u64) {
+        self.product = if step == 1 { self.u(1) } else { self.product * self.u(step) };
+    }
+
+    fn rule(&self, rate: f64, step: u64) -> UpdateRule {
+        let next = self.u(step + 1);
+        UpdateRule::Nadam {
+            momentum_rate: rate * next / (1.0 - self.product * next),
+            gradient_rate: rate * (1.0 - self.u(step)) / (1.0 - self.product),
+            beta1: self.beta1,
+            beta2: self.beta2,
+            correction: 1.0 - power(self.beta2, step),
+            epsilon: self.epsilon,
+        }
+    }
+
+    fn check_own(&self) -> Result<()> {
+        check_share("beta1", self.beta1)?;
+        check_share("beta2", self.beta2)?;
+        check_positive("epsilon", self.epsilon, "1e-7")
+    }
+}

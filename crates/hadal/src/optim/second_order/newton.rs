@@ -1,0 +1,87 @@
+//! Newton's method, damped.
+
+use super::{Minimum, Space, check_start, hessian};
+use crate::linear_algebra::{dot, norm, solve_positive_definite};
+use crate::{Result, Tensor, no_grad};
+
+/// Newton's method with damping: the step is `-(H + lambda I)^-1 g`, where `lambda` grows until `H + lambda I` is
+/// positive definite and the step lowers the loss, and shrinks while steps succeed (Goldfeld, Quandt and Trotter,
+/// Econometrica 34, 1966). Writes the Hessian down, so it is for up to some thousand parameters.
+#[derive(Clone, Debug)]
+pub struct Newton {
+    iterations: usize,
+    tolerance: f64,
+}
+
+impl Default for Newton {
+    /// At most 200 iterations, to a gradient of 1e-10 relative to the loss.
+    fn default() -> Newton {
+        Newton { iterations: 200, tolerance: 1e-10 }
+    }
+}
+
+impl Newton {
+    /// The most steps to take.
+    pub fn iterations(mut self, most: usize) -> Newton {
+        self.iterations = most;
+        self
+    }
+
+    /// Stops when the gradient's length is below `tolerance * max(1, |loss|)`.
+    pub fn tolerance(mut self, tolerance: f64) -> Newton {
+        self.tolerance = tolerance;
+        self
+    }
+
+    /// Lowers `loss` from `start`.
+    ///
+    /// # Errors
+    /// If there are no parameters, they are of different dtypes, the loss is not one number that depends on them, or it is
+    /// not finite at the start.
+    pub fn minimize(&self, loss: impl Fn(&[Tensor]) -> Tensor, start: &[Tensor]) -> Result<Minimum> {
+        let space = Space::new(start)?;
+        let mut x = Space::flat(start);
+        let (mut value, mut gradient) = space.value_and_gradient(&loss, &x)?;
+        check_start(value)?;
+        let mut lambda = 0.0f64;
+        let mut iterations = 0;
+        while norm(&gradient) > self.tolerance * value.abs().max(1.0) && iterations < self.iterations {
+            iterations += 1;
+            let curvature = hessian::dense(&loss, &space.tensors(&x));
+            let scale = (0..x.len()).map(|i| curvature.at(i, i).abs()).fold(1e-12, f64::max);
+            let mut moved = false;
+            // From no damping to steps too small to matter.
+            while lambda <= 1e16 * scale {
+                let mut damped = curvature.clone();
+                (0..x.len()).for_each(|i| *damped.at_mut(i, i) += lambda);
+                let step = solve_positive_definite(damped, &gradient);
+                if let Some(step) = step {
+                    let candidate: Vec<f64> = x.iter().zip(&step).map(|(x, s)| x - s).collect();
+                    let there = no_grad(|| loss(&space.tensors(&candidate)).to_dtype(crate::DType::F64).item());
+                    // Armijo: a little of what the slope promises must be kept.
+                    if there.is_finite() && there <= value - 1e-4 * dot(&gradient, &step).max(0.0) {
+                        moved = candidate != x;
+                        x = candidate;
+                        lambda = if lambda < 1e-10 * scale { 0.0 } else { lambda / 10.0 };
+                        break;
+                    }
+                }
+                lambda = if lambda == 0.0 { 1e-6 * scale } else { lambda * 10.0 };
+            }
+            if !moved {
+                break;
+            }
+            (value, gradient) = space.value_and_gradient(&loss, &x)?;
+        }
+        let gradient_norm = norm(&gradient);
+        Ok(Minimum {
+            parameters: space.tensors(&x),
+            loss: value,
+            gradient_norm,
+            iterations,
+            // Rounding can stop progress just above the tolerance.
+            converged: gradient_norm <= self.tolerance.sqrt() * value.abs().max(1.0) && iterations < self.iterations
+                || gradient_norm <= self.tolerance * value.abs().max(1.0),
+        })
+    }
+}
