@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use hadal::UpdateRule;
+use hadal::{Decay, UpdateRule};
 use hadal::prelude::*;
 
 fn products(criterion: &mut Criterion) {
@@ -49,7 +49,7 @@ fn updates(criterion: &mut Criterion) {
         ("adam", UpdateRule::Adam { rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }),
     ] {
         let mut states: Vec<Tensor> = (0..rule.states()).map(|_| w.zeros_like()).collect();
-        group.sample_size(20).bench_function(name, |b| b.iter(|| w.update(rule, &mut states, black_box(&g))));
+        group.sample_size(20).bench_function(name, |b| b.iter(|| w.update(rule, Decay::NONE, &mut states, black_box(&g))));
     }
     group.finish();
 }

@@ -57,6 +57,8 @@ fn expand(mut input: DeriveInput) -> Result<TokenStream, Error> {
             .collect()
     };
     let (shared, exclusive) = (visits("visit", quote!(&)), visits("visit_mut", quote!(&mut)));
+    let constrained: TokenStream =
+        members.iter().map(|(member, _)| quote! { ::hadal::nn::Module::constrain(&mut self.#member); }).collect();
     let name = &input.ident;
     let (implementation, generics, clause) = input.generics.split_for_impl();
     Ok(quote! {
@@ -69,6 +71,9 @@ fn expand(mut input: DeriveInput) -> Result<TokenStream, Error> {
             fn visit_mut(&mut self, path: &str, visitor: &mut dyn FnMut(&str, &mut ::hadal::Tensor)) {
                 let _ = (path, &visitor);
                 #exclusive
+            }
+            fn constrain(&mut self) {
+                #constrained
             }
         }
     })

@@ -165,6 +165,27 @@ fn attach(value: Value, inputs: &[&Tensor], output: Option<Value>, backward: Box
     Tensor::new(value, Some(Node::make(inputs, Some(Saved { output, backward }), false)))
 }
 
+/// The numbers of `output` with a gradient of your own: `gradient(i, g)` is what input `i` receives when the result
+/// receives `g`. It is called only for inputs that need a gradient.
+///
+/// ```
+/// use hadal_tensor::{Tensor, autograd::with_gradient};
+/// // Rounding whose gradient passes straight through.
+/// let x = Tensor::from_slice(&[1.4f32], [1]).requires_grad();
+/// let rounded = with_gradient(&(x.detach() + 0.5).floor(), &[&x], |_, g| g.clone());
+/// assert_eq!((rounded.item(), rounded.sum().backward()[&x].item()), (1.0, 1.0));
+/// ```
+pub fn with_gradient(
+    output: &Tensor,
+    inputs: &[&Tensor],
+    gradient: impl Fn(usize, &Tensor) -> Tensor + Send + Sync + 'static,
+) -> Tensor {
+    let count = inputs.len();
+    record(output.value().clone(), inputs, move |g, sink| {
+        (0..count).for_each(|index| sink.add(index, || gradient(index, g)));
+    })
+}
+
 /// Whether an operation on `inputs` would be recorded.
 pub(crate) fn records(inputs: &[&Tensor]) -> bool {
     inputs.iter().any(|tensor| tensor.is_tracked()) && RECORDING.get()

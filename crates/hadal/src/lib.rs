@@ -23,6 +23,7 @@
 // The derive macro names this crate by its path, also from within.
 extern crate self as hadal;
 
+pub mod classic;
 pub mod data;
 mod error;
 pub mod format;
@@ -40,11 +41,19 @@ pub use hadal_tensor::*;
 /// What most programs use: `use hadal::prelude::*;`.
 pub mod prelude {
     pub use crate::data::{Dataset, Digits, Mnist};
-    pub use crate::loss::{CategoricalCrossentropy, Loss, MeanSquaredError, NegativeLogLikelihood};
-    pub use crate::metric::{Accuracy, Metric};
+    pub use crate::loss::{
+        BinaryCrossentropy, CategoricalCrossentropy, Hinge, Huber, KullbackLeibler, Loss, MeanAbsoluteError,
+        MeanSquaredError, NegativeLogLikelihood,
+    };
+    pub use crate::metric::{Accuracy, ConfusionMatrix, F1, Metric, Precision, RSquared, Recall, RocAuc, TopKAccuracy};
     pub use crate::nn::Activation::{self, *};
-    pub use crate::nn::{Context, Dense, Dropout, Flatten, Forward, Linear, Module, Sequential};
-    pub use crate::optim::{Adam, Optimizer, RmsProp, Schedule, Sgd};
+    pub use crate::nn::{
+        BatchNorm, Chain, Context, Dense, Dropout, Embedding, Flatten, Forward, LayerNorm, Linear, Module, Parallel,
+        Reshape, Residual, Sequential,
+    };
+    pub use crate::optim::{
+        Adadelta, Adagrad, Adam, AdamW, Lion, Muon, Nadam, Optimizer, RmsProp, Schedule, Sgd,
+    };
     pub use crate::train::{Fit, Trainer};
     pub use crate::{DType, Device, Gradients, Rng, Shape, Tensor, no_grad};
 }

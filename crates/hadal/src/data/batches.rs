@@ -27,10 +27,9 @@ impl<'a> Batches<'a> {
     }
 }
 
-impl Iterator for Batches<'_> {
-    type Item = (Tensor, Tensor);
-
-    fn next(&mut self) -> Option<(Tensor, Tensor)> {
+impl Batches<'_> {
+    /// The next batch, with the samples' weights if they have any.
+    pub(crate) fn next_weighted(&mut self) -> Option<(Tensor, Tensor, Option<Tensor>)> {
         let start = self.next;
         let length = self.size.min(self.data.len() - start);
         if length == 0 {
@@ -38,9 +37,24 @@ impl Iterator for Batches<'_> {
         }
         self.next += length;
         Some(match &self.order {
-            Some(order) => self.data.batch(&order[start..start + length]),
-            None => self.data.run(start, length),
+            Some(order) => {
+                let indices = &order[start..start + length];
+                let (x, y) = self.data.batch(indices);
+                (x, y, self.data.weights_of(indices))
+            }
+            None => {
+                let (x, y) = self.data.run(start, length);
+                (x, y, self.data.weights_of(&(start..start + length).collect::<Vec<_>>()))
+            }
         })
+    }
+}
+
+impl Iterator for Batches<'_> {
+    type Item = (Tensor, Tensor);
+
+    fn next(&mut self) -> Option<(Tensor, Tensor)> {
+        self.next_weighted().map(|(x, y, _)| (x, y))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -7,7 +7,7 @@ use crate::{DType, Error, Result, Shape, Tensor};
 
 /// Inputs and targets, sample by sample; cheap to clone.
 ///
-/// Inputs may be raw bytes: they become `f32`, scaled and shifted, a batch at a time, so that a data set takes no more
+/// Inputs may be raw bytes (`u8`): they become `f32`, scaled and shifted, a batch at a time, so that a data set takes no more
 /// memory than its file.
 ///
 /// ```
@@ -23,6 +23,7 @@ pub struct Dataset {
     name: Arc<str>,
     inputs: Tensor,
     targets: Tensor,
+    weights: Option<Tensor>,
     scale: f64,
     shift: f64,
 }
@@ -49,7 +50,7 @@ impl Dataset {
                 return Err(Error::Data(format!("{name}: {what} {sample} holds {}", values[bad])));
             }
         }
-        Ok(Dataset { name: name.into(), inputs, targets, scale: 1.0, shift: 0.0 })
+        Ok(Dataset { name: name.into(), inputs, targets, weights: None, scale: 1.0, shift: 0.0 })
     }
 
     /// The data set's name, as it stands in reports.
@@ -76,6 +77,25 @@ impl Dataset {
     /// The targets of all samples.
     pub fn targets(&self) -> &Tensor {
         &self.targets
+    }
+
+    /// How much each sample counts in the loss: Keras's `sample_weight`. The loss of a batch is the sum of `weight * loss`
+    /// divided by the number of samples. Default: all count 1.
+    ///
+    /// # Errors
+    /// If there is not one weight for each sample, or a weight is negative or not finite.
+    pub fn weights(mut self, weights: &[f64]) -> Result<Dataset> {
+        if weights.len() != self.len() {
+            return Err(Error::Data(format!("{}: {} weights for {} samples", self.name, weights.len(), self.len())));
+        }
+        if let Some(sample) = weights.iter().position(|weight| !(*weight >= 0.0 && weight.is_finite())) {
+            return Err(Error::Data(format!(
+                "{}: sample {sample} has weight {}; weights are 0 or positive, finite numbers",
+                self.name, weights[sample]
+            )));
+        }
+        self.weights = Some(Tensor::from_slice(weights, [weights.len()]).to_dtype(DType::F32));
+        Ok(self)
     }
 
     /// Multiplies every input by `factor`, on top of what was set before.
@@ -118,6 +138,7 @@ impl Dataset {
         let samples = samples.clamp(1, self.len());
         self.inputs = self.inputs.narrow(0, 0, samples);
         self.targets = self.targets.narrow(0, 0, samples);
+        self.weights = self.weights.map(|weights| weights.narrow(0, 0, samples));
         self
     }
 
@@ -131,6 +152,12 @@ impl Dataset {
         (self.ready(&self.inputs.index_select(0, &index)), self.targets.index_select(0, &index))
     }
 
+    /// The weights of the samples at `indices`, if samples have weights.
+    pub(super) fn weights_of(&self, indices: &[usize]) -> Option<Tensor> {
+        let index = || Tensor::from_vec(indices.iter().map(|&i| i as i64).collect(), [indices.len()]);
+        self.weights.as_ref().map(|weights| weights.index_select(0, &index()))
+    }
+
     /// Samples `start .. start + length`, ready for a model.
     #[track_caller]
     pub(crate) fn run(&self, start: usize, length: usize) -> (Tensor, Tensor) {
@@ -138,7 +165,8 @@ impl Dataset {
     }
 
     fn ready(&self, inputs: &Tensor) -> Tensor {
-        let mut x = if inputs.dtype().is_float() { inputs.clone() } else { inputs.to_dtype(DType::F32) };
+        // Bytes are pixels; wider integers are indices, and stay.
+        let mut x = if inputs.dtype() == DType::U8 { inputs.to_dtype(DType::F32) } else { inputs.clone() };
         if self.scale != 1.0 {
             x *= self.scale;
         }

@@ -5,6 +5,7 @@ mod dataset;
 mod digits;
 mod mnist;
 pub mod source;
+pub mod synthetic;
 
 pub use batches::Batches;
 pub use dataset::Dataset;

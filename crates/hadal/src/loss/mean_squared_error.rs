@@ -1,7 +1,7 @@
 //! Mean squared error.
 
-use super::Loss;
-use crate::{Error, Result, Shape, Tensor};
+use super::{Loss, assert_same_shape, check_like_output, mean_of_rest};
+use crate::{Result, Shape, Tensor};
 
 /// `(y - t)^2`, averaged over all elements, as in PyTorch and Keras. Prediction and target have the same shape.
 #[derive(Clone, Copy, Debug, Default)]
@@ -13,25 +13,12 @@ impl Loss for MeanSquaredError {
     }
 
     #[track_caller]
-    fn loss(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
-        assert!(
-            prediction.shape() == target.shape(),
-            "mean_squared_error: prediction {} and target {} differ in shape",
-            prediction.shape(),
-            target.shape()
-        );
-        (prediction - target).powi(2).mean()
+    fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
+        assert_same_shape(self.name(), prediction, target);
+        mean_of_rest((prediction - target).powi(2))
     }
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
-        if targets.dtype().is_float() && **output == targets.shape()[1..] {
-            return Ok(());
-        }
-        Err(Error::Data(format!(
-            "{} takes targets of the output's shape; the model's output has shape {output}, the targets are {} of shape {}",
-            self.name(),
-            targets.dtype(),
-            targets.shape()
-        )))
+        check_like_output(self.name(), output, targets)
     }
 }

@@ -1,31 +1,100 @@
 //! What training lowers: functions of prediction and target, one file each.
 
+mod binary_crossentropy;
 mod categorical_crossentropy;
+mod class_weights;
+mod hinge;
+mod huber;
+mod kullback_leibler;
+mod mean_absolute_error;
 mod mean_squared_error;
 mod negative_log_likelihood;
+mod reduction;
 
+pub use binary_crossentropy::BinaryCrossentropy;
 pub use categorical_crossentropy::CategoricalCrossentropy;
+pub use class_weights::ClassWeighted;
+pub use hinge::Hinge;
+pub use huber::Huber;
+pub use kullback_leibler::KullbackLeibler;
+pub use mean_absolute_error::MeanAbsoluteError;
 pub use mean_squared_error::MeanSquaredError;
 pub use negative_log_likelihood::NegativeLogLikelihood;
+pub use reduction::{Reduced, Reduction};
 
 use crate::{DType, Error, Result, Shape, Tensor};
 
-/// A differentiable scalar of prediction and target.
+/// A differentiable number for each sample, and their mean.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let prediction = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 5.0], [2, 2]);
+/// let target = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0], [2, 2]);
+/// assert_eq!(MeanSquaredError.per_sample(&prediction, &target).to_vec::<f32>(), [0.0, 0.5]);
+/// assert_eq!(MeanSquaredError.loss(&prediction, &target).item(), 0.25);
+/// ```
 pub trait Loss: Send + Sync {
     /// The loss's name, as it stands in reports.
     fn name(&self) -> &'static str;
 
-    /// The mean over the batch, as a scalar. Shapes are those that [`check`](Loss::check) accepts.
+    /// The loss of every sample, `[N]`: no reduction. Shapes are those that [`check`](Loss::check) accepts.
     ///
     /// # Panics
     /// If shapes or labels do not fit; [`fit`](crate::train::Trainer::fit) checks them beforehand.
-    fn loss(&self, prediction: &Tensor, target: &Tensor) -> Tensor;
+    fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor;
+
+    /// The mean over the batch, as a scalar, unless the loss says otherwise.
+    ///
+    /// # Panics
+    /// As [`per_sample`](Loss::per_sample).
+    fn loss(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
+        self.per_sample(prediction, target).mean()
+    }
+
+    /// The mean of each sample's loss times its weight (`[N]`), divided by the number of samples as in Keras.
+    ///
+    /// # Panics
+    /// As [`per_sample`](Loss::per_sample).
+    fn weighted(&self, prediction: &Tensor, target: &Tensor, weights: &Tensor) -> Tensor {
+        let losses = self.per_sample(prediction, target);
+        (&losses * weights.to_dtype(losses.dtype())).mean()
+    }
 
     /// Checks that targets (first axis: samples) suit a model whose samples come out with shape `output`.
     ///
     /// # Errors
     /// A message that says what does not fit.
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()>;
+
+    /// Checks predictions of an untrained model for what the loss cannot mean: probabilities outside `[0, 1]`. Default:
+    /// any number will do.
+    ///
+    /// # Errors
+    /// A message that says what is wrong, and what to change.
+    fn check_prediction(&self, prediction: &Tensor) -> Result<()> {
+        let _ = prediction;
+        Ok(())
+    }
+
+    /// Sums or averages over the batch. Default: [`Reduction::Mean`].
+    fn reduction(self, reduction: Reduction) -> Reduced<Self>
+    where
+        Self: Sized,
+    {
+        Reduced::new(self, reduction)
+    }
+
+    /// Weighs each sample by the weight of its class, for classes of different size. Targets must be labels.
+    ///
+    /// # Panics
+    /// If a weight is negative or not finite, or all are 0.
+    #[track_caller]
+    fn class_weights(self, weights: &[f64]) -> ClassWeighted<Self>
+    where
+        Self: Sized,
+    {
+        ClassWeighted::new(self, weights)
+    }
 }
 
 impl Loss for Box<dyn Loss> {
@@ -33,14 +102,84 @@ impl Loss for Box<dyn Loss> {
         (**self).name()
     }
 
+    fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
+        (**self).per_sample(prediction, target)
+    }
+
     fn loss(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
         (**self).loss(prediction, target)
+    }
+
+    fn weighted(&self, prediction: &Tensor, target: &Tensor, weights: &Tensor) -> Tensor {
+        (**self).weighted(prediction, target, weights)
     }
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
         (**self).check(output, targets)
     }
+
+    fn check_prediction(&self, prediction: &Tensor) -> Result<()> {
+        (**self).check_prediction(prediction)
+    }
 }
+
+/// Keras's `epsilon()`: probabilities are kept this far from 0 and 1 before their logarithm is taken.
+const EPSILON: f64 = 1e-7;
+
+/// The mean over all axes but the first.
+fn mean_of_rest(x: Tensor) -> Tensor {
+    sum_of_rest(x, true)
+}
+
+fn sum_of_rest(x: Tensor, mean: bool) -> Tensor {
+    match x.rank() {
+        0 | 1 => x,
+        _ => {
+            let rest = x.flatten(1);
+            if mean { rest.mean_axes(&[1]) } else { rest.sum_axes(&[1]) }
+        }
+    }
+}
+
+#[track_caller]
+fn assert_same_shape(name: &str, prediction: &Tensor, target: &Tensor) {
+    assert!(
+        prediction.shape() == target.shape(),
+        "{name}: prediction {} and target {} differ in shape",
+        prediction.shape(),
+        target.shape()
+    );
+}
+
+/// Checks targets that must look like the output.
+fn check_like_output(name: &str, output: &Shape, targets: &Tensor) -> Result<()> {
+    if targets.dtype().is_float() && **output == targets.shape()[1..] {
+        return Ok(());
+    }
+    Err(Error::Data(format!(
+        "{name} takes targets of the output's shape; the model's output has shape {output}, the targets are {} of shape {}",
+        targets.dtype(),
+        targets.shape()
+    )))
+}
+
+/// Checks that numbers are probabilities; `what` names them: `sample 3 has target`.
+fn check_probabilities(name: &str, what: &str, values: &Tensor, advice: &str) -> Result<()> {
+    let per_sample = (values.elements() / values.shape().first().copied().unwrap_or(1).max(1)).max(1);
+    let numbers = values.to_dtype(DType::F64).to_vec::<f64>();
+    // A little beyond is rounding.
+    match numbers.iter().position(|p| !(-1e-6..=1.0 + 1e-6).contains(p)) {
+        None => Ok(()),
+        Some(index) => Err(Error::Data(format!(
+            "{name} takes probabilities, but sample {} has {what} {}; {advice}",
+            index / per_sample,
+            numbers[index]
+        ))),
+    }
+}
+
+/// Advice for networks whose outputs are no probabilities.
+const NOT_PROBABILITIES: &str = "end the network with Softmax or Sigmoid, or use the loss's from_logits()";
 
 /// Checks class labels, `i64` of shape `[N]`, against an output of one number per class.
 fn check_labels(name: &str, output: &Shape, targets: &Tensor) -> Result<()> {
@@ -56,6 +195,10 @@ fn check_labels(name: &str, output: &Shape, targets: &Tensor) -> Result<()> {
             targets.shape()
         )));
     }
+    check_label_range(targets, classes)
+}
+
+fn check_label_range(targets: &Tensor, classes: usize) -> Result<()> {
     match targets.to_vec::<i64>().iter().position(|&label| label < 0 || label >= classes as i64) {
         None => Ok(()),
         Some(sample) => Err(Error::Data(format!(

@@ -3,7 +3,7 @@
 use super::{Loss, check_labels};
 use crate::{Result, Shape, Tensor};
 
-/// `-y[label]`, averaged over the batch: the loss of a network that ends in log-softmax, PyTorch's `nll_loss`.
+/// `-y[label]`: the loss of a network that ends in log-softmax, PyTorch's `nll_loss`.
 ///
 /// Predictions are log-probabilities `[N, C]`, targets class labels (`i64`, `[N]`).
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,8 +15,8 @@ impl Loss for NegativeLogLikelihood {
     }
 
     #[track_caller]
-    fn loss(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
-        -prediction.gather(1, &target.unsqueeze(1)).mean()
+    fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
+        -prediction.gather(1, &target.unsqueeze(1)).squeeze(1)
     }
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {

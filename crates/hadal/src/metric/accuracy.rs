@@ -1,10 +1,10 @@
 //! Accuracy of classification.
 
-use super::Metric;
-use crate::{DType, Tensor};
+use super::{Metric, labels, predicted};
+use crate::Tensor;
 
-/// The share of samples whose largest output is that of their label. Predictions are `[N, C]`; targets labels (`i64`,
-/// `[N]`) or one number per class (`[N, C]`).
+/// The share of samples that are classified right. Predictions are `[N, C]`, the largest output is the class, or
+/// `[N, 1]`, class 1 above one half; targets are labels (`i64`, `[N]`) or of the predictions' shape.
 ///
 /// ```
 /// use hadal::prelude::*;
@@ -15,13 +15,13 @@ use crate::{DType, Tensor};
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Accuracy {
-    correct: f64,
-    samples: f64,
+    correct: usize,
+    samples: usize,
 }
 
 /// The metric itself, so that it can be written like a value: `[Accuracy]`.
 #[allow(non_upper_case_globals)]
-pub const Accuracy: Accuracy = Accuracy { correct: 0.0, samples: 0.0 };
+pub const Accuracy: Accuracy = Accuracy { correct: 0, samples: 0 };
 
 impl Metric for Accuracy {
     fn name(&self) -> &'static str {
@@ -34,13 +34,13 @@ impl Metric for Accuracy {
 
     #[track_caller]
     fn update(&mut self, prediction: &Tensor, target: &Tensor) {
-        let labels = if target.dtype() == DType::I64 { target.clone() } else { target.argmax(1) };
-        self.correct += prediction.argmax(1).eq(&labels).to_dtype(DType::I64).sum().item();
-        self.samples += labels.elements() as f64;
+        let (predicted, labels) = (predicted(prediction), labels(target));
+        self.correct += predicted.iter().zip(&labels).filter(|(a, b)| a == b).count();
+        self.samples += labels.len();
     }
 
     fn value(&self) -> f64 {
-        self.correct / self.samples
+        self.correct as f64 / self.samples as f64
     }
 
     fn display(&self, value: f64) -> String {

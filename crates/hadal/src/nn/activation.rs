@@ -3,40 +3,78 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Forward, Layer, LayerConfig, Module};
-use crate::{Result, Rng, Shape, Tensor};
+use crate::Tensor;
 
 /// A function applied to every output of a layer; of itself a layer too.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Activation {
     /// x.
     #[default]
     Identity,
-    /// max(x, 0).
+    /// max(x, 0) (Nair and Hinton, ICML 2010).
     Relu,
+    /// x above 0, `slope * x` below (Maas and others, ICML 2013). PyTorch's slope is 0.01, Keras's 0.3.
+    LeakyRelu(f64),
+    /// x above 0, `alpha (e^x - 1)` below (Clevert, Unterthiner and Hochreiter, ICLR 2016, eq. 16); alpha is usually 1.
+    Elu(f64),
+    /// 1.0507 times elu with alpha 1.6733, which keeps mean 0 and variance 1 from layer to layer (Klambauer and others,
+    /// NeurIPS 2017).
+    Selu,
+    /// `x Phi(x)` with the normal distribution's Phi (Hendrycks and Gimpel, 2016): exact, by the error function.
+    Gelu,
+    /// `x sigmoid(x)`, also called swish (Elfwing, Uchibe and Doya, 2018).
+    Silu,
+    /// `ln(1 + e^x)`.
+    Softplus,
     /// The hyperbolic tangent.
     Tanh,
     /// 1 / (1 + e^-x).
     Sigmoid,
+    /// `x / 6 + 1 / 2`, cut to `[0, 1]`: PyTorch's and Keras's.
+    HardSigmoid,
     /// e^x / sum(e^x) over the last axis.
     Softmax,
     /// The logarithm of softmax over the last axis.
     LogSoftmax,
 }
 
+/// The constants of selu, which make mean 0 and variance 1 a fixed point.
+const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
+
 impl Activation {
     /// The function of `x`.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let x = Tensor::from_slice(&[-1.0f32, 2.0], [2]);
+    /// assert_eq!(LeakyRelu(0.5).apply(&x).to_vec::<f32>(), [-0.5, 2.0]);
+    /// ```
     pub fn apply(self, x: &Tensor) -> Tensor {
         match self {
             Activation::Identity => x.clone(),
             Activation::Relu => x.relu(),
+            Activation::LeakyRelu(slope) => x.detach().gt(0.0).where_(x, &(x * slope)),
+            Activation::Elu(alpha) => elu(x, alpha),
+            Activation::Selu => elu(x, SELU_ALPHA) * SELU_SCALE,
+            Activation::Gelu => x * ((x * std::f64::consts::FRAC_1_SQRT_2).erf() + 1.0) * 0.5,
+            Activation::Silu => x * x.sigmoid(),
+            Activation::Softplus => x.softplus(),
             Activation::Tanh => x.tanh(),
             Activation::Sigmoid => x.sigmoid(),
+            Activation::HardSigmoid => (x / 6.0 + 0.5).clamp(0.0, 1.0),
             Activation::Softmax => x.softmax(-1),
             Activation::LogSoftmax => x.log_softmax(-1),
         }
     }
+}
+
+fn elu(x: &Tensor, alpha: f64) -> Tensor {
+    // Above 0 the exponent is held at 0, so that no infinity meets the other branch's gradient.
+    let low = (x.clamp(f64::NEG_INFINITY, 0.0).exp() - 1.0) * alpha;
+    x.detach().gt(0.0).where_(x, &low)
 }
 
 impl Module for Activation {
@@ -51,10 +89,6 @@ impl Forward for Activation {
 }
 
 impl Layer for Activation {
-    fn build(&mut self, input: &Shape, _rng: &mut Rng) -> Result<Shape> {
-        Ok(*input)
-    }
-
     fn config(&self) -> LayerConfig {
         LayerConfig::Activation { function: *self }
     }
@@ -65,8 +99,15 @@ impl std::fmt::Display for Activation {
         f.write_str(match self {
             Activation::Identity => "identity",
             Activation::Relu => "relu",
+            Activation::LeakyRelu(slope) => return write!(f, "leaky_relu {slope}"),
+            Activation::Elu(alpha) => return write!(f, "elu {alpha}"),
+            Activation::Selu => "selu",
+            Activation::Gelu => "gelu",
+            Activation::Silu => "silu",
+            Activation::Softplus => "softplus",
             Activation::Tanh => "tanh",
             Activation::Sigmoid => "sigmoid",
+            Activation::HardSigmoid => "hard_sigmoid",
             Activation::Softmax => "softmax",
             Activation::LogSoftmax => "log_softmax",
         })

@@ -1,28 +1,59 @@
 //! What a forward pass needs to know beside its input.
 
-use crate::Rng;
+use crate::{Rng, Tensor};
 
-/// Whether a pass is training or evaluation, and the random numbers it may draw. An argument, not a global mode.
+/// Whether a pass is training or evaluation, the random numbers it may draw, and what layers leave for the loss. An
+/// argument, not a global mode.
 #[derive(Clone, Debug)]
 pub struct Context {
     training: bool,
     /// The stream that dropout and its like draw from.
     pub rng: Rng,
+    penalty: Option<Tensor>,
+    /// Outputs of hidden layers that wait for the error of the network's output, with their feedback matrices.
+    pub(super) awaiting_error: Vec<(Tensor, Tensor)>,
 }
 
 impl Context {
     /// Training: dropout drops, drawing from `rng`.
     pub fn training(rng: Rng) -> Context {
-        Context { training: true, rng }
+        Context { training: true, rng, penalty: None, awaiting_error: Vec::new() }
     }
 
     /// Evaluation: every layer is deterministic.
     pub fn evaluation() -> Context {
-        Context { training: false, rng: Rng::new(0) }
+        Context { training: false, ..Context::training(Rng::new(0)) }
     }
 
     /// Whether this is training.
     pub fn is_training(&self) -> bool {
         self.training
+    }
+
+    /// Adds a scalar to what the loss of this pass is raised by: a regularisation term.
+    pub fn penalize(&mut self, term: Tensor) {
+        self.penalty = Some(match self.penalty.take() {
+            Some(sum) => sum + term,
+            None => term,
+        });
+    }
+
+    /// The sum of the penalties since it was last taken; `None` if there were none. `fit` adds it to the loss; a loop of
+    /// your own does so too:
+    ///
+    /// ```
+    /// # use hadal::prelude::*;
+    /// # use hadal::nn::Regularizer;
+    /// # let model = Sequential::new([2]).add(Dense::new(1).weight_regularizer(Regularizer::l2(0.1))).build()?;
+    /// # let (x, y) = (Tensor::ones([4, 2]), Tensor::ones([4, 1]));
+    /// let mut ctx = Context::training(Rng::new(1));
+    /// let mut loss = MeanSquaredError.loss(&model.forward(&x, &mut ctx), &y);
+    /// if let Some(penalty) = ctx.take_penalty() {
+    ///     loss += &penalty;
+    /// }
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    pub fn take_penalty(&mut self) -> Option<Tensor> {
+        self.penalty.take()
     }
 }

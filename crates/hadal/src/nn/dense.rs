@@ -1,26 +1,160 @@
 //! The fully connected layer of a [`Sequential`](super::Sequential).
 
-use super::{Activation, Context, Forward, Layer, LayerConfig, Linear, Module, init};
-use crate::{Error, Result, Rng, Shape, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::feedback::{aligned_product, broadcast_error, random_matrix};
+use super::layer::{Plan, check_float_input};
+use super::{
+    Activation, Connection, Context, Feedback, Forward, Initializer, Layer, LayerConfig, Linear, Module, Regularizer, join,
+};
+use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 
 /// `activation(x Wᵀ + b)`, as Keras's `Dense`: the input size is taken from the layer before. Weights begin
 /// Glorot-uniform and biases at zero, Keras's defaults. Input `[batch, in]`, output `[batch, units]`.
+///
+/// ```
+/// use hadal::nn::{Initializer, Regularizer};
+/// use hadal::prelude::*;
+/// let layer = Dense::new(512)
+///     .activation(Relu)
+///     .weight_init(Initializer::HeNormal)
+///     .weight_regularizer(Regularizer::l2(1e-4))
+///     .max_norm(3.0);
+/// # let _ = layer;
+/// ```
 #[derive(Clone, Debug)]
 pub struct Dense {
-    units: usize,
-    activation: Activation,
+    settings: DenseSettings,
     linear: Option<Linear>,
+    /// `[units, in]` for alignment, `[outputs, units]` for direct feedback.
+    feedback_matrix: Option<Tensor>,
+    /// Whether hidden layers receive the error of this one.
+    sends_error: bool,
+}
+
+/// What a [`Dense`] layer is set to; defaults are not written to files.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DenseSettings {
+    pub(super) units: usize,
+    #[serde(default)]
+    pub(super) activation: Activation,
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    use_bias: bool,
+    #[serde(default = "keras", skip_serializing_if = "is_keras")]
+    weight_init: Initializer,
+    #[serde(default = "zeros", skip_serializing_if = "is_zeros")]
+    bias_init: Initializer,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    weight_regularizer: Option<Regularizer>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bias_regularizer: Option<Regularizer>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    output_regularizer: Option<Regularizer>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_norm: Option<f64>,
+    #[serde(default, skip_serializing_if = "is_backpropagation")]
+    pub(super) feedback: Feedback,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn keras() -> Initializer {
+    Initializer::KERAS_DEFAULT
+}
+
+fn is_keras(init: &Initializer) -> bool {
+    *init == keras()
+}
+
+fn zeros() -> Initializer {
+    Initializer::Zeros
+}
+
+fn is_zeros(init: &Initializer) -> bool {
+    *init == zeros()
+}
+
+fn is_backpropagation(feedback: &Feedback) -> bool {
+    *feedback == Feedback::Backpropagation
 }
 
 impl Dense {
     /// A layer of `units` outputs without activation.
     pub fn new(units: usize) -> Dense {
-        Dense { units, activation: Activation::Identity, linear: None }
+        Dense::with_settings(DenseSettings {
+            units,
+            activation: Activation::Identity,
+            use_bias: true,
+            weight_init: keras(),
+            bias_init: zeros(),
+            weight_regularizer: None,
+            bias_regularizer: None,
+            output_regularizer: None,
+            max_norm: None,
+            feedback: Feedback::Backpropagation,
+        })
+    }
+
+    pub(super) fn with_settings(settings: DenseSettings) -> Dense {
+        Dense { settings, linear: None, feedback_matrix: None, sends_error: false }
     }
 
     /// The function applied to the outputs. Default: none.
     pub fn activation(mut self, activation: Activation) -> Dense {
-        self.activation = activation;
+        self.settings.activation = activation;
+        self
+    }
+
+    /// Leaves the bias out.
+    pub fn without_bias(mut self) -> Dense {
+        self.settings.use_bias = false;
+        self
+    }
+
+    /// How the weights begin. Default: Glorot-uniform, Keras's.
+    pub fn weight_init(mut self, init: Initializer) -> Dense {
+        self.settings.weight_init = init;
+        self
+    }
+
+    /// How the biases begin. Default: zeros, Keras's.
+    pub fn bias_init(mut self, init: Initializer) -> Dense {
+        self.settings.bias_init = init;
+        self
+    }
+
+    /// A penalty on the weights, added to the loss. Default: none.
+    pub fn weight_regularizer(mut self, regularizer: Regularizer) -> Dense {
+        self.settings.weight_regularizer = Some(regularizer);
+        self
+    }
+
+    /// A penalty on the biases, added to the loss. Default: none.
+    pub fn bias_regularizer(mut self, regularizer: Regularizer) -> Dense {
+        self.settings.bias_regularizer = Some(regularizer);
+        self
+    }
+
+    /// A penalty on the outputs after the activation, divided by the batch size and added to the loss: Keras's activity
+    /// regulariser. Default: none.
+    pub fn output_regularizer(mut self, regularizer: Regularizer) -> Dense {
+        self.settings.output_regularizer = Some(regularizer);
+        self
+    }
+
+    /// The most length that the weights into one unit may have; longer ones are shortened after every step (Srebro and
+    /// Shraibman, 2005; beside dropout, Srivastava and others, JMLR 15, 2014, section 5.1). Default: none.
+    pub fn max_norm(mut self, length: f64) -> Dense {
+        self.settings.max_norm = Some(length);
+        self
+    }
+
+    /// How the error passes this layer on its way back. Default: by back-propagation.
+    pub fn feedback(mut self, feedback: Feedback) -> Dense {
+        self.settings.feedback = feedback;
         self
     }
 }
@@ -28,42 +162,124 @@ impl Dense {
 impl Module for Dense {
     fn visit(&self, path: &str, visitor: &mut dyn FnMut(&str, &Tensor)) {
         self.linear.visit(path, visitor);
+        if let Some(matrix) = &self.feedback_matrix {
+            visitor(&join(path, "feedback"), matrix);
+        }
     }
 
     fn visit_mut(&mut self, path: &str, visitor: &mut dyn FnMut(&str, &mut Tensor)) {
         self.linear.visit_mut(path, visitor);
+        if let Some(matrix) = &mut self.feedback_matrix {
+            visitor(&join(path, "feedback"), matrix);
+            *matrix = matrix.detach();
+        }
+    }
+
+    fn constrain(&mut self) {
+        if let (Some(longest), Some(linear)) = (self.settings.max_norm, &mut self.linear) {
+            no_grad(|| {
+                let length = linear.weight.detach().powi(2).sum_keep(&[1]).sqrt();
+                let shorter = (longest / length.clamp(longest, f64::INFINITY)).detach();
+                linear.weight *= &shorter;
+            });
+        }
     }
 }
 
 impl Forward for Dense {
     /// # Panics
-    /// If the layer has not been built as part of a compiled [`Sequential`](super::Sequential).
+    /// If the layer has not been built as part of a compiled [`Sequential`](super::Sequential), or `x` does not fit.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
         let Some(linear) = &self.linear else {
             panic!("Dense: the layer has no weights yet; compile the Sequential it belongs to first");
         };
-        self.activation.apply(&linear.forward(x, ctx))
+        let settings = &self.settings;
+        let mut z = match (settings.feedback, &self.feedback_matrix) {
+            (Feedback::Alignment, Some(matrix)) => {
+                let product = aligned_product(x, &linear.weight, matrix);
+                linear.bias.iter().fold(product, |y, bias| y + bias)
+            }
+            _ => linear.forward(x, ctx),
+        };
+        if self.sends_error && ctx.is_training() {
+            z = broadcast_error(&z, std::mem::take(&mut ctx.awaiting_error));
+        }
+        let mut y = settings.activation.apply(&z);
+        if let Some(regularizer) = &settings.weight_regularizer {
+            ctx.penalize(regularizer.penalty(&linear.weight));
+        }
+        if let (Some(regularizer), Some(bias)) = (&settings.bias_regularizer, &linear.bias) {
+            ctx.penalize(regularizer.penalty(bias));
+        }
+        if let Some(regularizer) = &settings.output_regularizer {
+            ctx.penalize(regularizer.penalty(&y) / y.size(0).max(1) as f64);
+        }
+        if let (Feedback::Direct, Some(matrix)) = (settings.feedback, &self.feedback_matrix)
+            && ctx.is_training()
+        {
+            let passed_on = y.detach();
+            ctx.awaiting_error.push((y, matrix.clone()));
+            y = passed_on;
+        }
+        y
+    }
+
+    fn check_inputs(&self, x: &Tensor) -> Result<()> {
+        check_float_input("Dense", x)
     }
 }
 
 impl Layer for Dense {
-    fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<Shape> {
+    fn plan(&self, input: &Shape) -> Result<Plan> {
+        let settings = &self.settings;
         let &[size] = &**input else {
             return Err(Error::Config(format!(
-                "Dense takes vectors, but its input has shape {input}; put a Flatten before it"
+                "Dense takes samples of shape [features], but its input has shape {input}; put a Flatten before it"
             )));
         };
-        if self.units == 0 {
+        if settings.units == 0 {
             return Err(Error::Config("Dense needs at least 1 unit, not 0".into()));
         }
-        let weight = init::glorot_uniform(self.units, size, rng).requires_grad();
-        let bias = Tensor::zeros([self.units]).requires_grad();
-        self.linear = Some(Linear::from_weights(weight, Some(bias)));
-        Ok(Shape::from([self.units]))
+        for regularizer in [settings.weight_regularizer, settings.bias_regularizer, settings.output_regularizer] {
+            regularizer.map_or(Ok(()), |regularizer| regularizer.check())?;
+        }
+        settings.weight_init.check()?;
+        settings.bias_init.check()?;
+        if let Some(length) = settings.max_norm {
+            crate::optim::check_positive("max_norm", length, "3")?;
+        }
+        let weights = size.saturating_mul(settings.units);
+        let feedback = if settings.feedback == Feedback::Alignment { weights } else { 0 };
+        let bias = if settings.use_bias { settings.units } else { 0 };
+        let numbers = weights.saturating_add(feedback).saturating_add(bias);
+        Ok(Plan { output: Shape::from([settings.units]), numbers })
+    }
+
+    fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {
+        let DenseSettings { units, .. } = self.settings;
+        let size = input[0];
+        let weight = self.settings.weight_init.make(&[units, size], rng).requires_grad();
+        let bias = self.settings.use_bias.then(|| {
+            self.settings.bias_init.make_for(&[units], size, units, rng).requires_grad()
+        });
+        self.linear = Some(Linear::from_weights(weight, bias));
+        if self.settings.feedback == Feedback::Alignment {
+            self.feedback_matrix = Some(random_matrix(units, size, rng));
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self, connection: Connection, rng: &mut Rng) {
+        match connection {
+            Connection::ReceiveError { outputs } => {
+                self.feedback_matrix = Some(random_matrix(outputs, self.settings.units, rng));
+            }
+            Connection::SendError => self.sends_error = true,
+        }
     }
 
     fn config(&self) -> LayerConfig {
-        LayerConfig::Dense { units: self.units, activation: self.activation }
+        LayerConfig::Dense(self.settings)
     }
 }

@@ -1,7 +1,7 @@
 //! Dropout (Srivastava and others, JMLR 15, 2014).
 
-use super::{Context, Forward, Layer, LayerConfig, Module};
-use crate::{Error, Result, Rng, Shape, Tensor};
+use super::{Context, Forward, Layer, LayerConfig, Module, Plan};
+use crate::{Error, Result, Shape, Tensor};
 
 /// In training, sets each element to 0 with probability `rate` and scales the others by `1 / (1 - rate)`, so that the
 /// expected value stays; in evaluation, passes its input on.
@@ -33,12 +33,12 @@ impl Forward for Dropout {
 }
 
 impl Layer for Dropout {
-    fn build(&mut self, input: &Shape, _rng: &mut Rng) -> Result<Shape> {
+    fn plan(&self, input: &Shape) -> Result<Plan> {
         // A rate from a file has not passed `new`.
         if !(0.0..1.0).contains(&self.rate) {
             return Err(Error::Config(format!("Dropout: rate {} is not within [0, 1)", self.rate)));
         }
-        Ok(*input)
+        Ok(Plan { output: *input, numbers: 0 })
     }
 
     fn config(&self) -> LayerConfig {
@@ -47,7 +47,7 @@ impl Layer for Dropout {
 }
 
 impl Dropout {
-    /// A layer whose rate [`Layer::build`] will check.
+    /// A layer whose rate [`Layer::plan`] will check.
     pub(super) fn unchecked(rate: f64) -> Dropout {
         Dropout { rate }
     }

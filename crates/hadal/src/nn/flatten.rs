@@ -1,7 +1,7 @@
 //! Flattening.
 
-use super::{Context, Forward, Layer, LayerConfig, Module};
-use crate::{Result, Rng, Shape, Tensor};
+use super::{Context, Forward, Layer, LayerConfig, Module, Plan};
+use crate::{Result, Shape, Tensor};
 
 /// All axes but the batch made one: `[batch, 28, 28]` to `[batch, 784]`.
 #[derive(Clone, Debug, Default, Module)]
@@ -16,8 +16,8 @@ impl Forward for Flatten {
 }
 
 impl Layer for Flatten {
-    fn build(&mut self, input: &Shape, _rng: &mut Rng) -> Result<Shape> {
-        Ok(Shape::from([input.elements()]))
+    fn plan(&self, input: &Shape) -> Result<Plan> {
+        Ok(Plan { output: Shape::from([input.elements()]), numbers: 0 })
     }
 
     fn config(&self) -> LayerConfig {

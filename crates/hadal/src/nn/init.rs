@@ -1,19 +1,138 @@
 //! How weights begin. For a weight `[out, in]`, fan-in is `in` and fan-out is `out`.
 
-use crate::{Rng, Tensor};
+use std::f64::consts::PI;
+
+use serde::{Deserialize, Serialize};
+
+use crate::linear_algebra::{Matrix, orthonormal_rows};
+use crate::{DType, Error, Result, Rng, Tensor};
+
+/// A way to begin.
+///
+/// ```
+/// use hadal::prelude::*;
+/// use hadal::nn::Initializer;
+/// let weight = Initializer::HeNormal.make(&[512, 784], &mut Rng::new(0));
+/// assert_eq!(weight.shape(), &[512, 784]);
+/// let layer = Dense::new(512).activation(Relu).weight_init(Initializer::HeNormal);
+/// # let _ = layer;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Initializer {
+    /// Zeros: for biases.
+    Zeros,
+    /// The same number everywhere.
+    Constant(f64),
+    /// Uniform on `[-limit, limit)`.
+    Uniform(f64),
+    /// Normal with mean 0 and this deviation.
+    Normal(f64),
+    /// Normal with mean 0, cut at two deviations, and with this deviation before the cut.
+    TruncatedNormal(f64),
+    /// Uniform with limit `sqrt(6 / (fan_in + fan_out))` (Glorot and Bengio, AISTATS 2010, eq. 16).
+    GlorotUniform,
+    /// Normal, cut at two deviations, with variance `2 / (fan_in + fan_out)` after the cut (their eq. 12).
+    GlorotNormal,
+    /// Uniform with limit `sqrt(6 / fan_in)` (He and others, ICCV 2015), for relu.
+    HeUniform,
+    /// Normal, cut at two deviations, with variance `2 / fan_in` after the cut (their eq. 10), for relu.
+    HeNormal,
+    /// Uniform with limit `sqrt(3 / fan_in)` (LeCun and others, Efficient BackProp, 1998, section 4.6), for selu.
+    LecunUniform,
+    /// Normal, cut at two deviations, with variance `1 / fan_in` after the cut, for selu.
+    LecunNormal,
+    /// Rows, or columns if there are fewer, at right angles and of this length (Saxe, McClelland and Ganguli, ICLR 2014).
+    Orthogonal(f64),
+    /// Uniform with limit `1 / sqrt(fan_in)`: He's uniform initialisation with slope `sqrt(5)`.
+    TorchUniform,
+}
+
+impl Initializer {
+    /// Keras's default for the weights of dense layers.
+    pub const KERAS_DEFAULT: Initializer = Initializer::GlorotUniform;
+    /// PyTorch's default for weights and biases of linear layers.
+    pub const TORCH_DEFAULT: Initializer = Initializer::TorchUniform;
+
+    /// A tensor `[out, in]`, or `[out]` for a bias whose fan-in counts as `out`; `f32`.
+    ///
+    /// # Panics
+    /// If the shape is not one of those.
+    #[track_caller]
+    pub fn make(self, shape: &[usize], rng: &mut Rng) -> Tensor {
+        match *shape {
+            [output, input] => self.make_for(shape, input, output, rng),
+            [output] => self.make_for(shape, output, output, rng),
+            _ => panic!("Initializer: weights are [out, in] or [out], not {shape:?}"),
+        }
+    }
+
+    /// A tensor of any shape with the given fans.
+    pub fn make_for(self, shape: &[usize], fan_in: usize, fan_out: usize, rng: &mut Rng) -> Tensor {
+        let (fan_in, both) = (fan_in.max(1) as f64, (fan_in + fan_out).max(1) as f64);
+        match self {
+            Initializer::Zeros => Tensor::zeros(shape),
+            Initializer::Constant(value) => Tensor::full(shape, value),
+            Initializer::Uniform(limit) => uniform(shape, limit, rng),
+            Initializer::Normal(deviation) => Tensor::randn(shape, rng) * deviation,
+            Initializer::TruncatedNormal(deviation) => truncated_normal(shape, rng) * deviation,
+            Initializer::GlorotUniform => uniform(shape, (6.0 / both).sqrt(), rng),
+            Initializer::GlorotNormal => truncated_normal(shape, rng) * ((2.0 / both).sqrt() / truncated_deviation()),
+            Initializer::HeUniform => uniform(shape, (6.0 / fan_in).sqrt(), rng),
+            Initializer::HeNormal => truncated_normal(shape, rng) * ((2.0 / fan_in).sqrt() / truncated_deviation()),
+            Initializer::LecunUniform => uniform(shape, (3.0 / fan_in).sqrt(), rng),
+            Initializer::LecunNormal => truncated_normal(shape, rng) * (fan_in.sqrt().recip() / truncated_deviation()),
+            Initializer::Orthogonal(gain) => orthogonal(shape, rng) * gain,
+            Initializer::TorchUniform => uniform(shape, 1.0 / fan_in.sqrt(), rng),
+        }
+    }
+
+    /// # Errors
+    /// If a number is not finite.
+    pub(super) fn check(self) -> Result<()> {
+        use Initializer::{Constant, Normal, Orthogonal, TruncatedNormal, Uniform};
+        match self {
+            Constant(x) | Uniform(x) | Normal(x) | TruncatedNormal(x) | Orthogonal(x) if !x.is_finite() => {
+                Err(Error::Config(format!("{self:?}: weights must begin as finite numbers")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
 
 /// Uniform on `[-limit, limit)`.
-pub fn uniform(shape: &[usize], limit: f64, rng: &mut Rng) -> Tensor {
+fn uniform(shape: &[usize], limit: f64, rng: &mut Rng) -> Tensor {
     (Tensor::rand(shape, rng) * 2.0 - 1.0) * limit
 }
 
-/// Uniform with limit `sqrt(6 / (fan_in + fan_out))`: Keras's default for dense layers (Glorot and Bengio, 2010, eq. 16).
-pub fn glorot_uniform(output: usize, input: usize, rng: &mut Rng) -> Tensor {
-    uniform(&[output, input], (6.0 / (input + output).max(1) as f64).sqrt(), rng)
+/// Standard normal, with what lies beyond two deviations drawn again.
+fn truncated_normal(shape: &[usize], rng: &mut Rng) -> Tensor {
+    let mut x = Tensor::randn(shape, rng);
+    loop {
+        let beyond = x.abs().gt(2.0);
+        if beyond.to_dtype(DType::I64).sum().item() == 0.0 {
+            return x;
+        }
+        x = beyond.where_(&Tensor::randn(shape, rng), &x);
+    }
 }
 
-/// Uniform with limit `1 / sqrt(fan_in)`: PyTorch's default for the weight and the bias of a linear layer (He's
-/// uniform initialisation with slope `sqrt(5)`).
-pub fn torch_linear_uniform(shape: &[usize], input: usize, rng: &mut Rng) -> Tensor {
-    uniform(shape, 1.0 / (input.max(1) as f64).sqrt(), rng)
+/// The deviation of [`truncated_normal`]: `sqrt(1 - 2 c phi(c) / (2 Phi(c) - 1))` at `c = 2`, 0.8796.
+fn truncated_deviation() -> f64 {
+    let density = (-2.0f64).exp() / (2.0 * PI).sqrt();
+    let inside = Tensor::from_slice(&[std::f64::consts::SQRT_2], []).erf().item();
+    (1.0 - 4.0 * density / inside).sqrt()
+}
+
+/// Random directions at right angles: normal rows, made orthonormal one after another.
+fn orthogonal(shape: &[usize], rng: &mut Rng) -> Tensor {
+    let rows = shape.first().copied().unwrap_or(1);
+    let columns = shape.iter().skip(1).product::<usize>();
+    let (short, long) = (rows.min(columns), rows.max(columns));
+    let data = Tensor::randn([short, long], rng).to_dtype(DType::F64).to_vec::<f64>();
+    let mut matrix = Matrix { rows: short, columns: long, data };
+    orthonormal_rows(&mut matrix);
+    let flat = Tensor::from_vec(matrix.data, [short, long]).to_dtype(DType::F32);
+    if rows <= columns { flat.reshape(shape) } else { flat.t().reshape(shape) }
 }

@@ -2,19 +2,67 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Activation, Dense, Dropout, Flatten, Forward};
-use crate::{Result, Rng, Shape};
+use super::{
+    Activation, BatchNorm, Chain, Dense, DenseSettings, Dropout, Embedding, Flatten, Forward, LayerNorm, Merge, Parallel,
+    Reshape, Residual,
+};
+use crate::{Error, Result, Rng, Shape, Tensor};
 
 /// A module that can be built for an input shape and described in a file.
+///
+/// A layer of your own that keeps the shape and makes its parameters itself needs no method: `impl Layer for MyLayer {}`.
+/// Networks with such layers are saved and resumed by the program that knows them, with
+/// [`state`](super::Module::state) and [`load_state`](super::Module::load_state).
 pub trait Layer: Forward + Send + Sync {
-    /// Makes the parameters for samples of shape `input` (without the batch axis); returns the output's shape.
+    /// What the layer will make of samples of shape `input` (without the batch axis). Makes nothing yet. Default: the
+    /// same shape, without parameters.
     ///
     /// # Errors
-    /// If the layer cannot take that shape.
-    fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<Shape>;
+    /// If the layer cannot take that shape, or a setting cannot work.
+    fn plan(&self, input: &Shape) -> Result<Plan> {
+        Ok(Plan { output: *input, numbers: 0 })
+    }
 
-    /// The layer's settings.
-    fn config(&self) -> LayerConfig;
+    /// Makes the parameters for a shape that [`plan`](Layer::plan) has accepted. Default: there are none to make.
+    ///
+    /// # Errors
+    /// If they cannot be made.
+    fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {
+        let _ = (input, rng);
+        Ok(())
+    }
+
+    /// Joins the layer to the output of its network, where its settings ask for that. Default: nothing.
+    fn connect(&mut self, connection: Connection, rng: &mut Rng) {
+        let _ = (connection, rng);
+    }
+
+    /// The layer's settings. Default: a layer that only the program which made it knows.
+    fn config(&self) -> LayerConfig {
+        let name = std::any::type_name::<Self>();
+        LayerConfig::Custom { name: name.rsplit("::").next().unwrap_or(name).to_owned() }
+    }
+}
+
+/// What a layer will make of its input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The shape of one sample of the output.
+    pub output: Shape,
+    /// How many numbers the layer will keep: parameters and state.
+    pub numbers: usize,
+}
+
+/// How a layer is joined to its network's output, for [direct feedback](super::Feedback::Direct).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// The error of `outputs` numbers comes to this layer.
+    ReceiveError {
+        /// The width of the network's output.
+        outputs: usize,
+    },
+    /// This layer is the output.
+    SendError,
 }
 
 /// A layer's settings, as they stand in a model file.
@@ -23,12 +71,7 @@ pub trait Layer: Forward + Send + Sync {
 #[non_exhaustive]
 pub enum LayerConfig {
     /// [`Dense`].
-    Dense {
-        /// The number of outputs.
-        units: usize,
-        /// The function applied to them.
-        activation: Activation,
-    },
+    Dense(DenseSettings),
     /// [`Dropout`].
     Dropout {
         /// The probability of dropping.
@@ -36,32 +79,112 @@ pub enum LayerConfig {
     },
     /// [`Flatten`].
     Flatten,
+    /// [`Reshape`].
+    Reshape {
+        /// The shape of one sample.
+        shape: Vec<usize>,
+    },
     /// An [`Activation`] as a layer.
     Activation {
         /// The function.
         function: Activation,
     },
+    /// [`BatchNorm`].
+    BatchNorm(super::batch_norm::Settings),
+    /// [`LayerNorm`].
+    LayerNorm {
+        /// Keeps the division finite.
+        epsilon: f64,
+    },
+    /// [`Embedding`].
+    Embedding {
+        /// How many different indices there are.
+        vocabulary: usize,
+        /// The length of each vector.
+        size: usize,
+    },
+    /// [`Chain`].
+    Chain {
+        /// Its layers.
+        layers: Vec<LayerConfig>,
+    },
+    /// [`Residual`].
+    Residual {
+        /// The layers beside the shortcut.
+        layers: Vec<LayerConfig>,
+    },
+    /// [`Parallel`].
+    Parallel {
+        /// How the outputs are joined.
+        merge: Merge,
+        /// The branches' layers.
+        branches: Vec<Vec<LayerConfig>>,
+    },
+    /// A layer that only the program which made it knows.
+    Custom {
+        /// Its type's name.
+        name: String,
+    },
 }
 
 impl LayerConfig {
     /// The layer with these settings, not yet built.
-    pub fn layer(&self) -> Box<dyn Layer> {
-        match self {
-            LayerConfig::Dense { units, activation } => Box::new(Dense::new(*units).activation(*activation)),
+    ///
+    /// # Errors
+    /// If it is a layer of another program's own.
+    pub fn layer(&self) -> Result<Box<dyn Layer>> {
+        Ok(match self {
+            LayerConfig::Dense(settings) => Box::new(Dense::with_settings(*settings)),
             LayerConfig::Dropout { rate } => Box::new(Dropout::unchecked(*rate)),
             LayerConfig::Flatten => Box::new(Flatten),
+            LayerConfig::Reshape { shape } => {
+                if shape.len() >= crate::MAX_RANK {
+                    return Err(Error::Config(format!("Reshape: shape {shape:?} has too many axes")));
+                }
+                Box::new(Reshape::new(shape.clone()))
+            }
             LayerConfig::Activation { function } => Box::new(*function),
-        }
+            LayerConfig::BatchNorm(settings) => Box::new(BatchNorm::with_settings(*settings)),
+            LayerConfig::LayerNorm { epsilon } => Box::new(LayerNorm::new().epsilon(*epsilon)),
+            LayerConfig::Embedding { vocabulary, size } => Box::new(Embedding::new(*vocabulary, *size)),
+            LayerConfig::Chain { layers } => Box::new(Chain::from_configs(layers)?),
+            LayerConfig::Residual { layers } => Box::new(Residual::from_chain(Chain::from_configs(layers)?)),
+            LayerConfig::Parallel { merge, branches } => {
+                let branches: Result<Vec<Chain>> = branches.iter().map(|layers| Chain::from_configs(layers)).collect();
+                Box::new(branches?.into_iter().fold(Parallel::new(*merge), Parallel::branch))
+            }
+            LayerConfig::Custom { name } => {
+                return Err(Error::Config(format!(
+                    "layer `{name}` is the program's own; build the network there and use load_state"
+                )));
+            }
+        })
     }
 
     /// The layer in a word, for summaries and messages: `Dense (relu)`.
     pub fn label(&self) -> String {
         match self {
-            LayerConfig::Dense { activation: Activation::Identity, .. } => "Dense".into(),
-            LayerConfig::Dense { activation, .. } => format!("Dense ({activation})"),
+            LayerConfig::Dense(DenseSettings { activation: Activation::Identity, .. }) => "Dense".into(),
+            LayerConfig::Dense(DenseSettings { activation, .. }) => format!("Dense ({activation})"),
             LayerConfig::Dropout { rate } => format!("Dropout ({rate})"),
             LayerConfig::Flatten => "Flatten".into(),
+            LayerConfig::Reshape { .. } => "Reshape".into(),
             LayerConfig::Activation { function } => format!("Activation ({function})"),
+            LayerConfig::BatchNorm { .. } => "BatchNorm".into(),
+            LayerConfig::LayerNorm { .. } => "LayerNorm".into(),
+            LayerConfig::Embedding { .. } => "Embedding".into(),
+            LayerConfig::Chain { layers } => format!("Chain of {}", layers.len()),
+            LayerConfig::Residual { layers } => format!("Residual of {}", layers.len()),
+            LayerConfig::Parallel { branches, .. } => format!("Parallel of {}", branches.len()),
+            LayerConfig::Custom { name } => name.clone(),
         }
     }
+}
+
+/// Layers that compute take floating-point numbers.
+pub(super) fn check_float_input(layer: &str, x: &Tensor) -> Result<()> {
+    if x.dtype().is_float() {
+        return Ok(());
+    }
+    Err(Error::Data(format!("{layer} takes floating-point inputs, not {}; convert them with to_dtype", x.dtype())))
 }

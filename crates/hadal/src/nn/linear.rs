@@ -1,6 +1,6 @@
 //! The affine map.
 
-use super::{Context, Forward, Module, init};
+use super::{Context, Forward, Initializer, Module};
 use crate::{Rng, Shape, Tensor};
 
 /// `y = x Wᵀ + b`, as PyTorch's `Linear`. Input `[batch, in]`, output `[batch, out]`.
@@ -22,9 +22,10 @@ impl Linear {
     /// assert_eq!(y.shape(), &[5, 2]);
     /// ```
     pub fn new(input: usize, output: usize, rng: &mut Rng) -> Linear {
+        let torch = Initializer::TORCH_DEFAULT;
         Linear {
-            weight: init::torch_linear_uniform(&[output, input], input, rng).requires_grad(),
-            bias: Some(init::torch_linear_uniform(&[output], input, rng).requires_grad()),
+            weight: torch.make(&[output, input], rng).requires_grad(),
+            bias: Some(torch.make_for(&[output], input, output, rng).requires_grad()),
         }
     }
 
@@ -35,8 +36,17 @@ impl Linear {
 }
 
 impl Forward for Linear {
+    /// # Panics
+    /// If the last axis of `x` is not `in`.
     #[track_caller]
     fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
+        assert!(
+            x.shape().last() == Some(&self.weight.size(1)),
+            "Linear: the input has shape {}, but the weight {} takes {} features on the last axis",
+            x.shape(),
+            self.weight.shape(),
+            self.weight.size(1)
+        );
         let y = x.matmul(&self.weight.t());
         match &self.bias {
             Some(bias) => y + bias,

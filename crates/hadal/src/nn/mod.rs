@@ -22,26 +22,45 @@
 //! ```
 
 mod activation;
+pub(crate) mod batch_norm;
+mod chain;
 mod context;
 mod dense;
 mod dropout;
+mod embedding;
+mod feedback;
 mod flatten;
-pub mod init;
+mod init;
 mod layer;
+mod layer_norm;
 mod linear;
 mod module;
+mod parallel;
+mod regularizer;
+mod reshape;
+mod residual;
 mod sequential;
 mod summary;
 
 pub use activation::Activation;
+pub use batch_norm::{BatchNorm, Settings as BatchNormSettings};
+pub use chain::Chain;
 pub use context::Context;
-pub use dense::Dense;
+pub use dense::{Dense, DenseSettings};
 pub use dropout::Dropout;
+pub use embedding::Embedding;
+pub use feedback::Feedback;
 pub use flatten::Flatten;
 pub use hadal_derive::Module;
-pub use layer::{Layer, LayerConfig};
+pub use init::Initializer;
+pub use layer::{Connection, Layer, LayerConfig, Plan};
+pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use module::{Forward, Module, join};
+pub use parallel::{Merge, Parallel};
+pub use regularizer::Regularizer;
+pub use reshape::Reshape;
+pub use residual::Residual;
 pub(crate) use sequential::save_parts;
 pub use sequential::{Architecture, Sequential};
 pub use summary::Summary;

@@ -16,6 +16,39 @@ pub trait Module {
     /// As [`visit`](Module::visit), in the same order, to change the tensors.
     fn visit_mut(&mut self, path: &str, visitor: &mut dyn FnMut(&str, &mut Tensor));
 
+    /// Brings parameters back within the limits that layers set, for example a largest norm. `fit` calls it after every
+    /// step; a loop of your own does so too if there are such limits. Default: there are none.
+    fn constrain(&mut self) {}
+
+    /// Stops training the tensors whose names begin with `prefix`; the empty prefix is all. They are no leaves any more,
+    /// so gradients are not computed for them.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut model = Sequential::new([4]).add(Dense::new(3)).add(Dense::new(2)).build()?;
+    /// model.freeze("layers.0.")?;
+    /// assert_eq!(model.parameter_count(), 3 * 2 + 2);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If no tensor has such a name.
+    fn freeze(&mut self, prefix: &str) -> Result<()> {
+        each_named(self, prefix, |tensor| *tensor = tensor.detach())
+    }
+
+    /// Trains the tensors whose names begin with `prefix` again; state such as running means stays state.
+    ///
+    /// # Errors
+    /// If no tensor has such a name.
+    fn unfreeze(&mut self, prefix: &str) -> Result<()> {
+        each_named(self, prefix, |tensor| {
+            if !tensor.is_leaf() && tensor.dtype().is_float() {
+                *tensor = tensor.detach().requires_grad();
+            }
+        })
+    }
+
     /// All tensors with their names, in order; cheap clones that share storage.
     fn state(&self) -> Vec<(String, Tensor)> {
         let mut state = Vec::new();
@@ -67,6 +100,22 @@ pub trait Module {
     }
 }
 
+fn each_named<M: Module + ?Sized>(module: &mut M, prefix: &str, change: impl Fn(&mut Tensor)) -> Result<()> {
+    let mut found = false;
+    module.visit_mut("", &mut |name, tensor| {
+        if name.starts_with(prefix) {
+            found = true;
+            change(tensor);
+        }
+    });
+    if found {
+        return Ok(());
+    }
+    let mut names = Vec::new();
+    module.visit("", &mut |name, _| names.push(name.to_owned()));
+    Err(Error::Config(format!("no tensor's name begins with `{prefix}`; the names are {}", names.join(", "))))
+}
+
 /// A module that maps a tensor to a tensor.
 pub trait Forward: Module {
     /// The output for `x`, whose first axis counts the samples of a batch. `ctx` says whether this is training.
@@ -75,6 +124,15 @@ pub trait Forward: Module {
     /// The shape of one sample that the module expects, where it knows; data is checked against it before a run.
     fn input_shape(&self) -> Option<Shape> {
         None
+    }
+
+    /// Checks the numbers of a batch of inputs, whose shape fits: their dtype, and the range of indices.
+    ///
+    /// # Errors
+    /// A message that says what does not fit.
+    fn check_inputs(&self, x: &Tensor) -> Result<()> {
+        let _ = x;
+        Ok(())
     }
 
     /// The shape of one sample's output, where it is known.
@@ -113,6 +171,10 @@ macro_rules! sequence {
                     module.visit_mut(&join(path, &index.to_string()), visitor);
                 }
             }
+
+            fn constrain(&mut self) {
+                self.iter_mut().for_each(|module| module.constrain());
+            }
         }
     };
 }
@@ -132,6 +194,12 @@ impl<M: Module> Module for Option<M> {
             module.visit_mut(path, visitor);
         }
     }
+
+    fn constrain(&mut self) {
+        if let Some(module) = self {
+            module.constrain();
+        }
+    }
 }
 
 impl<M: Module + ?Sized> Module for Box<M> {
@@ -142,6 +210,10 @@ impl<M: Module + ?Sized> Module for Box<M> {
     fn visit_mut(&mut self, path: &str, visitor: &mut dyn FnMut(&str, &mut Tensor)) {
         (**self).visit_mut(path, visitor);
     }
+
+    fn constrain(&mut self) {
+        (**self).constrain();
+    }
 }
 
 impl<M: Module + ?Sized> Module for &mut M {
@@ -151,6 +223,10 @@ impl<M: Module + ?Sized> Module for &mut M {
 
     fn visit_mut(&mut self, path: &str, visitor: &mut dyn FnMut(&str, &mut Tensor)) {
         (**self).visit_mut(path, visitor);
+    }
+
+    fn constrain(&mut self) {
+        (**self).constrain();
     }
 }
 

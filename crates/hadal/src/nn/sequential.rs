@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Forward, Layer, LayerConfig, Module, Summary, join};
+use super::{Chain, Connection, Context, DenseSettings, Feedback, Forward, Layer, LayerConfig, Module, Summary, join};
 use crate::format::safetensors;
 use crate::loss::Loss;
 use crate::metric::Metric;
@@ -30,7 +30,7 @@ const INITIALISATION: u64 = 0x1217;
 /// ```
 pub struct Sequential {
     input: Shape,
-    layers: Vec<Box<dyn Layer>>,
+    layers: Chain,
     /// The shape of a sample after each layer; empty until built.
     shapes: Vec<Shape>,
     seed: u64,
@@ -49,7 +49,7 @@ pub struct Architecture {
 impl Sequential {
     /// An empty network for samples of shape `input` (without the batch axis).
     pub fn new(input: impl Into<Shape>) -> Sequential {
-        Sequential { input: input.into(), layers: Vec::new(), shapes: Vec::new(), seed: 0 }
+        Sequential { input: input.into(), layers: Chain::new(), shapes: Vec::new(), seed: 0 }
     }
 
     /// The seed that weights, shuffling and dropout follow from. Default: 0.
@@ -61,7 +61,7 @@ impl Sequential {
     /// Appends a layer.
     #[expect(clippy::should_implement_trait, reason = "Keras's name")]
     pub fn add(mut self, layer: impl Layer + 'static) -> Sequential {
-        self.layers.push(Box::new(layer));
+        self.layers = self.layers.add(layer);
         self.shapes.clear();
         self
     }
@@ -72,18 +72,34 @@ impl Sequential {
     /// If a layer does not fit its input; the message names the layer and both shapes.
     pub fn build(mut self) -> Result<Sequential> {
         let mut rng = Rng::with_stream(self.seed, INITIALISATION);
-        let mut shape = self.input;
-        self.shapes.clear();
-        if self.layers.is_empty() {
+        if self.layers.layers.is_empty() {
             return Err(Error::Config("a Sequential needs at least one layer; add one with add()".into()));
         }
-        for (number, layer) in self.layers.iter_mut().enumerate() {
-            shape = layer.build(&shape, &mut rng).map_err(|error| {
-                Error::Config(format!("layer {} ({}): {error}", number + 1, layer.config().label()))
-            })?;
-            self.shapes.push(shape);
-        }
+        self.shapes = self.layers.plans(&self.input)?.into_iter().map(|plan| plan.output).collect();
+        self.layers.build(&self.input, &mut rng)?;
+        self.connect_feedback(&mut rng);
         Ok(self)
+    }
+
+    /// Gives layers with direct feedback their matrices, and tells the last dense layer that its error is wanted.
+    fn connect_feedback(&mut self, rng: &mut Rng) {
+        let configs = self.layers.configs();
+        let dense = |config: &LayerConfig| match config {
+            LayerConfig::Dense(settings) => Some(*settings),
+            _ => None,
+        };
+        let Some(last) = configs.iter().rposition(|config| dense(config).is_some()) else { return };
+        let Some(DenseSettings { units: outputs, .. }) = dense(&configs[last]) else { return };
+        let mut any = false;
+        for (layer, config) in self.layers.layers.iter_mut().zip(&configs).take(last) {
+            if dense(config).is_some_and(|settings| settings.feedback == Feedback::Direct) {
+                layer.connect(Connection::ReceiveError { outputs }, rng);
+                any = true;
+            }
+        }
+        if any {
+            self.layers.layers[last].connect(Connection::SendError, rng);
+        }
     }
 
     /// Makes the weights and joins the network with what training takes.
@@ -101,13 +117,32 @@ impl Sequential {
         Ok(Trainer::new(model, optimizer, loss, metrics).seed(seed))
     }
 
+    /// How many numbers the network will keep, direct feedback's matrices included.
+    fn numbers(&self) -> Result<usize> {
+        let configs = self.layers.configs();
+        let dense: Vec<&DenseSettings> = configs
+            .iter()
+            .filter_map(|config| match config {
+                LayerConfig::Dense(settings) => Some(settings),
+                _ => None,
+            })
+            .collect();
+        let mut numbers = self.layers.plan(&self.input)?.numbers;
+        if let Some((last, hidden)) = dense.split_last() {
+            for settings in hidden.iter().filter(|settings| settings.feedback == Feedback::Direct) {
+                numbers = numbers.saturating_add(settings.units.saturating_mul(last.units));
+            }
+        }
+        Ok(numbers)
+    }
+
     fn is_built(&self) -> bool {
-        !self.layers.is_empty() && self.shapes.len() == self.layers.len()
+        !self.layers.layers.is_empty() && self.shapes.len() == self.layers.layers.len()
     }
 
     /// A table of layers, output shapes and parameters.
     pub fn summary(&self) -> Summary {
-        Summary::new(self.layers.iter().zip(&self.shapes).map(|(layer, shape)| {
+        Summary::new(self.layers.layers.iter().zip(&self.shapes).map(|(layer, shape)| {
             let mut count = 0;
             layer.visit("", &mut |_, tensor| count += tensor.elements());
             (layer.config().label(), *shape, count)
@@ -116,10 +151,7 @@ impl Sequential {
 
     /// The layers and their settings, without weights.
     pub fn architecture(&self) -> Architecture {
-        Architecture {
-            input_shape: self.input.to_vec(),
-            layers: self.layers.iter().map(|layer| layer.config()).collect(),
-        }
+        Architecture { input_shape: self.input.to_vec(), layers: self.layers.configs() }
     }
 
     /// Writes architecture and weights to one safetensors file, with `notes` beside them in its metadata.
@@ -147,11 +179,15 @@ impl Sequential {
         if architecture.input_shape.len() >= crate::MAX_RANK {
             return Err(Error::file(path, "its architecture cannot be understood: too many axes in the input shape"));
         }
+        let layers = Chain::from_configs(&architecture.layers).map_err(|error| Error::file(path, error.to_string()))?;
+        let mut model = Sequential::new(architecture.input_shape);
+        model.layers = layers;
         // Checked before anything is built, so that a forged file cannot ask for more memory than it brings.
         let stored: usize = tensors.values().map(Tensor::elements).sum();
-        check_size(&architecture, stored).map_err(|reason| Error::file(path, reason))?;
-        let mut model = Sequential::new(architecture.input_shape);
-        model.layers = architecture.layers.iter().map(LayerConfig::layer).collect();
+        let needed = model.numbers().map_err(|error| Error::file(path, error.to_string()))?;
+        if needed != stored {
+            return Err(Error::file(path, format!("its architecture has {needed} weights, but {stored} are stored")));
+        }
         let mut model = model.build().map_err(|error| Error::file(path, error.to_string()))?;
         model.load_state(&tensors).map_err(|error| Error::file(path, error.to_string()))?;
         Ok((model, metadata))
@@ -174,26 +210,6 @@ pub(crate) fn save_parts(
     safetensors::save(path, state, metadata)
 }
 
-/// Whether the weights that the architecture asks for are as many as the file stores.
-fn check_size(architecture: &Architecture, stored: usize) -> Result<(), String> {
-    let overflow = || "its architecture is larger than memory".to_string();
-    let product = |a: usize, b: usize| a.checked_mul(b).ok_or_else(overflow);
-    let mut width = architecture.input_shape.iter().try_fold(1, |a, &b| product(a, b))?;
-    let mut needed = 0usize;
-    for layer in &architecture.layers {
-        if let LayerConfig::Dense { units, .. } = layer {
-            let weights = product(width, *units)?.checked_add(*units).ok_or_else(overflow)?;
-            needed = needed.checked_add(weights).ok_or_else(overflow)?;
-            width = *units;
-        }
-    }
-    if needed == stored {
-        Ok(())
-    } else {
-        Err(format!("its architecture has {needed} weights, but {stored} are stored"))
-    }
-}
-
 impl Module for Sequential {
     fn visit(&self, path: &str, visitor: &mut dyn FnMut(&str, &Tensor)) {
         self.layers.visit(&join(path, "layers"), visitor);
@@ -202,14 +218,20 @@ impl Module for Sequential {
     fn visit_mut(&mut self, path: &str, visitor: &mut dyn FnMut(&str, &mut Tensor)) {
         self.layers.visit_mut(&join(path, "layers"), visitor);
     }
+
+    fn constrain(&mut self) {
+        self.layers.constrain();
+    }
 }
 
 impl Forward for Sequential {
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        let mut layers = self.layers.iter();
-        let Some(first) = layers.next() else { return x.clone() };
-        layers.fold(first.forward(x, ctx), |x, layer| layer.forward(&x, ctx))
+        self.layers.forward(x, ctx)
+    }
+
+    fn check_inputs(&self, x: &Tensor) -> Result<()> {
+        self.layers.check_inputs(x)
     }
 
     fn input_shape(&self) -> Option<Shape> {

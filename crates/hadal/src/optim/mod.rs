@@ -17,6 +17,7 @@ mod core;
 mod lion;
 mod muon;
 mod nadam;
+mod plateau;
 mod rmsprop;
 mod schedule;
 pub mod second_order;
@@ -32,6 +33,7 @@ pub use core::{Core, Group, Place};
 pub use lion::Lion;
 pub use muon::Muon;
 pub use nadam::Nadam;
+pub use plateau::Plateau;
 pub use rmsprop::RmsProp;
 pub use schedule::Schedule;
 pub use sgd::{MomentumForm, Sgd};
@@ -73,18 +75,12 @@ pub trait Optimizer: Send + Sync {
         Ok(())
     }
 
-    /// Called before step `step` (counted from 1) changes any parameter. Default: nothing.
-    fn begin_step(&mut self, step: u64) {
-        let _ = step;
-    }
-
     /// One step for every parameter of `model` that has a gradient, in place, in one pass over each.
     ///
     /// # Panics
     /// If the rate is negative or not finite, or the parameters are not those that the optimizer began with.
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
         let step = self.core().steps() + 1;
-        self.begin_step(step);
         let mut core = std::mem::take(self.core_mut());
         core.each(model, gradients, &mut |place| {
             let rule = self.rule(place.rate, step);
@@ -164,10 +160,6 @@ impl Optimizer for Box<dyn Optimizer> {
 
     fn check_own(&self) -> Result<()> {
         (**self).check_own()
-    }
-
-    fn begin_step(&mut self, step: u64) {
-        (**self).begin_step(step);
     }
 
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {

@@ -13,14 +13,12 @@ pub struct Nadam {
     beta1: f64,
     beta2: f64,
     epsilon: f64,
-    /// `U` of the current step.
-    product: f64,
 }
 
 impl Nadam {
     /// With the given rate; the rest as in [`default`](Nadam::default).
     pub fn new(rate: f64) -> Nadam {
-        Nadam { core: Core::new(rate), beta1: 0.9, beta2: 0.999, epsilon: 1e-7, product: 1.0 }
+        Nadam { core: Core::new(rate), beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }
     }
 
     /// The shares of mean and mean square that are kept. Default: 0.9 and 0.999.
@@ -38,6 +36,17 @@ impl Nadam {
     fn u(&self, step: u64) -> f64 {
         self.beta1 * (1.0 - 0.5 * power(0.96, step))
     }
+
+    /// `U_t`; after 1,000 steps its factors are `beta1` to the last bit.
+    fn product(&self, step: u64) -> f64 {
+        let mut decay = 1.0;
+        let mut product = power(self.beta1, step);
+        for _ in 0..step.min(1000) {
+            decay *= 0.96;
+            product *= 1.0 - 0.5 * decay;
+        }
+        product
+    }
 }
 
 impl Default for Nadam {
@@ -50,15 +59,11 @@ impl Default for Nadam {
 impl Optimizer for Nadam {
     has_core!("nadam");
 
-    fn begin_step(&mut self, step: u64) {
-        self.product = if step == 1 { self.u(1) } else { self.product * self.u(step) };
-    }
-
     fn rule(&self, rate: f64, step: u64) -> UpdateRule {
-        let next = self.u(step + 1);
+        let (product, next) = (self.product(step), self.u(step + 1));
         UpdateRule::Nadam {
-            momentum_rate: rate * next / (1.0 - self.product * next),
-            gradient_rate: rate * (1.0 - self.u(step)) / (1.0 - self.product),
+            momentum_rate: rate * next / (1.0 - product * next),
+            gradient_rate: rate * (1.0 - self.u(step)) / (1.0 - product),
             beta1: self.beta1,
             beta2: self.beta2,
             correction: 1.0 - power(self.beta2, step),

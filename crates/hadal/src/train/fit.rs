@@ -8,7 +8,7 @@ use super::{Event, Flow, History, Subscriber, Trainer};
 use crate::data::Dataset;
 use crate::monitor::Console;
 use crate::nn::{Context, Forward};
-use crate::optim::Schedule;
+use crate::optim::{Plateau, Schedule, check_positive};
 use crate::{Error, Result, Rng};
 
 /// The random streams of a run: one for the order of samples, one for dropout and its like.
@@ -21,6 +21,10 @@ pub struct Fit<'a> {
     batch_size: usize,
     validation: Option<(&'a Dataset, usize)>,
     schedule: Schedule,
+    by_epoch: bool,
+    plateau: Option<Plateau>,
+    clip_norm: Option<f64>,
+    clip_value: Option<f64>,
     shuffle: bool,
     quiet: bool,
     subscribers: Vec<Box<dyn Subscriber + 'a>>,
@@ -34,6 +38,10 @@ impl<'a> Fit<'a> {
             batch_size: 32,
             validation: None,
             schedule: Schedule::Constant,
+            by_epoch: false,
+            plateau: None,
+            clip_norm: None,
+            clip_value: None,
             shuffle: true,
             quiet: false,
             subscribers: Vec::new(),
@@ -43,6 +51,12 @@ impl<'a> Fit<'a> {
     /// Samples per step. Default: 32. The last step of an epoch takes what is left.
     pub fn batch_size(mut self, samples: usize) -> Fit<'a> {
         self.batch_size = samples;
+        self
+    }
+
+    /// All samples in every step: gradient descent in the plain sense.
+    pub fn full_batch(mut self) -> Fit<'a> {
+        self.batch_size = usize::MAX;
         self
     }
 
@@ -58,9 +72,34 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// How the learning rate changes over the run. Default: constant.
+    /// How the learning rate changes over the run, step by step. Default: constant.
     pub fn schedule(mut self, schedule: Schedule) -> Fit<'a> {
-        self.schedule = schedule;
+        (self.schedule, self.by_epoch) = (schedule, false);
+        self
+    }
+
+    /// As [`schedule`](Fit::schedule), counted in epochs: the rate changes only between them.
+    pub fn schedule_by_epoch(mut self, schedule: Schedule) -> Fit<'a> {
+        (self.schedule, self.by_epoch) = (schedule, true);
+        self
+    }
+
+    /// Lowers the rate when a number stops improving, on top of the schedule. Default: never.
+    pub fn reduce_on_plateau(mut self, plateau: Plateau) -> Fit<'a> {
+        self.plateau = Some(plateau);
+        self
+    }
+
+    /// Shortens each step's gradients, together, to this length if they are longer
+    /// ([`Gradients::clip_norm`](crate::Gradients::clip_norm)). Default: never.
+    pub fn clip_norm(mut self, largest: f64) -> Fit<'a> {
+        self.clip_norm = Some(largest);
+        self
+    }
+
+    /// Cuts each element of the gradients to `[-limit, limit]`, before their norm is clipped. Default: never.
+    pub fn clip_value(mut self, limit: f64) -> Fit<'a> {
+        self.clip_value = Some(limit);
         self
     }
 
@@ -91,6 +130,12 @@ impl<'a> Fit<'a> {
             return Err(Error::Config("the batch size must be at least 1, not 0".into()));
         }
         trainer.optimizer.check()?;
+        trainer.optimizer.core().check_parameters(&trainer.model)?;
+        self.schedule.check()?;
+        self.plateau.as_ref().map_or(Ok(()), Plateau::check)?;
+        for (name, limit) in [("clip_norm", self.clip_norm), ("clip_value", self.clip_value)] {
+            limit.map_or(Ok(()), |limit| check_positive(name, limit, "1"))?;
+        }
         trainer.check(data)?;
         self.validation.map_or(Ok(()), |(data, _)| trainer.check(data))
     }
@@ -110,11 +155,13 @@ impl<'a> Fit<'a> {
             }
             Ok(flow)
         };
+        self.batch_size = self.batch_size.min(data.len());
         let batches = data.len().div_ceil(self.batch_size);
         let mut history = History::default();
         let full_rate = trainer.optimizer.learning_rate();
         let mut order = Rng::with_stream(trainer.seed, SHUFFLING);
         let mut ctx = Context::training(Rng::with_stream(trainer.seed, DROPPING));
+        let mut plateau_factor = 1.0;
         tell(Event::Begin { dataset: data.name(), samples: data.len(), epochs: self.epochs, batches })?;
         for epoch in 1..=self.epochs {
             let start = Instant::now();
@@ -124,13 +171,18 @@ impl<'a> Fit<'a> {
                 all = all.shuffle(&mut order);
             }
             let mut flow = Flow::Continue;
-            for (index, (x, y)) in all.enumerate() {
+            let mut index = 0;
+            while let Some((x, y, weights)) = all.next_weighted() {
                 let step = (epoch - 1) * batches + index;
-                let factor = self.schedule.factor(step, self.epochs * batches);
-                trainer.optimizer.set_learning_rate(full_rate * factor);
+                let factor = if self.by_epoch {
+                    self.schedule.factor(epoch - 1, self.epochs)
+                } else {
+                    self.schedule.factor(step, self.epochs * batches)
+                };
+                trainer.optimizer.set_learning_rate(full_rate * factor * plateau_factor);
                 let prediction = trainer.model.forward(&x, &mut ctx);
-                let loss = trainer.loss.loss(&prediction, &y);
-                let gradients = loss.backward();
+                let loss = trainer.total_loss(&prediction, &y, weights.as_ref(), &mut ctx);
+                let mut gradients = loss.backward();
                 let value = pass.update(&mut trainer.metrics, &prediction, &y, &loss);
                 if !value.is_finite() {
                     trainer.optimizer.set_learning_rate(full_rate);
@@ -139,15 +191,38 @@ impl<'a> Fit<'a> {
                         index + 1
                     )));
                 }
+                if let Some(limit) = self.clip_value {
+                    gradients.clip_value(limit);
+                }
+                if let Some(largest) = self.clip_norm {
+                    gradients.clip_norm(largest);
+                }
                 trainer.optimizer.step(&mut trainer.model, &gradients);
+                trainer.model.constrain();
+                index += 1;
                 let logs = pass.logs(&trainer.metrics);
-                flow = tell(Event::BatchEnd { epoch, batch: index + 1, samples: pass.samples(), logs: &logs })?;
+                flow = tell(Event::BatchEnd { epoch, batch: index, samples: pass.samples(), logs: &logs })?;
                 if flow == Flow::Stop {
                     break;
                 }
             }
             let elapsed = start.elapsed();
             flow = self.end_epoch(trainer, epoch, elapsed, pass, &mut history, &mut tell, flow)?;
+            if let Some(plateau) = &mut self.plateau {
+                plateau_factor = match history.epochs.last().and_then(|logs| logs.get(plateau.monitor())) {
+                    Some(value) => plateau.observe(value),
+                    None => {
+                        trainer.optimizer.set_learning_rate(full_rate);
+                        return Err(Error::Config(format!(
+                            "reduce_on_plateau watches `{}`, but an epoch reports {}",
+                            plateau.monitor(),
+                            history.epochs.last().map_or(String::new(), |logs| {
+                                logs.iter().map(|(name, _)| name).collect::<Vec<_>>().join(", ")
+                            })
+                        )));
+                    }
+                };
+            }
             if flow == Flow::Stop {
                 break;
             }

@@ -3,11 +3,13 @@
 mod event;
 mod fit;
 mod history;
+mod range_test;
 mod save_model;
 mod trainer;
 
 pub use event::{Event, Flow, Logs, Subscriber};
 pub use fit::Fit;
 pub use history::History;
+pub use range_test::RangeTest;
 pub use save_model::SaveModel;
 pub use trainer::{Score, Trainer};

@@ -40,6 +40,9 @@ impl fmt::Display for Score {
 /// How many samples `evaluate` and `predict` take at once, unless told.
 const EVALUATION_BATCH: usize = 1000;
 
+/// How many samples are passed through the model before a run, to see that everything fits.
+const PROBE: usize = 32;
+
 impl<M: Forward> Trainer<M> {
     /// Joins any module with loss, optimizer and metrics; [`Sequential::compile`] does it for a `Sequential`.
     pub fn new<R: Metric + 'static>(
@@ -85,15 +88,15 @@ impl<M: Forward> Trainer<M> {
     /// # Errors
     /// If the inputs do not fit the model.
     pub fn predict(&self, inputs: &Tensor) -> Result<Tensor> {
-        if !inputs.dtype().is_float() || inputs.rank() == 0 {
-            return Err(Error::Data(format!(
-                "predict takes floating-point inputs of shape [N, ..], not {} of shape {}",
-                inputs.dtype(),
-                inputs.shape()
-            )));
+        if inputs.rank() == 0 {
+            return Err(Error::Data("predict takes inputs of shape [N, ..], not a single number".into()));
         }
         let sample = crate::Shape::from(&inputs.shape()[1..]);
         self.check_input(&sample, "the inputs")?;
+        self.model.check_inputs(inputs)?;
+        if inputs.dtype().is_float() && !(inputs * 0.0).sum().item().eq(&0.0) {
+            return Err(Error::Data("the inputs hold NaN or infinite numbers".into()));
+        }
         Ok(no_grad(|| self.model.forward(inputs, &mut Context::evaluation())))
     }
 
@@ -107,27 +110,43 @@ impl<M: Forward> Trainer<M> {
         }
     }
 
-    /// Checks that data fits model and loss, by a pass of one sample if the model does not tell its shapes.
+    /// Checks that data fits model and loss, by a pass of a few samples.
     pub(super) fn check(&self, data: &Dataset) -> Result<()> {
         self.check_input(&data.input_shape(), data.name())?;
-        let output = match self.model.output_shape() {
-            Some(shape) => shape,
-            None => {
-                let (x, _) = data.run(0, 1);
-                let y = no_grad(|| self.model.forward(&x, &mut Context::evaluation()));
-                crate::Shape::from(&y.shape()[1..])
-            }
-        };
         let prefix = |error: Error| Error::Data(format!("{}: {error}", data.name()));
-        self.loss.check(&output, data.targets()).map_err(prefix)
+        // All inputs, where they are indices; of floating-point numbers the data set has checked all.
+        if data.inputs().dtype() == DType::I64 {
+            self.model.check_inputs(data.inputs()).map_err(prefix)?;
+        }
+        let (x, _) = data.run(0, data.len().min(PROBE));
+        self.model.check_inputs(&x).map_err(prefix)?;
+        let prediction = no_grad(|| self.model.forward(&x, &mut Context::evaluation()));
+        let output = crate::Shape::from(&prediction.shape()[1..]);
+        self.loss.check(&output, data.targets()).map_err(prefix)?;
+        self.loss.check_prediction(&prediction).map_err(prefix)?;
+        self.metrics.iter().try_for_each(|metric| metric.check(&output, data.targets())).map_err(prefix)
+    }
+
+    /// The loss of a batch with the penalties that layers left in `ctx`.
+    pub(super) fn total_loss(&self, prediction: &Tensor, y: &Tensor, weights: Option<&Tensor>, ctx: &mut Context) -> Tensor {
+        let loss = match weights {
+            Some(weights) => self.loss.weighted(prediction, y, weights),
+            None => self.loss.loss(prediction, y),
+        };
+        match ctx.take_penalty() {
+            Some(penalty) => loss + penalty,
+            None => loss,
+        }
     }
 
     pub(super) fn score(&mut self, data: &Dataset, batch_size: usize) -> Score {
         let mut pass = Pass::start(&mut self.metrics);
-        for (x, y) in data.batches(batch_size) {
+        let mut batches = data.batches(batch_size);
+        while let Some((x, y, weights)) = batches.next_weighted() {
             no_grad(|| {
-                let prediction = self.model.forward(&x, &mut Context::evaluation());
-                let loss = self.loss.loss(&prediction, &y);
+                let mut ctx = Context::evaluation();
+                let prediction = self.model.forward(&x, &mut ctx);
+                let loss = self.total_loss(&prediction, &y, weights.as_ref(), &mut ctx);
                 pass.update(&mut self.metrics, &prediction, &y, &loss);
             });
         }

@@ -1,0 +1,121 @@
+//! The line farthest from the data.
+
+use super::{Line, Samples, check_epochs};
+use crate::data::Dataset;
+use crate::linear_algebra::dot;
+use crate::optim::check_positive;
+use crate::{Error, Result};
+
+/// The largest-margin line: of all lines that separate the data the one whose nearest sample is farthest away (Boser,
+/// Guyon and Vapnik, COLT 1992). Solves the dual of `min |weight|^2 / 2 + penalty * sum of slack` by sequential minimal
+/// optimisation, two multipliers at a time that violate the conditions most (Platt, 1998; Keerthi and others, 2001).
+///
+/// ```
+/// use hadal::classic::{MaxMargin, Perceptron};
+/// use hadal::data::synthetic::cats_and_dogs;
+/// let data = cats_and_dogs(100, 0.0, 1)?;
+/// let (best, first) = (MaxMargin::new().fit(&data)?, Perceptron::new().fit(&data)?);
+/// assert!(best.margin >= first.margin);
+/// # Ok::<(), hadal::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct MaxMargin {
+    penalty: f64,
+    tolerance: f64,
+    iterations: usize,
+}
+
+/// What [`MaxMargin::fit`] found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MaxMarginFit {
+    /// The line, scaled so that the samples nearest to it have score -1 and 1.
+    pub line: Line,
+    /// Whether the line separates the data.
+    pub separated: bool,
+    /// The samples that hold the line in its place, in order.
+    pub support: Vec<usize>,
+    /// The distance of the nearest sample from the line; negative if one is on the wrong side.
+    pub margin: f64,
+    /// Whether the conditions of the optimum are met within the tolerance.
+    pub converged: bool,
+}
+
+impl Default for MaxMargin {
+    fn default() -> MaxMargin {
+        MaxMargin { penalty: 1e6, tolerance: 1e-6, iterations: 1_000_000 }
+    }
+}
+
+impl MaxMargin {
+    /// Penalty 1e6, in effect no slack; tolerance 1e-6.
+    pub fn new() -> MaxMargin {
+        MaxMargin::default()
+    }
+
+    /// What a sample on the wrong side of its margin costs: smaller values allow a wider margin with exceptions, which is
+    /// the thing to do where no line separates the data.
+    pub fn penalty(mut self, penalty: f64) -> MaxMargin {
+        self.penalty = penalty;
+        self
+    }
+
+    /// The most pairs of multipliers to change. Default: 1,000,000.
+    pub fn iterations(mut self, most: usize) -> MaxMargin {
+        self.iterations = most;
+        self
+    }
+
+    /// Learns a line from vectors with labels 0 and 1.
+    ///
+    /// # Errors
+    /// If a setting cannot work, or the data is not of two classes.
+    pub fn fit(&self, data: &Dataset) -> Result<MaxMarginFit> {
+        check_positive("penalty", self.penalty, "1")?;
+        check_epochs(self.iterations)?;
+        let samples = Samples::of(data)?;
+        let n = samples.len();
+        let y = &samples.y;
+        let product = |i: usize, j: usize| dot(samples.row(i), samples.row(j));
+        let squares: Vec<f64> = (0..n).map(|i| product(i, i)).collect();
+        let mut multipliers = vec![0.0f64; n];
+        // The gradient of the dual: y_i (weight · x_i) - 1.
+        let mut gradient = vec![-1.0f64; n];
+        let mut converged = false;
+        let mut bias = 0.0;
+        for _ in 0..self.iterations {
+            let can_rise = |i: usize| if y[i] > 0.0 { multipliers[i] < self.penalty } else { multipliers[i] > 0.0 };
+            let can_fall = |i: usize| if y[i] > 0.0 { multipliers[i] > 0.0 } else { multipliers[i] < self.penalty };
+            let value = |i: usize| -y[i] * gradient[i];
+            let upper = (0..n).filter(|&i| can_rise(i)).max_by(|&i, &j| value(i).total_cmp(&value(j)));
+            let lower = (0..n).filter(|&i| can_fall(i)).min_by(|&i, &j| value(i).total_cmp(&value(j)));
+            let (Some(i), Some(j)) = (upper, lower) else {
+                return Err(Error::Data("both classes need a sample that can move the line".into()));
+            };
+            let gap = value(i) - value(j);
+            bias = (value(i) + value(j)) / 2.0;
+            if gap <= self.tolerance {
+                converged = true;
+                break;
+            }
+            // Move both along y so that the sum of y times multiplier stays 0.
+            let curvature = (squares[i] + squares[j] - 2.0 * product(i, j)).max(1e-12);
+            let room = |k: usize, rises: bool| if rises { self.penalty - multipliers[k] } else { multipliers[k] };
+            let step = (gap / curvature).min(room(i, y[i] > 0.0)).min(room(j, y[j] < 0.0));
+            let (change_i, change_j) = (y[i] * step, -y[j] * step);
+            multipliers[i] = (multipliers[i] + change_i).clamp(0.0, self.penalty);
+            multipliers[j] = (multipliers[j] + change_j).clamp(0.0, self.penalty);
+            for k in 0..n {
+                gradient[k] += y[k] * (y[i] * change_i * product(i, k) + y[j] * change_j * product(j, k));
+            }
+        }
+        let mut line = Line { weight: vec![0.0; samples.features], bias };
+        for (i, multiplier) in multipliers.iter().enumerate() {
+            for (weight, x) in line.weight.iter_mut().zip(samples.row(i)) {
+                *weight += multiplier * y[i] * x;
+            }
+        }
+        let support = (0..n).filter(|&i| multipliers[i] > 1e-8 * self.penalty.min(1.0)).collect();
+        let margin = samples.margin(&line);
+        Ok(MaxMarginFit { separated: samples.wrong(&line) == 0, line, support, margin, converged })
+    }
+}

@@ -1,0 +1,139 @@
+//! Learning before deep learning: one line, found in different ways.
+//!
+//! - [`Perceptron`]: Rosenblatt's rule, which ends at the first line that separates the data, and its average;
+//! - [`Adaline`]: the delta rule, which lowers a squared error whether a line separates the data or not;
+//! - [`MaxMargin`]: of all lines that separate the data, the one farthest from it.
+
+mod adaline;
+mod max_margin;
+mod perceptron;
+
+pub use adaline::{Adaline, AdalineFit};
+pub use max_margin::{MaxMargin, MaxMarginFit};
+pub use perceptron::{Perceptron, PerceptronFit};
+
+use crate::data::Dataset;
+use crate::linear_algebra::{dot, norm};
+use crate::{DType, Error, Result, Tensor};
+
+/// The line, plane or hyperplane `weight · x + bias = 0`: class 1 where the left side is positive, class 0 elsewhere.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// One number for each feature.
+    pub weight: Vec<f64>,
+    /// What is added.
+    pub bias: f64,
+}
+
+impl Line {
+    fn zero(features: usize) -> Line {
+        Line { weight: vec![0.0; features], bias: 0.0 }
+    }
+
+    /// `weight · x + bias`.
+    pub fn score(&self, x: &[f64]) -> f64 {
+        dot(&self.weight, x) + self.bias
+    }
+
+    /// The predicted class of each row of `inputs` (`[N, features]`), as `i64` `[N]`.
+    ///
+    /// # Errors
+    /// If the inputs have another number of features.
+    pub fn predict(&self, inputs: &Tensor) -> Result<Tensor> {
+        let features = self.weight.len();
+        if inputs.rank() != 2 || inputs.size(1) != features {
+            return Err(Error::Data(format!("predict takes inputs [N, {features}], not {}", inputs.shape())));
+        }
+        let x = inputs.to_dtype(DType::F64).to_vec::<f64>();
+        let labels: Vec<i64> = x.chunks(features).map(|x| i64::from(self.score(x) > 0.0)).collect();
+        Ok(Tensor::from_vec(labels, [inputs.size(0)]))
+    }
+
+    /// The distance of the nearest sample from the line, negative if a sample is on the wrong side.
+    ///
+    /// # Errors
+    /// If the data is not points of two classes, or has another number of features.
+    pub fn margin(&self, data: &Dataset) -> Result<f64> {
+        let samples = Samples::of(data)?;
+        if samples.features != self.weight.len() {
+            return Err(Error::Data(format!(
+                "{}: samples have {} features, the line {}",
+                data.name(),
+                samples.features,
+                self.weight.len()
+            )));
+        }
+        Ok(samples.margin(self))
+    }
+}
+
+/// Points of two classes, labels as -1 and 1.
+struct Samples {
+    features: usize,
+    x: Vec<f64>,
+    y: Vec<f64>,
+}
+
+impl Samples {
+    /// # Errors
+    /// If the inputs are not vectors of numbers, the targets not labels 0 and 1, or all samples of one class.
+    fn of(data: &Dataset) -> Result<Samples> {
+        let name = data.name();
+        let &[features] = &*data.input_shape() else {
+            return Err(Error::Data(format!("{name}: samples must be vectors, not of shape {}", data.input_shape())));
+        };
+        if features == 0 {
+            return Err(Error::Data(format!("{name}: samples have no features")));
+        }
+        if data.targets().dtype() != DType::I64 || data.targets().rank() != 1 {
+            return Err(Error::Data(format!("{name}: targets must be labels 0 and 1, i64 of shape [N]")));
+        }
+        let labels = data.targets().to_vec::<i64>();
+        if let Some(sample) = labels.iter().position(|label| !(0..=1).contains(label)) {
+            return Err(Error::Data(format!("{name}: sample {sample} has label {}, not 0 or 1", labels[sample])));
+        }
+        if labels.iter().all(|label| *label == labels[0]) {
+            return Err(Error::Data(format!(
+                "{name}: all samples are of class {}; two classes are needed to draw a line between",
+                labels[0]
+            )));
+        }
+        let (x, _) = data.run(0, data.len());
+        Ok(Samples {
+            features,
+            x: x.to_dtype(DType::F64).to_vec(),
+            y: labels.into_iter().map(|label| if label == 1 { 1.0 } else { -1.0 }).collect(),
+        })
+    }
+
+    fn len(&self) -> usize {
+        self.y.len()
+    }
+
+    fn row(&self, index: usize) -> &[f64] {
+        &self.x[index * self.features..(index + 1) * self.features]
+    }
+
+    /// Positive if the sample is on its side.
+    fn signed(&self, line: &Line, index: usize) -> f64 {
+        self.y[index] * line.score(self.row(index))
+    }
+
+    fn wrong(&self, line: &Line) -> usize {
+        (0..self.len()).filter(|&i| self.signed(line, i) <= 0.0).count()
+    }
+
+    fn margin(&self, line: &Line) -> f64 {
+        let nearest = (0..self.len()).map(|i| self.signed(line, i)).fold(f64::INFINITY, f64::min);
+        let length = norm(&line.weight);
+        if length == 0.0 { nearest.min(0.0) } else { nearest / length }
+    }
+}
+
+/// Counts must be at least 1.
+fn check_epochs(epochs: usize) -> Result<()> {
+    if epochs > 0 {
+        return Ok(());
+    }
+    Err(Error::Config("epochs must be at least 1, not 0".into()))
+}

@@ -1,0 +1,55 @@
+//! Huber's loss.
+
+use super::{Loss, assert_same_shape, check_like_output, mean_of_rest};
+use crate::{Result, Shape, Tensor};
+
+/// `e^2 / 2` for errors up to `delta`, `delta (|e| - delta / 2)` beyond (Huber, 1964), averaged over all elements: smooth
+/// at 0, and hardly moved by outliers.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let (y, t) = (Tensor::from_slice(&[0.5f32, 3.0], [2, 1]), Tensor::zeros([2, 1]));
+/// assert_eq!(Huber::new(1.0).per_sample(&y, &t).to_vec::<f32>(), [0.125, 2.5]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Huber {
+    delta: f64,
+}
+
+impl Huber {
+    /// With this bound between small and large errors.
+    ///
+    /// # Panics
+    /// If `delta` is not positive and finite.
+    #[track_caller]
+    pub fn new(delta: f64) -> Huber {
+        assert!(delta > 0.0 && delta.is_finite(), "Huber: delta {delta} must be positive and finite");
+        Huber { delta }
+    }
+}
+
+impl Default for Huber {
+    /// Delta 1: PyTorch's and Keras's default.
+    fn default() -> Huber {
+        Huber::new(1.0)
+    }
+}
+
+impl Loss for Huber {
+    fn name(&self) -> &'static str {
+        "huber"
+    }
+
+    #[track_caller]
+    fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
+        assert_same_shape(self.name(), prediction, target);
+        let size = (prediction - target).abs();
+        let inner = size.clamp(0.0, self.delta);
+        // With the error cut at delta: c^2 / 2 + delta (|e| - c).
+        mean_of_rest(inner.powi(2) * 0.5 + (&size - &inner) * self.delta)
+    }
+
+    fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
+        check_like_output(self.name(), output, targets)
+    }
+}

@@ -1,0 +1,33 @@
+//! Kullback and Leibler's divergence.
+
+use super::{
+    EPSILON, Loss, NOT_PROBABILITIES, assert_same_shape, check_like_output, check_probabilities, sum_of_rest,
+};
+use crate::{Result, Shape, Tensor};
+
+/// `sum_k t_k ln(t_k / p_k)` (Kullback and Leibler, 1951): how far the predicted distribution is from the target. As in
+/// Keras, both are clipped to `[1e-7, 1]`. Predictions and targets are probabilities `[N, C]`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KullbackLeibler;
+
+impl Loss for KullbackLeibler {
+    fn name(&self) -> &'static str {
+        "kullback_leibler"
+    }
+
+    #[track_caller]
+    fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
+        assert_same_shape(self.name(), prediction, target);
+        let (t, p) = (target.clamp(EPSILON, 1.0), prediction.clamp(EPSILON, 1.0));
+        sum_of_rest(&t * (t.ln() - p.ln()), false)
+    }
+
+    fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
+        check_like_output(self.name(), output, targets)?;
+        check_probabilities(self.name(), "target", targets, "targets lie between 0 and 1")
+    }
+
+    fn check_prediction(&self, prediction: &Tensor) -> Result<()> {
+        check_probabilities(self.name(), "prediction", prediction, NOT_PROBABILITIES)
+    }
+}

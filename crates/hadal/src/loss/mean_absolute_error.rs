@@ -1,0 +1,24 @@
+//! Mean absolute error.
+
+use super::{Loss, assert_same_shape, check_like_output, mean_of_rest};
+use crate::{Result, Shape, Tensor};
+
+/// `|y - t|`, averaged over all elements: PyTorch's `L1Loss`. Its minimum is the median, which outliers hardly move.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MeanAbsoluteError;
+
+impl Loss for MeanAbsoluteError {
+    fn name(&self) -> &'static str {
+        "mean_absolute_error"
+    }
+
+    #[track_caller]
+    fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
+        assert_same_shape(self.name(), prediction, target);
+        mean_of_rest((prediction - target).abs())
+    }
+
+    fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
+        check_like_output(self.name(), output, targets)
+    }
+}

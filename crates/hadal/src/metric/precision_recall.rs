@@ -1,0 +1,105 @@
+//! Precision, recall and their harmonic mean.
+
+use super::{ConfusionMatrix, Metric};
+use crate::Tensor;
+
+/// How the numbers of several classes become one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Average {
+    /// The plain mean over the classes that occur among labels or predictions: small classes count as much as large ones.
+    #[default]
+    Macro,
+    /// From the counts of all classes together: with one label a sample, precision, recall and F1 are all the accuracy.
+    Micro,
+    /// This class alone; class 1 is usual for two classes.
+    Class(usize),
+}
+
+/// Right predictions, predictions and samples of a class, to one number; 0 where it would be 0 / 0.
+type Ratio = fn(f64, f64, f64) -> f64;
+
+fn over(a: f64, b: f64) -> f64 {
+    if b == 0.0 { 0.0 } else { a / b }
+}
+
+impl ConfusionMatrix {
+    fn average(&self, average: Average, ratio: Ratio) -> f64 {
+        let counts = |class: usize| {
+            [self.count(class, class), self.predicted_as(class), self.of_class(class)].map(|count| count as f64)
+        };
+        let of = |[right, predicted, samples]: [f64; 3]| ratio(right, predicted, samples);
+        let classes = (0..self.classes()).map(counts).filter(|[_, predicted, samples]| predicted + samples > 0.0);
+        match average {
+            Average::Class(class) => of(counts(class)),
+            Average::Micro => {
+                of(classes.fold([0.0; 3], |sum, own| [sum[0] + own[0], sum[1] + own[1], sum[2] + own[2]]))
+            }
+            Average::Macro => {
+                let each: Vec<f64> = classes.map(of).collect();
+                each.iter().sum::<f64>() / each.len() as f64
+            }
+        }
+    }
+}
+
+macro_rules! ratio_metric {
+    ($(#[$docs:meta])* $name:ident, $label:literal, $ratio:expr) => {
+        $(#[$docs])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        pub struct $name {
+            average: Average,
+            matrix: ConfusionMatrix,
+        }
+
+        impl $name {
+            /// Averaged over classes like this; [`default`](Default::default) is [`Average::Macro`].
+            pub fn new(average: Average) -> $name {
+                $name { average, matrix: ConfusionMatrix::new() }
+            }
+        }
+
+        impl Metric for $name {
+            fn name(&self) -> &'static str {
+                $label
+            }
+
+            fn reset(&mut self) {
+                self.matrix.reset();
+            }
+
+            fn update(&mut self, prediction: &Tensor, target: &Tensor) {
+                self.matrix.update(prediction, target);
+            }
+
+            fn value(&self) -> f64 {
+                self.matrix.average(self.average, $ratio)
+            }
+        }
+    };
+}
+
+ratio_metric!(
+    /// Of the samples predicted as a class, the share that is of it. Predictions and targets as for
+    /// [`Accuracy`](super::Accuracy).
+    ///
+    /// ```
+    /// use hadal::metric::{Average, Precision, Recall};
+    /// use hadal::prelude::*;
+    /// let (mut precision, mut recall) = (Precision::new(Average::Class(1)), Recall::new(Average::Class(1)));
+    /// let p = Tensor::from_slice(&[0.9f32, 0.8, 0.2, 0.1], [4, 1]);
+    /// let labels = Tensor::from_slice(&[1i64, 0, 1, 0], [4]);
+    /// precision.update(&p, &labels);
+    /// recall.update(&p, &labels);
+    /// assert_eq!((precision.value(), recall.value()), (0.5, 0.5));
+    /// ```
+    Precision, "precision", |right, predicted, _| over(right, predicted)
+);
+ratio_metric!(
+    /// Of the samples of a class, the share that is predicted as it. Predictions and targets as for
+    /// [`Accuracy`](super::Accuracy).
+    Recall, "recall", |right, _, samples| over(right, samples)
+);
+ratio_metric!(
+    /// The harmonic mean of [`Precision`] and [`Recall`], `2 right / (predicted + samples)` (van Rijsbergen, 1979).
+    F1, "f1", |right, predicted, samples| over(2.0 * right, predicted + samples)
+);

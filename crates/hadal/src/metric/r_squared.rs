@@ -1,0 +1,65 @@
+//! The share of variance explained.
+
+use super::{Metric, numbers};
+use crate::{Error, Result, Shape, Tensor};
+
+/// `1 - sum (y - t)^2 / sum (t - mean of t)^2`: 1 for perfect predictions, 0 for those no better than the mean, below for
+/// worse. Over all elements of all batches; NaN where all targets are the same.
+///
+/// ```
+/// use hadal::metric::RSquared;
+/// use hadal::prelude::*;
+/// let mut r2 = RSquared::new();
+/// let t = Tensor::from_slice(&[1.0f32, 2.0, 3.0], [3, 1]);
+/// r2.update(&(&t + 0.1), &t);
+/// assert!((r2.value() - 0.985).abs() < 1e-6);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RSquared {
+    count: f64,
+    mean: f64,
+    /// The sum of squared distances of targets from their mean.
+    spread: f64,
+    /// The sum of squared errors.
+    errors: f64,
+}
+
+impl RSquared {
+    /// Without samples.
+    pub fn new() -> RSquared {
+        RSquared::default()
+    }
+}
+
+impl Metric for RSquared {
+    fn name(&self) -> &'static str {
+        "r_squared"
+    }
+
+    fn reset(&mut self) {
+        *self = RSquared::default();
+    }
+
+    fn update(&mut self, prediction: &Tensor, target: &Tensor) {
+        for (y, t) in numbers(prediction).into_iter().zip(numbers(target)) {
+            // Welford's running mean and spread, which no offset can spoil.
+            self.count += 1.0;
+            let before = t - self.mean;
+            self.mean += before / self.count;
+            self.spread += before * (t - self.mean);
+            self.errors += (y - t) * (y - t);
+        }
+    }
+
+    fn value(&self) -> f64 {
+        if self.spread == 0.0 { f64::NAN } else { 1.0 - self.errors / self.spread }
+    }
+
+    fn check(&self, _output: &Shape, targets: &Tensor) -> Result<()> {
+        let all = numbers(targets);
+        if all.iter().any(|t| *t != all[0]) {
+            return Ok(());
+        }
+        Err(Error::Data("r_squared compares with the targets' variance, but all targets are the same".into()))
+    }
+}

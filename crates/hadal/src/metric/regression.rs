@@ -1,0 +1,60 @@
+//! Errors of regression.
+
+use super::{Metric, numbers};
+use crate::Tensor;
+
+macro_rules! mean_metric {
+    ($(#[$docs:meta])* $name:ident, $label:literal, $error:expr) => {
+        $(#[$docs])*
+        #[derive(Clone, Copy, Debug, Default)]
+        pub struct $name {
+            sum: f64,
+            count: usize,
+        }
+
+        impl $name {
+            /// Without samples.
+            pub fn new() -> $name {
+                $name::default()
+            }
+        }
+
+        impl Metric for $name {
+            fn name(&self) -> &'static str {
+                $label
+            }
+
+            fn reset(&mut self) {
+                *self = $name::default();
+            }
+
+            fn update(&mut self, prediction: &Tensor, target: &Tensor) {
+                let error: fn(f64) -> f64 = $error;
+                let (y, t) = (numbers(prediction), numbers(target));
+                self.sum += y.iter().zip(&t).map(|(y, t)| error(y - t)).sum::<f64>();
+                self.count += t.len();
+            }
+
+            fn value(&self) -> f64 {
+                self.sum / self.count as f64
+            }
+        }
+    };
+}
+
+mean_metric!(
+    /// The mean of `|y - t|` over all elements.
+    ///
+    /// ```
+    /// use hadal::metric::MeanAbsoluteError;
+    /// use hadal::prelude::*;
+    /// let mut error = MeanAbsoluteError::new();
+    /// error.update(&Tensor::from_slice(&[1.0f32, 4.0], [2, 1]), &Tensor::zeros([2, 1]));
+    /// assert_eq!(error.value(), 2.5);
+    /// ```
+    MeanAbsoluteError, "mean_absolute_error", f64::abs
+);
+mean_metric!(
+    /// The mean of `(y - t)^2` over all elements.
+    MeanSquaredError, "mean_squared_error", |error| error * error
+);

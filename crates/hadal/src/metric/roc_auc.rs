@@ -1,0 +1,84 @@
+//! The area under the ROC curve.
+
+use super::{Metric, numbers};
+use crate::{DType, Error, Result, Shape, Tensor};
+
+/// The probability that a sample of class 1 has a higher score than one of class 0, ties counting half (Hanley and
+/// McNeil, 1982): exact, from the ranks of all scores. Predictions are scores `[N, 1]`, or `[N, 2]` of which the second
+/// counts; targets are labels 0 and 1, `i64` or numbers.
+///
+/// ```
+/// use hadal::metric::RocAuc;
+/// use hadal::prelude::*;
+/// let mut auc = RocAuc::new();
+/// let scores = Tensor::from_slice(&[0.1f32, 0.4, 0.35, 0.8], [4, 1]);
+/// auc.update(&scores, &Tensor::from_slice(&[0i64, 0, 1, 1], [4]));
+/// assert_eq!(auc.value(), 0.75);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct RocAuc {
+    /// Scores, and whether they belong to class 1.
+    scores: Vec<(f64, bool)>,
+}
+
+impl RocAuc {
+    /// Without samples.
+    pub fn new() -> RocAuc {
+        RocAuc::default()
+    }
+}
+
+fn is_positive(target: &Tensor) -> Vec<bool> {
+    let target = if target.rank() == 2 && target.size(1) == 2 { target.narrow(1, 1, 1) } else { target.clone() };
+    numbers(&target).into_iter().map(|label| label > 0.5).collect()
+}
+
+impl Metric for RocAuc {
+    fn name(&self) -> &'static str {
+        "roc_auc"
+    }
+
+    fn reset(&mut self) {
+        self.scores.clear();
+    }
+
+    fn update(&mut self, prediction: &Tensor, target: &Tensor) {
+        let two = prediction.rank() == 2 && prediction.size(1) == 2;
+        let scores = if two { prediction.narrow(1, 1, 1) } else { prediction.clone() };
+        self.scores.extend(numbers(&scores).into_iter().zip(is_positive(target)));
+    }
+
+    /// NaN while only one class has been met.
+    fn value(&self) -> f64 {
+        let mut sorted = self.scores.clone();
+        sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let positives = sorted.iter().filter(|entry| entry.1).count() as f64;
+        let negatives = sorted.len() as f64 - positives;
+        // The sum of the positives' ranks, equal scores sharing the mean of theirs.
+        let mut ranks = 0.0;
+        let mut start = 0;
+        while start < sorted.len() {
+            let end = start + sorted[start..].iter().take_while(|entry| entry.0 == sorted[start].0).count().max(1);
+            let own = sorted[start..end].iter().filter(|entry| entry.1).count() as f64;
+            ranks += own * (start + 1 + end) as f64 / 2.0;
+            start = end;
+        }
+        (ranks - positives * (positives + 1.0) / 2.0) / (positives * negatives)
+    }
+
+    fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
+        if !matches!(output.elements(), 1 | 2) || output.rank() > 1 {
+            return Err(Error::Config(format!("roc_auc is for two classes, but the model's output has shape {output}")));
+        }
+        if targets.dtype() == DType::I64
+            && let Some(label) = targets.to_vec::<i64>().into_iter().find(|label| !(0..=1).contains(label))
+        {
+            return Err(Error::Data(format!("roc_auc takes labels 0 and 1, but a sample has label {label}")));
+        }
+        let positive = is_positive(targets);
+        if positive.iter().all(|&x| x) || !positive.iter().any(|&x| x) {
+            return Err(Error::Data("roc_auc compares two classes, but all samples are of one".into()));
+        }
+        Ok(())
+    }
+}

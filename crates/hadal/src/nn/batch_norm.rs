@@ -1,0 +1,182 @@
+//! Batch normalisation.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::layer::check_float_input;
+use super::{Context, Forward, Layer, LayerConfig, Module, Plan, join};
+use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
+
+/// Batch normalisation (Ioffe and Szegedy, ICML 2015, algorithm 1): `(x - mean) / sqrt(variance + epsilon) * weight + bias`,
+/// feature by feature. In training, mean and variance are the batch's; in evaluation, their running means.
+///
+/// Features are the first axis of a sample: input `[batch, features, ..]`, as in PyTorch, whose defaults these are:
+/// epsilon 1e-5, momentum 0.1 (the share of the batch in the running means), and the unbiased variance in them.
+/// [`keras`](BatchNorm::keras) gives Keras's.
+#[derive(Debug)]
+pub struct BatchNorm {
+    settings: Settings,
+    parameters: Option<Parameters>,
+}
+
+/// What a [`BatchNorm`] layer is set to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    epsilon: f64,
+    momentum: f64,
+    /// Whether the running variance counts n - 1 in the place of n.
+    unbiased: bool,
+}
+
+#[derive(Debug)]
+struct Parameters {
+    weight: Tensor,
+    bias: Tensor,
+    /// Mean and variance. Forward passes change them, and have the layer shared.
+    running: Mutex<[Tensor; 2]>,
+}
+
+impl Parameters {
+    fn running(&self) -> MutexGuard<'_, [Tensor; 2]> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl BatchNorm {
+    /// With PyTorch's defaults.
+    pub fn new() -> BatchNorm {
+        BatchNorm::with_settings(Settings { epsilon: 1e-5, momentum: 0.1, unbiased: true })
+    }
+
+    /// With Keras's defaults: epsilon 0.001, and running means that keep 0.99 and count n.
+    pub fn keras() -> BatchNorm {
+        BatchNorm::with_settings(Settings { epsilon: 1e-3, momentum: 0.01, unbiased: false })
+    }
+
+    pub(super) fn with_settings(settings: Settings) -> BatchNorm {
+        BatchNorm { settings, parameters: None }
+    }
+
+    /// Keeps the division finite.
+    pub fn epsilon(mut self, epsilon: f64) -> BatchNorm {
+        self.settings.epsilon = epsilon;
+        self
+    }
+
+    /// The share of the batch in the running means (PyTorch's `momentum`; Keras's is 1 minus it).
+    pub fn momentum(mut self, share: f64) -> BatchNorm {
+        self.settings.momentum = share;
+        self
+    }
+
+    /// Updates the running means from a batch of `count` values for each feature.
+    fn observe(&self, parameters: &Parameters, mean: &Tensor, variance: &Tensor, count: usize) {
+        let share = self.settings.momentum;
+        let correction = if self.settings.unbiased && count > 1 { count as f64 / (count as f64 - 1.0) } else { 1.0 };
+        no_grad(|| {
+            let mut running = parameters.running();
+            for (running, batch) in running.iter_mut().zip([mean.detach(), variance.detach() * correction]) {
+                *running *= 1.0 - share;
+                running.add_scaled(share, &batch.reshape(*running.shape()));
+            }
+        });
+    }
+}
+
+impl Default for BatchNorm {
+    fn default() -> BatchNorm {
+        BatchNorm::new()
+    }
+}
+
+impl Module for BatchNorm {
+    fn visit(&self, path: &str, visitor: &mut dyn FnMut(&str, &Tensor)) {
+        let Some(parameters) = &self.parameters else { return };
+        visitor(&join(path, "weight"), &parameters.weight);
+        visitor(&join(path, "bias"), &parameters.bias);
+        let running = parameters.running();
+        visitor(&join(path, "running_mean"), &running[0]);
+        visitor(&join(path, "running_var"), &running[1]);
+    }
+
+    fn visit_mut(&mut self, path: &str, visitor: &mut dyn FnMut(&str, &mut Tensor)) {
+        let Some(parameters) = &mut self.parameters else { return };
+        visitor(&join(path, "weight"), &mut parameters.weight);
+        visitor(&join(path, "bias"), &mut parameters.bias);
+        let mut running = parameters.running();
+        let [mean, variance] = &mut *running;
+        for (name, tensor) in [("running_mean", mean), ("running_var", variance)] {
+            visitor(&join(path, name), tensor);
+            // State, never a parameter.
+            *tensor = tensor.detach();
+        }
+    }
+}
+
+impl Forward for BatchNorm {
+    /// # Panics
+    /// If the layer has not been built, or `x` does not have its features on axis 1.
+    #[track_caller]
+    fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+        let Some(parameters) = &self.parameters else {
+            panic!("BatchNorm: the layer has no weights yet; compile the Sequential it belongs to first");
+        };
+        let features = parameters.weight.elements();
+        assert!(
+            x.rank() >= 2 && x.shape()[1] == features,
+            "BatchNorm: the input has shape {}, the layer {features} features, which must be axis 1",
+            x.shape()
+        );
+        // `[1, features, 1, ..]`, to broadcast over the batch and what follows the features.
+        let mut wide = vec![1; x.rank()];
+        wide[1] = features;
+        let (mean, variance) = if ctx.is_training() {
+            let axes: Vec<isize> = (0..x.rank() as isize).filter(|&axis| axis != 1).collect();
+            let mean = x.mean_keep(&axes);
+            let variance = (x - &mean).powi(2).mean_keep(&axes);
+            self.observe(parameters, &mean, &variance, x.elements() / features);
+            (mean, variance)
+        } else {
+            let running = parameters.running();
+            (running[0].reshape(wide.clone()), running[1].reshape(wide.clone()))
+        };
+        let scale = parameters.weight.reshape(wide.clone()) / (variance + self.settings.epsilon).sqrt();
+        (x - mean) * scale + parameters.bias.reshape(wide)
+    }
+
+    fn check_inputs(&self, x: &Tensor) -> Result<()> {
+        check_float_input("BatchNorm", x)
+    }
+}
+
+impl Layer for BatchNorm {
+    fn plan(&self, input: &Shape) -> Result<Plan> {
+        let Settings { epsilon, momentum, .. } = self.settings;
+        crate::optim::check_positive("BatchNorm: epsilon", epsilon, "1e-5")?;
+        if !(0.0..=1.0).contains(&momentum) {
+            return Err(Error::Config(format!("BatchNorm: momentum {momentum} is a share, from 0 to 1")));
+        }
+        match input.first() {
+            Some(&features) if features > 0 => Ok(Plan { output: *input, numbers: features.saturating_mul(4) }),
+            _ => Err(Error::Config(format!(
+                "BatchNorm takes samples of shape [features, ..], but its input has shape {input}"
+            ))),
+        }
+    }
+
+    fn build(&mut self, input: &Shape, _rng: &mut Rng) -> Result<()> {
+        let features = input[0];
+        self.parameters = Some(Parameters {
+            weight: Tensor::ones([features]).requires_grad(),
+            bias: Tensor::zeros([features]).requires_grad(),
+            running: Mutex::new([Tensor::zeros([features]), Tensor::ones([features])]),
+        });
+        Ok(())
+    }
+
+    fn config(&self) -> LayerConfig {
+        LayerConfig::BatchNorm(self.settings)
+    }
+}

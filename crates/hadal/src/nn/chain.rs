@@ -1,0 +1,107 @@
+//! Layers one after another, as a layer.
+
+use super::{Connection, Context, Forward, Layer, LayerConfig, Module, Plan};
+use crate::{Error, Result, Rng, Shape, Tensor};
+
+/// Layers one after another: what a [`Sequential`](super::Sequential) and the branches of other layers are made of.
+///
+/// ```
+/// use hadal::nn::{Chain, Residual};
+/// use hadal::prelude::*;
+/// let block = Chain::new().add(Dense::new(64).activation(Relu)).add(Dense::new(64));
+/// let model = Sequential::new([64]).add(Residual::from_chain(block)).build()?;
+/// # Ok::<(), hadal::Error>(())
+/// ```
+#[derive(Default)]
+pub struct Chain {
+    pub(super) layers: Vec<Box<dyn Layer>>,
+}
+
+impl Chain {
+    /// No layers: the identity.
+    pub fn new() -> Chain {
+        Chain::default()
+    }
+
+    /// Appends a layer.
+    #[expect(clippy::should_implement_trait, reason = "Keras's name")]
+    pub fn add(mut self, layer: impl Layer + 'static) -> Chain {
+        self.layers.push(Box::new(layer));
+        self
+    }
+
+    pub(super) fn from_configs(configs: &[LayerConfig]) -> Result<Chain> {
+        Ok(Chain { layers: configs.iter().map(LayerConfig::layer).collect::<Result<_>>()? })
+    }
+
+    pub(super) fn configs(&self) -> Vec<LayerConfig> {
+        self.layers.iter().map(|layer| layer.config()).collect()
+    }
+
+    /// The plan of every layer, first to last; errors name the layer and its number.
+    pub(super) fn plans(&self, input: &Shape) -> Result<Vec<Plan>> {
+        let mut shape = *input;
+        let mut plans = Vec::with_capacity(self.layers.len());
+        for (number, layer) in self.layers.iter().enumerate() {
+            let plan = layer.plan(&shape).map_err(|error| {
+                Error::Config(format!("layer {} ({}): {error}", number + 1, layer.config().label()))
+            })?;
+            shape = plan.output;
+            plans.push(plan);
+        }
+        Ok(plans)
+    }
+}
+
+impl Module for Chain {
+    fn visit(&self, path: &str, visitor: &mut dyn FnMut(&str, &Tensor)) {
+        self.layers.visit(path, visitor);
+    }
+
+    fn visit_mut(&mut self, path: &str, visitor: &mut dyn FnMut(&str, &mut Tensor)) {
+        self.layers.visit_mut(path, visitor);
+    }
+
+    fn constrain(&mut self) {
+        self.layers.constrain();
+    }
+}
+
+impl Forward for Chain {
+    #[track_caller]
+    fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+        let mut layers = self.layers.iter();
+        let Some(first) = layers.next() else { return x.clone() };
+        layers.fold(first.forward(x, ctx), |x, layer| layer.forward(&x, ctx))
+    }
+
+    fn check_inputs(&self, x: &Tensor) -> Result<()> {
+        self.layers.first().map_or(Ok(()), |layer| layer.check_inputs(x))
+    }
+}
+
+impl Layer for Chain {
+    fn plan(&self, input: &Shape) -> Result<Plan> {
+        let plans = self.plans(input)?;
+        let numbers = plans.iter().fold(0usize, |sum, plan| sum.saturating_add(plan.numbers));
+        Ok(Plan { output: plans.last().map_or(*input, |plan| plan.output), numbers })
+    }
+
+    fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {
+        let plans = self.plans(input)?;
+        let mut shape = *input;
+        for (layer, plan) in self.layers.iter_mut().zip(plans) {
+            layer.build(&shape, rng)?;
+            shape = plan.output;
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self, connection: Connection, rng: &mut Rng) {
+        self.layers.iter_mut().for_each(|layer| layer.connect(connection, rng));
+    }
+
+    fn config(&self) -> LayerConfig {
+        LayerConfig::Chain { layers: self.configs() }
+    }
+}

@@ -1,0 +1,75 @@
+//! Layer normalisation.
+
+use super::layer::check_float_input;
+use super::{Context, Forward, Layer, LayerConfig, Module, Plan};
+use crate::{Error, Result, Rng, Shape, Tensor};
+
+/// Layer normalisation (Ba, Kiros and Hinton, 2016, eq. 3): `(x - mean) / sqrt(variance + epsilon) * weight + bias`, mean and
+/// variance taken over the last axis of each sample. Input `[batch, .., features]`. Epsilon is 1e-5, PyTorch's (Keras's
+/// is 0.001).
+#[derive(Clone, Debug, Module)]
+pub struct LayerNorm {
+    epsilon: f64,
+    weight: Option<Tensor>,
+    bias: Option<Tensor>,
+}
+
+impl LayerNorm {
+    /// With PyTorch's default.
+    pub fn new() -> LayerNorm {
+        LayerNorm { epsilon: 1e-5, weight: None, bias: None }
+    }
+
+    /// Keeps the division finite.
+    pub fn epsilon(mut self, epsilon: f64) -> LayerNorm {
+        self.epsilon = epsilon;
+        self
+    }
+}
+
+impl Default for LayerNorm {
+    fn default() -> LayerNorm {
+        LayerNorm::new()
+    }
+}
+
+impl Forward for LayerNorm {
+    /// # Panics
+    /// If the layer has not been built, or the last axis of `x` is not its features.
+    #[track_caller]
+    fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
+        let (Some(weight), Some(bias)) = (&self.weight, &self.bias) else {
+            panic!("LayerNorm: the layer has no weights yet; compile the Sequential it belongs to first");
+        };
+        let centred = x - x.mean_keep(&[-1]);
+        let variance = centred.powi(2).mean_keep(&[-1]);
+        centred / (variance + self.epsilon).sqrt() * weight + bias
+    }
+
+    fn check_inputs(&self, x: &Tensor) -> Result<()> {
+        check_float_input("LayerNorm", x)
+    }
+}
+
+impl Layer for LayerNorm {
+    fn plan(&self, input: &Shape) -> Result<Plan> {
+        crate::optim::check_positive("LayerNorm: epsilon", self.epsilon, "1e-5")?;
+        match input.last() {
+            Some(&features) if features > 0 => Ok(Plan { output: *input, numbers: features.saturating_mul(2) }),
+            _ => Err(Error::Config(format!(
+                "LayerNorm takes samples of shape [.., features], but its input has shape {input}"
+            ))),
+        }
+    }
+
+    fn build(&mut self, input: &Shape, _rng: &mut Rng) -> Result<()> {
+        let features = input[input.rank() - 1];
+        self.weight = Some(Tensor::ones([features]).requires_grad());
+        self.bias = Some(Tensor::zeros([features]).requires_grad());
+        Ok(())
+    }
+
+    fn config(&self) -> LayerConfig {
+        LayerConfig::LayerNorm { epsilon: self.epsilon }
+    }
+}

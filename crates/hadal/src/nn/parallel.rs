@@ -1,0 +1,142 @@
+//! Branches side by side.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Chain, Context, Forward, Layer, LayerConfig, Module, Plan, join};
+use crate::{Error, Result, Rng, Shape, Tensor, concat};
+
+/// The same input through several branches, whose outputs are joined; with [`Residual`](super::Residual), any
+/// feed-forward network.
+///
+/// ```
+/// use hadal::nn::{Chain, Merge, Parallel};
+/// use hadal::prelude::*;
+/// // "Wide and deep": the inputs themselves beside two layers of them.
+/// let model = Sequential::new([8])
+///     .add(Parallel::new(Merge::Concatenate)
+///         .branch(Chain::new())
+///         .branch(Chain::new().add(Dense::new(32).activation(Relu)).add(Dense::new(16))))
+///     .add(Dense::new(1))
+///     .build()?;
+/// assert_eq!(model.output_shape(), Some([1].into()));
+/// # Ok::<(), hadal::Error>(())
+/// ```
+pub struct Parallel {
+    merge: Merge,
+    branches: Vec<Chain>,
+}
+
+/// How the outputs of branches are joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Merge {
+    /// One after another along the last axis; the other axes must agree.
+    Concatenate,
+    /// Added; shapes must agree.
+    Sum,
+    /// Multiplied; shapes must agree.
+    Product,
+}
+
+impl Parallel {
+    /// No branches yet.
+    pub fn new(merge: Merge) -> Parallel {
+        Parallel { merge, branches: Vec::new() }
+    }
+
+    /// Adds a branch.
+    pub fn branch(mut self, branch: Chain) -> Parallel {
+        self.branches.push(branch);
+        self
+    }
+}
+
+impl Module for Parallel {
+    fn visit(&self, path: &str, visitor: &mut dyn FnMut(&str, &Tensor)) {
+        self.branches.visit(&join(path, "branches"), visitor);
+    }
+
+    fn visit_mut(&mut self, path: &str, visitor: &mut dyn FnMut(&str, &mut Tensor)) {
+        self.branches.visit_mut(&join(path, "branches"), visitor);
+    }
+
+    fn constrain(&mut self) {
+        self.branches.constrain();
+    }
+}
+
+impl Forward for Parallel {
+    #[track_caller]
+    fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+        let outputs: Vec<Tensor> = self.branches.iter().map(|branch| branch.forward(x, ctx)).collect();
+        match self.merge {
+            Merge::Concatenate => concat(&outputs, -1),
+            Merge::Sum => outputs.into_iter().reduce(|a, b| a + b).unwrap_or_else(|| x.clone()),
+            Merge::Product => outputs.into_iter().reduce(|a, b| a * b).unwrap_or_else(|| x.clone()),
+        }
+    }
+
+    fn check_inputs(&self, x: &Tensor) -> Result<()> {
+        self.branches.iter().try_for_each(|branch| branch.check_inputs(x))
+    }
+}
+
+impl Layer for Parallel {
+    fn plan(&self, input: &Shape) -> Result<Plan> {
+        let mut whole: Option<Plan> = None;
+        for (number, branch) in self.branches.iter().enumerate() {
+            let plan = branch.plan(input).map_err(|error| Error::Config(format!("branch {}: {error}", number + 1)))?;
+            whole = Some(match whole {
+                None => plan,
+                Some(Plan { output, numbers }) => Plan {
+                    output: self.join_shapes(&output, &plan.output, number + 1)?,
+                    numbers: numbers.saturating_add(plan.numbers),
+                },
+            });
+        }
+        let plan = whole.ok_or_else(|| Error::Config("Parallel needs at least one branch".into()))?;
+        if plan.output.is_empty() && self.merge == Merge::Concatenate {
+            return Err(Error::Config("Parallel: branches without axes cannot be concatenated".into()));
+        }
+        Ok(plan)
+    }
+
+    fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {
+        self.branches.iter_mut().try_for_each(|branch| branch.build(input, rng))
+    }
+
+    fn config(&self) -> LayerConfig {
+        LayerConfig::Parallel {
+            merge: self.merge,
+            branches: self.branches.iter().map(Chain::configs).collect(),
+        }
+    }
+}
+
+impl Parallel {
+    fn join_shapes(&self, first: &Shape, other: &Shape, number: usize) -> Result<Shape> {
+        let misfit = || {
+            Error::Config(format!(
+                "Parallel: branch {number} gives shape {other}, the branches before it {first}; {}",
+                match self.merge {
+                    Merge::Concatenate => "all axes but the last must agree",
+                    Merge::Sum | Merge::Product => "shapes must agree",
+                }
+            ))
+        };
+        match self.merge {
+            Merge::Sum | Merge::Product => (first == other).then_some(*first).ok_or_else(misfit),
+            Merge::Concatenate => {
+                let (Some((a, front)), Some((b, other_front))) = (first.split_last(), other.split_last()) else {
+                    return Err(misfit());
+                };
+                if front != other_front {
+                    return Err(misfit());
+                }
+                let mut sizes = front.to_vec();
+                sizes.push(a.saturating_add(*b));
+                Ok(Shape::from(sizes))
+            }
+        }
+    }
+}

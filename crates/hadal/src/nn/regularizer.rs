@@ -1,0 +1,62 @@
+//! Penalties on what grows too large.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result, Tensor};
+
+/// `l1 * sum |w| + l2 * sum w^2`, added to the loss: Keras's regularisers. An L2 penalty is the same as coupled weight
+/// decay of `2 * l2` under plain gradient descent, and under no other optimizer.
+///
+/// ```
+/// use hadal::nn::Regularizer;
+/// use hadal::prelude::*;
+/// let w = Tensor::from_slice(&[1.0f32, -2.0], [2]);
+/// assert!((Regularizer::l2(0.1).penalty(&w).item() - 0.5).abs() < 1e-6);
+/// let layer = Dense::new(10).weight_regularizer(Regularizer::l1_l2(1e-5, 1e-4));
+/// # let _ = layer;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Regularizer {
+    l1: f64,
+    l2: f64,
+}
+
+impl Regularizer {
+    /// `l1 * sum |w|`, which drives weights to 0 (Tibshirani's lasso, 1996).
+    pub fn l1(l1: f64) -> Regularizer {
+        Regularizer { l1, l2: 0.0 }
+    }
+
+    /// `l2 * sum w^2`, which shrinks large weights most (Tikhonov's regularisation).
+    pub fn l2(l2: f64) -> Regularizer {
+        Regularizer { l1: 0.0, l2 }
+    }
+
+    /// Both (Zou and Hastie's elastic net, 2005).
+    pub fn l1_l2(l1: f64, l2: f64) -> Regularizer {
+        Regularizer { l1, l2 }
+    }
+
+    /// The penalty for `w`, a scalar.
+    pub fn penalty(&self, w: &Tensor) -> Tensor {
+        match (self.l1 != 0.0, self.l2 != 0.0) {
+            (true, true) => w.abs().sum() * self.l1 + w.powi(2).sum() * self.l2,
+            (true, false) => w.abs().sum() * self.l1,
+            _ => w.powi(2).sum() * self.l2,
+        }
+    }
+
+    /// # Errors
+    /// If a share is negative or not finite.
+    pub(super) fn check(&self) -> Result<()> {
+        let fits = |share: f64| share >= 0.0 && share.is_finite();
+        if fits(self.l1) && fits(self.l2) {
+            return Ok(());
+        }
+        Err(Error::Config(format!(
+            "regularizer with l1 {} and l2 {}: both must be 0 or positive, finite numbers, for example 0.0001",
+            self.l1, self.l2
+        )))
+    }
+}

@@ -1,0 +1,83 @@
+//! A shortcut around layers.
+
+use super::{Chain, Context, Forward, Layer, LayerConfig, Module, Plan};
+use crate::{Error, Result, Rng, Shape, Tensor};
+
+/// `x + f(x)` for layers `f` that keep the shape (He and others, CVPR 2016, eq. 1).
+///
+/// ```
+/// use hadal::nn::Residual;
+/// use hadal::prelude::*;
+/// let model = Sequential::new([8])
+///     .add(Residual::new().add(Dense::new(32).activation(Relu)).add(Dense::new(8)))
+///     .build()?;
+/// # Ok::<(), hadal::Error>(())
+/// ```
+#[derive(Default)]
+pub struct Residual {
+    chain: Chain,
+}
+
+impl Residual {
+    /// Around no layers yet.
+    pub fn new() -> Residual {
+        Residual::default()
+    }
+
+    /// Around these layers.
+    pub fn from_chain(chain: Chain) -> Residual {
+        Residual { chain }
+    }
+
+    /// Appends a layer to those beside the shortcut.
+    #[expect(clippy::should_implement_trait, reason = "Keras's name")]
+    pub fn add(self, layer: impl Layer + 'static) -> Residual {
+        Residual { chain: self.chain.add(layer) }
+    }
+}
+
+impl Module for Residual {
+    fn visit(&self, path: &str, visitor: &mut dyn FnMut(&str, &Tensor)) {
+        self.chain.visit(path, visitor);
+    }
+
+    fn visit_mut(&mut self, path: &str, visitor: &mut dyn FnMut(&str, &mut Tensor)) {
+        self.chain.visit_mut(path, visitor);
+    }
+
+    fn constrain(&mut self) {
+        self.chain.constrain();
+    }
+}
+
+impl Forward for Residual {
+    #[track_caller]
+    fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+        self.chain.forward(x, ctx) + x
+    }
+
+    fn check_inputs(&self, x: &Tensor) -> Result<()> {
+        self.chain.check_inputs(x)
+    }
+}
+
+impl Layer for Residual {
+    fn plan(&self, input: &Shape) -> Result<Plan> {
+        let plan = self.chain.plan(input)?;
+        if plan.output == *input {
+            return Ok(plan);
+        }
+        Err(Error::Config(format!(
+            "Residual adds its input of shape {input} to what its layers make of it, of shape {}; both must agree",
+            plan.output
+        )))
+    }
+
+    fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {
+        self.chain.build(input, rng)
+    }
+
+    fn config(&self) -> LayerConfig {
+        LayerConfig::Residual { layers: self.chain.configs() }
+    }
+}

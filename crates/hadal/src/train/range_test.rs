@@ -1,0 +1,103 @@
+//! Which learning rate to take.
+
+use super::Trainer;
+use crate::data::Dataset;
+use crate::nn::{Context, Forward};
+use crate::optim::check_positive;
+use crate::{DType, Error, Result, Rng};
+
+/// Losses at rates that grow from step to step: what [`Trainer::learning_rate_range_test`] returns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RangeTest {
+    /// The rate of each step, growing by the same factor.
+    pub rates: Vec<f64>,
+    /// The loss at each step, smoothed: the mean of all so far, the last ones counting most.
+    pub losses: Vec<f64>,
+}
+
+/// The share of the past in the smoothed loss.
+const SMOOTHING: f64 = 0.9;
+/// The test ends when the smoothed loss is this many times the smallest so far.
+const DIVERGED: f64 = 4.0;
+
+impl RangeTest {
+    /// The rate at which the loss fell fastest per factor of the rate: a good first choice.
+    pub fn suggestion(&self) -> f64 {
+        let steepest = (1..self.rates.len()).min_by(|&i, &j| {
+            let fall = |i: usize| self.losses[i] - self.losses[i - 1];
+            fall(i).total_cmp(&fall(j))
+        });
+        self.rates[steepest.unwrap_or(0)]
+    }
+}
+
+impl<M: Forward> Trainer<M> {
+    /// Trains for up to `steps` steps on batches of `batch_size` while the rate grows from `lowest` to `highest`, until the
+    /// loss explodes (Smith, WACV 2017, section 3.3); then puts model and optimizer back as they were.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let x = Tensor::rand([256, 2], &mut Rng::new(1));
+    /// let data = Dataset::new("sums", x.clone(), x.sum_keep(&[1]))?;
+    /// let mut model = Sequential::new([2]).add(Dense::new(1)).compile(Sgd::default(), MeanSquaredError, [] as [Accuracy; 0])?;
+    /// let test = model.learning_rate_range_test(&data, 1e-4, 10.0, 100, 32)?;
+    /// assert!(test.suggestion() > 1e-4 && test.suggestion() < 10.0);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the rates are not positive, finite and growing, there are fewer than 2 steps, or the data does not fit the model.
+    pub fn learning_rate_range_test(
+        &mut self,
+        data: &Dataset,
+        lowest: f64,
+        highest: f64,
+        steps: usize,
+        batch_size: usize,
+    ) -> Result<RangeTest> {
+        check_positive("lowest rate", lowest, "1e-6")?;
+        check_positive("highest rate", highest, "1")?;
+        if highest <= lowest || steps < 2 || batch_size == 0 {
+            return Err(Error::Config(format!(
+                "a range test needs rates that grow, at least 2 steps and batches of at least 1 sample; got {lowest} to \
+                 {highest}, {steps} steps and batches of {batch_size}"
+            )));
+        }
+        self.check(data)?;
+        let (weights, core) = (self.model.state(), self.optimizer.core().clone());
+        let mut rng = Rng::with_stream(self.seed, 0x7a7e);
+        let mut ctx = Context::training(rng.clone());
+        let mut test = RangeTest { rates: Vec::new(), losses: Vec::new() };
+        let (mut average, mut smallest) = (0.0, f64::INFINITY);
+        'steps: while test.rates.len() < steps {
+            let mut batches = data.batches(batch_size).shuffle(&mut rng);
+            while let Some((x, y, sample_weights)) = batches.next_weighted() {
+                let step = test.rates.len();
+                if step == steps {
+                    break;
+                }
+                let rate = lowest * (highest / lowest).powf(step as f64 / (steps - 1) as f64);
+                let prediction = self.model.forward(&x, &mut ctx);
+                let loss = self.total_loss(&prediction, &y, sample_weights.as_ref(), &mut ctx);
+                let gradients = loss.backward();
+                average = SMOOTHING * average + (1.0 - SMOOTHING) * loss.to_dtype(DType::F64).item();
+                let smoothed = average / (1.0 - SMOOTHING.powi(step as i32 + 1));
+                if !smoothed.is_finite() || smoothed > DIVERGED * smallest {
+                    break 'steps;
+                }
+                smallest = smallest.min(smoothed);
+                test.rates.push(rate);
+                test.losses.push(smoothed);
+                self.optimizer.set_learning_rate(rate);
+                self.optimizer.step(&mut self.model, &gradients);
+                self.model.constrain();
+            }
+        }
+        self.model.load_state(&weights.into_iter().collect())?;
+        *self.optimizer.core_mut() = core;
+        if test.rates.is_empty() {
+            return Err(Error::Data("the loss is not finite even at the lowest rate".into()));
+        }
+        Ok(test)
+    }
+}

@@ -1,0 +1,24 @@
+//! The largest-margin line against scikit-learn's, to 1e-5.
+
+use hadal::classic::MaxMargin;
+use hadal::prelude::*;
+
+use super::{GOLDEN, labels, number, tensor};
+
+#[test]
+fn the_largest_margin_is_scikit_learns() {
+    let golden = &GOLDEN["max_margin"];
+    let data = Dataset::new("points", tensor(&golden["points"]), labels(&golden["labels"])).unwrap();
+    for (name, fit) in [
+        ("weight", MaxMargin::new().fit(&data).unwrap()),
+        ("soft_weight", MaxMargin::new().penalty(0.1).fit(&data).unwrap()),
+    ] {
+        assert!(fit.converged);
+        let expected = tensor(&golden[name]).to_vec::<f64>();
+        for (found, expected) in fit.line.weight.iter().zip(&expected) {
+            assert!((found - expected).abs() < 1e-5 * expected.abs().max(1.0), "{name}: {found} instead of {expected}");
+        }
+        let bias = number(&golden[name.replace("weight", "bias")]);
+        assert!((fit.line.bias - bias).abs() < 1e-5 * bias.abs().max(1.0), "{} instead of {bias}", fit.line.bias);
+    }
+}

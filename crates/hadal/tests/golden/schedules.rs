@@ -1,0 +1,43 @@
+//! Schedules, to 1e-12.
+
+use hadal::optim::Plateau;
+use hadal::prelude::*;
+
+use super::{GOLDEN, number};
+
+#[test]
+fn schedules_follow_pytorchs() {
+    let golden = &GOLDEN["schedules"];
+    let one_cycle = |rise| Schedule::OneCycle { start: 25.0, end: 1e4, rise };
+    let cases = [
+        ("step", Schedule::Step { every: 6, factor: 0.3 }, 20),
+        ("exponential", Schedule::Exponential { factor: 0.9 }, 20),
+        ("polynomial", Schedule::Polynomial { power: 2.0, end: 0.0 }, 20),
+        ("cosine", Schedule::Cosine, 20),
+        ("cosine_restarts", Schedule::CosineRestarts { first: 4, multiply: 2 }, 20),
+        ("one_cycle", one_cycle(0.3), 21),
+        ("one_cycle_20", one_cycle(0.4), 21),
+    ];
+    for (name, schedule, steps) in cases {
+        for (step, factor) in golden[name].as_array().unwrap().iter().enumerate() {
+            let found = schedule.factor(step, steps);
+            assert!((found - number(factor)).abs() < 1e-12, "{name}, step {step}: {found} instead of {factor}");
+        }
+    }
+    let warm = Schedule::WarmUp { steps: 4, then: Box::new(Schedule::Cosine) };
+    let factors: Vec<f64> = (0..6).map(|step| warm.factor(step, 24)).collect();
+    assert_eq!(factors[..5], [0.25, 0.5, 0.75, 1.0, 1.0]);
+    assert_eq!(factors[5], Schedule::Cosine.factor(1, 20));
+}
+
+#[test]
+fn plateaus_lower_the_rate_when_pytorchs_do() {
+    let golden = &GOLDEN["plateau"];
+    // PyTorch waits one epoch longer than its patience, Keras and Hadal do not.
+    let mut plateau = Plateau::new("val_loss").factor(0.5).patience(2);
+    for (value, factor) in golden["values"].as_array().unwrap().iter().zip(golden["factors"].as_array().unwrap()) {
+        assert_eq!(plateau.observe(number(value)), number(factor));
+    }
+    let mut rising = Plateau::new("val_accuracy").patience(1);
+    assert_eq!([0.5, 0.6, 0.55].map(|accuracy| rising.observe(accuracy)), [1.0, 1.0, 0.1]);
+}
