@@ -194,7 +194,7 @@ impl Curve {
 /// ```
 /// use hadal::data::synthetic::{Curve, regression};
 /// let data = regression(Curve::Sine, 200, 0.1, 1)?;
-/// assert_eq!(data.input_shape(), &[1]);
+/// assert_eq!(&data.input_shape(), &[1]);
 /// # Ok::<(), hadal::Error>(())
 /// ```
 ///

@@ -4,7 +4,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::layer::check_float_input;
 use super::{Context, Forward, Layer, LayerConfig, Module, Plan, join};
 use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 
@@ -144,10 +143,6 @@ impl Forward for BatchNorm {
         };
         let scale = parameters.weight.reshape(wide.clone()) / (variance + self.settings.epsilon).sqrt();
         (x - mean) * scale + parameters.bias.reshape(wide)
-    }
-
-    fn check_inputs(&self, x: &Tensor) -> Result<()> {
-        check_float_input("BatchNorm", x)
     }
 }
 

@@ -76,7 +76,10 @@ impl Forward for Chain {
     }
 
     fn check_inputs(&self, x: &Tensor) -> Result<()> {
-        self.layers.first().map_or(Ok(()), |layer| layer.check_inputs(x))
+        match self.layers.first() {
+            Some(layer) => layer.check_inputs(x),
+            None => Ok(()),
+        }
     }
 }
 

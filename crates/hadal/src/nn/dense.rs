@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::feedback::{aligned_product, broadcast_error, random_matrix};
-use super::layer::{Plan, check_float_input};
 use super::{
-    Activation, Connection, Context, Feedback, Forward, Initializer, Layer, LayerConfig, Linear, Module, Regularizer, join,
+    Activation, Connection, Context, Feedback, Forward, Initializer, Layer, LayerConfig, Linear, Module, Plan, Regularizer,
+    join,
 };
 use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 
@@ -223,10 +223,6 @@ impl Forward for Dense {
             y = passed_on;
         }
         y
-    }
-
-    fn check_inputs(&self, x: &Tensor) -> Result<()> {
-        check_float_input("Dense", x)
     }
 }
 

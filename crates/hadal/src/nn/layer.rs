@@ -6,7 +6,7 @@ use super::{
     Activation, BatchNorm, Chain, Dense, DenseSettings, Dropout, Embedding, Flatten, Forward, LayerNorm, Merge, Parallel,
     Reshape, Residual,
 };
-use crate::{Error, Result, Rng, Shape, Tensor};
+use crate::{Error, Result, Rng, Shape};
 
 /// A module that can be built for an input shape and described in a file.
 ///
@@ -179,12 +179,4 @@ impl LayerConfig {
             LayerConfig::Custom { name } => name.clone(),
         }
     }
-}
-
-/// Layers that compute take floating-point numbers.
-pub(super) fn check_float_input(layer: &str, x: &Tensor) -> Result<()> {
-    if x.dtype().is_float() {
-        return Ok(());
-    }
-    Err(Error::Data(format!("{layer} takes floating-point inputs, not {}; convert them with to_dtype", x.dtype())))
 }

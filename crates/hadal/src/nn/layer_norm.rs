@@ -1,6 +1,5 @@
 //! Layer normalisation.
 
-use super::layer::check_float_input;
 use super::{Context, Forward, Layer, LayerConfig, Module, Plan};
 use crate::{Error, Result, Rng, Shape, Tensor};
 
@@ -44,10 +43,6 @@ impl Forward for LayerNorm {
         let centred = x - x.mean_keep(&[-1]);
         let variance = centred.powi(2).mean_keep(&[-1]);
         centred / (variance + self.epsilon).sqrt() * weight + bias
-    }
-
-    fn check_inputs(&self, x: &Tensor) -> Result<()> {
-        check_float_input("LayerNorm", x)
     }
 }
 

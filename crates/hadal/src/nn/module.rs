@@ -126,13 +126,16 @@ pub trait Forward: Module {
         None
     }
 
-    /// Checks the numbers of a batch of inputs, whose shape fits: their dtype, and the range of indices.
+    /// Checks the numbers of a batch of inputs: their dtype, and the range of indices. Default: any floating-point numbers
+    /// will do, and nothing else; a module that takes indices says so here.
     ///
     /// # Errors
     /// A message that says what does not fit.
     fn check_inputs(&self, x: &Tensor) -> Result<()> {
-        let _ = x;
-        Ok(())
+        if x.dtype().is_float() {
+            return Ok(());
+        }
+        Err(Error::Data(format!("the model takes floating-point inputs, not {}; convert them with to_dtype", x.dtype())))
     }
 
     /// The shape of one sample's output, where it is known.

@@ -185,6 +185,9 @@ impl Sequential {
         // Checked before anything is built, so that a forged file cannot ask for more memory than it brings.
         let stored: usize = tensors.values().map(Tensor::elements).sum();
         let needed = model.numbers().map_err(|error| Error::file(path, error.to_string()))?;
+        if needed == usize::MAX {
+            return Err(Error::file(path, "its architecture is larger than memory"));
+        }
         if needed != stored {
             return Err(Error::file(path, format!("its architecture has {needed} weights, but {stored} are stored")));
         }

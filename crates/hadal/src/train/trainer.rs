@@ -92,8 +92,8 @@ impl<M: Forward> Trainer<M> {
             return Err(Error::Data("predict takes inputs of shape [N, ..], not a single number".into()));
         }
         let sample = crate::Shape::from(&inputs.shape()[1..]);
-        self.check_input(&sample, "the inputs")?;
         self.model.check_inputs(inputs)?;
+        self.check_input(&sample, "the inputs")?;
         if inputs.dtype().is_float() && !(inputs * 0.0).sum().item().eq(&0.0) {
             return Err(Error::Data("the inputs hold NaN or infinite numbers".into()));
         }
