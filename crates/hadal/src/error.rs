@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// An error, worded for the person who will read it.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused a file operation.
@@ -40,6 +40,13 @@ pub enum Error {
     /// A setting that cannot work.
     #[error("{0}")]
     Config(String),
+}
+
+/// As it is displayed: what `fn main() -> hadal::Result<()>` prints is for people.
+impl std::fmt::Debug for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
 }
 
 /// A result with Hadal's [`enum@Error`].

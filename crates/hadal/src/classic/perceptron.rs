@@ -30,7 +30,8 @@ pub struct Perceptron {
 pub struct PerceptronFit {
     /// The line: the last one if it separates the data, else the one in the pocket.
     pub line: Line,
-    /// The average of the lines after every sample (Freund and Schapire, 1999): steadier, and usually with more margin.
+    /// The average of the lines after every sample of all epochs, a line at rest counted for those left (Freund and
+    /// Schapire, 1999): steadier where the data overlaps.
     pub average: Line,
     /// Whether the line separates the data.
     pub separated: bool,
@@ -119,9 +120,11 @@ impl Perceptron {
                 break;
             }
         }
+        // Corrections count from the step they came at to the last of all epochs.
+        let all = (self.epochs * samples.len()) as f64;
         let average = Line {
-            weight: line.weight.iter().zip(&late.weight).map(|(now, late)| now - late / steps).collect(),
-            bias: line.bias - late.bias / steps,
+            weight: line.weight.iter().zip(&late.weight).map(|(now, late)| now - late / all).collect(),
+            bias: line.bias - late.bias / all,
         };
         let (wrong, line) = pocket;
         let margin = samples.margin(&line);

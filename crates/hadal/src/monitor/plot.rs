@@ -1,4 +1,4 @@
-//! Curves as SVG pictures.
+//! Curves and points as SVG pictures.
 
 use std::path::Path;
 
@@ -11,21 +11,207 @@ use crate::{Error, Result};
 /// # Errors
 /// If there are fewer than two finite values, or the file cannot be written.
 pub fn line(path: impl AsRef<Path>, title: &str, x_label: &str, y_label: &str, values: &[f64]) -> Result<()> {
-    let path = path.as_ref();
-    let points: Vec<(f64, f64)> =
-        values.iter().enumerate().filter(|(_, y)| y.is_finite()).map(|(i, &y)| (i as f64 + 1.0, y)).collect();
-    if points.len() < 2 {
+    let points: Vec<(f64, f64)> = values.iter().enumerate().map(|(i, &y)| (i as f64 + 1.0, y)).collect();
+    let finite = points.iter().filter(|point| point.1.is_finite()).count();
+    if finite < 2 {
         return Err(Error::Data(format!("{title}: a curve needs at least two finite values")));
     }
-    let low = points.iter().map(|point| point.1).fold(f64::INFINITY, f64::min);
-    let high = points.iter().map(|point| point.1).fold(f64::NEG_INFINITY, f64::max);
-    // From zero where that wastes little, so that heights can be compared.
-    let low = if low > 0.0 && low < 0.6 * high { 0.0 } else { low };
-    let margin = (high - low).max(1e-12) * 0.05;
-    let mut svg = String::new();
-    draw(&mut svg, title, (x_label, y_label), &points, low..high + margin)
-        .map_err(|reason| Error::file(path, format!("the curve cannot be drawn: {reason}")))?;
-    crate::format::write_atomically(path, |out| out.write_all(svg.as_bytes()))
+    Plot::new(title).labels(x_label, y_label).line("", &points).save(path)
+}
+
+/// A picture of several curves and clouds of points, each with a name in the legend and a colour of its own.
+///
+/// ```
+/// use hadal::monitor::plot::Plot;
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("curves.svg");
+/// Plot::new("two powers")
+///     .labels("x", "y")
+///     .line("square", &[(0.0, 0.0), (1.0, 1.0), (2.0, 4.0)])
+///     .points("cube", &[(0.0, 0.0), (1.0, 1.0), (2.0, 8.0)])
+///     .save(&path)?;
+/// # Ok::<(), hadal::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Plot {
+    title: String,
+    labels: (String, String),
+    series: Vec<Series>,
+    /// Left, right, bottom and top; by default what the series need.
+    limits: Option<[f64; 4]>,
+}
+
+#[derive(Clone, Debug)]
+struct Series {
+    name: String,
+    points: Vec<(f64, f64)>,
+    joined: bool,
+}
+
+/// Dark enough for thin lines on white, and different in brightness too.
+const COLOURS: [RGBColor; 8] = [
+    RGBColor(31, 78, 140),
+    RGBColor(208, 82, 28),
+    RGBColor(34, 134, 84),
+    RGBColor(150, 60, 150),
+    RGBColor(190, 140, 0),
+    RGBColor(90, 90, 90),
+    RGBColor(0, 150, 180),
+    RGBColor(180, 40, 70),
+];
+
+impl Plot {
+    /// An empty picture.
+    pub fn new(title: &str) -> Plot {
+        Plot { title: title.into(), labels: (String::new(), String::new()), series: Vec::new(), limits: None }
+    }
+
+    /// What the axes show.
+    pub fn labels(mut self, x: &str, y: &str) -> Plot {
+        self.labels = (x.into(), y.into());
+        self
+    }
+
+    /// The part of the plane to show. Default: all points.
+    pub fn limits(mut self, x: std::ops::Range<f64>, y: std::ops::Range<f64>) -> Plot {
+        self.limits = Some([x.start, x.end, y.start, y.end]);
+        self
+    }
+
+    /// Adds a curve through points, left out where they are not finite. Without a name it is not in the legend.
+    pub fn line(self, name: &str, points: &[(f64, f64)]) -> Plot {
+        self.add(name, points, true)
+    }
+
+    /// Adds points that are not joined.
+    pub fn points(self, name: &str, points: &[(f64, f64)]) -> Plot {
+        self.add(name, points, false)
+    }
+
+    fn add(mut self, name: &str, points: &[(f64, f64)], joined: bool) -> Plot {
+        let points = points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
+        self.series.push(Series { name: name.into(), points, joined });
+        self
+    }
+
+    /// Writes the picture to `path` as SVG.
+    ///
+    /// # Errors
+    /// If no point is finite, or the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let mut svg = String::new();
+        self.draw(&mut svg).map_err(|reason| Error::file(path, format!("the picture cannot be drawn: {reason}")))?;
+        crate::format::write_atomically(path, |out| out.write_all(svg.as_bytes()))
+    }
+
+    fn limits_of_points(&self) -> Option<[f64; 4]> {
+        let all = || self.series.iter().flat_map(|series| &series.points);
+        let least = |of: fn(&(f64, f64)) -> f64| all().map(of).fold(f64::INFINITY, f64::min);
+        let most = |of: fn(&(f64, f64)) -> f64| all().map(of).fold(f64::NEG_INFINITY, f64::max);
+        let (left, right, low, high) = (least(|p| p.0), most(|p| p.0), least(|p| p.1), most(|p| p.1));
+        if !left.is_finite() {
+            return None;
+        }
+        // From zero where that wastes little, so that heights can be compared.
+        let from_zero = |low: f64, high: f64| if low > 0.0 && low < 0.6 * high { 0.0 } else { low };
+        let joined = self.series.iter().all(|series| series.joined);
+        let (left, low) = if joined { (from_zero(left, right), from_zero(low, high)) } else { (left, low) };
+        let (wide, tall) = ((right - left).max(1e-12), (high - low).max(1e-12));
+        let beside = if joined { 0.0 } else { 0.05 * wide };
+        let below = if low == 0.0 && joined { 0.0 } else { 0.05 * tall };
+        Some([left - beside, right + beside, low - below, high + 0.05 * tall])
+    }
+
+    fn draw(&self, svg: &mut String) -> std::result::Result<(), String> {
+        let text = |error: &dyn std::fmt::Display| error.to_string();
+        let Some([left, right, low, high]) = self.limits.or_else(|| self.limits_of_points()) else {
+            return Err("there is no finite point".into());
+        };
+        let area = SVGBackend::with_string(svg, (800, 480)).into_drawing_area();
+        area.fill(&WHITE).map_err(|e| text(&e))?;
+        let mut chart = ChartBuilder::on(&area)
+            .caption(&self.title, ("sans-serif", 22))
+            .margin(16)
+            .margin_right(32)
+            .x_label_area_size(44)
+            .y_label_area_size(64)
+            .build_cartesian_2d(left..right, low..high)
+            .map_err(|e| text(&e))?;
+        chart
+            .configure_mesh()
+            .x_desc(&self.labels.0)
+            .y_desc(&self.labels.1)
+            .x_label_formatter(&|x| short(*x))
+            .y_label_formatter(&|y| short(*y))
+            .label_style(("sans-serif", 14))
+            .axis_desc_style(("sans-serif", 16))
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(RGBColor(225, 225, 225))
+            .draw()
+            .map_err(|e| text(&e))?;
+        for (index, series) in self.series.iter().enumerate() {
+            let colour = COLOURS[index % COLOURS.len()];
+            let style = colour.stroke_width(2);
+            let drawn = if series.joined {
+                let parts = within(&series.points, [left, right, low, high]);
+                chart.draw_series(parts.into_iter().map(|part| PathElement::new(part, style)))
+            } else {
+                let inside = |&(x, y): &(f64, f64)| x >= left && x <= right && y >= low && y <= high;
+                let points = series.points.iter().copied().filter(inside);
+                chart.draw_series(points.map(|point| Circle::new(point, 3, colour.filled())))
+            };
+            let drawn = drawn.map_err(|e| text(&e))?;
+            if !series.name.is_empty() {
+                let joined = series.joined;
+                drawn.label(&series.name).legend(move |(x, y)| {
+                    let middle = if joined { 0 } else { 3 };
+                    let width = if joined { 18 } else { 0 };
+                    EmptyElement::at((x, y))
+                        + PathElement::new(vec![(0, 0), (width, 0)], colour.stroke_width(2))
+                        + Circle::new((9, 0), middle, colour.filled())
+                });
+            }
+        }
+        if self.series.iter().any(|series| !series.name.is_empty()) {
+            chart
+                .configure_series_labels()
+                .position(SeriesLabelPosition::UpperRight)
+                .background_style(WHITE.mix(0.85))
+                .border_style(RGBColor(200, 200, 200))
+                .label_font(("sans-serif", 14))
+                .draw()
+                .map_err(|e| text(&e))?;
+        }
+        area.present().map_err(|e| text(&e))
+    }
+}
+
+/// The parts of a curve within left, right, bottom and top, cut where it leaves them (Liang and Barsky, 1984).
+fn within(points: &[(f64, f64)], [left, right, low, high]: [f64; 4]) -> Vec<Vec<(f64, f64)>> {
+    let mut parts: Vec<Vec<(f64, f64)>> = Vec::new();
+    for pair in points.windows(2) {
+        let ((x, y), (dx, dy)) = (pair[0], (pair[1].0 - pair[0].0, pair[1].1 - pair[0].1));
+        let (mut enters, mut leaves) = (0.0f64, 1.0f64);
+        for (step, room) in [(-dx, x - left), (dx, right - x), (-dy, y - low), (dy, high - y)] {
+            if step < 0.0 {
+                enters = enters.max(room / step);
+            } else if step > 0.0 {
+                leaves = leaves.min(room / step);
+            } else if room < 0.0 {
+                leaves = -1.0;
+            }
+        }
+        if enters > leaves {
+            continue;
+        }
+        let [start, end] = [enters, leaves].map(|t| (x + t * dx, y + t * dy));
+        match parts.last_mut() {
+            Some(part) if enters == 0.0 && part.last() == Some(&start) => part.push(end),
+            _ => parts.push(vec![start, end]),
+        }
+    }
+    parts
 }
 
 /// A number as an axis shows it: `0.3`, `200`, `1.5e-7`.
@@ -37,41 +223,6 @@ fn short(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn draw(
-    svg: &mut String,
-    title: &str,
-    (x_label, y_label): (&str, &str),
-    points: &[(f64, f64)],
-    range: std::ops::Range<f64>,
-) -> std::result::Result<(), String> {
-    let text = |error: &dyn std::fmt::Display| error.to_string();
-    let area = SVGBackend::with_string(svg, (800, 480)).into_drawing_area();
-    area.fill(&WHITE).map_err(|e| text(&e))?;
-    let mut chart = ChartBuilder::on(&area)
-        .caption(title, ("sans-serif", 22))
-        .margin(16)
-        .margin_right(32)
-        .x_label_area_size(44)
-        .y_label_area_size(64)
-        .build_cartesian_2d(0.0..points.len() as f64, range)
-        .map_err(|e| text(&e))?;
-    chart
-        .configure_mesh()
-        .x_desc(x_label)
-        .y_desc(y_label)
-        .x_label_formatter(&|x| short(*x))
-        .y_label_formatter(&|y| short(*y))
-        .label_style(("sans-serif", 14))
-        .axis_desc_style(("sans-serif", 16))
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(RGBColor(225, 225, 225))
-        .draw()
-        .map_err(|e| text(&e))?;
-    let style = RGBColor(31, 78, 140).stroke_width(2);
-    chart.draw_series(LineSeries::new(points.iter().copied(), style)).map_err(|e| text(&e))?;
-    area.present().map_err(|e| text(&e))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +232,12 @@ mod tests {
         for (value, text) in [(0.0, "0"), (0.1 + 0.2, "0.3"), (200.0, "200"), (-1.5, "-1.5"), (1.5e-7, "1.5e-7")] {
             assert_eq!(short(value), text);
         }
+    }
+
+    #[test]
+    fn curves_are_cut_where_they_leave_the_picture() {
+        let parts = within(&[(-1.0, 0.5), (0.5, 0.5), (0.5, 2.0), (0.8, 2.0), (0.8, 0.0)], [0.0, 1.0, 0.0, 1.0]);
+        assert_eq!(parts, [vec![(0.0, 0.5), (0.5, 0.5), (0.5, 1.0)], vec![(0.8, 1.0), (0.8, 0.0)]]);
     }
 
     #[test]

@@ -10,14 +10,16 @@ pub struct Context {
     /// The stream that dropout and its like draw from.
     pub rng: Rng,
     penalty: Option<Tensor>,
-    /// Outputs of hidden layers that wait for the error of the network's output, with their feedback matrices.
+    /// The feedback matrix of the layer whose output is on its way to the next layer with weights.
+    pub(super) feedback_matrix: Option<Tensor>,
+    /// What hidden layers passed on, waiting for the error of the network's output, with their feedback matrices.
     pub(super) awaiting_error: Vec<(Tensor, Tensor)>,
 }
 
 impl Context {
     /// Training: dropout drops, drawing from `rng`.
     pub fn training(rng: Rng) -> Context {
-        Context { training: true, rng, penalty: None, awaiting_error: Vec::new() }
+        Context { training: true, rng, penalty: None, feedback_matrix: None, awaiting_error: Vec::new() }
     }
 
     /// Evaluation: every layer is deterministic.

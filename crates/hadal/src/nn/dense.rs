@@ -195,6 +195,12 @@ impl Forward for Dense {
             panic!("Dense: the layer has no weights yet; compile the Sequential it belongs to first");
         };
         let settings = &self.settings;
+        // What comes from a layer with direct feedback sends nothing back: its error will come from the output.
+        let cut = ctx.feedback_matrix.take().map(|matrix| {
+            ctx.awaiting_error.push((x.clone(), matrix));
+            x.detach()
+        });
+        let x = cut.as_ref().unwrap_or(x);
         let mut z = match (settings.feedback, &self.feedback_matrix) {
             (Feedback::Alignment, Some(matrix)) => {
                 let product = aligned_product(x, &linear.weight, matrix);
@@ -205,7 +211,7 @@ impl Forward for Dense {
         if self.sends_error && ctx.is_training() {
             z = broadcast_error(&z, std::mem::take(&mut ctx.awaiting_error));
         }
-        let mut y = settings.activation.apply(&z);
+        let y = settings.activation.apply(&z);
         if let Some(regularizer) = &settings.weight_regularizer {
             ctx.penalize(regularizer.penalty(&linear.weight));
         }
@@ -215,12 +221,8 @@ impl Forward for Dense {
         if let Some(regularizer) = &settings.output_regularizer {
             ctx.penalize(regularizer.penalty(&y) / y.size(0).max(1) as f64);
         }
-        if let (Feedback::Direct, Some(matrix)) = (settings.feedback, &self.feedback_matrix)
-            && ctx.is_training()
-        {
-            let passed_on = y.detach();
-            ctx.awaiting_error.push((y, matrix.clone()));
-            y = passed_on;
+        if settings.feedback == Feedback::Direct && ctx.is_training() {
+            ctx.feedback_matrix = self.feedback_matrix.clone();
         }
         y
     }

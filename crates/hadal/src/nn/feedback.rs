@@ -30,8 +30,8 @@ pub enum Feedback {
     /// Through a fixed random matrix of the weights' shape (Lillicrap, Cownden, Tweed and Akerman, Nature Communications
     /// 7, 13276, 2016).
     Alignment,
-    /// This layer's outputs receive the error of the network's output through a fixed random matrix, and nothing from the
-    /// layers in between (Nøkland, NeurIPS 2016). The network's output is the last dense layer of its
+    /// What this layer passes on to the next dense layer receives the error of the network's output through a fixed random
+    /// matrix, and nothing from the layers in between (Nøkland, NeurIPS 2016). The network's output is the last dense layer of its
     /// [`Sequential`](super::Sequential), before its activation.
     Direct,
 }
@@ -43,7 +43,7 @@ pub(super) fn aligned_product(x: &Tensor, w: &Tensor, b: &Tensor) -> Tensor {
     with_gradient(&product, &[x, w], move |index, g| if index == 0 { g.matmul(&matrix) } else { g.t().matmul(&input) })
 }
 
-/// `output`, whose error also goes to each hidden layer's output through that layer's matrix `[outputs, units]`.
+/// `output`, whose error also goes to what each hidden layer passed on, through that layer's matrix `[outputs, units]`.
 pub(super) fn broadcast_error(output: &Tensor, hidden: Vec<(Tensor, Tensor)>) -> Tensor {
     let mut inputs = vec![output];
     inputs.extend(hidden.iter().map(|(layer, _)| layer));

@@ -77,29 +77,40 @@ impl Sequential {
         }
         self.shapes = self.layers.plans(&self.input)?.into_iter().map(|plan| plan.output).collect();
         self.layers.build(&self.input, &mut rng)?;
-        self.connect_feedback(&mut rng);
+        self.connect_feedback(&mut rng)?;
         Ok(self)
     }
 
     /// Gives layers with direct feedback their matrices, and tells the last dense layer that its error is wanted.
-    fn connect_feedback(&mut self, rng: &mut Rng) {
-        let configs = self.layers.configs();
-        let dense = |config: &LayerConfig| match config {
-            LayerConfig::Dense(settings) => Some(*settings),
-            _ => None,
-        };
-        let Some(last) = configs.iter().rposition(|config| dense(config).is_some()) else { return };
-        let Some(DenseSettings { units: outputs, .. }) = dense(&configs[last]) else { return };
+    fn connect_feedback(&mut self, rng: &mut Rng) -> Result<()> {
+        let dense = self.dense_layers();
+        let Some((&(last, output), hidden)) = dense.split_last() else { return Ok(()) };
         let mut any = false;
-        for (layer, config) in self.layers.layers.iter_mut().zip(&configs).take(last) {
-            if dense(config).is_some_and(|settings| settings.feedback == Feedback::Direct) {
-                layer.connect(Connection::ReceiveError { outputs }, rng);
-                any = true;
+        for (place, &(index, settings)) in hidden.iter().enumerate() {
+            if settings.feedback != Feedback::Direct {
+                continue;
             }
+            let taken = self.shapes[dense[place + 1].0 - 1];
+            if taken[..] != [settings.units] {
+                return Err(Error::Config(format!(
+                    "layer {} (Dense) has direct feedback for its {} units, but the next dense layer takes shape {taken}",
+                    index + 1,
+                    settings.units
+                )));
+            }
+            self.layers.layers[index].connect(Connection::ReceiveError { outputs: output.units }, rng);
+            any = true;
         }
         if any {
             self.layers.layers[last].connect(Connection::SendError, rng);
         }
+        Ok(())
+    }
+
+    /// The dense layers, with their places.
+    fn dense_layers(&self) -> Vec<(usize, DenseSettings)> {
+        let configs = self.layers.configs().into_iter().enumerate();
+        configs.filter_map(|(index, config)| if let LayerConfig::Dense(own) = config { Some((index, own)) } else { None }).collect()
     }
 
     /// Makes the weights and joins the network with what training takes.
@@ -119,18 +130,10 @@ impl Sequential {
 
     /// How many numbers the network will keep, direct feedback's matrices included.
     fn numbers(&self) -> Result<usize> {
-        let configs = self.layers.configs();
-        let dense: Vec<&DenseSettings> = configs
-            .iter()
-            .filter_map(|config| match config {
-                LayerConfig::Dense(settings) => Some(settings),
-                _ => None,
-            })
-            .collect();
         let mut numbers = self.layers.plan(&self.input)?.numbers;
-        if let Some((last, hidden)) = dense.split_last() {
-            for settings in hidden.iter().filter(|settings| settings.feedback == Feedback::Direct) {
-                numbers = numbers.saturating_add(settings.units.saturating_mul(last.units));
+        if let Some(((_, output), hidden)) = self.dense_layers().split_last() {
+            for (_, settings) in hidden.iter().filter(|(_, settings)| settings.feedback == Feedback::Direct) {
+                numbers = numbers.saturating_add(settings.units.saturating_mul(output.units));
             }
         }
         Ok(numbers)

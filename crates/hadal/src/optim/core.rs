@@ -152,7 +152,9 @@ impl Core {
                 problem = misfit(name, parameter, states);
             }
         });
-        if let Some(name) = unseen.first() {
+        if problem.is_none()
+            && let Some(name) = unseen.first()
+        {
             problem = Some(format!("the optimizer began with a parameter `{name}`, which this model does not have"));
         }
         problem.map_or(Ok(()), |problem| Err(Error::Config(format!("{problem}; reset() the optimizer or use a new one"))))

@@ -21,13 +21,17 @@ const SMOOTHING: f64 = 0.9;
 const DIVERGED: f64 = 4.0;
 
 impl RangeTest {
-    /// The rate at which the loss fell fastest per factor of the rate: a good first choice.
+    /// The rate at which the loss fell fastest per factor of the rate while it was lower than ever before: a good first
+    /// choice.
     pub fn suggestion(&self) -> f64 {
-        let steepest = (1..self.rates.len()).min_by(|&i, &j| {
-            let fall = |i: usize| self.losses[i] - self.losses[i - 1];
-            fall(i).total_cmp(&fall(j))
-        });
-        self.rates[steepest.unwrap_or(0)]
+        let (mut lowest, mut steepest) = (f64::INFINITY, (0.0, 0));
+        for (step, pair) in self.losses.windows(2).enumerate() {
+            lowest = pair[0].min(lowest);
+            if pair[1] < lowest && pair[1] - pair[0] < steepest.0 {
+                steepest = (pair[1] - pair[0], step + 1);
+            }
+        }
+        self.rates[steepest.1]
     }
 }
 
