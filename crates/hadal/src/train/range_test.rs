@@ -24,11 +24,14 @@ impl RangeTest {
     /// The rate at which the loss fell fastest per factor of the rate while it was lower than ever before: a good first
     /// choice.
     pub fn suggestion(&self) -> f64 {
+        // Over a stretch of steps, since single losses are noisy.
+        let reach = (self.rates.len() / 20).max(1);
         let (mut lowest, mut steepest) = (f64::INFINITY, (0.0, 0));
-        for (step, pair) in self.losses.windows(2).enumerate() {
-            lowest = pair[0].min(lowest);
-            if pair[1] < lowest && pair[1] - pair[0] < steepest.0 {
-                steepest = (pair[1] - pair[0], step + 1);
+        for end in 2 * reach..self.losses.len() {
+            let (start, loss) = (self.losses[end - 2 * reach], self.losses[end]);
+            lowest = lowest.min(self.losses[end - 1]);
+            if loss < lowest && loss - start < steepest.0 {
+                steepest = (loss - start, end - reach);
             }
         }
         self.rates[steepest.1]
