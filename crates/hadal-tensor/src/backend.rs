@@ -255,6 +255,18 @@ pub enum UpdateRule {
         /// Keeps the division finite.
         epsilon: f64,
     },
+    /// Two states, `m` and `u`: `m += (1 - beta1) (g - m); u = max(beta2 * u, |g|); w -= rate * m / (u + epsilon)`; the
+    /// caller folds the bias correction of the step into `rate` (Keras's form).
+    Adamax {
+        /// The learning rate, bias correction included.
+        rate: f64,
+        /// The share of `m` that is kept.
+        beta1: f64,
+        /// The share of `u` that is kept.
+        beta2: f64,
+        /// Keeps the division finite.
+        epsilon: f64,
+    },
     /// Two states, `m` and `v`, moved as by [`Adam`](UpdateRule::Adam); then
     /// `w -= (momentum_rate * m + gradient_rate * g) / (sqrt(v / correction) + epsilon)`.
     Nadam {
@@ -292,7 +304,7 @@ impl UpdateRule {
         match self {
             Sgd { .. } => 0,
             Momentum { .. } | Velocity { .. } | Adagrad { .. } | RmsProp { .. } | Lion { .. } => 1,
-            Adadelta { .. } | RmsPropMomentum { .. } | Adam { .. } | Nadam { .. } => 2,
+            Adadelta { .. } | RmsPropMomentum { .. } | Adam { .. } | Adamax { .. } | Nadam { .. } => 2,
             RmsPropCentered { .. } | AmsGrad { .. } => 3,
         }
     }

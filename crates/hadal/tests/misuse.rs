@@ -76,6 +76,7 @@ fn settings_of_layers_that_cannot_work_are_refused() {
     says(build(Dense::new(2).weight_init(Initializer::Constant(f64::INFINITY))), &["inf"]);
     says(Sequential::new([2]).add(BatchNorm::new().epsilon(0.0)).build(), &["epsilon 0"]);
     says(Sequential::new([2]).add(BatchNorm::new().momentum(1.5)).build(), &["momentum 1.5"]);
+    says(Sequential::new([2]).add(hadal::nn::GaussianNoise::new(-1.0)).build(), &["deviation -1"]);
     let mut model = softmax().build().unwrap();
     says(model.freeze("layer.0"), &["layer.0", "layers.0.weight"]);
     says(model.unfreeze("x"), &["`x`"]);

@@ -192,6 +192,15 @@ pub(super) fn update<T: Float>(
                 *w = *w - rate * *m / ((*h).sqrt() + epsilon);
             });
         }
+        UpdateRule::Adamax { rate, beta1, beta2, epsilon } => {
+            let (rate, rest1, beta2, epsilon) = (t(rate), t(1.0 - beta1), t(beta2), t(epsilon));
+            each!(|w, g, [m, u, _]| {
+                *m = *m + rest1 * (g - *m);
+                let size = if g < T::ZERO { -g } else { g };
+                *u = (beta2 * *u).larger(size);
+                *w = *w - rate * *m / (*u + epsilon);
+            });
+        }
         UpdateRule::Nadam { momentum_rate, gradient_rate, beta1, beta2, correction, epsilon } => {
             let (momentum_rate, gradient_rate, unbias) = (t(momentum_rate), t(gradient_rate), t(1.0 / correction));
             let (rest1, rest2, epsilon) = (t(1.0 - beta1), t(1.0 - beta2), t(epsilon));

@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod confusion_matrix;
+mod kappa;
 mod precision_recall;
 mod r_squared;
 mod regression;
@@ -10,6 +11,7 @@ mod top_k;
 
 pub use accuracy::Accuracy;
 pub use confusion_matrix::ConfusionMatrix;
+pub use kappa::CohensKappa;
 pub use precision_recall::{Average, F1, Precision, Recall};
 pub use r_squared::RSquared;
 pub use regression::{MeanAbsoluteError, MeanSquaredError};

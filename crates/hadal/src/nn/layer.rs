@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Activation, BatchNorm, Chain, Dense, DenseSettings, Dropout, Embedding, Flatten, Forward, LayerNorm, Merge, Parallel,
+    Activation, BatchNorm, Chain, Dense, DenseSettings, Dropout, Embedding, Flatten, Forward, GaussianNoise, LayerNorm, Merge, Parallel,
     Reshape, Residual,
 };
 use crate::{Error, Result, Rng, Shape};
@@ -79,6 +79,11 @@ pub enum LayerConfig {
     },
     /// [`Flatten`].
     Flatten,
+    /// [`GaussianNoise`].
+    GaussianNoise {
+        /// The deviation of the noise.
+        deviation: f64,
+    },
     /// [`Reshape`].
     Reshape {
         /// The shape of one sample.
@@ -137,6 +142,7 @@ impl LayerConfig {
             LayerConfig::Dense(settings) => Box::new(Dense::with_settings(*settings)),
             LayerConfig::Dropout { rate } => Box::new(Dropout::unchecked(*rate)),
             LayerConfig::Flatten => Box::new(Flatten),
+            LayerConfig::GaussianNoise { deviation } => Box::new(GaussianNoise::new(*deviation)),
             LayerConfig::Reshape { shape } => {
                 if shape.len() >= crate::MAX_RANK {
                     return Err(Error::Config(format!("Reshape: shape {shape:?} has too many axes")));
@@ -168,6 +174,7 @@ impl LayerConfig {
             LayerConfig::Dense(DenseSettings { activation, .. }) => format!("Dense ({activation})"),
             LayerConfig::Dropout { rate } => format!("Dropout ({rate})"),
             LayerConfig::Flatten => "Flatten".into(),
+            LayerConfig::GaussianNoise { deviation } => format!("GaussianNoise ({deviation})"),
             LayerConfig::Reshape { .. } => "Reshape".into(),
             LayerConfig::Activation { function } => format!("Activation ({function})"),
             LayerConfig::BatchNorm { .. } => "BatchNorm".into(),

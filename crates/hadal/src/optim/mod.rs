@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`Sgd`] | the gradient, with momentum in three spellings, and Nesterov's look ahead |
 //! | [`Adagrad`], [`Adadelta`], [`RmsProp`] | each parameter at a rate of its own |
-//! | [`Adam`] (and AMSGrad), [`AdamW`], [`Nadam`] | both |
+//! | [`Adam`] (and AMSGrad), [`Adamax`], [`AdamW`], [`Nadam`] | both |
 //! | [`Lion`] | the sign of the momentum |
 //! | [`Muon`] | orthogonal steps for matrices |
 //! | [`second_order`] | curvature: Newton, L-BFGS, Levenberg and Marquardt |
@@ -12,6 +12,7 @@
 mod adadelta;
 mod adagrad;
 mod adam;
+mod adamax;
 mod adamw;
 mod core;
 mod lion;
@@ -26,6 +27,7 @@ mod sgd;
 pub use adadelta::Adadelta;
 pub use adagrad::Adagrad;
 pub use adam::Adam;
+pub use adamax::Adamax;
 pub use adamw::AdamW;
 pub(crate) use core::check_positive;
 use core::check_share;

@@ -149,6 +149,7 @@ loss("mean_absolute_error", logits, lambda p: F.l1_loss(p, torch.tensor(soft)))
 loss("huber", logits, lambda p: F.huber_loss(p, torch.tensor(soft)))
 loss("huber_wide", logits, lambda p: F.huber_loss(p, torch.tensor(soft), delta=2.5))
 loss("hinge", logits, lambda p: keras.losses.hinge(torch.tensor(2 * bits - 1), p).mean())
+loss("log_cosh", logits, lambda p: keras.losses.log_cosh(torch.tensor(soft), p).mean())
 loss("kullback_leibler", normalised_p, lambda p: F.kl_div(p.log(), torch.tensor(soft), reduction="batchmean"))
 
 # Optimizers: 100 steps on three problems, from a fixed start: a bumpy bowl, sum(c (w - t)^2 / 2 + cos(3 w)); Rosenbrock's
@@ -214,6 +215,7 @@ keras_run("adam_other", lambda: K.Adam(0.01, beta_1=0.7, beta_2=0.9, epsilon=1e-
 torch_run("adam_weight_decay", lambda p: T.Adam(p, lr=0.01, weight_decay=0.1, eps=1e-30))
 keras_run("amsgrad", lambda: K.Adam(0.01, beta_2=0.9, amsgrad=True))
 keras_run("adamw", lambda: K.AdamW(0.01, weight_decay=0.1))
+keras_run("adamax", lambda: K.Adamax(0.01, beta_2=0.9))
 keras_run("nadam", lambda: K.Nadam(0.01))
 keras_run("lion", lambda: K.Lion(0.01))
 keras_run("muon", lambda: K.Muon(0.01, weight_decay=None, adam_weight_decay=None))
@@ -240,6 +242,7 @@ golden["metrics"] = {
         for name, function in [("precision", M.precision_score), ("recall", M.recall_score), ("f1", M.f1_score)]
         for average in ("macro", "micro")
     },
+    "kappa": float(M.cohen_kappa_score(truth, chosen)),
     "precision_2": float(M.precision_score(truth, chosen, labels=[2], average="macro")),
 }
 truth, guess = rng.integers(0, 2, size=60), np.round(rng.uniform(size=60), 1)

@@ -180,6 +180,16 @@ fn dropout_keeps_the_mean_and_is_off_in_evaluation() {
 }
 
 #[test]
+fn noise_has_its_deviation_and_is_off_in_evaluation() {
+    let layer = hadal::nn::GaussianNoise::new(0.5);
+    let x = Tensor::ones([1000, 100]);
+    assert_eq!(layer.forward(&x, &mut Context::evaluation()).to_vec::<f32>(), x.to_vec::<f32>());
+    let noise = layer.forward(&x, &mut Context::training(Rng::new(1))) - &x;
+    // Five standard errors of 100,000 draws.
+    assert!(noise.mean().item().abs() < 0.008 && (noise.powi(2).mean().item() - 0.25).abs() < 0.006);
+}
+
+#[test]
 fn weights_begin_with_the_limits_and_variances_of_their_formulas() {
     use Initializer::*;
     let (output, input) = (512usize, 784usize);

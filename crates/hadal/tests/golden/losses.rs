@@ -1,4 +1,4 @@
-//! Losses: values and gradients, to 1e-11, but for label smoothing and hinge, which Keras computes in f32: to 1e-6.
+//! Losses: values and gradients, to 1e-11, but for label smoothing, hinge and log-cosh, which Keras computes in f32: to 1e-6.
 
 use hadal::loss::Reduction;
 use hadal::prelude::*;
@@ -43,13 +43,14 @@ fn losses_and_their_gradients() {
         ("mean_absolute_error", Box::new(MeanAbsoluteError), &logits, &soft),
         ("huber", Box::new(Huber::default()), &logits, &soft),
         ("huber_wide", Box::new(Huber::new(2.5)), &logits, &soft),
+        ("log_cosh", Box::new(hadal::loss::LogCosh), &logits, &soft),
         ("hinge", Box::new(Hinge), &logits, &signs),
         ("kullback_leibler", Box::new(KullbackLeibler), &normalised, &soft),
     ];
     for (name, loss, prediction, target) in cases {
         let prediction = prediction.clone().requires_grad();
         let value = loss.loss(&prediction, target);
-        let tolerance = if matches!(name, "binary_crossentropy_smooth" | "hinge") { 1e-6 } else { 1e-11 };
+        let tolerance = if matches!(name, "binary_crossentropy_smooth" | "hinge" | "log_cosh") { 1e-6 } else { 1e-11 };
         close_number(name, value.item(), &golden[name]["loss"], tolerance);
         close(name, &value.backward()[&prediction], &golden[name]["gradient"], tolerance);
         let output = hadal::Shape::from(&prediction.shape()[1..]);

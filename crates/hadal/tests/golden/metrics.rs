@@ -34,6 +34,7 @@ fn classification() {
         check("precision_2", Precision::new(Average::Class(2)).boxed());
         check("recall_macro", Recall::default().boxed());
         check("recall_micro", Recall::new(Average::Micro).boxed());
+        check("kappa", hadal::metric::CohensKappa::new().boxed());
         check("f1_macro", F1::default().boxed());
         check("f1_micro", F1::new(Average::Micro).boxed());
     }

@@ -20,7 +20,7 @@ fn optimizers_take_the_same_path() {
         _ => CategoricalCrossentropy.from_logits().loss(&inputs.matmul(&w.t()), &classes),
     };
     type Make = fn() -> Box<dyn Optimizer>;
-    let cases: [(&str, Make); 22] = [
+    let cases: [(&str, Make); 23] = [
         ("sgd", || Box::new(Sgd::new(0.01))),
         ("sgd_weight_decay", || Box::new(Sgd::new(0.01).weight_decay(0.1))),
         ("sgd_momentum", || Box::new(Sgd::new(0.01).momentum(0.5))),
@@ -42,6 +42,7 @@ fn optimizers_take_the_same_path() {
         ("adam_weight_decay", || Box::new(Adam::new(0.01).epsilon(1e-30).weight_decay(0.1))),
         ("amsgrad", || Box::new(Adam::new(0.01).betas(0.9, 0.9).amsgrad())),
         ("adamw", || Box::new(AdamW::new(0.01).decoupled_weight_decay(0.1))),
+        ("adamax", || Box::new(hadal::optim::Adamax::new(0.01).betas(0.9, 0.9))),
         ("nadam", || Box::new(Nadam::new(0.01))),
         ("lion", || Box::new(Lion::new(0.01).betas(0.9, 0.99))),
         ("muon", || Box::new(Muon::new(0.01))),

@@ -1,0 +1,41 @@
+//! Agreement beyond chance.
+
+use super::{ConfusionMatrix, Metric};
+use crate::Tensor;
+
+/// Cohen's kappa (1960): `(accuracy - chance) / (1 - chance)`, where chance is the accuracy of predictions drawn at random
+/// with the same frequencies. 1 is perfect, 0 no better than chance; NaN where chance is 1.
+#[derive(Clone, Debug, Default)]
+pub struct CohensKappa {
+    matrix: ConfusionMatrix,
+}
+
+impl CohensKappa {
+    /// Without samples.
+    pub fn new() -> CohensKappa {
+        CohensKappa::default()
+    }
+}
+
+impl Metric for CohensKappa {
+    fn name(&self) -> &'static str {
+        "cohens_kappa"
+    }
+
+    fn reset(&mut self) {
+        self.matrix.reset();
+    }
+
+    fn update(&mut self, prediction: &Tensor, target: &Tensor) {
+        self.matrix.update(prediction, target);
+    }
+
+    fn value(&self) -> f64 {
+        let classes = 0..self.matrix.classes();
+        let all = classes.clone().map(|class| self.matrix.of_class(class)).sum::<u64>() as f64;
+        let share = |count: u64| count as f64 / all;
+        let chance: f64 =
+            classes.map(|class| share(self.matrix.of_class(class)) * share(self.matrix.predicted_as(class))).sum();
+        (self.matrix.value() - chance) / (1.0 - chance)
+    }
+}

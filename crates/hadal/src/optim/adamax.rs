@@ -1,0 +1,57 @@
+//! Adamax.
+
+use super::adam::power;
+use super::{Core, Optimizer, check_positive, check_share, has_core};
+use crate::{Result, UpdateRule};
+
+/// Adam by the largest gradient instead of the root of the mean square (Kingma and Ba, ICLR 2015, algorithm 2), in Keras's
+/// form: with `m += (1 - beta1) (g - m)` and `u = max(beta2 * u, |g|)`, step t is
+/// `w -= rate / (1 - beta1^t) * m / (u + epsilon)`.
+#[derive(Clone, Debug)]
+pub struct Adamax {
+    core: Core,
+    beta1: f64,
+    beta2: f64,
+    epsilon: f64,
+}
+
+impl Adamax {
+    /// With the given rate; the rest as in [`default`](Adamax::default).
+    pub fn new(rate: f64) -> Adamax {
+        Adamax { core: Core::new(rate), beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }
+    }
+
+    /// The shares of `m` and `u` that are kept. Default: 0.9 and 0.999.
+    pub fn betas(mut self, beta1: f64, beta2: f64) -> Adamax {
+        (self.beta1, self.beta2) = (beta1, beta2);
+        self
+    }
+
+    /// Keeps the division finite. Default: 1e-7.
+    pub fn epsilon(mut self, epsilon: f64) -> Adamax {
+        self.epsilon = epsilon;
+        self
+    }
+}
+
+impl Default for Adamax {
+    /// Rate 0.001, betas 0.9 and 0.999, epsilon 1e-7: Keras's defaults.
+    fn default() -> Adamax {
+        Adamax::new(0.001)
+    }
+}
+
+impl Optimizer for Adamax {
+    has_core!("adamax");
+
+    fn rule(&self, rate: f64, step: u64) -> UpdateRule {
+        let &Adamax { beta1, beta2, epsilon, .. } = self;
+        UpdateRule::Adamax { rate: rate / (1.0 - power(beta1, step)), beta1, beta2, epsilon }
+    }
+
+    fn check_own(&self) -> Result<()> {
+        check_share("beta1", self.beta1)?;
+        check_share("beta2", self.beta2)?;
+        check_positive("epsilon", self.epsilon, "1e-7")
+    }
+}
