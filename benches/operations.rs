@@ -5,8 +5,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use hadal::{Decay, UpdateRule};
 use hadal::prelude::*;
+use hadal::{Decay, UpdateRule};
 
 fn products(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("matmul");
@@ -49,7 +49,9 @@ fn updates(criterion: &mut Criterion) {
         ("adam", UpdateRule::Adam { rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }),
     ] {
         let mut states: Vec<Tensor> = (0..rule.states()).map(|_| w.zeros_like()).collect();
-        group.sample_size(20).bench_function(name, |b| b.iter(|| w.update(rule, Decay::NONE, &mut states, black_box(&g))));
+        group
+            .sample_size(20)
+            .bench_function(name, |b| b.iter(|| w.update(rule, Decay::NONE, &mut states, black_box(&g))));
     }
     group.finish();
 }

@@ -78,7 +78,9 @@ fn main() -> hadal::Result<()> {
             let mean = |points: &[(f64, f64)]| points.iter().map(|point| point.1).sum::<f64>() / points.len() as f64;
             let tenth = points.len().div_ceil(10);
             let (first, last) = (mean(&points[..1]), mean(&points[points.len() - tenth..]));
-            println!("  {layer}: {first:.1} degrees from the gradient at the first step, {last:.1} over the last tenth");
+            println!(
+                "  {layer}: {first:.1} degrees from the gradient at the first step, {last:.1} over the last tenth"
+            );
             picture = picture.line(&format!("{name}, {layer}"), points);
         }
     }

@@ -12,7 +12,10 @@ fn loss(p: &[Tensor]) -> Tensor {
 fn main() -> hadal::Result<()> {
     let start = Tensor::from_slice(&[10.0f64, 1.0], [2]);
     let steepest = largest_eigenvalues(loss, std::slice::from_ref(&start), 1, &mut Rng::new(0))?[0];
-    println!("Largest eigenvalue of the Hessian {steepest:.0}: gradient descent diverges above rate {:.3}.", 2.0 / steepest);
+    println!(
+        "Largest eigenvalue of the Hessian {steepest:.0}: gradient descent diverges above rate {:.3}.",
+        2.0 / steepest
+    );
     let all: [(&str, Box<dyn Optimizer>); 8] = [
         ("SGD", Box::new(Sgd::new(0.018))),
         ("momentum", Box::new(Sgd::new(0.01).momentum(0.9))),
@@ -37,7 +40,10 @@ fn main() -> hadal::Result<()> {
     }
     picture.save("optimizers.svg")?;
     let newton = Newton::default().minimize(loss, std::slice::from_ref(&start))?;
-    println!("    Newton: loss {:.2e} after {} steps, the inverse Hessian being the best rate", newton.loss, newton.iterations);
+    println!(
+        "    Newton: loss {:.2e} after {} steps, the inverse Hessian being the best rate",
+        newton.loss, newton.iterations
+    );
     let lbfgs = Lbfgs::default().minimize(loss, &[start])?;
     println!("    L-BFGS: loss {:.2e} after {} steps", lbfgs.loss, lbfgs.iterations);
     println!("The curves are drawn in optimizers.svg.");

@@ -23,9 +23,7 @@ fn main() -> hadal::Result<()> {
     for order in 0..3 {
         let fit = Perceptron::new().shuffle(order).fit(&data)?;
         println!("  perceptron, order {order}: {fit}; its average has margin {:.4}", fit.average.margin(&data)?);
-        if order == 0 {
-            picture = picture.line("perceptron", &curve(&fit.line)).line("its average", &curve(&fit.average));
-        }
+        picture = picture.line(&format!("perceptron, order {order}"), &curve(&fit.line));
     }
     let best = MaxMargin::new().fit(&data)?;
     println!("  largest margin: {:.4}, held by {} samples", best.margin, best.support.len());
@@ -36,7 +34,10 @@ fn main() -> hadal::Result<()> {
     println!("Overlapping: no line is right on every sample.");
     println!("  perceptron: {}", Perceptron::new().epochs(200).fit(&data)?);
     let fit = Adaline::new(0.0005).epochs(200).fit(&data)?;
-    println!("  delta rule: squared error {:.1} -> {:.1}, {} on the wrong side", fit.losses[0], fit.losses[199], fit.wrong);
+    println!(
+        "  delta rule: squared error {:.1} -> {:.1}, {} on the wrong side",
+        fit.losses[0], fit.losses[199], fit.wrong
+    );
     let fit = MaxMargin::new().penalty(1.0).fit(&data)?;
     let right = fit.line.predict(data.inputs())?.eq(data.targets()).to_dtype(DType::I64).sum().item();
     println!("  soft margin: {} on the wrong side, held by {} samples", 100.0 - right, fit.support.len());

@@ -29,13 +29,15 @@ fn main() -> hadal::Result<()> {
         ("max norm", network(short, 0.0), Box::new(Adam::new(0.003))),
         ("AdamW", network(dense, 0.0), Box::new(AdamW::new(0.003).decoupled_weight_decay(0.5))),
     ];
-    let mut picture = Plot::new("60 noisy samples, 17,000 parameters").labels("epoch", "test loss").limits(0.0..300.0, 0.2..1.2);
+    let mut picture =
+        Plot::new("60 noisy samples, 17,000 parameters").labels("epoch", "test loss").limits(0.0..300.0, 0.2..1.2);
     for (name, model, optimizer) in all {
         let mut model = model.compile(optimizer, BinaryCrossentropy, [Accuracy])?;
         let history = model.fit(&train, Fit::epochs(300).batch_size(20).validation(&test).quiet())?;
         let (losses, accuracies) = (history.get("val_loss"), history.get("val_accuracy"));
         println!("{name:>12}: test loss {:.3}, accuracy {:.2}%", losses[299], 100.0 * accuracies[299]);
-        let points: Vec<(f64, f64)> = losses.iter().enumerate().map(|(epoch, &loss)| (epoch as f64 + 1.0, loss)).collect();
+        let points: Vec<(f64, f64)> =
+            losses.iter().enumerate().map(|(epoch, &loss)| (epoch as f64 + 1.0, loss)).collect();
         picture = picture.line(name, &points);
     }
     picture.save("regularization.svg")?;

@@ -51,9 +51,7 @@ pub mod prelude {
         BatchNorm, Chain, Context, Dense, Dropout, Embedding, Flatten, Forward, LayerNorm, Linear, Module, Parallel,
         Reshape, Residual, Sequential,
     };
-    pub use crate::optim::{
-        Adadelta, Adagrad, Adam, AdamW, Lion, Muon, Nadam, Optimizer, RmsProp, Schedule, Sgd,
-    };
+    pub use crate::optim::{Adadelta, Adagrad, Adam, AdamW, Lion, Muon, Nadam, Optimizer, RmsProp, Schedule, Sgd};
     pub use crate::train::{Fit, Trainer};
     pub use crate::{DType, Device, Gradients, Rng, Shape, Tensor, no_grad};
 }
@@ -62,3 +60,18 @@ pub mod prelude {
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// So do those of the guide.
+#[cfg(doctest)]
+mod book {
+    #[doc = include_str!("../../../book/src/before_deep_learning.md")]
+    struct BeforeDeepLearning;
+    #[doc = include_str!("../../../book/src/tensors.md")]
+    struct Tensors;
+    #[doc = include_str!("../../../book/src/networks.md")]
+    struct Networks;
+    #[doc = include_str!("../../../book/src/losses.md")]
+    struct Losses;
+    #[doc = include_str!("../../../book/src/optimizers.md")]
+    struct Optimizers;
+}

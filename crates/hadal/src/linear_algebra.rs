@@ -185,9 +185,9 @@ mod tests {
             }
             let b = &values[36..36 + n];
             let x = solve_positive_definite(a.clone(), b).unwrap();
-            for i in 0..n {
+            for (i, b) in b.iter().enumerate() {
                 let product: f64 = (0..n).map(|j| a.at(i, j) * x[j]).sum();
-                prop_assert!((product - b[i]).abs() < 1e-12);
+                prop_assert!((product - b).abs() < 1e-12);
             }
             let trace: f64 = (0..n).map(|i| a.at(i, i)).sum();
             let sum: f64 = eigenvalues(a).iter().sum();

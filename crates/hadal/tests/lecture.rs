@@ -156,7 +156,8 @@ fn direct_feedback_sends_the_output_error_to_each_hidden_layer() {
     let h0 = affine(&x, 0).tanh();
     let h1 = affine(&h0, 1).tanh();
     let error = (affine(&h1, 2).softmax(1) - y.one_hot(3)) / 6.0;
-    let delta = |h: &Tensor, layer: usize| error.matmul(&state[&format!("layers.{layer}.feedback")]) * (1.0 - h.powi(2));
+    let delta =
+        |h: &Tensor, layer: usize| error.matmul(&state[&format!("layers.{layer}.feedback")]) * (1.0 - h.powi(2));
     let found = gradients(&model, &x, &y);
     for (name, expected) in [
         ("layers.0.weight", delta(&h0, 0).t().matmul(&x)),
@@ -203,7 +204,11 @@ fn a_network_of_all_layers_is_saved_and_read_back() {
         .add(BatchNorm::keras())
         .add(Flatten)
         .add(Residual::new().add(Dense::new(12).activation(Gelu).max_norm(2.0)).add(Dropout::new(0.1)))
-        .add(Parallel::new(Merge::Concatenate).branch(Chain::new()).branch(Chain::new().add(Dense::new(5).activation(Elu(0.7)))))
+        .add(
+            Parallel::new(Merge::Concatenate)
+                .branch(Chain::new())
+                .branch(Chain::new().add(Dense::new(5).activation(Elu(0.7)))),
+        )
         .add(Dense::new(6).activation(LeakyRelu(0.2)).feedback(Feedback::Direct))
         .add(Dense::new(4).without_bias().feedback(Feedback::Alignment))
         .add(Softmax);
@@ -320,7 +325,8 @@ fn schedules_plateaus_and_clipping_change_the_steps() {
         model.fit(&data, fit.quiet().subscribe(hadal::monitor::CsvLog::new(csv.path()))).unwrap();
         let text = std::fs::read_to_string(csv.path()).unwrap();
         let place = text.lines().next().unwrap().split(',').position(|name| name == "learning_rate").unwrap();
-        let rates: Vec<f64> = text.lines().skip(1).map(|line| line.split(',').nth(place).unwrap().parse().unwrap()).collect();
+        let rates: Vec<f64> =
+            text.lines().skip(1).map(|line| line.split(',').nth(place).unwrap().parse().unwrap()).collect();
         rates
     };
     let by_epoch = rates(Fit::epochs(4).batch_size(8).schedule_by_epoch(Schedule::Step { every: 2, factor: 0.1 }));
@@ -334,7 +340,8 @@ fn schedules_plateaus_and_clipping_change_the_steps() {
         let mut model = classifier(1, 4).compile(Sgd::new(1.0), BinaryCrossentropy, [Accuracy]).unwrap();
         let before = model.model.state();
         model.fit(&data, fit.full_batch().quiet()).unwrap();
-        let change = |(a, b): (&(String, Tensor), (String, Tensor))| (&a.1.detach() - &b.1.detach()).powi(2).sum().item();
+        let change =
+            |(a, b): (&(String, Tensor), (String, Tensor))| (&a.1.detach() - &b.1.detach()).powi(2).sum().item();
         before.iter().zip(model.model.state()).map(change).sum::<f64>().sqrt()
     };
     assert!((moved(Fit::epochs(1).clip_norm(1e-3)) - 1e-3).abs() < 1e-6);

@@ -26,7 +26,12 @@ fn points(labels: &[i64]) -> Dataset {
     Dataset::new("points", x, Tensor::from_slice(labels, [n])).unwrap()
 }
 
-fn fit(model: Sequential, optimizer: impl Optimizer + 'static, loss: impl Loss + 'static, data: &Dataset) -> Result<()> {
+fn fit(
+    model: Sequential,
+    optimizer: impl Optimizer + 'static,
+    loss: impl Loss + 'static,
+    data: &Dataset,
+) -> Result<()> {
     model.compile(optimizer, loss, [Accuracy])?.fit(data, Fit::epochs(1).quiet()).map(|_| ())
 }
 
@@ -84,7 +89,10 @@ fn settings_of_layers_that_cannot_work_are_refused() {
 
 #[test]
 fn labels_and_probabilities_must_be_what_the_loss_takes() {
-    says(fit(softmax(), Sgd::default(), CategoricalCrossentropy, &points(&[0, 3, 1])), &["points", "sample 1", "label 3", "0 to 2"]);
+    says(
+        fit(softmax(), Sgd::default(), CategoricalCrossentropy, &points(&[0, 3, 1])),
+        &["points", "sample 1", "label 3", "0 to 2"],
+    );
     says(fit(softmax(), Sgd::default(), CategoricalCrossentropy, &points(&[0, -1])), &["sample 1", "label -1"]);
     says(fit(softmax(), Sgd::default(), NegativeLogLikelihood, &points(&[5])), &["label 5"]);
     let binary = || Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
@@ -98,7 +106,10 @@ fn labels_and_probabilities_must_be_what_the_loss_takes() {
     says(fit(binary(), Sgd::default(), Hinge, &data), &["-1 and 1", "0.5"]);
     // A network whose outputs are no probabilities.
     let bare = Sequential::new([2]).add(Dense::new(3).bias_init(Initializer::Constant(7.0)));
-    says(fit(bare, Sgd::default(), CategoricalCrossentropy, &points(&[0, 1])), &["prediction", "Softmax", "from_logits"]);
+    says(
+        fit(bare, Sgd::default(), CategoricalCrossentropy, &points(&[0, 1])),
+        &["prediction", "Softmax", "from_logits"],
+    );
     // Another number of outputs, and another kind of target.
     says(fit(softmax(), Sgd::default(), BinaryCrossentropy, &points(&[0, 1])), &["[3]", "i64"]);
     says(fit(softmax(), Sgd::default(), MeanSquaredError, &points(&[0, 1])), &["[3]", "i64"]);
@@ -157,7 +168,9 @@ fn rates_and_other_settings_of_optimizers_are_checked_before_the_first_step() {
     refused(Box::new(RmsProp::new(0.1).rho(-0.1)), &["rho -0.1"]);
     refused(Box::new(Sgd::new(0.1).weight_decay(-1.0)), &["weight decay -1"]);
     refused(Box::new(Sgd::new(0.1).group(Group::prefix("layers").rate(-1.0))), &["layers", "rate -1"]);
-    let run = |fit: Fit| softmax().compile(Sgd::default(), CategoricalCrossentropy, [Accuracy]).unwrap().fit(&data, fit.quiet());
+    let run = |fit: Fit| {
+        softmax().compile(Sgd::default(), CategoricalCrossentropy, [Accuracy]).unwrap().fit(&data, fit.quiet())
+    };
     says(run(Fit::epochs(1).clip_norm(0.0)), &["clip_norm 0"]);
     says(run(Fit::epochs(1).clip_value(-1.0)), &["clip_value -1"]);
     says(run(Fit::epochs(1).schedule(Schedule::Step { every: 0, factor: 0.1 })), &["every", "at least 1"]);

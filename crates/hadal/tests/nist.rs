@@ -17,9 +17,8 @@ fn lanczos(b: &[Tensor], x: &Tensor) -> Tensor {
 }
 
 fn gauss(b: &[Tensor], x: &Tensor) -> Tensor {
-    let bell = |height: &Tensor, middle: &Tensor, width: &Tensor| {
-        height * (-((x - middle).powi(2) / width.powi(2))).exp()
-    };
+    let bell =
+        |height: &Tensor, middle: &Tensor, width: &Tensor| height * (-((x - middle).powi(2) / width.powi(2))).exp();
     &b[0] * (-&b[1] * x).exp() + bell(&b[2], &b[3], &b[4]) + bell(&b[5], &b[6], &b[7])
 }
 
@@ -106,7 +105,8 @@ fn read(name: &str, text: &str) -> Problem {
             sum_of_squares = numbers[0];
         }
         // The first such line describes the columns in words, the last heads them.
-        in_data |= line.starts_with("Data:") && line.split_whitespace().nth(1) == Some("y") && !line.contains("Response");
+        in_data |=
+            line.starts_with("Data:") && line.split_whitespace().nth(1) == Some("y") && !line.contains("Response");
     }
     if name == "Roszman1" {
         // A misprint in some copies of the file, 1.20196866396E-0: with it the model is off by 1 everywhere, with
@@ -146,26 +146,32 @@ fn folder() -> Option<PathBuf> {
 #[test]
 fn certified_values_are_found_from_both_starts() {
     let Some(folder) = folder() else {
-        let line = "skipped: certified_values_are_found_from_both_starts (HADAL_DATA_DIR does not name a folder with nist/)\n";
+        let line =
+            "skipped: certified_values_are_found_from_both_starts (HADAL_DATA_DIR does not name a folder with nist/)\n";
         std::io::stderr().write_all(line.as_bytes()).unwrap();
         return;
     };
-    println!("| problem | difficulty | digits from start 1 | steps | digits from start 2 | steps |\n| --- | --- | --- | --- | --- | --- |");
+    println!(
+        "| problem | difficulty | digits from start 1 | steps | digits from start 2 | steps |\n| --- | --- | --- | --- | --- | --- |"
+    );
     let mut missed = Vec::new();
     for (name, model) in PROBLEMS {
         let text = std::fs::read_to_string(folder.join(format!("{name}.dat"))).unwrap();
         let problem = read(name, &text);
         let mut row = format!("| {name} | {} |", problem.difficulty);
         for (which, start) in problem.starts.iter().enumerate() {
-            let fit = LevenbergMarquardt::default()
-                .fit(|b| model(b, &problem.x) - &problem.y, &scalars(start))
-                .unwrap();
+            let fit =
+                LevenbergMarquardt::default().fit(|b| model(b, &problem.x) - &problem.y, &scalars(start)).unwrap();
             let right = worst_digits(&fit.parameters, &problem.certified);
             row += &format!(" {right:.1} | {} |", fit.iterations);
             // The sum of squares of Lanczos1 is rounding alone.
             let sum = if name == "Lanczos1" { 11.0 } else { digits(fit.sum_of_squares, problem.sum_of_squares) };
             if right < 6.0 || sum < 6.0 {
-                missed.push(format!("{name} ({}), start {}: {right:.1} digits, sum {sum:.1}", problem.difficulty, which + 1));
+                missed.push(format!(
+                    "{name} ({}), start {}: {right:.1} digits, sum {sum:.1}",
+                    problem.difficulty,
+                    which + 1
+                ));
             }
         }
         println!("{row}");

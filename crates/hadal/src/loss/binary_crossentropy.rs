@@ -29,7 +29,6 @@ pub const BinaryCrossentropy: BinaryCrossentropy = BinaryCrossentropy { from_log
 
 impl BinaryCrossentropy {
     /// Predictions are what sigmoid would be taken of: more accurate, and never clipped (PyTorch's `BCEWithLogitsLoss`).
-    #[expect(clippy::wrong_self_convention, reason = "Keras's name")]
     pub fn from_logits(mut self) -> BinaryCrossentropy {
         self.from_logits = true;
         self

@@ -1,8 +1,6 @@
 //! Categorical cross-entropy.
 
-use super::{
-    EPSILON, Loss, NOT_PROBABILITIES, check_labels, check_probabilities,
-};
+use super::{EPSILON, Loss, NOT_PROBABILITIES, check_labels, check_probabilities};
 use crate::{DType, Error, Result, Shape, Tensor};
 
 /// `-sum_k t_k ln p_k`: the loss of a network that ends in softmax.
@@ -33,7 +31,6 @@ pub const CategoricalCrossentropy: CategoricalCrossentropy =
 
 impl CategoricalCrossentropy {
     /// Predictions are what softmax would be taken of: more accurate, and never clipped.
-    #[expect(clippy::wrong_self_convention, reason = "Keras's name")]
     pub fn from_logits(mut self) -> CategoricalCrossentropy {
         self.from_logits = true;
         self

@@ -53,7 +53,10 @@ impl<L: Loss> Loss for ClassWeighted<L> {
         self.loss.check(output, targets)?;
         let classes = self.weights.elements();
         if targets.dtype() != DType::I64 {
-            return Err(Error::Data(format!("class weights need class labels, i64, not targets of {}", targets.dtype())));
+            return Err(Error::Data(format!(
+                "class weights need class labels, i64, not targets of {}",
+                targets.dtype()
+            )));
         }
         match targets.to_vec::<i64>().into_iter().max() {
             Some(label) if label >= classes as i64 => {

@@ -1,8 +1,6 @@
 //! Kullback and Leibler's divergence.
 
-use super::{
-    EPSILON, Loss, NOT_PROBABILITIES, assert_same_shape, check_like_output, check_probabilities, sum_of_rest,
-};
+use super::{EPSILON, Loss, NOT_PROBABILITIES, assert_same_shape, check_like_output, check_probabilities, sum_of_rest};
 use crate::{Result, Shape, Tensor};
 
 /// `sum_k t_k ln(t_k / p_k)` (Kullback and Leibler, 1951): how far the predicted distribution is from the target. As in

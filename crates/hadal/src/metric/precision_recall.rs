@@ -80,7 +80,7 @@ macro_rules! ratio_metric {
 
 ratio_metric!(
     /// Of the samples predicted as a class, the share that is of it. Predictions and targets as for
-    /// [`Accuracy`](super::Accuracy).
+    /// [`Accuracy`](struct@super::Accuracy).
     ///
     /// ```
     /// use hadal::metric::{Average, Precision, Recall};
@@ -96,7 +96,7 @@ ratio_metric!(
 );
 ratio_metric!(
     /// Of the samples of a class, the share that is predicted as it. Predictions and targets as for
-    /// [`Accuracy`](super::Accuracy).
+    /// [`Accuracy`](struct@super::Accuracy).
     Recall, "recall", |right, _, samples| over(right, samples)
 );
 ratio_metric!(

@@ -68,7 +68,9 @@ impl Metric for RocAuc {
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
         if !matches!(output.elements(), 1 | 2) || output.rank() > 1 {
-            return Err(Error::Config(format!("roc_auc is for two classes, but the model's output has shape {output}")));
+            return Err(Error::Config(format!(
+                "roc_auc is for two classes, but the model's output has shape {output}"
+            )));
         }
         if targets.dtype() == DType::I64
             && let Some(label) = targets.to_vec::<i64>().into_iter().find(|label| !(0..=1).contains(label))

@@ -64,8 +64,12 @@ impl Metric for TopKAccuracy {
     fn check(&self, output: &Shape, _targets: &Tensor) -> Result<()> {
         match **output {
             [classes] if self.k <= classes => Ok(()),
-            [classes] => Err(Error::Config(format!("top_k_accuracy: k is {}, but there are only {classes} classes", self.k))),
-            _ => Err(Error::Config(format!("top_k_accuracy takes one number per class, not outputs of shape {output}"))),
+            [classes] => {
+                Err(Error::Config(format!("top_k_accuracy: k is {}, but there are only {classes} classes", self.k)))
+            }
+            _ => {
+                Err(Error::Config(format!("top_k_accuracy takes one number per class, not outputs of shape {output}")))
+            }
         }
     }
 }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::feedback::{aligned_product, broadcast_error, random_matrix};
 use super::{
-    Activation, Connection, Context, Feedback, Forward, Initializer, Layer, LayerConfig, Linear, Module, Plan, Regularizer,
-    join,
+    Activation, Connection, Context, Feedback, Forward, Initializer, Layer, LayerConfig, Linear, Module, Plan,
+    Regularizer, join,
 };
 use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 
@@ -258,9 +258,10 @@ impl Layer for Dense {
         let DenseSettings { units, .. } = self.settings;
         let size = input[0];
         let weight = self.settings.weight_init.make(&[units, size], rng).requires_grad();
-        let bias = self.settings.use_bias.then(|| {
-            self.settings.bias_init.make_for(&[units], size, units, rng).requires_grad()
-        });
+        let bias = self
+            .settings
+            .use_bias
+            .then(|| self.settings.bias_init.make_for(&[units], size, units, rng).requires_grad());
         self.linear = Some(Linear::from_weights(weight, bias));
         if self.settings.feedback == Feedback::Alignment {
             self.feedback_matrix = Some(random_matrix(units, size, rng));

@@ -60,7 +60,10 @@ impl Forward for Embedding {
 
     fn check_inputs(&self, x: &Tensor) -> Result<()> {
         if x.dtype() != DType::I64 {
-            return Err(Error::Data(format!("Embedding takes indices, i64, not {}; convert them with to_dtype", x.dtype())));
+            return Err(Error::Data(format!(
+                "Embedding takes indices, i64, not {}; convert them with to_dtype",
+                x.dtype()
+            )));
         }
         let bad = |&index: &i64| usize::try_from(index).is_err() || index as usize >= self.vocabulary;
         match x.to_vec::<i64>().into_iter().find(bad) {

@@ -32,7 +32,10 @@ impl Layer for GaussianNoise {
         if self.deviation >= 0.0 && self.deviation.is_finite() {
             return Ok(Plan { output: *input, numbers: 0 });
         }
-        Err(Error::Config(format!("GaussianNoise: deviation {} must be 0 or a positive, finite number", self.deviation)))
+        Err(Error::Config(format!(
+            "GaussianNoise: deviation {} must be 0 or a positive, finite number",
+            self.deviation
+        )))
     }
 
     fn config(&self) -> LayerConfig {

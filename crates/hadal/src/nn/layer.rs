@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Activation, BatchNorm, Chain, Dense, DenseSettings, Dropout, Embedding, Flatten, Forward, GaussianNoise, LayerNorm, Merge, Parallel,
-    Reshape, Residual,
+    Activation, BatchNorm, Chain, Dense, DenseSettings, Dropout, Embedding, Flatten, Forward, GaussianNoise, LayerNorm,
+    Merge, Parallel, Reshape, Residual,
 };
 use crate::{Error, Result, Rng, Shape};
 

@@ -135,7 +135,10 @@ pub trait Forward: Module {
         if x.dtype().is_float() {
             return Ok(());
         }
-        Err(Error::Data(format!("the model takes floating-point inputs, not {}; convert them with to_dtype", x.dtype())))
+        Err(Error::Data(format!(
+            "the model takes floating-point inputs, not {}; convert them with to_dtype",
+            x.dtype()
+        )))
     }
 
     /// The shape of one sample's output, where it is known.

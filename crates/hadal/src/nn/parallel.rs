@@ -106,10 +106,7 @@ impl Layer for Parallel {
     }
 
     fn config(&self) -> LayerConfig {
-        LayerConfig::Parallel {
-            merge: self.merge,
-            branches: self.branches.iter().map(Chain::configs).collect(),
-        }
+        LayerConfig::Parallel { merge: self.merge, branches: self.branches.iter().map(Chain::configs).collect() }
     }
 }
 

@@ -110,7 +110,9 @@ impl Sequential {
     /// The dense layers, with their places.
     fn dense_layers(&self) -> Vec<(usize, DenseSettings)> {
         let configs = self.layers.configs().into_iter().enumerate();
-        configs.filter_map(|(index, config)| if let LayerConfig::Dense(own) = config { Some((index, own)) } else { None }).collect()
+        configs
+            .filter_map(|(index, config)| if let LayerConfig::Dense(own) = config { Some((index, own)) } else { None })
+            .collect()
     }
 
     /// Makes the weights and joins the network with what training takes.

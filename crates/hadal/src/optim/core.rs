@@ -116,10 +116,8 @@ impl Core {
                 weight_decay = group.weight_decay.or(weight_decay);
             }
             let share = |own: f64| if own == 0.0 { 0.0 } else { weight_decay.unwrap_or(own) };
-            let decay = Decay {
-                coupled: share(self.weight_decay),
-                factor: 1.0 - rate * share(self.decoupled_weight_decay),
-            };
+            let decay =
+                Decay { coupled: share(self.weight_decay), factor: 1.0 - rate * share(self.decoupled_weight_decay) };
             if !self.states.contains_key(name) {
                 self.states.insert(name.to_owned(), Vec::new());
             }
@@ -157,7 +155,8 @@ impl Core {
         {
             problem = Some(format!("the optimizer began with a parameter `{name}`, which this model does not have"));
         }
-        problem.map_or(Ok(()), |problem| Err(Error::Config(format!("{problem}; reset() the optimizer or use a new one"))))
+        problem
+            .map_or(Ok(()), |problem| Err(Error::Config(format!("{problem}; reset() the optimizer or use a new one"))))
     }
 
     /// Checks the settings that all optimizers have.

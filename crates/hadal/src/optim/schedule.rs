@@ -110,7 +110,8 @@ impl Schedule {
                 if step <= peak {
                     1.0 + (low - 1.0) * half_cosine(step / peak.max(f64::MIN_POSITIVE))
                 } else {
-                    lowest + (1.0 - lowest) * half_cosine(((step - peak) / (last - peak).max(f64::MIN_POSITIVE)).min(1.0))
+                    lowest
+                        + (1.0 - lowest) * half_cosine(((step - peak) / (last - peak).max(f64::MIN_POSITIVE)).min(1.0))
                 }
             }
         }

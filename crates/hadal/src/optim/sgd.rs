@@ -74,7 +74,9 @@ impl Optimizer for Sgd {
 
     fn check_own(&self) -> Result<()> {
         if self.nesterov && self.momentum == 0.0 {
-            return Err(crate::Error::Config("nesterov looks ahead along the velocity: set a momentum, for example 0.9".into()));
+            return Err(crate::Error::Config(
+                "nesterov looks ahead along the velocity: set a momentum, for example 0.9".into(),
+            ));
         }
         check_share("momentum", self.momentum)
     }

@@ -128,7 +128,13 @@ impl<M: Forward> Trainer<M> {
     }
 
     /// The loss of a batch with the penalties that layers left in `ctx`.
-    pub(super) fn total_loss(&self, prediction: &Tensor, y: &Tensor, weights: Option<&Tensor>, ctx: &mut Context) -> Tensor {
+    pub(super) fn total_loss(
+        &self,
+        prediction: &Tensor,
+        y: &Tensor,
+        weights: Option<&Tensor>,
+        ctx: &mut Context,
+    ) -> Tensor {
         let loss = match weights {
             Some(weights) => self.loss.weighted(prediction, y, weights),
             None => self.loss.loss(prediction, y),

@@ -145,9 +145,8 @@ fn residual_and_parallel_blocks_do_what_they_say() {
     let residual = Residual::new().add(Dense::new(9).activation(Tanh)).add(Dense::new(6));
     let model = Sequential::new([6]).add(residual).build().unwrap();
     let state: BTreeMap<String, Tensor> = model.state().into_iter().collect();
-    let affine = |x: &Tensor, name: &str| {
-        x.matmul(&state[&format!("{name}.weight")].t()) + &state[&format!("{name}.bias")]
-    };
+    let affine =
+        |x: &Tensor, name: &str| x.matmul(&state[&format!("{name}.weight")].t()) + &state[&format!("{name}.bias")];
     let expected = affine(&affine(&x, "layers.0.0").tanh(), "layers.0.1") + &x;
     assert_eq!(model.forward(&x, ctx).to_vec::<f32>(), expected.to_vec::<f32>());
 
@@ -211,7 +210,10 @@ fn weights_begin_with_the_limits_and_variances_of_their_formulas() {
     for (init, variance, limit) in cases {
         let weight = init.make(&[output, input], &mut Rng::new(1)).to_dtype(DType::F64);
         let (highest, mean) = (weight.abs().max().item(), weight.mean().item());
-        assert!(highest <= limit * 1.0001 && (limit.is_infinite() || highest > 0.99 * limit), "{init:?}: {highest} {limit}");
+        assert!(
+            highest <= limit * 1.0001 && (limit.is_infinite() || highest > 0.99 * limit),
+            "{init:?}: {highest} {limit}"
+        );
         assert!(mean.abs() < 5.0 * (variance / 401_408.0).sqrt(), "{init:?}: {mean}");
         let found = weight.powi(2).mean().item();
         assert!((found / variance - 1.0).abs() < 0.01, "{init:?}: variance {found} instead of {variance}");

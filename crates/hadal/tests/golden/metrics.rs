@@ -69,7 +69,8 @@ fn two_classes() {
 fn regression() {
     let golden: &Value = &GOLDEN["regression"];
     let (y, t) = (tensor(&golden["predictions"]), tensor(&golden["targets"]));
-    let found: [Box<dyn Metric>; 3] = [AbsoluteError::new().boxed(), SquaredError::new().boxed(), RSquared::new().boxed()];
+    let found: [Box<dyn Metric>; 3] =
+        [AbsoluteError::new().boxed(), SquaredError::new().boxed(), RSquared::new().boxed()];
     for metric in found {
         let name = metric.name();
         close_number(name, value(metric, &y, &t), &golden[name], 1e-12);

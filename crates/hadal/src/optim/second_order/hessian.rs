@@ -42,11 +42,7 @@ fn differentiate(leaves: &[Tensor], gradient: &[Tensor], direction: &[Tensor]) -
 /// # Panics
 /// If the loss is not a tracked scalar, or a direction does not have the shape of its parameter.
 #[track_caller]
-pub fn hessian_vector_product(
-    loss: impl Fn(&[Tensor]) -> Tensor,
-    at: &[Tensor],
-    direction: &[Tensor],
-) -> Vec<Tensor> {
+pub fn hessian_vector_product(loss: impl Fn(&[Tensor]) -> Tensor, at: &[Tensor], direction: &[Tensor]) -> Vec<Tensor> {
     assert!(
         at.len() == direction.len() && at.iter().zip(direction).all(|(x, v)| x.shape() == v.shape()),
         "hessian_vector_product: directions must have the parameters' shapes"

@@ -94,8 +94,8 @@ impl LevenbergMarquardt {
             }
             let mut damped = Matrix::zeros(r.len() + n, n);
             damped.data[..r.len() * n].copy_from_slice(&jacobian.data);
-            for j in 0..n {
-                *damped.at_mut(r.len() + j, j) = lambda.sqrt() * if scale[j] > 0.0 { scale[j] } else { 1.0 };
+            for (j, &scale) in scale.iter().enumerate() {
+                *damped.at_mut(r.len() + j, j) = lambda.sqrt() * if scale > 0.0 { scale } else { 1.0 };
             }
             let mut right: Vec<f64> = r.iter().map(|r| -r).collect();
             right.resize(r.len() + n, 0.0);
