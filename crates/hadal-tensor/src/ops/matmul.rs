@@ -55,8 +55,17 @@ impl Tensor {
         );
         let (x, y) = (self.clone(), other.clone());
         record(Value::contiguous(with(m, n), storage), &[self, other], move |g, sink| {
-            sink.add(0, || g.matmul(&y.t()).sum_to(*x.shape()));
-            sink.add(1, || x.t().matmul(g).sum_to(*y.shape()));
+            sink.add(0, || laid_out_as(&x, g, &y.t()).sum_to(*x.shape()));
+            sink.add(1, || laid_out_as(&y, &x.t(), g).sum_to(*y.shape()));
         })
+    }
+}
+
+/// `a` times `b`, column by column in memory where `like` is: the gradient of a transposed parameter then lies in
+/// memory as the parameter does, and its update reads both from front to back.
+fn laid_out_as(like: &Tensor, a: &Tensor, b: &Tensor) -> Tensor {
+    match like.layout().strides() {
+        [.., 1, column] if *column != 1 => b.t().matmul(&a.t()).t(),
+        _ => a.matmul(b),
     }
 }
