@@ -24,6 +24,7 @@ impl Plain for f32 {}
 impl Plain for f64 {}
 impl Plain for i64 {}
 impl Plain for u8 {}
+impl Plain for u32 {}
 
 /// A block of numbers, aligned to a cache line.
 pub(crate) struct Buffer<T: Plain> {

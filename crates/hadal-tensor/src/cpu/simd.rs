@@ -47,6 +47,7 @@ pub fn available_levels() -> Vec<SimdLevel> {
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512dq")
                 && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("popcnt")
             {
                 levels.push(SimdLevel::Avx512);
             }

@@ -1,6 +1,10 @@
 //! Tiles: the innermost product, held in registers, one instance per vector instruction set and height.
 
 use super::Float;
+use super::sparse::HEIGHT;
+#[cfg(target_arch = "x86_64")]
+use super::vector::x86;
+use super::vector::{Four, Vector};
 use crate::cpu::simd::{SimdLevel, level};
 
 /// What a tile kernel works on: `rows` x `depth` of the left matrix times a packed panel of the right.
@@ -30,31 +34,73 @@ pub(super) struct Kernel<T> {
     pub tile: unsafe fn(Tile<T>),
 }
 
+/// What a kernel for sparse left matrices works on: a group of four rows, with the places that it visits.
+pub(super) struct SparseTile<T> {
+    pub rows: usize,
+    pub columns: usize,
+    /// The panel's width in registers.
+    pub wide: usize,
+    pub count: usize,
+    pub places: *const u32,
+    /// Element `(i, n)`, row `i` at the `n`th place, is at `i * row_step + n * place_step`.
+    pub a: *const T,
+    pub row_step: usize,
+    pub place_step: usize,
+    /// Rows of `wide` registers.
+    pub b: *const T,
+    pub out: *mut T,
+    pub row_stride: usize,
+    pub column_stride: usize,
+    /// Whether to add to what `out` holds; row-major only.
+    pub accumulate: bool,
+}
+
+/// A kernel for sparse left matrices.
+pub(super) struct SparseKernel<T> {
+    /// Elements of a register.
+    pub lanes: usize,
+    /// The widest panel, in registers.
+    pub registers: usize,
+    /// # Safety
+    /// The processor must have the kernel's instructions. `1 <= wide <= registers`, `rows <= 4`, `columns <= wide * lanes`;
+    /// `places` must be readable for `count` places, `a` at all four rows of each, and `b` for the row of `wide` registers
+    /// at each. With `column_stride` 1, `out` must be readable and writable at `i * row_stride + j` for all `i < rows`,
+    /// `j < columns`; otherwise `row_stride` is taken as 1, and `out` must be writable at `i + j * column_stride` for all
+    /// four rows and the panel's whole width.
+    pub tile: unsafe fn(SparseTile<T>),
+}
+
 /// A number type with matrix products.
 pub(in crate::cpu) trait Gemm: Float {
     /// The best kernel for a product with this many columns.
     #[allow(private_interfaces)]
     fn kernel(columns: usize) -> Kernel<Self>;
 
+    /// The kernel for matrices with many zeros, where the processor has registers enough.
+    #[allow(private_interfaces)]
+    fn sparse_kernel() -> Option<SparseKernel<Self>> {
+        None
+    }
+
+    /// Lists the places below `depth` where one of the four rows at `x`, `stride` apart, is not zero, and the rows'
+    /// values there, each row's `row_step` after the last one's; returns how many. `None`, with nothing done, where there
+    /// is no fast way.
+    fn list_rows(
+        _x: &[Self],
+        _stride: usize,
+        _depth: usize,
+        _values: &mut [Self],
+        _row_step: usize,
+        _places: &mut [u32],
+    ) -> Option<usize> {
+        None
+    }
+
     /// Transposes 8 x 8 elements: `out[k * out_stride + j] = x[j * stride + k]`. False, with nothing done, where there
     /// is no fast way.
     fn transpose_square(_x: &[Self], _stride: usize, _out: &mut [Self], _out_stride: usize) -> bool {
         false
     }
-}
-
-/// A register of adjacent numbers. All methods require the instruction set that the implementor names.
-trait Vector<T>: Copy {
-    const LANES: usize;
-    unsafe fn zero() -> Self;
-    unsafe fn splat(value: *const T) -> Self;
-    unsafe fn load(from: *const T) -> Self;
-    unsafe fn store(self, to: *mut T);
-    unsafe fn add(self, other: Self) -> Self;
-    /// Stores the first `count < LANES` elements, added to what is there if `accumulate`.
-    unsafe fn store_first(self, to: *mut T, count: usize, accumulate: bool);
-    /// `self + a * b`.
-    unsafe fn add_product(self, a: Self, b: Self) -> Self;
 }
 
 /// A tile of exactly `HEIGHT` rows and `WIDE` registers across.
@@ -83,17 +129,72 @@ unsafe fn tile<T: Float, V: Vector<T>, const HEIGHT: usize, const WIDE: usize>(t
             b = b.add(WIDE * V::LANES);
         }
         for (i, sums) in sums.iter().enumerate() {
-            let out = tile.out.add(i * tile.out_stride);
-            for (j, &sum) in sums.iter().enumerate() {
-                let place = out.wrapping_add(j * V::LANES);
-                let columns = tile.columns.saturating_sub(j * V::LANES);
-                if columns >= V::LANES {
-                    let sum = if tile.accumulate { sum.add(V::load(place)) } else { sum };
-                    sum.store(place);
-                } else {
-                    sum.store_first(place, columns, tile.accumulate);
+            store_row(sums, tile.out.add(i * tile.out_stride), tile.columns, tile.accumulate);
+        }
+    }
+}
+
+/// Stores the first `columns` of a row of sums, added to what is there if `accumulate`.
+///
+/// # Safety
+/// The processor must have V's instructions; `out` must be readable and writable for `columns` elements.
+#[inline(always)]
+unsafe fn store_row<T: Float, V: Vector<T>, const WIDE: usize>(
+    sums: &[V; WIDE],
+    out: *mut T,
+    columns: usize,
+    accumulate: bool,
+) {
+    for (j, &sum) in sums.iter().enumerate() {
+        let place = out.wrapping_add(j * V::LANES);
+        let columns = columns.saturating_sub(j * V::LANES);
+        // SAFETY: the caller's contract: `columns` elements from `place` on belong to the row.
+        unsafe {
+            if columns >= V::LANES {
+                let sum = if accumulate { sum.add(V::load(place)) } else { sum };
+                sum.store(place);
+            } else {
+                sum.store_first(place, columns, accumulate);
+            }
+        }
+    }
+}
+
+/// Four rows of `WIDE` registers, summed over the listed places only.
+///
+/// # Safety
+/// As [`SparseKernel::tile`], with `tile.wide == WIDE`.
+#[inline(always)]
+unsafe fn sparse_tile<T: Float, V: Vector<T>, const WIDE: usize>(tile: &SparseTile<T>) {
+    // SAFETY: every access below is one that the caller's contract names.
+    unsafe {
+        let mut sums = [[V::zero(); WIDE]; HEIGHT];
+        let mut a = tile.a;
+        for n in 0..tile.count {
+            let b = tile.b.add(*tile.places.add(n) as usize * (WIDE * V::LANES));
+            let mut right = [V::zero(); WIDE];
+            for (j, right) in right.iter_mut().enumerate() {
+                *right = V::load(b.add(j * V::LANES));
+            }
+            for (i, sums) in sums.iter_mut().enumerate() {
+                let left = V::splat(a.add(i * tile.row_step));
+                for (sum, &right) in sums.iter_mut().zip(&right) {
+                    *sum = sum.add_product(left, right);
                 }
             }
+            a = a.add(tile.place_step);
+        }
+        if tile.column_stride == 1 {
+            for (i, sums) in sums.iter().enumerate() {
+                if i < tile.rows {
+                    store_row(sums, tile.out.add(i * tile.row_stride), tile.columns, tile.accumulate);
+                }
+            }
+            return;
+        }
+        for j in 0..WIDE {
+            let out = tile.out.add(j * V::LANES * tile.column_stride);
+            V::store_columns([sums[0][j], sums[1][j], sums[2][j], sums[3][j]], out, tile.column_stride);
         }
     }
 }
@@ -145,49 +246,90 @@ tiles!(
     12
 );
 
-/// Four numbers in an array, which every compiler target puts into its own registers.
-#[derive(Clone, Copy)]
-struct Four<T>([T; 4]);
-
-impl<T: Float> Vector<T> for Four<T> {
-    const LANES: usize = 4;
-    #[inline(always)]
-    unsafe fn zero() -> Self {
-        Four([T::ZERO; 4])
-    }
-    #[inline(always)]
-    unsafe fn splat(value: *const T) -> Self {
-        // SAFETY: the caller's contract: `value` is readable.
-        Four([unsafe { *value }; 4])
-    }
-    #[inline(always)]
-    unsafe fn load(from: *const T) -> Self {
-        // SAFETY: the caller's contract: four elements are readable.
-        Four(unsafe { from.cast::<[T; 4]>().read_unaligned() })
-    }
-    #[inline(always)]
-    unsafe fn store(self, to: *mut T) {
-        // SAFETY: the caller's contract: four elements are writable.
-        unsafe { to.cast::<[T; 4]>().write_unaligned(self.0) }
-    }
-    #[inline(always)]
-    unsafe fn store_first(self, to: *mut T, count: usize, accumulate: bool) {
-        for i in 0..count {
-            // SAFETY: the caller's contract: `count` elements are readable and writable.
-            unsafe { *to.add(i) = if accumulate { *to.add(i) + self.0[i] } else { self.0[i] } };
+/// Makes `fn $name` that picks the instance of [`sparse_tile`] for the width, compiled for `$feature`.
+#[cfg(target_arch = "x86_64")]
+macro_rules! sparse_tiles {
+    (#[$feature:meta] $name:ident, $($wide:literal),*) => {
+        /// # Safety
+        /// As [`SparseKernel::tile`].
+        #[$feature]
+        unsafe fn $name<T: Float, V: Vector<T>>(work: SparseTile<T>) {
+            match work.wide {
+                $(
+                    // SAFETY: the caller's contract, and `wide` is the width of the instance.
+                    $wide => unsafe { sparse_tile::<T, V, $wide>(&work) },
+                )*
+                wide => unreachable!("a tile {wide} registers wide"),
+            }
         }
-    }
-    #[inline(always)]
-    unsafe fn add(self, other: Self) -> Self {
-        Four(std::array::from_fn(|i| self.0[i] + other.0[i]))
-    }
-    #[inline(always)]
-    unsafe fn add_product(self, a: Self, b: Self) -> Self {
-        Four(std::array::from_fn(|i| self.0[i] + a.0[i] * b.0[i]))
-    }
+    };
+}
+#[cfg(target_arch = "x86_64")]
+sparse_tiles!(
+    #[target_feature(enable = "avx2,fma")]
+    sparse_tiles_avx2,
+    1,
+    2,
+    3
+);
+#[cfg(target_arch = "x86_64")]
+sparse_tiles!(
+    #[target_feature(enable = "avx512f")]
+    sparse_tiles_avx512,
+    1,
+    2,
+    3,
+    4,
+    5,
+    6
+);
+
+/// The kernel for sparse left matrices of `$number` at the level in use.
+#[cfg(target_arch = "x86_64")]
+macro_rules! sparse_kernel {
+    ($number:ty, $wide:ty, $narrow:ty) => {
+        #[allow(private_interfaces)]
+        fn sparse_kernel() -> Option<SparseKernel<$number>> {
+            match level() {
+                SimdLevel::Avx512 => Some(SparseKernel {
+                    lanes: <$wide as Vector<$number>>::LANES,
+                    registers: 6,
+                    tile: sparse_tiles_avx512::<$number, $wide>,
+                }),
+                SimdLevel::Avx2 => Some(SparseKernel {
+                    lanes: <$narrow as Vector<$number>>::LANES,
+                    registers: 3,
+                    tile: sparse_tiles_avx2::<$number, $narrow>,
+                }),
+                _ => None,
+            }
+        }
+    };
 }
 
 impl Gemm for f32 {
+    #[cfg(target_arch = "x86_64")]
+    sparse_kernel!(f32, x86::__m512, x86::__m256);
+
+    #[cfg(target_arch = "x86_64")]
+    fn list_rows(
+        x: &[f32],
+        stride: usize,
+        depth: usize,
+        values: &mut [f32],
+        row_step: usize,
+        places: &mut [u32],
+    ) -> Option<usize> {
+        if level() != SimdLevel::Avx512 || depth < 16 {
+            return None;
+        }
+        let room = depth.next_multiple_of(16);
+        assert!(x.len() >= 3 * stride + depth, "gemm: a group reaches outside its matrix");
+        assert!(row_step >= room && values.len() >= 3 * row_step + room && places.len() >= room);
+        // SAFETY: the level has AVX-512F, and the sizes were just checked.
+        Some(unsafe { x86::list_rows(x.as_ptr(), stride, depth, values.as_mut_ptr(), row_step, places.as_mut_ptr()) })
+    }
+
     #[allow(private_interfaces)]
     fn kernel(columns: usize) -> Kernel<f32> {
         match level() {
@@ -218,6 +360,9 @@ impl Gemm for f32 {
 }
 
 impl Gemm for f64 {
+    #[cfg(target_arch = "x86_64")]
+    sparse_kernel!(f64, x86::__m512d, x86::__m256d);
+
     #[allow(private_interfaces)]
     fn kernel(_columns: usize) -> Kernel<f64> {
         match level() {
@@ -226,186 +371,6 @@ impl Gemm for f64 {
             #[cfg(target_arch = "x86_64")]
             SimdLevel::Avx2 => Kernel { height: 6, width: 8, tile: tiles_avx2::<f64, x86::__m256d, 2> },
             _ => Kernel { height: 4, width: 8, tile: tiles_baseline::<f64, Four<f64>, 2> },
-        }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    use super::Vector;
-    use std::arch::x86_64::*;
-    pub(super) use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
-
-    macro_rules! vector {
-        ($register:ty, $number:ty, $lanes:literal, $zero:ident, $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident, $first:ident) => {
-            impl Vector<$number> for $register {
-                const LANES: usize = $lanes;
-                #[inline(always)]
-                unsafe fn zero() -> Self {
-                    // SAFETY: the trait's contract: the instruction set is available.
-                    unsafe { $zero() }
-                }
-                #[inline(always)]
-                unsafe fn splat(value: *const $number) -> Self {
-                    // SAFETY: as above, and `value` is readable.
-                    unsafe { $splat(*value) }
-                }
-                #[inline(always)]
-                unsafe fn load(from: *const $number) -> Self {
-                    // SAFETY: as above, and a register's worth of elements is readable.
-                    unsafe { $load(from) }
-                }
-                #[inline(always)]
-                unsafe fn store(self, to: *mut $number) {
-                    // SAFETY: as above, and a register's worth of elements is writable.
-                    unsafe { $store(to, self) }
-                }
-                #[inline(always)]
-                unsafe fn store_first(self, to: *mut $number, count: usize, accumulate: bool) {
-                    // SAFETY: as above, and the first `count` elements are readable and writable.
-                    unsafe { $first(self, to, count, accumulate) }
-                }
-                #[inline(always)]
-                unsafe fn add(self, other: Self) -> Self {
-                    // SAFETY: the instruction set is available.
-                    unsafe { $add(self, other) }
-                }
-                #[inline(always)]
-                unsafe fn add_product(self, a: Self, b: Self) -> Self {
-                    // SAFETY: the instruction set is available.
-                    unsafe { $fma(a, b, self) }
-                }
-            }
-        };
-    }
-    vector!(
-        __m512,
-        f32,
-        16,
-        _mm512_setzero_ps,
-        _mm512_set1_ps,
-        _mm512_loadu_ps,
-        _mm512_storeu_ps,
-        _mm512_add_ps,
-        _mm512_fmadd_ps,
-        first_of_sixteen
-    );
-    vector!(
-        __m512d,
-        f64,
-        8,
-        _mm512_setzero_pd,
-        _mm512_set1_pd,
-        _mm512_loadu_pd,
-        _mm512_storeu_pd,
-        _mm512_add_pd,
-        _mm512_fmadd_pd,
-        first_of_eight_doubles
-    );
-    vector!(
-        __m256,
-        f32,
-        8,
-        _mm256_setzero_ps,
-        _mm256_set1_ps,
-        _mm256_loadu_ps,
-        _mm256_storeu_ps,
-        _mm256_add_ps,
-        _mm256_fmadd_ps,
-        first_of_eight
-    );
-    vector!(
-        __m256d,
-        f64,
-        4,
-        _mm256_setzero_pd,
-        _mm256_set1_pd,
-        _mm256_loadu_pd,
-        _mm256_storeu_pd,
-        _mm256_add_pd,
-        _mm256_fmadd_pd,
-        first_of_four_doubles
-    );
-
-    /// Stores the first `count` lanes under a mask, added to what is there if `accumulate`.
-    macro_rules! masked {
-        ($name:ident, $register:ty, $number:ty, $mask:ty, $load:ident, $store:ident, $add:ident) => {
-            /// # Safety
-            /// The processor must have AVX-512F, and `count` elements must be readable and writable at `to`.
-            #[inline]
-            #[target_feature(enable = "avx512f")]
-            unsafe fn $name(x: $register, to: *mut $number, count: usize, accumulate: bool) {
-                let mask = ((1u32 << count) - 1) as $mask;
-                // SAFETY: the caller's contract; lanes outside the mask are not touched.
-                unsafe {
-                    let x = if accumulate { $add(x, $load(mask, to)) } else { x };
-                    $store(to, mask, x);
-                }
-            }
-        };
-    }
-    masked!(first_of_sixteen, __m512, f32, __mmask16, _mm512_maskz_loadu_ps, _mm512_mask_storeu_ps, _mm512_add_ps);
-    masked!(
-        first_of_eight_doubles,
-        __m512d,
-        f64,
-        __mmask8,
-        _mm512_maskz_loadu_pd,
-        _mm512_mask_storeu_pd,
-        _mm512_add_pd
-    );
-
-    /// The same without masks: through memory.
-    macro_rules! spilled {
-        ($name:ident, $register:ty, $number:ty, $lanes:literal, $store:ident) => {
-            /// # Safety
-            /// The processor must have AVX2, and `count < LANES` elements must be readable and writable at `to`.
-            #[inline]
-            #[target_feature(enable = "avx2")]
-            unsafe fn $name(x: $register, to: *mut $number, count: usize, accumulate: bool) {
-                let mut lanes = [0.0; $lanes];
-                // SAFETY: `lanes` holds a register; the rest is the caller's contract.
-                unsafe {
-                    $store(lanes.as_mut_ptr(), x);
-                    for (i, lane) in lanes.iter().enumerate().take(count) {
-                        *to.add(i) = if accumulate { *to.add(i) + lane } else { *lane };
-                    }
-                }
-            }
-        };
-    }
-    spilled!(first_of_eight, __m256, f32, 8, _mm256_storeu_ps);
-    spilled!(first_of_four_doubles, __m256d, f64, 4, _mm256_storeu_pd);
-
-    /// `out[k * out_stride + j] = x[j * stride + k]` for 8 x 8 elements: rows are interleaved in pairs, pairs in fours,
-    /// and halves exchanged.
-    ///
-    /// # Safety
-    /// The processor must have AVX2; `x` must be readable and `out` writable at all those places.
-    #[target_feature(enable = "avx2")]
-    pub(super) unsafe fn transpose_square(x: *const f32, stride: usize, out: *mut f32, out_stride: usize) {
-        // SAFETY: the caller's contract covers the eight rows of eight elements that are read and written.
-        unsafe {
-            let row = |j: usize| _mm256_loadu_ps(x.add(j * stride));
-            let mut pairs = [_mm256_setzero_ps(); 8];
-            for j in 0..4 {
-                let (a, b) = (row(2 * j), row(2 * j + 1));
-                pairs[2 * j] = _mm256_unpacklo_ps(a, b);
-                pairs[2 * j + 1] = _mm256_unpackhi_ps(a, b);
-            }
-            let mut fours = [_mm256_setzero_ps(); 8];
-            for half in 0..2 {
-                let p = &pairs[4 * half..4 * half + 4];
-                fours[4 * half] = _mm256_shuffle_ps::<0x44>(p[0], p[2]);
-                fours[4 * half + 1] = _mm256_shuffle_ps::<0xee>(p[0], p[2]);
-                fours[4 * half + 2] = _mm256_shuffle_ps::<0x44>(p[1], p[3]);
-                fours[4 * half + 3] = _mm256_shuffle_ps::<0xee>(p[1], p[3]);
-            }
-            for k in 0..4 {
-                let (a, b) = (fours[k], fours[4 + k]);
-                _mm256_storeu_ps(out.add(k * out_stride), _mm256_permute2f128_ps::<0x20>(a, b));
-                _mm256_storeu_ps(out.add((4 + k) * out_stride), _mm256_permute2f128_ps::<0x31>(a, b));
-            }
         }
     }
 }

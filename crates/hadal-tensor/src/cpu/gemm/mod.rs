@@ -6,6 +6,8 @@
 
 mod kernel;
 mod pack;
+mod sparse;
+mod vector;
 
 use super::buffer::Buffer;
 use super::float::Float;
@@ -31,6 +33,10 @@ pub(super) struct Matrix<'a, T> {
 }
 
 impl<T> Matrix<'_, T> {
+    fn flipped(self) -> Self {
+        Matrix { row_stride: self.column_stride, column_stride: self.row_stride, ..self }
+    }
+
     /// Panics unless element (0, 0) to (rows - 1, columns - 1) lie within the data.
     fn check(&self, rows: usize, columns: usize) {
         let shape = crate::Shape::new(&[rows, columns]);
@@ -69,6 +75,11 @@ pub(super) fn gemm<T: Gemm>(pairs: &[(Matrix<T>, Matrix<T>)], sizes: Sizes, out:
     for (a, b) in pairs {
         a.check(rows, depth);
         b.check(depth, columns);
+    }
+    if let [(a, b)] = *pairs
+        && sparse::multiply(a, b, sizes, out)
+    {
+        return;
     }
     let (down, across) = (rows.div_ceil(ROWS), columns.div_ceil(COLUMNS));
     let base = SharedMut::new(out.as_mut_ptr());
@@ -196,6 +207,56 @@ mod tests {
                 simd::force_level(level);
                 check::<f32>(sizes, flips, gap, offset, 2e-7);
                 check::<f64>(sizes, flips, gap, offset, 4e-16);
+            }
+        }
+    }
+
+    /// A product in which seven of eight elements of one matrix are zero; `spoiled` stands somewhere in the other.
+    fn check_sparse<T: Gemm + Into<f64>>(sizes: Sizes, flips: (bool, bool), zeros_left: bool, spoiled: Option<f64>) {
+        let Sizes { rows, depth, columns } = sizes;
+        let (mut a, ar, ac) = matrix(rows, depth, flips.0, 1, 2);
+        let (mut b, br, bc) = matrix(depth, columns, flips.1, 1, 2);
+        let (thin, full) = if zeros_left { (&mut a, &mut b) } else { (&mut b, &mut a) };
+        (0..thin.len()).filter(|i| i * 2654435761 % 17 > 1).for_each(|i| thin[i] = 0.0);
+        let (row_stride, column_stride) = if zeros_left { (br, bc) } else { (ar, ac) };
+        let middle =
+            2 + (rows.min(depth) / 2) * row_stride as usize + (columns.min(depth) / 2) * column_stride as usize;
+        full[middle] = spoiled.unwrap_or(full[middle]);
+        let narrow = |x: &[f64]| x.iter().map(|&x| T::from_f64(x)).collect::<Vec<T>>();
+        let (left, right) = (narrow(&a), narrow(&b));
+        let a = Matrix { data: &left, offset: 2, row_stride: ar, column_stride: ac };
+        let b = Matrix { data: &right, offset: 2, row_stride: br, column_stride: bc };
+        let mut out = vec![T::from_f64(f64::NAN); rows * columns];
+        let done = sparse::multiply(a, b, sizes, &mut out);
+        assert_eq!(done, simd::level() > simd::SimdLevel::Baseline);
+        let mut not_finite = 0;
+        for (i, row) in out.chunks_exact(columns).enumerate().take(if done { rows } else { 0 }) {
+            for (j, &got) in row.iter().enumerate() {
+                let exact: f64 = (0..depth).map(|k| left[a.at(i, k)].into() * right[b.at(k, j)].into()).sum();
+                let got = got.into();
+                let same = (got - exact).abs() < 1e-4 || (!exact.is_finite() && got.to_string() == exact.to_string());
+                assert!(same, "({i}, {j}) of {rows} x {depth} x {columns}: {got}, not {exact}");
+                not_finite += usize::from(!exact.is_finite());
+            }
+        }
+        assert_eq!(not_finite > 0, done && spoiled.is_some());
+    }
+
+    #[test]
+    fn zeros_are_skipped_without_a_trace() {
+        for level in simd::available_levels() {
+            simd::force_level(level);
+            // Large enough to be tried, with rows, places and columns left over.
+            for (rows, depth, columns) in [(130, 300, 101), (64, 530, 50), (50, 90, 700), (515, 66, 49)] {
+                for flips in [(false, false), (true, false), (false, true), (true, true)] {
+                    for (zeros_left, spoiled) in
+                        [(true, None), (false, None), (true, Some(f64::NAN)), (false, Some(f64::INFINITY))]
+                    {
+                        let sizes = Sizes { rows, depth, columns };
+                        check_sparse::<f32>(sizes, flips, zeros_left, spoiled);
+                        check_sparse::<f64>(sizes, flips, zeros_left, spoiled);
+                    }
+                }
             }
         }
     }

@@ -11,13 +11,8 @@ pub(super) fn panels<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, width:
             for (k, out) in out.chunks_exact_mut(width).enumerate() {
                 let start = b.at(k, first);
                 match b.data.get(start..start + width) {
-                    // What lies beyond the columns is multiplied too, but never stored; and copies of a fixed size
-                    // need no call.
-                    Some(row) => {
-                        let ((out, last_out), (row, last_row)) = (out.as_chunks_mut::<4>(), row.as_chunks::<4>());
-                        out.iter_mut().zip(row).for_each(|(out, row)| *out = *row);
-                        last_out.iter_mut().zip(last_row).for_each(|(out, row)| *out = *row);
-                    }
+                    // What lies beyond the columns is multiplied too, but never stored.
+                    Some(row) => copy_row(row, out),
                     None => {
                         out[..columns].copy_from_slice(&b.data[start..start + columns]);
                         out[columns..].fill(T::ZERO);
@@ -30,10 +25,23 @@ pub(super) fn panels<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, width:
     }
 }
 
+/// Copies of a fixed size need no call.
+#[inline(always)]
+fn copy_row<T: Gemm>(from: &[T], to: &mut [T]) {
+    macro_rules! sizes {
+        ($($size:literal)*) => {
+            match to.len() {
+                $($size => to.as_chunks_mut::<$size>().0[0] = from.as_chunks::<$size>().0[0],)*
+                _ => to.copy_from_slice(from),
+            }
+        };
+    }
+    sizes!(8 12 16 32 48 64 80 96)
+}
+
 /// Groups of `height` rows one after another, each column-major; what stands for missing rows is arbitrary.
 pub(super) fn rows<T: Gemm>(a: Matrix<T>, rows: usize, depth: usize, height: usize, out: &mut [T]) {
-    let flipped = Matrix { row_stride: a.column_stride, column_stride: a.row_stride, ..a };
-    panels(flipped, depth, rows, height, out);
+    panels(a.flipped(), depth, rows, height, out);
 }
 
 /// One panel whose columns are not adjacent in memory.

@@ -1,0 +1,329 @@
+//! Registers of adjacent numbers, one type per vector instruction set.
+
+use super::Float;
+
+/// A register of adjacent numbers. All methods require the instruction set that the implementor names.
+pub(super) trait Vector<T>: Copy {
+    const LANES: usize;
+    unsafe fn zero() -> Self;
+    unsafe fn splat(value: *const T) -> Self;
+    unsafe fn load(from: *const T) -> Self;
+    unsafe fn store(self, to: *mut T);
+    unsafe fn add(self, other: Self) -> Self;
+    /// Stores the first `count < LANES` elements, added to what is there if `accumulate`.
+    unsafe fn store_first(self, to: *mut T, count: usize, accumulate: bool);
+    /// `self + a * b`.
+    unsafe fn add_product(self, a: Self, b: Self) -> Self;
+    /// Stores four rows as columns of four adjacent elements, `stride` apart.
+    #[inline(always)]
+    unsafe fn store_columns(rows: [Self; 4], to: *mut T, stride: usize)
+    where
+        T: Float,
+    {
+        for (i, row) in rows.into_iter().enumerate() {
+            let mut lanes = [T::ZERO; 16];
+            assert!(Self::LANES <= lanes.len());
+            // SAFETY: `lanes` holds a register; the caller's contract names the places that are written.
+            unsafe {
+                row.store(lanes.as_mut_ptr());
+                for (j, &lane) in lanes[..Self::LANES].iter().enumerate() {
+                    *to.add(i + j * stride) = lane;
+                }
+            }
+        }
+    }
+}
+
+/// Four numbers in an array, which every compiler target puts into its own registers.
+#[derive(Clone, Copy)]
+pub(super) struct Four<T>([T; 4]);
+
+impl<T: Float> Vector<T> for Four<T> {
+    const LANES: usize = 4;
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        Four([T::ZERO; 4])
+    }
+    #[inline(always)]
+    unsafe fn splat(value: *const T) -> Self {
+        // SAFETY: the caller's contract: `value` is readable.
+        Four([unsafe { *value }; 4])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const T) -> Self {
+        // SAFETY: the caller's contract: four elements are readable.
+        Four(unsafe { from.cast::<[T; 4]>().read_unaligned() })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut T) {
+        // SAFETY: the caller's contract: four elements are writable.
+        unsafe { to.cast::<[T; 4]>().write_unaligned(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut T, count: usize, accumulate: bool) {
+        for i in 0..count {
+            // SAFETY: the caller's contract: `count` elements are readable and writable.
+            unsafe { *to.add(i) = if accumulate { *to.add(i) + self.0[i] } else { self.0[i] } };
+        }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Four(std::array::from_fn(|i| self.0[i] + other.0[i]))
+    }
+    #[inline(always)]
+    unsafe fn add_product(self, a: Self, b: Self) -> Self {
+        Four(std::array::from_fn(|i| self.0[i] + a.0[i] * b.0[i]))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(super) mod x86 {
+    use super::Vector;
+    use std::arch::x86_64::*;
+    pub(in super::super) use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
+
+    macro_rules! vector {
+        ($register:ty, $number:ty, $lanes:literal, $zero:ident, $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident, $first:ident $(, $columns:ident)?) => {
+            impl Vector<$number> for $register {
+                const LANES: usize = $lanes;
+                #[inline(always)]
+                unsafe fn zero() -> Self {
+                    // SAFETY: the trait's contract: the instruction set is available.
+                    unsafe { $zero() }
+                }
+                #[inline(always)]
+                unsafe fn splat(value: *const $number) -> Self {
+                    // SAFETY: as above, and `value` is readable.
+                    unsafe { $splat(*value) }
+                }
+                #[inline(always)]
+                unsafe fn load(from: *const $number) -> Self {
+                    // SAFETY: as above, and a register's worth of elements is readable.
+                    unsafe { $load(from) }
+                }
+                #[inline(always)]
+                unsafe fn store(self, to: *mut $number) {
+                    // SAFETY: as above, and a register's worth of elements is writable.
+                    unsafe { $store(to, self) }
+                }
+                #[inline(always)]
+                unsafe fn store_first(self, to: *mut $number, count: usize, accumulate: bool) {
+                    // SAFETY: as above, and the first `count` elements are readable and writable.
+                    unsafe { $first(self, to, count, accumulate) }
+                }
+                #[inline(always)]
+                unsafe fn add(self, other: Self) -> Self {
+                    // SAFETY: the instruction set is available.
+                    unsafe { $add(self, other) }
+                }
+                #[inline(always)]
+                unsafe fn add_product(self, a: Self, b: Self) -> Self {
+                    // SAFETY: the instruction set is available.
+                    unsafe { $fma(a, b, self) }
+                }
+                $(
+                    #[inline(always)]
+                    unsafe fn store_columns(rows: [Self; 4], to: *mut $number, stride: usize) {
+                        // SAFETY: as above, and four elements are writable at each of the columns.
+                        unsafe { $columns(rows, to, stride) }
+                    }
+                )?
+            }
+        };
+    }
+    vector!(
+        __m512,
+        f32,
+        16,
+        _mm512_setzero_ps,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_add_ps,
+        _mm512_fmadd_ps,
+        first_of_sixteen,
+        sixteen_columns
+    );
+    vector!(
+        __m512d,
+        f64,
+        8,
+        _mm512_setzero_pd,
+        _mm512_set1_pd,
+        _mm512_loadu_pd,
+        _mm512_storeu_pd,
+        _mm512_add_pd,
+        _mm512_fmadd_pd,
+        first_of_eight_doubles
+    );
+    vector!(
+        __m256,
+        f32,
+        8,
+        _mm256_setzero_ps,
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_add_ps,
+        _mm256_fmadd_ps,
+        first_of_eight
+    );
+    vector!(
+        __m256d,
+        f64,
+        4,
+        _mm256_setzero_pd,
+        _mm256_set1_pd,
+        _mm256_loadu_pd,
+        _mm256_storeu_pd,
+        _mm256_add_pd,
+        _mm256_fmadd_pd,
+        first_of_four_doubles
+    );
+
+    /// Stores the first `count` lanes under a mask, added to what is there if `accumulate`.
+    macro_rules! masked {
+        ($name:ident, $register:ty, $number:ty, $mask:ty, $load:ident, $store:ident, $add:ident) => {
+            /// # Safety
+            /// The processor must have AVX-512F, and `count` elements must be readable and writable at `to`.
+            #[inline]
+            #[target_feature(enable = "avx512f")]
+            unsafe fn $name(x: $register, to: *mut $number, count: usize, accumulate: bool) {
+                let mask = ((1u32 << count) - 1) as $mask;
+                // SAFETY: the caller's contract; lanes outside the mask are not touched.
+                unsafe {
+                    let x = if accumulate { $add(x, $load(mask, to)) } else { x };
+                    $store(to, mask, x);
+                }
+            }
+        };
+    }
+    masked!(first_of_sixteen, __m512, f32, __mmask16, _mm512_maskz_loadu_ps, _mm512_mask_storeu_ps, _mm512_add_ps);
+    masked!(
+        first_of_eight_doubles,
+        __m512d,
+        f64,
+        __mmask8,
+        _mm512_maskz_loadu_pd,
+        _mm512_mask_storeu_pd,
+        _mm512_add_pd
+    );
+
+    /// The same without masks: through memory.
+    macro_rules! spilled {
+        ($name:ident, $register:ty, $number:ty, $lanes:literal, $store:ident) => {
+            /// # Safety
+            /// The processor must have AVX2, and `count < LANES` elements must be readable and writable at `to`.
+            #[inline]
+            #[target_feature(enable = "avx2")]
+            unsafe fn $name(x: $register, to: *mut $number, count: usize, accumulate: bool) {
+                let mut lanes = [0.0; $lanes];
+                // SAFETY: `lanes` holds a register; the rest is the caller's contract.
+                unsafe {
+                    $store(lanes.as_mut_ptr(), x);
+                    for (i, lane) in lanes.iter().enumerate().take(count) {
+                        *to.add(i) = if accumulate { *to.add(i) + lane } else { *lane };
+                    }
+                }
+            }
+        };
+    }
+    spilled!(first_of_eight, __m256, f32, 8, _mm256_storeu_ps);
+    spilled!(first_of_four_doubles, __m256d, f64, 4, _mm256_storeu_pd);
+
+    /// `out[k * out_stride + j] = x[j * stride + k]` for 8 x 8 elements: rows are interleaved in pairs, pairs in fours,
+    /// and halves exchanged.
+    ///
+    /// # Safety
+    /// The processor must have AVX2; `x` must be readable and `out` writable at all those places.
+    #[target_feature(enable = "avx2")]
+    pub(in super::super) unsafe fn transpose_square(x: *const f32, stride: usize, out: *mut f32, out_stride: usize) {
+        // SAFETY: the caller's contract covers the eight rows of eight elements that are read and written.
+        unsafe {
+            let row = |j: usize| _mm256_loadu_ps(x.add(j * stride));
+            let mut pairs = [_mm256_setzero_ps(); 8];
+            for j in 0..4 {
+                let (a, b) = (row(2 * j), row(2 * j + 1));
+                pairs[2 * j] = _mm256_unpacklo_ps(a, b);
+                pairs[2 * j + 1] = _mm256_unpackhi_ps(a, b);
+            }
+            let mut fours = [_mm256_setzero_ps(); 8];
+            for half in 0..2 {
+                let p = &pairs[4 * half..4 * half + 4];
+                fours[4 * half] = _mm256_shuffle_ps::<0x44>(p[0], p[2]);
+                fours[4 * half + 1] = _mm256_shuffle_ps::<0xee>(p[0], p[2]);
+                fours[4 * half + 2] = _mm256_shuffle_ps::<0x44>(p[1], p[3]);
+                fours[4 * half + 3] = _mm256_shuffle_ps::<0xee>(p[1], p[3]);
+            }
+            for k in 0..4 {
+                let (a, b) = (fours[k], fours[4 + k]);
+                _mm256_storeu_ps(out.add(k * out_stride), _mm256_permute2f128_ps::<0x20>(a, b));
+                _mm256_storeu_ps(out.add((4 + k) * out_stride), _mm256_permute2f128_ps::<0x31>(a, b));
+            }
+        }
+    }
+
+    /// `to[j * stride + i] = rows[i][j]` for four rows of sixteen.
+    ///
+    /// # Safety
+    /// The processor must have AVX-512F, and `to` must be writable at all those places.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    unsafe fn sixteen_columns(rows: [__m512; 4], to: *mut f32, stride: usize) {
+        let [a, b, c, d] = rows;
+        let (low, high) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+        let (low_next, high_next) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+        // Quarter q of `columns[k]` is column 4 q + k.
+        let columns = [
+            _mm512_shuffle_ps::<0x44>(low, low_next),
+            _mm512_shuffle_ps::<0xee>(low, low_next),
+            _mm512_shuffle_ps::<0x44>(high, high_next),
+            _mm512_shuffle_ps::<0xee>(high, high_next),
+        ];
+        for (k, column) in columns.into_iter().enumerate() {
+            // SAFETY: the caller's contract.
+            unsafe {
+                _mm_storeu_ps(to.add(k * stride), _mm512_castps512_ps128(column));
+                _mm_storeu_ps(to.add((4 + k) * stride), _mm512_extractf32x4_ps::<1>(column));
+                _mm_storeu_ps(to.add((8 + k) * stride), _mm512_extractf32x4_ps::<2>(column));
+                _mm_storeu_ps(to.add((12 + k) * stride), _mm512_extractf32x4_ps::<3>(column));
+            }
+        }
+    }
+
+    /// Lists the places where one of four rows is not zero, sixteen places at a time; see `Gemm::list_rows`.
+    ///
+    /// # Safety
+    /// The processor must have AVX-512F. `x` must be readable at `i * stride + k` for `i < 4`, `k < depth`; `values` must
+    /// be writable at `i * row_step + n` and `places` at `n`, for all `n` below `depth` rounded up to sixteen.
+    #[target_feature(enable = "avx512f,popcnt")]
+    pub(in super::super) unsafe fn list_rows(
+        x: *const f32,
+        stride: usize,
+        depth: usize,
+        values: *mut f32,
+        row_step: usize,
+        places: *mut u32,
+    ) -> usize {
+        let mut count = 0;
+        let mut here = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        let zero = _mm512_setzero_ps();
+        for first in (0..depth).step_by(16) {
+            let valid = if depth - first < 16 { ((1u32 << (depth - first)) - 1) as __mmask16 } else { !0 };
+            // SAFETY: only valid lanes are read; `count` is at most `first`, so that whole registers can be stored.
+            unsafe {
+                let row = |i: usize| _mm512_maskz_loadu_ps(valid, x.add(i * stride + first));
+                let rows = [row(0), row(1), row(2), row(3)];
+                // NaN is not zero: the comparison is true when unordered.
+                let kept = rows.iter().fold(0, |kept, &row| kept | _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(row, zero));
+                for (i, &row) in rows.iter().enumerate() {
+                    _mm512_storeu_ps(values.add(i * row_step + count), _mm512_maskz_compress_ps(kept, row));
+                }
+                _mm512_storeu_si512(places.add(count).cast(), _mm512_maskz_compress_epi32(kept, here));
+                count += kept.count_ones() as usize;
+            }
+            here = _mm512_add_epi32(here, _mm512_set1_epi32(16));
+        }
+        count
+    }
+}
