@@ -96,6 +96,17 @@ pub(in crate::cpu) trait Gemm: Float {
         None
     }
 
+    /// Likewise where the four values of a place are adjacent at `x`, and places `stride` apart; so are they listed.
+    fn list_columns(
+        _x: &[Self],
+        _stride: usize,
+        _depth: usize,
+        _values: &mut [Self],
+        _places: &mut [u32],
+    ) -> Option<usize> {
+        None
+    }
+
     /// Transposes 8 x 8 elements: `out[k * out_stride + j] = x[j * stride + k]`. False, with nothing done, where there
     /// is no fast way.
     fn transpose_square(_x: &[Self], _stride: usize, _out: &mut [Self], _out_stride: usize) -> bool {
@@ -165,7 +176,7 @@ unsafe fn store_row<T: Float, V: Vector<T>, const WIDE: usize>(
 /// # Safety
 /// As [`SparseKernel::tile`], with `tile.wide == WIDE`.
 #[inline(always)]
-unsafe fn sparse_tile<T: Float, V: Vector<T>, const WIDE: usize>(tile: &SparseTile<T>) {
+unsafe fn sparse_sums<T: Float, V: Vector<T>, const WIDE: usize>(tile: &SparseTile<T>) -> [[V; WIDE]; HEIGHT] {
     // SAFETY: every access below is one that the caller's contract names.
     unsafe {
         let mut sums = [[V::zero(); WIDE]; HEIGHT];
@@ -184,17 +195,27 @@ unsafe fn sparse_tile<T: Float, V: Vector<T>, const WIDE: usize>(tile: &SparseTi
             }
             a = a.add(tile.place_step);
         }
+        sums
+    }
+}
+
+/// Stores the sums of a group.
+///
+/// # Safety
+/// As [`SparseKernel::tile`], with `tile.wide == WIDE`.
+#[inline(always)]
+unsafe fn store_group<T: Float, V: Vector<T>, const WIDE: usize>(tile: &SparseTile<T>, sums: &[[V; WIDE]; HEIGHT]) {
+    // SAFETY: every access below is one that the caller's contract names.
+    unsafe {
         if tile.column_stride == 1 {
-            for (i, sums) in sums.iter().enumerate() {
-                if i < tile.rows {
-                    store_row(sums, tile.out.add(i * tile.row_stride), tile.columns, tile.accumulate);
-                }
+            for (i, sums) in sums.iter().enumerate().take(tile.rows) {
+                store_row(sums, tile.out.add(i * tile.row_stride), tile.columns, tile.accumulate);
             }
             return;
         }
         for j in 0..WIDE {
-            let out = tile.out.add(j * V::LANES * tile.column_stride);
-            V::store_columns([sums[0][j], sums[1][j], sums[2][j], sums[3][j]], out, tile.column_stride);
+            let rows = std::array::from_fn(|i| sums[i][j]);
+            V::store_columns(rows, tile.out.add(j * V::LANES * tile.column_stride), tile.column_stride);
         }
     }
 }
@@ -246,10 +267,20 @@ tiles!(
     12
 );
 
-/// Makes `fn $name` that picks the instance of [`sparse_tile`] for the width, compiled for `$feature`.
+/// Makes `fn $name` that picks the instances for the width, compiled for `$feature`. The sums are a function of their
+/// own, `$sums`: beside the code that stores them they would not stay in registers.
 #[cfg(target_arch = "x86_64")]
 macro_rules! sparse_tiles {
-    (#[$feature:meta] $name:ident, $($wide:literal),*) => {
+    (#[$feature:meta] $name:ident, $sums:ident, $($wide:literal),*) => {
+        /// # Safety
+        /// As [`SparseKernel::tile`].
+        #[$feature]
+        #[inline(never)]
+        unsafe fn $sums<T: Float, V: Vector<T>, const WIDE: usize>(work: &SparseTile<T>) -> [[V; WIDE]; HEIGHT] {
+            // SAFETY: the caller's contract.
+            unsafe { sparse_sums(work) }
+        }
+
         /// # Safety
         /// As [`SparseKernel::tile`].
         #[$feature]
@@ -257,7 +288,7 @@ macro_rules! sparse_tiles {
             match work.wide {
                 $(
                     // SAFETY: the caller's contract, and `wide` is the width of the instance.
-                    $wide => unsafe { sparse_tile::<T, V, $wide>(&work) },
+                    $wide => unsafe { store_group(&work, &$sums::<T, V, $wide>(&work)) },
                 )*
                 wide => unreachable!("a tile {wide} registers wide"),
             }
@@ -268,6 +299,7 @@ macro_rules! sparse_tiles {
 sparse_tiles!(
     #[target_feature(enable = "avx2,fma")]
     sparse_tiles_avx2,
+    sparse_sums_avx2,
     1,
     2,
     3
@@ -276,6 +308,7 @@ sparse_tiles!(
 sparse_tiles!(
     #[target_feature(enable = "avx512f")]
     sparse_tiles_avx512,
+    sparse_sums_avx512,
     1,
     2,
     3,
@@ -328,6 +361,18 @@ impl Gemm for f32 {
         assert!(row_step >= room && values.len() >= 3 * row_step + room && places.len() >= room);
         // SAFETY: the level has AVX-512F, and the sizes were just checked.
         Some(unsafe { x86::list_rows(x.as_ptr(), stride, depth, values.as_mut_ptr(), row_step, places.as_mut_ptr()) })
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn list_columns(x: &[f32], stride: usize, depth: usize, values: &mut [f32], places: &mut [u32]) -> Option<usize> {
+        if level() != SimdLevel::Avx512 || depth == 0 {
+            return None;
+        }
+        let room = depth.next_multiple_of(4);
+        assert!(x.len() >= (depth - 1) * stride + 4, "gemm: a group reaches outside its matrix");
+        assert!(values.len() >= 4 * room && places.len() >= room);
+        // SAFETY: the level has AVX-512F and VL, and the sizes were just checked.
+        Some(unsafe { x86::list_columns(x.as_ptr(), stride, depth, values.as_mut_ptr(), places.as_mut_ptr()) })
     }
 
     #[allow(private_interfaces)]

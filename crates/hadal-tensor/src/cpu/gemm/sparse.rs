@@ -147,8 +147,8 @@ impl<T: Gemm> Task for Finite<'_, T> {
 
     #[inline(always)]
     fn run(self) -> bool {
-        // An infinity minus itself is NaN.
-        let finite = |values: &[T]| values.iter().fold(true, |finite, &x| finite & (x - x == T::ZERO));
+        // Zero times an infinity is NaN.
+        let finite = |values: &[T]| values.iter().fold(true, |finite, &x| finite & (x * T::ZERO == T::ZERO));
         if self.columns == self.width {
             finite(self.panel)
         } else {
@@ -179,6 +179,9 @@ fn list<T: Gemm>(
     if height == HEIGHT && a.row_stride == 1 {
         // The four values of a place are adjacent in the matrix, and in the list.
         let step = a.column_stride;
+        if !every && let Some(count) = T::list_columns(&a.data[a.offset..], step as usize, depth, values, places) {
+            return count;
+        }
         for place in 0..depth {
             let start = (a.offset as isize + place as isize * step) as usize;
             let four: [T; HEIGHT] = a.data[start..start + HEIGHT].try_into().expect("four elements");
@@ -208,13 +211,14 @@ fn run<T: Gemm>(kernel: &SparseKernel<T>, a: Matrix<T>, b: Matrix<T>, sizes: Siz
     let registers = columns.div_ceil(kernel.lanes);
     let panels = registers.div_ceil(kernel.registers);
     let chunks = all.groups.div_ceil(GROUPS);
+    let per_chunk = all.groups.div_ceil(chunks).next_multiple_of(STAGED / HEIGHT);
     for_each_piece(panels * chunks, |piece| {
         let (panel, chunk) = (piece / chunks, piece % chunks);
         let (first, last) = (panel * registers / panels, (panel + 1) * registers / panels);
         let wide = last - first;
         let (first, width) = (first * kernel.lanes, wide * kernel.lanes);
         let columns = width.min(columns - first);
-        let groups = chunk * GROUPS..all.groups.min((chunk + 1) * GROUPS);
+        let groups = (chunk * per_chunk).min(all.groups)..all.groups.min((chunk + 1) * per_chunk);
         let b = Matrix { offset: b.at(0, first), ..b };
         let mut stage: Buffer<T> = Buffer::scratch(if out.column_stride == 1 { 0 } else { STAGED * width });
         let mut full = None;

@@ -326,4 +326,49 @@ pub(super) mod x86 {
         }
         count
     }
+
+    /// Lists the places whose four adjacent values are not all zero, four places at a time; see `Gemm::list_columns`.
+    ///
+    /// # Safety
+    /// The processor must have AVX-512F and VL. `x` must be readable at `k * stride + i` for `i < 4`, `k < depth`;
+    /// `values` must be writable for four elements, and `places` for one, of every place up to `depth` rounded up to four.
+    #[target_feature(enable = "avx512f,avx512vl,popcnt")]
+    pub(in super::super) unsafe fn list_columns(
+        x: *const f32,
+        stride: usize,
+        depth: usize,
+        values: *mut f32,
+        places: *mut u32,
+    ) -> usize {
+        let mut count = 0;
+        let mut here = _mm_setr_epi32(0, 1, 2, 3);
+        for first in (0..depth).step_by(4) {
+            let place = |k: usize| {
+                if first + k < depth {
+                    // SAFETY: the caller's contract: four values are readable at each place below `depth`.
+                    unsafe { _mm_loadu_ps(x.add((first + k) * stride)) }
+                } else {
+                    _mm_setzero_ps()
+                }
+            };
+            let four = _mm512_castps128_ps512(place(0));
+            let four = _mm512_insertf32x4::<1>(four, place(1));
+            let four = _mm512_insertf32x4::<2>(four, place(2));
+            let four = _mm512_insertf32x4::<3>(four, place(3));
+            // NaN is not zero: the comparison is true when unordered.
+            let any = u32::from(_mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(four, _mm512_setzero_ps()));
+            // Bits 0, 4, 8 and 12: whether a place counts.
+            let kept = (any | any >> 1 | any >> 2 | any >> 3) & 0x1111;
+            let bits = (kept | kept >> 3 | kept >> 6 | kept >> 9) & 0xf;
+            // SAFETY: `count` is at most `first`, so that four places can be stored.
+            unsafe {
+                let packed = _mm512_maskz_compress_ps((kept * 0xf) as __mmask16, four);
+                _mm512_storeu_ps(values.add(4 * count), packed);
+                _mm_storeu_si128(places.add(count).cast(), _mm_maskz_compress_epi32(bits as __mmask8, here));
+            }
+            count += bits.count_ones() as usize;
+            here = _mm_add_epi32(here, _mm_set1_epi32(4));
+        }
+        count
+    }
 }
