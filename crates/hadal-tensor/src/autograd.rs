@@ -13,14 +13,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::dtype::DType;
 use crate::tensor::{Tensor, Value};
 
-type BackwardFn = dyn Fn(&Tensor, &Tensor, &mut Sink) + Send + Sync;
+/// Takes the gradient of the result and the result's own node, and delivers the gradients of the inputs.
+type BackwardFn = dyn Fn(&Tensor, &Arc<Node>, &mut Sink) + Send + Sync;
 
 /// One operation's place in the record.
 pub(crate) struct Node {
     id: u64,
     inputs: Inputs,
     /// `None` for a leaf, and for an operation whose record a backward walk has released.
-    saved: Mutex<Option<Saved>>,
+    backward: Mutex<Option<Box<BackwardFn>>>,
     leaf: bool,
 }
 
@@ -60,12 +61,6 @@ impl std::ops::Deref for Inputs {
     }
 }
 
-struct Saved {
-    /// The result's numbers, for gradients that are cheapest from the output. Kept without its node: no cycle.
-    output: Option<Value>,
-    backward: Box<BackwardFn>,
-}
-
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
@@ -77,17 +72,13 @@ impl Node {
         Node::make(Inputs::Few([None, None]), None, true)
     }
 
-    fn make(inputs: Inputs, saved: Option<Saved>, leaf: bool) -> Arc<Node> {
+    fn make(inputs: Inputs, backward: Option<Box<BackwardFn>>, leaf: bool) -> Arc<Node> {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Node { id, inputs, saved: Mutex::new(saved), leaf })
+        Arc::new(Node { id, inputs, backward: Mutex::new(backward), leaf })
     }
 
     pub fn is_leaf(&self) -> bool {
         self.leaf
-    }
-
-    fn take_saved(&self) -> Option<Saved> {
-        self.saved.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -96,16 +87,18 @@ impl Drop for Node {
     /// the inputs, which the list still holds while the closure goes.
     fn drop(&mut self) {
         let mut list = Vec::new();
+        // Only the last holder of a node takes it apart; leaves have nothing to take. The first input stays out of
+        // the list: chains need none.
         let take_apart = |node: &mut Node, list: &mut Vec<Arc<Node>>| {
-            // Only the last holder of a node takes it apart; leaves have nothing to take.
-            list.extend(node.inputs.as_mut_slice().iter_mut().filter_map(Option::take).filter(|input| !input.leaf));
-            drop(node.take_saved());
+            let mut inputs = node.inputs.as_mut_slice().iter_mut().filter_map(Option::take).filter(|input| !input.leaf);
+            let first = inputs.next();
+            list.extend(inputs);
+            drop(node.backward.get_mut().unwrap_or_else(PoisonError::into_inner).take());
+            first
         };
-        take_apart(self, &mut list);
-        while let Some(node) = list.pop() {
-            if let Some(mut node) = Arc::into_inner(node) {
-                take_apart(&mut node, &mut list);
-            }
+        let mut next = take_apart(self, &mut list);
+        while let Some(node) = next.or_else(|| list.pop()) {
+            next = Arc::into_inner(node).and_then(|mut node| take_apart(&mut node, &mut list));
         }
     }
 }
@@ -144,7 +137,7 @@ pub(crate) fn record(
     if !records(inputs) {
         return Tensor::new(value, None);
     }
-    attach(value, inputs, None, Box::new(move |gradient, _, sink| backward(gradient, sink)))
+    attach(value, inputs, Box::new(move |gradient, _, sink| backward(gradient, sink)))
 }
 
 /// Like [`record`] for gradients that are computed from the operation's output, the closure's second argument.
@@ -156,13 +149,16 @@ pub(crate) fn record_with_output(
     if !records(inputs) {
         return Tensor::new(value, None);
     }
-    let output = Some(value.clone());
-    attach(value, inputs, output, Box::new(backward))
+    // The numbers without their node, which would hold itself; the walk brings it.
+    let output = value.clone();
+    let backward = move |gradient: &Tensor, node: &Arc<Node>, sink: &mut Sink| {
+        backward(gradient, &Tensor::new(output.clone(), Some(node.clone())), sink);
+    };
+    attach(value, inputs, Box::new(backward))
 }
 
-fn attach(value: Value, inputs: &[&Tensor], output: Option<Value>, backward: Box<BackwardFn>) -> Tensor {
-    let inputs = Inputs::of(inputs);
-    Tensor::new(value, Some(Node::make(inputs, Some(Saved { output, backward }), false)))
+fn attach(value: Value, inputs: &[&Tensor], backward: Box<BackwardFn>) -> Tensor {
+    Tensor::new(value, Some(Node::make(Inputs::of(inputs), Some(backward), false)))
 }
 
 /// The numbers of `output` with a gradient of your own: `gradient(i, g)` is what input `i` receives when the result
@@ -349,19 +345,15 @@ impl Tensor {
                     continue;
                 }
                 let mut sink = Sink { inputs: &node.inputs, pending: &mut pending };
-                let mut slot = node.saved.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut slot = node.backward.lock().unwrap_or_else(PoisonError::into_inner);
                 let taken = if keep { None } else { slot.take() };
-                let Some(saved) = taken.as_ref().or(slot.as_ref()) else {
+                let Some(backward) = taken.as_ref().or(slot.as_ref()) else {
                     panic!(
                         "backward: an earlier backward() released this record; to walk twice, \
                          use backward_with and retain_graph"
                     );
                 };
-                let output = match &saved.output {
-                    Some(value) => Tensor::new(value.clone(), Some(node.clone())),
-                    None => gradient.clone(),
-                };
-                (saved.backward)(&gradient, &output, &mut sink);
+                backward(&gradient, &node, &mut sink);
             }
         });
         gradients

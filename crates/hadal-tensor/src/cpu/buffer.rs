@@ -10,6 +10,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// One cache line, and the width of the widest vector register.
 const ALIGNMENT: usize = 64;
@@ -91,79 +92,106 @@ fn layout(bytes: usize) -> Layout {
     Layout::from_size_align(bytes, ALIGNMENT).expect("tensor size overflows the address space")
 }
 
-/// Freed blocks by size, smallest number of lookups for the few sizes a step uses.
+/// Blocks up to this size are found by their size in cache lines, without a search.
+const SMALL: usize = 1024;
+
+/// Freed blocks by size.
 struct Pool {
+    small: [Vec<NonNull<u8>>; SMALL / ALIGNMENT],
     shelves: Vec<(usize, Vec<NonNull<u8>>)>,
-    bytes: usize,
+    /// Bytes in the blocks here. Written by this thread alone, read by [`live_bytes`].
+    bytes: Arc<AtomicUsize>,
+}
+
+impl Pool {
+    fn new() -> Pool {
+        let bytes = Arc::new(AtomicUsize::new(0));
+        let mut pools = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.retain(|pool| pool.strong_count() > 0);
+        pools.push(Arc::downgrade(&bytes));
+        Pool { small: [const { Vec::new() }; SMALL / ALIGNMENT], shelves: Vec::new(), bytes }
+    }
+
+    fn shelf(&mut self, bytes: usize) -> &mut Vec<NonNull<u8>> {
+        if bytes <= SMALL {
+            return &mut self.small[bytes / ALIGNMENT - 1];
+        }
+        let shelf = match self.shelves.binary_search_by_key(&bytes, |shelf| shelf.0) {
+            Ok(shelf) => shelf,
+            Err(place) => {
+                self.shelves.insert(place, (bytes, Vec::new()));
+                place
+            }
+        };
+        &mut self.shelves[shelf].1
+    }
+
+    fn take(&mut self, bytes: usize) -> Option<NonNull<u8>> {
+        let block = self.shelf(bytes).pop()?;
+        self.bytes.store(self.bytes.load(Ordering::Relaxed) - bytes, Ordering::Relaxed);
+        Some(block)
+    }
+
+    /// False, with nothing done, if the pool is full.
+    fn give(&mut self, block: NonNull<u8>, bytes: usize) -> bool {
+        let total = self.bytes.load(Ordering::Relaxed) + bytes;
+        if total > MOST_KEPT {
+            return false;
+        }
+        self.shelf(bytes).push(block);
+        self.bytes.store(total, Ordering::Relaxed);
+        true
+    }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        for (bytes, blocks) in &mut self.shelves {
+        let small = self.small.iter_mut().enumerate().map(|(i, blocks)| ((i + 1) * ALIGNMENT, blocks));
+        for (bytes, blocks) in small.chain(self.shelves.iter_mut().map(|(bytes, blocks)| (*bytes, blocks))) {
             for block in blocks.drain(..) {
-                release(block, *bytes);
+                release(block, bytes);
             }
         }
     }
 }
 
 thread_local! {
-    static POOL: RefCell<Pool> = const { RefCell::new(Pool { shelves: Vec::new(), bytes: 0 }) };
+    static POOL: RefCell<Pool> = RefCell::new(Pool::new());
 }
 
-/// Bytes in blocks that tensors hold now, in the whole process.
-static LIVE: AtomicUsize = AtomicUsize::new(0);
+/// Bytes in blocks that came from the system and have not gone back.
+static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+/// What each thread's pool keeps of them.
+static KEPT: Mutex<Vec<Weak<AtomicUsize>>> = Mutex::new(Vec::new());
 
-/// How many bytes tensors hold now, in the whole process (rounded up to blocks).
+/// How many bytes tensors hold now, in the whole process (rounded up to blocks). While other threads are making
+/// tensors, approximate.
 pub fn live_bytes() -> usize {
-    LIVE.load(Ordering::Relaxed)
+    let pools = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept: usize = pools.iter().filter_map(Weak::upgrade).map(|pool| pool.load(Ordering::Relaxed)).sum();
+    ALLOCATED.load(Ordering::Relaxed).saturating_sub(kept)
 }
 
 fn take(bytes: usize) -> NonNull<u8> {
-    LIVE.fetch_add(bytes, Ordering::Relaxed);
-    let kept = POOL.try_with(|pool| {
-        let mut pool = pool.borrow_mut();
-        let shelf = pool.shelves.binary_search_by_key(&bytes, |shelf| shelf.0).ok()?;
-        let block = pool.shelves[shelf].1.pop()?;
-        pool.bytes -= bytes;
-        Some(block)
-    });
-    if let Ok(Some(block)) = kept {
+    if let Ok(Some(block)) = POOL.try_with(|pool| pool.borrow_mut().take(bytes)) {
         return block;
     }
     let layout = layout(bytes);
     // SAFETY: the layout's size is not zero: `capacity` is at least one cache line.
     let block = unsafe { alloc_zeroed(layout) };
+    ALLOCATED.fetch_add(bytes, Ordering::Relaxed);
     NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
 }
 
 fn give(block: NonNull<u8>, bytes: usize) {
-    LIVE.fetch_sub(bytes, Ordering::Relaxed);
-    let kept = bytes <= LARGEST_KEPT
-        && POOL
-            .try_with(|pool| {
-                let mut pool = pool.borrow_mut();
-                if pool.bytes + bytes > MOST_KEPT {
-                    return false;
-                }
-                let shelf = match pool.shelves.binary_search_by_key(&bytes, |shelf| shelf.0) {
-                    Ok(shelf) => shelf,
-                    Err(place) => {
-                        pool.shelves.insert(place, (bytes, Vec::new()));
-                        place
-                    }
-                };
-                pool.shelves[shelf].1.push(block);
-                pool.bytes += bytes;
-                true
-            })
-            .unwrap_or(false);
+    let kept = bytes <= LARGEST_KEPT && POOL.try_with(|pool| pool.borrow_mut().give(block, bytes)).unwrap_or(false);
     if !kept {
         release(block, bytes);
     }
 }
 
 fn release(block: NonNull<u8>, bytes: usize) {
+    ALLOCATED.fetch_sub(bytes, Ordering::Relaxed);
     // SAFETY: every block comes from `alloc_zeroed` with this layout, and its owner gives it up here.
     unsafe { dealloc(block.as_ptr(), layout(bytes)) }
 }

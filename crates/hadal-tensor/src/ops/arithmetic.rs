@@ -1,6 +1,6 @@
 //! Element-wise functions of two tensors, broadcast against each other by NumPy's rule.
 
-use crate::autograd::record;
+use crate::autograd::{record, records};
 use crate::backend::BinaryOp;
 use crate::shape::Shape;
 use crate::tensor::{Tensor, Value};
@@ -74,8 +74,12 @@ impl Tensor {
 
     #[track_caller]
     pub(crate) fn mul_tensor(&self, other: &Tensor) -> Tensor {
+        let value = binary_value("mul", BinaryOp::Mul, self, other);
+        if !records(&[self, other]) {
+            return Tensor::new(value, None);
+        }
         let (a, b) = (self.clone(), other.clone());
-        record(binary_value("mul", BinaryOp::Mul, self, other), &[self, other], move |g, sink| {
+        record(value, &[self, other], move |g, sink| {
             sink.add(0, || (g * &b).sum_to(*a.shape()));
             sink.add(1, || (g * &a).sum_to(*b.shape()));
         })
@@ -152,10 +156,14 @@ impl Tensor {
     #[track_caller]
     pub(crate) fn tanh_gradient(&self, y: &Tensor) -> Tensor {
         let value = binary_value("tanh", BinaryOp::TanhGradient, self, y);
-        let (a, y) = (self.clone(), y.clone());
-        record(value, &[&a.clone(), &y.clone()], move |g, sink| {
-            sink.add(0, || g.tanh_gradient(&y));
-            sink.add(1, || g * &a * &y * -2.0);
+        if !records(&[self, y]) {
+            return Tensor::new(value, None);
+        }
+        let (a, saved) = (self.clone(), y.clone());
+        record(value, &[self, y], move |g, sink| {
+            let y = &saved;
+            sink.add(0, || g.tanh_gradient(y));
+            sink.add(1, || g * &a * y * -2.0);
         })
     }
 
@@ -163,10 +171,11 @@ impl Tensor {
     #[track_caller]
     pub(crate) fn sigmoid_gradient(&self, y: &Tensor) -> Tensor {
         let value = binary_value("sigmoid", BinaryOp::SigmoidGradient, self, y);
-        let (a, y) = (self.clone(), y.clone());
-        record(value, &[&a.clone(), &y.clone()], move |g, sink| {
-            sink.add(0, || g.sigmoid_gradient(&y));
-            sink.add(1, || g * &a * (1.0 - &(&y * 2.0)));
+        let (a, saved) = (self.clone(), y.clone());
+        record(value, &[self, y], move |g, sink| {
+            let y = &saved;
+            sink.add(0, || g.sigmoid_gradient(y));
+            sink.add(1, || g * &a * (1.0 - &(y * 2.0)));
         })
     }
 }

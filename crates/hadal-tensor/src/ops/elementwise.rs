@@ -1,7 +1,7 @@
 //! Element-wise functions of one tensor.
 
 use super::arithmetic::check_float;
-use crate::autograd::{record, record_with_output};
+use crate::autograd::{record, record_with_output, records};
 use crate::backend::UnaryOp;
 use crate::dtype::DType;
 use crate::tensor::{Tensor, Value};
@@ -19,6 +19,9 @@ impl Tensor {
             _ => check_float(&format!("{op:?}").to_lowercase(), self),
         }
         let value = Value::contiguous(*self.shape(), self.backend().unary(op, self.view()));
+        if !records(&[self]) {
+            return Tensor::new(value, None);
+        }
         let x = self.clone();
         match op {
             Exp => record_with_output(value, &[self], |g, y, to| to.add(0, || g * y)),

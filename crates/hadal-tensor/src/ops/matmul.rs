@@ -1,9 +1,9 @@
 //! Matrix products.
 
 use super::arithmetic::{check_float, check_same_dtype};
-use crate::autograd::record;
+use crate::autograd::{record, records};
 use crate::backend::View;
-use crate::shape::Shape;
+use crate::shape::{MAX_RANK, Shape};
 use crate::tensor::{Tensor, Value};
 
 impl Tensor {
@@ -44,17 +44,23 @@ impl Tensor {
             panic!("matmul: {a} x {b}: batch axes {batch_a} and {batch_b} do not broadcast");
         };
         let with = |rows: usize, columns: usize| {
-            let mut sizes = batch.to_vec();
-            sizes.extend([rows, columns]);
-            Shape::new(&sizes)
+            let rank = batch.rank() + 2;
+            let mut sizes = [0; MAX_RANK];
+            sizes[..rank - 2].copy_from_slice(&batch);
+            sizes[rank - 2..rank].copy_from_slice(&[rows, columns]);
+            Shape::new(&sizes[..rank])
         };
         let (wide_a, wide_b) = (self.layout().expand(with(m, k)), other.layout().expand(with(k, n)));
         let storage = self.backend().matmul(
             View { storage: &self.value().storage, layout: &wide_a },
             View { storage: &other.value().storage, layout: &wide_b },
         );
+        let value = Value::contiguous(with(m, n), storage);
+        if !records(&[self, other]) {
+            return Tensor::new(value, None);
+        }
         let (x, y) = (self.clone(), other.clone());
-        record(Value::contiguous(with(m, n), storage), &[self, other], move |g, sink| {
+        record(value, &[self, other], move |g, sink| {
             sink.add(0, || laid_out_as(&x, g, &y.t()).sum_to(*x.shape()));
             sink.add(1, || laid_out_as(&y, &x.t(), g).sum_to(*y.shape()));
         })

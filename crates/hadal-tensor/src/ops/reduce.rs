@@ -68,8 +68,10 @@ impl Tensor {
     /// The sum of all elements, as a scalar; 0 for an empty tensor. Added in a fixed tree, whatever the threads.
     #[track_caller]
     pub fn sum(&self) -> Tensor {
-        let all = self.all_axes();
-        self.sum_value(&all).drop_axes(&all)
+        assert!(self.dtype() != DType::Bool, "sum: convert truth values with to_dtype() first");
+        let shape = *self.shape();
+        let storage = self.backend().reduce(ReduceOp::Sum, self.view(), shape.rank());
+        record(Value::contiguous(Shape::new(&[]), storage), &[self], move |g, to| to.add(0, || g.expand(shape)))
     }
 
     /// The sums over `axes`, which disappear from the shape.

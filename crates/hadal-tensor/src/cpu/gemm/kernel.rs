@@ -15,8 +15,9 @@ pub(super) struct Tile<T> {
     pub a: *const T,
     pub row_stride: isize,
     pub depth_stride: isize,
-    /// `depth` rows of the kernel's full width.
+    /// `depth` rows `b_stride` apart, of the kernel's full width, or of `columns` for the direct kernel.
     pub b: *const T,
+    pub b_stride: usize,
     pub out: *mut T,
     pub out_stride: usize,
     /// Whether to add to what `out` holds.
@@ -29,9 +30,14 @@ pub(super) struct Kernel<T> {
     pub width: usize,
     /// # Safety
     /// The processor must have the kernel's instructions. With `rows <= height` and `columns <= width`: `a` must be
-    /// readable at `i * row_stride + k * depth_stride` for all `i < rows, k < depth`, `b` for `depth * width`
-    /// elements, and `out` readable and writable at `i * out_stride + j` for all `i < rows, j < columns`.
+    /// readable at `i * row_stride + k * depth_stride` for all `i < rows, k < depth`, `b` at `k * b_stride + j` for all
+    /// `k < depth, j < width`, and `out` readable and writable at `i * out_stride + j` for all `i < rows, j < columns`.
     pub tile: unsafe fn(Tile<T>),
+    /// The same for a right matrix as it lies: reads `b` only for `j < columns`.
+    ///
+    /// # Safety
+    /// As `tile`, with `columns` in place of `width`.
+    pub direct: unsafe fn(Tile<T>),
 }
 
 /// What a kernel for sparse left matrices works on: a group of four rows, with the places that it visits.
@@ -119,16 +125,21 @@ pub(in crate::cpu) trait Gemm: Float {
 /// # Safety
 /// As [`Kernel::tile`], with `tile.rows == HEIGHT`.
 #[inline(always)]
-unsafe fn tile<T: Float, V: Vector<T>, const HEIGHT: usize, const WIDE: usize>(tile: &Tile<T>) {
+unsafe fn tile<T: Float, V: Vector<T>, const HEIGHT: usize, const WIDE: usize, const DIRECT: bool>(tile: &Tile<T>) {
     // SAFETY: every access below is one that the caller's contract names: `a` at i * row_stride + k * depth_stride,
-    // `b` within depth * width, `out` at i * out_stride + j for j < columns.
+    // `b` at k * b_stride + j for j < width, or for j < columns if direct, `out` at i * out_stride + j for j < columns.
     unsafe {
         let mut sums = [[V::zero(); WIDE]; HEIGHT];
         let (mut a, mut b) = (tile.a, tile.b);
         for _ in 0..tile.depth {
             let mut right = [V::zero(); WIDE];
             for (j, right) in right.iter_mut().enumerate() {
-                *right = V::load(b.add(j * V::LANES));
+                let columns = tile.columns.saturating_sub(j * V::LANES);
+                *right = if DIRECT && columns < V::LANES {
+                    V::load_first(b.wrapping_add(j * V::LANES), columns)
+                } else {
+                    V::load(b.add(j * V::LANES))
+                };
             }
             for (i, sums) in sums.iter_mut().enumerate() {
                 let left = V::splat(a.offset(i as isize * tile.row_stride));
@@ -137,7 +148,7 @@ unsafe fn tile<T: Float, V: Vector<T>, const HEIGHT: usize, const WIDE: usize>(t
                 }
             }
             a = a.wrapping_offset(tile.depth_stride);
-            b = b.add(WIDE * V::LANES);
+            b = b.wrapping_add(tile.b_stride);
         }
         for (i, sums) in sums.iter().enumerate() {
             store_row(sums, tile.out.add(i * tile.out_stride), tile.columns, tile.accumulate);
@@ -226,11 +237,11 @@ macro_rules! tiles {
         /// # Safety
         /// As [`Kernel::tile`].
         $(#[$feature])?
-        unsafe fn $name<T: Float, V: Vector<T>, const WIDE: usize>(work: Tile<T>) {
+        unsafe fn $name<T: Float, V: Vector<T>, const WIDE: usize, const DIRECT: bool>(work: Tile<T>) {
             match work.rows {
                 $(
                     // SAFETY: the caller's contract, and `rows` is the height of the instance.
-                    $height => unsafe { tile::<T, V, $height, WIDE>(&work) },
+                    $height => unsafe { tile::<T, V, $height, WIDE, DIRECT>(&work) },
                 )*
                 rows => unreachable!("a tile of {rows} rows"),
             }
@@ -266,6 +277,18 @@ tiles!(
     11,
     12
 );
+
+/// A kernel of `$height` rows whose tiles are made by `$tiles`.
+macro_rules! kernel {
+    ($height:literal, $width:literal, $tiles:ident::<$number:ty, $register:ty, $wide:literal>) => {
+        Kernel {
+            height: $height,
+            width: $width,
+            tile: $tiles::<$number, $register, $wide, false>,
+            direct: $tiles::<$number, $register, $wide, true>,
+        }
+    };
+}
 
 /// Makes `fn $name` that picks the instances for the width, compiled for `$feature`. The sums are a function of their
 /// own, `$sums`: beside the code that stores them they would not stay in registers.
@@ -380,15 +403,15 @@ impl Gemm for f32 {
         match level() {
             #[cfg(target_arch = "x86_64")]
             SimdLevel::Avx512 if columns <= 16 => {
-                Kernel { height: 12, width: 16, tile: tiles_avx512::<f32, x86::__m512, 1> }
+                kernel!(12, 16, tiles_avx512::<f32, x86::__m512, 1>)
             }
             #[cfg(target_arch = "x86_64")]
-            SimdLevel::Avx512 => Kernel { height: 12, width: 32, tile: tiles_avx512::<f32, x86::__m512, 2> },
+            SimdLevel::Avx512 => kernel!(12, 32, tiles_avx512::<f32, x86::__m512, 2>),
             #[cfg(target_arch = "x86_64")]
-            SimdLevel::Avx2 if columns <= 8 => Kernel { height: 6, width: 8, tile: tiles_avx2::<f32, x86::__m256, 1> },
+            SimdLevel::Avx2 if columns <= 8 => kernel!(6, 8, tiles_avx2::<f32, x86::__m256, 1>),
             #[cfg(target_arch = "x86_64")]
-            SimdLevel::Avx2 => Kernel { height: 6, width: 16, tile: tiles_avx2::<f32, x86::__m256, 2> },
-            _ => Kernel { height: 4, width: 8, tile: tiles_baseline::<f32, Four<f32>, 2> },
+            SimdLevel::Avx2 => kernel!(6, 16, tiles_avx2::<f32, x86::__m256, 2>),
+            _ => kernel!(4, 8, tiles_baseline::<f32, Four<f32>, 2>),
         }
     }
 
@@ -412,10 +435,10 @@ impl Gemm for f64 {
     fn kernel(_columns: usize) -> Kernel<f64> {
         match level() {
             #[cfg(target_arch = "x86_64")]
-            SimdLevel::Avx512 => Kernel { height: 12, width: 16, tile: tiles_avx512::<f64, x86::__m512d, 2> },
+            SimdLevel::Avx512 => kernel!(12, 16, tiles_avx512::<f64, x86::__m512d, 2>),
             #[cfg(target_arch = "x86_64")]
-            SimdLevel::Avx2 => Kernel { height: 6, width: 8, tile: tiles_avx2::<f64, x86::__m256d, 2> },
-            _ => Kernel { height: 4, width: 8, tile: tiles_baseline::<f64, Four<f64>, 2> },
+            SimdLevel::Avx2 => kernel!(6, 8, tiles_avx2::<f64, x86::__m256d, 2>),
+            _ => kernel!(4, 8, tiles_baseline::<f64, Four<f64>, 2>),
         }
     }
 }

@@ -20,6 +20,8 @@ const DEPTH: usize = 512;
 const COLUMNS: usize = 256;
 /// Rows per block of parallel work; a multiple of the tile heights in use (12 and 6 and 4).
 const ROWS: usize = 384;
+/// Products of at most so many multiplications are computed without packing.
+const SMALL: usize = 8 * 1024;
 /// Products of fewer multiplications than this are not worth handing to other threads.
 const SERIAL: usize = 64 * 1024;
 
@@ -112,43 +114,52 @@ unsafe fn multiply_block<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out:
     let (height, width) = (kernel.height, kernel.width);
     let panels = sizes.columns.div_ceil(width);
     let deepest = sizes.depth.min(DEPTH);
-    let mut packed_b: Buffer<T> = Buffer::scratch(panels * width * deepest);
-    // Rows whose elements are adjacent are read where they lie; others are packed, a tile's height at a time.
-    let mut packed_a: Buffer<T> = if a.column_stride == 1 {
-        Buffer::scratch(0)
-    } else {
-        Buffer::scratch(sizes.rows.next_multiple_of(height) * deepest)
-    };
+    // Small matrices are read where they lie: packing them would take longer than the product.
+    let small = sizes.rows * sizes.depth * sizes.columns <= SMALL;
+    let direct = small && b.column_stride == 1 && b.row_stride >= 0;
+    let mut packed_b: Buffer<T> = Buffer::scratch(if direct { 0 } else { panels * width * deepest });
+    // So are rows whose elements are adjacent; others are packed, a tile's height at a time.
+    let pack_a = a.column_stride != 1 && !small;
+    let mut packed_a: Buffer<T> =
+        Buffer::scratch(if pack_a { sizes.rows.next_multiple_of(height) * deepest } else { 0 });
     for start in (0..sizes.depth).step_by(DEPTH) {
         let depth = DEPTH.min(sizes.depth - start);
         let b = Matrix { offset: b.at(start, 0), ..b };
-        pack::panels(b, depth, sizes.columns, width, &mut packed_b);
+        if !direct {
+            pack::panels(b, depth, sizes.columns, width, &mut packed_b);
+        }
         let a = Matrix { offset: a.at(0, start), ..a };
-        if !packed_a.is_empty() {
+        if pack_a {
             pack::rows(a, sizes.rows, depth, height, &mut packed_a);
         }
         for panel in 0..panels {
             let columns = width.min(sizes.columns - panel * width);
-            let b = &packed_b[panel * width * depth..(panel + 1) * width * depth];
+            let (tile, right, b_stride) = if direct {
+                (kernel.direct, &b.data[b.at(0, panel * width)..], b.row_stride as usize)
+            } else {
+                (kernel.tile, &packed_b[panel * width * depth..(panel + 1) * width * depth], width)
+            };
             for row in (0..sizes.rows).step_by(height) {
                 let rows = height.min(sizes.rows - row);
-                let (left, row_stride, depth_stride) = if packed_a.is_empty() {
-                    (&a.data[a.at(row, 0)..], a.row_stride, 1)
-                } else {
+                let (left, row_stride, depth_stride) = if pack_a {
                     (&packed_a[row * depth..], 1, height as isize)
+                } else {
+                    (&a.data[a.at(row, 0)..], a.row_stride, a.column_stride)
                 };
                 // SAFETY: the level of `kernel` is available. `left` holds the tile's `rows` x `depth` elements at
-                // these strides (checked in `gemm`, or just packed), `b` holds `depth` x `width`, and the tile of
-                // `rows` x `columns` at `out` lies within the block, by the caller's contract.
+                // these strides (checked in `gemm`, or just packed), `right` holds `depth` rows of `columns` (checked)
+                // or `width` (packed), and the tile of `rows` x `columns` at `out` lies within the block, by the
+                // caller's contract.
                 unsafe {
-                    (kernel.tile)(kernel::Tile {
+                    tile(kernel::Tile {
                         rows,
                         depth,
                         columns,
                         a: left.as_ptr(),
                         row_stride,
                         depth_stride,
-                        b: b.as_ptr(),
+                        b: right.as_ptr(),
+                        b_stride,
                         out: out.add(row * stride + panel * width),
                         out_stride: stride,
                         accumulate: start > 0,

@@ -9,6 +9,8 @@ pub(super) trait Vector<T>: Copy {
     unsafe fn splat(value: *const T) -> Self;
     unsafe fn load(from: *const T) -> Self;
     unsafe fn store(self, to: *mut T);
+    /// Loads the first `count < LANES` elements; the others are zero.
+    unsafe fn load_first(from: *const T, count: usize) -> Self;
     unsafe fn add(self, other: Self) -> Self;
     /// Stores the first `count < LANES` elements, added to what is there if `accumulate`.
     unsafe fn store_first(self, to: *mut T, count: usize, accumulate: bool);
@@ -60,6 +62,11 @@ impl<T: Float> Vector<T> for Four<T> {
         unsafe { to.cast::<[T; 4]>().write_unaligned(self.0) }
     }
     #[inline(always)]
+    unsafe fn load_first(from: *const T, count: usize) -> Self {
+        // SAFETY: the caller's contract: `count` elements are readable.
+        Four(std::array::from_fn(|i| if i < count { unsafe { *from.add(i) } } else { T::ZERO }))
+    }
+    #[inline(always)]
     unsafe fn store_first(self, to: *mut T, count: usize, accumulate: bool) {
         for i in 0..count {
             // SAFETY: the caller's contract: `count` elements are readable and writable.
@@ -83,7 +90,7 @@ pub(super) mod x86 {
     pub(in super::super) use std::arch::x86_64::{__m256, __m256d, __m512, __m512d};
 
     macro_rules! vector {
-        ($register:ty, $number:ty, $lanes:literal, $zero:ident, $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident, $first:ident $(, $columns:ident)?) => {
+        ($register:ty, $number:ty, $lanes:literal, $zero:ident, $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident, $first:ident, $load_first:ident $(, $columns:ident)?) => {
             impl Vector<$number> for $register {
                 const LANES: usize = $lanes;
                 #[inline(always)]
@@ -105,6 +112,11 @@ pub(super) mod x86 {
                 unsafe fn store(self, to: *mut $number) {
                     // SAFETY: as above, and a register's worth of elements is writable.
                     unsafe { $store(to, self) }
+                }
+                #[inline(always)]
+                unsafe fn load_first(from: *const $number, count: usize) -> Self {
+                    // SAFETY: as above, and the first `count` elements are readable.
+                    unsafe { $load_first(from, count) }
                 }
                 #[inline(always)]
                 unsafe fn store_first(self, to: *mut $number, count: usize, accumulate: bool) {
@@ -142,6 +154,7 @@ pub(super) mod x86 {
         _mm512_add_ps,
         _mm512_fmadd_ps,
         first_of_sixteen,
+        load_of_sixteen,
         sixteen_columns
     );
     vector!(
@@ -154,7 +167,8 @@ pub(super) mod x86 {
         _mm512_storeu_pd,
         _mm512_add_pd,
         _mm512_fmadd_pd,
-        first_of_eight_doubles
+        first_of_eight_doubles,
+        load_of_eight_doubles
     );
     vector!(
         __m256,
@@ -166,7 +180,8 @@ pub(super) mod x86 {
         _mm256_storeu_ps,
         _mm256_add_ps,
         _mm256_fmadd_ps,
-        first_of_eight
+        first_of_eight,
+        load_of_eight
     );
     vector!(
         __m256d,
@@ -178,12 +193,13 @@ pub(super) mod x86 {
         _mm256_storeu_pd,
         _mm256_add_pd,
         _mm256_fmadd_pd,
-        first_of_four_doubles
+        first_of_four_doubles,
+        load_of_four_doubles
     );
 
-    /// Stores the first `count` lanes under a mask, added to what is there if `accumulate`.
+    /// Loads and stores of the first `count` lanes under a mask; stores add to what is there if `accumulate`.
     macro_rules! masked {
-        ($name:ident, $register:ty, $number:ty, $mask:ty, $load:ident, $store:ident, $add:ident) => {
+        ($name:ident, $load_first:ident, $register:ty, $number:ty, $mask:ty, $load:ident, $store:ident, $add:ident) => {
             /// # Safety
             /// The processor must have AVX-512F, and `count` elements must be readable and writable at `to`.
             #[inline]
@@ -196,11 +212,30 @@ pub(super) mod x86 {
                     $store(to, mask, x);
                 }
             }
+
+            /// # Safety
+            /// The processor must have AVX-512F, and `count` elements must be readable at `from`.
+            #[inline]
+            #[target_feature(enable = "avx512f")]
+            unsafe fn $load_first(from: *const $number, count: usize) -> $register {
+                // SAFETY: the caller's contract; lanes outside the mask are not touched.
+                unsafe { $load(((1u32 << count) - 1) as $mask, from) }
+            }
         };
     }
-    masked!(first_of_sixteen, __m512, f32, __mmask16, _mm512_maskz_loadu_ps, _mm512_mask_storeu_ps, _mm512_add_ps);
+    masked!(
+        first_of_sixteen,
+        load_of_sixteen,
+        __m512,
+        f32,
+        __mmask16,
+        _mm512_maskz_loadu_ps,
+        _mm512_mask_storeu_ps,
+        _mm512_add_ps
+    );
     masked!(
         first_of_eight_doubles,
+        load_of_eight_doubles,
         __m512d,
         f64,
         __mmask8,
@@ -211,7 +246,7 @@ pub(super) mod x86 {
 
     /// The same without masks: through memory.
     macro_rules! spilled {
-        ($name:ident, $register:ty, $number:ty, $lanes:literal, $store:ident) => {
+        ($name:ident, $load_first:ident, $register:ty, $number:ty, $lanes:literal, $load:ident, $store:ident) => {
             /// # Safety
             /// The processor must have AVX2, and `count < LANES` elements must be readable and writable at `to`.
             #[inline]
@@ -226,10 +261,25 @@ pub(super) mod x86 {
                     }
                 }
             }
+
+            /// # Safety
+            /// The processor must have AVX2, and `count < LANES` elements must be readable at `from`.
+            #[inline]
+            #[target_feature(enable = "avx2")]
+            unsafe fn $load_first(from: *const $number, count: usize) -> $register {
+                let mut lanes = [0.0; $lanes];
+                // SAFETY: `lanes` holds a register; the rest is the caller's contract.
+                unsafe {
+                    for (i, lane) in lanes.iter_mut().enumerate().take(count) {
+                        *lane = *from.add(i);
+                    }
+                    $load(lanes.as_ptr())
+                }
+            }
         };
     }
-    spilled!(first_of_eight, __m256, f32, 8, _mm256_storeu_ps);
-    spilled!(first_of_four_doubles, __m256d, f64, 4, _mm256_storeu_pd);
+    spilled!(first_of_eight, load_of_eight, __m256, f32, 8, _mm256_loadu_ps, _mm256_storeu_ps);
+    spilled!(first_of_four_doubles, load_of_four_doubles, __m256d, f64, 4, _mm256_loadu_pd, _mm256_storeu_pd);
 
     /// `out[k * out_stride + j] = x[j * stride + k]` for 8 x 8 elements: rows are interleaved in pairs, pairs in fours,
     /// and halves exchanged.
