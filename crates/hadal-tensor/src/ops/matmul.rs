@@ -3,7 +3,7 @@
 use super::arithmetic::{check_float, check_same_dtype};
 use crate::autograd::{record, records};
 use crate::backend::View;
-use crate::shape::{MAX_RANK, Shape};
+use crate::shape::{Layout, MAX_RANK, Shape};
 use crate::tensor::{Tensor, Value};
 
 impl Tensor {
@@ -37,41 +37,62 @@ impl Tensor {
         check_float("matmul", self);
         check_same_dtype("matmul", self, other);
         let (a, b) = (self.shape(), other.shape());
-        let (m, k, n) = (a[a.rank() - 2], a[a.rank() - 1], b[b.rank() - 1]);
-        assert!(k == b[b.rank() - 2], "matmul: {a} x {b}: inner sizes {k} and {} differ", b[b.rank() - 2]);
-        let (batch_a, batch_b) = (Shape::new(&a[..a.rank() - 2]), Shape::new(&b[..b.rank() - 2]));
-        let Some(batch) = batch_a.broadcast(&batch_b) else {
-            panic!("matmul: {a} x {b}: batch axes {batch_a} and {batch_b} do not broadcast");
+        let (inner, rows) = (a[a.rank() - 1], b[b.rank() - 2]);
+        assert!(inner == rows, "matmul: {a} x {b}: inner sizes {inner} and {rows} differ");
+        let Some(value) = product(self, self.layout(), other, other.layout()) else {
+            let batch = |s: &Shape| Shape::new(&s[..s.rank() - 2]);
+            panic!("matmul: {a} x {b}: batch axes {} and {} do not broadcast", batch(a), batch(b));
         };
-        let with = |rows: usize, columns: usize| {
-            let rank = batch.rank() + 2;
-            let mut sizes = [0; MAX_RANK];
-            sizes[..rank - 2].copy_from_slice(&batch);
-            sizes[rank - 2..rank].copy_from_slice(&[rows, columns]);
-            Shape::new(&sizes[..rank])
-        };
-        let (wide_a, wide_b) = (self.layout().expand(with(m, k)), other.layout().expand(with(k, n)));
-        let storage = self.backend().matmul(
-            View { storage: &self.value().storage, layout: &wide_a },
-            View { storage: &other.value().storage, layout: &wide_b },
-        );
-        let value = Value::contiguous(with(m, n), storage);
         if !records(&[self, other]) {
             return Tensor::new(value, None);
         }
         let (x, y) = (self.clone(), other.clone());
         record(value, &[self, other], move |g, sink| {
-            sink.add(0, || laid_out_as(&x, g, &y.t()).sum_to(*x.shape()));
-            sink.add(1, || laid_out_as(&y, &x.t(), g).sum_to(*y.shape()));
+            sink.add(0, || product_like(&x, (g, false), (&y, true)).sum_to(*x.shape()));
+            sink.add(1, || product_like(&y, (&x, true), (g, false)).sum_to(*y.shape()));
         })
     }
 }
 
-/// `a` times `b`, column by column in memory where `like` is: the gradient of a transposed parameter then lies in
-/// memory as the parameter does, and its update reads both from front to back.
-fn laid_out_as(like: &Tensor, a: &Tensor, b: &Tensor) -> Tensor {
-    match like.layout().strides() {
-        [.., 1, column] if *column != 1 => b.t().matmul(&a.t()).t(),
-        _ => a.matmul(b),
+/// The products of the matrices in the last two axes, without a record; `None` if the other axes do not broadcast.
+fn product(a: &Tensor, left: &Layout, b: &Tensor, right: &Layout) -> Option<Value> {
+    let leading = |layout: &Layout| Shape::new(&layout.shape[..layout.shape.rank() - 2]);
+    let batch = leading(left).broadcast(&leading(right))?;
+    let rank = batch.rank() + 2;
+    let with = |rows: usize, columns: usize| {
+        let mut sizes = [0; MAX_RANK];
+        sizes[..rank - 2].copy_from_slice(&batch);
+        sizes[rank - 2..rank].copy_from_slice(&[rows, columns]);
+        Shape::new(&sizes[..rank])
+    };
+    let (m, k) = (left.shape[left.shape.rank() - 2], left.shape[left.shape.rank() - 1]);
+    let n = right.shape[right.shape.rank() - 1];
+    let (left, right) = (left.expand(with(m, k)), right.expand(with(k, n)));
+    let left = View { storage: &a.value().storage, layout: &left };
+    let storage = a.backend().matmul(left, View { storage: &b.value().storage, layout: &right });
+    Some(Value::contiguous(with(m, n), storage))
+}
+
+/// `a b`, each transposed first where its flag says so; column by column in memory where `like` is. The gradient of a
+/// transposed parameter then lies in memory as the parameter does, and its update reads both from front to back.
+fn product_like(like: &Tensor, (a, flip_a): (&Tensor, bool), (b, flip_b): (&Tensor, bool)) -> Tensor {
+    if let [.., 1, column] = like.layout().strides()
+        && *column != 1
+    {
+        return matrix_product((b, !flip_b), (a, !flip_a)).t();
     }
+    matrix_product((a, flip_a), (b, flip_b))
+}
+
+fn matrix_product((a, flip_a): (&Tensor, bool), (b, flip_b): (&Tensor, bool)) -> Tensor {
+    let flipped = |x: &Tensor, flip: bool| if flip { x.t() } else { x.clone() };
+    if records(&[a, b]) {
+        return flipped(a, flip_a).matmul(&flipped(b, flip_b));
+    }
+    let layout = |x: &Tensor, flip: bool| {
+        let rank = x.rank();
+        if flip { x.layout().transpose(rank - 2, rank - 1) } else { *x.layout() }
+    };
+    let value = product(a, &layout(a, flip_a), b, &layout(b, flip_b));
+    Tensor::new(value.expect("the batch axes of a product broadcast against its operands'"), None)
 }

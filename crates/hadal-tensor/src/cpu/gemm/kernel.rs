@@ -224,9 +224,9 @@ unsafe fn store_group<T: Float, V: Vector<T>, const WIDE: usize>(tile: &SparseTi
             }
             return;
         }
+        let rows = |j: usize| std::array::from_fn(|i| sums[i][j]);
         for j in 0..WIDE {
-            let rows = std::array::from_fn(|i| sums[i][j]);
-            V::store_columns(rows, tile.out.add(j * V::LANES * tile.column_stride), tile.column_stride);
+            V::store_columns(rows(j), tile.out.add(j * V::LANES * tile.column_stride), tile.column_stride);
         }
     }
 }

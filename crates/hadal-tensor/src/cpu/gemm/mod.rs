@@ -41,13 +41,10 @@ impl<T> Matrix<'_, T> {
 
     /// Panics unless element (0, 0) to (rows - 1, columns - 1) lie within the data.
     fn check(&self, rows: usize, columns: usize) {
-        let shape = crate::Shape::new(&[rows, columns]);
-        let mut layout = crate::shape::Layout::contiguous(shape);
-        layout.offset = self.offset;
-        layout.strides[..2].copy_from_slice(&[self.row_stride, self.column_stride]);
-        if let Some((_, end)) = layout.bounds() {
-            assert!(end <= self.data.len(), "gemm: a matrix reaches outside its storage");
-        }
+        let (down, across) = ((rows as isize - 1) * self.row_stride, (columns as isize - 1) * self.column_stride);
+        let first = self.offset as isize + down.min(0) + across.min(0);
+        let last = self.offset as isize + down.max(0) + across.max(0);
+        assert!(first >= 0 && last < self.data.len() as isize, "gemm: a matrix reaches outside its storage");
     }
 
     fn at(&self, row: usize, column: usize) -> usize {
@@ -117,34 +114,32 @@ unsafe fn multiply_block<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out:
     // Small matrices are read where they lie: packing them would take longer than the product.
     let small = sizes.rows * sizes.depth * sizes.columns <= SMALL;
     let direct = small && b.column_stride == 1 && b.row_stride >= 0;
-    let mut packed_b: Buffer<T> = Buffer::scratch(if direct { 0 } else { panels * width * deepest });
+    let mut packed_b: Option<Buffer<T>> = (!direct).then(|| Buffer::scratch(panels * width * deepest));
     // So are rows whose elements are adjacent; others are packed, a tile's height at a time.
     let pack_a = a.column_stride != 1 && !small;
-    let mut packed_a: Buffer<T> =
-        Buffer::scratch(if pack_a { sizes.rows.next_multiple_of(height) * deepest } else { 0 });
+    let mut packed_a: Option<Buffer<T>> =
+        pack_a.then(|| Buffer::scratch(sizes.rows.next_multiple_of(height) * deepest));
     for start in (0..sizes.depth).step_by(DEPTH) {
         let depth = DEPTH.min(sizes.depth - start);
         let b = Matrix { offset: b.at(start, 0), ..b };
-        if !direct {
-            pack::panels(b, depth, sizes.columns, width, &mut packed_b);
+        if let Some(packed) = &mut packed_b {
+            pack::panels(b, depth, sizes.columns, width, packed);
         }
         let a = Matrix { offset: a.at(0, start), ..a };
-        if pack_a {
-            pack::rows(a, sizes.rows, depth, height, &mut packed_a);
+        if let Some(packed) = &mut packed_a {
+            pack::rows(a, sizes.rows, depth, height, packed);
         }
         for panel in 0..panels {
             let columns = width.min(sizes.columns - panel * width);
-            let (tile, right, b_stride) = if direct {
-                (kernel.direct, &b.data[b.at(0, panel * width)..], b.row_stride as usize)
-            } else {
-                (kernel.tile, &packed_b[panel * width * depth..(panel + 1) * width * depth], width)
+            let (tile, right, b_stride) = match &packed_b {
+                Some(packed) => (kernel.tile, &packed[panel * width * depth..(panel + 1) * width * depth], width),
+                None => (kernel.direct, &b.data[b.at(0, panel * width)..], b.row_stride as usize),
             };
             for row in (0..sizes.rows).step_by(height) {
                 let rows = height.min(sizes.rows - row);
-                let (left, row_stride, depth_stride) = if pack_a {
-                    (&packed_a[row * depth..], 1, height as isize)
-                } else {
-                    (&a.data[a.at(row, 0)..], a.row_stride, a.column_stride)
+                let (left, row_stride, depth_stride) = match &packed_a {
+                    Some(packed) => (&packed[row * depth..], 1, height as isize),
+                    None => (&a.data[a.at(row, 0)..], a.row_stride, a.column_stride),
                 };
                 // SAFETY: the level of `kernel` is available. `left` holds the tile's `rows` x `depth` elements at
                 // these strides (checked in `gemm`, or just packed), `right` holds `depth` rows of `columns` (checked)

@@ -35,10 +35,10 @@ pub(super) struct Out<T> {
 /// Computes the product if one of the matrices is sparse enough; false, with nothing done, otherwise.
 pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: &mut [T]) -> bool {
     let Sizes { rows, depth, columns } = sizes;
-    let Some(kernel) = T::sparse_kernel() else { return false };
     if rows * depth * columns < SMALLEST {
         return false;
     }
+    let Some(kernel) = T::sparse_kernel() else { return false };
     // A panel should fill most of a tile's width.
     let fits = |columns: usize| columns >= 3 * kernel.lanes;
     let left = if fits(columns) { share_of_places(a, rows, depth) } else { 1.0 };
