@@ -1,4 +1,7 @@
-"""The lecture's Keras program: test accuracy after 20 epochs. Usage: KERAS_BACKEND=jax keras_mnist.py SEED..."""
+"""The lecture's Keras program: test accuracy after 20 epochs. Usage: KERAS_BACKEND=jax keras_mnist.py SEED...
+
+With the word `first` in place of seeds it ends after the first step.
+"""
 import sys
 import time
 import keras

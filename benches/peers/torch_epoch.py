@@ -1,4 +1,7 @@
-"""Seconds per epoch of the lecture's network, RMSprop, batch 128, data in memory, PyTorch eager. Usage: EPOCHS"""
+"""Seconds per epoch of the lecture's network, RMSprop, batch 128, data in memory, PyTorch eager.
+
+Usage: EPOCHS   With 0 it ends after the first step.
+"""
 import sys
 import time
 import torch
@@ -13,10 +16,14 @@ model = nn.Sequential(
 )
 optimizer = torch.optim.RMSprop(model.parameters(), lr=0.001, alpha=0.9, eps=1e-7)
 loss_function = nn.CrossEntropyLoss()
-for epoch in range(int(sys.argv[1]) if len(sys.argv) > 1 else 5):
+epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+for epoch in range(max(epochs, 1)):
     start = time.perf_counter()
     for index in torch.randperm(len(x_train)).split(128):
         optimizer.zero_grad()
         loss_function(model(x_train[index]), y_train[index]).backward()
         optimizer.step()
+        if epochs == 0:
+            print("first step", flush=True)
+            sys.exit()
     print(f"{time.perf_counter() - start:.3f}", flush=True)
