@@ -1,6 +1,7 @@
 //! Tiles: the innermost product, held in registers, one instance per vector instruction set and height.
 
 use super::Float;
+use super::dots::{self, DotKernel};
 use super::sparse::HEIGHT;
 #[cfg(target_arch = "x86_64")]
 use super::vector::x86;
@@ -81,6 +82,10 @@ pub(in crate::cpu) trait Gemm: Float {
     /// The best kernel for a product with this many columns.
     #[allow(private_interfaces)]
     fn kernel(columns: usize) -> Kernel<Self>;
+
+    /// The kernel for dot products.
+    #[allow(private_interfaces)]
+    fn dot_kernel() -> DotKernel<Self>;
 
     /// The kernel for matrices with many zeros, where the processor has registers enough.
     #[allow(private_interfaces)]
@@ -364,6 +369,11 @@ macro_rules! sparse_kernel {
 }
 
 impl Gemm for f32 {
+    #[allow(private_interfaces)]
+    fn dot_kernel() -> DotKernel<f32> {
+        dots::dot_kernel_f32()
+    }
+
     #[cfg(target_arch = "x86_64")]
     sparse_kernel!(f32, x86::__m512, x86::__m256);
 
@@ -428,6 +438,11 @@ impl Gemm for f32 {
 }
 
 impl Gemm for f64 {
+    #[allow(private_interfaces)]
+    fn dot_kernel() -> DotKernel<f64> {
+        dots::dot_kernel_f64()
+    }
+
     #[cfg(target_arch = "x86_64")]
     sparse_kernel!(f64, x86::__m512d, x86::__m256d);
 

@@ -4,6 +4,7 @@
 //! bits do not depend on the number of threads. Within a block the right matrix is packed into panels as wide as a
 //! tile, and tiles are computed in registers by the kernel for the processor at hand ([`kernel`]).
 
+mod dots;
 mod kernel;
 mod pack;
 mod sparse;
@@ -76,7 +77,7 @@ pub(super) fn gemm<T: Gemm>(pairs: &[(Matrix<T>, Matrix<T>)], sizes: Sizes, out:
         b.check(depth, columns);
     }
     if let [(a, b)] = *pairs
-        && sparse::multiply(a, b, sizes, out)
+        && (dots::multiply(a, b, sizes, out) || sparse::multiply(a, b, sizes, out))
     {
         return;
     }
@@ -111,9 +112,10 @@ unsafe fn multiply_block<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out:
     let (height, width) = (kernel.height, kernel.width);
     let panels = sizes.columns.div_ceil(width);
     let deepest = sizes.depth.min(DEPTH);
-    // Small matrices are read where they lie: packing them would take longer than the product.
+    // Small matrices are read where they lie, and so is a right one that is read only once: packing them would take
+    // longer than the product.
     let small = sizes.rows * sizes.depth * sizes.columns <= SMALL;
-    let direct = small && b.column_stride == 1 && b.row_stride >= 0;
+    let direct = (small || sizes.rows <= height) && b.column_stride == 1 && b.row_stride >= 0;
     let mut packed_b: Option<Buffer<T>> = (!direct).then(|| Buffer::scratch(panels * width * deepest));
     // So are rows whose elements are adjacent; others are packed, a tile's height at a time.
     let pack_a = a.column_stride != 1 && !small;

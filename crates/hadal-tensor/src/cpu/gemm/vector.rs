@@ -16,6 +16,23 @@ pub(super) trait Vector<T>: Copy {
     unsafe fn store_first(self, to: *mut T, count: usize, accumulate: bool);
     /// `self + a * b`.
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
+    /// The sum of all elements, halves added to each other.
+    #[inline(always)]
+    unsafe fn sum(self) -> T
+    where
+        T: Float,
+    {
+        let mut lanes = [T::ZERO; 16];
+        assert!(Self::LANES <= lanes.len());
+        // SAFETY: `lanes` holds a register.
+        unsafe { self.store(lanes.as_mut_ptr()) };
+        for half in [8, 4, 2, 1] {
+            for i in 0..half {
+                lanes[i] = lanes[i] + lanes[i + half];
+            }
+        }
+        lanes[0]
+    }
     /// Stores four rows as columns of four adjacent elements, `stride` apart.
     #[inline(always)]
     unsafe fn store_columns(rows: [Self; 4], to: *mut T, stride: usize)
