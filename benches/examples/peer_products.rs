@@ -1,14 +1,15 @@
-//! GFLOP/s of matrix products, as `torch_products.py` prints PyTorch's. Usage: THREADS
+//! GFLOP/s of matrix products, as `torch_products.py` prints PyTorch's. Usage: THREADS [LARGEST]
 use std::hint::black_box;
 use std::time::Instant;
 
 use hadal::prelude::*;
 
 fn main() {
-    let threads = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(2);
-    hadal::set_num_threads(threads);
+    let argument = |n: usize| std::env::args().nth(n).and_then(|text| text.parse().ok());
+    hadal::set_num_threads(argument(1).unwrap_or(2));
+    let largest = argument(2).unwrap_or(4096);
     let mut rng = Rng::new(1);
-    let squares = [512, 1024, 2048, 4096].map(|n| (n, n, n));
+    let squares = [512, 1024, 2048, 4096].map(|n| (n, n, n)).into_iter().filter(|&(n, ..)| n <= largest);
     for (batch, width, units) in [(128, 784, 512), (128, 512, 512), (128, 512, 10)].into_iter().chain(squares) {
         let (x, w) = (Tensor::randn([batch, width], &mut rng), Tensor::randn([units, width], &mut rng));
         let g = Tensor::randn([batch, units], &mut rng);

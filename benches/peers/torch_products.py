@@ -1,11 +1,12 @@
-"""GFLOP/s of PyTorch's matrix products. Usage: THREADS f32|bf16   Prints: kind rows depth columns gflops"""
+"""GFLOP/s of PyTorch's matrix products. Usage: THREADS f32|bf16 [LARGEST]   Prints: kind rows depth columns gflops"""
 import sys
 import time
 import torch
 
 torch.set_num_threads(int(sys.argv[1]))
 dtype = {"f32": torch.float32, "bf16": torch.bfloat16}[sys.argv[2]]
-shapes = [(128, 784, 512), (128, 512, 512), (128, 512, 10)] + [(n, n, n) for n in (512, 1024, 2048, 4096)]
+largest = int(sys.argv[3]) if len(sys.argv) > 3 else 4096
+shapes = [(128, 784, 512), (128, 512, 512), (128, 512, 10)] + [(n, n, n) for n in (512, 1024, 2048, 4096) if n <= largest]
 for batch, width, units in shapes:
     x, w, g = (torch.randn(*s).to(dtype) for s in ((batch, width), (units, width), (batch, units)))
     flops = 2 * batch * width * units

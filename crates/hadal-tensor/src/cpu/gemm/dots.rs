@@ -6,9 +6,9 @@
 #[cfg(target_arch = "x86_64")]
 use super::vector::x86;
 use super::vector::{Four, Vector};
-use super::{Float, Gemm, Matrix, Sizes};
+use super::{Float, Gemm, Matrix, Sizes, share};
 use crate::cpu::simd::{SimdLevel, level};
-use crate::cpu::threads::{SharedMut, for_each_piece};
+use crate::cpu::threads::SharedMut;
 
 /// Products of more rows are packed.
 const FEW: usize = 32;
@@ -76,12 +76,7 @@ pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: &
             column += if wide { kernel.width } else { 1 };
         }
     };
-    let pieces = columns.div_ceil(COLUMNS);
-    if rows * depth * columns < super::SERIAL {
-        (0..pieces).for_each(piece);
-    } else {
-        for_each_piece(pieces, piece);
-    }
+    share(rows * depth * columns, columns.div_ceil(COLUMNS), piece);
     true
 }
 

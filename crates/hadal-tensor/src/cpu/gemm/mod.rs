@@ -4,25 +4,21 @@
 //! bits do not depend on the number of threads. Within a block the right matrix is packed into panels as wide as a
 //! tile, and tiles are computed in registers by the kernel for the processor at hand ([`kernel`]).
 
+mod blocks;
 mod dots;
+mod format;
 mod kernel;
 mod pack;
 mod sparse;
+mod sparse_kernel;
+mod tile;
 mod vector;
 
-use super::buffer::Buffer;
 use super::float::Float;
 use super::threads::{SharedMut, for_each_piece};
 pub(super) use kernel::Gemm;
+use tile::Target;
 
-/// Elements of the summed axis per pass: a panel of 512 x 32 f32 is 64 KiB, and the packed block stays in L2.
-const DEPTH: usize = 512;
-/// Columns per block of parallel work.
-const COLUMNS: usize = 256;
-/// Rows per block of parallel work; a multiple of the tile heights in use (12 and 6 and 4).
-const ROWS: usize = 384;
-/// Products of at most so many multiplications are computed without packing.
-const SMALL: usize = 8 * 1024;
 /// Products of fewer multiplications than this are not worth handing to other threads.
 const SERIAL: usize = 64 * 1024;
 
@@ -38,6 +34,11 @@ pub(super) struct Matrix<'a, T> {
 impl<T> Matrix<'_, T> {
     fn flipped(self) -> Self {
         Matrix { row_stride: self.column_stride, column_stride: self.row_stride, ..self }
+    }
+
+    /// The matrix that begins at a row and column of this one.
+    fn from(self, row: usize, column: usize) -> Self {
+        Matrix { offset: self.at(row, column), ..self }
     }
 
     /// Panics unless element (0, 0) to (rows - 1, columns - 1) lie within the data.
@@ -61,6 +62,22 @@ pub(super) struct Sizes {
     pub columns: usize,
 }
 
+/// Where a product goes: row-major, or column-major when the left matrix is the caller's right one.
+#[derive(Clone, Copy)]
+struct Out<T> {
+    base: SharedMut<T>,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+impl<T> Out<T> {
+    /// Where the tile that begins at a row and column of the product goes.
+    fn target(&self, row: usize, column: usize, accumulate: bool) -> Target<T> {
+        let pointer = self.base.pointer().wrapping_add(row * self.row_stride + column * self.column_stride);
+        Target { pointer, row_stride: self.row_stride, column_stride: self.column_stride, accumulate }
+    }
+}
+
 /// The products of pairs of matrices, one after another in `out`, row-major.
 pub(super) fn gemm<T: Gemm>(pairs: &[(Matrix<T>, Matrix<T>)], sizes: Sizes, out: &mut [T]) {
     let Sizes { rows, depth, columns } = sizes;
@@ -81,89 +98,36 @@ pub(super) fn gemm<T: Gemm>(pairs: &[(Matrix<T>, Matrix<T>)], sizes: Sizes, out:
     {
         return;
     }
-    let (down, across) = (rows.div_ceil(ROWS), columns.div_ceil(COLUMNS));
     let base = SharedMut::new(out.as_mut_ptr());
-    let block = |piece: usize| {
-        let (pair, block) = (piece / (down * across), piece % (down * across));
-        let (first_row, first_column) = (block / across * ROWS, block % across * COLUMNS);
-        let part = Sizes { rows: ROWS.min(rows - first_row), depth, columns: COLUMNS.min(columns - first_column) };
-        let (a, b) = pairs[pair];
-        let start = pair * rows * columns + first_row * columns + first_column;
-        let a = Matrix { offset: a.at(first_row, 0), ..a };
-        let b = Matrix { offset: b.at(0, first_column), ..b };
-        // SAFETY: the block's rows are `columns` apart in `out` and its last element is at most the last of this
-        // product; blocks do not overlap, and each piece runs once. The matrices were checked for all sizes above.
-        unsafe { multiply_block(a, b, part, base.pointer().add(start), columns) }
+    let one = |index: usize| {
+        let (a, b) = pairs[index];
+        let base = SharedMut::new(base.pointer().wrapping_add(index * rows * columns));
+        dense(a, b, sizes, Out { base, row_stride: columns, column_stride: 1 });
     };
-    let pieces = pairs.len() * down * across;
-    if pieces * rows.min(ROWS) * depth * columns.min(COLUMNS) < SERIAL {
-        (0..pieces).for_each(block);
+    if let [_] = pairs { one(0) } else { share(pairs.len() * rows * depth * columns, pairs.len(), one) }
+}
+
+/// One product of matrices of which nothing is known.
+fn dense<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
+    if blocks::multiply_in_place(a, b, sizes, out) {
+        return;
+    }
+    if blocks::flip_pays(a, b, sizes) {
+        let (a, b) = (b.flipped(), a.flipped());
+        let sizes = Sizes { rows: sizes.columns, columns: sizes.rows, ..sizes };
+        let out = Out { row_stride: out.column_stride, column_stride: out.row_stride, ..out };
+        blocks::multiply(&T::kernel(sizes.columns), a, b, sizes, out);
     } else {
-        for_each_piece(pieces, block);
+        blocks::multiply(&T::kernel(sizes.columns), a, b, sizes, out);
     }
 }
 
-/// One block of a product, written to `out` whose rows are `stride` apart.
-///
-/// # Safety
-/// `a` and `b` must hold all elements of `sizes`, and `out` must be valid for writes of the block, by nobody else.
-unsafe fn multiply_block<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: *mut T, stride: usize) {
-    let kernel = T::kernel(sizes.columns);
-    let (height, width) = (kernel.height, kernel.width);
-    let panels = sizes.columns.div_ceil(width);
-    let deepest = sizes.depth.min(DEPTH);
-    // Small matrices are read where they lie, and so is a right one that is read only once: packing them would take
-    // longer than the product.
-    let small = sizes.rows * sizes.depth * sizes.columns <= SMALL;
-    let direct = (small || sizes.rows <= height) && b.column_stride == 1 && b.row_stride >= 0;
-    let mut packed_b: Option<Buffer<T>> = (!direct).then(|| Buffer::scratch(panels * width * deepest));
-    // So are rows whose elements are adjacent; others are packed, a tile's height at a time.
-    let pack_a = a.column_stride != 1 && !small;
-    let mut packed_a: Option<Buffer<T>> =
-        pack_a.then(|| Buffer::scratch(sizes.rows.next_multiple_of(height) * deepest));
-    for start in (0..sizes.depth).step_by(DEPTH) {
-        let depth = DEPTH.min(sizes.depth - start);
-        let b = Matrix { offset: b.at(start, 0), ..b };
-        if let Some(packed) = &mut packed_b {
-            pack::panels(b, depth, sizes.columns, width, packed);
-        }
-        let a = Matrix { offset: a.at(0, start), ..a };
-        if let Some(packed) = &mut packed_a {
-            pack::rows(a, sizes.rows, depth, height, packed);
-        }
-        for panel in 0..panels {
-            let columns = width.min(sizes.columns - panel * width);
-            let (tile, right, b_stride) = match &packed_b {
-                Some(packed) => (kernel.tile, &packed[panel * width * depth..(panel + 1) * width * depth], width),
-                None => (kernel.direct, &b.data[b.at(0, panel * width)..], b.row_stride as usize),
-            };
-            for row in (0..sizes.rows).step_by(height) {
-                let rows = height.min(sizes.rows - row);
-                let (left, row_stride, depth_stride) = match &packed_a {
-                    Some(packed) => (&packed[row * depth..], 1, height as isize),
-                    None => (&a.data[a.at(row, 0)..], a.row_stride, a.column_stride),
-                };
-                // SAFETY: the level of `kernel` is available. `left` holds the tile's `rows` x `depth` elements at
-                // these strides (checked in `gemm`, or just packed), `right` holds `depth` rows of `columns` (checked)
-                // or `width` (packed), and the tile of `rows` x `columns` at `out` lies within the block, by the
-                // caller's contract.
-                unsafe {
-                    tile(kernel::Tile {
-                        rows,
-                        depth,
-                        columns,
-                        a: left.as_ptr(),
-                        row_stride,
-                        depth_stride,
-                        b: right.as_ptr(),
-                        b_stride,
-                        out: out.add(row * stride + panel * width),
-                        out_stride: stride,
-                        accumulate: start > 0,
-                    });
-                }
-            }
-        }
+/// Runs the pieces of a product of `work` multiplications, on all threads if it is worth that.
+fn share(work: usize, pieces: usize, piece: impl Fn(usize) + Sync) {
+    if work < SERIAL {
+        (0..pieces).for_each(piece);
+    } else {
+        for_each_piece(pieces, piece);
     }
 }
 
@@ -273,7 +237,7 @@ mod tests {
     fn blocks_meet_without_seams() {
         for level in simd::available_levels() {
             simd::force_level(level);
-            for (rows, depth, columns) in [(385, 3, 257), (13, 1025, 33), (400, 600, 300)] {
+            for (rows, depth, columns) in [(385, 3, 257), (13, 1025, 33), (400, 600, 300), (50, 40, 2100)] {
                 for flips in [(false, false), (true, false), (false, true), (true, true)] {
                     check::<f32>(Sizes { rows, depth, columns }, flips, 0, 0, 4e-7);
                 }

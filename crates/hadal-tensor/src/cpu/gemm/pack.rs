@@ -39,11 +39,6 @@ fn copy_row<T: Gemm>(from: &[T], to: &mut [T]) {
     sizes!(8 12 16 32 48 64 80 96)
 }
 
-/// Groups of `height` rows one after another, each column-major; what stands for missing rows is arbitrary.
-pub(super) fn rows<T: Gemm>(a: Matrix<T>, rows: usize, depth: usize, height: usize, out: &mut [T]) {
-    panels(a.flipped(), depth, rows, height, out);
-}
-
 /// One panel whose columns are not adjacent in memory.
 fn transposed<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, width: usize, out: &mut [T]) {
     const SIDE: usize = 8;

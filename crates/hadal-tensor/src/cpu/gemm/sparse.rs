@@ -8,8 +8,8 @@
 use super::super::buffer::Buffer;
 use super::super::simd::{Task, dispatch};
 use super::super::threads::{SharedMut, for_each_piece};
-use super::kernel::{SparseKernel, SparseTile};
-use super::{Gemm, Matrix, Sizes, pack};
+use super::sparse_kernel::{SparseKernel, SparseTile};
+use super::{Gemm, Matrix, Out, Sizes, pack};
 
 /// Rows per group.
 pub(super) const HEIGHT: usize = 4;
@@ -23,14 +23,6 @@ const STAGED: usize = 16;
 const WORTHWHILE: f64 = 0.8;
 /// Products of fewer multiplications are over before their zeros are counted.
 const SMALLEST: usize = 1 << 20;
-
-/// Where a product goes: row-major, or column-major when the left matrix is the caller's right one.
-#[derive(Clone, Copy)]
-pub(super) struct Out<T> {
-    pub base: SharedMut<T>,
-    pub row_stride: usize,
-    pub column_stride: usize,
-}
 
 /// Computes the product if one of the matrices is sparse enough; false, with nothing done, otherwise.
 pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: &mut [T]) -> bool {

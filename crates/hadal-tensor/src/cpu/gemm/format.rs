@@ -1,0 +1,116 @@
+//! How the operands of a product are packed, and by what its tiles are computed.
+
+use super::kernel::Kernel;
+use super::tile::Tile;
+use super::{Gemm, Matrix, pack};
+use crate::cpu::buffer::Plain;
+
+/// A way to compute tiles: what operands are packed into, and the kernel that reads it.
+pub(super) trait Format<T>: Sync {
+    /// What operands are packed into.
+    type Packed: Plain;
+
+    /// Rows and columns of the largest tile.
+    fn tile_size(&self) -> (usize, usize);
+
+    /// Packed elements of a panel of [`tile_size`](Format::tile_size) columns.
+    fn panel_length(&self, depth: usize) -> usize;
+
+    /// Packs panels of the right matrix, one after another. What fills up the last is arbitrary, but not beyond `depth`.
+    fn pack_panels(&self, b: Matrix<T>, depth: usize, columns: usize, out: &mut [Self::Packed]);
+
+    /// How the left matrix is read.
+    fn left(&self, a: Matrix<T>, depth: usize) -> Left;
+
+    /// Packs a tile's rows of the left matrix, if they are [packed](Left::packed).
+    fn pack_rows(&self, a: Matrix<T>, rows: usize, depth: usize, out: &mut [Self::Packed]);
+
+    /// The matrix as it lies, where tiles can read it so.
+    fn in_place<'a>(&self, matrix: Matrix<'a, T>) -> Option<Matrix<'a, Self::Packed>>;
+
+    /// Runs a piece of work on this thread, which may compute tiles in it.
+    fn piece(&self, work: impl FnOnce()) {
+        work();
+    }
+
+    /// Computes a tile; if `direct`, of a right matrix [as it lies](Format::in_place).
+    ///
+    /// # Safety
+    /// As [`Kernel::tile`], or as [`Kernel::direct`], with operands packed by this format from `depth` places along the
+    /// summed axis.
+    unsafe fn tile(&self, tile: Tile<Self::Packed, T>, direct: bool);
+}
+
+/// How a left matrix is read by tiles.
+#[derive(Clone, Copy)]
+pub(super) struct Left {
+    /// Whether it is packed; otherwise read as it lies.
+    pub packed: bool,
+    /// Packed elements of a tile's rows.
+    pub length: usize,
+    pub row_stride: isize,
+    pub depth_stride: isize,
+}
+
+/// Numbers as they are.
+impl<T: Gemm> Format<T> for Kernel<T> {
+    type Packed = T;
+
+    fn tile_size(&self) -> (usize, usize) {
+        (self.height, self.width)
+    }
+
+    fn panel_length(&self, depth: usize) -> usize {
+        self.width * depth
+    }
+
+    fn pack_panels(&self, b: Matrix<T>, depth: usize, columns: usize, out: &mut [T]) {
+        pack::panels(b, depth, columns, self.width, out);
+    }
+
+    fn left(&self, a: Matrix<T>, depth: usize) -> Left {
+        // Rows that are multiples of 2 KiB apart share the few places that the nearest cache has for such addresses.
+        let crowded = a.row_stride.unsigned_abs() * size_of::<T>() % 2048 == 0;
+        if a.column_stride == 1 && !crowded {
+            return Left { packed: false, length: 0, row_stride: a.row_stride, depth_stride: 1 };
+        }
+        let length = self.height * depth;
+        if a.column_stride == 1 {
+            // A copy of the rows, which touches each only once.
+            let row_stride = row_room::<T>(depth);
+            return Left {
+                packed: true,
+                length: self.height * row_stride,
+                row_stride: row_stride as isize,
+                depth_stride: 1,
+            };
+        }
+        Left { packed: true, length, row_stride: 1, depth_stride: self.height as isize }
+    }
+
+    fn pack_rows(&self, a: Matrix<T>, rows: usize, depth: usize, out: &mut [T]) {
+        if a.column_stride == 1 {
+            for (row, out) in out.chunks_exact_mut(row_room::<T>(depth)).enumerate().take(rows) {
+                let start = a.at(row, 0);
+                out[..depth].copy_from_slice(&a.data[start..start + depth]);
+            }
+        } else {
+            pack::panels(a.flipped(), depth, rows, self.height, out);
+        }
+    }
+
+    fn in_place<'a>(&self, matrix: Matrix<'a, T>) -> Option<Matrix<'a, T>> {
+        Some(matrix)
+    }
+
+    unsafe fn tile(&self, tile: Tile<T, T>, direct: bool) {
+        // SAFETY: the caller's contract.
+        unsafe { if direct { (self.direct)(tile) } else { (self.tile)(tile) } }
+    }
+}
+
+/// Elements from one copied row to the next: an odd number of cache lines, so that rows lie spread over the cache.
+fn row_room<T>(depth: usize) -> usize {
+    let line = 64 / size_of::<T>();
+    (depth.div_ceil(line) | 1) * line
+}

@@ -1,0 +1,173 @@
+//! Tiles: the innermost product, held in registers, one instance per vector instruction set and height.
+
+use super::Float;
+use super::vector::{Product, Vector};
+
+/// What a tile kernel works on: `rows` x `depth` of the left matrix times a panel of the right. `P` is what the operands
+/// are packed into.
+pub(super) struct Tile<P, T> {
+    pub rows: usize,
+    pub depth: usize,
+    pub columns: usize,
+    pub a: *const P,
+    pub row_stride: isize,
+    pub depth_stride: isize,
+    /// `depth` rows `b_stride` apart, of the kernel's full width, or of `columns` for the direct kernel.
+    pub b: *const P,
+    pub b_stride: usize,
+    pub out: Target<T>,
+}
+
+/// Where a tile goes. One of the strides is 1.
+#[derive(Clone, Copy)]
+pub(super) struct Target<T> {
+    pub pointer: *mut T,
+    pub row_stride: usize,
+    pub column_stride: usize,
+    /// Whether to add to what is there.
+    pub accumulate: bool,
+}
+
+/// Sums of exactly `HEIGHT` rows and `WIDE` registers across.
+///
+/// # Safety
+/// The processor must have V's instructions; `a` must be readable at `i * row_stride + k * depth_stride` for all
+/// `i < HEIGHT`, `k < depth`, and `b` at `k * b_stride + j` for all `k < depth`, `j` below `WIDE` registers, or below
+/// `columns` if `DIRECT`.
+#[inline(always)]
+pub(super) unsafe fn sums<P, T, V: Product<P>, const HEIGHT: usize, const WIDE: usize, const DIRECT: bool>(
+    tile: &Tile<P, T>,
+) -> [[V; WIDE]; HEIGHT] {
+    // SAFETY: every access below is one that the caller's contract names.
+    unsafe {
+        let mut sums = [[V::zero(); WIDE]; HEIGHT];
+        let (mut a, mut b) = (tile.a, tile.b);
+        for _ in 0..tile.depth {
+            let mut right = [V::none(); WIDE];
+            for (j, right) in right.iter_mut().enumerate() {
+                let columns = tile.columns.saturating_sub(j * V::WIDTH);
+                *right = if DIRECT && columns < V::WIDTH {
+                    V::operand_first(b.wrapping_add(j * V::WIDTH), columns)
+                } else {
+                    V::operand(b.add(j * V::WIDTH))
+                };
+            }
+            for (i, sums) in sums.iter_mut().enumerate() {
+                let left = V::operand_splat(a.offset(i as isize * tile.row_stride));
+                for (sum, &right) in sums.iter_mut().zip(&right) {
+                    *sum = sum.accumulated(left, right);
+                }
+            }
+            a = a.wrapping_offset(tile.depth_stride);
+            b = b.wrapping_add(tile.b_stride);
+        }
+        sums
+    }
+}
+
+/// Stores the first `columns` of the sums.
+///
+/// # Safety
+/// The processor must have V's instructions; `out` must be readable and writable at
+/// `i * row_stride + j * column_stride` for all `i < HEIGHT`, `j < columns`, with `columns` at most `WIDE` registers.
+#[inline(always)]
+pub(super) unsafe fn store<T: Float, V: Vector<T>, const HEIGHT: usize, const WIDE: usize>(
+    sums: &[[V; WIDE]; HEIGHT],
+    out: Target<T>,
+    columns: usize,
+) {
+    // SAFETY: every access below is one that the caller's contract names; `stage` holds all rows of a register.
+    unsafe {
+        if out.column_stride == 1 {
+            for (i, sums) in sums.iter().enumerate() {
+                store_row(sums, out.pointer.add(i * out.row_stride), columns, out.accumulate);
+            }
+            return;
+        }
+        for j in 0..WIDE {
+            let columns = columns.saturating_sub(j * V::LANES).min(V::LANES);
+            let base = out.pointer.wrapping_add(j * V::LANES * out.column_stride);
+            let whole = if columns == V::LANES && !out.accumulate { HEIGHT / 4 * 4 } else { 0 };
+            for first in (0..whole).step_by(4) {
+                let rows = std::array::from_fn(|i| sums[first + i][j]);
+                V::store_columns(rows, base.add(first), out.column_stride);
+            }
+            for (i, sums) in sums.iter().enumerate().skip(whole) {
+                let mut lanes = [T::ZERO; 16];
+                sums[j].store(lanes.as_mut_ptr());
+                for (column, &lane) in lanes[..columns].iter().enumerate() {
+                    let place = base.add(i + column * out.column_stride);
+                    *place = if out.accumulate { *place + lane } else { lane };
+                }
+            }
+        }
+    }
+}
+
+/// Stores the first `columns` of a row of sums, added to what is there if `accumulate`.
+///
+/// # Safety
+/// The processor must have V's instructions; `out` must be readable and writable for `columns` elements.
+#[inline(always)]
+pub(super) unsafe fn store_row<T: Float, V: Vector<T>, const WIDE: usize>(
+    sums: &[V; WIDE],
+    out: *mut T,
+    columns: usize,
+    accumulate: bool,
+) {
+    for (j, &sum) in sums.iter().enumerate() {
+        let place = out.wrapping_add(j * V::LANES);
+        let columns = columns.saturating_sub(j * V::LANES);
+        // SAFETY: the caller's contract: `columns` elements from `place` on belong to the row.
+        unsafe {
+            if columns >= V::LANES {
+                let sum = if accumulate { sum.add(V::load(place)) } else { sum };
+                sum.store(place);
+            } else {
+                sum.store_first(place, columns, accumulate);
+            }
+        }
+    }
+}
+
+/// Makes `fn $name` that picks the instance for the number of rows, compiled for `$feature`. The sums are a function of
+/// their own, `$sums`: beside the code that stores them they would not stay in registers.
+macro_rules! tiles {
+    ($(#[$feature:meta])? $name:ident, $sums:ident, $($height:literal)*) => {
+        /// # Safety
+        /// As [`sums`](super::tile::sums).
+        $(#[$feature])?
+        #[inline(never)]
+        unsafe fn $sums<P, T, V: super::vector::Product<P>, const HEIGHT: usize, const WIDE: usize, const DIRECT: bool>(
+            work: &super::tile::Tile<P, T>,
+        ) -> [[V; WIDE]; HEIGHT] {
+            // SAFETY: the caller's contract.
+            unsafe { super::tile::sums::<P, T, V, HEIGHT, WIDE, DIRECT>(work) }
+        }
+
+        /// # Safety
+        /// As [`Kernel::tile`](super::kernel::Kernel::tile).
+        $(#[$feature])?
+        unsafe fn $name<
+            P,
+            T: super::Float,
+            V: super::vector::Product<P> + super::vector::Vector<T>,
+            const WIDE: usize,
+            const DIRECT: bool,
+        >(
+            work: super::tile::Tile<P, T>,
+        ) {
+            match work.rows {
+                $(
+                    // SAFETY: the caller's contract, and `rows` is the height of the instance.
+                    $height => unsafe {
+                        let sums = $sums::<P, T, V, $height, WIDE, DIRECT>(&work);
+                        super::tile::store(&sums, work.out, work.columns);
+                    },
+                )*
+                rows => unreachable!("a tile of {rows} rows"),
+            }
+        }
+    };
+}
+pub(super) use tiles;
