@@ -1,4 +1,4 @@
-//! Seconds per epoch of the lecture's network on MNIST in memory, a line each. Usage: EPOCHS
+//! Seconds per epoch of the lecture's network on MNIST in memory, a line each. Usage: EPOCHS [PRECISION]
 use hadal::prelude::*;
 use hadal::train::{Event, Flow, Subscriber};
 
@@ -15,6 +15,9 @@ impl Subscriber for Print {
 
 fn main() -> hadal::Result<()> {
     let epochs = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(5);
+    if let Some(name) = std::env::args().nth(2) {
+        hadal::set_precision(name.parse().expect("highest, high or medium"));
+    }
     let (train, _) = Mnist::load()?;
     let fit = Fit::epochs(epochs).batch_size(128).quiet().subscribe(Print);
     hadal_benches::lecture_network().fit(&train, fit)?;

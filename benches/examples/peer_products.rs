@@ -1,4 +1,4 @@
-//! GFLOP/s of matrix products, as `torch_products.py` prints PyTorch's. Usage: THREADS [LARGEST]
+//! GFLOP/s of matrix products, as `torch_products.py` prints PyTorch's. Usage: THREADS [LARGEST [PRECISION]]
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -8,6 +8,9 @@ fn main() {
     let argument = |n: usize| std::env::args().nth(n).and_then(|text| text.parse().ok());
     hadal::set_num_threads(argument(1).unwrap_or(2));
     let largest = argument(2).unwrap_or(4096);
+    if let Some(name) = std::env::args().nth(3) {
+        hadal::set_precision(name.parse().expect("highest, high or medium"));
+    }
     let mut rng = Rng::new(1);
     let squares = [512, 1024, 2048, 4096].map(|n| (n, n, n)).into_iter().filter(|&(n, ..)| n <= largest);
     for (batch, width, units) in [(128, 784, 512), (128, 512, 512), (128, 512, 10)].into_iter().chain(squares) {

@@ -1,35 +1,54 @@
 //! Dense products: both matrices are packed as their [`Format`] wants them, then cut into pieces of work.
 
-use super::format::Format;
+use super::format::{Format, Left};
 use super::tile::Tile;
 use super::{Gemm, Matrix, Out, Sizes, share};
 use crate::cpu::buffer::{Buffer, Plain};
 use crate::cpu::threads::SharedMut;
 
-/// Elements of the summed axis per pass: a tile's rows stay in the nearest cache.
-const DEPTH: usize = 512;
 /// Columns that are packed together.
 const CHUNK: usize = 2048;
 /// Columns of a piece of work: at full depth a packed right matrix of 512 KiB, which stays near the processor.
 const COLUMNS: usize = 256;
-/// Rows of a piece of work.
+/// Rows of a piece of work, about.
 const ROWS: usize = 48;
 /// Products of at most so many multiplications are computed without packing.
 const SMALL: usize = 8 * 1024;
 
-/// One product, in `format`.
-pub(super) fn multiply<T: Plain, F: Format<T>>(format: &F, a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
-    let (height, width) = format.tile_size();
+/// One product, or its transpose, whichever is faster, in the format for its number of columns.
+pub(super) fn multiply<T: Plain, F: Format<T>>(
+    format: impl FnOnce(usize) -> F,
+    a: Matrix<T>,
+    b: Matrix<T>,
+    sizes: Sizes,
+    out: Out<T>,
+) {
+    if flip_pays(a, b, sizes) {
+        let out = Out { row_stride: out.column_stride, column_stride: out.row_stride, ..out };
+        let sizes = Sizes { rows: sizes.columns, columns: sizes.rows, ..sizes };
+        multiply_oriented(&format(sizes.columns), b.flipped(), a.flipped(), sizes, out);
+    } else {
+        multiply_oriented(&format(sizes.columns), a, b, sizes, out);
+    }
+}
+
+fn multiply_oriented<T: Plain, F: Format<T>>(format: &F, a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
     for first in (0..sizes.columns).step_by(CHUNK) {
         let columns = CHUNK.min(sizes.columns - first);
-        for start in (0..sizes.depth).step_by(DEPTH) {
-            let depth = DEPTH.min(sizes.depth - start);
+        for start in (0..sizes.depth).step_by(F::DEPTH) {
+            let depth = F::DEPTH.min(sizes.depth - start);
+            let (height, width) = format.tile_size();
+            let a = a.from(0, start);
             let pass = Pass {
                 format,
-                a: a.from(0, start),
+                a,
                 b: b.from(start, first),
                 sizes: Sizes { rows: sizes.rows, depth, columns },
-                tile: (height, width),
+                height,
+                width,
+                strip: (ROWS / height).max(1) * height,
+                left: format.left(a, depth),
+                panel_length: format.panel_length(depth),
                 accumulate: start > 0,
                 out: Out { base: SharedMut::new(out.base.pointer().wrapping_add(first * out.column_stride)), ..out },
             };
@@ -67,13 +86,19 @@ pub(super) fn multiply_in_place<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Size
     true
 }
 
-/// What is computed after packing once: all rows of the product, up to [`CHUNK`] columns, [`DEPTH`] places deep.
+/// What is computed after packing once: all rows of the product, up to [`CHUNK`] columns, a pass deep.
 struct Pass<'a, T, F> {
     format: &'a F,
     a: Matrix<'a, T>,
     b: Matrix<'a, T>,
     sizes: Sizes,
-    tile: (usize, usize),
+    /// Sizes of a tile.
+    height: usize,
+    width: usize,
+    /// Rows of a piece of work: whole tiles.
+    strip: usize,
+    left: Left,
+    panel_length: usize,
     accumulate: bool,
     out: Out<T>,
 }
@@ -87,18 +112,16 @@ struct Operands<'a, P: Plain> {
 impl<T: Plain, F: Format<T>> Pass<'_, T, F> {
     fn run(&self) {
         let Sizes { rows, depth, columns } = self.sizes;
-        let (height, width) = self.tile;
         let operands = self.pack();
         // Groups of nearly equal numbers of panels, and strips of rows.
-        let panels = columns.div_ceil(width);
-        let groups = panels.div_ceil(COLUMNS.div_ceil(width));
-        let strip = (ROWS / height).max(1) * height;
-        let strips = rows.div_ceil(strip);
+        let panels = columns.div_ceil(self.width);
+        let groups = panels.div_ceil(COLUMNS / self.width);
+        let strips = rows.div_ceil(self.strip);
         share(rows * depth * columns, groups * strips, |piece| {
-            let (group, first_row) = (piece / strips, piece % strips * strip);
+            let (group, first_row) = (piece / strips, piece % strips * self.strip);
             let group = group * panels / groups..(group + 1) * panels / groups;
             self.format.piece(|| {
-                for row in (first_row..rows.min(first_row + strip)).step_by(height) {
+                for row in (first_row..rows.min(first_row + self.strip)).step_by(self.height) {
                     for panel in group.clone() {
                         self.tile(&operands, row, panel);
                     }
@@ -107,81 +130,71 @@ impl<T: Plain, F: Format<T>> Pass<'_, T, F> {
         });
     }
 
-    fn tile(&self, operands: &Operands<F::Packed>, row: usize, panel: usize) {
-        let Sizes { rows, depth, columns } = self.sizes;
-        let (height, width) = self.tile;
-        let left = self.format.left(self.a, depth);
-        let (a, row_stride, depth_stride) = match &operands.left {
-            Ok(packed) => (&packed[row / height * left.length..], left.row_stride, left.depth_stride),
-            Err(matrix) => (&matrix.data[matrix.at(row, 0)..], matrix.row_stride, matrix.column_stride),
-        };
-        let length = self.format.panel_length(depth);
-        let (b, b_stride) = match &operands.right {
-            Ok(packed) => (&packed[panel * length..(panel + 1) * length], width),
-            Err(matrix) => (&matrix.data[matrix.at(0, panel * width)..], matrix.row_stride as usize),
-        };
-        let column = panel * width;
-        // SAFETY: the format's kernel is one that the processor has. `a` holds the tile's rows at these strides (checked
-        // in `gemm`, or just packed), `b` holds a panel (just packed, or its `columns` in place, checked too). The tile
-        // lies within the product, and no other piece writes there.
-        unsafe {
-            let tile = Tile {
-                rows: height.min(rows - row),
-                depth,
-                columns: width.min(columns - column),
-                a: a.as_ptr(),
-                row_stride,
-                depth_stride,
-                b: b.as_ptr(),
-                b_stride,
-                out: self.out.target(row, column, self.accumulate),
-            };
-            self.format.tile(tile, operands.right.is_err());
-        }
-    }
-
     /// Packs what cannot be read as it lies, or would be slower.
     fn pack(&self) -> Operands<'_, F::Packed> {
         let Sizes { rows, depth, columns } = self.sizes;
-        let (height, width) = self.tile;
-        let left = self.format.left(self.a, depth);
-        let left_in_place = self.format.in_place(self.a).filter(|_| !left.packed);
+        let left = self.format.in_place(self.a).filter(|_| !self.left.packed);
         // A right matrix that is read only once is read where it lies: packing would take longer than the product.
-        let readable = self.b.column_stride == 1 && self.b.row_stride >= 0;
-        let right_in_place = self.format.in_place(self.b).filter(|_| readable && rows <= height);
-        let (row_tiles, panels) = (rows.div_ceil(height), columns.div_ceil(width));
-        let length = self.format.panel_length(depth);
-        let row_tiles = if left_in_place.is_some() { 0 } else { row_tiles };
-        let panels = if right_in_place.is_some() { 0 } else { panels };
-        let mut packed_left = Buffer::scratch(row_tiles * left.length);
-        let mut packed_right = Buffer::scratch(panels * length);
+        let readable = self.b.column_stride == 1 && self.b.row_stride >= 0 && rows <= self.height;
+        let right = self.format.in_place(self.b).filter(|_| readable);
+        let strips = if left.is_some() { 0 } else { rows.div_ceil(self.strip) };
+        let panels = if right.is_some() { 0 } else { columns.div_ceil(self.width) };
+        let strip_length = self.strip / self.height * self.left.length;
+        let mut packed_left = Buffer::scratch(strips * strip_length);
+        let mut packed_right = Buffer::scratch(panels * self.panel_length);
         let left_base = SharedMut::new(packed_left.as_mut_ptr());
         let right_base = SharedMut::new(packed_right.as_mut_ptr());
-        // A piece of packing takes about as long as one of a few thousand multiplications.
-        share((packed_left.len() + packed_right.len()) * 8, row_tiles + panels, |piece| {
-            if let Some(panel) = piece.checked_sub(row_tiles) {
-                let columns = width.min(columns - panel * width);
+        // Packing a number takes about as long as a few multiplications.
+        share((packed_left.len() + packed_right.len()) * 8, strips + panels, |piece| {
+            if let Some(panel) = piece.checked_sub(strips) {
+                let columns = self.width.min(columns - panel * self.width);
                 // SAFETY: each piece has a panel of its own, within the buffer.
-                let out = unsafe { right_base.part(panel * length, length) };
-                self.format.pack_panels(self.b.from(0, panel * width), depth, columns, out);
+                let out = unsafe { right_base.part(panel * self.panel_length, self.panel_length) };
+                self.format.pack_panels(self.b.from(0, panel * self.width), depth, columns, out);
             } else {
-                let row = piece * height;
-                // SAFETY: each piece has a tile's rows of its own, within the buffer.
-                let out = unsafe { left_base.part(piece * left.length, left.length) };
-                self.format.pack_rows(self.a.from(row, 0), height.min(rows - row), depth, out);
+                let row = piece * self.strip;
+                // SAFETY: each piece has a strip of its own, within the buffer.
+                let out = unsafe { left_base.part(piece * strip_length, strip_length) };
+                self.format.pack_rows(self.a.from(row, 0), self.strip.min(rows - row), depth, out);
             }
         });
-        Operands {
-            left: left_in_place.map_or(Ok(packed_left), Err),
-            right: right_in_place.map_or(Ok(packed_right), Err),
-        }
+        Operands { left: left.map_or(Ok(packed_left), Err), right: right.map_or(Ok(packed_right), Err) }
+    }
+
+    fn tile(&self, operands: &Operands<F::Packed>, row: usize, panel: usize) {
+        let Sizes { rows, depth, columns } = self.sizes;
+        let (left, length) = (self.left, self.panel_length);
+        let (a, row_stride, depth_stride) = match &operands.left {
+            Ok(packed) => (&packed[row / self.height * left.length..], left.row_stride, left.depth_stride),
+            Err(matrix) => (&matrix.data[matrix.at(row, 0)..], matrix.row_stride, matrix.column_stride),
+        };
+        let (b, b_stride) = match &operands.right {
+            Ok(packed) => (&packed[panel * length..(panel + 1) * length], self.width),
+            Err(matrix) => (&matrix.data[matrix.at(0, panel * self.width)..], matrix.row_stride as usize),
+        };
+        let column = panel * self.width;
+        let tile = Tile {
+            rows: self.height.min(rows - row),
+            depth,
+            columns: self.width.min(columns - column),
+            a: a.as_ptr(),
+            row_stride,
+            depth_stride,
+            b: b.as_ptr(),
+            b_stride,
+            out: self.out.target(row, column, self.accumulate),
+        };
+        // SAFETY: the format's kernel is one that the processor has. `a` holds the tile's rows at these strides (checked
+        // in `gemm`, or just packed), `b` holds a panel (just packed, or its `columns` in place, checked too). The tile
+        // lies within the product, and no other piece writes there.
+        unsafe { self.format.tile(tile, operands.right.is_err()) };
     }
 }
 
 /// Whether it is faster to compute the transposed product, whose left matrix is the right one.
 ///
 /// What is packed once is weighed against what it takes to write the result by columns, in numbers moved.
-pub(super) fn flip_pays<T: Plain>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes) -> bool {
+fn flip_pays<T: Plain>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes) -> bool {
     let Sizes { rows, depth, columns } = sizes;
     // Rows are read in place or copied; panels are copied, or transposed at twice the cost.
     let cost = |left: Matrix<T>, rows: usize, right: Matrix<T>, columns: usize| {

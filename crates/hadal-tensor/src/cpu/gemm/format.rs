@@ -10,6 +10,9 @@ pub(super) trait Format<T>: Sync {
     /// What operands are packed into.
     type Packed: Plain;
 
+    /// Elements of the summed axis per pass: a tile's rows stay in the nearest cache.
+    const DEPTH: usize;
+
     /// Rows and columns of the largest tile.
     fn tile_size(&self) -> (usize, usize);
 
@@ -22,7 +25,7 @@ pub(super) trait Format<T>: Sync {
     /// How the left matrix is read.
     fn left(&self, a: Matrix<T>, depth: usize) -> Left;
 
-    /// Packs a tile's rows of the left matrix, if they are [packed](Left::packed).
+    /// Packs rows of the left matrix, tile after tile, if they are [packed](Left::packed).
     fn pack_rows(&self, a: Matrix<T>, rows: usize, depth: usize, out: &mut [Self::Packed]);
 
     /// The matrix as it lies, where tiles can read it so.
@@ -55,6 +58,7 @@ pub(super) struct Left {
 /// Numbers as they are.
 impl<T: Gemm> Format<T> for Kernel<T> {
     type Packed = T;
+    const DEPTH: usize = 512;
 
     fn tile_size(&self) -> (usize, usize) {
         (self.height, self.width)

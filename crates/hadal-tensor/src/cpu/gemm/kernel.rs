@@ -1,12 +1,14 @@
 //! The kernels of each number type, for the processor at hand.
 
-use super::Float;
+#[cfg(target_arch = "x86_64")]
+use super::bf16::{self, Bf16};
 use super::dots::{self, DotKernel};
 use super::sparse_kernel::{self, SparseKernel};
 use super::tile::{Tile, tiles};
 use super::vector::Four;
 #[cfg(target_arch = "x86_64")]
 use super::vector::x86;
+use super::{Float, Matrix, Out, Sizes};
 use crate::cpu::simd::{SimdLevel, level};
 
 /// A tile kernel and the largest tile it computes.
@@ -34,6 +36,18 @@ pub(in crate::cpu) trait Gemm: Float {
     /// The kernel for dot products.
     #[allow(private_interfaces)]
     fn dot_kernel() -> DotKernel<Self>;
+
+    /// How fast products of lower [precision](crate::Precision) are, against these; 1 where none is in use.
+    fn reduced_speed() -> f64 {
+        1.0
+    }
+
+    /// Computes the product in lower [precision](crate::Precision), if that is in use and pays; false, with nothing done,
+    /// otherwise.
+    #[allow(private_interfaces)]
+    fn multiply_reduced(_a: Matrix<Self>, _b: Matrix<Self>, _sizes: Sizes, _out: Out<Self>) -> bool {
+        false
+    }
 
     /// The kernel for matrices with many zeros, where the processor has registers enough.
     #[allow(private_interfaces)]
@@ -100,6 +114,17 @@ macro_rules! kernel {
 }
 
 impl Gemm for f32 {
+    #[cfg(target_arch = "x86_64")]
+    fn reduced_speed() -> f64 {
+        Bf16::in_use().map_or(1.0, Bf16::speed)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[allow(private_interfaces)]
+    fn multiply_reduced(a: Matrix<f32>, b: Matrix<f32>, sizes: Sizes, out: Out<f32>) -> bool {
+        Bf16::in_use().is_some_and(|format| bf16::multiply(format, a, b, sizes, out))
+    }
+
     #[allow(private_interfaces)]
     fn dot_kernel() -> DotKernel<f32> {
         dots::dot_kernel_f32()

@@ -4,11 +4,17 @@
 //! bits do not depend on the number of threads. Within a block the right matrix is packed into panels as wide as a
 //! tile, and tiles are computed in registers by the kernel for the processor at hand ([`kernel`]).
 
+#[cfg(target_arch = "x86_64")]
+mod amx;
+#[cfg(target_arch = "x86_64")]
+mod bf16;
 mod blocks;
 mod dots;
 mod format;
 mod kernel;
 mod pack;
+#[cfg(target_arch = "x86_64")]
+mod pairs;
 mod sparse;
 mod sparse_kernel;
 mod tile;
@@ -112,13 +118,8 @@ fn dense<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
     if blocks::multiply_in_place(a, b, sizes, out) {
         return;
     }
-    if blocks::flip_pays(a, b, sizes) {
-        let (a, b) = (b.flipped(), a.flipped());
-        let sizes = Sizes { rows: sizes.columns, columns: sizes.rows, ..sizes };
-        let out = Out { row_stride: out.column_stride, column_stride: out.row_stride, ..out };
-        blocks::multiply(&T::kernel(sizes.columns), a, b, sizes, out);
-    } else {
-        blocks::multiply(&T::kernel(sizes.columns), a, b, sizes, out);
+    if !T::multiply_reduced(a, b, sizes, out) {
+        blocks::multiply(T::kernel, a, b, sizes, out);
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: &
     let fits = |columns: usize| columns >= 3 * kernel.lanes;
     let left = if fits(columns) { share_of_places(a, rows, depth) } else { 1.0 };
     let right = if fits(rows) { share_of_places(b.flipped(), columns, depth) } else { 1.0 };
-    if left.min(right) > WORTHWHILE {
+    if left.min(right) > WORTHWHILE / T::reduced_speed() {
         return false;
     }
     let base = SharedMut::new(out.as_mut_ptr());

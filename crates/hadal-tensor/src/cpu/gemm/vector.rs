@@ -351,8 +351,7 @@ pub(super) mod x86 {
     spilled!(first_of_eight, load_of_eight, __m256, f32, 8, _mm256_loadu_ps, _mm256_storeu_ps);
     spilled!(first_of_four_doubles, load_of_four_doubles, __m256d, f64, 4, _mm256_loadu_pd, _mm256_storeu_pd);
 
-    /// `out[k * out_stride + j] = x[j * stride + k]` for 8 x 8 elements: rows are interleaved in pairs, pairs in fours,
-    /// and halves exchanged.
+    /// `out[k * out_stride + j] = x[j * stride + k]` for 8 x 8 elements.
     ///
     /// # Safety
     /// The processor must have AVX2; `x` must be readable and `out` writable at all those places.
@@ -360,27 +359,37 @@ pub(super) mod x86 {
     pub(in super::super) unsafe fn transpose_square(x: *const f32, stride: usize, out: *mut f32, out_stride: usize) {
         // SAFETY: the caller's contract covers the eight rows of eight elements that are read and written.
         unsafe {
-            let row = |j: usize| _mm256_loadu_ps(x.add(j * stride));
-            let mut pairs = [_mm256_setzero_ps(); 8];
-            for j in 0..4 {
-                let (a, b) = (row(2 * j), row(2 * j + 1));
-                pairs[2 * j] = _mm256_unpacklo_ps(a, b);
-                pairs[2 * j + 1] = _mm256_unpackhi_ps(a, b);
-            }
-            let mut fours = [_mm256_setzero_ps(); 8];
-            for half in 0..2 {
-                let p = &pairs[4 * half..4 * half + 4];
-                fours[4 * half] = _mm256_shuffle_ps::<0x44>(p[0], p[2]);
-                fours[4 * half + 1] = _mm256_shuffle_ps::<0xee>(p[0], p[2]);
-                fours[4 * half + 2] = _mm256_shuffle_ps::<0x44>(p[1], p[3]);
-                fours[4 * half + 3] = _mm256_shuffle_ps::<0xee>(p[1], p[3]);
-            }
-            for k in 0..4 {
-                let (a, b) = (fours[k], fours[4 + k]);
-                _mm256_storeu_ps(out.add(k * out_stride), _mm256_permute2f128_ps::<0x20>(a, b));
-                _mm256_storeu_ps(out.add((4 + k) * out_stride), _mm256_permute2f128_ps::<0x31>(a, b));
+            let rows = std::array::from_fn(|j| _mm256_loadu_ps(x.add(j * stride)));
+            for (k, row) in transposed(rows).into_iter().enumerate() {
+                _mm256_storeu_ps(out.add(k * out_stride), row);
             }
         }
+    }
+
+    /// Eight rows of eight as columns: rows are interleaved in pairs, pairs in fours, and halves exchanged.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(in super::super) fn transposed(rows: [__m256; 8]) -> [__m256; 8] {
+        let mut pairs = [_mm256_setzero_ps(); 8];
+        for j in 0..4 {
+            let (a, b) = (rows[2 * j], rows[2 * j + 1]);
+            pairs[2 * j] = _mm256_unpacklo_ps(a, b);
+            pairs[2 * j + 1] = _mm256_unpackhi_ps(a, b);
+        }
+        let mut fours = [_mm256_setzero_ps(); 8];
+        for half in 0..2 {
+            let p = &pairs[4 * half..4 * half + 4];
+            fours[4 * half] = _mm256_shuffle_ps::<0x44>(p[0], p[2]);
+            fours[4 * half + 1] = _mm256_shuffle_ps::<0xee>(p[0], p[2]);
+            fours[4 * half + 2] = _mm256_shuffle_ps::<0x44>(p[1], p[3]);
+            fours[4 * half + 3] = _mm256_shuffle_ps::<0xee>(p[1], p[3]);
+        }
+        let mut columns = [_mm256_setzero_ps(); 8];
+        for k in 0..4 {
+            columns[k] = _mm256_permute2f128_ps::<0x20>(fours[k], fours[4 + k]);
+            columns[4 + k] = _mm256_permute2f128_ps::<0x31>(fours[k], fours[4 + k]);
+        }
+        columns
     }
 
     /// `to[j * stride + i] = rows[i][j]` for four rows of sixteen.

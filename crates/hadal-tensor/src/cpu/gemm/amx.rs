@@ -1,0 +1,213 @@
+//! Tiles of bf16 products on matrix tile units (AMX), which stable Rust reaches through assembly.
+//!
+//! A tile register holds 16 rows of 16 pairs, or of 16 sums. Four registers of sums make a tile of 32 x 32, fed by two
+//! registers of the left matrix and two of the right (Intel's optimization manual, chapter 20).
+
+use std::arch::asm;
+use std::arch::x86_64::{__cpuid, __cpuid_count, __m512};
+
+use super::pairs;
+use super::tile::{Target, Tile, store};
+use super::vector::Vector;
+
+/// Rows, and columns, of a tile.
+pub(super) const SIDE: usize = 32;
+/// Pairs along the summed axis that an instruction takes.
+pub(super) const PAIRS: usize = 16;
+
+/// Whether the processor has tile units for bf16.
+pub(super) fn present() -> bool {
+    const AMX_BF16: u32 = 1 << 22;
+    const AMX_TILE: u32 = 1 << 24;
+    __cpuid(0).eax >= 7 && __cpuid_count(7, 0).edx & (AMX_BF16 | AMX_TILE) == AMX_BF16 | AMX_TILE
+}
+
+/// Asks the system for the use of the tiles, for all threads of the process; false if it refuses.
+#[cfg(target_os = "linux")]
+pub(super) fn allowed() -> bool {
+    const ARCH_PRCTL: isize = 158;
+    const ARCH_REQ_XCOMP_PERM: usize = 0x1023;
+    const XFEATURE_XTILEDATA: usize = 18;
+    let result: isize;
+    // SAFETY: the system call takes two numbers, reads and writes no memory, and clobbers rcx and r11 as all do.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") ARCH_PRCTL => result,
+            in("rdi") ARCH_REQ_XCOMP_PERM,
+            in("rsi") XFEATURE_XTILEDATA,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack)
+        );
+    }
+    result == 0
+}
+
+/// Other systems have ways of their own.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn allowed() -> bool {
+    false
+}
+
+/// What configures the tiles: all eight of 16 rows of 64 bytes.
+#[repr(C, align(64))]
+struct Configuration {
+    palette: u8,
+    start_row: u8,
+    reserved: [u8; 14],
+    row_bytes: [u16; 16],
+    rows: [u8; 16],
+}
+
+static CONFIGURATION: Configuration = {
+    let mut configuration =
+        Configuration { palette: 1, start_row: 0, reserved: [0; 14], row_bytes: [0; 16], rows: [0; 16] };
+    let mut tile = 0;
+    while tile < 8 {
+        configuration.row_bytes[tile] = 64;
+        configuration.rows[tile] = 16;
+        tile += 1;
+    }
+    configuration
+};
+
+/// Runs work on this thread with the tiles configured. Only where they are [`present`] and [`allowed`].
+pub(super) fn with_tiles(work: impl FnOnce()) {
+    // SAFETY: reads the 64 bytes of the configuration; the units are there, by the caller's word.
+    unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const CONFIGURATION, options(nostack, readonly)) };
+    work();
+    // SAFETY: gives up the tiles, in which nothing is left.
+    unsafe { asm!("tilerelease", options(nostack, nomem)) };
+}
+
+/// Computes a tile of the product of packed pairs. `low` is given where factors have two terms: how far behind the first
+/// the second lies, in the left and in the right.
+///
+/// # Safety
+/// Within [`with_tiles`]. `tile.a` must be readable for [`SIDE`] rows `row_stride` apart, `tile.b` for rows of
+/// [`pairs::WIDTH`], both for `tile.depth` pairs, a multiple of [`PAIRS`], and so must what lies `low` behind. `tile.out` must
+/// be readable and writable for `rows` x `columns` at its strides.
+pub(super) unsafe fn tile(tile: &Tile<u32, f32>, row_stride: usize, low: Option<(usize, usize)>) {
+    debug_assert!(tile.depth % PAIRS == 0 && tile.rows <= SIDE && tile.columns <= SIDE);
+    let (a, b) = (tile.a, tile.b);
+    let (left, right) = low.unwrap_or((0, 0));
+    let factors = [(a, b), (a, b.wrapping_add(right)), (a.wrapping_add(left), b)];
+    let factors = &factors[..if low.is_some() { 3 } else { 1 }];
+    let whole = tile.rows == SIDE && tile.columns == SIDE && tile.out.column_stride == 1 && !tile.out.accumulate;
+    let mut sums = Sums([[0.0; SIDE]; SIDE]);
+    let (out, stride) = if whole { (tile.out.pointer, tile.out.row_stride) } else { (sums.0[0].as_mut_ptr(), SIDE) };
+    // SAFETY: the caller's contract, for the factors and, if `whole`, for `out`, which else is `sums`, 32 rows of 32.
+    unsafe { multiply(factors, row_stride, tile.depth / PAIRS, out, stride) };
+    if !whole {
+        // SAFETY: the processors with tiles have AVX-512; the rest is the caller's contract.
+        unsafe { store_sums(&sums, tile) };
+    }
+}
+
+/// Sums on their way from the tiles to where they go.
+#[repr(align(64))]
+struct Sums([[f32; SIDE]; SIDE]);
+
+/// Stores the rows and columns of `tile`.
+///
+/// # Safety
+/// The processor must have AVX-512F; `tile.out` must be readable and writable for `rows` x `columns` at its strides.
+#[target_feature(enable = "avx512f")]
+unsafe fn store_sums(sums: &Sums, tile: &Tile<u32, f32>) {
+    // SAFETY: a row of sums is two registers; the rest is the caller's contract.
+    let registers = |row: usize| unsafe {
+        [<__m512 as Vector<f32>>::load(sums.0[row].as_ptr()), <__m512 as Vector<f32>>::load(sums.0[row][16..].as_ptr())]
+    };
+    let out = |row: usize| Target { pointer: tile.out.pointer.wrapping_add(row * tile.out.row_stride), ..tile.out };
+    let fours = tile.rows / 4 * 4;
+    for row in (0..fours).step_by(4) {
+        let four: [[__m512; 2]; 4] = std::array::from_fn(|i| registers(row + i));
+        // SAFETY: the caller's contract; these rows are among the tile's.
+        unsafe { store(&four, out(row), tile.columns) };
+    }
+    for row in fours..tile.rows {
+        // SAFETY: as above.
+        unsafe { store(&[registers(row)], out(row), tile.columns) };
+    }
+}
+
+/// The sum of the products of pairs of factors, each `steps` instructions deep, stored as 32 rows `out_stride` apart.
+///
+/// # Safety
+/// As [`tile`], with `out` writable for 32 rows of 32.
+unsafe fn multiply(
+    factors: &[(*const u32, *const u32)],
+    row_stride: usize,
+    steps: usize,
+    out: *mut f32,
+    out_stride: usize,
+) {
+    const PANEL_ROW: usize = pairs::WIDTH * size_of::<u32>();
+    let ends = factors.iter().map(|&(a, b)| [a, b]);
+    let mut flat = [[std::ptr::null::<u32>(); 2]; 3];
+    ends.zip(&mut flat).for_each(|(from, to)| *to = from);
+    // SAFETY: the loads read 16 rows of 64 bytes: at `a`, 16 rows further, at `b`, and 64 bytes further; each step moves
+    // on by 16 pairs, so all lie within what the contract names, `steps` times for each of the factors listed. The stores
+    // write 16 rows of 64 bytes at `out`, 64 bytes and 16 rows further. No other memory is touched.
+    unsafe {
+        asm!(
+            "tilezero tmm0",
+            "tilezero tmm1",
+            "tilezero tmm2",
+            "tilezero tmm3",
+            "2:",
+            "mov {a}, [{factors}]",
+            "mov {b}, [{factors} + 8]",
+            "mov {below}, {stride}",
+            "shl {below}, 4",
+            "add {below}, {a}",
+            "mov {step}, {steps}",
+            "3:",
+            "tileloadd tmm4, [{a} + {stride}*1]",
+            "tileloadd tmm6, [{b} + {panel_row}*1]",
+            "tileloadd tmm7, [{b} + {panel_row}*1 + 64]",
+            "tileloadd tmm5, [{below} + {stride}*1]",
+            "tdpbf16ps tmm0, tmm4, tmm6",
+            "tdpbf16ps tmm1, tmm4, tmm7",
+            "tdpbf16ps tmm2, tmm5, tmm6",
+            "tdpbf16ps tmm3, tmm5, tmm7",
+            "add {a}, 64",
+            "add {below}, 64",
+            "add {b}, {step_bytes}",
+            "dec {step}",
+            "jnz 3b",
+            "add {factors}, 16",
+            "dec {count}",
+            "jnz 2b",
+            "tilestored [{out} + {out_stride}*1], tmm0",
+            "tilestored [{out} + {out_stride}*1 + 64], tmm1",
+            "mov {below}, {out_stride}",
+            "shl {below}, 4",
+            "add {out}, {below}",
+            "tilestored [{out} + {out_stride}*1], tmm2",
+            "tilestored [{out} + {out_stride}*1 + 64], tmm3",
+            a = out(reg) _,
+            b = out(reg) _,
+            below = out(reg) _,
+            step = out(reg) _,
+            factors = inout(reg) flat.as_ptr() => _,
+            count = inout(reg) factors.len() => _,
+            out = inout(reg) out => _,
+            stride = in(reg) row_stride * size_of::<u32>(),
+            panel_row = in(reg) PANEL_ROW,
+            steps = in(reg) steps,
+            out_stride = in(reg) out_stride * size_of::<f32>(),
+            step_bytes = const PAIRS * PANEL_ROW,
+            out("tmm0") _,
+            out("tmm1") _,
+            out("tmm2") _,
+            out("tmm3") _,
+            out("tmm4") _,
+            out("tmm5") _,
+            out("tmm6") _,
+            out("tmm7") _,
+            options(nostack)
+        );
+    }
+}

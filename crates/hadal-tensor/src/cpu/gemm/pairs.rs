@@ -1,0 +1,256 @@
+//! f32 as pairs of bf16 along the summed axis, 32 bits a pair, in registers of AVX-512 with bf16.
+
+use std::arch::x86_64::*;
+use std::mem::transmute;
+
+use super::Matrix;
+use super::vector::Product;
+use super::vector::x86::transposed;
+
+/// Columns of a panel.
+pub(super) const WIDTH: usize = 32;
+/// The largest number of bf16.
+const LARGEST: f32 = f32::from_bits(0x7f7f_0000);
+
+/// Sums of products of pairs.
+impl Product<u32> for __m512 {
+    const WIDTH: usize = 16;
+    type Operand = __m512i;
+    #[inline(always)]
+    unsafe fn zero() -> __m512 {
+        // SAFETY: the trait's contract: the processor has AVX-512 with bf16, here and below.
+        unsafe { _mm512_setzero_ps() }
+    }
+    #[inline(always)]
+    unsafe fn none() -> __m512i {
+        // SAFETY: as above.
+        unsafe { _mm512_setzero_si512() }
+    }
+    #[inline(always)]
+    unsafe fn operand_splat(value: *const u32) -> __m512i {
+        // SAFETY: as above, and `value` is readable.
+        unsafe { _mm512_set1_epi32((*value).cast_signed()) }
+    }
+    #[inline(always)]
+    unsafe fn operand(from: *const u32) -> __m512i {
+        // SAFETY: as above, and sixteen pairs are readable.
+        unsafe { _mm512_loadu_si512(from.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn operand_first(from: *const u32, count: usize) -> __m512i {
+        // SAFETY: as above, and the first `count` pairs are readable.
+        unsafe { _mm512_maskz_loadu_epi32(first(count), from.cast()) }
+    }
+    #[inline(always)]
+    unsafe fn accumulated(self, a: __m512i, b: __m512i) -> __m512 {
+        // SAFETY: as above; the registers hold 32 bf16 each.
+        unsafe { _mm512_dpbf16_ps(self, transmute::<__m512i, __m512bh>(a), transmute::<__m512i, __m512bh>(b)) }
+    }
+}
+
+/// A mask of the first `count` lanes, up to sixteen.
+#[inline(always)]
+fn first(count: usize) -> __mmask16 {
+    if count >= 16 { !0 } else { (1 << count) - 1 }
+}
+
+/// Elements `(row, column)` to `(row, column + count)`, up to sixteen; none beyond the `rows` of the matrix.
+///
+/// # Safety
+/// The processor must have AVX-512F; the matrix must hold these elements.
+#[inline(always)]
+unsafe fn across(x: &Matrix<f32>, row: usize, rows: usize, column: usize, count: usize) -> __m512 {
+    // SAFETY: the caller's contract; lanes outside the mask are not read.
+    unsafe {
+        if row >= rows || count == 0 {
+            return _mm512_setzero_ps();
+        }
+        if x.column_stride == 1 {
+            return _mm512_maskz_loadu_ps(first(count), x.data.as_ptr().add(x.at(row, column)));
+        }
+        gathered(x, row, column, count)
+    }
+}
+
+/// The same where the elements are not adjacent.
+///
+/// # Safety
+/// As [`across`].
+#[cold]
+#[target_feature(enable = "avx512f")]
+unsafe fn gathered(x: &Matrix<f32>, row: usize, column: usize, count: usize) -> __m512 {
+    let mut lanes = [0.0; 16];
+    for (j, lane) in lanes.iter_mut().enumerate().take(count) {
+        *lane = x.data[x.at(row, column + j)];
+    }
+    // SAFETY: `lanes` is a register's worth.
+    unsafe { _mm512_loadu_ps(lanes.as_ptr()) }
+}
+
+/// Two registers as bf16, those of `a` below those of `b`: rounded, and what rounding left if `split`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bf16")]
+fn terms(a: __m512, b: __m512, split: bool) -> [__m512i; 2] {
+    // SAFETY: registers of the same size, whose every bit pattern is a value.
+    let bits = |x: __m512bh| unsafe { transmute::<__m512bh, __m512i>(x) };
+    if !split {
+        return [bits(_mm512_cvtne2ps_pbh(b, a)), _mm512_setzero_si512()];
+    }
+    // What would round to infinity is cut off; then the rest of an infinity is one, and NaN passes.
+    let cut = |x| _mm512_min_ps(_mm512_set1_ps(LARGEST), _mm512_max_ps(_mm512_set1_ps(-LARGEST), x));
+    let rest = |x, cut| _mm512_sub_ps(x, _mm512_cvtpbh_ps(_mm512_cvtneps_pbh(cut)));
+    let (high_a, high_b) = (cut(a), cut(b));
+    [bits(_mm512_cvtne2ps_pbh(high_b, high_a)), bits(_mm512_cvtne2ps_pbh(rest(b, high_b), rest(a, high_a)))]
+}
+
+/// The same with the elements of `a` and `b` taken in turn.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+fn interleaved(a: __m512, b: __m512, split: bool) -> [__m512i; 2] {
+    // Word 2 i is word i of the lower half, word 2 i + 1 that of the upper.
+    let order = _mm512_add_epi32(
+        _mm512_set1_epi32(0x0010_0000),
+        _mm512_mullo_epi32(
+            _mm512_set1_epi32(0x0001_0001),
+            _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+        ),
+    );
+    terms(a, b, split).map(|x| _mm512_permutexvar_epi16(order, x))
+}
+
+/// Rows of eight pairs as columns.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn turned(rows: [__m256i; 8]) -> [__m256i; 8] {
+    transposed(rows.map(|row| _mm256_castsi256_ps(row))).map(|row| _mm256_castps_si256(row))
+}
+
+/// Packs a panel of the right matrix: `pairs` rows of [`WIDTH`] pairs, what is beyond `depth` zero; `low` gets second
+/// terms.
+///
+/// # Panics
+/// If the parts are smaller than the panel.
+///
+/// # Safety
+/// The processor must have AVX-512F, BW and bf16; the matrix must hold `depth` x `columns` elements.
+#[target_feature(enable = "avx2,avx512f,avx512bw,avx512bf16")]
+pub(super) unsafe fn pack_columns(
+    b: Matrix<f32>,
+    depth: usize,
+    columns: usize,
+    pairs: usize,
+    high: &mut [u32],
+    mut low: Option<&mut [u32]>,
+) {
+    assert!(columns <= WIDTH && high.len() >= pairs * WIDTH);
+    assert!(low.as_ref().is_none_or(|low| low.len() >= pairs * WIDTH));
+    let split = low.is_some();
+    let mut parts = [Some(high), low.take()];
+    if b.row_stride != 1 || b.column_stride == 1 {
+        for pair in 0..pairs {
+            for first in (0..WIDTH).step_by(16) {
+                let count = columns.saturating_sub(first).min(16);
+                // SAFETY: the caller's contract for what is read; the parts were checked for what is written.
+                unsafe {
+                    let row = |k| across(&b, k, depth, first, count);
+                    let terms = interleaved(row(2 * pair), row(2 * pair + 1), split);
+                    for (part, term) in parts.iter_mut().flatten().zip(terms) {
+                        _mm512_storeu_si512(part.as_mut_ptr().add(pair * WIDTH + first).cast(), term);
+                    }
+                }
+            }
+        }
+        return;
+    }
+    // Pairs are adjacent in memory: eight columns of eight pairs at a time.
+    let rows = b.flipped();
+    for first_pair in (0..pairs).step_by(8) {
+        let count = depth.saturating_sub(2 * first_pair).min(16);
+        for first in (0..WIDTH).step_by(16) {
+            // SAFETY: the caller's contract.
+            let column = |j| unsafe { across(&rows, first + j, columns, 2 * first_pair, count) };
+            // Columns j and j + 8 share a register.
+            let eight: [[__m512i; 2]; 8] = std::array::from_fn(|j| terms(column(j), column(j + 8), split));
+            for (term, part) in parts.iter_mut().flatten().enumerate() {
+                let halves = [
+                    turned(eight.map(|x| _mm512_castsi512_si256(x[term]))),
+                    turned(eight.map(|x| _mm512_extracti64x4_epi64::<1>(x[term]))),
+                ];
+                for (pair, place) in (first_pair..pairs.min(first_pair + 8)).enumerate() {
+                    for (half, rows) in halves.iter().enumerate() {
+                        // SAFETY: within the part, which was checked.
+                        unsafe {
+                            let to = part.as_mut_ptr().add(place * WIDTH + first + 8 * half);
+                            _mm256_storeu_si256(to.cast(), rows[pair]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Packs rows of the left matrix, `row_stride` pairs apart; what is beyond `depth` is zero up to the next sixteen pairs.
+/// `low` gets second terms.
+///
+/// # Panics
+/// If the parts are smaller than that.
+///
+/// # Safety
+/// The processor must have AVX-512F, BW and bf16; the matrix must hold `rows` x `depth` elements.
+#[target_feature(enable = "avx2,avx512f,avx512bw,avx512bf16")]
+pub(super) unsafe fn pack_rows(
+    a: Matrix<f32>,
+    rows: usize,
+    depth: usize,
+    row_stride: usize,
+    high: &mut [u32],
+    mut low: Option<&mut [u32]>,
+) {
+    let pairs = depth.div_ceil(32) * 16;
+    assert!(row_stride >= pairs && high.len() >= rows * row_stride);
+    assert!(low.as_ref().is_none_or(|low| low.len() >= rows * row_stride));
+    let split = low.is_some();
+    let mut parts = [Some(high), low.take()];
+    if a.row_stride != 1 || a.column_stride == 1 {
+        for row in 0..rows {
+            for first in (0..pairs).step_by(16) {
+                // SAFETY: the caller's contract for what is read; the parts were checked for what is written.
+                unsafe {
+                    let half = |k: usize| across(&a, row, rows, k, depth.saturating_sub(k).min(16));
+                    let terms = terms(half(2 * first), half(2 * first + 16), split);
+                    for (part, term) in parts.iter_mut().flatten().zip(terms) {
+                        _mm512_storeu_si512(part.as_mut_ptr().add(row * row_stride + first).cast(), term);
+                    }
+                }
+            }
+        }
+        return;
+    }
+    // Rows are adjacent in memory: sixteen rows of eight pairs at a time.
+    let columns = a.flipped();
+    for first in (0..rows).step_by(16) {
+        let count = (rows - first).min(16);
+        for first_pair in (0..pairs).step_by(8) {
+            // SAFETY: the caller's contract.
+            let place = |k| unsafe { across(&columns, k, depth, first, count) };
+            let eight: [[__m512i; 2]; 8] = std::array::from_fn(|pair| {
+                let k = 2 * (first_pair + pair);
+                interleaved(place(k), place(k + 1), split)
+            });
+            for (term, part) in parts.iter_mut().flatten().enumerate() {
+                let halves = [
+                    turned(eight.map(|x| _mm512_castsi512_si256(x[term]))),
+                    turned(eight.map(|x| _mm512_extracti64x4_epi64::<1>(x[term]))),
+                ];
+                for (row, &pairs) in halves.iter().flatten().enumerate().take(count) {
+                    // SAFETY: within the part, which was checked: `first_pair + 8` pairs of each row.
+                    unsafe {
+                        let to = part.as_mut_ptr().add((first + row) * row_stride + first_pair);
+                        _mm256_storeu_si256(to.cast(), pairs);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! How exactly products of `f32` matrices are computed.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// How exactly products of `f32` matrices are computed: PyTorch's `set_float32_matmul_precision`, with its names.
+///
+/// Inputs and results are `f32` whatever the precision, and so is everything that is not a matrix product. A lower
+/// precision is used only where the processor is faster by it, and for products large enough to gain; elsewhere, and for
+/// `f64`, products are as with [`Highest`](Precision::Highest). The same seed gives the same bits on any number of
+/// threads, at each precision.
+///
+/// `bf16` is the format of 8 exponent and 8 significant bits (7 stored): the upper half of an `f32`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Precision {
+    /// Each factor is rounded to one `bf16`, products are summed in `f32`: a relative error of up to 2^-8 a factor, about
+    /// 3e-3 of a typical result. Used on matrix tile units (AMX) and on AVX-512 with `bf16`.
+    Medium,
+    /// Each factor is the sum of two `bf16` terms, three products of which are summed in `f32`: a relative error of up to
+    /// 2^-16 a factor, about 1e-5 of a typical result. Used on matrix tile units (AMX).
+    High,
+    /// As `f32` arithmetic is, the default.
+    #[default]
+    Highest,
+}
+
+static PRECISION: AtomicU8 = AtomicU8::new(Precision::Highest as u8);
+
+/// How exactly products of `f32` matrices are computed, in the whole process.
+pub fn precision() -> Precision {
+    match PRECISION.load(Ordering::Relaxed) {
+        0 => Precision::Medium,
+        1 => Precision::High,
+        _ => Precision::Highest,
+    }
+}
+
+/// Sets how exactly products of `f32` matrices are computed, from the next operation on, in the whole process.
+///
+/// ```
+/// use hadal_tensor::{Precision, Tensor, set_precision};
+/// set_precision(Precision::Medium);
+/// let product = Tensor::ones([64, 64]).matmul(&Tensor::full([64, 64], 1.01));
+/// assert!((product.to_vec::<f32>()[0] / 64.64 - 1.0).abs() < 4e-3);
+/// set_precision(Precision::Highest);
+/// ```
+pub fn set_precision(precision: Precision) {
+    PRECISION.store(precision as u8, Ordering::Relaxed);
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Precision::Medium => "medium",
+            Precision::High => "high",
+            Precision::Highest => "highest",
+        })
+    }
+}
+
+impl FromStr for Precision {
+    type Err = String;
+
+    /// Reads the name that is displayed.
+    fn from_str(name: &str) -> Result<Precision, String> {
+        [Precision::Highest, Precision::High, Precision::Medium]
+            .into_iter()
+            .find(|precision| precision.to_string() == name)
+            .ok_or_else(|| format!("{name} is no precision; there are highest, high and medium"))
+    }
+}
