@@ -46,8 +46,48 @@ pub fn set_num_threads(threads: usize) {
 struct Job {
     run: *const (dyn Fn(usize) + Sync),
     pieces: usize,
-    next: AtomicUsize,
+    /// How many of the lanes are in use.
+    lanes: usize,
+    next: [Lane; LANES],
     panicked: AtomicBool,
+}
+
+/// The most lanes of a job; more threads share them.
+const LANES: usize = 8;
+
+/// The next piece of a share of the pieces, on a cache line of its own.
+#[repr(align(64))]
+struct Lane(AtomicUsize);
+
+impl Job {
+    fn new(run: *const (dyn Fn(usize) + Sync), pieces: usize, threads: usize) -> Job {
+        let lanes = threads.min(LANES);
+        let next = std::array::from_fn(|lane| Lane(AtomicUsize::new(lane * pieces / lanes)));
+        Job { run, pieces, lanes, next, panicked: AtomicBool::new(false) }
+    }
+
+    /// Takes pieces until there are none: those of the thread's own lane first, then the other lanes'. What a thread
+    /// computed in one operation is thus likely to be what it reads in the next, and near its processor.
+    fn take(&self, thread: usize, piece: impl Fn(usize)) {
+        for turn in 0..self.lanes {
+            let lane = (thread + turn) % self.lanes;
+            let end = (lane + 1) * self.pieces / self.lanes;
+            loop {
+                let index = self.next[lane].0.fetch_add(1, Ordering::Relaxed);
+                if index >= end {
+                    break;
+                }
+                piece(index);
+            }
+        }
+    }
+
+    /// Leaves no piece to be taken.
+    fn end(&self) {
+        for lane in &self.next[..self.lanes] {
+            lane.0.store(self.pieces, Ordering::Relaxed);
+        }
+    }
 }
 
 /// What a mailbox holds while its worker is at work.
@@ -87,7 +127,7 @@ pub(crate) fn for_each_piece(pieces: usize, piece: impl Fn(usize) + Sync) {
 
 fn run_shared(pool: &mut Vec<Arc<Worker>>, helpers: usize, pieces: usize, piece: &(dyn Fn(usize) + Sync)) {
     while pool.len() < helpers {
-        match start_worker() {
+        match start_worker(pool.len() + 1) {
             Some(worker) => pool.push(worker),
             None => break,
         }
@@ -98,7 +138,7 @@ fn run_shared(pool: &mut Vec<Arc<Worker>>, helpers: usize, pieces: usize, piece:
     // frame ends, even by a panic.
     let run: *const (dyn Fn(usize) + Sync) =
         unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), *const (dyn Fn(usize) + Sync)>(piece) };
-    let job = Job { run, pieces, next: AtomicUsize::new(0), panicked: AtomicBool::new(false) };
+    let job = Job::new(run, pieces, helpers + 1);
     let workers = &pool[..helpers];
     for worker in workers {
         worker.job.store((&raw const job).cast_mut(), Ordering::SeqCst);
@@ -111,7 +151,7 @@ fn run_shared(pool: &mut Vec<Arc<Worker>>, helpers: usize, pieces: usize, piece:
     struct Recall<'a>(&'a [Arc<Worker>], &'a Job);
     impl Drop for Recall<'_> {
         fn drop(&mut self) {
-            self.1.next.store(self.1.pieces, Ordering::Relaxed);
+            self.1.end();
             let job = std::ptr::from_ref(self.1).cast_mut();
             for worker in self.0 {
                 // A worker that has not woken yet is not waited for.
@@ -129,30 +169,25 @@ fn run_shared(pool: &mut Vec<Arc<Worker>>, helpers: usize, pieces: usize, piece:
     }
     {
         let _recall = Recall(workers, &job);
-        loop {
-            let index = job.next.fetch_add(1, Ordering::Relaxed);
-            if index >= pieces {
-                break;
-            }
-            piece(index);
-        }
+        job.take(0, piece);
     }
     assert!(!job.panicked.load(Ordering::Relaxed), "a piece of parallel work panicked; see the message above");
 }
 
-fn start_worker() -> Option<Arc<Worker>> {
+/// Starts the worker that is the given thread of every job; the caller is number 0.
+fn start_worker(thread: usize) -> Option<Arc<Worker>> {
     let worker = Arc::new(Worker {
         job: AtomicPtr::new(std::ptr::null_mut()),
         parked: AtomicBool::new(false),
         thread: OnceLock::new(),
     });
     let mine = worker.clone();
-    let handle = std::thread::Builder::new().name("hadal-worker".into()).spawn(move || work(&mine)).ok()?;
+    let handle = std::thread::Builder::new().name("hadal-worker".into()).spawn(move || work(&mine, thread)).ok()?;
     let _ = worker.thread.set(handle.thread().clone());
     Some(worker)
 }
 
-fn work(worker: &Worker) {
+fn work(worker: &Worker, thread: usize) {
     let mut looks = 0;
     let mut idle_since = Instant::now();
     loop {
@@ -180,15 +215,7 @@ fn work(worker: &Worker) {
         let shared = unsafe { &*job };
         // SAFETY: as above; `run` points to the caller's closure, which outlives the job.
         let run = unsafe { &*shared.run };
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            loop {
-                let index = shared.next.fetch_add(1, Ordering::Relaxed);
-                if index >= shared.pieces {
-                    break;
-                }
-                run(index);
-            }
-        }));
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| shared.take(thread, run)));
         if outcome.is_err() {
             shared.panicked.store(true, Ordering::Relaxed);
         }
