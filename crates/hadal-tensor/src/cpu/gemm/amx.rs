@@ -81,24 +81,27 @@ pub(super) fn with_tiles(work: impl FnOnce()) {
     unsafe { asm!("tilerelease", options(nostack, nomem)) };
 }
 
-/// Computes a tile of the product of packed pairs. `low` is given where factors have two terms: how far behind the first
-/// the second lies, in the left and in the right.
+/// The left and the right of a product: where the tile's rows, and the panel, begin.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct Factors {
+    pub left: *const u32,
+    pub right: *const u32,
+}
+
+/// Computes a tile: the sum of the products of all `factors`, `pairs` deep.
 ///
 /// # Safety
-/// Within [`with_tiles`]. `tile.a` must be readable for [`SIDE`] rows `row_stride` apart, `tile.b` for rows of
-/// [`pairs::WIDTH`], both for `tile.depth` pairs, a multiple of [`PAIRS`], and so must what lies `low` behind. `tile.out` must
-/// be readable and writable for `rows` x `columns` at its strides.
-pub(super) unsafe fn tile(tile: &Tile<u32, f32>, row_stride: usize, low: Option<(usize, usize)>) {
-    debug_assert!(tile.depth % PAIRS == 0 && tile.rows <= SIDE && tile.columns <= SIDE);
-    let (a, b) = (tile.a, tile.b);
-    let (left, right) = low.unwrap_or((0, 0));
-    let factors = [(a, b), (a, b.wrapping_add(right)), (a.wrapping_add(left), b)];
-    let factors = &factors[..if low.is_some() { 3 } else { 1 }];
+/// Within [`with_tiles`]. Each left factor must be readable for [`SIDE`] rows `row_stride` apart, each right one for `depth`
+/// rows of [`pairs::WIDTH`], both for `depth` pairs, a multiple of [`PAIRS`]. `tile.out` must be readable and writable for
+/// `rows` x `columns` at its strides.
+pub(super) unsafe fn tile(tile: &Tile<u32, f32>, factors: &[Factors], row_stride: usize, depth: usize) {
+    debug_assert!(depth % PAIRS == 0 && tile.rows <= SIDE && tile.columns <= SIDE);
     let whole = tile.rows == SIDE && tile.columns == SIDE && tile.out.column_stride == 1 && !tile.out.accumulate;
     let mut sums = Sums([[0.0; SIDE]; SIDE]);
     let (out, stride) = if whole { (tile.out.pointer, tile.out.row_stride) } else { (sums.0[0].as_mut_ptr(), SIDE) };
     // SAFETY: the caller's contract, for the factors and, if `whole`, for `out`, which else is `sums`, 32 rows of 32.
-    unsafe { multiply(factors, row_stride, tile.depth / PAIRS, out, stride) };
+    unsafe { multiply(factors, row_stride, depth / PAIRS, out, stride) };
     if !whole {
         // SAFETY: the processors with tiles have AVX-512; the rest is the caller's contract.
         unsafe { store_sums(&sums, tile) };
@@ -132,21 +135,13 @@ unsafe fn store_sums(sums: &Sums, tile: &Tile<u32, f32>) {
     }
 }
 
-/// The sum of the products of pairs of factors, each `steps` instructions deep, stored as 32 rows `out_stride` apart.
+/// The sum of the products of all factors, each `steps` instructions deep, stored as 32 rows `out_stride` apart.
 ///
 /// # Safety
 /// As [`tile`], with `out` writable for 32 rows of 32.
-unsafe fn multiply(
-    factors: &[(*const u32, *const u32)],
-    row_stride: usize,
-    steps: usize,
-    out: *mut f32,
-    out_stride: usize,
-) {
+unsafe fn multiply(factors: &[Factors], row_stride: usize, steps: usize, out: *mut f32, out_stride: usize) {
     const PANEL_ROW: usize = pairs::WIDTH * size_of::<u32>();
-    let ends = factors.iter().map(|&(a, b)| [a, b]);
-    let mut flat = [[std::ptr::null::<u32>(); 2]; 3];
-    ends.zip(&mut flat).for_each(|(from, to)| *to = from);
+    assert!(!factors.is_empty() && steps > 0);
     // SAFETY: the loads read 16 rows of 64 bytes: at `a`, 16 rows further, at `b`, and 64 bytes further; each step moves
     // on by 16 pairs, so all lie within what the contract names, `steps` times for each of the factors listed. The stores
     // write 16 rows of 64 bytes at `out`, 64 bytes and 16 rows further. No other memory is touched.
@@ -191,7 +186,7 @@ unsafe fn multiply(
             b = out(reg) _,
             below = out(reg) _,
             step = out(reg) _,
-            factors = inout(reg) flat.as_ptr() => _,
+            factors = inout(reg) factors.as_ptr() => _,
             count = inout(reg) factors.len() => _,
             out = inout(reg) out => _,
             stride = in(reg) row_stride * size_of::<u32>(),

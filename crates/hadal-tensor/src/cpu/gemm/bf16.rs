@@ -6,9 +6,10 @@
 use std::arch::x86_64::__m512;
 use std::sync::OnceLock;
 
+use super::amx::{self, Factors};
 use super::format::{Format, Left};
-use super::tile::{Tile, tiles};
-use super::{Matrix, Out, Sizes, amx, blocks, pairs};
+use super::tile::{Target, Tile, tiles};
+use super::{Matrix, Out, Sizes, blocks, pairs};
 use crate::cpu::simd::{SimdLevel, level};
 use crate::precision::{Precision, precision};
 
@@ -24,22 +25,26 @@ pub(super) enum Units {
     Tiles,
 }
 
-/// The processor's units for bf16, if using them is faster than f32.
+/// The processor's units for bf16 that are faster than f32, if there are any.
 fn units() -> Option<Units> {
-    static UNITS: OnceLock<Option<Units>> = OnceLock::new();
+    static FASTEST: OnceLock<Option<Units>> = OnceLock::new();
     if level() != SimdLevel::Avx512 {
         return None;
     }
-    *UNITS.get_or_init(|| {
-        if !is_x86_feature_detected!("avx512bf16") || !is_x86_feature_detected!("avx512bw") {
-            None
-        } else if amx::present() {
-            // A system that withholds the tiles leaves vector units that are slower than in f32, on these processors.
-            amx::allowed().then_some(Units::Tiles)
-        } else {
-            Some(Units::Vectors)
+    // On processors that have tiles, vector units are slower in bf16 than in f32.
+    *FASTEST.get_or_init(|| available_units().pop().filter(|&units| units == Units::Tiles || !amx::present()))
+}
+
+/// All units for bf16 that this processor has, and the system allows.
+fn available_units() -> Vec<Units> {
+    let mut units = Vec::new();
+    if is_x86_feature_detected!("avx512bf16") && is_x86_feature_detected!("avx512bw") {
+        units.push(Units::Vectors);
+        if amx::present() && amx::allowed() {
+            units.push(Units::Tiles);
         }
-    })
+    }
+    units
 }
 
 /// How factors become bf16, and what multiplies them.
@@ -154,18 +159,24 @@ impl Format<f32> for Bf16 {
         }
     }
 
-    unsafe fn tile(&self, mut tile: Tile<u32, f32>, _direct: bool) {
-        let padded = self.padded_pairs(tile.depth);
-        let (row_stride, depth) = (self.row_stride(tile.depth), tile.depth);
-        tile.depth = padded;
+    unsafe fn tile(&self, tile: Tile<u32, f32>, _direct: bool) {
+        let (padded, row_stride) = (self.padded_pairs(tile.depth), self.row_stride(tile.depth));
+        // Where the second terms lie, behind the first.
+        let left = tile.a.wrapping_add(self.tile_size().0 * row_stride);
+        let right = tile.b.wrapping_add(pairs::WIDTH * padded);
+        let factors = [(tile.a, tile.b), (tile.a, right), (left, tile.b)].map(|(left, right)| Factors { left, right });
+        let factors = if self.terms == 1 { &factors[..1] } else { &factors[..] };
         match self.units {
-            // SAFETY: the caller's contract; the processor has these instructions.
-            Units::Vectors => unsafe { tiles_bf16::<u32, f32, __m512, 2, false>(tile) },
-            Units::Tiles => {
-                let low = (amx::SIDE * self.row_stride(depth), pairs::WIDTH * padded);
-                // SAFETY: the caller's contract: rows and panels were packed for whole tiles, by term.
-                unsafe { amx::tile(&tile, row_stride, (self.terms == 2).then_some(low)) }
+            Units::Vectors => {
+                for (term, &Factors { left: a, right: b }) in factors.iter().enumerate() {
+                    let out = Target { accumulate: tile.out.accumulate || term > 0, ..tile.out };
+                    // SAFETY: the caller's contract: rows and panels were packed for whole tiles, by term, and the processor
+                    // has these instructions.
+                    unsafe { tiles_bf16::<u32, f32, __m512, 2, false>(Tile { a, b, out, depth: padded, ..tile }) }
+                }
             }
+            // SAFETY: as above, and this runs within `piece`.
+            Units::Tiles => unsafe { amx::tile(&tile, factors, row_stride, padded) },
         }
     }
 }
@@ -176,3 +187,115 @@ tiles!(
     sums_bf16,
     1 2 3 4 5 6 7 8 9 10 11 12
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::threads::SharedMut;
+    use proptest::prelude::*;
+
+    /// A number of bf16, as the processor rounds: to the nearest, ties to even.
+    fn rounded(x: f32) -> f64 {
+        let bits = x.to_bits();
+        f32::from_bits((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff_0000).into()
+    }
+
+    /// Numbers of mixed signs and sizes, none of them small enough to be flushed to zero.
+    fn numbers(length: usize, seed: usize) -> Vec<f32> {
+        let number = |i: usize| (((i * 7919 + seed) * 2654435761 % 100_003) as f32 / 50_001.5 - 1.0) * 3.0;
+        (0..length).map(|i| number(i) + 1e-3).collect()
+    }
+
+    fn product(format: Bf16, a: Matrix<f32>, b: Matrix<f32>, sizes: Sizes, flipped: bool) -> Vec<f32> {
+        let Sizes { rows, depth, columns } = sizes;
+        let mut out = vec![f32::NAN; rows * columns];
+        let base = SharedMut::new(out.as_mut_ptr());
+        if flipped {
+            let sizes = Sizes { rows: columns, depth, columns: rows };
+            let out = Out { base, row_stride: 1, column_stride: columns };
+            blocks::multiply_oriented(&format, b.flipped(), a.flipped(), sizes, out);
+        } else {
+            blocks::multiply_oriented(&format, a, b, sizes, Out { base, row_stride: columns, column_stride: 1 });
+        }
+        out
+    }
+
+    fn check(sizes: Sizes, (turn_a, turn_b): (bool, bool), gap: usize) {
+        let Sizes { rows, depth, columns } = sizes;
+        let strides = |rows: usize, columns: usize, turned: bool| {
+            if turned { (1, (rows + gap) as isize) } else { ((columns + gap) as isize, 1) }
+        };
+        let (left, right) = (numbers((rows + gap) * (depth + gap), 1), numbers((depth + gap) * (columns + gap), 2));
+        let ((ar, ac), (br, bc)) = (strides(rows, depth, turn_a), strides(depth, columns, turn_b));
+        let a = Matrix { data: &left, offset: 0, row_stride: ar, column_stride: ac };
+        let b = Matrix { data: &right, offset: 0, row_stride: br, column_stride: bc };
+        for (units, terms, flipped) in available_units()
+            .into_iter()
+            .flat_map(|units| [(units, 1, false), (units, 1, true), (units, 2, false), (units, 2, true)])
+        {
+            let out = product(Bf16 { units, terms }, a, b, sizes, flipped);
+            for (place, &got) in out.iter().enumerate() {
+                let (i, j) = (place / columns, place % columns);
+                let (mut exact, mut size) = (0.0, 0.0);
+                for k in 0..depth {
+                    let (x, y) = (left[a.at(i, k)], right[b.at(k, j)]);
+                    let (x, y) = if terms == 1 { (rounded(x), rounded(y)) } else { (x.into(), y.into()) };
+                    exact += x * y;
+                    size += (x * y).abs();
+                }
+                // Sums are in f32; what two terms leave out is 2^-16 of a factor.
+                let bound = size * if terms == 1 { 4e-6 } else { 4e-5 } + 1e-30;
+                let error = (f64::from(got) - exact).abs();
+                assert!(
+                    error <= bound,
+                    "({i}, {j}) of {rows} x {depth} x {columns} by {units:?} in {terms} terms, flipped {flipped}: \
+                     error {error:.2e} above {bound:.2e}"
+                );
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn products_are_those_of_rounded_factors(
+            rows in 1usize..70, depth in 1usize..70, columns in 1usize..70,
+            turned in any::<(bool, bool)>(), gap in 0usize..3,
+        ) {
+            check(Sizes { rows, depth, columns }, turned, gap);
+        }
+    }
+
+    #[test]
+    fn deep_and_wide_products_meet_without_seams() {
+        for (rows, depth, columns) in [(5, 2100, 33), (100, 40, 300), (33, 30, 2100)] {
+            for turned in [(false, false), (true, false), (false, true), (true, true)] {
+                check(Sizes { rows, depth, columns }, turned, 1);
+            }
+        }
+    }
+
+    #[test]
+    fn infinities_and_nan_come_out_as_in_f32() {
+        let sizes = Sizes { rows: 2, depth: 40, columns: 2 };
+        for (special, sign) in [(f32::INFINITY, 1.0), (f32::NEG_INFINITY, -1.0), (f32::NAN, f32::NAN), (f32::MAX, 1.0)]
+        {
+            let (mut left, right) = (vec![1.0; 80], vec![0.5; 80]);
+            left[7] = special;
+            let a = Matrix { data: &left, offset: 0, row_stride: 40, column_stride: 1 };
+            let b = Matrix { data: &right, offset: 0, row_stride: 2, column_stride: 1 };
+            for (units, terms) in available_units().into_iter().flat_map(|units| [(units, 1), (units, 2)]) {
+                let out = product(Bf16 { units, terms }, a, b, sizes, false);
+                let case = format!("{special} by {units:?} in {terms} terms: {out:?}");
+                assert!(out[2] == 20.0 && out[3] == 20.0, "{case}");
+                if special.is_nan() {
+                    assert!(out[0].is_nan() && out[1].is_nan(), "{case}");
+                } else if special == f32::MAX && terms == 2 {
+                    assert!((out[0] / (f32::MAX / 2.0) - 1.0).abs() < 1e-4, "{case}");
+                } else {
+                    assert!(out[0] == sign * f32::INFINITY && out[1] == sign * f32::INFINITY, "{case}");
+                }
+            }
+        }
+    }
+}

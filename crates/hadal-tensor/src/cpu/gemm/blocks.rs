@@ -32,7 +32,14 @@ pub(super) fn multiply<T: Plain, F: Format<T>>(
     }
 }
 
-fn multiply_oriented<T: Plain, F: Format<T>>(format: &F, a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
+/// One product, in `format`.
+pub(super) fn multiply_oriented<T: Plain, F: Format<T>>(
+    format: &F,
+    a: Matrix<T>,
+    b: Matrix<T>,
+    sizes: Sizes,
+    out: Out<T>,
+) {
     for first in (0..sizes.columns).step_by(CHUNK) {
         let columns = CHUNK.min(sizes.columns - first);
         for start in (0..sizes.depth).step_by(F::DEPTH) {
