@@ -53,6 +53,17 @@ pub enum ScheduleName {
     Cosine,
 }
 
+/// How exactly matrix products are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionName {
+    /// As f32 arithmetic is
+    Highest,
+    /// Each factor in two bf16 terms, where the processor is faster by it (AMX)
+    High,
+    /// Each factor in one bf16 term, where the processor is faster by it (AMX, or AVX-512 with bf16)
+    Medium,
+}
+
 /// The devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DeviceName {
@@ -117,6 +128,10 @@ pub struct Train {
     /// Threads to use; the result does not depend on it [default: all processors]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub threads: Option<usize>,
+
+    /// How exactly matrix products are computed
+    #[arg(long, value_enum, default_value_t = PrecisionName::Highest)]
+    pub precision: PrecisionName,
 
     /// Folder with the data, as FOLDER/mnist/train-images-idx3-ubyte.gz and so on [default: $HADAL_DATA_DIR, then the
     /// cache folder, else download]

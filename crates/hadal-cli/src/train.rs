@@ -8,9 +8,9 @@ use hadal::format::check_writable;
 use hadal::monitor::{Console, CsvLog, print_line};
 use hadal::prelude::*;
 use hadal::train::SaveModel;
-use hadal::{Error, Result};
+use hadal::{Error, Precision, Result};
 
-use crate::args::{DatasetName, DeviceName, OptimizerName, ScheduleName, Train};
+use crate::args::{DatasetName, DeviceName, OptimizerName, PrecisionName, ScheduleName, Train};
 use crate::model::{DATASET, HISTORY_FILE, MODEL_FILE};
 
 pub fn run(args: &Train) -> Result<()> {
@@ -20,6 +20,15 @@ pub fn run(args: &Train) -> Result<()> {
     if let Some(threads) = args.threads {
         hadal::set_num_threads(threads);
     }
+    let precision = match args.precision {
+        PrecisionName::Highest => Precision::Highest,
+        PrecisionName::High => Precision::High,
+        PrecisionName::Medium => Precision::Medium,
+    };
+    if precision != Precision::Highest && !precision.is_faster() {
+        eprintln!("note: this processor is not faster at precision {precision}; products are computed at the highest");
+    }
+    hadal::set_precision(precision);
     if let Some(folder) = &args.out {
         check_vacant(folder, args.overwrite)?;
     }

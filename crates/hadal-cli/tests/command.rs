@@ -148,6 +148,7 @@ fn the_same_seed_prints_the_same_numbers_on_any_number_of_threads() {
     let one = run(&["--threads", "1"]);
     assert_eq!(one.lines().count(), 1, "--quiet prints the result alone: {one}");
     assert_eq!(one, run(&["--threads", "2"]));
+    assert_eq!(run(&["--precision", "medium", "--threads", "1"]), run(&["--precision", "medium", "--threads", "2"]));
     assert_eq!(one, run(&["--no-cuda", "--test-batch-size", "7"]));
     assert_ne!(one, run(&["--seed", "2"]));
     for other in [
@@ -248,7 +249,8 @@ fn an_image_file_of_another_size_is_refused() {
 #[test]
 fn flags_that_cannot_work_are_refused_with_advice() {
     let home = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &[&str]); 15] = [
+    let cases: [(&[&str], &[&str]); 16] = [
+        (&["--precision", "low"], &["'low'", "--precision", "highest, high, medium"]),
         (&["--batch-size", "0"], &["'0'", "--batch-size", "at least 1"]),
         (&["--batch-size", "many"], &["'many'", "whole number"]),
         (&["--test-batch-size", "0"], &["--test-batch-size", "at least 1"]),
@@ -412,6 +414,7 @@ fn help_names_every_flag_and_its_default() {
         "--schedule",
         "--data-dir",
         "--threads",
+        "--precision",
         "--out",
         "--quiet",
         "[default: 20]",

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use crate::cpu::Gemm;
+
 /// How exactly products of `f32` matrices are computed: PyTorch's `set_float32_matmul_precision`, with its names.
 ///
 /// Inputs and results are `f32` whatever the precision, and so is everything that is not a matrix product. A lower
@@ -25,6 +27,14 @@ pub enum Precision {
     Highest,
 }
 
+impl Precision {
+    /// Whether this processor multiplies large matrices faster at this precision than at the highest; if not, they are
+    /// multiplied as at the highest.
+    pub fn is_faster(self) -> bool {
+        <f32 as Gemm>::speed_at(self) > 1.0
+    }
+}
+
 static PRECISION: AtomicU8 = AtomicU8::new(Precision::Highest as u8);
 
 /// How exactly products of `f32` matrices are computed, in the whole process.
@@ -38,7 +48,7 @@ pub fn precision() -> Precision {
 
 /// Sets how exactly products of `f32` matrices are computed, from the next operation on, in the whole process.
 ///
-/// ```
+/// ```standalone_crate
 /// use hadal_tensor::{Precision, Tensor, set_precision};
 /// set_precision(Precision::Medium);
 /// let product = Tensor::ones([64, 64]).matmul(&Tensor::full([64, 64], 1.01));

@@ -5,6 +5,7 @@ mod copy;
 mod elementwise;
 mod float;
 mod gemm;
+pub(crate) use gemm::Gemm;
 mod index;
 mod random;
 mod reduce;

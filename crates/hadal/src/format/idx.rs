@@ -11,6 +11,9 @@ use crate::{Error, Result, Shape};
 /// The largest array that is read: 2 GiB, 40 times MNIST.
 const LARGEST: usize = 2 << 30;
 
+/// The most that gzip compresses (zlib's documentation, "Maximum Expansion Factor").
+const LARGEST_RATIO: usize = 1032;
+
 /// Bytes and their shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idx {
@@ -52,8 +55,8 @@ pub fn read_gzip(path: &Path, axes: usize) -> Result<Idx> {
     let Some(length) = length.filter(|&length| length <= LARGEST) else {
         return Err(Error::file(path, format!("claims {sizes:?} elements, more than the {LARGEST} that are read")));
     };
-    // Not reserved up front: a forged header should not cost memory that the file does not fill.
-    let mut data = Vec::new();
+    // A forged header should not cost memory that the file could not fill.
+    let mut data = Vec::with_capacity(length.min(compressed.len().saturating_mul(LARGEST_RATIO)));
     (&mut reader).take(length as u64).read_to_end(&mut data).map_err(damaged)?;
     if data.len() < length {
         return Err(Error::file(path, format!("is cut short: {} of {length} bytes for shape {sizes:?}", data.len())));

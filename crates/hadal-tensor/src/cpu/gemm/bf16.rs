@@ -11,7 +11,7 @@ use super::format::{Format, Left};
 use super::tile::{Target, Tile, tiles};
 use super::{Matrix, Out, Sizes, blocks, pairs};
 use crate::cpu::simd::{SimdLevel, level};
-use crate::precision::{Precision, precision};
+use crate::precision::Precision;
 
 /// Products of fewer multiplications gain nothing.
 const SMALLEST: usize = 1 << 16;
@@ -56,9 +56,9 @@ pub(super) struct Bf16 {
 }
 
 impl Bf16 {
-    /// For the precision in use; `None` where f32 is as fast.
-    pub fn in_use() -> Option<Bf16> {
-        let terms = match precision() {
+    /// What serves a precision; `None` where f32 is as fast.
+    pub fn for_precision(precision: Precision) -> Option<Bf16> {
+        let terms = match precision {
             Precision::Highest => return None,
             Precision::High => 2,
             Precision::Medium => 1,

@@ -10,6 +10,9 @@ use super::vector::Four;
 use super::vector::x86;
 use super::{Float, Matrix, Out, Sizes};
 use crate::cpu::simd::{SimdLevel, level};
+use crate::precision::Precision;
+#[cfg(target_arch = "x86_64")]
+use crate::precision::precision;
 
 /// A tile kernel and the largest tile it computes.
 pub(super) struct Kernel<T> {
@@ -28,7 +31,7 @@ pub(super) struct Kernel<T> {
 }
 
 /// A number type with matrix products.
-pub(in crate::cpu) trait Gemm: Float {
+pub(crate) trait Gemm: Float {
     /// The best kernel for a product with this many columns.
     #[allow(private_interfaces)]
     fn kernel(columns: usize) -> Kernel<Self>;
@@ -37,13 +40,13 @@ pub(in crate::cpu) trait Gemm: Float {
     #[allow(private_interfaces)]
     fn dot_kernel() -> DotKernel<Self>;
 
-    /// How fast products of lower [precision](crate::Precision) are, against these; 1 where none is in use.
-    fn reduced_speed() -> f64 {
+    /// How fast large products are at a precision, against the highest; 1 where they are computed as at the highest.
+    fn speed_at(_precision: Precision) -> f64 {
         1.0
     }
 
-    /// Computes the product in lower [precision](crate::Precision), if that is in use and pays; false, with nothing done,
-    /// otherwise.
+    /// Computes the product at the precision in use, if that is lower than the highest and pays; false, with nothing
+    /// done, otherwise.
     #[allow(private_interfaces)]
     fn multiply_reduced(_a: Matrix<Self>, _b: Matrix<Self>, _sizes: Sizes, _out: Out<Self>) -> bool {
         false
@@ -115,14 +118,14 @@ macro_rules! kernel {
 
 impl Gemm for f32 {
     #[cfg(target_arch = "x86_64")]
-    fn reduced_speed() -> f64 {
-        Bf16::in_use().map_or(1.0, Bf16::speed)
+    fn speed_at(precision: Precision) -> f64 {
+        Bf16::for_precision(precision).map_or(1.0, Bf16::speed)
     }
 
     #[cfg(target_arch = "x86_64")]
     #[allow(private_interfaces)]
     fn multiply_reduced(a: Matrix<f32>, b: Matrix<f32>, sizes: Sizes, out: Out<f32>) -> bool {
-        Bf16::in_use().is_some_and(|format| bf16::multiply(format, a, b, sizes, out))
+        Bf16::for_precision(precision()).is_some_and(|format| bf16::multiply(format, a, b, sizes, out))
     }
 
     #[allow(private_interfaces)]

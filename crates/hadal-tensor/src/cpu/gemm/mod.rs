@@ -1,8 +1,12 @@
 //! Matrix products of any strides.
 //!
-//! The result is cut into blocks by its size, one piece of parallel work each, never along the summed axis: the
-//! bits do not depend on the number of threads. Within a block the right matrix is packed into panels as wide as a
-//! tile, and tiles are computed in registers by the kernel for the processor at hand ([`kernel`]).
+//! Few rows are dot products of what is adjacent in memory ([`dots`]); matrices with many zeros are computed by the places
+//! that are not zero ([`sparse`]); all else is packed and multiplied tile by tile ([`blocks`]), in the kernels for the
+//! processor at hand ([`kernel`]). Work is cut by the size of the result, never along the summed axis: the bits do not
+//! depend on the number of threads.
+
+// Elsewhere some kernels have no instance yet.
+#![cfg_attr(not(target_arch = "x86_64"), allow(unused))]
 
 #[cfg(target_arch = "x86_64")]
 mod amx;
@@ -22,7 +26,7 @@ mod vector;
 
 use super::float::Float;
 use super::threads::{SharedMut, for_each_piece};
-pub(super) use kernel::Gemm;
+pub(crate) use kernel::Gemm;
 use tile::Target;
 
 /// Products of fewer multiplications than this are not worth handing to other threads.

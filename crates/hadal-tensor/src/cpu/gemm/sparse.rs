@@ -10,6 +10,7 @@ use super::super::simd::{Task, dispatch};
 use super::super::threads::{SharedMut, for_each_piece};
 use super::sparse_kernel::{SparseKernel, SparseTile};
 use super::{Gemm, Matrix, Out, Sizes, pack};
+use crate::precision::precision;
 
 /// Rows per group.
 pub(super) const HEIGHT: usize = 4;
@@ -35,7 +36,7 @@ pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: &
     let fits = |columns: usize| columns >= 3 * kernel.lanes;
     let left = if fits(columns) { share_of_places(a, rows, depth) } else { 1.0 };
     let right = if fits(rows) { share_of_places(b.flipped(), columns, depth) } else { 1.0 };
-    if left.min(right) > WORTHWHILE / T::reduced_speed() {
+    if left.min(right) > WORTHWHILE / T::speed_at(precision()) {
         return false;
     }
     let base = SharedMut::new(out.as_mut_ptr());
