@@ -10,8 +10,10 @@ use crate::cpu::threads::SharedMut;
 const CHUNK: usize = 2048;
 /// Columns of a piece of work: at full depth a packed right matrix of 512 KiB, which stays near the processor.
 const COLUMNS: usize = 256;
-/// Rows of a piece of work, about.
-const ROWS: usize = 48;
+/// Rows of a piece of work, about: 512 rows keep two to eight threads evenly busy.
+const ROWS: usize = 24;
+/// Rows of a piece of packing, about: three cache lines where they are adjacent.
+const PACKED_ROWS: usize = 48;
 /// Products of at most so many multiplications are computed without packing.
 const SMALL: usize = 8 * 1024;
 
@@ -53,7 +55,6 @@ pub(super) fn multiply_oriented<T: Plain, F: Format<T>>(
                 sizes: Sizes { rows: sizes.rows, depth, columns },
                 height,
                 width,
-                strip: (ROWS / height).max(1) * height,
                 left: format.left(a, depth),
                 panel_length: format.panel_length(depth),
                 accumulate: start > 0,
@@ -102,8 +103,6 @@ struct Pass<'a, T, F> {
     /// Sizes of a tile.
     height: usize,
     width: usize,
-    /// Rows of a piece of work: whole tiles.
-    strip: usize,
     left: Left,
     panel_length: usize,
     accumulate: bool,
@@ -123,18 +122,24 @@ impl<T: Plain, F: Format<T>> Pass<'_, T, F> {
         // Groups of nearly equal numbers of panels, and strips of rows.
         let panels = columns.div_ceil(self.width);
         let groups = panels.div_ceil(COLUMNS / self.width);
-        let strips = rows.div_ceil(self.strip);
+        let strip = self.tiles_within(ROWS);
+        let strips = rows.div_ceil(strip);
         share(rows * depth * columns, groups * strips, |piece| {
-            let (group, first_row) = (piece / strips, piece % strips * self.strip);
+            let (group, first_row) = (piece / strips, piece % strips * strip);
             let group = group * panels / groups..(group + 1) * panels / groups;
             self.format.piece(|| {
-                for row in (first_row..rows.min(first_row + self.strip)).step_by(self.height) {
+                for row in (first_row..rows.min(first_row + strip)).step_by(self.height) {
                     for panel in group.clone() {
                         self.tile(&operands, row, panel);
                     }
                 }
             });
         });
+    }
+
+    /// About so many rows, in whole tiles.
+    fn tiles_within(&self, rows: usize) -> usize {
+        (rows / self.height).max(1) * self.height
     }
 
     /// Packs what cannot be read as it lies, or would be slower.
@@ -144,9 +149,10 @@ impl<T: Plain, F: Format<T>> Pass<'_, T, F> {
         // A right matrix that is read only once is read where it lies: packing would take longer than the product.
         let readable = self.b.column_stride == 1 && self.b.row_stride >= 0 && rows <= self.height;
         let right = self.format.in_place(self.b).filter(|_| readable);
-        let strips = if left.is_some() { 0 } else { rows.div_ceil(self.strip) };
+        let strip = self.tiles_within(PACKED_ROWS);
+        let strips = if left.is_some() { 0 } else { rows.div_ceil(strip) };
         let panels = if right.is_some() { 0 } else { columns.div_ceil(self.width) };
-        let strip_length = self.strip / self.height * self.left.length;
+        let strip_length = strip / self.height * self.left.length;
         let mut packed_left = Buffer::scratch(strips * strip_length);
         let mut packed_right = Buffer::scratch(panels * self.panel_length);
         let left_base = SharedMut::new(packed_left.as_mut_ptr());
@@ -159,10 +165,10 @@ impl<T: Plain, F: Format<T>> Pass<'_, T, F> {
                 let out = unsafe { right_base.part(panel * self.panel_length, self.panel_length) };
                 self.format.pack_panels(self.b.from(0, panel * self.width), depth, columns, out);
             } else {
-                let row = piece * self.strip;
+                let row = piece * strip;
                 // SAFETY: each piece has a strip of its own, within the buffer.
                 let out = unsafe { left_base.part(piece * strip_length, strip_length) };
-                self.format.pack_rows(self.a.from(row, 0), self.strip.min(rows - row), depth, out);
+                self.format.pack_rows(self.a.from(row, 0), strip.min(rows - row), depth, out);
             }
         });
         Operands { left: left.map_or(Ok(packed_left), Err), right: right.map_or(Ok(packed_right), Err) }

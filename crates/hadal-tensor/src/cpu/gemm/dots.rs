@@ -10,8 +10,8 @@ use super::{Float, Gemm, Matrix, Sizes, share};
 use crate::cpu::simd::{SimdLevel, level};
 use crate::cpu::threads::SharedMut;
 
-/// Products of more rows are packed.
-const FEW: usize = 32;
+/// Products of more rows are packed: from 16 on that is faster.
+const FEW: usize = 12;
 /// Columns per piece of parallel work: a multiple of the tiles' widths.
 const COLUMNS: usize = 48;
 /// Rows of a tile, at most.
