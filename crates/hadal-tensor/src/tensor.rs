@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::autograd::{self, Node};
 use crate::backend::{Decay, Distribution, Storage, UpdateRule, View};
+use crate::cpu::buffer::Buffer;
 use crate::device::Device;
 use crate::dtype::{DType, Element};
 use crate::random::Rng;
@@ -106,6 +107,27 @@ impl Tensor {
             shape.elements()
         );
         Tensor::from_storage(shape, Device::Cpu.backend().upload(T::into_storage(data)))
+    }
+
+    /// Bytes that `fill` writes where the tensor keeps them: for large files, which need not be held twice. What the slice
+    /// holds before is arbitrary.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// use std::io::Read;
+    /// let mut file = &[1u8, 2, 3, 4][..];
+    /// let x = Tensor::bytes_from([2, 2], |bytes| file.read_exact(bytes))?;
+    /// assert_eq!(x.to_vec::<u8>(), [1, 2, 3, 4]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of `fill`.
+    pub fn bytes_from<E>(shape: impl Into<Shape>, fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Tensor, E> {
+        let shape = shape.into();
+        let mut bytes = Buffer::scratch(shape.elements());
+        fill(&mut bytes)?;
+        Ok(Tensor::from_storage(shape, Storage::U8(Arc::new(bytes))))
     }
 
     /// A tensor without axes that holds one `f32`.

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Dataset;
 use super::source::{self, RemoteFile};
 use crate::format::idx;
-use crate::{DType, Error, Result, Tensor};
+use crate::{DType, Error, Result};
 
 /// The handwritten digits on which the field has learnt to walk.
 #[derive(Clone, Copy, Debug)]
@@ -80,26 +80,24 @@ fn read(folder: &Path, files: &[RemoteFile]) -> Result<Dataset> {
     let (images_path, labels_path) = (folder.join(files[0].name), folder.join(files[1].name));
     let images = idx::read_gzip(&images_path, 3)?;
     let labels = idx::read_gzip(&labels_path, 1)?;
-    let samples = images.shape[0];
-    if samples != labels.data.len() {
+    let (samples, sizes) = (images.size(0), (images.size(1), images.size(2)));
+    if samples != labels.size(0) {
         return Err(Error::file(
             &labels_path,
-            format!("holds {} labels, but {} holds {samples} images", labels.data.len(), images_path.display()),
+            format!("holds {} labels, but {} holds {samples} images", labels.size(0), images_path.display()),
         ));
     }
-    if images.shape[1..] != [28, 28] {
-        return Err(Error::file(
-            &images_path,
-            format!("holds images of {} x {} pixels, not 28 x 28", images.shape[1], images.shape[2]),
-        ));
+    if sizes != (28, 28) {
+        let (height, width) = sizes;
+        return Err(Error::file(&images_path, format!("holds images of {height} x {width} pixels, not 28 x 28")));
     }
-    if let Some(index) = labels.data.iter().position(|&label| label > 9) {
+    let digits = labels.to_vec::<u8>();
+    if let Some(index) = digits.iter().position(|&label| label > 9) {
         return Err(Error::file(
             &labels_path,
-            format!("label {index} is {}, out of range: digits are 0 to 9", labels.data[index]),
+            format!("label {index} is {}, out of range: digits are 0 to 9", digits[index]),
         ));
     }
-    let inputs = Tensor::from_vec(images.data, [samples, 784]);
-    let targets = Tensor::from_vec(labels.data, [samples]).to_dtype(DType::I64);
+    let (inputs, targets) = (images.reshape([samples, 784]), labels.to_dtype(DType::I64));
     Ok(Dataset::new(NAME, inputs, targets)?.scale(1.0 / 255.0))
 }

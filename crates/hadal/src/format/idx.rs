@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use crate::{Error, Result, Shape};
+use crate::{Error, Result, Tensor};
 
 /// The largest array that is read: 2 GiB, 40 times MNIST.
 const LARGEST: usize = 2 << 30;
@@ -14,20 +14,11 @@ const LARGEST: usize = 2 << 30;
 /// The most that gzip compresses (zlib's documentation, "Maximum Expansion Factor").
 const LARGEST_RATIO: usize = 1032;
 
-/// Bytes and their shape.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Idx {
-    /// The sizes of the axes.
-    pub shape: Shape,
-    /// The elements in row-major order.
-    pub data: Vec<u8>,
-}
-
-/// Reads a gzip-compressed IDX file of unsigned bytes with `axes` axes.
+/// Reads a gzip-compressed IDX file of unsigned bytes with `axes` axes: a tensor of `u8` with the file's shape.
 ///
 /// # Errors
 /// If the file is missing, not gzip, damaged, cut short or too long, or holds something else.
-pub fn read_gzip(path: &Path, axes: usize) -> Result<Idx> {
+pub fn read_gzip(path: &Path, axes: usize) -> Result<Tensor> {
     let mut file = File::open(path).map_err(Error::io(path, "open the file"))?;
     let mut compressed = Vec::new();
     file.read_to_end(&mut compressed).map_err(Error::io(path, "read the file"))?;
@@ -55,15 +46,24 @@ pub fn read_gzip(path: &Path, axes: usize) -> Result<Idx> {
     let Some(length) = length.filter(|&length| length <= LARGEST) else {
         return Err(Error::file(path, format!("claims {sizes:?} elements, more than the {LARGEST} that are read")));
     };
+    let cut_short = |bytes| Error::file(path, format!("is cut short: {bytes} of {length} bytes for shape {sizes:?}"));
     // A forged header should not cost memory that the file could not fill.
-    let mut data = Vec::with_capacity(length.min(compressed.len().saturating_mul(LARGEST_RATIO)));
-    (&mut reader).take(length as u64).read_to_end(&mut data).map_err(damaged)?;
-    if data.len() < length {
-        return Err(Error::file(path, format!("is cut short: {} of {length} bytes for shape {sizes:?}", data.len())));
+    if length > compressed.len().saturating_mul(LARGEST_RATIO) {
+        return Err(cut_short(0));
     }
+    let data = Tensor::bytes_from(sizes.as_slice(), |bytes| {
+        let mut filled = 0;
+        while filled < length {
+            match reader.read(&mut bytes[filled..]).map_err(damaged)? {
+                0 => return Err(cut_short(filled)),
+                read => filled += read,
+            }
+        }
+        Ok(())
+    })?;
     // Reading on to the end checks the checksum, too.
     if reader.read(&mut [0]).map_err(damaged)? != 0 {
         return Err(Error::file(path, format!("holds more than the {length} bytes that its shape {sizes:?} says")));
     }
-    Ok(Idx { shape: Shape::from(sizes), data })
+    Ok(data)
 }
