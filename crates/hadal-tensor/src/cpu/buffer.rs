@@ -14,10 +14,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// One cache line, and the width of the widest vector register.
 const ALIGNMENT: usize = 64;
+/// The alignment that the system gives memory in any case. Asked for more, it could not give pages that are zero by themselves
+/// until they are used, and would write them all.
+const MARGIN: usize = 16;
 /// Larger blocks (data sets, not activations) go back to the system at once.
-const LARGEST_KEPT: usize = 32 << 20;
-/// What one thread keeps at most.
-const MOST_KEPT: usize = 128 << 20;
+const LARGEST_KEPT: usize = 512 << 20;
+/// What one thread keeps at most: the gradients of half a billion parameters.
+const MOST_KEPT: usize = 2 << 30;
 
 /// Number types for which every bit pattern is a value, all zeros included.
 pub(crate) trait Plain: Copy + Default + Send + Sync + 'static {}
@@ -88,17 +91,28 @@ fn capacity<T>(length: usize) -> usize {
     bytes.next_multiple_of(step)
 }
 
+/// Room for a block, wherever in it the first cache line begins, and before that for where the memory begins.
 fn layout(bytes: usize) -> Layout {
-    Layout::from_size_align(bytes, ALIGNMENT).expect("tensor size overflows the address space")
+    let room = bytes.checked_add(ALIGNMENT).expect("tensor size overflows the address space");
+    Layout::from_size_align(room, MARGIN).expect("tensor size overflows the address space")
 }
 
 /// Blocks up to this size are found by their size in cache lines, without a search.
 const SMALL: usize = 1024;
 
+/// Freed blocks of one size.
+struct Shelf {
+    size: usize,
+    blocks: Vec<NonNull<u8>>,
+    /// When a block was last taken or given, in such events.
+    used: u64,
+}
+
 /// Freed blocks by size.
 struct Pool {
     small: [Vec<NonNull<u8>>; SMALL / ALIGNMENT],
-    shelves: Vec<(usize, Vec<NonNull<u8>>)>,
+    shelves: Vec<Shelf>,
+    events: u64,
     /// Bytes in the blocks here. Written by this thread alone, read by [`live_bytes`].
     bytes: Arc<AtomicUsize>,
 }
@@ -109,21 +123,23 @@ impl Pool {
         let mut pools = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
         pools.retain(|pool| pool.strong_count() > 0);
         pools.push(Arc::downgrade(&bytes));
-        Pool { small: [const { Vec::new() }; SMALL / ALIGNMENT], shelves: Vec::new(), bytes }
+        Pool { small: [const { Vec::new() }; SMALL / ALIGNMENT], shelves: Vec::new(), events: 0, bytes }
     }
 
     fn shelf(&mut self, bytes: usize) -> &mut Vec<NonNull<u8>> {
         if bytes <= SMALL {
             return &mut self.small[bytes / ALIGNMENT - 1];
         }
-        let shelf = match self.shelves.binary_search_by_key(&bytes, |shelf| shelf.0) {
+        let shelf = match self.shelves.binary_search_by_key(&bytes, |shelf| shelf.size) {
             Ok(shelf) => shelf,
             Err(place) => {
-                self.shelves.insert(place, (bytes, Vec::new()));
+                self.shelves.insert(place, Shelf { size: bytes, blocks: Vec::new(), used: 0 });
                 place
             }
         };
-        &mut self.shelves[shelf].1
+        self.events += 1;
+        self.shelves[shelf].used = self.events;
+        &mut self.shelves[shelf].blocks
     }
 
     fn take(&mut self, bytes: usize) -> Option<NonNull<u8>> {
@@ -132,22 +148,27 @@ impl Pool {
         Some(block)
     }
 
-    /// False, with nothing done, if the pool is full.
-    fn give(&mut self, block: NonNull<u8>, bytes: usize) -> bool {
-        let total = self.bytes.load(Ordering::Relaxed) + bytes;
-        if total > MOST_KEPT {
-            return false;
+    /// Keeps a block. If the pool is full, others go back to the system for it: of the size that was not asked for for
+    /// longest.
+    fn give(&mut self, block: NonNull<u8>, bytes: usize) {
+        let mut total = self.bytes.load(Ordering::Relaxed) + bytes;
+        while total > MOST_KEPT
+            && let Some(shelf) =
+                self.shelves.iter_mut().filter(|shelf| !shelf.blocks.is_empty()).min_by_key(|shelf| shelf.used)
+            && let Some(old) = shelf.blocks.pop()
+        {
+            release(old, shelf.size);
+            total -= shelf.size;
         }
         self.shelf(bytes).push(block);
         self.bytes.store(total, Ordering::Relaxed);
-        true
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
         let small = self.small.iter_mut().enumerate().map(|(i, blocks)| ((i + 1) * ALIGNMENT, blocks));
-        for (bytes, blocks) in small.chain(self.shelves.iter_mut().map(|(bytes, blocks)| (*bytes, blocks))) {
+        for (bytes, blocks) in small.chain(self.shelves.iter_mut().map(|shelf| (shelf.size, &mut shelf.blocks))) {
             for block in blocks.drain(..) {
                 release(block, bytes);
             }
@@ -177,14 +198,24 @@ fn take(bytes: usize) -> NonNull<u8> {
         return block;
     }
     let layout = layout(bytes);
-    // SAFETY: the layout's size is not zero: `capacity` is at least one cache line.
-    let block = unsafe { alloc_zeroed(layout) };
+    // SAFETY: the layout's size is not zero.
+    let memory = unsafe { alloc_zeroed(layout) };
+    if memory.is_null() {
+        handle_alloc_error(layout);
+    }
     ALLOCATED.fetch_add(bytes, Ordering::Relaxed);
-    NonNull::new(block).unwrap_or_else(|| handle_alloc_error(layout))
+    // At least MARGIN, at most ALIGNMENT: there is room before the block for a number, and behind it for all bytes.
+    let offset = ALIGNMENT - memory.addr() % ALIGNMENT;
+    // SAFETY: `offset` and the place before it lie within the memory, which is aligned for a usize there.
+    unsafe {
+        let block = memory.add(offset);
+        block.cast::<usize>().sub(1).write(offset);
+        NonNull::new_unchecked(block)
+    }
 }
 
 fn give(block: NonNull<u8>, bytes: usize) {
-    let kept = bytes <= LARGEST_KEPT && POOL.try_with(|pool| pool.borrow_mut().give(block, bytes)).unwrap_or(false);
+    let kept = bytes <= LARGEST_KEPT && POOL.try_with(|pool| pool.borrow_mut().give(block, bytes)).is_ok();
     if !kept {
         release(block, bytes);
     }
@@ -192,8 +223,12 @@ fn give(block: NonNull<u8>, bytes: usize) {
 
 fn release(block: NonNull<u8>, bytes: usize) {
     ALLOCATED.fetch_sub(bytes, Ordering::Relaxed);
-    // SAFETY: every block comes from `alloc_zeroed` with this layout, and its owner gives it up here.
-    unsafe { dealloc(block.as_ptr(), layout(bytes)) }
+    // SAFETY: every block lies in memory from `alloc_zeroed` with this layout, as far behind its beginning as the number
+    // before the block says, and its owner gives it up here.
+    unsafe {
+        let offset = block.as_ptr().cast::<usize>().sub(1).read();
+        dealloc(block.as_ptr().sub(offset), layout(bytes));
+    }
 }
 
 #[cfg(test)]
@@ -209,6 +244,20 @@ mod tests {
         let second = Buffer::<f32>::scratch(1000);
         assert_eq!(second.as_ptr() as usize, address);
         assert_eq!(second.len(), 1000);
+    }
+
+    #[test]
+    fn a_full_pool_gives_back_what_was_not_used_for_longest() {
+        let large = LARGEST_KEPT / size_of::<u8>();
+        let old = Buffer::<u8>::scratch(large / 2);
+        let buffers: Vec<_> = (0..MOST_KEPT / LARGEST_KEPT).map(|_| Buffer::<u8>::scratch(large)).collect();
+        let addresses: Vec<_> = buffers.iter().map(|buffer| buffer.as_ptr()).collect();
+        drop(old);
+        drop(buffers);
+        let kept = POOL.with(|pool| pool.borrow().bytes.load(Ordering::Relaxed));
+        assert!(kept <= MOST_KEPT, "{kept} bytes are kept");
+        let again: Vec<_> = (0..MOST_KEPT / LARGEST_KEPT).map(|_| Buffer::<u8>::scratch(large)).collect();
+        assert!(again.iter().all(|buffer| addresses.contains(&buffer.as_ptr())));
     }
 
     #[test]
