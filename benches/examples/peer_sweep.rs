@@ -1,11 +1,13 @@
 //! Time of a training step by width, batch and depth: lines of `width batch depth operations microseconds`, and a
-//! picture of throughput against work. Usage: PICTURE
+//! picture of throughput against work, batch by batch. Usage: PICTURE
 use std::time::Instant;
 
 use hadal::prelude::*;
 
 /// Steps are repeated for about this long, three times.
 const SECONDS: f64 = 0.15;
+/// The depth that the picture shows.
+const DRAWN: usize = 8;
 
 fn step(width: usize, batch: usize, depth: usize) -> f64 {
     let mut rng = Rng::new(1);
@@ -29,11 +31,12 @@ fn step(width: usize, batch: usize, depth: usize) -> f64 {
 }
 
 fn main() -> hadal::Result<()> {
-    let mut plot = hadal::monitor::plot::Plot::new("Throughput of a training step, by depth of the network")
-        .labels("floating-point operations of a step, as a power of ten", "GFLOP/s");
-    for depth in [2, 8, 32] {
-        let mut points = Vec::new();
+    let mut plot = hadal::monitor::plot::Plot::new(&format!("Throughput of a training step, {DRAWN} layers, by width"))
+        .labels("floating-point operations of a step, as a power of ten", "GFLOP/s")
+        .limits(7.5..12.0, 0.0..400.0);
+    for depth in [2, DRAWN, 32] {
         for width in [256, 512, 1024, 2048, 4096] {
+            let mut points = Vec::new();
             for batch in [16, 64, 256, 1024, 4096] {
                 // Forward and weight gradient everywhere, input gradient but at the first layer.
                 let operations = 2.0 * (batch * width * width * (3 * depth - 1)) as f64;
@@ -44,8 +47,10 @@ fn main() -> hadal::Result<()> {
                 println!("{width} {batch} {depth} {operations:.3e} {:.1}", seconds * 1e6);
                 points.push((operations.log10(), operations / seconds / 1e9));
             }
+            if depth == DRAWN {
+                plot = plot.line(&format!("{width} units"), &points);
+            }
         }
-        plot = plot.points(&format!("{depth} layers"), &points);
     }
     println!("1 1 2 {:.1} {:.2}", 2.0 * 5.0, step(1, 1, 2) * 1e6);
     match std::env::args().nth(1) {

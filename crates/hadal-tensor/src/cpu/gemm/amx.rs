@@ -96,7 +96,7 @@ pub(super) struct Factors {
 /// rows of [`pairs::WIDTH`], both for `depth` pairs, a multiple of [`PAIRS`]. `tile.out` must be readable and writable for
 /// `rows` x `columns` at its strides.
 pub(super) unsafe fn tile(tile: &Tile<u32, f32>, factors: &[Factors], row_stride: usize, depth: usize) {
-    debug_assert!(depth % PAIRS == 0 && tile.rows <= SIDE && tile.columns <= SIDE);
+    debug_assert!(depth.is_multiple_of(PAIRS) && tile.rows <= SIDE && tile.columns <= SIDE);
     let whole = tile.rows == SIDE && tile.columns == SIDE && tile.out.column_stride == 1 && !tile.out.accumulate;
     let mut sums = Sums([[0.0; SIDE]; SIDE]);
     let (out, stride) = if whole { (tile.out.pointer, tile.out.row_stride) } else { (sums.0[0].as_mut_ptr(), SIDE) };

@@ -74,7 +74,7 @@ impl<T: Gemm> Format<T> for Kernel<T> {
 
     fn left(&self, a: Matrix<T>, depth: usize) -> Left {
         // Rows that are multiples of 2 KiB apart share the few places that the nearest cache has for such addresses.
-        let crowded = a.row_stride.unsigned_abs() * size_of::<T>() % 2048 == 0;
+        let crowded = (a.row_stride.unsigned_abs() * size_of::<T>()).is_multiple_of(2048);
         if a.column_stride == 1 && !crowded {
             return Left { packed: false, length: 0, row_stride: a.row_stride, depth_stride: 1 };
         }
