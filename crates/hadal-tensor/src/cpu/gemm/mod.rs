@@ -19,6 +19,7 @@ mod kernel;
 mod pack;
 #[cfg(target_arch = "x86_64")]
 mod pairs;
+mod product;
 mod sparse;
 mod sparse_kernel;
 mod tile;

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 use std::mem::transmute;
 
 use super::Matrix;
-use super::vector::Product;
+use super::product::Product;
 use super::vector::x86::transposed;
 
 /// Columns of a panel.

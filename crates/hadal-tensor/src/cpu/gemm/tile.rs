@@ -1,7 +1,8 @@
 //! Tiles: the innermost product, held in registers, one instance per vector instruction set and height.
 
 use super::Float;
-use super::vector::{Product, Vector};
+use super::product::Product;
+use super::vector::Vector;
 
 /// What a tile kernel works on: `rows` x `depth` of the left matrix times a panel of the right. `P` is what the operands
 /// are packed into.
@@ -138,7 +139,7 @@ macro_rules! tiles {
         /// As [`sums`](super::tile::sums).
         $(#[$feature])?
         #[inline(never)]
-        unsafe fn $sums<P, T, V: super::vector::Product<P>, const HEIGHT: usize, const WIDE: usize, const DIRECT: bool>(
+        unsafe fn $sums<P, T, V: super::product::Product<P>, const HEIGHT: usize, const WIDE: usize, const DIRECT: bool>(
             work: &super::tile::Tile<P, T>,
         ) -> [[V; WIDE]; HEIGHT] {
             // SAFETY: the caller's contract.
@@ -151,7 +152,7 @@ macro_rules! tiles {
         unsafe fn $name<
             P,
             T: super::Float,
-            V: super::vector::Product<P> + super::vector::Vector<T>,
+            V: super::product::Product<P> + super::vector::Vector<T>,
             const WIDE: usize,
             const DIRECT: bool,
         >(
