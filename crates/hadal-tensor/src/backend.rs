@@ -75,6 +75,8 @@ pub(crate) struct View<'a> {
 pub(crate) enum UnaryOp {
     Neg,
     Exp,
+    /// e^x - 1, exact near 0.
+    Expm1,
     Ln,
     Sqrt,
     Sin,

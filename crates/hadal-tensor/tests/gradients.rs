@@ -78,9 +78,10 @@ fn check_second(f: impl Fn(&[Tensor]) -> Tensor, inputs: &[Tensor]) -> f64 {
 #[test]
 fn functions_of_one_tensor() {
     type Function = fn(&Tensor) -> Tensor;
-    let smooth: [(&str, Function); 14] = [
+    let smooth: [(&str, Function); 15] = [
         ("neg", |x| -x),
         ("exp", Tensor::exp),
+        ("expm1", Tensor::expm1),
         ("sin", Tensor::sin),
         ("cos", Tensor::cos),
         ("tanh", Tensor::tanh),

@@ -236,7 +236,7 @@ mod functions {
             }
         )*};
     }
-    functions!(Exp exp, Ln ln, Sqrt sqrt, Sin sin, Cos cos, Atan atan, Tanh tanh, Sigmoid sigmoid, Softplus softplus,
+    functions!(Exp exp, Expm1 expm1, Ln ln, Sqrt sqrt, Sin sin, Cos cos, Atan atan, Tanh tanh, Sigmoid sigmoid, Softplus softplus,
         Erf erf, Floor floor);
 }
 
@@ -247,6 +247,7 @@ pub(super) fn float_unary<T: Float>(op: UnaryOp, x: &[T], layout: &Layout) -> Bu
     }
     match op {
         Exp => map(x, layout, functions::Exp),
+        Expm1 => map(x, layout, functions::Expm1),
         Ln => map(x, layout, functions::Ln),
         Sqrt => map(x, layout, functions::Sqrt),
         Sin => map(x, layout, functions::Sin),

@@ -40,6 +40,7 @@ pub(crate) trait Number:
 /// A floating-point number.
 pub(crate) trait Float: Number + std::ops::Div<Output = Self> + std::ops::Neg<Output = Self> {
     fn exp(self) -> Self;
+    fn expm1(self) -> Self;
     fn ln(self) -> Self;
     fn sqrt(self) -> Self;
     fn sin(self) -> Self;
@@ -137,6 +138,10 @@ impl Float for f64 {
         self.exp()
     }
     #[inline(always)]
+    fn expm1(self) -> f64 {
+        self.exp_m1()
+    }
+    #[inline(always)]
     fn ln(self) -> f64 {
         self.ln()
     }
@@ -182,6 +187,10 @@ impl Float for f32 {
     #[inline(always)]
     fn exp(self) -> f32 {
         exp(self)
+    }
+    #[inline(always)]
+    fn expm1(self) -> f32 {
+        self.exp_m1()
     }
     #[inline(always)]
     fn ln(self) -> f32 {

@@ -40,6 +40,7 @@ impl Tensor {
             // Flat almost everywhere.
             Sign | Floor => Tensor::new(value, None),
             RDivScalar(_) => record_with_output(value, &[self], move |g, y, to| to.add(0, || -(g * y) / &x)),
+            Expm1 => record_with_output(value, &[self], |g, y, to| to.add(0, || g * (y + 1.0))),
             Ln => record(value, &[self], move |g, to| to.add(0, || g / &x)),
             Sin => record(value, &[self], move |g, to| to.add(0, || g * x.cos())),
             Cos => record(value, &[self], move |g, to| to.add(0, || -(g * x.sin()))),
@@ -70,6 +71,17 @@ impl Tensor {
     #[track_caller]
     pub fn sqrt(&self) -> Tensor {
         self.unary(UnaryOp::Sqrt)
+    }
+
+    /// e^x - 1, without the loss of digits that subtracting 1 near x = 0 would bring.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from_slice(&[1e-9f32], [1]).expm1().to_vec::<f32>(), [1e-9]);
+    /// ```
+    #[track_caller]
+    pub fn expm1(&self) -> Tensor {
+        self.unary(UnaryOp::Expm1)
     }
 
     /// The sine, in radians.
