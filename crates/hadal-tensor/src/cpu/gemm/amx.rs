@@ -1,7 +1,7 @@
 //! Tiles of bf16 products on matrix tile units (AMX), which stable Rust reaches through assembly.
 //!
 //! A tile register holds 16 rows of 16 pairs, or of 16 sums. Four registers of sums make a tile of 32 x 32, fed by two
-//! registers of the left matrix and two of the right (Intel's optimization manual, chapter 20).
+//! registers of the left matrix and two of the right (Intel's optimization reference manual, on AMX).
 
 use std::arch::asm;
 use std::arch::x86_64::{__cpuid, __cpuid_count, __m512};
@@ -72,9 +72,12 @@ static CONFIGURATION: Configuration = {
     configuration
 };
 
-/// Runs work on this thread with the tiles configured. Only where they are [`present`] and [`allowed`].
-pub(super) fn with_tiles(work: impl FnOnce()) {
-    // SAFETY: reads the 64 bytes of the configuration; the units are there, by the caller's word.
+/// Runs work on this thread with the tiles configured.
+///
+/// # Safety
+/// The tiles must be [`present`] and [`allowed`].
+pub(super) unsafe fn with_tiles(work: impl FnOnce()) {
+    // SAFETY: reads the 64 bytes of the configuration; the units are there, by the caller's contract.
     unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const CONFIGURATION, options(nostack, readonly)) };
     work();
     // SAFETY: gives up the tiles, in which nothing is left.

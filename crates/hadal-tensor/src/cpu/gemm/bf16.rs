@@ -123,7 +123,8 @@ impl Format<f32> for Bf16 {
             let columns = pairs::WIDTH.min(columns - first);
             let mut terms = out.chunks_exact_mut(pairs::WIDTH * padded);
             let (high, low) = (terms.next().expect("one term at least"), terms.next());
-            // SAFETY: `units` names the instructions, and a panel has room for the pairs of all its columns.
+            // SAFETY: `units` names the instructions, `gemm` checked what the matrix holds, and a panel has room for the
+            // pairs of all its columns.
             unsafe { pairs::pack_columns(b.from(0, first), depth, columns, padded, high, low) };
         }
     }
@@ -137,7 +138,8 @@ impl Format<f32> for Bf16 {
     fn pack_rows(&self, a: Matrix<f32>, rows: usize, depth: usize, out: &mut [u32]) {
         let (row_stride, height) = (self.row_stride(depth), self.tile_size().0);
         if self.terms == 1 {
-            // SAFETY: `units` names the instructions, and each row has room for its pairs.
+            // SAFETY: `units` names the instructions, `gemm` checked what the matrix holds, and each row has room for its
+            // pairs.
             return unsafe { pairs::pack_rows(a, rows, depth, row_stride, out, None) };
         }
         for (tile, out) in out.chunks_exact_mut(2 * height * row_stride).enumerate().take(rows.div_ceil(height)) {
@@ -155,7 +157,8 @@ impl Format<f32> for Bf16 {
     fn piece(&self, work: impl FnOnce()) {
         match self.units {
             Units::Vectors => work(),
-            Units::Tiles => amx::with_tiles(work),
+            // SAFETY: only processors and systems that have the tiles get these units.
+            Units::Tiles => unsafe { amx::with_tiles(work) },
         }
     }
 

@@ -32,6 +32,8 @@ use tile::Target;
 
 /// Products of fewer multiplications than this are not worth handing to other threads.
 const SERIAL: usize = 64 * 1024;
+/// Of several products, those of so many multiplications are shared out each by itself, smaller ones whole.
+const LARGE: usize = 1 << 24;
 
 /// A matrix in someone else's memory.
 #[derive(Clone, Copy)]
@@ -73,7 +75,8 @@ pub(super) struct Sizes {
     pub columns: usize,
 }
 
-/// Where a product goes: row-major, or column-major when the left matrix is the caller's right one.
+/// Where a product goes: row-major, or column-major when the left matrix is the caller's right one. Made by [`gemm`] and
+/// those that it calls alone, for a product that lies within what `gemm` may write.
 #[derive(Clone, Copy)]
 struct Out<T> {
     base: SharedMut<T>,
@@ -115,7 +118,12 @@ pub(super) fn gemm<T: Gemm>(pairs: &[(Matrix<T>, Matrix<T>)], sizes: Sizes, out:
         let base = SharedMut::new(base.pointer().wrapping_add(index * rows * columns));
         dense(a, b, sizes, Out { base, row_stride: columns, column_stride: 1 });
     };
-    if let [_] = pairs { one(0) } else { share(pairs.len() * rows * depth * columns, pairs.len(), one) }
+    let work = rows * depth * columns;
+    if pairs.len() == 1 || work >= LARGE {
+        (0..pairs.len()).for_each(one);
+    } else {
+        share(pairs.len() * work, pairs.len(), one);
+    }
 }
 
 /// One product of matrices of which nothing is known.
