@@ -145,3 +145,20 @@ fn the_number_of_threads_does_not_change_a_bit_at_any_precision() {
         }
     });
 }
+
+#[test]
+fn products_of_a_batch_are_those_of_its_matrices() {
+    at_each(&[Precision::Highest, Precision::Medium], |precision, level| {
+        let mut rng = Rng::new(5);
+        // Small ones are shared out whole, large ones each by itself.
+        for size in [40, 300] {
+            let (a, b) = (Tensor::randn([3, size, size], &mut rng), Tensor::randn([3, size, size], &mut rng));
+            let together = a.matmul(&b);
+            for i in 0..3 {
+                let alone = a.narrow(0, i, 1).squeeze(0).matmul(&b.narrow(0, i, 1).squeeze(0));
+                let same = together.narrow(0, i, 1).to_vec::<f32>() == alone.to_vec::<f32>();
+                assert!(same, "matrix {i} of {size} at {precision} and {level:?}");
+            }
+        }
+    });
+}

@@ -214,17 +214,3 @@ fn a_tensor_drawn_in_one_piece_equals_one_drawn_in_two() {
     let second = Tensor::rand([60_000], &mut Rng::from_state(rng.state())).to_vec::<f32>();
     assert_eq!(whole, [first, second].concat());
 }
-
-#[test]
-fn products_of_a_batch_are_those_of_its_matrices() {
-    let mut rng = Rng::new(5);
-    // Small ones are shared out whole, large ones each by itself.
-    for size in [40, 300] {
-        let (a, b) = (Tensor::randn([3, size, size], &mut rng), Tensor::randn([3, size, size], &mut rng));
-        let together = a.matmul(&b);
-        for i in 0..3 {
-            let alone = a.narrow(0, i, 1).squeeze(0).matmul(&b.narrow(0, i, 1).squeeze(0));
-            assert_eq!(together.narrow(0, i, 1).to_vec::<f32>(), alone.to_vec::<f32>(), "matrix {i} of {size}");
-        }
-    }
-}
