@@ -97,7 +97,8 @@ pub(super) fn multiply(format: Bf16, a: Matrix<f32>, b: Matrix<f32>, sizes: Size
     if sizes.rows * sizes.depth * sizes.columns < SMALLEST {
         return false;
     }
-    blocks::multiply(|_| format, a, b, sizes, out);
+    // Both matrices are packed, from wherever they lie: nothing is gained by the transposed product.
+    blocks::multiply_in(&format, a, b, sizes, out);
     true
 }
 
@@ -121,11 +122,16 @@ impl Format<f32> for Bf16 {
         for (panel, out) in out.chunks_exact_mut(self.panel_length(depth)).enumerate() {
             let first = panel * pairs::WIDTH;
             let columns = pairs::WIDTH.min(columns - first);
-            let mut terms = out.chunks_exact_mut(pairs::WIDTH * padded);
-            let (high, low) = (terms.next().expect("one term at least"), terms.next());
+            let b = b.from(0, first);
             // SAFETY: `units` names the instructions, `gemm` checked what the matrix holds, and a panel has room for the
             // pairs of all its columns.
-            unsafe { pairs::pack_columns(b.from(0, first), depth, columns, padded, high, low) };
+            unsafe {
+                if self.terms == 1 {
+                    pairs::pack_columns(b, depth, columns, padded, [out]);
+                } else {
+                    pairs::pack_columns(b, depth, columns, padded, out.split_at_mut(pairs::WIDTH * padded).into());
+                }
+            }
         }
     }
 
@@ -140,17 +146,20 @@ impl Format<f32> for Bf16 {
         if self.terms == 1 {
             // SAFETY: `units` names the instructions, `gemm` checked what the matrix holds, and each row has room for its
             // pairs.
-            return unsafe { pairs::pack_rows(a, rows, depth, row_stride, out, None) };
+            return unsafe { pairs::pack_rows(a, rows, depth, row_stride, [out]) };
         }
         for (tile, out) in out.chunks_exact_mut(2 * height * row_stride).enumerate().take(rows.div_ceil(height)) {
-            let first = tile * height;
-            let (high, low) = out.split_at_mut(height * row_stride);
+            let (first, parts) = (tile * height, out.split_at_mut(height * row_stride));
             // SAFETY: as above.
-            unsafe { pairs::pack_rows(a.from(first, 0), height.min(rows - first), depth, row_stride, high, Some(low)) };
+            unsafe { pairs::pack_rows(a.from(first, 0), height.min(rows - first), depth, row_stride, parts.into()) };
         }
     }
 
-    fn in_place<'a>(&self, _matrix: Matrix<'a, f32>) -> Option<Matrix<'a, u32>> {
+    fn left_in_place<'a>(&self, _a: Matrix<'a, f32>) -> Option<Matrix<'a, u32>> {
+        None
+    }
+
+    fn right_in_place<'a>(&self, _b: Matrix<'a, f32>, _rows: usize) -> Option<Matrix<'a, u32>> {
         None
     }
 
@@ -216,9 +225,9 @@ mod tests {
         if flipped {
             let sizes = Sizes { rows: columns, depth, columns: rows };
             let out = Out { base, row_stride: 1, column_stride: columns };
-            blocks::multiply_oriented(&format, b.flipped(), a.flipped(), sizes, out);
+            blocks::multiply_in(&format, b.flipped(), a.flipped(), sizes, out);
         } else {
-            blocks::multiply_oriented(&format, a, b, sizes, Out { base, row_stride: columns, column_stride: 1 });
+            blocks::multiply_in(&format, a, b, sizes, Out { base, row_stride: columns, column_stride: 1 });
         }
         out
     }

@@ -17,31 +17,19 @@ const PACKED_ROWS: usize = 48;
 /// Products of at most so many multiplications are computed without packing.
 const SMALL: usize = 8 * 1024;
 
-/// One product, or its transpose, whichever is faster, in the format for its number of columns.
-pub(super) fn multiply<T: Plain, F: Format<T>>(
-    format: impl FnOnce(usize) -> F,
-    a: Matrix<T>,
-    b: Matrix<T>,
-    sizes: Sizes,
-    out: Out<T>,
-) {
+/// One product of numbers as they are, or its transpose, whichever is faster.
+pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
     if flip_pays(a, b, sizes) {
         let out = Out { row_stride: out.column_stride, column_stride: out.row_stride, ..out };
         let sizes = Sizes { rows: sizes.columns, columns: sizes.rows, ..sizes };
-        multiply_oriented(&format(sizes.columns), b.flipped(), a.flipped(), sizes, out);
+        multiply_in(&T::kernel(sizes.columns), b.flipped(), a.flipped(), sizes, out);
     } else {
-        multiply_oriented(&format(sizes.columns), a, b, sizes, out);
+        multiply_in(&T::kernel(sizes.columns), a, b, sizes, out);
     }
 }
 
 /// One product, in `format`.
-pub(super) fn multiply_oriented<T: Plain, F: Format<T>>(
-    format: &F,
-    a: Matrix<T>,
-    b: Matrix<T>,
-    sizes: Sizes,
-    out: Out<T>,
-) {
+pub(super) fn multiply_in<T: Plain, F: Format<T>>(format: &F, a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
     for first in (0..sizes.columns).step_by(CHUNK) {
         let columns = CHUNK.min(sizes.columns - first);
         for start in (0..sizes.depth).step_by(F::DEPTH) {
@@ -145,10 +133,8 @@ impl<T: Plain, F: Format<T>> Pass<'_, T, F> {
     /// Packs what cannot be read as it lies, or would be slower.
     fn pack(&self) -> Operands<'_, F::Packed> {
         let Sizes { rows, depth, columns } = self.sizes;
-        let left = self.format.in_place(self.a).filter(|_| !self.left.packed);
-        // A right matrix that is read only once is read where it lies: packing would take longer than the product.
-        let readable = self.b.column_stride == 1 && self.b.row_stride >= 0 && rows <= self.height;
-        let right = self.format.in_place(self.b).filter(|_| readable);
+        let left = self.format.left_in_place(self.a);
+        let right = self.format.right_in_place(self.b, rows);
         let strip = self.tiles_within(PACKED_ROWS);
         let strips = if left.is_some() { 0 } else { rows.div_ceil(strip) };
         let panels = if right.is_some() { 0 } else { columns.div_ceil(self.width) };
@@ -206,13 +192,17 @@ impl<T: Plain, F: Format<T>> Pass<'_, T, F> {
 
 /// Whether it is faster to compute the transposed product, whose left matrix is the right one.
 ///
-/// What is packed once is weighed against what it takes to write the result by columns, in numbers moved.
-fn flip_pays<T: Plain>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes) -> bool {
+/// What is packed is weighed against what it takes to write the result by columns, in numbers moved.
+fn flip_pays<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes) -> bool {
     let Sizes { rows, depth, columns } = sizes;
-    // Rows are read in place or copied; panels are copied, or transposed at twice the cost.
     let cost = |left: Matrix<T>, rows: usize, right: Matrix<T>, columns: usize| {
         let left = if left.column_stride == 1 { 0 } else { rows };
-        let right = if right.column_stride == 1 { columns } else { 2 * columns };
+        let right = match right.column_stride {
+            1 if T::kernel(columns).reads_rows() => 0,
+            1 => columns,
+            // Transposed, which takes twice the time of a copy.
+            _ => 2 * columns,
+        };
         (left + right) * depth
     };
     let straight = cost(a, rows, b, columns);

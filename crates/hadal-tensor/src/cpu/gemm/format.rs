@@ -28,15 +28,18 @@ pub(super) trait Format<T>: Sync {
     /// Packs rows of the left matrix, tile after tile, if they are [packed](Left::packed).
     fn pack_rows(&self, a: Matrix<T>, rows: usize, depth: usize, out: &mut [Self::Packed]);
 
-    /// The matrix as it lies, where tiles can read it so.
-    fn in_place<'a>(&self, matrix: Matrix<'a, T>) -> Option<Matrix<'a, Self::Packed>>;
+    /// The left matrix as it lies, where it is not [packed](Left::packed).
+    fn left_in_place<'a>(&self, a: Matrix<'a, T>) -> Option<Matrix<'a, Self::Packed>>;
+
+    /// The right matrix as it lies, where tiles read it so.
+    fn right_in_place<'a>(&self, b: Matrix<'a, T>, rows: usize) -> Option<Matrix<'a, Self::Packed>>;
 
     /// Runs a piece of work on this thread, which may compute tiles in it.
     fn piece(&self, work: impl FnOnce()) {
         work();
     }
 
-    /// Computes a tile; if `direct`, of a right matrix [as it lies](Format::in_place).
+    /// Computes a tile; if `direct`, of a right matrix [as it lies](Format::right_in_place).
     ///
     /// # Safety
     /// As [`Kernel::tile`], or as [`Kernel::direct`], with operands packed by this format from `depth` places along the
@@ -73,8 +76,8 @@ impl<T: Gemm> Format<T> for Kernel<T> {
     }
 
     fn left(&self, a: Matrix<T>, depth: usize) -> Left {
-        // Rows that are multiples of 2 KiB apart share the few places that the nearest cache has for such addresses.
-        let crowded = (a.row_stride.unsigned_abs() * size_of::<T>()).is_multiple_of(2048);
+        // Rows that are multiples of 4 KiB apart share the few places that the nearest cache has for such addresses.
+        let crowded = (a.row_stride.unsigned_abs() * size_of::<T>()).is_multiple_of(4096);
         if a.column_stride == 1 && !crowded {
             return Left { packed: false, length: 0, row_stride: a.row_stride, depth_stride: 1 };
         }
@@ -103,8 +106,14 @@ impl<T: Gemm> Format<T> for Kernel<T> {
         }
     }
 
-    fn in_place<'a>(&self, matrix: Matrix<'a, T>) -> Option<Matrix<'a, T>> {
-        Some(matrix)
+    fn left_in_place<'a>(&self, a: Matrix<'a, T>) -> Option<Matrix<'a, T>> {
+        (!self.left(a, 0).packed).then_some(a)
+    }
+
+    fn right_in_place<'a>(&self, b: Matrix<'a, T>, rows: usize) -> Option<Matrix<'a, T>> {
+        // To pack what is read only once would take longer than the product.
+        let fast = self.reads_rows() || rows <= self.height;
+        (fast && b.column_stride == 1 && b.row_stride >= 0).then_some(b)
     }
 
     unsafe fn tile(&self, tile: Tile<T, T>, direct: bool) {

@@ -30,6 +30,14 @@ pub(super) struct Kernel<T> {
     pub direct: unsafe fn(Tile<T, T>),
 }
 
+impl<T> Kernel<T> {
+    /// Whether a row-major right matrix is read from where it lies at least as fast as packed: where tiles are two cache
+    /// lines wide and high enough to be few.
+    pub fn reads_rows(&self) -> bool {
+        self.width * size_of::<T>() >= 128 && self.height >= 12
+    }
+}
+
 /// A number type with matrix products.
 pub(crate) trait Gemm: Float {
     /// The best kernel for a product with this many columns.

@@ -132,7 +132,7 @@ fn dense<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
         return;
     }
     if !T::multiply_reduced(a, b, sizes, out) {
-        blocks::multiply(T::kernel, a, b, sizes, out);
+        blocks::multiply(a, b, sizes, out);
     }
 }
 

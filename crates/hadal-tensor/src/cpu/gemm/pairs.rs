@@ -9,6 +9,8 @@ use super::vector::x86::transposed;
 
 /// Columns of a panel.
 pub(super) const WIDTH: usize = 32;
+/// How far ahead of what is packed memory is asked for, along the summed axis.
+const AHEAD: usize = 64;
 /// The largest number of bf16.
 const LARGEST: f32 = f32::from_bits(0x7f7f_0000);
 
@@ -42,6 +44,11 @@ impl Product<u32> for __m512 {
         unsafe { _mm512_maskz_loadu_epi32(first(count), from.cast()) }
     }
     #[inline(always)]
+    fn prefetch_operand(from: *const u32) {
+        // SAFETY: every x86-64 processor has the instruction, which reads nothing that a program can see.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
+    }
+    #[inline(always)]
     unsafe fn accumulated(self, a: __m512i, b: __m512i) -> __m512 {
         // SAFETY: as above; the registers hold 32 bf16 each.
         unsafe { _mm512_dpbf16_ps(self, transmute::<__m512i, __m512bh>(a), transmute::<__m512i, __m512bh>(b)) }
@@ -72,6 +79,28 @@ unsafe fn across(x: &Matrix<f32>, row: usize, rows: usize, column: usize, count:
     }
 }
 
+/// The same, and asks for what will be read in a few turns, so many rows down and columns to the right: what is read in one
+/// turn lies too far apart for the processor to see a pattern.
+///
+/// # Safety
+/// As [`across`].
+#[inline(always)]
+unsafe fn across_ahead(
+    x: &Matrix<f32>,
+    row: usize,
+    rows: usize,
+    column: usize,
+    count: usize,
+    (down, right): (usize, usize),
+) -> __m512 {
+    let ahead = x.data.as_ptr().wrapping_add(x.at(row + down, column + right));
+    // SAFETY: the caller's contract; asking for memory that is not ours does no harm.
+    unsafe {
+        _mm_prefetch::<_MM_HINT_T1>(ahead.cast());
+        across(x, row, rows, column, count)
+    }
+}
+
 /// The same where the elements are not adjacent.
 ///
 /// # Safety
@@ -87,26 +116,28 @@ unsafe fn gathered(x: &Matrix<f32>, row: usize, column: usize, count: usize) -> 
     unsafe { _mm512_loadu_ps(lanes.as_ptr()) }
 }
 
-/// Two registers as bf16, those of `a` below those of `b`: rounded, and what rounding left if `split`.
+/// Two registers as bf16, those of `a` below those of `b`: rounded, and, as the second of two terms, what rounding left.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bf16")]
-fn terms(a: __m512, b: __m512, split: bool) -> [__m512i; 2] {
+fn terms<const TERMS: usize>(a: __m512, b: __m512) -> [__m512i; TERMS] {
     // SAFETY: registers of the same size, whose every bit pattern is a value.
     let bits = |x: __m512bh| unsafe { transmute::<__m512bh, __m512i>(x) };
-    if !split {
-        return [bits(_mm512_cvtne2ps_pbh(b, a)), _mm512_setzero_si512()];
+    if TERMS == 1 {
+        return [bits(_mm512_cvtne2ps_pbh(b, a)); TERMS];
     }
     // What would round to infinity is cut off; then the rest of an infinity is one, and NaN passes.
     let cut = |x| _mm512_min_ps(_mm512_set1_ps(LARGEST), _mm512_max_ps(_mm512_set1_ps(-LARGEST), x));
     let rest = |x, cut| _mm512_sub_ps(x, _mm512_cvtpbh_ps(_mm512_cvtneps_pbh(cut)));
     let (high_a, high_b) = (cut(a), cut(b));
-    [bits(_mm512_cvtne2ps_pbh(high_b, high_a)), bits(_mm512_cvtne2ps_pbh(rest(b, high_b), rest(a, high_a)))]
+    let high = bits(_mm512_cvtne2ps_pbh(high_b, high_a));
+    let low = bits(_mm512_cvtne2ps_pbh(rest(b, high_b), rest(a, high_a)));
+    std::array::from_fn(|term| if term == 0 { high } else { low })
 }
 
 /// The same with the elements of `a` and `b` taken in turn.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-fn interleaved(a: __m512, b: __m512, split: bool) -> [__m512i; 2] {
+fn interleaved<const TERMS: usize>(a: __m512, b: __m512) -> [__m512i; TERMS] {
     // Word 2 i is word i of the lower half, word 2 i + 1 that of the upper.
     let order = _mm512_add_epi32(
         _mm512_set1_epi32(0x0010_0000),
@@ -115,7 +146,7 @@ fn interleaved(a: __m512, b: __m512, split: bool) -> [__m512i; 2] {
             _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
         ),
     );
-    terms(a, b, split).map(|x| _mm512_permutexvar_epi16(order, x))
+    terms(a, b).map(|x| _mm512_permutexvar_epi16(order, x))
 }
 
 /// Rows of eight pairs as columns. The callers take registers apart themselves: done here, products were 4% slower.
@@ -125,27 +156,23 @@ fn turned(rows: [__m256i; 8]) -> [__m256i; 8] {
     transposed(rows.map(|row| _mm256_castsi256_ps(row))).map(|row| _mm256_castps_si256(row))
 }
 
-/// Packs a panel of the right matrix: `pairs` rows of [`WIDTH`] pairs, what is beyond `depth` zero; `low` gets second
-/// terms.
+/// Packs a panel of the right matrix, each term into a part: `pairs` rows of [`WIDTH`] pairs, what is beyond `depth` zero.
 ///
 /// # Panics
-/// If the parts are smaller than the panel.
+/// If a part is smaller than the panel.
 ///
 /// # Safety
 /// The processor must have AVX-512F, BW and bf16; the matrix must hold `depth` x `columns` elements.
 #[target_feature(enable = "avx2,avx512f,avx512bw,avx512bf16")]
-pub(super) unsafe fn pack_columns(
+pub(super) unsafe fn pack_columns<const TERMS: usize>(
     b: Matrix<f32>,
     depth: usize,
     columns: usize,
     pairs: usize,
-    high: &mut [u32],
-    mut low: Option<&mut [u32]>,
+    parts: [&mut [u32]; TERMS],
 ) {
-    assert!(columns <= WIDTH && high.len() >= pairs * WIDTH);
-    assert!(low.as_ref().is_none_or(|low| low.len() >= pairs * WIDTH));
-    let split = low.is_some();
-    let mut parts = [Some(high), low.take()];
+    assert!(columns <= WIDTH && parts.iter().all(|part| part.len() >= pairs * WIDTH));
+    let parts = parts.map(|part| part.as_mut_ptr());
     if b.row_stride != 1 || b.column_stride == 1 {
         for pair in 0..pairs {
             for first in (0..WIDTH).step_by(16) {
@@ -153,9 +180,9 @@ pub(super) unsafe fn pack_columns(
                 // SAFETY: the caller's contract for what is read; the parts were checked for what is written.
                 unsafe {
                     let row = |k| across(&b, k, depth, first, count);
-                    let terms = interleaved(row(2 * pair), row(2 * pair + 1), split);
-                    for (part, term) in parts.iter_mut().flatten().zip(terms) {
-                        _mm512_storeu_si512(part.as_mut_ptr().add(pair * WIDTH + first).cast(), term);
+                    let terms = interleaved::<TERMS>(row(2 * pair), row(2 * pair + 1));
+                    for (part, term) in parts.iter().zip(terms) {
+                        _mm512_storeu_si512(part.add(pair * WIDTH + first).cast(), term);
                     }
                 }
             }
@@ -167,21 +194,26 @@ pub(super) unsafe fn pack_columns(
     for first_pair in (0..pairs).step_by(8) {
         let count = depth.saturating_sub(2 * first_pair).min(16);
         for first in (0..WIDTH).step_by(16) {
-            // SAFETY: the caller's contract.
-            let column = |j| unsafe { across(&rows, first + j, columns, 2 * first_pair, count) };
             // Columns j and j + 8 share a register.
-            let eight: [[__m512i; 2]; 8] = std::array::from_fn(|j| terms(column(j), column(j + 8), split));
-            for (term, part) in parts.iter_mut().flatten().enumerate() {
+            let mut eight = [[_mm512_setzero_si512(); TERMS]; 8];
+            for (j, both) in eight.iter_mut().enumerate() {
+                // SAFETY: the caller's contract.
+                let column = |j| unsafe { across_ahead(&rows, first + j, columns, 2 * first_pair, count, (0, AHEAD)) };
+                *both = terms(column(j), column(j + 8));
+            }
+            for (term, part) in parts.iter().enumerate() {
                 let halves = [
                     turned(eight.map(|x| _mm512_castsi512_si256(x[term]))),
                     turned(eight.map(|x| _mm512_extracti64x4_epi64::<1>(x[term]))),
                 ];
-                for (pair, place) in (first_pair..pairs.min(first_pair + 8)).enumerate() {
+                for pair in 0..8 {
                     for (half, rows) in halves.iter().enumerate() {
-                        // SAFETY: within the part, which was checked.
-                        unsafe {
-                            let to = part.as_mut_ptr().add(place * WIDTH + first + 8 * half);
-                            _mm256_storeu_si256(to.cast(), rows[pair]);
+                        if first_pair + pair < pairs {
+                            // SAFETY: within the part, which was checked.
+                            unsafe {
+                                let to = part.add((first_pair + pair) * WIDTH + first + 8 * half);
+                                _mm256_storeu_si256(to.cast(), rows[pair]);
+                            }
                         }
                     }
                 }
@@ -190,37 +222,34 @@ pub(super) unsafe fn pack_columns(
     }
 }
 
-/// Packs rows of the left matrix, `row_stride` pairs apart; what is beyond `depth` is zero up to the next sixteen pairs.
-/// `low` gets second terms.
+/// Packs rows of the left matrix, each term into a part, `row_stride` pairs apart; what is beyond `depth` is zero up to
+/// the next sixteen pairs.
 ///
 /// # Panics
-/// If the parts are smaller than that.
+/// If a part is smaller than that.
 ///
 /// # Safety
 /// The processor must have AVX-512F, BW and bf16; the matrix must hold `rows` x `depth` elements.
 #[target_feature(enable = "avx2,avx512f,avx512bw,avx512bf16")]
-pub(super) unsafe fn pack_rows(
+pub(super) unsafe fn pack_rows<const TERMS: usize>(
     a: Matrix<f32>,
     rows: usize,
     depth: usize,
     row_stride: usize,
-    high: &mut [u32],
-    mut low: Option<&mut [u32]>,
+    parts: [&mut [u32]; TERMS],
 ) {
     let pairs = depth.div_ceil(32) * 16;
-    assert!(row_stride >= pairs && high.len() >= rows * row_stride);
-    assert!(low.as_ref().is_none_or(|low| low.len() >= rows * row_stride));
-    let split = low.is_some();
-    let mut parts = [Some(high), low.take()];
+    assert!(row_stride >= pairs && parts.iter().all(|part| part.len() >= rows * row_stride));
+    let parts = parts.map(|part| part.as_mut_ptr());
     if a.row_stride != 1 || a.column_stride == 1 {
         for row in 0..rows {
             for first in (0..pairs).step_by(16) {
                 // SAFETY: the caller's contract for what is read; the parts were checked for what is written.
                 unsafe {
                     let half = |k: usize| across(&a, row, rows, k, depth.saturating_sub(k).min(16));
-                    let terms = terms(half(2 * first), half(2 * first + 16), split);
-                    for (part, term) in parts.iter_mut().flatten().zip(terms) {
-                        _mm512_storeu_si512(part.as_mut_ptr().add(row * row_stride + first).cast(), term);
+                    let terms = terms::<TERMS>(half(2 * first), half(2 * first + 16));
+                    for (part, term) in parts.iter().zip(terms) {
+                        _mm512_storeu_si512(part.add(row * row_stride + first).cast(), term);
                     }
                 }
             }
@@ -229,25 +258,28 @@ pub(super) unsafe fn pack_rows(
     }
     // Rows are adjacent in memory: sixteen rows of eight pairs at a time.
     let columns = a.flipped();
-    for first in (0..rows).step_by(16) {
-        let count = (rows - first).min(16);
-        for first_pair in (0..pairs).step_by(8) {
-            // SAFETY: the caller's contract.
-            let place = |k| unsafe { across(&columns, k, depth, first, count) };
-            let eight: [[__m512i; 2]; 8] = std::array::from_fn(|pair| {
+    for first_pair in (0..pairs).step_by(8) {
+        for first in (0..rows).step_by(16) {
+            let count = (rows - first).min(16);
+            let mut eight = [[_mm512_setzero_si512(); TERMS]; 8];
+            for (pair, both) in eight.iter_mut().enumerate() {
                 let k = 2 * (first_pair + pair);
-                interleaved(place(k), place(k + 1), split)
-            });
-            for (term, part) in parts.iter_mut().flatten().enumerate() {
+                // SAFETY: the caller's contract.
+                let place = |k| unsafe { across_ahead(&columns, k, depth, first, count, (AHEAD, 0)) };
+                *both = interleaved(place(k), place(k + 1));
+            }
+            for (term, part) in parts.iter().enumerate() {
                 let halves = [
                     turned(eight.map(|x| _mm512_castsi512_si256(x[term]))),
                     turned(eight.map(|x| _mm512_extracti64x4_epi64::<1>(x[term]))),
                 ];
-                for (row, &pairs) in halves.iter().flatten().enumerate().take(count) {
-                    // SAFETY: within the part, which was checked: `first_pair + 8` pairs of each row.
-                    unsafe {
-                        let to = part.as_mut_ptr().add((first + row) * row_stride + first_pair);
-                        _mm256_storeu_si256(to.cast(), pairs);
+                for row in 0..16 {
+                    if row < count {
+                        // SAFETY: within the part, which was checked: `first_pair + 8` pairs of each row.
+                        unsafe {
+                            let to = part.add((first + row) * row_stride + first_pair);
+                            _mm256_storeu_si256(to.cast(), halves[row / 8][row % 8]);
+                        }
                     }
                 }
             }

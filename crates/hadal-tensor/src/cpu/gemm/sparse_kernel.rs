@@ -88,7 +88,8 @@ unsafe fn store_group<T: Float, V: Vector<T>, const WIDE: usize>(tile: &SparseTi
         }
         let rows = |j: usize| std::array::from_fn(|i| sums[i][j]);
         for j in 0..WIDE {
-            V::store_columns(rows(j), tile.out.add(j * V::LANES * tile.column_stride), tile.column_stride);
+            let to = tile.out.add(j * V::LANES * tile.column_stride);
+            V::store_columns(rows(j), to, tile.column_stride, false);
         }
     }
 }

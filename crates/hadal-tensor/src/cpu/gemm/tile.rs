@@ -29,22 +29,39 @@ pub(super) struct Target<T> {
     pub accumulate: bool,
 }
 
-/// Sums of exactly `HEIGHT` rows and `WIDE` registers across.
+/// Computes exactly `HEIGHT` rows, `WIDE` registers across, and stores them at `out`, `out_stride` apart; added to what is
+/// there if `accumulate`.
 ///
 /// # Safety
 /// The processor must have V's instructions; `a` must be readable at `i * row_stride + k * depth_stride` for all
 /// `i < HEIGHT`, `k < depth`, and `b` at `k * b_stride + j` for all `k < depth`, `j` below `WIDE` registers, or below
-/// `columns` if `DIRECT`.
+/// `columns` if `DIRECT`; `out` readable and writable at `i * out_stride + j` for all those `i` and `j`.
 #[inline(always)]
-pub(super) unsafe fn sums<P, T, V: Product<P>, const HEIGHT: usize, const WIDE: usize, const DIRECT: bool>(
+pub(super) unsafe fn sums<
+    P,
+    T,
+    V: Product<P> + Vector<T>,
+    const HEIGHT: usize,
+    const WIDE: usize,
+    const DIRECT: bool,
+>(
     tile: &Tile<P, T>,
-) -> [[V; WIDE]; HEIGHT] {
+    out: *mut T,
+    out_stride: usize,
+    accumulate: bool,
+) {
     // SAFETY: every access below is one that the caller's contract names.
     unsafe {
-        let mut sums = [[V::zero(); WIDE]; HEIGHT];
+        let mut sums = [[<V as Product<P>>::zero(); WIDE]; HEIGHT];
         let (mut a, mut b) = (tile.a, tile.b);
         for _ in 0..tile.depth {
             let mut right = [V::none(); WIDE];
+            if DIRECT {
+                // The rows lie too far apart for the processor to see a pattern: ask for those of the next tile.
+                for j in (0..WIDE).filter(|j| (j * size_of::<V>()).is_multiple_of(64)) {
+                    V::prefetch_operand(b.wrapping_add((WIDE + j) * V::WIDTH));
+                }
+            }
             for (j, right) in right.iter_mut().enumerate() {
                 let columns = tile.columns.saturating_sub(j * V::WIDTH);
                 *right = if DIRECT && columns < V::WIDTH {
@@ -62,7 +79,18 @@ pub(super) unsafe fn sums<P, T, V: Product<P>, const HEIGHT: usize, const WIDE: 
             a = a.wrapping_offset(tile.depth_stride);
             b = b.wrapping_add(tile.b_stride);
         }
-        sums
+        if accumulate {
+            for (i, sums) in sums.iter_mut().enumerate() {
+                for (j, sum) in sums.iter_mut().enumerate() {
+                    *sum = sum.add(V::load(out.add(i * out_stride + j * V::LANES)));
+                }
+            }
+        }
+        for (i, sums) in sums.iter().enumerate() {
+            for (j, sum) in sums.iter().enumerate() {
+                sum.store(out.add(i * out_stride + j * V::LANES));
+            }
+        }
     }
 }
 
@@ -88,10 +116,10 @@ pub(super) unsafe fn store<T: Float, V: Vector<T>, const HEIGHT: usize, const WI
         for j in 0..WIDE {
             let columns = columns.saturating_sub(j * V::LANES).min(V::LANES);
             let base = out.pointer.wrapping_add(j * V::LANES * out.column_stride);
-            let whole = if columns == V::LANES && !out.accumulate { HEIGHT / 4 * 4 } else { 0 };
+            let whole = if columns == V::LANES { HEIGHT / 4 * 4 } else { 0 };
             for first in (0..whole).step_by(4) {
                 let rows = std::array::from_fn(|i| sums[first + i][j]);
-                V::store_columns(rows, base.add(first), out.column_stride);
+                V::store_columns(rows, base.add(first), out.column_stride, out.accumulate);
             }
             for (i, sums) in sums.iter().enumerate().skip(whole) {
                 let mut lanes = [T::ZERO; 16];
@@ -132,18 +160,28 @@ pub(super) unsafe fn store_row<T: Float, V: Vector<T>, const WIDE: usize>(
 }
 
 /// Makes `fn $name` that picks the instance for the number of rows, compiled for `$feature`. The sums are a function of
-/// their own, `$sums`: beside the code that stores them they would not stay in registers.
+/// their own, `$sums`: beside code for any target they would not stay in registers.
 macro_rules! tiles {
     ($(#[$feature:meta])? $name:ident, $sums:ident, $($height:literal)*) => {
         /// # Safety
         /// As [`sums`](super::tile::sums).
         $(#[$feature])?
         #[inline(never)]
-        unsafe fn $sums<P, T, V: super::product::Product<P>, const HEIGHT: usize, const WIDE: usize, const DIRECT: bool>(
+        unsafe fn $sums<
+            P,
+            T,
+            V: super::product::Product<P> + super::vector::Vector<T>,
+            const HEIGHT: usize,
+            const WIDE: usize,
+            const DIRECT: bool,
+        >(
             work: &super::tile::Tile<P, T>,
-        ) -> [[V; WIDE]; HEIGHT] {
+            out: *mut T,
+            out_stride: usize,
+            accumulate: bool,
+        ) {
             // SAFETY: the caller's contract.
-            unsafe { super::tile::sums::<P, T, V, HEIGHT, WIDE, DIRECT>(work) }
+            unsafe { super::tile::sums::<P, T, V, HEIGHT, WIDE, DIRECT>(work, out, out_stride, accumulate) }
         }
 
         /// # Safety
@@ -158,12 +196,20 @@ macro_rules! tiles {
         >(
             work: super::tile::Tile<P, T>,
         ) {
+            let out = work.out;
+            let whole = out.column_stride == 1 && work.columns == WIDE * V::LANES;
             match work.rows {
                 $(
                     // SAFETY: the caller's contract, and `rows` is the height of the instance.
+                    $height if whole => unsafe {
+                        $sums::<P, T, V, $height, WIDE, DIRECT>(&work, out.pointer, out.row_stride, out.accumulate);
+                    },
+                    // SAFETY: as above, and `stage` has room for a tile.
                     $height => unsafe {
-                        let sums = $sums::<P, T, V, $height, WIDE, DIRECT>(&work);
-                        super::tile::store(&sums, work.out, work.columns);
+                        let mut stage = std::mem::MaybeUninit::<[[V; WIDE]; $height]>::uninit();
+                        let to = stage.as_mut_ptr().cast();
+                        $sums::<P, T, V, $height, WIDE, DIRECT>(&work, to, WIDE * V::LANES, false);
+                        super::tile::store(stage.assume_init_ref(), out, work.columns);
                     },
                 )*
                 rows => unreachable!("a tile of {rows} rows"),

@@ -11,6 +11,9 @@ pub(super) trait Vector<T>: Copy {
     unsafe fn store(self, to: *mut T);
     /// Loads the first `count < LANES` elements; the others are zero.
     unsafe fn load_first(from: *const T, count: usize) -> Self;
+    /// Asks for memory that will be read soon, if it is ours.
+    #[inline(always)]
+    fn prefetch(_from: *const T) {}
     unsafe fn add(self, other: Self) -> Self;
     /// Stores the first `count < LANES` elements, added to what is there if `accumulate`.
     unsafe fn store_first(self, to: *mut T, count: usize, accumulate: bool);
@@ -33,9 +36,9 @@ pub(super) trait Vector<T>: Copy {
         }
         lanes[0]
     }
-    /// Stores four rows as columns of four adjacent elements, `stride` apart.
+    /// Stores four rows as columns of four adjacent elements, `stride` apart, added to what is there if `accumulate`.
     #[inline(always)]
-    unsafe fn store_columns(rows: [Self; 4], to: *mut T, stride: usize)
+    unsafe fn store_columns(rows: [Self; 4], to: *mut T, stride: usize, accumulate: bool)
     where
         T: Float,
     {
@@ -46,7 +49,8 @@ pub(super) trait Vector<T>: Copy {
             unsafe {
                 row.store(lanes.as_mut_ptr());
                 for (j, &lane) in lanes[..Self::LANES].iter().enumerate() {
-                    *to.add(i + j * stride) = lane;
+                    let place = to.add(i + j * stride);
+                    *place = if accumulate { *place + lane } else { lane };
                 }
             }
         }
@@ -141,6 +145,11 @@ pub(super) mod x86 {
                     unsafe { $first(self, to, count, accumulate) }
                 }
                 #[inline(always)]
+                fn prefetch(from: *const $number) {
+                    // SAFETY: every x86-64 processor has the instruction, which reads nothing that a program can see.
+                    unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
+                }
+                #[inline(always)]
                 unsafe fn add(self, other: Self) -> Self {
                     // SAFETY: the instruction set is available.
                     unsafe { $add(self, other) }
@@ -152,9 +161,9 @@ pub(super) mod x86 {
                 }
                 $(
                     #[inline(always)]
-                    unsafe fn store_columns(rows: [Self; 4], to: *mut $number, stride: usize) {
-                        // SAFETY: as above, and four elements are writable at each of the columns.
-                        unsafe { $columns(rows, to, stride) }
+                    unsafe fn store_columns(rows: [Self; 4], to: *mut $number, stride: usize, accumulate: bool) {
+                        // SAFETY: as above, and four elements are readable and writable at each of the columns.
+                        unsafe { $columns(rows, to, stride, accumulate) }
                     }
                 )?
             }
@@ -339,13 +348,13 @@ pub(super) mod x86 {
         columns
     }
 
-    /// `to[j * stride + i] = rows[i][j]` for four rows of sixteen.
+    /// `to[j * stride + i] = rows[i][j]` for four rows of sixteen, or `+=` if `accumulate`.
     ///
     /// # Safety
-    /// The processor must have AVX-512F, and `to` must be writable at all those places.
+    /// The processor must have AVX-512F, and `to` must be readable and writable at all those places.
     #[inline]
     #[target_feature(enable = "avx512f")]
-    unsafe fn sixteen_columns(rows: [__m512; 4], to: *mut f32, stride: usize) {
+    unsafe fn sixteen_columns(rows: [__m512; 4], to: *mut f32, stride: usize, accumulate: bool) {
         let [a, b, c, d] = rows;
         let (low, high) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
         let (low_next, high_next) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
@@ -357,12 +366,18 @@ pub(super) mod x86 {
             _mm512_shuffle_ps::<0xee>(high, high_next),
         ];
         for (k, column) in columns.into_iter().enumerate() {
-            // SAFETY: the caller's contract.
-            unsafe {
-                _mm_storeu_ps(to.add(k * stride), _mm512_castps512_ps128(column));
-                _mm_storeu_ps(to.add((4 + k) * stride), _mm512_extractf32x4_ps::<1>(column));
-                _mm_storeu_ps(to.add((8 + k) * stride), _mm512_extractf32x4_ps::<2>(column));
-                _mm_storeu_ps(to.add((12 + k) * stride), _mm512_extractf32x4_ps::<3>(column));
+            let quarters = [
+                _mm512_castps512_ps128(column),
+                _mm512_extractf32x4_ps::<1>(column),
+                _mm512_extractf32x4_ps::<2>(column),
+                _mm512_extractf32x4_ps::<3>(column),
+            ];
+            for (q, quarter) in quarters.into_iter().enumerate() {
+                // SAFETY: the caller's contract.
+                unsafe {
+                    let place = to.add((4 * q + k) * stride);
+                    _mm_storeu_ps(place, if accumulate { _mm_add_ps(quarter, _mm_loadu_ps(place)) } else { quarter });
+                }
             }
         }
     }
