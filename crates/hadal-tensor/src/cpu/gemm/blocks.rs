@@ -145,15 +145,18 @@ impl<T: Plain, F: Format<T>> Pass<'_, T, F> {
         let right_base = SharedMut::new(packed_right.as_mut_ptr());
         // Packing a number takes about as long as a few multiplications.
         share((packed_left.len() + packed_right.len()) * 8, strips + panels, |piece| {
-            if let Some(panel) = piece.checked_sub(strips) {
+            // Panels and strips take turns: a thread's share of the pieces holds much of what it will multiply.
+            let (panel, next) = (piece * panels / (strips + panels), (piece + 1) * panels / (strips + panels));
+            if panel < next {
                 let columns = self.width.min(columns - panel * self.width);
                 // SAFETY: each piece has a panel of its own, within the buffer.
                 let out = unsafe { right_base.part(panel * self.panel_length, self.panel_length) };
                 self.format.pack_panels(self.b.from(0, panel * self.width), depth, columns, out);
             } else {
-                let row = piece * strip;
+                let index = piece - panel;
+                let row = index * strip;
                 // SAFETY: each piece has a strip of its own, within the buffer.
-                let out = unsafe { left_base.part(piece * strip_length, strip_length) };
+                let out = unsafe { left_base.part(index * strip_length, strip_length) };
                 self.format.pack_rows(self.a.from(row, 0), strip.min(rows - row), depth, out);
             }
         });
