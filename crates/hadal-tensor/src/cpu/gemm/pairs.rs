@@ -5,6 +5,7 @@ use std::mem::transmute;
 
 use super::Matrix;
 use super::product::Product;
+use super::vector::prefetch;
 use super::vector::x86::transposed;
 
 /// Columns of a panel.
@@ -42,11 +43,6 @@ impl Product<u32> for __m512 {
     unsafe fn operand_first(from: *const u32, count: usize) -> __m512i {
         // SAFETY: as above, and the first `count` pairs are readable.
         unsafe { _mm512_maskz_loadu_epi32(first(count), from.cast()) }
-    }
-    #[inline(always)]
-    fn prefetch_operand(from: *const u32) {
-        // SAFETY: every x86-64 processor has the instruction, which reads nothing that a program can see.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
     }
     #[inline(always)]
     unsafe fn accumulated(self, a: __m512i, b: __m512i) -> __m512 {
@@ -93,12 +89,9 @@ unsafe fn across_ahead(
     count: usize,
     (down, right): (usize, usize),
 ) -> __m512 {
-    let ahead = x.data.as_ptr().wrapping_add(x.at(row + down, column + right));
-    // SAFETY: the caller's contract; asking for memory that is not ours does no harm.
-    unsafe {
-        _mm_prefetch::<_MM_HINT_T1>(ahead.cast());
-        across(x, row, rows, column, count)
-    }
+    prefetch(x.data.as_ptr().wrapping_add(x.at(row + down, column + right)));
+    // SAFETY: the caller's contract.
+    unsafe { across(x, row, rows, column, count) }
 }
 
 /// The same where the elements are not adjacent.

@@ -15,8 +15,6 @@ pub(super) trait Product<P>: Copy {
     unsafe fn operand(from: *const P) -> Self::Operand;
     /// The first `count < WIDTH`; the others are zero.
     unsafe fn operand_first(from: *const P, count: usize) -> Self::Operand;
-    /// Asks for memory that will be read soon, if it is ours.
-    fn prefetch_operand(from: *const P);
     /// `self + a b`.
     unsafe fn accumulated(self, a: Self::Operand, b: Self::Operand) -> Self;
 }
@@ -49,10 +47,6 @@ impl<T, V: Vector<T>> Product<T> for V {
     unsafe fn operand_first(from: *const T, count: usize) -> V {
         // SAFETY: as above.
         unsafe { V::load_first(from, count) }
-    }
-    #[inline(always)]
-    fn prefetch_operand(from: *const T) {
-        V::prefetch(from);
     }
     #[inline(always)]
     unsafe fn accumulated(self, a: V, b: V) -> V {

@@ -18,6 +18,8 @@ pub(super) const HEIGHT: usize = 4;
 const DEPTH: usize = 264;
 /// Groups per piece of parallel work, at most.
 const GROUPS: usize = 128;
+/// Elements of the left matrix that are listed at a time, about: the lists stay near the processor.
+const LISTED: usize = 1 << 19;
 /// Rows that are gathered before they are written to a column-major product: a cache line of f32.
 const STAGED: usize = 16;
 /// Share of places visited, at or below which skipping the others pays.
@@ -197,7 +199,29 @@ fn list<T: Gemm>(
     count
 }
 
+/// Computes the product block by block of the left matrix.
 fn run<T: Gemm>(kernel: &SparseKernel<T>, a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
+    let Sizes { rows, depth, columns } = sizes;
+    let height = (LISTED / depth / (GROUPS * HEIGHT)).max(1) * GROUPS * HEIGHT;
+    let deep = (LISTED / height.min(rows) / DEPTH).max(1) * DEPTH;
+    for row in (0..rows).step_by(height) {
+        for start in (0..depth).step_by(deep) {
+            let sizes = Sizes { rows: height.min(rows - row), depth: deep.min(depth - start), columns };
+            let base = SharedMut::new(out.base.pointer().wrapping_add(row * out.row_stride));
+            run_block(kernel, a.from(row, start), b.from(start, 0), sizes, Out { base, ..out }, start > 0);
+        }
+    }
+}
+
+/// One block, added to what is there if `accumulate`.
+fn run_block<T: Gemm>(
+    kernel: &SparseKernel<T>,
+    a: Matrix<T>,
+    b: Matrix<T>,
+    sizes: Sizes,
+    out: Out<T>,
+    accumulate: bool,
+) {
     let Sizes { rows, depth, columns } = sizes;
     let all = Groups::new(a, rows, depth);
     // Panels of nearly equal width, in registers.
@@ -254,7 +278,7 @@ fn run<T: Gemm>(kernel: &SparseKernel<T>, a: Matrix<T>, b: Matrix<T>, sizes: Siz
                         out: target,
                         row_stride,
                         column_stride,
-                        accumulate: pass > 0,
+                        accumulate: accumulate || pass > 0,
                     });
                 }
                 if out.column_stride != 1 && (within + HEIGHT == STAGED || group + 1 == groups.end) {
@@ -263,7 +287,7 @@ fn run<T: Gemm>(kernel: &SparseKernel<T>, a: Matrix<T>, b: Matrix<T>, sizes: Siz
                         let start = filled.0 + (first + column) * out.column_stride;
                         // SAFETY: these rows of this column lie within the product, and no other piece writes there.
                         let to = unsafe { out.base.part(start, filled.1) };
-                        if pass > 0 {
+                        if accumulate || pass > 0 {
                             to.iter_mut().zip(from).for_each(|(to, from)| *to = *to + *from);
                         } else if let Ok(to) = <&mut [T; STAGED]>::try_from(&mut *to) {
                             // A copy of a fixed size needs no call.

@@ -2,7 +2,7 @@
 
 use super::Float;
 use super::product::Product;
-use super::vector::Vector;
+use super::vector::{Vector, prefetch};
 
 /// What a tile kernel works on: `rows` x `depth` of the left matrix times a panel of the right. `P` is what the operands
 /// are packed into.
@@ -59,7 +59,7 @@ pub(super) unsafe fn sums<
             if DIRECT {
                 // The rows lie too far apart for the processor to see a pattern: ask for those of the next tile.
                 for j in (0..WIDE).filter(|j| (j * size_of::<V>()).is_multiple_of(64)) {
-                    V::prefetch_operand(b.wrapping_add((WIDE + j) * V::WIDTH));
+                    prefetch(b.wrapping_add((WIDE + j) * V::WIDTH));
                 }
             }
             for (j, right) in right.iter_mut().enumerate() {

@@ -11,9 +11,6 @@ pub(super) trait Vector<T>: Copy {
     unsafe fn store(self, to: *mut T);
     /// Loads the first `count < LANES` elements; the others are zero.
     unsafe fn load_first(from: *const T, count: usize) -> Self;
-    /// Asks for memory that will be read soon, if it is ours.
-    #[inline(always)]
-    fn prefetch(_from: *const T) {}
     unsafe fn add(self, other: Self) -> Self;
     /// Stores the first `count < LANES` elements, added to what is there if `accumulate`.
     unsafe fn store_first(self, to: *mut T, count: usize, accumulate: bool);
@@ -55,6 +52,19 @@ pub(super) trait Vector<T>: Copy {
             }
         }
     }
+}
+
+/// Asks for memory that will be read soon, to be brought near the processor; of no effect if there is none at `place`.
+#[inline(always)]
+pub(super) fn prefetch<T>(place: *const T) {
+    // SAFETY: every x86-64 processor has the instruction, which reads nothing that a program can see.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T1>(place.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
 }
 
 /// Four numbers in an array, which every compiler target puts into its own registers.
@@ -143,11 +153,6 @@ pub(super) mod x86 {
                 unsafe fn store_first(self, to: *mut $number, count: usize, accumulate: bool) {
                     // SAFETY: as above, and the first `count` elements are readable and writable.
                     unsafe { $first(self, to, count, accumulate) }
-                }
-                #[inline(always)]
-                fn prefetch(from: *const $number) {
-                    // SAFETY: every x86-64 processor has the instruction, which reads nothing that a program can see.
-                    unsafe { _mm_prefetch::<_MM_HINT_T1>(from.cast()) }
                 }
                 #[inline(always)]
                 unsafe fn add(self, other: Self) -> Self {
