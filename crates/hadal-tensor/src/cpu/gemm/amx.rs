@@ -5,9 +5,10 @@
 
 use std::arch::asm;
 use std::arch::x86_64::{__cpuid, __cpuid_count, __m512};
+use std::mem::MaybeUninit;
 
 use super::pairs;
-use super::tile::{Target, Tile, store};
+use super::tile::{Target, Tiles, store};
 use super::vector::Vector;
 
 /// Rows, and columns, of a tile.
@@ -92,22 +93,28 @@ pub(super) struct Factors {
     pub right: *const u32,
 }
 
-/// Computes a tile: the sum of the products of all `factors`, `pairs` deep.
+/// Computes tiles: the sums of the products of all `factors`, `depth` pairs deep.
 ///
 /// # Safety
-/// Within [`with_tiles`]. Each left factor must be readable for [`SIDE`] rows `row_stride` apart, each right one for `depth`
-/// rows of [`pairs::WIDTH`], both for `depth` pairs, a multiple of [`PAIRS`]. `tile.out` must be readable and writable for
-/// `rows` x `columns` at its strides.
-pub(super) unsafe fn tile(tile: &Tile<u32, f32>, factors: &[Factors], row_stride: usize, depth: usize) {
-    debug_assert!(depth.is_multiple_of(PAIRS) && tile.rows <= SIDE && tile.columns <= SIDE);
-    let whole = tile.rows == SIDE && tile.columns == SIDE && tile.out.column_stride == 1 && !tile.out.accumulate;
-    let mut sums = Sums([[0.0; SIDE]; SIDE]);
-    let (out, stride) = if whole { (tile.out.pointer, tile.out.row_stride) } else { (sums.0[0].as_mut_ptr(), SIDE) };
-    // SAFETY: the caller's contract, for the factors and, if `whole`, for `out`, which else is `sums`, 32 rows of 32.
-    unsafe { multiply(factors, row_stride, depth / PAIRS, out, stride) };
-    if !whole {
-        // SAFETY: the processors with tiles have AVX-512; the rest is the caller's contract.
-        unsafe { store_sums(&sums, tile) };
+/// Within [`with_tiles`]. Each left factor must be readable for [`SIDE`] rows `row_stride` apart, each right one for panels
+/// `tiles.panel_step` apart, `depth` rows of [`pairs::WIDTH`] each, both for `depth` pairs, a multiple of [`PAIRS`].
+/// `tiles.out` must be readable and writable for `rows` x `columns` at its strides.
+pub(super) unsafe fn tiles(tiles: &Tiles<u32, f32>, factors: &[Factors], row_stride: usize, depth: usize) {
+    debug_assert!(depth.is_multiple_of(PAIRS) && tiles.rows <= SIDE);
+    let mut stage = MaybeUninit::<Sums>::uninit();
+    for (panel, first) in (0..tiles.columns).step_by(SIDE).enumerate() {
+        let (columns, step) = (SIDE.min(tiles.columns - first), panel * tiles.panel_step);
+        let out = tiles.out.from_column(first);
+        let whole = tiles.rows == SIDE && columns == SIDE && out.column_stride == 1 && !out.accumulate;
+        let (to, stride) = if whole { (out.pointer, out.row_stride) } else { (stage.as_mut_ptr().cast(), SIDE) };
+        // SAFETY: the caller's contract, for the factors and, if `whole`, for `out`; else the sums go to `stage`, which is 32
+        // rows of 32, and from there where they belong: processors with tiles have AVX-512.
+        unsafe {
+            multiply(factors, step, row_stride, depth / PAIRS, to, stride);
+            if !whole {
+                store_sums(stage.assume_init_ref(), tiles.rows, columns, out);
+            }
+        }
     }
 }
 
@@ -115,34 +122,42 @@ pub(super) unsafe fn tile(tile: &Tile<u32, f32>, factors: &[Factors], row_stride
 #[repr(align(64))]
 struct Sums([[f32; SIDE]; SIDE]);
 
-/// Stores the rows and columns of `tile`.
+/// Stores the first `rows` and `columns`.
 ///
 /// # Safety
-/// The processor must have AVX-512F; `tile.out` must be readable and writable for `rows` x `columns` at its strides.
+/// The processor must have AVX-512F; `out` must be readable and writable for `rows` x `columns` at its strides.
 #[target_feature(enable = "avx512f")]
-unsafe fn store_sums(sums: &Sums, tile: &Tile<u32, f32>) {
+unsafe fn store_sums(sums: &Sums, rows: usize, columns: usize, out: Target<f32>) {
     // SAFETY: a row of sums is two registers; the rest is the caller's contract.
     let registers = |row: usize| unsafe {
         [<__m512 as Vector<f32>>::load(sums.0[row].as_ptr()), <__m512 as Vector<f32>>::load(sums.0[row][16..].as_ptr())]
     };
-    let out = |row: usize| Target { pointer: tile.out.pointer.wrapping_add(row * tile.out.row_stride), ..tile.out };
-    let fours = tile.rows / 4 * 4;
+    let to = |row: usize| Target { pointer: out.pointer.wrapping_add(row * out.row_stride), ..out };
+    let fours = rows / 4 * 4;
     for row in (0..fours).step_by(4) {
         let four: [[__m512; 2]; 4] = std::array::from_fn(|i| registers(row + i));
         // SAFETY: the caller's contract; these rows are among the tile's.
-        unsafe { store(&four, out(row), tile.columns) };
+        unsafe { store(&four, to(row), columns) };
     }
-    for row in fours..tile.rows {
+    for row in fours..rows {
         // SAFETY: as above.
-        unsafe { store(&[registers(row)], out(row), tile.columns) };
+        unsafe { store(&[registers(row)], to(row), columns) };
     }
 }
 
-/// The sum of the products of all factors, each `steps` instructions deep, stored as 32 rows `out_stride` apart.
+/// The sum of the products of all factors, the right ones from the panel on that begins after `skipped` pairs, each `steps`
+/// instructions deep, stored as 32 rows `out_stride` apart.
 ///
 /// # Safety
-/// As [`tile`], with `out` writable for 32 rows of 32.
-unsafe fn multiply(factors: &[Factors], row_stride: usize, steps: usize, out: *mut f32, out_stride: usize) {
+/// As [`tiles`], with `out` writable for 32 rows of 32.
+unsafe fn multiply(
+    factors: &[Factors],
+    skipped: usize,
+    row_stride: usize,
+    steps: usize,
+    out: *mut f32,
+    out_stride: usize,
+) {
     const PANEL_ROW: usize = pairs::WIDTH * size_of::<u32>();
     assert!(!factors.is_empty() && steps > 0);
     // SAFETY: the loads read 16 rows of 64 bytes: at `a`, 16 rows further, at `b`, and 64 bytes further; each step moves
@@ -157,6 +172,7 @@ unsafe fn multiply(factors: &[Factors], row_stride: usize, steps: usize, out: *m
             "2:",
             "mov {a}, [{factors}]",
             "mov {b}, [{factors} + 8]",
+            "add {b}, {skipped}",
             "mov {below}, {stride}",
             "shl {below}, 4",
             "add {below}, {a}",
@@ -192,6 +208,7 @@ unsafe fn multiply(factors: &[Factors], row_stride: usize, steps: usize, out: *m
             factors = inout(reg) factors.as_ptr() => _,
             count = inout(reg) factors.len() => _,
             out = inout(reg) out => _,
+            skipped = in(reg) skipped * size_of::<u32>(),
             stride = in(reg) row_stride * size_of::<u32>(),
             panel_row = in(reg) PANEL_ROW,
             steps = in(reg) steps,

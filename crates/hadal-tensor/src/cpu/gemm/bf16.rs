@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use super::amx::{self, Factors};
 use super::format::{Format, Left};
-use super::tile::{Target, Tile, tiles};
+use super::tile::{Target, Tiles, tiles};
 use super::{Matrix, Out, Sizes, blocks, pairs};
 use crate::cpu::simd::{SimdLevel, level};
 use crate::precision::Precision;
@@ -171,24 +171,25 @@ impl Format<f32> for Bf16 {
         }
     }
 
-    unsafe fn tile(&self, tile: Tile<u32, f32>, _direct: bool) {
-        let (padded, row_stride) = (self.padded_pairs(tile.depth), self.row_stride(tile.depth));
+    unsafe fn tiles(&self, tiles: &Tiles<u32, f32>, _direct: bool) {
+        let (padded, row_stride) = (self.padded_pairs(tiles.depth), self.row_stride(tiles.depth));
         // Where the second terms lie, behind the first.
-        let left = tile.a.wrapping_add(self.tile_size().0 * row_stride);
-        let right = tile.b.wrapping_add(pairs::WIDTH * padded);
-        let factors = [(tile.a, tile.b), (tile.a, right), (left, tile.b)].map(|(left, right)| Factors { left, right });
+        let left = tiles.a.wrapping_add(self.tile_size().0 * row_stride);
+        let right = tiles.b.wrapping_add(pairs::WIDTH * padded);
+        let factors =
+            [(tiles.a, tiles.b), (tiles.a, right), (left, tiles.b)].map(|(left, right)| Factors { left, right });
         let factors = if self.terms == 1 { &factors[..1] } else { &factors[..] };
         match self.units {
             Units::Vectors => {
                 for (term, &Factors { left: a, right: b }) in factors.iter().enumerate() {
-                    let out = Target { accumulate: tile.out.accumulate || term > 0, ..tile.out };
+                    let out = Target { accumulate: tiles.out.accumulate || term > 0, ..tiles.out };
                     // SAFETY: the caller's contract: rows and panels were packed for whole tiles, by term, and the processor
                     // has these instructions.
-                    unsafe { tiles_bf16::<u32, f32, __m512, 2, false>(Tile { a, b, out, depth: padded, ..tile }) }
+                    unsafe { tiles_bf16::<u32, f32, __m512, 2, false>(&Tiles { a, b, out, depth: padded, ..*tiles }) }
                 }
             }
             // SAFETY: as above, and this runs within `piece`.
-            Units::Tiles => unsafe { amx::tile(&tile, factors, row_stride, padded) },
+            Units::Tiles => unsafe { amx::tiles(tiles, factors, row_stride, padded) },
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Dense products: both matrices are packed as their [`Format`] wants them, then cut into pieces of work.
 
+use std::ops::Range;
+
 use super::format::{Format, Left};
-use super::tile::Tile;
+use super::tile::Tiles;
 use super::{Gemm, Matrix, Out, Sizes, share};
 use crate::cpu::buffer::{Buffer, Plain};
 use crate::cpu::threads::SharedMut;
@@ -60,23 +62,22 @@ pub(super) fn multiply_in_place<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Size
         return false;
     }
     let kernel = T::kernel(columns);
-    for column in (0..columns).step_by(kernel.width) {
-        for row in (0..rows).step_by(kernel.height) {
-            // SAFETY: the kernel is one that the processor has; both matrices were checked for `sizes` in `gemm`, and the
-            // tile lies within the product, which nobody else writes.
-            unsafe {
-                (kernel.direct)(Tile {
-                    rows: kernel.height.min(rows - row),
-                    depth,
-                    columns: kernel.width.min(columns - column),
-                    a: a.data.as_ptr().add(a.at(row, 0)),
-                    row_stride: a.row_stride,
-                    depth_stride: a.column_stride,
-                    b: b.data.as_ptr().add(b.at(0, column)),
-                    b_stride: b.row_stride as usize,
-                    out: out.target(row, column, false),
-                });
-            }
+    for row in (0..rows).step_by(kernel.height) {
+        // SAFETY: the kernel is one that the processor has; both matrices were checked for `sizes` in `gemm`, and the tiles
+        // lie within the product, which nobody else writes.
+        unsafe {
+            (kernel.direct)(&Tiles {
+                rows: kernel.height.min(rows - row),
+                depth,
+                columns,
+                a: a.data.as_ptr().add(a.at(row, 0)),
+                row_stride: a.row_stride,
+                depth_stride: a.column_stride,
+                b: b.data.as_ptr().add(b.at(0, 0)),
+                b_stride: b.row_stride as usize,
+                panel_step: kernel.width,
+                out: out.target(row, 0, false),
+            });
         }
     }
     true
@@ -117,9 +118,7 @@ impl<T: Plain, F: Format<T>> Pass<'_, T, F> {
             let group = group * panels / groups..(group + 1) * panels / groups;
             self.format.piece(|| {
                 for row in (first_row..rows.min(first_row + strip)).step_by(self.height) {
-                    for panel in group.clone() {
-                        self.tile(&operands, row, panel);
-                    }
+                    self.tiles(&operands, row, group.clone());
                 }
             });
         });
@@ -163,33 +162,38 @@ impl<T: Plain, F: Format<T>> Pass<'_, T, F> {
         Operands { left: left.map_or(Ok(packed_left), Err), right: right.map_or(Ok(packed_right), Err) }
     }
 
-    fn tile(&self, operands: &Operands<F::Packed>, row: usize, panel: usize) {
+    /// Computes the tiles of a row that belong to a group of panels.
+    fn tiles(&self, operands: &Operands<F::Packed>, row: usize, group: Range<usize>) {
         let Sizes { rows, depth, columns } = self.sizes;
-        let (left, length) = (self.left, self.panel_length);
+        let left = self.left;
         let (a, row_stride, depth_stride) = match &operands.left {
             Ok(packed) => (&packed[row / self.height * left.length..], left.row_stride, left.depth_stride),
             Err(matrix) => (&matrix.data[matrix.at(row, 0)..], matrix.row_stride, matrix.column_stride),
         };
-        let (b, b_stride) = match &operands.right {
-            Ok(packed) => (&packed[panel * length..(panel + 1) * length], self.width),
-            Err(matrix) => (&matrix.data[matrix.at(0, panel * self.width)..], matrix.row_stride as usize),
+        let (first, last) = (group.start * self.width, columns.min(group.end * self.width));
+        let (b, b_stride, panel_step) = match &operands.right {
+            Ok(packed) => {
+                let length = self.panel_length;
+                (&packed[group.start * length..group.end * length], self.width, length)
+            }
+            Err(matrix) => (&matrix.data[matrix.at(0, first)..], matrix.row_stride as usize, self.width),
         };
-        let column = panel * self.width;
-        let tile = Tile {
+        let tiles = Tiles {
             rows: self.height.min(rows - row),
             depth,
-            columns: self.width.min(columns - column),
+            columns: last - first,
             a: a.as_ptr(),
             row_stride,
             depth_stride,
             b: b.as_ptr(),
             b_stride,
-            out: self.out.target(row, column, self.accumulate),
+            panel_step,
+            out: self.out.target(row, first, self.accumulate),
         };
-        // SAFETY: the format's kernel is one that the processor has. `a` holds the tile's rows at these strides (checked
-        // in `gemm`, or just packed), `b` holds a panel (just packed, or its `columns` in place, checked too). The tile
-        // lies within the product, and no other piece writes there.
-        unsafe { self.format.tile(tile, operands.right.is_err()) };
+        // SAFETY: the format's kernel is one that the processor has. `a` holds the rows at these strides (checked in `gemm`,
+        // or just packed), `b` holds the panels (just packed, or its `columns` in place, checked too). The tiles lie within
+        // the product, and no other piece writes there.
+        unsafe { self.format.tiles(&tiles, operands.right.is_err()) };
     }
 }
 

@@ -1,7 +1,7 @@
 //! How the operands of a product are packed, and by what its tiles are computed.
 
 use super::kernel::Kernel;
-use super::tile::Tile;
+use super::tile::Tiles;
 use super::{Gemm, Matrix, pack};
 use crate::cpu::buffer::Plain;
 
@@ -39,12 +39,12 @@ pub(super) trait Format<T>: Sync {
         work();
     }
 
-    /// Computes a tile; if `direct`, of a right matrix [as it lies](Format::right_in_place).
+    /// Computes tiles; if `direct`, of a right matrix [as it lies](Format::right_in_place).
     ///
     /// # Safety
-    /// As [`Kernel::tile`], or as [`Kernel::direct`], with operands packed by this format from `depth` places along the
+    /// As [`Kernel::tiles`], or as [`Kernel::direct`], with operands packed by this format from `depth` places along the
     /// summed axis.
-    unsafe fn tile(&self, tile: Tile<Self::Packed, T>, direct: bool);
+    unsafe fn tiles(&self, tiles: &Tiles<Self::Packed, T>, direct: bool);
 }
 
 /// How a left matrix is read by tiles.
@@ -116,9 +116,9 @@ impl<T: Gemm> Format<T> for Kernel<T> {
         (fast && b.column_stride == 1 && b.row_stride >= 0).then_some(b)
     }
 
-    unsafe fn tile(&self, tile: Tile<T, T>, direct: bool) {
+    unsafe fn tiles(&self, tiles: &Tiles<T, T>, direct: bool) {
         // SAFETY: the caller's contract.
-        unsafe { if direct { (self.direct)(tile) } else { (self.tile)(tile) } }
+        unsafe { if direct { (self.direct)(tiles) } else { (self.tiles)(tiles) } }
     }
 }
 

@@ -4,7 +4,7 @@
 use super::bf16::{self, Bf16};
 use super::dots::{self, DotKernel};
 use super::sparse_kernel::{self, SparseKernel};
-use super::tile::{Tile, tiles};
+use super::tile::{Tiles, tiles};
 use super::vector::Four;
 #[cfg(target_arch = "x86_64")]
 use super::vector::x86;
@@ -14,20 +14,20 @@ use crate::precision::Precision;
 #[cfg(target_arch = "x86_64")]
 use crate::precision::precision;
 
-/// A tile kernel and the largest tile it computes.
+/// A kernel and the largest tile it computes.
 pub(super) struct Kernel<T> {
     pub height: usize,
     pub width: usize,
     /// # Safety
-    /// The processor must have the kernel's instructions. With `rows <= height` and `columns <= width`: `a` must be
-    /// readable at `i * row_stride + k * depth_stride` for all `i < rows, k < depth`, `b` at `k * b_stride + j` for all
+    /// The processor must have the kernel's instructions. With `1 <= rows <= height`: `a` must be readable at
+    /// `i * row_stride + k * depth_stride` for all `i < rows, k < depth`, each panel at `k * b_stride + j` for all
     /// `k < depth, j < width`, and `out` readable and writable for `rows` x `columns` at its strides, one of which is 1.
-    pub tile: unsafe fn(Tile<T, T>),
-    /// The same for a right matrix as it lies: reads `b` only for `j < columns`.
+    pub tiles: unsafe fn(&Tiles<T, T>),
+    /// The same for a right matrix as it lies: reads a panel only for its share of `columns`.
     ///
     /// # Safety
-    /// As `tile`, with `columns` in place of `width`.
-    pub direct: unsafe fn(Tile<T, T>),
+    /// As `tiles`, with that in place of `width`.
+    pub direct: unsafe fn(&Tiles<T, T>),
 }
 
 impl<T> Kernel<T> {
@@ -118,7 +118,7 @@ macro_rules! kernel {
         Kernel {
             height: $height,
             width: $width,
-            tile: $tiles::<$number, $number, $register, $wide, false>,
+            tiles: $tiles::<$number, $number, $register, $wide, false>,
             direct: $tiles::<$number, $number, $register, $wide, true>,
         }
     };

@@ -4,18 +4,21 @@ use super::Float;
 use super::product::Product;
 use super::vector::{Vector, prefetch};
 
-/// What a tile kernel works on: `rows` x `depth` of the left matrix times a panel of the right. `P` is what the operands
-/// are packed into.
-pub(super) struct Tile<P, T> {
+/// What a kernel works on: tiles side by side, `rows` x `depth` of the left matrix times panels of the right. `P` is what
+/// the operands are packed into.
+pub(super) struct Tiles<P, T> {
     pub rows: usize,
     pub depth: usize,
+    /// Columns of all tiles; only the last may be narrower than the kernel.
     pub columns: usize,
     pub a: *const P,
     pub row_stride: isize,
     pub depth_stride: isize,
-    /// `depth` rows `b_stride` apart, of the kernel's full width, or of `columns` for the direct kernel.
+    /// Panels `panel_step` apart, each of `depth` rows `b_stride` apart, of the kernel's full width; for the direct kernel
+    /// of `columns` in all.
     pub b: *const P,
     pub b_stride: usize,
+    pub panel_step: usize,
     pub out: Target<T>,
 }
 
@@ -29,8 +32,16 @@ pub(super) struct Target<T> {
     pub accumulate: bool,
 }
 
-/// Computes exactly `HEIGHT` rows, `WIDE` registers across, and stores them at `out`, `out_stride` apart; added to what is
-/// there if `accumulate`.
+impl<T> Target<T> {
+    /// Where the tile that begins at a column goes.
+    #[inline(always)]
+    pub fn from_column(self, column: usize) -> Target<T> {
+        Target { pointer: self.pointer.wrapping_add(column * self.column_stride), ..self }
+    }
+}
+
+/// Computes the tile whose panel is at `b`: exactly `HEIGHT` rows, `WIDE` registers across, stored at `out`, `out_stride`
+/// apart, and added to what is there if `accumulate`.
 ///
 /// # Safety
 /// The processor must have V's instructions; `a` must be readable at `i * row_stride + k * depth_stride` for all
@@ -45,7 +56,9 @@ pub(super) unsafe fn sums<
     const WIDE: usize,
     const DIRECT: bool,
 >(
-    tile: &Tile<P, T>,
+    tiles: &Tiles<P, T>,
+    mut b: *const P,
+    columns: usize,
     out: *mut T,
     out_stride: usize,
     accumulate: bool,
@@ -53,8 +66,8 @@ pub(super) unsafe fn sums<
     // SAFETY: every access below is one that the caller's contract names.
     unsafe {
         let mut sums = [[<V as Product<P>>::zero(); WIDE]; HEIGHT];
-        let (mut a, mut b) = (tile.a, tile.b);
-        for _ in 0..tile.depth {
+        let mut a = tiles.a;
+        for _ in 0..tiles.depth {
             let mut right = [V::none(); WIDE];
             if DIRECT {
                 // The rows lie too far apart for the processor to see a pattern: ask for those of the next tile.
@@ -63,7 +76,7 @@ pub(super) unsafe fn sums<
                 }
             }
             for (j, right) in right.iter_mut().enumerate() {
-                let columns = tile.columns.saturating_sub(j * V::WIDTH);
+                let columns = columns.saturating_sub(j * V::WIDTH);
                 *right = if DIRECT && columns < V::WIDTH {
                     V::operand_first(b.wrapping_add(j * V::WIDTH), columns)
                 } else {
@@ -71,13 +84,13 @@ pub(super) unsafe fn sums<
                 };
             }
             for (i, sums) in sums.iter_mut().enumerate() {
-                let left = V::operand_splat(a.offset(i as isize * tile.row_stride));
+                let left = V::operand_splat(a.offset(i as isize * tiles.row_stride));
                 for (sum, &right) in sums.iter_mut().zip(&right) {
                     *sum = sum.accumulated(left, right);
                 }
             }
-            a = a.wrapping_offset(tile.depth_stride);
-            b = b.wrapping_add(tile.b_stride);
+            a = a.wrapping_offset(tiles.depth_stride);
+            b = b.wrapping_add(tiles.b_stride);
         }
         if accumulate {
             for (i, sums) in sums.iter_mut().enumerate() {
@@ -160,7 +173,8 @@ pub(super) unsafe fn store_row<T: Float, V: Vector<T>, const WIDE: usize>(
 }
 
 /// Makes `fn $name` that picks the instance for the number of rows, compiled for `$feature`. The sums are a function of
-/// their own, `$sums`: beside code for any target they would not stay in registers.
+/// their own, `$sums`: beside code for any target they would not stay in registers. Little but the sums is stored from one
+/// tile to the next: more would wait until the last tile's sums have left the processor.
 macro_rules! tiles {
     ($(#[$feature:meta])? $name:ident, $sums:ident, $($height:literal)*) => {
         /// # Safety
@@ -175,17 +189,21 @@ macro_rules! tiles {
             const WIDE: usize,
             const DIRECT: bool,
         >(
-            work: &super::tile::Tile<P, T>,
+            tiles: &super::tile::Tiles<P, T>,
+            b: *const P,
+            columns: usize,
             out: *mut T,
             out_stride: usize,
             accumulate: bool,
         ) {
             // SAFETY: the caller's contract.
-            unsafe { super::tile::sums::<P, T, V, HEIGHT, WIDE, DIRECT>(work, out, out_stride, accumulate) }
+            unsafe {
+                super::tile::sums::<P, T, V, HEIGHT, WIDE, DIRECT>(tiles, b, columns, out, out_stride, accumulate)
+            }
         }
 
         /// # Safety
-        /// As [`Kernel::tile`](super::kernel::Kernel::tile).
+        /// As [`Kernel::tiles`](super::kernel::Kernel::tiles).
         $(#[$feature])?
         unsafe fn $name<
             P,
@@ -194,25 +212,33 @@ macro_rules! tiles {
             const WIDE: usize,
             const DIRECT: bool,
         >(
-            work: super::tile::Tile<P, T>,
+            tiles: &super::tile::Tiles<P, T>,
         ) {
-            let out = work.out;
-            let whole = out.column_stride == 1 && work.columns == WIDE * V::LANES;
-            match work.rows {
+            let width = WIDE * V::LANES;
+            match tiles.rows {
                 $(
-                    // SAFETY: the caller's contract, and `rows` is the height of the instance.
-                    $height if whole => unsafe {
-                        $sums::<P, T, V, $height, WIDE, DIRECT>(&work, out.pointer, out.row_stride, out.accumulate);
-                    },
-                    // SAFETY: as above, and `stage` has room for a tile.
-                    $height => unsafe {
+                    $height => {
                         let mut stage = std::mem::MaybeUninit::<[[V; WIDE]; $height]>::uninit();
-                        let to = stage.as_mut_ptr().cast();
-                        $sums::<P, T, V, $height, WIDE, DIRECT>(&work, to, WIDE * V::LANES, false);
-                        super::tile::store(stage.assume_init_ref(), out, work.columns);
-                    },
+                        for (panel, first) in (0..tiles.columns).step_by(width).enumerate() {
+                            let b = tiles.b.wrapping_add(panel * tiles.panel_step);
+                            let columns = width.min(tiles.columns - first);
+                            let out = tiles.out.from_column(first);
+                            // SAFETY: the caller's contract, `rows` is the height of the instance, and `stage` has room
+                            // for a tile.
+                            unsafe {
+                                if columns == width && out.column_stride == 1 {
+                                    let (to, stride) = (out.pointer, out.row_stride);
+                                    $sums::<P, T, V, $height, WIDE, DIRECT>(tiles, b, columns, to, stride, out.accumulate);
+                                } else {
+                                    let to = stage.as_mut_ptr().cast();
+                                    $sums::<P, T, V, $height, WIDE, DIRECT>(tiles, b, columns, to, width, false);
+                                    super::tile::store(stage.assume_init_ref(), out, columns);
+                                }
+                            }
+                        }
+                    }
                 )*
-                rows => unreachable!("a tile of {rows} rows"),
+                rows => unreachable!("tiles of {rows} rows"),
             }
         }
     };
