@@ -104,7 +104,7 @@ pub(super) unsafe fn tiles(tiles: &Tiles<u32, f32>, factors: &[Factors], row_str
     let mut stage = MaybeUninit::<Sums>::uninit();
     for (panel, first) in (0..tiles.columns).step_by(SIDE).enumerate() {
         let (columns, step) = (SIDE.min(tiles.columns - first), panel * tiles.panel_step);
-        let out = tiles.out.from_column(first);
+        let out = tiles.out.at_column(first);
         let whole = tiles.rows == SIDE && columns == SIDE && out.column_stride == 1 && !out.accumulate;
         let (to, stride) = if whole { (out.pointer, out.row_stride) } else { (stage.as_mut_ptr().cast(), SIDE) };
         // SAFETY: the caller's contract, for the factors and, if `whole`, for `out`; else the sums go to `stage`, which is 32

@@ -8,7 +8,7 @@
 use super::super::buffer::Buffer;
 use super::super::simd::{Task, dispatch};
 use super::super::threads::{SharedMut, for_each_piece};
-use super::sparse_kernel::{SparseKernel, SparseTile};
+use super::sparse_kernel::{SparseGroup, SparseKernel, SparsePanel};
 use super::{Gemm, Matrix, Out, Sizes, pack};
 use crate::precision::precision;
 
@@ -237,12 +237,24 @@ fn run_block<T: Gemm>(
         let columns = width.min(columns - first);
         let groups = (chunk * per_chunk).min(all.groups)..all.groups.min((chunk + 1) * per_chunk);
         let b = Matrix { offset: b.at(0, first), ..b };
-        let mut stage: Buffer<T> = Buffer::scratch(if out.column_stride == 1 { 0 } else { STAGED * width });
+        // What goes out by columns is gathered first.
+        let staged = out.column_stride != 1;
+        let mut stage: Buffer<T> = Buffer::scratch(if staged { STAGED * width } else { 0 });
         let mut full = None;
         let mut packed: Buffer<T> = Buffer::scratch(DEPTH.min(depth) * width);
         for (pass, start) in (0..depth).step_by(DEPTH).enumerate() {
             let depth = DEPTH.min(depth - start);
             pack::panels(Matrix { offset: b.at(start, 0), ..b }, depth, columns, width, &mut packed);
+            let panel = SparsePanel {
+                columns,
+                wide,
+                b: packed.as_ptr(),
+                row_step: all.steps.0,
+                place_step: all.steps.1,
+                row_stride: out.row_stride,
+                column_stride: if staged { STAGED } else { 1 },
+                accumulate: accumulate || pass > 0,
+            };
             let finite = dispatch(Finite { panel: &packed[..depth * width], width, columns });
             for group in groups.clone() {
                 let row = group * HEIGHT;
@@ -260,28 +272,16 @@ fn run_block<T: Gemm>(
                 // steps; `packed` holds `depth` rows of `width`; and the tile lies within the product, where no
                 // other piece writes, or within the stage.
                 unsafe {
-                    let (target, row_stride, column_stride) = if out.column_stride == 1 {
-                        (out.base.pointer().add(row * out.row_stride + first), out.row_stride, 1)
+                    let target = if staged {
+                        stage.as_mut_ptr().add(within)
                     } else {
-                        (stage.as_mut_ptr().add(within), 1, STAGED)
+                        out.base.pointer().add(row * out.row_stride + first)
                     };
-                    (kernel.tile)(SparseTile {
-                        rows: HEIGHT.min(rows - row),
-                        columns,
-                        wide,
-                        count,
-                        places: places.as_ptr(),
-                        a: values.as_ptr(),
-                        row_step: all.steps.0,
-                        place_step: all.steps.1,
-                        b: packed.as_ptr(),
-                        out: target,
-                        row_stride,
-                        column_stride,
-                        accumulate: accumulate || pass > 0,
-                    });
+                    let rows = HEIGHT.min(rows - row);
+                    let group = SparseGroup { rows, count, places: places.as_ptr(), a: values.as_ptr(), out: target };
+                    (kernel.tile)(&panel, group);
                 }
-                if out.column_stride != 1 && (within + HEIGHT == STAGED || group + 1 == groups.end) {
+                if staged && (within + HEIGHT == STAGED || group + 1 == groups.end) {
                     let filled = (row - within, within + HEIGHT.min(rows - row));
                     for (column, from) in stage.chunks_exact(STAGED).enumerate().take(columns) {
                         let start = filled.0 + (first + column) * out.column_stride;

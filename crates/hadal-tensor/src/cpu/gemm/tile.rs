@@ -35,7 +35,7 @@ pub(super) struct Target<T> {
 impl<T> Target<T> {
     /// Where the tile that begins at a column goes.
     #[inline(always)]
-    pub fn from_column(self, column: usize) -> Target<T> {
+    pub fn at_column(self, column: usize) -> Target<T> {
         Target { pointer: self.pointer.wrapping_add(column * self.column_stride), ..self }
     }
 }
@@ -92,16 +92,34 @@ pub(super) unsafe fn sums<
             a = a.wrapping_offset(tiles.depth_stride);
             b = b.wrapping_add(tiles.b_stride);
         }
+        store_whole(sums, out, out_stride, accumulate);
+    }
+}
+
+/// Stores whole rows of sums, `out_stride` apart; added to what is there if `accumulate`.
+///
+/// # Safety
+/// The processor must have V's instructions; `out` must be readable and writable for all the sums.
+#[inline(always)]
+pub(super) unsafe fn store_whole<T, V: Vector<T>, const HEIGHT: usize, const WIDE: usize>(
+    mut sums: [[V; WIDE]; HEIGHT],
+    out: *mut T,
+    out_stride: usize,
+    accumulate: bool,
+) {
+    let place = |i: usize, j: usize| out.wrapping_add(i * out_stride + j * V::LANES);
+    // SAFETY: every access below is one that the caller's contract names.
+    unsafe {
         if accumulate {
             for (i, sums) in sums.iter_mut().enumerate() {
                 for (j, sum) in sums.iter_mut().enumerate() {
-                    *sum = sum.add(V::load(out.add(i * out_stride + j * V::LANES)));
+                    *sum = sum.add(V::load(place(i, j)));
                 }
             }
         }
         for (i, sums) in sums.iter().enumerate() {
             for (j, sum) in sums.iter().enumerate() {
-                sum.store(out.add(i * out_stride + j * V::LANES));
+                sum.store(place(i, j));
             }
         }
     }
@@ -222,7 +240,7 @@ macro_rules! tiles {
                         for (panel, first) in (0..tiles.columns).step_by(width).enumerate() {
                             let b = tiles.b.wrapping_add(panel * tiles.panel_step);
                             let columns = width.min(tiles.columns - first);
-                            let out = tiles.out.from_column(first);
+                            let out = tiles.out.at_column(first);
                             // SAFETY: the caller's contract, `rows` is the height of the instance, and `stage` has room
                             // for a tile.
                             unsafe {
