@@ -326,6 +326,13 @@ impl Decay {
     pub const NONE: Decay = Decay { coupled: 0.0, factor: 1.0 };
 }
 
+/// What follows a matrix product in the same pass: a bias `[n]` is added, and what is negative becomes 0 if `relu`.
+#[derive(Clone, Copy)]
+pub(crate) struct Epilogue<'a> {
+    pub bias: View<'a>,
+    pub relu: bool,
+}
+
 /// What a device must be able to do.
 pub(crate) trait Backend: Sync {
     fn upload(&self, data: HostData) -> Storage;
@@ -359,8 +366,8 @@ pub(crate) trait Backend: Sync {
     /// Softmax along the last axis, or its logarithm.
     fn softmax(&self, x: View, logarithm: bool) -> Storage;
 
-    /// `[batch.., m, k] x [batch.., k, n]`, both with the same batch axes.
-    fn matmul(&self, a: View, b: View) -> Storage;
+    /// `[batch.., m, k] x [batch.., k, n]`, both with the same batch axes, and what follows.
+    fn matmul(&self, a: View, b: View, epilogue: Option<Epilogue>) -> Storage;
 
     /// The first index that is negative or not below `size`. A device that cannot tell without waiting returns `None`
     /// and reads such places as it likes, within its memory.

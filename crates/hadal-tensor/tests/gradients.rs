@@ -199,6 +199,22 @@ fn products() {
         check("matmul", |x| x[0].matmul(&x[1]), &[random(a, 1), random(b, 2)]);
     }
     check("transposed", |x| x[0].t().matmul(&x[1].t()), &[random(&[4, 3], 1), random(&[2, 4], 2)]);
+    let affine: [(&[usize], &[usize]); 6] = [
+        (&[3, 4], &[2, 4]),
+        (&[1, 1], &[1, 1]),
+        (&[4], &[2, 4]),
+        (&[2, 3, 4], &[5, 4]),
+        (&[0, 4], &[2, 4]),
+        (&[2, 0], &[3, 0]),
+    ];
+    for (x, weight) in affine {
+        let inputs = [random(x, 1), random(weight, 2), random(&weight[..1], 3)];
+        check("linear", |x| x[0].linear(&x[1], Some(&x[2])), &inputs);
+        check("linear_relu", |x| x[0].linear_relu(&x[1], Some(&x[2])), &inputs);
+        check("linear without bias", |x| x[0].linear_relu(&x[1], None), &inputs[..2]);
+    }
+    let strided = [random(&[4, 3], 1), random(&[4, 2], 2), random(&[2], 3)];
+    check("linear of views", |x| x[0].t().linear(&x[1].t(), Some(&x[2])), &strided);
 }
 
 #[test]

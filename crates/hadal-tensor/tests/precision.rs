@@ -162,3 +162,29 @@ fn products_of_a_batch_are_those_of_its_matrices() {
         }
     });
 }
+
+#[test]
+fn a_bias_and_relu_in_the_same_pass_give_the_bits_of_separate_steps() {
+    at_each(&[Precision::Highest, Precision::High, Precision::Medium], |precision, level| {
+        // Small, few rows, several blocks across and deep, nothing to sum, nothing at all.
+        let sizes = [(3, 4, 5), (4, 64, 100), (130, 300, 301), (40, 1100, 60), (60, 30, 2100), (3, 0, 4), (0, 3, 4)];
+        for (rows, depth, columns) in sizes {
+            let (x, weight) = factors((rows, depth, columns), false);
+            let (weight, bias) = (weight.t().contiguous(), Tensor::randn([columns], &mut Rng::new(8)));
+            // Many zeros on the left, and on the right.
+            let thin = |x: &Tensor| (x - 1.0).relu();
+            for (x, weight) in [(x.clone(), weight.clone()), (thin(&x), weight.clone()), (x.clone(), thin(&weight))] {
+                let case = format!("{rows} x {depth} x {columns} at {precision} and {level:?}");
+                let sum = x.matmul(&weight.t()) + &bias;
+                for (together, apart) in
+                    [(x.linear(&weight, Some(&bias)), sum.clone()), (x.linear_relu(&weight, Some(&bias)), sum.relu())]
+                {
+                    assert_eq!(together.shape(), apart.shape(), "{case}");
+                    let bits = |x: &Tensor| x.to_vec::<f32>().into_iter().map(f32::to_bits).collect::<Vec<_>>();
+                    assert!(bits(&together) == bits(&apart), "{case}");
+                }
+                assert_eq!(x.linear(&weight, None).to_vec::<f32>(), x.matmul(&weight.t()).to_vec::<f32>(), "{case}");
+            }
+        }
+    });
+}

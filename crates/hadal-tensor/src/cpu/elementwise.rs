@@ -178,7 +178,7 @@ fn number_unary<T: Number>(op: UnaryOp, x: &[T], layout: &Layout) -> Option<Buff
     use UnaryOp::*;
     Some(match op {
         Neg => map(x, layout, |x: T| T::ZERO.minus(x)),
-        Relu => map(x, layout, |x: T| if x > T::ZERO || x.is_nan() { x } else { T::ZERO }),
+        Relu => map(x, layout, T::relu),
         Abs => map(x, layout, |x: T| if x < T::ZERO { T::ZERO.minus(x) } else { x }),
         Sign => map(x, layout, |x: T| {
             if x > T::ZERO {

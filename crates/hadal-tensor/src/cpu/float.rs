@@ -35,6 +35,11 @@ pub(crate) trait Number:
     fn smaller(self, other: Self) -> Self {
         if self < other || self.is_nan() { self } else { other }
     }
+    /// max(x, 0); NaN stays.
+    #[inline(always)]
+    fn relu(self) -> Self {
+        if self > Self::ZERO || self.is_nan() { self } else { Self::ZERO }
+    }
 }
 
 /// A floating-point number.

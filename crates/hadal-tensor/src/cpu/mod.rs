@@ -17,7 +17,7 @@ mod update;
 use std::sync::Arc;
 
 use crate::backend::{
-    Backend, BinaryOp, CompareOp, Decay, Distribution, HostData, ReduceOp, Storage, UnaryOp, UpdateRule, View,
+    Backend, BinaryOp, CompareOp, Decay, Distribution, Epilogue, HostData, ReduceOp, Storage, UnaryOp, UpdateRule, View,
 };
 use crate::dtype::DType;
 use crate::random::Key;
@@ -258,11 +258,19 @@ impl Backend for Cpu {
         same_kind!(x.storage, |values| floats: reduce::softmax(values, x.layout, logarithm))
     }
 
-    fn matmul(&self, a: View, b: View) -> Storage {
-        match (a.storage, b.storage) {
-            (Storage::F32(x), Storage::F32(y)) => F32(matmul((x, a.layout), (y, b.layout))),
-            (Storage::F64(x), Storage::F64(y)) => F64(matmul((x, a.layout), (y, b.layout))),
-            (other, _) => mismatch("matmul", other),
+    fn matmul(&self, a: View, b: View, epilogue: Option<Epilogue>) -> Storage {
+        let relu = epilogue.is_some_and(|epilogue| epilogue.relu);
+        let bias = epilogue.map(|epilogue| self.copy(epilogue.bias));
+        match (a.storage, b.storage, &bias) {
+            (Storage::F32(x), Storage::F32(y), None) => F32(matmul((x, a.layout), (y, b.layout), None)),
+            (Storage::F64(x), Storage::F64(y), None) => F64(matmul((x, a.layout), (y, b.layout), None)),
+            (Storage::F32(x), Storage::F32(y), Some(Storage::F32(bias))) => {
+                F32(matmul((x, a.layout), (y, b.layout), Some(gemm::Epilogue { bias, relu })))
+            }
+            (Storage::F64(x), Storage::F64(y), Some(Storage::F64(bias))) => {
+                F64(matmul((x, a.layout), (y, b.layout), Some(gemm::Epilogue { bias, relu })))
+            }
+            (other, ..) => mismatch("matmul", other),
         }
     }
 
@@ -325,7 +333,11 @@ impl Backend for Cpu {
 }
 
 /// Products of the matrices in the last two axes, one for each place of the leading axes.
-fn matmul<T: gemm::Gemm>((x, a): (&[T], &Layout), (y, b): (&[T], &Layout)) -> Buffer<T> {
+fn matmul<T: gemm::Gemm>(
+    (x, a): (&[T], &Layout),
+    (y, b): (&[T], &Layout),
+    epilogue: Option<gemm::Epilogue<T>>,
+) -> Buffer<T> {
     let rank = a.shape.rank();
     let sizes = Sizes { rows: a.shape[rank - 2], depth: a.shape[rank - 1], columns: b.shape[rank - 1] };
     let batch = Shape::new(&a.shape[..rank - 2]);
@@ -337,7 +349,7 @@ fn matmul<T: gemm::Gemm>((x, a): (&[T], &Layout), (y, b): (&[T], &Layout)) -> Bu
     };
     let mut out = Buffer::scratch(batch.elements() * sizes.rows * sizes.columns);
     if batch.elements() == 1 {
-        gemm::gemm(&[(matrix(x, a, a.offset), matrix(y, b, b.offset))], sizes, &mut out);
+        gemm::gemm(&[(matrix(x, a, a.offset), matrix(y, b, b.offset))], sizes, epilogue, &mut out);
         return out;
     }
     let leading = |layout: &Layout| Layout { shape: batch, ..*layout };
@@ -350,6 +362,6 @@ fn matmul<T: gemm::Gemm>((x, a): (&[T], &Layout), (y, b): (&[T], &Layout)) -> Bu
             pairs.push((matrix(x, a, i), matrix(y, b, j)));
         }
     }
-    gemm::gemm(&pairs, sizes, &mut out);
+    gemm::gemm(&pairs, sizes, epilogue, &mut out);
     out
 }

@@ -1,8 +1,8 @@
 //! Matrix products.
 
 use super::arithmetic::{check_float, check_same_dtype};
-use crate::autograd::{record, records};
-use crate::backend::View;
+use crate::autograd::{record, record_with_output, records};
+use crate::backend::{Epilogue, View};
 use crate::shape::{Layout, MAX_RANK, Shape};
 use crate::tensor::{Tensor, Value};
 
@@ -39,7 +39,7 @@ impl Tensor {
         let (a, b) = (self.shape(), other.shape());
         let (inner, rows) = (a[a.rank() - 1], b[b.rank() - 2]);
         assert!(inner == rows, "matmul: {a} x {b}: inner sizes {inner} and {rows} differ");
-        let Some(value) = product(self, self.layout(), other, other.layout()) else {
+        let Some(value) = product(self, self.layout(), other, other.layout(), None) else {
             let batch = |s: &Shape| Shape::new(&s[..s.rank() - 2]);
             panic!("matmul: {a} x {b}: batch axes {} and {} do not broadcast", batch(a), batch(b));
         };
@@ -54,8 +54,68 @@ impl Tensor {
     }
 }
 
+impl Tensor {
+    /// `x wᵀ + b` for `x` `[.., in]`, `weight` `[out, in]` and `bias` `[out]`, as PyTorch's `linear`; the bias is added to
+    /// each part of the product while that is near the processor.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let (x, weight) = (Tensor::from_slice(&[1.0f32, 2.0], [1, 2]), Tensor::from_slice(&[3.0f32, 4.0], [1, 2]));
+    /// let bias = Tensor::from_slice(&[-20.0f32], [1]);
+    /// assert_eq!(x.linear(&weight, Some(&bias)).to_vec::<f32>(), [-9.0]);
+    /// assert_eq!(x.linear_relu(&weight, Some(&bias)).to_vec::<f32>(), [0.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the sizes do not fit, or dtypes differ or are not floating-point.
+    #[track_caller]
+    pub fn linear(&self, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+        self.affine(weight, bias, false)
+    }
+
+    /// `relu(x wᵀ + b)`: [`linear`](Tensor::linear) and [`relu`](Tensor::relu) in one pass.
+    ///
+    /// # Panics
+    /// As [`linear`](Tensor::linear).
+    #[track_caller]
+    pub fn linear_relu(&self, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+        self.affine(weight, bias, true)
+    }
+
+    #[track_caller]
+    fn affine(&self, weight: &Tensor, bias: Option<&Tensor>, relu: bool) -> Tensor {
+        let fits = |bias: &&Tensor| {
+            self.rank() == 2
+                && weight.rank() == 2
+                && self.dtype().is_float()
+                && weight.shape()[..] == [weight.size(0), self.size(1)]
+                && bias.shape()[..] == [weight.size(0)]
+                && [weight, *bias].iter().all(|x| x.dtype() == self.dtype())
+        };
+        let Some(bias) = bias.filter(fits) else {
+            let product = self.matmul(&weight.t());
+            let sum = bias.map_or_else(|| product.clone(), |bias| &product + bias);
+            return if relu { sum.relu() } else { sum };
+        };
+        let epilogue = Epilogue { bias: bias.view(), relu };
+        let value = product(self, self.layout(), weight, &weight.layout().transpose(0, 1), Some(epilogue))
+            .expect("two matrices have no batch axes");
+        if !records(&[self, weight, bias]) {
+            return Tensor::new(value, None);
+        }
+        let (x, w) = (self.clone(), weight.clone());
+        record_with_output(value, &[self, weight, bias], move |g, y, sink| {
+            let gated = relu.then(|| g.gate(y));
+            let g = gated.as_ref().unwrap_or(g);
+            sink.add(0, || product_like(&x, (g, false), (&w, false)));
+            sink.add(1, || product_like(&w, (g, true), (&x, false)));
+            sink.add(2, || g.sum_to(Shape::from([w.size(0)])));
+        })
+    }
+}
+
 /// The products of the matrices in the last two axes, without a record; `None` if the other axes do not broadcast.
-fn product(a: &Tensor, left: &Layout, b: &Tensor, right: &Layout) -> Option<Value> {
+fn product(a: &Tensor, left: &Layout, b: &Tensor, right: &Layout, epilogue: Option<Epilogue>) -> Option<Value> {
     let leading = |layout: &Layout| Shape::new(&layout.shape[..layout.shape.rank() - 2]);
     let batch = leading(left).broadcast(&leading(right))?;
     let rank = batch.rank() + 2;
@@ -69,7 +129,7 @@ fn product(a: &Tensor, left: &Layout, b: &Tensor, right: &Layout) -> Option<Valu
     let n = right.shape[right.shape.rank() - 1];
     let (left, right) = (left.expand(with(m, k)), right.expand(with(k, n)));
     let left = View { storage: &a.value().storage, layout: &left };
-    let storage = a.backend().matmul(left, View { storage: &b.value().storage, layout: &right });
+    let storage = a.backend().matmul(left, View { storage: &b.value().storage, layout: &right }, epilogue);
     Some(Value::contiguous(with(m, n), storage))
 }
 
@@ -93,6 +153,6 @@ fn matrix_product((a, flip_a): (&Tensor, bool), (b, flip_b): (&Tensor, bool)) ->
         let rank = x.rank();
         if flip { x.layout().transpose(rank - 2, rank - 1) } else { *x.layout() }
     };
-    let value = product(a, &layout(a, flip_a), b, &layout(b, flip_b));
+    let value = product(a, &layout(a, flip_a), b, &layout(b, flip_b), None);
     Tensor::new(value.expect("the batch axes of a product broadcast against its operands'"), None)
 }

@@ -33,13 +33,19 @@ impl Linear {
     pub fn from_weights(weight: Tensor, bias: Option<Tensor>) -> Linear {
         Linear { weight, bias }
     }
-}
 
-impl Forward for Linear {
+    /// `relu(x Wᵀ + b)` in one pass.
+    ///
     /// # Panics
     /// If the last axis of `x` is not `in`.
     #[track_caller]
-    fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
+    pub(super) fn forward_relu(&self, x: &Tensor) -> Tensor {
+        self.check_input(x);
+        x.linear_relu(&self.weight, self.bias.as_ref())
+    }
+
+    #[track_caller]
+    fn check_input(&self, x: &Tensor) {
         assert!(
             x.shape().last() == Some(&self.weight.size(1)),
             "Linear: the input has shape {}, but the weight {} takes {} features on the last axis",
@@ -47,11 +53,16 @@ impl Forward for Linear {
             self.weight.shape(),
             self.weight.size(1)
         );
-        let y = x.matmul(&self.weight.t());
-        match &self.bias {
-            Some(bias) => y + bias,
-            None => y,
-        }
+    }
+}
+
+impl Forward for Linear {
+    /// # Panics
+    /// If the last axis of `x` is not `in`.
+    #[track_caller]
+    fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
+        self.check_input(x);
+        x.linear(&self.weight, self.bias.as_ref())
     }
 
     fn input_shape(&self) -> Option<Shape> {

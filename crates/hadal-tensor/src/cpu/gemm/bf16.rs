@@ -223,12 +223,12 @@ mod tests {
         let Sizes { rows, depth, columns } = sizes;
         let mut out = vec![f32::NAN; rows * columns];
         let base = SharedMut::new(out.as_mut_ptr());
+        let target = Out { base, row_stride: columns, column_stride: 1, flipped: false, epilogue: None };
         if flipped {
             let sizes = Sizes { rows: columns, depth, columns: rows };
-            let out = Out { base, row_stride: 1, column_stride: columns };
-            blocks::multiply_in(&format, b.flipped(), a.flipped(), sizes, out);
+            blocks::multiply_in(&format, b.flipped(), a.flipped(), sizes, target.flipped());
         } else {
-            blocks::multiply_in(&format, a, b, sizes, Out { base, row_stride: columns, column_stride: 1 });
+            blocks::multiply_in(&format, a, b, sizes, target);
         }
         out
     }

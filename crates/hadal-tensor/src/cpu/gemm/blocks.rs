@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::format::{Format, Left};
 use super::tile::Tiles;
-use super::{Gemm, Matrix, Out, Sizes, share};
+use super::{Float, Gemm, Matrix, Out, Sizes, share};
 use crate::cpu::buffer::{Buffer, Plain};
 use crate::cpu::threads::SharedMut;
 
@@ -22,16 +22,15 @@ const SMALL: usize = 8 * 1024;
 /// One product of numbers as they are, or its transpose, whichever is faster.
 pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
     if flip_pays(a, b, sizes) {
-        let out = Out { row_stride: out.column_stride, column_stride: out.row_stride, ..out };
         let sizes = Sizes { rows: sizes.columns, columns: sizes.rows, ..sizes };
-        multiply_in(&T::kernel(sizes.columns), b.flipped(), a.flipped(), sizes, out);
+        multiply_in(&T::kernel(sizes.columns), b.flipped(), a.flipped(), sizes, out.flipped());
     } else {
         multiply_in(&T::kernel(sizes.columns), a, b, sizes, out);
     }
 }
 
 /// One product, in `format`.
-pub(super) fn multiply_in<T: Plain, F: Format<T>>(format: &F, a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
+pub(super) fn multiply_in<T: Float, F: Format<T>>(format: &F, a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
     for first in (0..sizes.columns).step_by(CHUNK) {
         let columns = CHUNK.min(sizes.columns - first);
         for start in (0..sizes.depth).step_by(F::DEPTH) {
@@ -48,7 +47,8 @@ pub(super) fn multiply_in<T: Plain, F: Format<T>>(format: &F, a: Matrix<T>, b: M
                 left: format.left(a, depth),
                 panel_length: format.panel_length(depth),
                 accumulate: start > 0,
-                out: Out { base: SharedMut::new(out.base.pointer().wrapping_add(first * out.column_stride)), ..out },
+                last: start + depth == sizes.depth,
+                out: out.from(0, first),
             };
             pass.run();
         }
@@ -80,6 +80,7 @@ pub(super) fn multiply_in_place<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Size
             });
         }
     }
+    out.finish(0..rows, 0..columns);
     true
 }
 
@@ -95,7 +96,9 @@ struct Pass<'a, T, F> {
     left: Left,
     panel_length: usize,
     accumulate: bool,
-    out: Out<T>,
+    /// Whether the product is complete after this.
+    last: bool,
+    out: Out<'a, T>,
 }
 
 /// The operands of a pass, packed or as they lie.
@@ -104,7 +107,7 @@ struct Operands<'a, P: Plain> {
     right: Result<Buffer<P>, Matrix<'a, P>>,
 }
 
-impl<T: Plain, F: Format<T>> Pass<'_, T, F> {
+impl<T: Float, F: Format<T>> Pass<'_, T, F> {
     fn run(&self) {
         let Sizes { rows, depth, columns } = self.sizes;
         let operands = self.pack();
@@ -116,11 +119,15 @@ impl<T: Plain, F: Format<T>> Pass<'_, T, F> {
         share(rows * depth * columns, groups * strips, |piece| {
             let (group, first_row) = (piece / strips, piece % strips * strip);
             let group = group * panels / groups..(group + 1) * panels / groups;
+            let end = rows.min(first_row + strip);
             self.format.piece(|| {
-                for row in (first_row..rows.min(first_row + strip)).step_by(self.height) {
+                for row in (first_row..end).step_by(self.height) {
                     self.tiles(&operands, row, group.clone());
                 }
             });
+            if self.last {
+                self.out.finish(first_row..end, group.start * self.width..columns.min(group.end * self.width));
+            }
         });
     }
 

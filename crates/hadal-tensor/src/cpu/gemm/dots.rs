@@ -6,9 +6,8 @@
 #[cfg(target_arch = "x86_64")]
 use super::vector::x86;
 use super::vector::{Four, Vector};
-use super::{Float, Gemm, Matrix, Sizes, share};
+use super::{Float, Gemm, Matrix, Out, Sizes, share};
 use crate::cpu::simd::{SimdLevel, level};
-use crate::cpu::threads::SharedMut;
 
 /// Products of more rows are packed: from 16 on that is faster.
 const FEW: usize = 12;
@@ -43,14 +42,13 @@ pub(super) struct DotKernel<T> {
 }
 
 /// Computes the product if its layout and size suit dot products; false, with nothing done, otherwise.
-pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: &mut [T]) -> bool {
+pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) -> bool {
     let Sizes { rows, depth, columns } = sizes;
     // One row, or one column, may have any stride along its only place.
     if rows > FEW || a.column_stride != 1 || b.row_stride != 1 || depth < 16 || columns == 1 {
         return false;
     }
     let kernel = T::dot_kernel();
-    let base = SharedMut::new(out.as_mut_ptr());
     let piece = |piece: usize| {
         let last = columns.min((piece + 1) * COLUMNS);
         let mut column = piece * COLUMNS;
@@ -68,13 +66,14 @@ pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: &
                         row_stride: a.row_stride,
                         b: b.data.as_ptr().add(b.at(0, column)),
                         column_stride: b.column_stride,
-                        out: base.pointer().add(row * columns + column),
-                        out_stride: columns,
+                        out: out.target(row, column, false).pointer,
+                        out_stride: out.row_stride,
                     });
                 }
             }
             column += if wide { kernel.width } else { 1 };
         }
+        out.finish(0..rows, piece * COLUMNS..last);
     };
     share(rows * depth * columns, columns.div_ceil(COLUMNS), piece);
     true

@@ -14,6 +14,7 @@ mod amx;
 mod bf16;
 mod blocks;
 mod dots;
+mod epilogue;
 mod format;
 mod kernel;
 mod pack;
@@ -25,8 +26,13 @@ mod sparse_kernel;
 mod tile;
 mod vector;
 
+use std::ops::Range;
+
 use super::float::Float;
+use super::simd::dispatch;
 use super::threads::{SharedMut, for_each_piece};
+pub(super) use epilogue::Epilogue;
+use epilogue::Finish;
 pub(crate) use kernel::Gemm;
 use tile::Target;
 
@@ -75,48 +81,81 @@ pub(super) struct Sizes {
     pub columns: usize,
 }
 
-/// Where a product goes: row-major, or column-major when the left matrix is the caller's right one. Made by [`gemm`] and
-/// those that it calls alone, for a product that lies within what `gemm` may write.
+/// Where a product goes, or a part of it, and what follows. Made by [`gemm`] and those that it calls alone, for a product
+/// that lies within what `gemm` may write.
 #[derive(Clone, Copy)]
-struct Out<T> {
+struct Out<'a, T> {
     base: SharedMut<T>,
     row_stride: usize,
     column_stride: usize,
+    /// Whether this is the transposed product: its rows are the caller's columns.
+    flipped: bool,
+    epilogue: Option<Epilogue<'a, T>>,
 }
 
-impl<T> Out<T> {
+impl<T: Float> Out<'_, T> {
+    fn flipped(self) -> Self {
+        Out { row_stride: self.column_stride, column_stride: self.row_stride, flipped: !self.flipped, ..self }
+    }
+
+    /// The part that begins at a row and column.
+    fn from(self, row: usize, column: usize) -> Self {
+        let base = SharedMut::new(self.target(row, column, false).pointer);
+        let skipped = if self.flipped { row } else { column };
+        let epilogue = self.epilogue.map(|epilogue| Epilogue { bias: &epilogue.bias[skipped..], ..epilogue });
+        Out { base, epilogue, ..self }
+    }
+
     /// Where the tile that begins at a row and column of the product goes.
     fn target(&self, row: usize, column: usize, accumulate: bool) -> Target<T> {
         let pointer = self.base.pointer().wrapping_add(row * self.row_stride + column * self.column_stride);
         Target { pointer, row_stride: self.row_stride, column_stride: self.column_stride, accumulate }
     }
+
+    /// Does what follows the product to a block of it, which must be complete, and the caller's alone.
+    fn finish(&self, rows: Range<usize>, columns: Range<usize>) {
+        let Some(epilogue) = self.epilogue else { return };
+        let (rows, columns, row_stride) =
+            if self.flipped { (columns, rows, self.column_stride) } else { (rows, columns, self.row_stride) };
+        dispatch(Finish { epilogue, base: self.base, row_stride, rows, columns });
+    }
 }
 
-/// The products of pairs of matrices, one after another in `out`, row-major.
-pub(super) fn gemm<T: Gemm>(pairs: &[(Matrix<T>, Matrix<T>)], sizes: Sizes, out: &mut [T]) {
+/// The products of pairs of matrices, one after another in `out`, row-major; what follows is done to each.
+pub(super) fn gemm<T: Gemm>(
+    pairs: &[(Matrix<T>, Matrix<T>)],
+    sizes: Sizes,
+    epilogue: Option<Epilogue<T>>,
+    out: &mut [T],
+) {
     let Sizes { rows, depth, columns } = sizes;
     assert!(out.len() == pairs.len() * rows * columns, "gemm: the output does not have the size of the products");
+    assert!(epilogue.is_none_or(|epilogue| epilogue.bias.len() == columns), "gemm: a bias for every column is needed");
     if rows == 0 || columns == 0 {
         return;
     }
-    if depth == 0 {
-        out.fill(T::ZERO);
-        return;
-    }
-    for (a, b) in pairs {
+    for (a, b) in pairs.iter().filter(|_| depth > 0) {
         a.check(rows, depth);
         b.check(depth, columns);
     }
+    let base = SharedMut::new(out.as_mut_ptr());
+    let target = |index: usize| {
+        let base = SharedMut::new(base.pointer().wrapping_add(index * rows * columns));
+        Out { base, row_stride: columns, column_stride: 1, flipped: false, epilogue }
+    };
+    if depth == 0 {
+        out.fill(T::ZERO);
+        (0..pairs.len()).for_each(|index| target(index).finish(0..rows, 0..columns));
+        return;
+    }
     if let [(a, b)] = *pairs
-        && (dots::multiply(a, b, sizes, out) || sparse::multiply(a, b, sizes, out))
+        && (dots::multiply(a, b, sizes, target(0)) || sparse::multiply(a, b, sizes, target(0)))
     {
         return;
     }
-    let base = SharedMut::new(out.as_mut_ptr());
     let one = |index: usize| {
         let (a, b) = pairs[index];
-        let base = SharedMut::new(base.pointer().wrapping_add(index * rows * columns));
-        dense(a, b, sizes, Out { base, row_stride: columns, column_stride: 1 });
+        dense(a, b, sizes, target(index));
     };
     let work = rows * depth * columns;
     if pairs.len() == 1 || work >= LARGE {
@@ -170,7 +209,7 @@ mod tests {
             Matrix { data: &left, offset, row_stride: ar, column_stride: ac },
             Matrix { data: &right, offset, row_stride: br, column_stride: bc },
         );
-        gemm(&[pair], sizes, &mut out);
+        gemm(&[pair], sizes, None, &mut out);
         for i in 0..rows {
             for j in 0..columns {
                 let exact: f64 = (0..depth).map(|k| left[pair.0.at(i, k)].into() * right[pair.1.at(k, j)].into()).sum();
@@ -213,7 +252,9 @@ mod tests {
         let a = Matrix { data: &left, offset: 2, row_stride: ar, column_stride: ac };
         let b = Matrix { data: &right, offset: 2, row_stride: br, column_stride: bc };
         let mut out = vec![T::from_f64(f64::NAN); rows * columns];
-        let done = sparse::multiply(a, b, sizes, &mut out);
+        let base = SharedMut::new(out.as_mut_ptr());
+        let target = Out { base, row_stride: columns, column_stride: 1, flipped: false, epilogue: None };
+        let done = sparse::multiply(a, b, sizes, target);
         assert_eq!(done, simd::level() > simd::SimdLevel::Baseline);
         let mut not_finite = 0;
         for (i, row) in out.chunks_exact(columns).enumerate().take(if done { rows } else { 0 }) {

@@ -28,7 +28,7 @@ const WORTHWHILE: f64 = 0.8;
 const SMALLEST: usize = 1 << 20;
 
 /// Computes the product if one of the matrices is sparse enough; false, with nothing done, otherwise.
-pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: &mut [T]) -> bool {
+pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) -> bool {
     let Sizes { rows, depth, columns } = sizes;
     if rows * depth * columns < SMALLEST {
         return false;
@@ -41,12 +41,11 @@ pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: &
     if left.min(right) > WORTHWHILE / T::speed_at(precision()) {
         return false;
     }
-    let base = SharedMut::new(out.as_mut_ptr());
     if left <= right {
-        run(&kernel, a, b, sizes, Out { base, row_stride: columns, column_stride: 1 });
+        run(&kernel, a, b, sizes, out);
     } else {
         let sizes = Sizes { rows: columns, depth, columns: rows };
-        run(&kernel, b.flipped(), a.flipped(), sizes, Out { base, row_stride: 1, column_stride: columns });
+        run(&kernel, b.flipped(), a.flipped(), sizes, out.flipped());
     }
     true
 }
@@ -207,21 +206,20 @@ fn run<T: Gemm>(kernel: &SparseKernel<T>, a: Matrix<T>, b: Matrix<T>, sizes: Siz
     for row in (0..rows).step_by(height) {
         for start in (0..depth).step_by(deep) {
             let sizes = Sizes { rows: height.min(rows - row), depth: deep.min(depth - start), columns };
-            let base = SharedMut::new(out.base.pointer().wrapping_add(row * out.row_stride));
-            run_block(kernel, a.from(row, start), b.from(start, 0), sizes, Out { base, ..out }, start > 0);
+            let turn = Turn { first: start == 0, last: start + sizes.depth == depth };
+            run_block(kernel, a.from(row, start), b.from(start, 0), sizes, out.from(row, 0), turn);
         }
     }
 }
 
-/// One block, added to what is there if `accumulate`.
-fn run_block<T: Gemm>(
-    kernel: &SparseKernel<T>,
-    a: Matrix<T>,
-    b: Matrix<T>,
-    sizes: Sizes,
-    out: Out<T>,
-    accumulate: bool,
-) {
+/// Whether a block is the first, and the last, that its rows of the product receive.
+struct Turn {
+    first: bool,
+    last: bool,
+}
+
+/// One block.
+fn run_block<T: Gemm>(kernel: &SparseKernel<T>, a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>, turn: Turn) {
     let Sizes { rows, depth, columns } = sizes;
     let all = Groups::new(a, rows, depth);
     // Panels of nearly equal width, in registers.
@@ -253,7 +251,7 @@ fn run_block<T: Gemm>(
                 place_step: all.steps.1,
                 row_stride: out.row_stride,
                 column_stride: if staged { STAGED } else { 1 },
-                accumulate: accumulate || pass > 0,
+                accumulate: !turn.first || pass > 0,
             };
             let finite = dispatch(Finite { panel: &packed[..depth * width], width, columns });
             for group in groups.clone() {
@@ -287,7 +285,7 @@ fn run_block<T: Gemm>(
                         let start = filled.0 + (first + column) * out.column_stride;
                         // SAFETY: these rows of this column lie within the product, and no other piece writes there.
                         let to = unsafe { out.base.part(start, filled.1) };
-                        if accumulate || pass > 0 {
+                        if panel.accumulate {
                             to.iter_mut().zip(from).for_each(|(to, from)| *to = *to + *from);
                         } else if let Ok(to) = <&mut [T; STAGED]>::try_from(&mut *to) {
                             // A copy of a fixed size needs no call.
@@ -298,6 +296,10 @@ fn run_block<T: Gemm>(
                     }
                 }
             }
+        }
+        if turn.last {
+            let row = |group: usize| rows.min(group * HEIGHT);
+            out.finish(row(groups.start)..row(groups.end), first..first + columns);
         }
     });
 }
