@@ -202,20 +202,20 @@ impl Forward for Dense {
         });
         let x = cut.as_ref().unwrap_or(x);
         let sends_error = self.sends_error && ctx.is_training();
-        let y = match (settings.feedback, &self.feedback_matrix) {
-            (Feedback::Alignment, Some(matrix)) => {
-                let product = aligned_product(x, &linear.weight, matrix);
-                Some(linear.bias.iter().fold(product, |y, bias| y + bias))
+        let y = if settings.activation == Activation::Relu && settings.feedback != Feedback::Alignment && !sends_error {
+            linear.forward_relu(x)
+        } else {
+            let mut z = match (settings.feedback, &self.feedback_matrix) {
+                (Feedback::Alignment, Some(matrix)) => {
+                    let product = aligned_product(x, &linear.weight, matrix);
+                    linear.bias.iter().fold(product, |y, bias| y + bias)
+                }
+                _ => linear.forward(x, ctx),
+            };
+            if sends_error {
+                z = broadcast_error(&z, std::mem::take(&mut ctx.awaiting_error));
             }
-            _ if settings.activation == Activation::Relu && !sends_error => None,
-            _ => Some(linear.forward(x, ctx)),
-        };
-        let y = match y {
-            None => linear.forward_relu(x),
-            Some(z) if sends_error => {
-                settings.activation.apply(&broadcast_error(&z, std::mem::take(&mut ctx.awaiting_error)))
-            }
-            Some(z) => settings.activation.apply(&z),
+            settings.activation.apply(&z)
         };
         if let Some(regularizer) = &settings.weight_regularizer {
             ctx.penalize(regularizer.penalty(&linear.weight));
