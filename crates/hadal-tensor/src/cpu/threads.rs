@@ -133,9 +133,8 @@ fn run_shared(pool: &mut Vec<Arc<Worker>>, helpers: usize, pieces: usize, piece:
         }
     }
     let helpers = helpers.min(pool.len());
-    // SAFETY: only the lifetime changes. The job, and with it this pointer, is reachable through the mailboxes
-    // alone; `Recall` below takes it back from those who have not begun and waits for those who have, before this
-    // frame ends, even by a panic.
+    // SAFETY: only the lifetime changes. Workers reach this pointer through the mailboxes alone, and before this frame ends,
+    // even by a panic, `Recall` below takes it back from those who have not begun and waits for those who have.
     let run: *const (dyn Fn(usize) + Sync) =
         unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), *const (dyn Fn(usize) + Sync)>(piece) };
     let job = Job::new(run, pieces, helpers + 1);

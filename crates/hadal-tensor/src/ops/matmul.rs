@@ -52,9 +52,7 @@ impl Tensor {
             sink.add(1, || product_like(&y, (&x, true), (g, false)).sum_to(*y.shape()));
         })
     }
-}
 
-impl Tensor {
     /// `x wᵀ + b` for `x` `[.., in]`, `weight` `[out, in]` and `bias` `[out]`, as PyTorch's `linear`; the bias is added to
     /// each part of the product while that is near the processor.
     ///
@@ -94,7 +92,10 @@ impl Tensor {
         };
         let Some(bias) = bias.filter(fits) else {
             let product = self.matmul(&weight.t());
-            let sum = bias.map_or_else(|| product.clone(), |bias| &product + bias);
+            let sum = match bias {
+                Some(bias) => product + bias,
+                None => product,
+            };
             return if relu { sum.relu() } else { sum };
         };
         let epilogue = Epilogue { bias: bias.view(), relu };

@@ -134,9 +134,13 @@ pub(super) fn gemm<T: Gemm>(
     if rows == 0 || columns == 0 {
         return;
     }
-    for (a, b) in pairs.iter().filter(|_| depth > 0) {
-        a.check(rows, depth);
-        b.check(depth, columns);
+    if depth == 0 {
+        out.fill(T::ZERO);
+    } else {
+        for (a, b) in pairs {
+            a.check(rows, depth);
+            b.check(depth, columns);
+        }
     }
     let base = SharedMut::new(out.as_mut_ptr());
     let target = |index: usize| {
@@ -144,7 +148,6 @@ pub(super) fn gemm<T: Gemm>(
         Out { base, row_stride: columns, column_stride: 1, flipped: false, epilogue }
     };
     if depth == 0 {
-        out.fill(T::ZERO);
         (0..pairs.len()).for_each(|index| target(index).finish(0..rows, 0..columns));
         return;
     }
