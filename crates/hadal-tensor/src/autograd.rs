@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::dtype::DType;
+use crate::shape::Shape;
 use crate::tensor::{Tensor, Value};
 
 /// Takes the gradient of the result and the result's own node, and delivers the gradients of the inputs.
@@ -23,6 +24,17 @@ pub(crate) struct Node {
     /// `None` for a leaf, and for an operation whose record a backward walk has released.
     backward: Mutex<Option<Box<BackwardFn>>>,
     leaf: bool,
+    /// The function that made the result, if it is one of these.
+    squashing: Option<Squashing>,
+}
+
+/// A function whose results are probabilities; see [`with_logit_gradient`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Squashing {
+    /// [`Tensor::sigmoid`].
+    Sigmoid,
+    /// [`Tensor::softmax`] over the last axis.
+    Softmax,
 }
 
 /// The nodes of an operation's inputs, `None` for those that need no gradient. Nearly all operations have at most two,
@@ -69,12 +81,13 @@ thread_local! {
 
 impl Node {
     pub fn leaf() -> Arc<Node> {
-        Node::make(Inputs::Few([None, None]), None, true)
+        Node::make(Inputs::Few([None, None]), None, None)
     }
 
-    fn make(inputs: Inputs, backward: Option<Box<BackwardFn>>, leaf: bool) -> Arc<Node> {
+    fn make(inputs: Inputs, backward: Option<Box<BackwardFn>>, squashing: Option<Squashing>) -> Arc<Node> {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Node { id, inputs, backward: Mutex::new(backward), leaf })
+        let leaf = backward.is_none();
+        Arc::new(Node { id, inputs, backward: Mutex::new(backward), leaf, squashing })
     }
 
     pub fn is_leaf(&self) -> bool {
@@ -137,13 +150,23 @@ pub(crate) fn record(
     if !records(inputs) {
         return Tensor::new(value, None);
     }
-    attach(value, inputs, Box::new(move |gradient, _, sink| backward(gradient, sink)))
+    attach(value, Inputs::of(inputs), Box::new(move |gradient, _, sink| backward(gradient, sink)), None)
 }
 
 /// Like [`record`] for gradients that are computed from the operation's output, the closure's second argument.
 pub(crate) fn record_with_output(
     value: Value,
     inputs: &[&Tensor],
+    backward: impl Fn(&Tensor, &Tensor, &mut Sink) + Send + Sync + 'static,
+) -> Tensor {
+    record_squashing(value, inputs, None, backward)
+}
+
+/// [`record_with_output`] for a function that [`with_logit_gradient`] is to find again.
+pub(crate) fn record_squashing(
+    value: Value,
+    inputs: &[&Tensor],
+    squashing: Option<Squashing>,
     backward: impl Fn(&Tensor, &Tensor, &mut Sink) + Send + Sync + 'static,
 ) -> Tensor {
     if !records(inputs) {
@@ -154,11 +177,11 @@ pub(crate) fn record_with_output(
     let backward = move |gradient: &Tensor, node: &Arc<Node>, sink: &mut Sink| {
         backward(gradient, &Tensor::new(output.clone(), Some(node.clone())), sink);
     };
-    attach(value, inputs, Box::new(backward))
+    attach(value, Inputs::of(inputs), Box::new(backward), squashing)
 }
 
-fn attach(value: Value, inputs: &[&Tensor], backward: Box<BackwardFn>) -> Tensor {
-    Tensor::new(value, Some(Node::make(Inputs::of(inputs), Some(backward), false)))
+fn attach(value: Value, inputs: Inputs, backward: Box<BackwardFn>, squashing: Option<Squashing>) -> Tensor {
+    Tensor::new(value, Some(Node::make(inputs, Some(backward), squashing)))
 }
 
 /// The numbers of `output` with a gradient of your own: `gradient(i, g)` is what input `i` receives when the result
@@ -171,15 +194,69 @@ fn attach(value: Value, inputs: &[&Tensor], backward: Box<BackwardFn>) -> Tensor
 /// let rounded = with_gradient(&(x.detach() + 0.5).floor(), &[&x], |_, g| g.clone());
 /// assert_eq!((rounded.item(), rounded.sum().backward()[&x].item()), (1.0, 1.0));
 /// ```
+///
+/// # Panics
+/// `backward` panics if `gradient` returns a tensor whose shape or dtype is not that of the input.
 pub fn with_gradient(
     output: &Tensor,
     inputs: &[&Tensor],
     gradient: impl Fn(usize, &Tensor) -> Tensor + Send + Sync + 'static,
 ) -> Tensor {
-    let count = inputs.len();
+    let kinds: Vec<(Shape, DType)> = inputs.iter().map(|input| (*input.shape(), input.dtype())).collect();
     record(output.value().clone(), inputs, move |g, sink| {
-        (0..count).for_each(|index| sink.add(index, || gradient(index, g)));
+        for (index, &kind) in kinds.iter().enumerate() {
+            sink.add(index, || of_kind("with_gradient", index, kind, gradient(index, g)));
+        }
     })
+}
+
+/// A gradient that was made outside, checked to fit input `index`.
+fn of_kind(operation: &str, index: usize, (shape, dtype): (Shape, DType), gradient: Tensor) -> Tensor {
+    assert!(
+        *gradient.shape() == shape && gradient.dtype() == dtype,
+        "{operation}: the gradient for input {index} is {} {}, the input is {dtype} {shape}",
+        gradient.dtype(),
+        gradient.shape()
+    );
+    gradient
+}
+
+/// The numbers of `output`, computed from `probabilities`, with a gradient that goes straight to the logits: the input of
+/// the sigmoid or softmax that made `probabilities`. `gradient(g)` is what the logits receive when the result receives `g`.
+/// So a loss on probabilities keeps its gradient where they are rounded to 0 or 1, as Keras's losses do.
+///
+/// `None` if `probabilities` are not tracked, or not the direct result of `function`.
+///
+/// ```
+/// use hadal_tensor::{Tensor, autograd::{Squashing, with_logit_gradient}};
+/// // -ln p for a probability that is 0 in f32: its gradient in the logit is p - 1.
+/// let logit = Tensor::from_slice(&[-200.0f32], [1]).requires_grad();
+/// let p = logit.sigmoid();
+/// let (loss, q) = (-(p.detach() + 1e-7).ln(), p.clone());
+/// let loss = with_logit_gradient(&loss, &p, Squashing::Sigmoid, move |g| g * (&q - 1.0)).unwrap();
+/// assert_eq!(loss.sum().backward()[&logit].item(), -1.0);
+/// ```
+///
+/// # Panics
+/// `backward` panics if `gradient` returns a tensor whose shape or dtype is not that of `probabilities`.
+pub fn with_logit_gradient(
+    output: &Tensor,
+    probabilities: &Tensor,
+    function: Squashing,
+    gradient: impl Fn(&Tensor) -> Tensor + Send + Sync + 'static,
+) -> Option<Tensor> {
+    let node = probabilities.node().filter(|node| node.squashing == Some(function))?;
+    let logits = node.inputs.first()?.clone()?;
+    if !records(&[probabilities]) {
+        return Some(output.detach());
+    }
+    let kind = (*probabilities.shape(), probabilities.dtype());
+    // The probabilities are an input too, though they receive nothing: `gradient` may hold them.
+    let inputs = Inputs::Few([Some(logits), Some(node.clone())]);
+    let backward = move |g: &Tensor, _: &Arc<Node>, sink: &mut Sink| {
+        sink.add(0, || of_kind("with_logit_gradient", 0, kind, gradient(g)));
+    };
+    Some(attach(output.value().clone(), inputs, Box::new(backward), None))
 }
 
 /// Whether an operation on `inputs` would be recorded.
@@ -245,14 +322,37 @@ impl Gradients {
         self.0.is_empty()
     }
 
-    /// The length of all gradients together, as one vector (the 2-norm); waits for the device.
+    /// The length of all gradients together, as one vector (the 2-norm); waits for the device. Large and small numbers
+    /// alike: their squares need not be numbers of their type.
     pub fn norm(&self) -> f64 {
         let square = |gradient: &Tensor| gradient.detach().powi(2).sum().to_dtype(DType::F64).item();
-        self.0.values().map(square).sum::<f64>().sqrt()
+        let squares: f64 = self.0.values().map(square).sum();
+        // Squares that overflow, or vanish beside f32's smallest numbers, are taken again of scaled numbers.
+        if squares.is_finite() && squares > 1e-30 {
+            return squares.sqrt();
+        }
+        let largest = |gradient: &Tensor| {
+            if gradient.elements() == 0 { 0.0 } else { gradient.detach().abs().max().to_dtype(DType::F64).item() }
+        };
+        let scale = self.0.values().map(largest).fold(0.0, |a: f64, b: f64| {
+            if a.is_nan() {
+                a
+            } else if b.is_nan() {
+                b
+            } else {
+                a.max(b)
+            }
+        });
+        if scale == 0.0 || !scale.is_finite() {
+            return scale;
+        }
+        let square = |gradient: &Tensor| (gradient.detach().to_dtype(DType::F64) / scale).powi(2).sum().item();
+        scale * self.0.values().map(square).sum::<f64>().sqrt()
     }
 
     /// Shortens the gradients together to length `largest` if they are longer, without turning them; returns the length
-    /// they had (Pascanu and others, ICML 2013, algorithm 1; PyTorch's `clip_grad_norm_`).
+    /// they had (Pascanu and others, ICML 2013, algorithm 1; PyTorch's `clip_grad_norm_`). Gradients that are not finite
+    /// have no direction, and stay as they are.
     ///
     /// ```
     /// use hadal_tensor::Tensor;
@@ -268,7 +368,7 @@ impl Gradients {
     pub fn clip_norm(&mut self, largest: f64) -> f64 {
         assert!(largest > 0.0, "clip_norm: the largest norm must be positive, not {largest}");
         let norm = self.norm();
-        if norm > largest {
+        if norm > largest && norm.is_finite() {
             self.0.values_mut().for_each(|gradient| *gradient *= largest / norm);
         }
         norm

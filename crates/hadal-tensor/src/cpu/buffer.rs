@@ -4,7 +4,7 @@
 //! Contents are always initialised (fresh blocks are zeroed, recycled ones hold old numbers), so kernels write into
 //! plain slices.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 /// One cache line, and the width of the widest vector register.
 const ALIGNMENT: usize = 64;
 /// The alignment that the system gives memory in any case. Asked for more, it could not give pages that are zero by themselves
-/// until they are used, and would write them all.
+/// until they are used, and would write them all. It is also the least room before a block, for its [`Header`].
 const MARGIN: usize = 16;
 /// Larger blocks (data sets, not activations) go back to the system at once.
 const LARGEST_KEPT: usize = 512 << 20;
@@ -86,15 +86,42 @@ impl<T: Plain> Drop for Buffer<T> {
 /// The block size for `length` elements: whole cache lines, above 1 KiB rounded to an eighth of the power of two so
 /// that nearly equal sizes share blocks.
 fn capacity<T>(length: usize) -> usize {
-    let bytes = length.checked_mul(size_of::<T>()).expect("tensor size overflows the address space").max(1);
+    let bytes = length.checked_mul(size_of::<T>()).unwrap_or_else(|| out_of_memory(usize::MAX)).max(1);
     let step = (bytes.next_power_of_two() / 16).max(ALIGNMENT);
     bytes.next_multiple_of(step)
 }
 
-/// Room for a block, wherever in it the first cache line begins, and before that for where the memory begins.
-fn layout(bytes: usize) -> Layout {
-    let room = bytes.checked_add(ALIGNMENT).expect("tensor size overflows the address space");
-    Layout::from_size_align(room, MARGIN).expect("tensor size overflows the address space")
+/// Room for a block, wherever in it the first cache line begins, and before that for its header; `None` where the sum is not
+/// a size.
+fn layout(bytes: usize) -> Option<Layout> {
+    Layout::from_size_align(bytes.checked_add(ALIGNMENT)?, MARGIN).ok()
+}
+
+/// Memory from the system, whose contents are zero; `None` where there is not so much.
+fn from_system(bytes: usize) -> Option<NonNull<u8>> {
+    // SAFETY: the layout's size is not zero.
+    NonNull::new(unsafe { alloc_zeroed(layout(bytes)?) })
+}
+
+#[cold]
+fn out_of_memory(bytes: usize) -> ! {
+    panic!("out of memory: {bytes} bytes for a tensor are not available")
+}
+
+/// Whether this much memory can be had for tensors now: it is asked of the system, and given back. For those who must refuse
+/// what is too large before they begin, since a tensor that cannot be allocated panics.
+///
+/// ```
+/// assert!(hadal_tensor::can_allocate(1 << 20));
+/// assert!(!hadal_tensor::can_allocate(usize::MAX));
+/// ```
+pub fn can_allocate(bytes: usize) -> bool {
+    let Some(layout) = layout(bytes) else { return false };
+    // Hidden from the compiler, which leaves out an allocation that nobody uses, and takes it for granted.
+    let Some(memory) = std::hint::black_box(from_system(bytes)) else { return false };
+    // SAFETY: the memory came from `alloc_zeroed` with this layout.
+    unsafe { dealloc(memory.as_ptr(), layout) };
+    true
 }
 
 /// Blocks up to this size are found by their size in cache lines, without a search.
@@ -108,22 +135,58 @@ struct Shelf {
     used: u64,
 }
 
-/// Freed blocks by size.
+/// What stands before each block.
+#[derive(Clone, Copy)]
+struct Header {
+    /// How far behind the beginning of the memory the block lies.
+    offset: usize,
+    /// The pool of the thread that made the block, of which the block holds a reference.
+    owner: *const Home,
+}
+
+const _: () = assert!(size_of::<Header>() <= MARGIN && align_of::<Header>() <= MARGIN);
+
+/// The side of a pool that other threads see.
+struct Home {
+    /// Bytes in the blocks that the pool holds. Written by its thread alone.
+    kept: AtomicUsize,
+    /// Blocks that were dropped on other threads; `None` once the thread has ended.
+    returns: Mutex<Option<Vec<(NonNull<u8>, usize)>>>,
+    /// Bytes in them. Written under the lock.
+    returned: AtomicUsize,
+}
+
+impl Home {
+    fn bytes(&self) -> usize {
+        self.kept.load(Ordering::Relaxed) + self.returned.load(Ordering::Relaxed)
+    }
+}
+
+// SAFETY: a home owns the blocks in its returns, as a `Vec<Box<[u8]>>` would, and hands each out once, under the lock.
+unsafe impl Send for Home {}
+// SAFETY: as above.
+unsafe impl Sync for Home {}
+
+/// Freed blocks by size. A block returns to the pool of the thread that made it, wherever it is dropped: a thread that makes
+/// batches for another finds its blocks again, and the other does not collect them.
 struct Pool {
     small: [Vec<NonNull<u8>>; SMALL / ALIGNMENT],
     shelves: Vec<Shelf>,
     events: u64,
-    /// Bytes in the blocks here. Written by this thread alone, read by [`live_bytes`].
-    bytes: Arc<AtomicUsize>,
+    home: Arc<Home>,
 }
 
 impl Pool {
     fn new() -> Pool {
-        let bytes = Arc::new(AtomicUsize::new(0));
-        let mut pools = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-        pools.retain(|pool| pool.strong_count() > 0);
-        pools.push(Arc::downgrade(&bytes));
-        Pool { small: [const { Vec::new() }; SMALL / ALIGNMENT], shelves: Vec::new(), events: 0, bytes }
+        let home = Arc::new(Home {
+            kept: AtomicUsize::new(0),
+            returns: Mutex::new(Some(Vec::new())),
+            returned: AtomicUsize::new(0),
+        });
+        let mut homes = HOMES.lock().unwrap_or_else(PoisonError::into_inner);
+        homes.retain(|home| home.strong_count() > 0);
+        homes.push(Arc::downgrade(&home));
+        Pool { small: [const { Vec::new() }; SMALL / ALIGNMENT], shelves: Vec::new(), events: 0, home }
     }
 
     fn shelf(&mut self, bytes: usize) -> &mut Vec<NonNull<u8>> {
@@ -143,15 +206,47 @@ impl Pool {
     }
 
     fn take(&mut self, bytes: usize) -> Option<NonNull<u8>> {
-        let block = self.shelf(bytes).pop()?;
-        self.bytes.store(self.bytes.load(Ordering::Relaxed) - bytes, Ordering::Relaxed);
+        let block = match self.shelf(bytes).pop() {
+            Some(block) => block,
+            None => {
+                if self.home.returned.load(Ordering::Relaxed) == 0 {
+                    return None;
+                }
+                self.collect();
+                self.shelf(bytes).pop()?
+            }
+        };
+        self.set_kept(self.kept() - bytes);
         Some(block)
     }
 
-    /// Keeps a block. If the pool is full, others go back to the system for it: of the size that was not asked for for
-    /// longest.
+    fn kept(&self) -> usize {
+        self.home.kept.load(Ordering::Relaxed)
+    }
+
+    fn set_kept(&self, bytes: usize) {
+        self.home.kept.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Puts what other threads have returned on the shelves.
+    fn collect(&mut self) {
+        let returned = {
+            let mut returns = self.home.returns.lock().unwrap_or_else(PoisonError::into_inner);
+            self.set_kept(self.kept() + self.home.returned.swap(0, Ordering::Relaxed));
+            returns.as_mut().map(std::mem::take).unwrap_or_default()
+        };
+        for (block, bytes) in returned {
+            self.shelf(bytes).push(block);
+        }
+    }
+
+    /// Keeps a block of this pool. If the pool is full, others go back to the system for it: of the size that was not asked
+    /// for for longest.
     fn give(&mut self, block: NonNull<u8>, bytes: usize) {
-        let mut total = self.bytes.load(Ordering::Relaxed) + bytes;
+        if self.home.bytes() + bytes > MOST_KEPT {
+            self.collect();
+        }
+        let mut total = self.kept() + bytes;
         while total > MOST_KEPT
             && let Some(shelf) =
                 self.shelves.iter_mut().filter(|shelf| !shelf.blocks.is_empty()).min_by_key(|shelf| shelf.used)
@@ -161,18 +256,30 @@ impl Pool {
             total -= shelf.size;
         }
         self.shelf(bytes).push(block);
-        self.bytes.store(total, Ordering::Relaxed);
+        self.set_kept(total);
+    }
+
+    /// Gives all blocks back to the system.
+    fn clear(&mut self) {
+        self.collect();
+        let small = self.small.iter_mut().enumerate().map(|(i, blocks)| ((i + 1) * ALIGNMENT, blocks));
+        for (bytes, blocks) in small.chain(self.shelves.iter_mut().map(|shelf| (shelf.size, &mut shelf.blocks))) {
+            blocks.drain(..).for_each(|block| release(block, bytes));
+        }
+        self.set_kept(0);
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        let small = self.small.iter_mut().enumerate().map(|(i, blocks)| ((i + 1) * ALIGNMENT, blocks));
-        for (bytes, blocks) in small.chain(self.shelves.iter_mut().map(|shelf| (shelf.size, &mut shelf.blocks))) {
-            for block in blocks.drain(..) {
-                release(block, bytes);
-            }
-        }
+        self.clear();
+        // What came in the meantime; from here on other threads release blocks of this pool themselves.
+        let returned = {
+            let mut returns = self.home.returns.lock().unwrap_or_else(PoisonError::into_inner);
+            self.home.returned.store(0, Ordering::Relaxed);
+            returns.take()
+        };
+        returned.into_iter().flatten().for_each(|(block, bytes)| release(block, bytes));
     }
 }
 
@@ -182,14 +289,14 @@ thread_local! {
 
 /// Bytes in blocks that came from the system and have not gone back.
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
-/// What each thread's pool keeps of them.
-static KEPT: Mutex<Vec<Weak<AtomicUsize>>> = Mutex::new(Vec::new());
+/// The pools of all threads.
+static HOMES: Mutex<Vec<Weak<Home>>> = Mutex::new(Vec::new());
 
 /// How many bytes tensors hold now, in the whole process (rounded up to blocks). While other threads are making
 /// tensors, approximate.
 pub fn live_bytes() -> usize {
-    let pools = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-    let kept: usize = pools.iter().filter_map(Weak::upgrade).map(|pool| pool.load(Ordering::Relaxed)).sum();
+    let homes = HOMES.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept: usize = homes.iter().filter_map(Weak::upgrade).map(|home| home.bytes()).sum();
     ALLOCATED.load(Ordering::Relaxed).saturating_sub(kept)
 }
 
@@ -197,37 +304,82 @@ fn take(bytes: usize) -> NonNull<u8> {
     if let Ok(Some(block)) = POOL.try_with(|pool| pool.borrow_mut().take(bytes)) {
         return block;
     }
-    let layout = layout(bytes);
-    // SAFETY: the layout's size is not zero.
-    let memory = unsafe { alloc_zeroed(layout) };
-    if memory.is_null() {
-        handle_alloc_error(layout);
-    }
+    let memory = from_system(bytes).or_else(|| {
+        // What this thread keeps may be what is missing.
+        let _ = POOL.try_with(|pool| pool.borrow_mut().clear());
+        from_system(bytes)
+    });
+    let Some(memory) = memory else { out_of_memory(bytes) };
     ALLOCATED.fetch_add(bytes, Ordering::Relaxed);
-    // At least MARGIN, at most ALIGNMENT: there is room before the block for a number, and behind it for all bytes.
-    let offset = ALIGNMENT - memory.addr() % ALIGNMENT;
-    // SAFETY: `offset` and the place before it lie within the memory, which is aligned for a usize there.
+    // While the thread ends there is no pool, and its blocks have no owner.
+    let owner = POOL.try_with(|pool| Arc::into_raw(pool.borrow().home.clone())).unwrap_or(std::ptr::null());
+    // At least MARGIN, at most ALIGNMENT: there is room before the block for a header, and behind it for all bytes.
+    let offset = ALIGNMENT - memory.addr().get() % ALIGNMENT;
+    // SAFETY: the block lies `offset` behind the beginning of memory that has room for `bytes` behind any such offset, and
+    // `header` before it.
     unsafe {
         let block = memory.add(offset);
-        block.cast::<usize>().sub(1).write(offset);
-        NonNull::new_unchecked(block)
+        header(block).write(Header { offset, owner });
+        block
     }
 }
 
+/// The header of a block.
+///
+/// # Safety
+/// The block must come from [`take`].
+unsafe fn header(block: NonNull<u8>) -> NonNull<Header> {
+    // SAFETY: there are MARGIN bytes before each block, which is aligned to more than that.
+    unsafe { block.cast::<Header>().sub(1) }
+}
+
 fn give(block: NonNull<u8>, bytes: usize) {
-    let kept = bytes <= LARGEST_KEPT && POOL.try_with(|pool| pool.borrow_mut().give(block, bytes)).is_ok();
-    if !kept {
-        release(block, bytes);
+    // SAFETY: the owner of the block gives it up here, so that it is read by nobody else.
+    let Header { owner, .. } = unsafe { header(block).read() };
+    if owner.is_null() || bytes > LARGEST_KEPT {
+        return release(block, bytes);
     }
+    let own = POOL.try_with(|pool| {
+        let mut pool = pool.borrow_mut();
+        let own = std::ptr::eq(Arc::as_ptr(&pool.home), owner);
+        if own {
+            pool.give(block, bytes);
+        }
+        own
+    });
+    if own == Ok(true) {
+        return;
+    }
+    {
+        // SAFETY: the block holds a reference to its owner, made by `Arc::into_raw` and given up in `release` alone. This one is
+        // ours, since the owner may release the block, and itself, as soon as it is returned.
+        let home = unsafe {
+            Arc::increment_strong_count(owner);
+            Arc::from_raw(owner)
+        };
+        let mut returns = home.returns.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(returns) = returns.as_mut()
+            && home.bytes() + bytes <= MOST_KEPT
+        {
+            home.returned.fetch_add(bytes, Ordering::Relaxed);
+            returns.push((block, bytes));
+            return;
+        }
+    }
+    release(block, bytes);
 }
 
 fn release(block: NonNull<u8>, bytes: usize) {
     ALLOCATED.fetch_sub(bytes, Ordering::Relaxed);
-    // SAFETY: every block lies in memory from `alloc_zeroed` with this layout, as far behind its beginning as the number
-    // before the block says, and its owner gives it up here.
+    let layout = layout(bytes).expect("this layout was allocated");
+    // SAFETY: every block lies in memory from `alloc_zeroed` with this layout, as far behind its beginning as its header
+    // says, and its owner gives it up here, and with it the reference that `take` made by `Arc::into_raw`.
     unsafe {
-        let offset = block.as_ptr().cast::<usize>().sub(1).read();
-        dealloc(block.as_ptr().sub(offset), layout(bytes));
+        let Header { offset, owner } = header(block).read();
+        if !owner.is_null() {
+            drop(Arc::from_raw(owner));
+        }
+        dealloc(block.as_ptr().sub(offset), layout);
     }
 }
 
@@ -254,10 +406,57 @@ mod tests {
         let addresses: Vec<_> = buffers.iter().map(|buffer| buffer.as_ptr()).collect();
         drop(old);
         drop(buffers);
-        let kept = POOL.with(|pool| pool.borrow().bytes.load(Ordering::Relaxed));
+        let kept = POOL.with(|pool| pool.borrow().home.kept.load(Ordering::Relaxed));
         assert!(kept <= MOST_KEPT, "{kept} bytes are kept");
         let again: Vec<_> = (0..MOST_KEPT / LARGEST_KEPT).map(|_| Buffer::<u8>::scratch(large)).collect();
         assert!(again.iter().all(|buffer| addresses.contains(&buffer.as_ptr())));
+    }
+
+    #[test]
+    fn a_block_dropped_on_another_thread_returns_to_the_thread_that_made_it() {
+        let (sender, receiver) = std::sync::mpsc::sync_channel::<Buffer<f32>>(0);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let mut addresses = std::collections::BTreeSet::new();
+                for _ in 0..100 {
+                    let batch = Buffer::<f32>::scratch(100_000);
+                    addresses.insert(batch.as_ptr() as usize);
+                    sender.send(batch).unwrap();
+                }
+                // One is filled while another is used, and one is on its way.
+                assert!(addresses.len() <= 3, "{} blocks were made for one loader", addresses.len());
+            });
+            for batch in receiver {
+                drop(batch);
+            }
+            assert_eq!(POOL.with(|pool| pool.borrow().home.kept.load(Ordering::Relaxed)), 0);
+        });
+    }
+
+    #[test]
+    fn a_block_outlives_the_thread_that_made_it() {
+        let block = std::thread::spawn(|| Buffer::<u8>::filled(5000, 7)).join().unwrap();
+        assert!(block.iter().all(|&byte| byte == 7));
+        let home = owner_of(&block);
+        drop(block);
+        // Nobody holds the ended thread's home any more.
+        assert!(home.upgrade().is_none());
+    }
+
+    /// The home of a block's owner.
+    fn owner_of(block: &Buffer<u8>) -> Weak<Home> {
+        // SAFETY: the block is alive.
+        let owner = unsafe { header(block.block).read() }.owner;
+        let homes = HOMES.lock().unwrap();
+        homes.iter().find(|home| std::ptr::eq(home.as_ptr(), owner)).unwrap().clone()
+    }
+
+    #[test]
+    fn what_cannot_be_allocated_is_a_panic_that_says_so() {
+        let panic = std::panic::catch_unwind(|| Buffer::<f64>::scratch(1 << 58)).err().unwrap();
+        let message = panic.downcast_ref::<String>().unwrap();
+        assert!(message.starts_with("out of memory"), "{message}");
+        assert!(can_allocate(1 << 20) && !can_allocate(1 << 61));
     }
 
     #[test]

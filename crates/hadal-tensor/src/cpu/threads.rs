@@ -3,6 +3,8 @@
 //! Work is cut into pieces by its size, never by the number of threads, and each piece is computed the same way
 //! whoever takes it: results do not depend on how many threads there are.
 
+use std::ffi::OsStr;
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
@@ -13,18 +15,18 @@ const SPIN: Duration = Duration::from_micros(100);
 /// Looks between two readings of the clock.
 const LOOKS: usize = 64;
 
-/// The number of threads that operations use. Default: `HADAL_NUM_THREADS`, else the processors available.
+/// The number of threads that operations use; 0 until it is first asked for.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
-/// How many threads operations use.
+/// The most threads that operations use.
+pub const MAX_THREADS: usize = 256;
+
+/// How many threads operations use. Default: `HADAL_NUM_THREADS`, else the processors available; at most [`MAX_THREADS`], and
+/// no more than the system was able to start.
 pub fn num_threads() -> usize {
     match THREADS.load(Ordering::Relaxed) {
         0 => {
-            let wanted = std::env::var("HADAL_NUM_THREADS").ok().and_then(|text| text.trim().parse().ok());
-            let threads = match wanted {
-                Some(threads) if threads > 0 => threads,
-                _ => std::thread::available_parallelism().map_or(1, |n| n.get()),
-            };
+            let threads = default_threads(std::env::var_os("HADAL_NUM_THREADS").as_deref());
             THREADS.store(threads, Ordering::Relaxed);
             threads
         }
@@ -32,14 +34,36 @@ pub fn num_threads() -> usize {
     }
 }
 
-/// Sets how many threads operations use, from the next operation on. Results do not depend on it.
+fn default_threads(wanted: Option<&OsStr>) -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, |n| n.get()).min(MAX_THREADS);
+    let Some(wanted) = wanted.filter(|text| !text.is_empty()) else { return processors };
+    match wanted.to_str().and_then(|text| text.trim().parse().ok()) {
+        Some(threads @ 1..=MAX_THREADS) => threads,
+        _ => {
+            let threads = if processors == 1 { "1 thread is".into() } else { format!("{processors} threads are") };
+            note(&format!(
+                "HADAL_NUM_THREADS is {}, not a number from 1 to {MAX_THREADS}; {threads} used",
+                wanted.display()
+            ));
+            processors
+        }
+    }
+}
+
+/// A line on standard error, which nobody needs to be able to read.
+fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "note: {text}");
+}
+
+/// Sets how many threads operations use, from the next operation on. Results do not depend on it. More than [`MAX_THREADS`] are
+/// taken as so many; threads that the system cannot start are done without, with a note on standard error.
 ///
 /// # Panics
 /// If `threads` is 0.
 #[track_caller]
 pub fn set_num_threads(threads: usize) {
     assert!(threads > 0, "set_num_threads: at least one thread is needed");
-    THREADS.store(threads, Ordering::Relaxed);
+    THREADS.store(threads.min(MAX_THREADS), Ordering::Relaxed);
 }
 
 /// One call of [`for_each_piece`], as the workers see it. Lives on the caller's stack.
@@ -128,8 +152,14 @@ pub(crate) fn for_each_piece(pieces: usize, piece: impl Fn(usize) + Sync) {
 fn run_shared(pool: &mut Vec<Arc<Worker>>, helpers: usize, pieces: usize, piece: &(dyn Fn(usize) + Sync)) {
     while pool.len() < helpers {
         match start_worker(pool.len() + 1) {
-            Some(worker) => pool.push(worker),
-            None => break,
+            Ok(worker) => pool.push(worker),
+            Err(error) => {
+                // Not tried again at the next operation.
+                let threads = pool.len() + 1;
+                THREADS.store(threads, Ordering::Relaxed);
+                note(&format!("no more threads can be started ({error}); {threads} in use"));
+                break;
+            }
         }
     }
     let helpers = helpers.min(pool.len());
@@ -174,16 +204,16 @@ fn run_shared(pool: &mut Vec<Arc<Worker>>, helpers: usize, pieces: usize, piece:
 }
 
 /// Starts the worker that is the given thread of every job; the caller is number 0.
-fn start_worker(thread: usize) -> Option<Arc<Worker>> {
+fn start_worker(thread: usize) -> std::io::Result<Arc<Worker>> {
     let worker = Arc::new(Worker {
         job: AtomicPtr::new(std::ptr::null_mut()),
         parked: AtomicBool::new(false),
         thread: OnceLock::new(),
     });
     let mine = worker.clone();
-    let handle = std::thread::Builder::new().name("hadal-worker".into()).spawn(move || work(&mine, thread)).ok()?;
+    let handle = std::thread::Builder::new().name("hadal-worker".into()).spawn(move || work(&mine, thread))?;
     let _ = worker.thread.set(handle.thread().clone());
-    Some(worker)
+    Ok(worker)
 }
 
 fn work(worker: &Worker, thread: usize) {
@@ -318,6 +348,19 @@ mod tests {
                 });
             }
         });
+    }
+
+    #[test]
+    fn a_number_of_threads_that_is_none_is_passed_over() {
+        let processors = default_threads(None);
+        for bad in ["abc", "0", "-1", "18446744073709551616", "257", "1.5"] {
+            assert_eq!(default_threads(Some(OsStr::new(bad))), processors);
+        }
+        assert_eq!(default_threads(Some(OsStr::new(" 3 "))), 3);
+        let _lock = lock_threads();
+        set_num_threads(usize::MAX);
+        assert_eq!(num_threads(), MAX_THREADS);
+        set_num_threads(2);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Element-wise functions of one tensor.
 
 use super::arithmetic::check_float;
-use crate::autograd::{record, record_with_output, records};
+use crate::autograd::{Squashing, record, record_squashing, record_with_output, records};
 use crate::backend::UnaryOp;
 use crate::dtype::DType;
 use crate::tensor::{Tensor, Value};
@@ -27,7 +27,9 @@ impl Tensor {
             Exp => record_with_output(value, &[self], |g, y, to| to.add(0, || g * y)),
             Sqrt => record_with_output(value, &[self], |g, y, to| to.add(0, || g / y * 0.5)),
             Tanh => record_with_output(value, &[self], |g, y, to| to.add(0, || g.tanh_gradient(y))),
-            Sigmoid => record_with_output(value, &[self], |g, y, to| to.add(0, || g.sigmoid_gradient(y))),
+            Sigmoid => record_squashing(value, &[self], Some(Squashing::Sigmoid), |g, y, to| {
+                to.add(0, || g.sigmoid_gradient(y));
+            }),
             Softplus => record(value, &[self], move |g, to| to.add(0, || g * x.sigmoid())),
             Erf => record(value, &[self], move |g, to| {
                 to.add(0, || g * (x.powi(2) * -1.0).exp() * std::f64::consts::FRAC_2_SQRT_PI);
