@@ -251,7 +251,8 @@ fn numbers(x: &Tensor) -> Vec<f64> {
 
 /// Equal but for rounding, which differs between ways to multiply.
 fn alike(a: &Tensor, b: &Tensor) -> bool {
-    let close = |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-4 * a.abs().max(b.abs()).max(1.0);
+    let close =
+        |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-4 * a.abs().max(b.abs()).max(1.0);
     a.shape() == b.shape() && a.dtype() == b.dtype() && numbers(a).into_iter().zip(numbers(b)).all(|(a, b)| close(a, b))
 }
 
@@ -351,7 +352,8 @@ fn run(words: &[u32], operations: &[Operation], seen: &mut [usize; 2]) -> Result
             match outcome(|| result.sum().backward()) {
                 Ok(gradients) => {
                     for leaf in leaves {
-                        let fits = gradients.get(leaf).is_none_or(|g| g.shape() == leaf.shape() && g.dtype() == leaf.dtype());
+                        let fits =
+                            gradients.get(leaf).is_none_or(|g| g.shape() == leaf.shape() && g.dtype() == leaf.dtype());
                         prop_assert!(fits, "{}: a gradient has another shape", name);
                     }
                 }
@@ -371,11 +373,17 @@ fn any_call_gives_a_value_or_a_clean_panic() {
     let operations = operations();
     let mut seen = [0; 2];
     let cell = RefCell::new(&mut seen);
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(20_000));
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(20_000)
+    });
     let words = prop::collection::vec(any::<u32>(), 0..600);
     runner.run(&words, |words| run(&words, &operations, &mut cell.borrow_mut())).unwrap();
     let [values, panics] = seen;
-    assert!(values > 100_000 && panics > 50_000, "{values} values, {panics} panics: the calls are not what they should be");
+    assert!(
+        values > 100_000 && panics > 50_000,
+        "{values} values, {panics} panics: the calls are not what they should be"
+    );
 }
 
 #[test]
