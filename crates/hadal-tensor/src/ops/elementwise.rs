@@ -15,7 +15,9 @@ impl Tensor {
             Neg | Abs | Sign | Relu | PowI(0..) | MaxScalar(_) | MinScalar(_) => {
                 assert!(self.dtype() != DType::Bool, "arithmetic on truth values: convert with to_dtype() first");
             }
-            _ => check_float(&format!("{op:?}").to_lowercase(), self),
+            // The name is made for the message alone.
+            _ if !self.dtype().is_float() => check_float(&format!("{op:?}").to_lowercase(), self),
+            _ => {}
         }
         let value = Value::contiguous(*self.shape(), self.backend().unary(op, self.view()));
         if !records(&[self]) {
