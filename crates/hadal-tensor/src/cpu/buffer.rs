@@ -158,12 +158,15 @@ struct Header {
 
 const _: () = assert!(size_of::<Header>() <= MARGIN && align_of::<Header>() <= MARGIN);
 
+/// A block and its size.
+type Returned = (NonNull<u8>, usize);
+
 /// The side of a pool that other threads see.
 struct Home {
     /// Bytes in the blocks that the pool holds. Written by its thread alone.
     kept: AtomicUsize,
     /// Blocks that were dropped on other threads; `None` once the thread has ended.
-    returns: Mutex<Option<Vec<(NonNull<u8>, usize)>>>,
+    returns: Mutex<Option<Vec<Returned>>>,
     /// Bytes in them. Written under the lock.
     returned: AtomicUsize,
 }
