@@ -106,7 +106,11 @@ pub fn write_png(path: &Path, image: &Tensor) -> Result<()> {
     };
     let side = |size: usize| u32::try_from(size).ok().filter(|size| (1..1 << 31).contains(size));
     let (Some(height), Some(width)) = (side(height), side(width)) else {
-        return Err(Error::Data(format!("an image has sides of 1 to {} pixels, not {}", (1u32 << 31) - 1, image.shape())));
+        return Err(Error::Data(format!(
+            "an image has sides of 1 to {} pixels, not {}",
+            (1u32 << 31) - 1,
+            image.shape()
+        )));
     };
     let bytes = match image.dtype() {
         DType::U8 => image.to_vec::<u8>(),

@@ -11,6 +11,6 @@ mod lock;
 mod open;
 pub mod safetensors;
 
-pub use atomic::{check_writable, write_atomically};
 pub(crate) use atomic::{Staged, stage};
+pub use atomic::{check_writable, write_atomically};
 pub(crate) use lock::FolderLock;

@@ -144,7 +144,9 @@ impl Subscriber for RunFolder {
 
 fn remove(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(path, "remove the old file")(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io(path, "remove the old file")(error))
+        }
         _ => Ok(()),
     }
 }

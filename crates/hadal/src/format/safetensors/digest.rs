@@ -29,10 +29,7 @@ impl Hash {
 }
 
 /// The digest that [`save`](super::save) describes, in hexadecimal.
-pub(super) fn digest(
-    metadata: &BTreeMap<String, String>,
-    tensors: &BTreeMap<&str, (&TensorInfo, [u8; 32])>,
-) -> String {
+pub(super) fn digest(metadata: &BTreeMap<String, String>, tensors: &BTreeMap<&str, (&TensorInfo, [u8; 32])>) -> String {
     let mut hash = Hash::default();
     hash.number(metadata.len());
     for (key, value) in metadata {

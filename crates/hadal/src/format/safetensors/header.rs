@@ -151,7 +151,9 @@ impl<'de> Deserialize<'de> for Metadata {
                 let mut entries = BTreeMap::new();
                 while let Some((key, value)) = map.next_entry::<String, String>()? {
                     if let Some(value) = entries.insert(key, value) {
-                        return Err(A::Error::custom(format!("a key of the metadata is there twice, first as `{value}`")));
+                        return Err(A::Error::custom(format!(
+                            "a key of the metadata is there twice, first as `{value}`"
+                        )));
                     }
                 }
                 Ok(Metadata(entries))
@@ -175,9 +177,8 @@ mod tests {
 
     #[test]
     fn tensors_that_cannot_be_are_refused_by_name() {
-        let tensor = |shape: &str, end: u64| {
-            format!(r#"{{"w":{{"dtype":"F32","shape":{shape},"data_offsets":[0,{end}]}}}}"#)
-        };
+        let tensor =
+            |shape: &str, end: u64| format!(r#"{{"w":{{"dtype":"F32","shape":{shape},"data_offsets":[0,{end}]}}}}"#);
         let huge = u64::MAX;
         for shape in [format!("[{huge},2]"), format!("[0,{huge},{huge}]"), format!("[{huge},{huge},0]")] {
             let text = message(&tensor(&shape, 0), 0);

@@ -177,7 +177,9 @@ fn pieces(tensor: &Tensor, take: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io:
         to_bytes: fn(T) -> [u8; N],
         take: &mut dyn FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<()> {
-        values.chunks(PIECE).try_for_each(|piece| take(piece.iter().map(|&x| to_bytes(x)).collect::<Vec<_>>().as_flattened()))
+        values
+            .chunks(PIECE)
+            .try_for_each(|piece| take(piece.iter().map(|&x| to_bytes(x)).collect::<Vec<_>>().as_flattened()))
     }
     match tensor.dtype() {
         DType::F64 => convert(&tensor.to_vec::<f64>(), f64::to_le_bytes, take),
