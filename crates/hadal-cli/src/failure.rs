@@ -28,3 +28,20 @@ fn describe(panic: &PanicHookInfo) -> String {
     let place = panic.location().map_or("an unknown place".to_owned(), |at| format!("{}:{}", at.file(), at.line()));
     format!("internal error at {place}: {message}; please report it at {}", env!("CARGO_PKG_REPOSITORY"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_that_says_where_even_on_another_thread() {
+        let outcome = catch(|| {
+            let first = std::thread::spawn(|| panic!("the {} one", "first")).join();
+            assert!(first.is_ok(), "the second one");
+            Ok(())
+        });
+        let message = outcome.unwrap_err();
+        assert!(message.starts_with("internal error at ") && message.contains("failure.rs:"), "{message}");
+        assert!(message.contains(": the first one; please report it at https://"), "{message}");
+    }
+}

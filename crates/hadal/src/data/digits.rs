@@ -7,7 +7,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::Dataset;
-use crate::{Error, Result, Rng, Tensor, memory};
+use crate::{Error, ROOM_FOR_THREAD, Result, Rng, Tensor, can_allocate, memory};
 
 /// The built-in digits.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +69,8 @@ impl Digits {
         };
         std::thread::scope(|scope| {
             let helpers = crate::num_threads().min(count.div_ceil(PART)).saturating_sub(1);
-            let start = |_| std::thread::Builder::new().spawn_scoped(scope, work).is_ok();
+            let start =
+                |_| can_allocate(ROOM_FOR_THREAD) && std::thread::Builder::new().spawn_scoped(scope, work).is_ok();
             (0..helpers).all(start);
             work();
         });

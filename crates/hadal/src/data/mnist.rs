@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Dataset;
 use super::source::{self, RemoteFile};
 use crate::format::idx;
-use crate::{DType, Error, Result};
+use crate::{DType, Error, ROOM_FOR_THREAD, Result, can_allocate};
 
 /// The handwritten digits on which the field has learnt to walk.
 #[derive(Clone, Copy, Debug)]
@@ -60,12 +60,13 @@ impl Mnist {
         // Decompressing the training images takes longest; the test set is read beside it.
         std::thread::scope(|scope| {
             let read_test = || read(&folder, &FILES[2..]);
-            let test = std::thread::Builder::new().spawn_scoped(scope, read_test);
+            let start = || std::thread::Builder::new().spawn_scoped(scope, read_test).ok();
+            let test = can_allocate(ROOM_FOR_THREAD).then(start).flatten();
             let train = read(&folder, &FILES[..2]);
             let test = match test {
-                Ok(test) => test.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                Some(test) => test.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
                 // The system has no thread to spare.
-                Err(_) => read_test(),
+                None => read_test(),
             };
             Ok((train?, test?))
         })

@@ -214,6 +214,15 @@ mod download {
         }
 
         #[test]
+        fn what_a_killed_download_left_is_removed() {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join(".hadal-killed"), "half").unwrap();
+            std::fs::write(folder.path().join("empty"), "").unwrap();
+            fetch(folder.path(), &[EMPTY], &[]).unwrap();
+            assert!(!folder.path().join(".hadal-killed").exists() && folder.path().join("empty").exists());
+        }
+
+        #[test]
         fn an_unwritable_cache_is_a_clear_error() {
             let folder = tempfile::tempdir().unwrap();
             // A file where the folder should be: unwritable for every user, root included.

@@ -165,6 +165,36 @@ mod tests {
         close(round_trip(ColorType::Rgba, BitDepth::Eight, 1, &[0, 255, 0, 255]), &[0.587]);
     }
 
+    /// A PNG of these chunks.
+    fn png(chunks: &[(&[u8; 4], Vec<u8>)]) -> Vec<u8> {
+        let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
+        for (name, data) in chunks {
+            let mut checksum = flate2::Crc::new();
+            checksum.update(*name);
+            checksum.update(data);
+            file.extend((data.len() as u32).to_be_bytes());
+            file.extend(*name);
+            file.extend(data);
+            file.extend(checksum.sum().to_be_bytes());
+        }
+        file
+    }
+
+    #[test]
+    fn images_are_judged_by_their_headers() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("image.png");
+        let message = |width: u32, height: u32| {
+            let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 6, 0, 0, 0]].concat();
+            std::fs::write(&path, png(&[(b"IHDR", header)])).unwrap();
+            read_png(&path).unwrap_err().to_string()
+        };
+        assert!(message(16384, 16384).contains("16384 x 16384 pixels, more than the 67108864 pixels that are read"));
+        assert!(message((1 << 31) - 1, (1 << 31) - 1).contains("more than the 67108864"));
+        assert!(message(8192, 8192).contains("do not fit into a PNG of 33 bytes"));
+        assert!(message(0, 5).contains("PNG"));
+    }
+
     #[test]
     fn interlaced_images_are_read_whole() {
         // 3 x 3 pixels, 0 to 80 by tens: the rows of Adam7's passes 1, 4, 5, 6 (two) and 7; the others are empty.
@@ -174,16 +204,7 @@ mod tests {
         let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
         zlib.write_all(&raw).unwrap();
         let header = [&3u32.to_be_bytes()[..], &3u32.to_be_bytes(), &[8, 0, 0, 0, 1]].concat();
-        let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
-        for (name, data) in [(b"IHDR", header), (b"IDAT", zlib.finish().unwrap()), (b"IEND", Vec::new())] {
-            let mut checksum = flate2::Crc::new();
-            checksum.update(name);
-            checksum.update(&data);
-            file.extend((data.len() as u32).to_be_bytes());
-            file.extend(name);
-            file.extend(data);
-            file.extend(checksum.sum().to_be_bytes());
-        }
+        let file = png(&[(b"IHDR", header), (b"IDAT", zlib.finish().unwrap()), (b"IEND", Vec::new())]);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("image.png");
         std::fs::write(&path, &file).unwrap();
