@@ -95,6 +95,7 @@ pub(crate) enum UnaryOp {
     Floor,
     AddScalar(f64),
     MulScalar(f64),
+    DivScalar(f64),
     /// scalar - x
     RSubScalar(f64),
     /// scalar / x
@@ -222,7 +223,7 @@ pub enum UpdateRule {
         momentum: f64,
     },
     /// Three states, `s`, `v` and `a`: as [`RmsPropMomentum`](UpdateRule::RmsPropMomentum), with the squared running mean
-    /// `a = rho * a + (1 - rho) * g` taken off `s` under the root.
+    /// `a = rho * a + (1 - rho) * g` taken off `s` under the root, down to 0.
     RmsPropCentered {
         /// The learning rate.
         rate: f64,
@@ -359,10 +360,10 @@ pub(crate) trait Backend: Sync {
     /// `condition ? a : b`.
     fn select(&self, condition: View, a: View, b: View) -> Storage;
 
-    /// Reduces the last `axes` axes of `x`.
+    /// Reduces the last `axes` axes of `x`. Sums of bytes and truth values are `i64`.
     fn reduce(&self, op: ReduceOp, x: View, axes: usize) -> Storage;
-    /// The index of the largest element along the last axis (the first of equals; the first NaN if there is one).
-    fn argmax(&self, x: View) -> Storage;
+    /// The index of the largest (or smallest) element along the last axis: the first of equals; the first NaN if there is one.
+    fn arg_extreme(&self, op: ReduceOp, x: View) -> Storage;
     /// Softmax along the last axis, or its logarithm.
     fn softmax(&self, x: View, logarithm: bool) -> Storage;
 

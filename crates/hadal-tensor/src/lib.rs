@@ -18,6 +18,7 @@ pub(crate) mod backend;
 pub(crate) mod cpu;
 mod device;
 mod dtype;
+mod kinds;
 mod ops;
 mod precision;
 mod random;
@@ -31,11 +32,12 @@ pub use cpu::simd::SimdLevel;
 pub use cpu::threads::{MAX_THREADS, num_threads, set_num_threads};
 pub use device::Device;
 pub use dtype::{DType, Element};
+pub use kinds::Scalar;
 pub use ops::Operand;
 pub use ops::{concat, stack};
 pub use precision::{Precision, precision, set_precision};
 pub use random::Rng;
-pub use shape::{MAX_RANK, Shape};
+pub use shape::{MAX_ELEMENTS, MAX_RANK, Shape, ShapeError};
 pub use tensor::Tensor;
 
 #[doc(hidden)]

@@ -50,7 +50,7 @@ impl Rng {
     /// Sets aside blocks for `numbers` 32-bit draws; returns the key and the first block's position.
     pub(crate) fn reserve(&mut self, numbers: usize) -> (Key, u64) {
         let start = self.position;
-        self.position += (numbers as u64).div_ceil(4);
+        self.position = self.position.wrapping_add((numbers as u64).div_ceil(4));
         (self.key, start)
     }
 
@@ -79,7 +79,8 @@ impl Rng {
 
     /// The numbers `0..n` in random order (Fisher and Yates).
     pub fn permutation(&mut self, n: usize) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..n).collect();
+        let mut order = crate::cpu::buffer::vec_with_room(n);
+        order.extend(0..n);
         for last in (1..n).rev() {
             order.swap(last, self.below(last as u64 + 1) as usize);
         }

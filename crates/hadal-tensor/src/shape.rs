@@ -6,12 +6,17 @@ use std::ops::Deref;
 /// The largest number of axes a tensor can have.
 pub const MAX_RANK: usize = 6;
 
+/// The largest number of elements: of eight bytes each they would fill the address space. Sizes of 0 count as 1 here, so that
+/// strides and offsets within any shape are numbers, too.
+pub const MAX_ELEMENTS: usize = isize::MAX as usize / 8;
+
 /// The sizes of a tensor's axes, first axis first: `[64, 3]` is 64 rows of 3.
 ///
 /// Made from arrays, slices and vectors of `usize`; a scalar's shape is `[]`.
 ///
 /// # Panics
-/// Making a shape of more than [`MAX_RANK`] axes panics.
+/// Making a shape of more than [`MAX_RANK`] axes, or of more than [`MAX_ELEMENTS`] elements, panics;
+/// [`try_new`](Shape::try_new) is for sizes that come from outside.
 #[derive(Clone, Copy, Eq)]
 pub struct Shape {
     sizes: [usize; MAX_RANK],
@@ -21,10 +26,34 @@ pub struct Shape {
 impl Shape {
     #[track_caller]
     pub(crate) fn new(sizes: &[usize]) -> Shape {
-        assert!(sizes.len() <= MAX_RANK, "shape {sizes:?} has {} axes; a tensor has at most {MAX_RANK}", sizes.len());
+        match Shape::try_new(sizes) {
+            Ok(shape) => shape,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The shape with these sizes. All shapes are made here: what is computed from the sizes of one needs no further checks.
+    ///
+    /// ```
+    /// use hadal_tensor::Shape;
+    /// assert_eq!(Shape::try_new(&[2, 3]).unwrap().elements(), 6);
+    /// let error = Shape::try_new(&[1 << 32, 1 << 32]).unwrap_err();
+    /// assert!(error.to_string().contains("[4294967296, 4294967296]"));
+    /// ```
+    ///
+    /// # Errors
+    /// If there are more than [`MAX_RANK`] axes, or more than [`MAX_ELEMENTS`] elements.
+    pub fn try_new(sizes: &[usize]) -> Result<Shape, ShapeError> {
+        if sizes.len() > MAX_RANK {
+            return Err(ShapeError::TooManyAxes(sizes.to_vec()));
+        }
+        let elements = sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size.max(1)));
+        if elements.is_none_or(|elements| elements > MAX_ELEMENTS) {
+            return Err(ShapeError::TooLarge(sizes.to_vec()));
+        }
         let mut all = [0; MAX_RANK];
         all[..sizes.len()].copy_from_slice(sizes);
-        Shape { sizes: all, rank: sizes.len() as u8 }
+        Ok(Shape { sizes: all, rank: sizes.len() as u8 })
     }
 
     /// The number of axes.
@@ -38,6 +67,10 @@ impl Shape {
     }
 
     /// The shape both broadcast to by NumPy's rule: aligned at the last axis, sizes must agree or one be 1.
+    ///
+    /// # Panics
+    /// If it would have more than [`MAX_ELEMENTS`] elements.
+    #[track_caller]
     pub fn broadcast(&self, other: &Shape) -> Option<Shape> {
         if self == other {
             return Some(*self);
@@ -69,9 +102,16 @@ impl Shape {
         index as usize
     }
 
+    #[track_caller]
     pub(crate) fn with(&self, axis: usize, size: usize) -> Shape {
         let mut shape = *self;
         shape.sizes[axis] = size;
+        if size <= self.sizes[axis] { shape } else { Shape::new(&shape) }
+    }
+
+    pub(crate) fn swapped(&self, a: usize, b: usize) -> Shape {
+        let mut shape = *self;
+        shape.sizes.swap(a, b);
         shape
     }
 
@@ -81,6 +121,29 @@ impl Shape {
         Shape::new(&sizes)
     }
 }
+
+/// Why sizes are not a [`Shape`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ShapeError {
+    /// More than [`MAX_RANK`] axes.
+    TooManyAxes(Vec<usize>),
+    /// More than [`MAX_ELEMENTS`] elements.
+    TooLarge(Vec<usize>),
+}
+
+impl fmt::Display for ShapeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ShapeError::TooManyAxes(sizes) => {
+                write!(f, "shape {sizes:?} has {} axes; a tensor has at most {MAX_RANK}", sizes.len())
+            }
+            ShapeError::TooLarge(sizes) => write!(f, "shape {sizes:?} is larger than memory can address"),
+        }
+    }
+}
+
+impl std::error::Error for ShapeError {}
 
 impl PartialEq for Shape {
     /// Compared as numbers: most operations compare shapes, and a call to compare bytes takes longer.
@@ -112,24 +175,28 @@ impl fmt::Display for Shape {
 }
 
 impl<const N: usize> From<[usize; N]> for Shape {
+    #[track_caller]
     fn from(sizes: [usize; N]) -> Shape {
         Shape::new(&sizes)
     }
 }
 
 impl From<&[usize]> for Shape {
+    #[track_caller]
     fn from(sizes: &[usize]) -> Shape {
         Shape::new(sizes)
     }
 }
 
 impl From<Vec<usize>> for Shape {
+    #[track_caller]
     fn from(sizes: Vec<usize>) -> Shape {
         Shape::new(&sizes)
     }
 }
 
 impl From<usize> for Shape {
+    #[track_caller]
     fn from(size: usize) -> Shape {
         Shape::new(&[size])
     }
@@ -162,7 +229,7 @@ impl Layout {
         let mut step = 1;
         for axis in (0..shape.rank()).rev() {
             strides[axis] = step as isize;
-            step *= shape[axis];
+            step *= shape[axis].max(1);
         }
         Layout { shape, strides, offset: 0 }
     }
@@ -173,11 +240,24 @@ impl Layout {
         for axis in (0..self.shape.rank()).rev() {
             let size = self.shape[axis];
             if size != 1 && self.strides[axis] != step as isize {
-                return size == 0 || self.shape.elements() == 0;
+                return self.shape.elements() == 0;
             }
             step *= size;
         }
         true
+    }
+
+    /// Where the elements of a contiguous layout lie.
+    pub fn range(&self) -> std::ops::Range<usize> {
+        self.offset..self.offset + self.shape.elements()
+    }
+
+    /// The layout, from the beginning of the storage if it has no elements: a place among none need not exist.
+    fn settled(mut self) -> Layout {
+        if self.shape.elements() == 0 {
+            self.offset = 0;
+        }
+        self
     }
 
     /// The same layout from another first element.
@@ -198,16 +278,17 @@ impl Layout {
             if size == 0 {
                 return None;
             }
-            let reach = stride * (size as isize - 1);
-            if reach < 0 { low += reach } else { high += reach }
+            let reach = stride.checked_mul(size as isize - 1);
+            let end = if stride < 0 { &mut low } else { &mut high };
+            *end = reach.and_then(|reach| end.checked_add(reach)).expect("a layout lies within its storage");
         }
-        assert!(low >= 0, "layout reaches before its storage");
+        assert!(low >= 0 && high < isize::MAX, "a layout lies within its storage");
         Some((low as usize, high as usize + 1))
     }
 
     pub fn transpose(&self, a: usize, b: usize) -> Layout {
         let mut layout = *self;
-        layout.shape = self.shape.with(a, self.shape[b]).with(b, self.shape[a]);
+        layout.shape = self.shape.swapped(a, b);
         layout.strides.swap(a, b);
         layout
     }
@@ -224,22 +305,25 @@ impl Layout {
                 strides[lead + axis] = self.strides[axis];
             }
         }
-        Layout { shape, strides, offset: self.offset }
+        Layout { shape, strides, offset: self.offset }.settled()
     }
 
     pub fn narrow(&self, axis: usize, start: usize, length: usize) -> Layout {
         let mut layout = *self;
         layout.shape = self.shape.with(axis, length);
-        if length > 0 {
+        if layout.shape.elements() > 0 {
             layout.offset = (self.offset as isize + start as isize * self.strides[axis]) as usize;
         }
-        layout
+        layout.settled()
     }
 
     pub fn step(&self, axis: usize, step: usize) -> Layout {
         let mut layout = *self;
         layout.shape = self.shape.with(axis, self.shape[axis].div_ceil(step));
-        layout.strides[axis] *= step as isize;
+        // A step beyond the axis leads nowhere, and need not be a stride.
+        if layout.shape[axis] > 1 {
+            layout.strides[axis] *= step as isize;
+        }
         layout
     }
 

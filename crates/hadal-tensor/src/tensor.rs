@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::autograd::{self, Node};
 use crate::backend::{Decay, Distribution, Storage, UpdateRule, View};
-use crate::cpu::buffer::Buffer;
+use crate::cpu::buffer::{Buffer, vec_with_room};
 use crate::device::Device;
 use crate::dtype::{DType, Element};
+use crate::kinds::{Scalar, holds};
 use crate::random::Rng;
 use crate::shape::{Layout, Shape};
 
@@ -90,7 +91,9 @@ impl Tensor {
     /// If `shape` does not hold exactly `data.len()` elements.
     #[track_caller]
     pub fn from_slice<T: Element>(data: &[T], shape: impl Into<Shape>) -> Tensor {
-        Tensor::from_vec(data.to_vec(), shape)
+        let mut values = vec_with_room(data.len());
+        values.extend_from_slice(data);
+        Tensor::from_vec(values, shape)
     }
 
     /// `data` in row-major order; the dtype is the vector's.
@@ -123,6 +126,7 @@ impl Tensor {
     ///
     /// # Errors
     /// Those of `fill`.
+    #[track_caller]
     pub fn bytes_from<E>(shape: impl Into<Shape>, fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Tensor, E> {
         let shape = shape.into();
         let mut bytes = Buffer::scratch(shape.elements());
@@ -131,37 +135,56 @@ impl Tensor {
     }
 
     /// A tensor without axes that holds one `f32`.
+    #[track_caller]
     pub fn scalar(value: f64) -> Tensor {
         Tensor::full([], value)
     }
 
     /// `shape` filled with `value`, as `f32`.
+    #[track_caller]
     pub fn full(shape: impl Into<Shape>, value: f64) -> Tensor {
         Tensor::full_of(shape, value, DType::F32)
     }
 
-    /// `shape` filled with `value`, as `dtype`.
+    /// `shape` filled with `value`, as `dtype`; as `bool`, every value but 0 is true.
+    ///
+    /// # Panics
+    /// If `dtype` is an integer type that does not have the value.
+    #[track_caller]
     pub fn full_of(shape: impl Into<Shape>, value: f64, dtype: DType) -> Tensor {
         let shape = shape.into();
+        assert!(holds(dtype, value), "full_of: {dtype} cannot hold {value:?}");
         Tensor::from_storage(shape, Device::Cpu.backend().full(shape.elements(), value, dtype))
     }
 
+    /// A number as a tensor without axes, of a type that has it.
+    pub(crate) fn from_scalar(scalar: Scalar, dtype: DType) -> Tensor {
+        match (scalar, dtype) {
+            (Scalar::Integer(value), DType::I64) => Tensor::from_slice(&[value], []),
+            (scalar, dtype) => Tensor::full_of([], scalar.as_f64(), dtype),
+        }
+    }
+
     /// Zeros, as `f32`.
+    #[track_caller]
     pub fn zeros(shape: impl Into<Shape>) -> Tensor {
         Tensor::full(shape, 0.0)
     }
 
     /// Ones, as `f32`.
+    #[track_caller]
     pub fn ones(shape: impl Into<Shape>) -> Tensor {
         Tensor::full(shape, 1.0)
     }
 
     /// Zeros with the shape and dtype of `self`.
+    #[track_caller]
     pub fn zeros_like(&self) -> Tensor {
         Tensor::full_of(self.shape(), 0.0, self.dtype())
     }
 
     /// Ones with the shape and dtype of `self`.
+    #[track_caller]
     pub fn ones_like(&self) -> Tensor {
         Tensor::full_of(self.shape(), 1.0, self.dtype())
     }
@@ -172,16 +195,22 @@ impl Tensor {
     /// # use hadal_tensor::Tensor;
     /// assert_eq!(Tensor::arange(3).to_vec::<i64>(), [0, 1, 2]);
     /// ```
+    #[track_caller]
     pub fn arange(n: usize) -> Tensor {
-        Tensor::from_vec((0..n as i64).collect(), [n])
+        let shape = Shape::from([n]);
+        let mut numbers = Buffer::scratch(n);
+        numbers.iter_mut().zip(0..).for_each(|(number, i)| *number = i);
+        Tensor::from_storage(shape, Storage::I64(Arc::new(numbers)))
     }
 
     /// Uniform on `[0, 1)`, as `f32`.
+    #[track_caller]
     pub fn rand(shape: impl Into<Shape>, rng: &mut Rng) -> Tensor {
         Tensor::random(shape.into(), Distribution::Uniform, rng)
     }
 
     /// Normal with mean 0 and deviation 1, as `f32` (Box and Muller).
+    #[track_caller]
     pub fn randn(shape: impl Into<Shape>, rng: &mut Rng) -> Tensor {
         Tensor::random(shape.into(), Distribution::Normal, rng)
     }
@@ -206,10 +235,15 @@ impl Tensor {
     }
 
     /// The integers `0..n` in random order, as `i64`.
+    #[track_caller]
     pub fn permutation(n: usize, rng: &mut Rng) -> Tensor {
-        Tensor::from_vec(rng.permutation(n).into_iter().map(|i| i as i64).collect(), [n])
+        let shape = Shape::from([n]);
+        let mut order = vec_with_room(n);
+        order.extend(rng.permutation(n).into_iter().map(|i| i as i64));
+        Tensor::from_vec(order, shape)
     }
 
+    #[track_caller]
     fn random(shape: Shape, distribution: Distribution, rng: &mut Rng) -> Tensor {
         let (key, position) = rng.reserve(shape.elements());
         let storage = Device::Cpu.backend().random(distribution, key, position, shape.elements());
@@ -355,7 +389,10 @@ impl Tensor {
         }
         let backend = self.backend();
         let inner = Arc::get_mut(&mut self.0).expect("just made unshared");
-        let whole = inner.value.layout.is_contiguous() && inner.value.layout.offset == 0;
+        // All of the storage: a view of a part, even if it is the only one left, is copied, and the rest is freed.
+        let layout = &inner.value.layout;
+        let whole =
+            layout.is_contiguous() && layout.offset == 0 && layout.shape.elements() == inner.value.storage.len();
         if !whole || !inner.value.storage.is_unshared() {
             let storage = backend.copy(inner.value.view());
             inner.value = Value::contiguous(inner.value.layout.shape, storage);

@@ -1,10 +1,11 @@
 //! Mistakes panic with a message that names the caller's own line, what did not fit, and what would.
 
-use std::ops::AddAssign;
+use std::ops::{AddAssign, DivAssign};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
-use hadal_tensor::{DType, Tensor, concat};
+use hadal_tensor::autograd::with_gradient;
+use hadal_tensor::{DType, Tensor, concat, stack};
 
 static LAST: Mutex<Option<(String, u32, String)>> = Mutex::new(None);
 
@@ -81,6 +82,62 @@ fn other_mistakes_say_what_would_be_right() {
     panics!(x.clamp(1.0, 0.0), "clamp");
     panics!(Tensor::bernoulli([1], 1.5, &mut hadal_tensor::Rng::new(0)), "1.5", "[0, 1]");
     panics!(Tensor::zeros([0]).max(), "no elements");
-    panics!(x.gt(0.0).sum(), "to_dtype");
+    panics!(x.gt(0.0).max(), "to_dtype");
     panics!(x.to_dtype(DType::Bool) * 2.0, "to_dtype");
+    panics!(Tensor::zeros([2]).to_dtype(DType::U8) * 256, "mul", "u8 cannot hold 256", "to_dtype");
+    panics!(Tensor::zeros([2]).to_dtype(DType::U8) + -1, "add", "u8 cannot hold -1");
+    panics!(labels.clone().add_assign(0.5), "+=", "f32", "i64", "to_dtype");
+    panics!(labels.clone().div_assign(2), "/=", "f32", "i64");
+    panics!(labels.clamp(0.5, 2.0), "clamp", "0.5", "i64");
+    panics!(Tensor::full_of([2], 0.5, DType::I64), "full_of: i64 cannot hold 0.5");
+    panics!(Tensor::full_of([2], f64::NAN, DType::U8), "full_of: u8 cannot hold NaN");
+    panics!(x.linear(&Tensor::zeros([3]), None), "linear", "[2, 3]", "[3]", "[out, in]");
+    panics!(x.linear(&Tensor::zeros([4, 3]), Some(&Tensor::zeros([3]))), "linear", "bias [3]", "[4, 3]");
+}
+
+#[test]
+fn sizes_that_memory_cannot_address_are_refused_by_name() {
+    const HUGE: usize = 1 << 60;
+    let (one, column) = (Tensor::zeros([1]), Tensor::zeros([16, 1]));
+    panics!(one.expand([1 << 32, 1 << 32]), "[4294967296, 4294967296]", "memory");
+    panics!(Tensor::zeros([0, HUGE, 2]), "[0, 1152921504606846976, 2]");
+    panics!(Tensor::zeros([usize::MAX]), "[18446744073709551615]");
+    let wide = Tensor::zeros([1, 1]).expand([1, HUGE - 1]);
+    panics!(column.matmul(&wide), "[16, 1152921504606846975]");
+    panics!(&column + &wide, "[16, 1152921504606846975]");
+    panics!(concat(&vec![wide.clone(); 20], 1), "memory");
+    panics!(stack(&vec![wide.clone(); 20], 0), "memory");
+    panics!(Tensor::from_slice(&[0i64], [1]).one_hot(usize::MAX), "[1, 18446744073709551615]");
+    panics!(one.unsqueeze(0).expand([1, 1, 1, 1, 1, 1]).unsqueeze(0), "7 axes");
+    let large = 1 << 58;
+    let makers: [&dyn Fn() -> Tensor; 4] =
+        [&|| Tensor::zeros([large]), &|| wide.contiguous(), &|| Tensor::arange(large), &|| {
+            Tensor::permutation(large, &mut hadal_tensor::Rng::new(0))
+        }];
+    for make in makers {
+        let (_, _, message) = panic_of(|| drop(make()));
+        assert!(message.starts_with("out of memory"), "{message}");
+    }
+}
+
+#[test]
+fn ranges_name_what_was_given() {
+    let x = Tensor::zeros([4, 3]);
+    panics!(x.narrow(0, usize::MAX, 1), "18446744073709551615", "axis 0", "[4, 3]");
+    panics!(x.slice(1, ..=usize::MAX), "18446744073709551615", "axis 1");
+    panics!(x.slice(1, usize::MAX..), "18446744073709551615");
+    panics!(x.slice(1, (std::ops::Bound::Excluded(usize::MAX), std::ops::Bound::Unbounded)), "18446744073709551615");
+    assert_eq!(x.slice_step(0, .., usize::MAX).shape(), &[1, 3]);
+    panics!(x.index_select(0, &Tensor::from_slice(&[i64::MIN], [1])), "-9223372036854775808", "size 4");
+}
+
+#[test]
+fn a_gradient_of_ones_own_that_does_not_fit_is_named() {
+    let x = Tensor::ones([2, 3]).requires_grad();
+    let y = with_gradient(&x.detach(), &[&x], |_, g| g.sum());
+    let (_, _, message) = panic_of(|| drop(y.sum().backward()));
+    assert!(message.contains("input 0 is f32 [], the input is f32 [2, 3]"), "{message}");
+    let y = with_gradient(&x.detach(), &[&x], |_, g| g.to_dtype(DType::F64));
+    let (_, _, message) = panic_of(|| drop(y.sum().backward()));
+    assert!(message.contains("f64 [2, 3], the input is f32 [2, 3]"), "{message}");
 }

@@ -145,12 +145,12 @@ proptest! {
 #[test]
 fn integers_and_truth_values() {
     let a = Tensor::from_slice(&[1i64, -2, 3], [3]);
-    assert_eq!((&a * 2.0 + &a).to_vec::<i64>(), [3, -6, 9]);
+    assert_eq!((&a * 2 + &a).to_vec::<i64>(), [3, -6, 9]);
     assert_eq!(a.powi(2).sum().item(), 14.0);
     assert_eq!(a.abs().to_vec::<i64>(), [1, 2, 3]);
     let bytes = Tensor::from_slice(&[250u8, 10], [2]);
-    assert_eq!((&bytes + 10.0).to_vec::<u8>(), [4, 20], "bytes wrap");
-    assert_eq!((&bytes - 10.0).to_vec::<u8>(), [240, 0]);
+    assert_eq!((&bytes + 10).to_vec::<u8>(), [4, 20], "bytes wrap");
+    assert_eq!((&bytes - 10).to_vec::<u8>(), [240, 0]);
     assert_eq!(bytes.to_dtype(DType::F32).to_vec::<f32>(), [250.0, 10.0]);
     assert_eq!(Tensor::from_slice(&[1.9f32, -1.9, 300.0], [3]).to_dtype(DType::I64).to_vec::<i64>(), [1, -1, 300]);
     let truths = a.gt(0.0);

@@ -108,6 +108,18 @@ fn out_of_memory(bytes: usize) -> ! {
     panic!("out of memory: {bytes} bytes for a tensor are not available")
 }
 
+/// An empty vector with room for `length` values.
+///
+/// # Panics
+/// If memory is short.
+pub(crate) fn vec_with_room<T>(length: usize) -> Vec<T> {
+    let mut values = Vec::new();
+    if values.try_reserve_exact(length).is_err() {
+        out_of_memory(length.saturating_mul(size_of::<T>()));
+    }
+    values
+}
+
 /// Whether this much memory can be had for tensors now: it is asked of the system, and given back. For those who must refuse
 /// what is too large before they begin, since a tensor that cannot be allocated panics.
 ///

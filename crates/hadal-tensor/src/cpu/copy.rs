@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use super::buffer::{Buffer, Plain};
+use super::buffer::{Buffer, Plain, vec_with_room};
 use super::elementwise::{PIECE, map};
 use super::strided::{Plan, Run};
 use super::threads::{SharedMut, for_each_piece};
@@ -25,22 +25,21 @@ impl<T: Plain> Deref for Contiguous<'_, T> {
 }
 
 pub(super) fn contiguous<'a, T: Plain>(x: &'a [T], layout: &Layout) -> Contiguous<'a, T> {
-    if layout.is_contiguous() {
-        Contiguous::Borrowed(&x[layout.offset..layout.offset + layout.shape.elements()])
-    } else {
-        Contiguous::Owned(copy(x, layout))
-    }
+    if layout.is_contiguous() { Contiguous::Borrowed(&x[layout.range()]) } else { Contiguous::Owned(copy(x, layout)) }
 }
 
 pub(super) fn copy<T: Plain>(x: &[T], layout: &Layout) -> Buffer<T> {
     if layout.is_contiguous() {
-        return Buffer::from_slice(&x[layout.offset..layout.offset + layout.shape.elements()]);
+        return Buffer::from_slice(&x[layout.range()]);
     }
     map(x, layout, |x| x)
 }
 
 pub(super) fn to_vec<T: Plain>(x: &[T], layout: &Layout) -> Vec<T> {
-    contiguous(x, layout).to_vec()
+    let x = contiguous(x, layout);
+    let mut values = vec_with_room(x.len());
+    values.extend_from_slice(&x);
+    values
 }
 
 /// Writes the elements of a view to the places of `target` that `to` names.

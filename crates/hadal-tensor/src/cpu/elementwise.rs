@@ -189,19 +189,6 @@ fn number_unary<T: Number>(op: UnaryOp, x: &[T], layout: &Layout) -> Option<Buff
                 x
             }
         }),
-        AddScalar(s) => {
-            // A negative scalar is subtracted, so that unsigned integers keep it.
-            let (s, negative) = (T::from_f64(s.abs()), s < 0.0);
-            if negative { map(x, layout, move |x: T| x.minus(s)) } else { map(x, layout, move |x: T| x.plus(s)) }
-        }
-        MulScalar(s) => {
-            let s = T::from_f64(s);
-            map(x, layout, move |x: T| x.times(s))
-        }
-        RSubScalar(s) => {
-            let s = T::from_f64(s);
-            map(x, layout, move |x: T| s.minus(x))
-        }
         PowI(2) => map(x, layout, |x: T| x.times(x)),
         PowI(n @ 0..) => map(x, layout, move |x: T| x.powi(n)),
         MaxScalar(s) => {
@@ -258,6 +245,22 @@ pub(super) fn float_unary<T: Float>(op: UnaryOp, x: &[T], layout: &Layout) -> Bu
         Softplus => map(x, layout, functions::Softplus),
         Erf => map(x, layout, functions::Erf),
         Floor => map(x, layout, functions::Floor),
+        AddScalar(s) => {
+            let s = T::from_f64(s);
+            map(x, layout, move |x: T| x + s)
+        }
+        MulScalar(s) => {
+            let s = T::from_f64(s);
+            map(x, layout, move |x: T| x * s)
+        }
+        DivScalar(s) => {
+            let s = T::from_f64(s);
+            map(x, layout, move |x: T| x / s)
+        }
+        RSubScalar(s) => {
+            let s = T::from_f64(s);
+            map(x, layout, move |x: T| s - x)
+        }
         RDivScalar(s) => {
             let s = T::from_f64(s);
             map(x, layout, move |x: T| s / x)

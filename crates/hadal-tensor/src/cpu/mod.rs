@@ -240,17 +240,20 @@ impl Backend for Cpu {
     }
 
     fn reduce(&self, op: ReduceOp, x: View, axes: usize) -> Storage {
+        if let (ReduceOp::Sum, Storage::U8(values) | Storage::Bool(values)) = (op, x.storage) {
+            return I64(reduce::sum_bytes(values, x.layout, axes));
+        }
         same_kind!(x.storage, |values|
             floats: reduce::reduce(op, values, x.layout, axes),
             integers: reduce::reduce(op, values, x.layout, axes))
     }
 
-    fn argmax(&self, x: View) -> Storage {
+    fn arg_extreme(&self, op: ReduceOp, x: View) -> Storage {
         I64(match x.storage {
-            Storage::F32(values) => reduce::argmax(values, x.layout),
-            Storage::F64(values) => reduce::argmax(values, x.layout),
-            Storage::I64(values) => reduce::argmax(values, x.layout),
-            Storage::U8(values) | Storage::Bool(values) => reduce::argmax(values, x.layout),
+            Storage::F32(values) => reduce::arg_extreme(op, values, x.layout),
+            Storage::F64(values) => reduce::arg_extreme(op, values, x.layout),
+            Storage::I64(values) => reduce::arg_extreme(op, values, x.layout),
+            Storage::U8(values) | Storage::Bool(values) => reduce::arg_extreme(op, values, x.layout),
         })
     }
 
@@ -347,7 +350,11 @@ fn matmul<T: gemm::Gemm>(
         row_stride: layout.strides[rank - 2],
         column_stride: layout.strides[rank - 1],
     };
-    let mut out = Buffer::scratch(batch.elements() * sizes.rows * sizes.columns);
+    let size = sizes.rows * sizes.columns;
+    let mut out = Buffer::scratch(batch.elements() * size);
+    if out.is_empty() {
+        return out;
+    }
     if batch.elements() == 1 {
         gemm::gemm(&[(matrix(x, a, a.offset), matrix(y, b, b.offset))], sizes, epilogue, &mut out);
         return out;
@@ -355,13 +362,20 @@ fn matmul<T: gemm::Gemm>(
     let leading = |layout: &Layout| Layout { shape: batch, ..*layout };
     let plan = strided::Plan::new([&leading(a), &leading(b)]);
     let [p, q] = plan.steps();
-    let mut pairs = Vec::with_capacity(batch.elements());
-    for strided::Run { starts: [i, j], length, .. } in plan.runs(0, batch.elements()) {
-        for k in 0..length as isize {
-            let (i, j) = ((i as isize + k * p) as usize, (j as isize + k * q) as usize);
-            pairs.push((matrix(x, a, i), matrix(y, b, j)));
+    // A part of a large batch at a time: the list of its matrices may be longer than their product.
+    for (part, out) in out.chunks_mut(PAIRS * size).enumerate() {
+        let count = out.len() / size;
+        let mut pairs = Vec::with_capacity(count);
+        for strided::Run { starts: [i, j], length, .. } in plan.runs(part * PAIRS, count) {
+            for k in 0..length as isize {
+                let (i, j) = ((i as isize + k * p) as usize, (j as isize + k * q) as usize);
+                pairs.push((matrix(x, a, i), matrix(y, b, j)));
+            }
         }
+        gemm::gemm(&pairs, sizes, epilogue, out);
     }
-    gemm::gemm(&pairs, sizes, epilogue, &mut out);
     out
 }
+
+/// How many matrices of a batch are multiplied at a time, at most.
+const PAIRS: usize = 4096;

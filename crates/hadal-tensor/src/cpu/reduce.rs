@@ -235,8 +235,31 @@ pub(super) fn reduce<T: Number>(op: ReduceOp, x: &[T], layout: &Layout, axes: us
     }
 }
 
-/// The index of the largest element of each row.
-pub(super) fn argmax<T: Number>(x: &[T], layout: &Layout) -> Buffer<i64> {
+/// Bytes, added as `i64`, in which their number is limited by memory alone.
+pub(super) fn sum_bytes(x: &[u8], layout: &Layout, axes: usize) -> Buffer<i64> {
+    let kept = layout.shape.rank() - axes;
+    let rows: usize = layout.shape[..kept].iter().product();
+    let length: usize = layout.shape[kept..].iter().product();
+    let x = copy::contiguous(x, layout);
+    let mut out = Buffer::scratch(rows);
+    for_each_part(&mut out, (PIECE / length.max(1)).max(1), |start, out| {
+        for (i, out) in out.iter_mut().enumerate() {
+            *out = x[(start + i) * length..][..length].iter().map(|&byte| i64::from(byte)).sum();
+        }
+    });
+    out
+}
+
+/// The index of the largest or smallest element of each row.
+pub(super) fn arg_extreme<T: Number>(op: ReduceOp, x: &[T], layout: &Layout) -> Buffer<i64> {
+    match op {
+        ReduceOp::Min => index_of(x, layout, |value, best| value < best),
+        _ => index_of(x, layout, |value, best| value > best),
+    }
+}
+
+/// The index of the first element of each row that none is `better` than; of the first NaN if there is one.
+fn index_of<T: Number>(x: &[T], layout: &Layout, better: impl Fn(T, T) -> bool + Sync) -> Buffer<i64> {
     let length = layout.shape[layout.shape.rank() - 1];
     let x = copy::contiguous(x, layout);
     let mut out = Buffer::scratch(x.len() / length);
@@ -245,7 +268,7 @@ pub(super) fn argmax<T: Number>(x: &[T], layout: &Layout) -> Buffer<i64> {
             let row = &x[(start + i) * length..(start + i + 1) * length];
             let mut best = 0;
             for (index, &value) in row.iter().enumerate() {
-                if !row[best].is_nan() && (value > row[best] || value.is_nan()) {
+                if !row[best].is_nan() && (better(value, row[best]) || value.is_nan()) {
                     best = index;
                 }
             }
@@ -269,6 +292,15 @@ impl<T: Float> Task for SoftmaxRows<'_, T> {
         let rows = self.x.chunks_exact(self.length).zip(self.out.chunks_exact_mut(self.length));
         for (x, out) in rows {
             let largest = fold_slice(x, Max);
+            if largest == T::HIGHEST {
+                // What is infinite shares everything, as in the limit; infinity less infinity would be NaN.
+                let ways = x.iter().fold(T::ZERO, |ways, &x| if x == largest { ways + T::ONE } else { ways });
+                for (out, &x) in out.iter_mut().zip(x) {
+                    let share = if x == largest { T::ONE / ways } else { T::ZERO };
+                    *out = if self.logarithm { share.ln() } else { share };
+                }
+                continue;
+            }
             for (out, &x) in out.iter_mut().zip(x) {
                 *out = (x - largest).exp();
             }
@@ -279,9 +311,8 @@ impl<T: Float> Task for SoftmaxRows<'_, T> {
                     *out = x - largest - log;
                 }
             } else {
-                let scale = T::ONE / sum;
                 for out in out.iter_mut() {
-                    *out = *out * scale;
+                    *out = *out / sum;
                 }
             }
         }

@@ -6,6 +6,7 @@ use crate::shape::{Layout, MAX_RANK};
 /// A joint walk over `N` tensors of one shape.
 pub(crate) struct Plan<const N: usize> {
     rank: usize,
+    elements: usize,
     sizes: [usize; MAX_RANK],
     strides: [[isize; MAX_RANK]; N],
     offsets: [usize; N],
@@ -17,7 +18,8 @@ impl<const N: usize> Plan<N> {
     pub fn new(layouts: [&Layout; N]) -> Plan<N> {
         let shape = layouts[0].shape;
         let offsets = layouts.map(|layout| layout.offset);
-        let mut plan = Plan { rank: 0, sizes: [1; MAX_RANK], strides: [[0; MAX_RANK]; N], offsets };
+        let elements = shape.elements();
+        let mut plan = Plan { rank: 0, elements, sizes: [1; MAX_RANK], strides: [[0; MAX_RANK]; N], offsets };
         assert!(layouts.iter().all(|layout| layout.shape == shape), "plan: shapes differ");
         for axis in 0..shape.rank() {
             let size = shape[axis];
@@ -51,7 +53,7 @@ impl<const N: usize> Plan<N> {
         self.strides.map(|strides| strides[self.rank - 1])
     }
 
-    /// The runs that make up elements `start .. start + length` of the row-major order.
+    /// The runs that make up elements `start .. start + length` of the row-major order, as far as there are any.
     ///
     /// An iterator, not a function of a closure: loops over it are compiled into the kernel that holds them.
     #[inline(always)]
@@ -68,7 +70,7 @@ impl<const N: usize> Plan<N> {
                 *at += index[axis] as isize * strides[axis];
             }
         }
-        Runs { plan: self, index, at, done: 0, length }
+        Runs { plan: self, index, at, done: 0, length: length.min(self.elements.saturating_sub(start)) }
     }
 }
 

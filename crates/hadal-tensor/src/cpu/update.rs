@@ -171,7 +171,9 @@ pub(super) fn update<T: Float>(
             each!(|w, g, [s, v, a]| {
                 *s = rho * *s + rest * (g * g);
                 *a = rho * *a + rest * g;
-                *v = momentum * *v + rate * g / (*s - *a * *a + epsilon).sqrt();
+                // A variance, which rounding would make negative where the gradient stays the same.
+                let variance = (*s - *a * *a).larger(T::ZERO);
+                *v = momentum * *v + rate * g / (variance + epsilon).sqrt();
                 *w = *w - *v;
             });
         }

@@ -1,7 +1,9 @@
 //! Element-wise functions of two tensors, broadcast against each other by NumPy's rule.
 
-use crate::autograd::{record, records};
+use crate::autograd::{record, record_with_output, records};
 use crate::backend::BinaryOp;
+use crate::dtype::DType;
+use crate::kinds::{Meeting, meet, quotient};
 use crate::shape::Shape;
 use crate::tensor::{Tensor, Value};
 
@@ -40,17 +42,18 @@ pub(crate) fn check_float(operation: &str, x: &Tensor) {
 /// The numbers of `op(a, b)`, without a record.
 #[track_caller]
 pub(crate) fn binary_value(operation: &str, op: BinaryOp, a: &Tensor, b: &Tensor) -> Value {
-    check_same_dtype(operation, a, b);
-    assert!(
-        a.dtype() != crate::DType::Bool,
-        "{operation}: truth values have no arithmetic; convert them with to_dtype() first"
-    );
+    meet(operation, Meeting::Tensors(a.dtype(), b.dtype()));
     let shape = broadcast(operation, a, b);
     let (mut left, mut right) = (a.view(), b.view());
     let (wide_left, wide_right) = (left.layout.expand(shape), right.layout.expand(shape));
     left.layout = &wide_left;
     right.layout = &wide_right;
     Value::contiguous(shape, a.backend().binary(op, left, right))
+}
+
+/// 1 where both are true, else 0.
+fn both(a: &Tensor, b: &Tensor, dtype: DType) -> Tensor {
+    a.to_dtype(dtype) * b.to_dtype(dtype)
 }
 
 impl Tensor {
@@ -87,17 +90,23 @@ impl Tensor {
 
     #[track_caller]
     pub(crate) fn div_tensor(&self, other: &Tensor) -> Tensor {
-        check_float("div", self);
-        let (a, b) = (self.clone(), other.clone());
-        record(binary_value("div", BinaryOp::Div, self, other), &[self, other], move |g, sink| {
-            sink.add(0, || (g / &b).sum_to(*a.shape()));
-            sink.add(1, || (-(g * &a) / (&b * &b)).sum_to(*b.shape()));
+        let dtype = quotient(meet("div", Meeting::Tensors(self.dtype(), other.dtype())));
+        if dtype != self.dtype() {
+            return self.to_dtype(dtype).div_tensor(&other.to_dtype(dtype));
+        }
+        let (a, b) = (*self.shape(), other.clone());
+        record_with_output(binary_value("div", BinaryOp::Div, self, other), &[self, other], move |g, y, sink| {
+            let part = g / &b;
+            sink.add(0, || part.sum_to(a));
+            // Not a g / b^2, which overflows where this does not.
+            sink.add(1, || (-(&part * y)).sum_to(*b.shape()));
         })
     }
 
     /// `self` to the power `exponent`, element by element, broadcast.
     ///
-    /// The gradient in the exponent is `self^exponent ln(self)`, so it is NaN where `self` is negative.
+    /// The gradient in the exponent is `self^exponent ln(self)`: NaN where `self` is negative, and 0 where `self` is 0 and the
+    /// exponent is not negative. That in `self` is `exponent self^(exponent - 1)`: 0 where the exponent is 0.
     ///
     /// # Panics
     /// If the shapes do not broadcast or the dtypes differ or are not floating-point.
@@ -106,8 +115,16 @@ impl Tensor {
         check_float("pow", self);
         let (a, b) = (self.clone(), exponent.clone());
         record(binary_value("pow", BinaryOp::Pow, self, exponent), &[self, exponent], move |g, sink| {
-            sink.add(0, || (g * &b * a.pow(&(&b - 1.0))).sum_to(*a.shape()));
-            sink.add(1, || (g * a.pow(&b) * a.ln()).sum_to(*b.shape()));
+            // Where the formulas would be 0 times infinity, 1 is added to the exponent, or to what the logarithm is taken of.
+            sink.add(0, || {
+                let smallest = if a.dtype() == DType::F32 { f64::from(f32::MIN_POSITIVE) } else { f64::MIN_POSITIVE };
+                let hole = both(&a.detach().abs().lt(4.0 * smallest), &b.detach().eq(0.0), a.dtype());
+                (g * &b * a.pow(&(&b - 1.0 + hole))).sum_to(*a.shape())
+            });
+            sink.add(1, || {
+                let hole = both(&a.detach().eq(0.0), &b.detach().ge(0.0), a.dtype());
+                (g * a.pow(&b) * (&a + hole).ln()).sum_to(*b.shape())
+            });
         })
     }
 

@@ -9,6 +9,7 @@ use super::arithmetic::{broadcast, check_same_dtype};
 use crate::autograd::records;
 use crate::backend::{BinaryOp, View};
 use crate::dtype::DType;
+use crate::kinds::{Meeting, Scalar, meet, quotient};
 use crate::tensor::Tensor;
 
 impl Tensor {
@@ -24,9 +25,8 @@ impl Tensor {
             };
             return;
         }
-        check_same_dtype(operation, self, other);
-        assert!(self.dtype() != DType::Bool, "{operation}: truth values have no arithmetic");
-        assert!(op != BinaryOp::Div || self.dtype().is_float(), "{operation}: division needs a float type");
+        let dtype = meet(operation, Meeting::Tensors(self.dtype(), other.dtype()));
+        self.check_result(operation, op, dtype);
         let shape = broadcast(operation, self, other);
         assert!(
             shape == *self.shape(),
@@ -40,6 +40,25 @@ impl Tensor {
         let backend = self.backend();
         let target = self.make_unshared();
         backend.binary_assign(op, &mut target.storage, &target.layout, View { storage: &right.storage, layout: &wide });
+    }
+
+    /// The result of an operation in place must be of the tensor's own type.
+    #[track_caller]
+    fn check_result(&self, operation: &str, op: BinaryOp, dtype: DType) {
+        let dtype = if op == BinaryOp::Div { quotient(dtype) } else { dtype };
+        assert!(
+            dtype == self.dtype(),
+            "{operation}: the result is {dtype}, which a tensor of {} cannot hold; convert it with to_dtype() first, or use \
+             an integer",
+            self.dtype()
+        );
+    }
+
+    #[track_caller]
+    fn assign_scalar(&mut self, operation: &str, op: BinaryOp, scalar: Scalar) {
+        let dtype = meet(operation, Meeting::Scalar(self.dtype(), scalar));
+        self.check_result(operation, op, dtype);
+        self.assign_op(operation, op, &Tensor::from_scalar(scalar, dtype));
     }
 
     /// `self += factor * other` in one pass, with the rules of `+=`.
@@ -74,11 +93,16 @@ macro_rules! assign_operator {
                 self.assign_op($operation, $op, &other);
             }
         }
-        impl $trait<f64> for Tensor {
+        assign_scalar_operator!($trait, $method, $operation, $op, f64);
+        assign_scalar_operator!($trait, $method, $operation, $op, i64);
+    };
+}
+macro_rules! assign_scalar_operator {
+    ($trait:ident, $method:ident, $operation:literal, $op:expr, $number:ty) => {
+        impl $trait<$number> for Tensor {
             #[track_caller]
-            fn $method(&mut self, scalar: f64) {
-                let scalar = Tensor::full_of([], scalar, self.dtype());
-                self.assign_op($operation, $op, &scalar);
+            fn $method(&mut self, scalar: $number) {
+                self.assign_scalar($operation, $op, scalar.into());
             }
         }
     };

@@ -4,38 +4,107 @@ use super::arithmetic::{broadcast, check_same_dtype};
 use crate::autograd::record;
 use crate::backend::{CompareOp, View};
 use crate::dtype::DType;
+use crate::kinds::Scalar;
 use crate::tensor::{Tensor, Value};
 
-/// The right side of a comparison: a tensor or an `f64`.
+/// The right side of a comparison: a tensor or a number.
 pub trait Operand {
-    /// The operand as a tensor of the dtype of `like`.
-    fn tensor(self, like: &Tensor) -> Tensor;
+    #[doc(hidden)]
+    fn operand(self) -> Side;
+}
+
+/// What an [`Operand`] is.
+#[doc(hidden)]
+#[derive(Debug)]
+pub enum Side {
+    Tensor(Tensor),
+    Number(Scalar),
 }
 
 impl Operand for &Tensor {
-    fn tensor(self, _like: &Tensor) -> Tensor {
-        self.clone()
+    fn operand(self) -> Side {
+        Side::Tensor(self.clone())
     }
 }
 
 impl Operand for Tensor {
-    fn tensor(self, _like: &Tensor) -> Tensor {
-        self
+    fn operand(self) -> Side {
+        Side::Tensor(self)
     }
 }
 
-impl Operand for f64 {
-    fn tensor(self, like: &Tensor) -> Tensor {
-        Tensor::full_of([], self, like.dtype())
+macro_rules! number_operand {
+    ($($number:ty),*) => {$(
+        impl Operand for $number {
+            fn operand(self) -> Side {
+                Side::Number(self.into())
+            }
+        }
+    )*};
+}
+number_operand!(f64, i64);
+
+/// A comparison with a number by value: as one with a number that the tensor's type has, or the answer for all of its numbers.
+/// Floats are compared with the number rounded to their type, as in PyTorch, unless that would be infinite.
+fn by_value(op: CompareOp, number: Scalar, dtype: DType) -> Result<(CompareOp, Scalar), bool> {
+    use CompareOp::*;
+    let value = number.as_f64();
+    let (above, below) = (matches!(op, Lt | Le | Ne), matches!(op, Gt | Ge | Ne));
+    let between = |lower: Scalar| match op {
+        Eq => Err(false),
+        Ne => Err(true),
+        Lt | Le => Ok((Le, lower)),
+        Gt | Ge => Ok((Gt, lower)),
+    };
+    let (lowest, highest) = match dtype {
+        DType::F32 => {
+            let largest = f64::from(f32::MAX);
+            return match value {
+                value if value.is_finite() && value as f32 == f32::INFINITY => between(Scalar::Float(largest)),
+                value if value.is_finite() && value as f32 == f32::NEG_INFINITY => {
+                    between(Scalar::Float(f64::NEG_INFINITY))
+                }
+                _ => Ok((op, number)),
+            };
+        }
+        DType::F64 => return Ok((op, number)),
+        DType::I64 => (i64::MIN, i64::MAX),
+        DType::U8 => (0, 255),
+        DType::Bool => (0, 1),
+    };
+    let integer = match number {
+        Scalar::Integer(integer) => integer,
+        Scalar::Float(value) if value.is_nan() => return Err(op == Ne),
+        // -2^63 is the smallest i64, 2^63 the first number above the largest.
+        Scalar::Float(value) if value < -9_223_372_036_854_775_808.0 => return Err(below),
+        Scalar::Float(value) if value >= 9_223_372_036_854_775_808.0 => return Err(above),
+        Scalar::Float(value) => value.floor() as i64,
+    };
+    match integer {
+        integer if integer < lowest => Err(below),
+        integer if integer > highest => Err(above),
+        integer if matches!(number, Scalar::Float(value) if value.fract() != 0.0) => between(Scalar::Integer(integer)),
+        integer => Ok((op, Scalar::Integer(integer))),
     }
 }
 
 /// # Comparing
 ///
-/// Results are of dtype `bool`, broadcast, and carry no gradient; comparisons with NaN are false but for `ne`.
+/// Results are of dtype `bool`, broadcast, and carry no gradient; comparisons with NaN are false but for `ne`. Numbers are
+/// compared by value: `u8` 255 is below 256, and `i64` 0 below 0.5.
+///
+/// # Panics
+/// If shapes do not broadcast, or two tensors differ in dtype.
 impl Tensor {
     #[track_caller]
-    fn compare(&self, operation: &str, op: CompareOp, other: Tensor) -> Tensor {
+    fn compare(&self, operation: &str, op: CompareOp, other: Side) -> Tensor {
+        let (op, other) = match other {
+            Side::Tensor(other) => (op, other),
+            Side::Number(number) => match by_value(op, number, self.dtype()) {
+                Ok((op, number)) => (op, Tensor::from_scalar(number, self.dtype())),
+                Err(all) => return Tensor::full_of(self.shape(), f64::from(u8::from(all)), DType::Bool),
+            },
+        };
         check_same_dtype(operation, self, &other);
         let shape = broadcast(operation, self, &other);
         let (a, b) = (self.layout().expand(shape), other.layout().expand(shape));
@@ -50,25 +119,25 @@ impl Tensor {
     /// Where both are equal.
     #[track_caller]
     pub fn eq(&self, other: impl Operand) -> Tensor {
-        self.compare("eq", CompareOp::Eq, other.tensor(self))
+        self.compare("eq", CompareOp::Eq, other.operand())
     }
 
     /// Where they differ.
     #[track_caller]
     pub fn ne(&self, other: impl Operand) -> Tensor {
-        self.compare("ne", CompareOp::Ne, other.tensor(self))
+        self.compare("ne", CompareOp::Ne, other.operand())
     }
 
     /// Where `self < other`.
     #[track_caller]
     pub fn lt(&self, other: impl Operand) -> Tensor {
-        self.compare("lt", CompareOp::Lt, other.tensor(self))
+        self.compare("lt", CompareOp::Lt, other.operand())
     }
 
     /// Where `self <= other`.
     #[track_caller]
     pub fn le(&self, other: impl Operand) -> Tensor {
-        self.compare("le", CompareOp::Le, other.tensor(self))
+        self.compare("le", CompareOp::Le, other.operand())
     }
 
     /// Where `self > other`.
@@ -80,22 +149,29 @@ impl Tensor {
     /// ```
     #[track_caller]
     pub fn gt(&self, other: impl Operand) -> Tensor {
-        self.compare("gt", CompareOp::Gt, other.tensor(self))
+        self.compare("gt", CompareOp::Gt, other.operand())
     }
 
     /// Where `self >= other`.
     #[track_caller]
     pub fn ge(&self, other: impl Operand) -> Tensor {
-        self.compare("ge", CompareOp::Ge, other.tensor(self))
+        self.compare("ge", CompareOp::Ge, other.operand())
     }
 
     /// `a` where `self` is true, else `b`; all three broadcast. Gradients flow to the side that was chosen.
     ///
+    /// Both sides are computed, and so are both gradients: as in PyTorch, a side whose derivative is not finite where it was not
+    /// chosen makes the gradient NaN (0 times infinity). Choose the argument of such a function, not its result:
+    ///
     /// ```
     /// # use hadal_tensor::Tensor;
-    /// let x = Tensor::from_slice(&[-4.0f32, 9.0], [2]);
-    /// let y = x.gt(0.0).where_(&x.sqrt(), &x.zeros_like());
+    /// let x = Tensor::from_slice(&[-4.0f32, 9.0], [2]).requires_grad();
+    /// let positive = x.gt(0.0);
+    /// // The square root is taken of 1 where x is not positive.
+    /// let root = positive.where_(&x, &x.ones_like()).sqrt();
+    /// let y = positive.where_(&root, &x.zeros_like());
     /// assert_eq!(y.to_vec::<f32>(), [0.0, 3.0]);
+    /// assert_eq!(y.sum().backward()[&x].to_vec::<f32>(), [0.0, 1.0 / 6.0]);
     /// ```
     ///
     /// # Panics

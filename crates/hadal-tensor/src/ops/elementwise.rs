@@ -12,8 +12,7 @@ impl Tensor {
     pub(crate) fn unary(&self, op: UnaryOp) -> Tensor {
         use UnaryOp::*;
         match op {
-            Neg | Abs | Sign | Relu | AddScalar(_) | MulScalar(_) | RSubScalar(_) | PowI(0..) | MaxScalar(_)
-            | MinScalar(_) => {
+            Neg | Abs | Sign | Relu | PowI(0..) | MaxScalar(_) | MinScalar(_) => {
                 assert!(self.dtype() != DType::Bool, "arithmetic on truth values: convert with to_dtype() first");
             }
             _ => check_float(&format!("{op:?}").to_lowercase(), self),
@@ -39,16 +38,17 @@ impl Tensor {
             AddScalar(_) => record(value, &[self], |g, to| to.add(0, || g.clone())),
             RSubScalar(_) => record(value, &[self], |g, to| to.add(0, || -g)),
             MulScalar(s) => record(value, &[self], move |g, to| to.add(0, || g * s)),
-            // Flat almost everywhere.
-            Sign | Floor => Tensor::new(value, None),
-            RDivScalar(_) => record_with_output(value, &[self], move |g, y, to| to.add(0, || -(g * y) / &x)),
+            DivScalar(s) => record(value, &[self], move |g, to| to.add(0, || g / s)),
+            // Flat almost everywhere, and recorded all the same: the gradient is 0, not missing.
+            Sign | Floor | PowI(0) => record(value, &[self], |g, to| to.add(0, || g.zeros_like())),
+            PowF(p) if p == 0.0 => record(value, &[self], |g, to| to.add(0, || g.zeros_like())),
+            RDivScalar(_) => record_with_output(value, &[self], move |g, y, to| to.add(0, || -(g / &x) * y)),
             Expm1 => record_with_output(value, &[self], |g, y, to| to.add(0, || g * (y + 1.0))),
             Ln => record(value, &[self], move |g, to| to.add(0, || g / &x)),
             Sin => record(value, &[self], move |g, to| to.add(0, || g * x.cos())),
             Cos => record(value, &[self], move |g, to| to.add(0, || -(g * x.sin()))),
             Atan => record(value, &[self], move |g, to| to.add(0, || g / (x.powi(2) + 1.0))),
             Abs => record(value, &[self], move |g, to| to.add(0, || g * x.unary(Sign))),
-            PowI(0) => Tensor::new(value, None),
             PowI(2) => record(value, &[self], move |g, to| to.add(0, || g * &x * 2.0)),
             PowI(n) => record(value, &[self], move |g, to| to.add(0, || g * x.powi(n - 1) * f64::from(n))),
             PowF(p) => record(value, &[self], move |g, to| to.add(0, || g * x.powf(p - 1.0) * p)),
@@ -150,13 +150,13 @@ impl Tensor {
         self.unary(UnaryOp::Abs)
     }
 
-    /// -1, 0 or 1; without gradient.
+    /// -1, 0 or 1; NaN for NaN, and zeros keep their sign. The gradient is 0.
     #[track_caller]
     pub fn sign(&self) -> Tensor {
         self.unary(UnaryOp::Sign)
     }
 
-    /// The largest whole number not above x; without gradient.
+    /// The largest whole number not above x. The gradient is 0.
     #[track_caller]
     pub fn floor(&self) -> Tensor {
         self.unary(UnaryOp::Floor)
@@ -183,16 +183,22 @@ impl Tensor {
     /// The nearest number in `[low, high]`; NaN stays NaN. Gradients pass where nothing was cut.
     ///
     /// # Panics
-    /// If `low` is above `high` or either is NaN.
+    /// If `low` is above `high` or either is NaN, or a bound of integers is a fraction.
     #[track_caller]
     pub fn clamp(&self, low: f64, high: f64) -> Tensor {
         assert!(low <= high, "clamp: the lower bound {low} is not below the upper bound {high}");
+        for bound in [low, high] {
+            // Bounds beyond the type's own cut nothing.
+            let whole = self.dtype().is_float() || bound.fract() == 0.0 || bound.is_infinite();
+            assert!(whole, "clamp: the bound {bound} is not an integer, the tensor holds {}", self.dtype());
+        }
         self.unary(UnaryOp::MaxScalar(low)).unary(UnaryOp::MinScalar(high))
     }
 
-    /// The same values in another type, rounded toward zero into integers; gradients pass between float types.
+    /// The same values in another type; gradients pass between float types.
     ///
-    /// Into `bool`, every value but 0 is true.
+    /// Into integers, floats are rounded toward zero and cut to the type's range (NaN becomes 0), and wider integers keep
+    /// their lowest bits, as in Rust and NumPy. Into `bool`, every value but 0 is true.
     ///
     /// ```
     /// # use hadal_tensor::{DType, Tensor};

@@ -2,6 +2,7 @@
 
 use crate::autograd::record;
 use crate::dtype::DType;
+use crate::kinds::{Meeting, meet};
 use crate::shape::Shape;
 use crate::tensor::{Tensor, Value};
 
@@ -39,13 +40,17 @@ impl Tensor {
     }
 
     /// Zeros of `shape` to which each element of `self` is added at the place that [`gather`](Tensor::gather) with
-    /// the same `axis` and `index` would read it from.
+    /// the same `axis` and `index` would read it from. Bytes and truth values are added as `i64`.
     ///
     /// # Panics
     /// If an index is out of range, or shapes do not fit.
     #[track_caller]
     pub fn scatter_add(&self, axis: isize, index: &Tensor, shape: impl Into<Shape>) -> Tensor {
         let shape = shape.into();
+        let sum = meet("scatter_add", Meeting::Sum(self.dtype()));
+        if sum != self.dtype() {
+            return self.to_dtype(sum).scatter_add(axis, index, shape);
+        }
         let axis = shape.axis(axis, "scatter_add");
         check_index("scatter_add", index, shape[axis]);
         assert!(

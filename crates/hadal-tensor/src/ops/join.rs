@@ -19,7 +19,7 @@ pub fn concat(tensors: &[Tensor], axis: isize) -> Tensor {
     assert!(!tensors.is_empty(), "concat: at least one tensor is needed");
     let first = &tensors[0];
     let axis = first.shape().axis(axis, "concat");
-    let mut total = 0;
+    let mut total: usize = 0;
     for tensor in tensors {
         assert!(
             tensor.rank() == first.rank()
@@ -31,7 +31,7 @@ pub fn concat(tensors: &[Tensor], axis: isize) -> Tensor {
             first.dtype(),
             first.shape()
         );
-        total += tensor.shape()[axis];
+        total = tensor.shape()[axis].saturating_add(total);
     }
     let shape = first.shape().with(axis, total);
     let backend = first.backend();
@@ -59,7 +59,11 @@ pub fn concat(tensors: &[Tensor], axis: isize) -> Tensor {
 /// If there is no tensor, or shapes or dtypes differ.
 #[track_caller]
 pub fn stack(tensors: &[Tensor], axis: isize) -> Tensor {
-    let parts: Vec<Tensor> = tensors.iter().map(|tensor| tensor.unsqueeze(axis)).collect();
+    // A loop, not a closure: messages name the line of the caller only through plain calls.
+    let mut parts = Vec::with_capacity(tensors.len());
+    for tensor in tensors {
+        parts.push(tensor.unsqueeze(axis));
+    }
     let axis = match parts.first() {
         Some(part) => part.shape().axis(axis, "stack") as isize,
         None => panic!("stack: at least one tensor is needed"),

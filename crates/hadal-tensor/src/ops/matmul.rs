@@ -82,15 +82,25 @@ impl Tensor {
 
     #[track_caller]
     fn affine(&self, weight: &Tensor, bias: Option<&Tensor>, relu: bool) -> Tensor {
-        let fits = |bias: &&Tensor| {
-            self.rank() == 2
-                && weight.rank() == 2
-                && self.dtype().is_float()
-                && weight.shape()[..] == [weight.size(0), self.size(1)]
-                && bias.shape()[..] == [weight.size(0)]
-                && [weight, *bias].iter().all(|x| x.dtype() == self.dtype())
-        };
-        let Some(bias) = bias.filter(fits) else {
+        assert!(
+            weight.rank() == 2 && self.shape().last() == Some(&weight.shape()[1]),
+            "linear: inputs {} and weight {} do not fit: the weight is [out, in], the inputs [.., in]",
+            self.shape(),
+            weight.shape()
+        );
+        if let Some(bias) = bias {
+            assert!(
+                bias.shape()[..] == weight.shape()[..1],
+                "linear: bias {} and weight {} do not fit: the bias is [out], the weight [out, in]",
+                bias.shape(),
+                weight.shape()
+            );
+        }
+        check_float("linear", self);
+        for other in [Some(weight), bias].into_iter().flatten() {
+            check_same_dtype("linear", self, other);
+        }
+        let Some(bias) = bias.filter(|_| self.rank() == 2) else {
             let product = self.matmul(&weight.t());
             let sum = match bias {
                 Some(bias) => product + bias,
@@ -116,22 +126,28 @@ impl Tensor {
 }
 
 /// The products of the matrices in the last two axes, without a record; `None` if the other axes do not broadcast.
+#[track_caller]
 fn product(a: &Tensor, left: &Layout, b: &Tensor, right: &Layout, epilogue: Option<Epilogue>) -> Option<Value> {
     let leading = |layout: &Layout| Shape::new(&layout.shape[..layout.shape.rank() - 2]);
     let batch = leading(left).broadcast(&leading(right))?;
-    let rank = batch.rank() + 2;
-    let with = |rows: usize, columns: usize| {
-        let mut sizes = [0; MAX_RANK];
-        sizes[..rank - 2].copy_from_slice(&batch);
-        sizes[rank - 2..rank].copy_from_slice(&[rows, columns]);
-        Shape::new(&sizes[..rank])
-    };
     let (m, k) = (left.shape[left.shape.rank() - 2], left.shape[left.shape.rank() - 1]);
     let n = right.shape[right.shape.rank() - 1];
-    let (left, right) = (left.expand(with(m, k)), right.expand(with(k, n)));
+    // Made first, and with it the check that memory can hold it.
+    let shape = with_matrix(&batch, m, n);
+    let (left, right) = (left.expand(with_matrix(&batch, m, k)), right.expand(with_matrix(&batch, k, n)));
     let left = View { storage: &a.value().storage, layout: &left };
     let storage = a.backend().matmul(left, View { storage: &b.value().storage, layout: &right }, epilogue);
-    Some(Value::contiguous(with(m, n), storage))
+    Some(Value::contiguous(shape, storage))
+}
+
+/// Matrices of `rows` and `columns`, one for each place of `batch`.
+#[track_caller]
+fn with_matrix(batch: &Shape, rows: usize, columns: usize) -> Shape {
+    let rank = batch.rank() + 2;
+    let mut sizes = [0; MAX_RANK];
+    sizes[..rank - 2].copy_from_slice(batch);
+    sizes[rank - 2..rank].copy_from_slice(&[rows, columns]);
+    Shape::new(&sizes[..rank])
 }
 
 /// `a b`, each transposed first where its flag says so; column by column in memory where `like` is. The gradient of a

@@ -1,12 +1,14 @@
-//! `+ - * /` and unary minus for tensors, references to them, and `f64` scalars on either side.
+//! `+ - * /` and unary minus for tensors, references to them, and numbers on either side. How kinds of numbers meet stands in
+//! [`kinds`](crate::kinds).
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use crate::backend::UnaryOp;
+use crate::backend::{BinaryOp, UnaryOp};
+use crate::kinds::{Meeting, Scalar, meet, quotient};
 use crate::tensor::Tensor;
 
 macro_rules! binary_operator {
-    ($trait:ident, $method:ident, $tensors:ident, |$x:ident, $s:ident| $right:expr, $left:expr) => {
+    ($trait:ident, $method:ident, $tensors:ident, $op:expr) => {
         impl $trait<&Tensor> for &Tensor {
             type Output = Tensor;
             #[track_caller]
@@ -35,42 +37,84 @@ macro_rules! binary_operator {
                 self.$tensors(&other)
             }
         }
-        impl $trait<f64> for &Tensor {
+        scalar_operator!($trait, $method, $op, f64);
+        scalar_operator!($trait, $method, $op, i64);
+    };
+}
+
+macro_rules! scalar_operator {
+    ($trait:ident, $method:ident, $op:expr, $number:ty) => {
+        impl $trait<$number> for &Tensor {
             type Output = Tensor;
             #[track_caller]
-            fn $method(self, $s: f64) -> Tensor {
-                let $x = self;
-                $right
+            fn $method(self, scalar: $number) -> Tensor {
+                self.with_scalar($op, scalar.into(), false)
             }
         }
-        impl $trait<f64> for Tensor {
+        impl $trait<$number> for Tensor {
             type Output = Tensor;
             #[track_caller]
-            fn $method(self, scalar: f64) -> Tensor {
-                (&self).$method(scalar)
+            fn $method(self, scalar: $number) -> Tensor {
+                self.with_scalar($op, scalar.into(), false)
             }
         }
-        impl $trait<&Tensor> for f64 {
+        impl $trait<&Tensor> for $number {
             type Output = Tensor;
             #[track_caller]
-            fn $method(self, $x: &Tensor) -> Tensor {
-                let $s = self;
-                $left
+            fn $method(self, x: &Tensor) -> Tensor {
+                x.with_scalar($op, self.into(), true)
             }
         }
-        impl $trait<Tensor> for f64 {
+        impl $trait<Tensor> for $number {
             type Output = Tensor;
             #[track_caller]
             fn $method(self, x: Tensor) -> Tensor {
-                self.$method(&x)
+                x.with_scalar($op, self.into(), true)
             }
         }
     };
 }
-binary_operator!(Add, add, add_tensor, |x, s| x.unary(UnaryOp::AddScalar(s)), x.unary(UnaryOp::AddScalar(s)));
-binary_operator!(Sub, sub, sub_tensor, |x, s| x.unary(UnaryOp::AddScalar(-s)), x.unary(UnaryOp::RSubScalar(s)));
-binary_operator!(Mul, mul, mul_tensor, |x, s| x.unary(UnaryOp::MulScalar(s)), x.unary(UnaryOp::MulScalar(s)));
-binary_operator!(Div, div, div_tensor, |x, s| x.unary(UnaryOp::MulScalar(1.0 / s)), x.unary(UnaryOp::RDivScalar(s)));
+binary_operator!(Add, add, add_tensor, BinaryOp::Add);
+binary_operator!(Sub, sub, sub_tensor, BinaryOp::Sub);
+binary_operator!(Mul, mul, mul_tensor, BinaryOp::Mul);
+binary_operator!(Div, div, div_tensor, BinaryOp::Div);
+
+impl Tensor {
+    /// `+ - *` or `/` of a tensor and a number, which comes first or last.
+    #[track_caller]
+    fn with_scalar(&self, op: BinaryOp, scalar: Scalar, first: bool) -> Tensor {
+        let operation = match op {
+            BinaryOp::Add => "add",
+            BinaryOp::Sub => "sub",
+            BinaryOp::Mul => "mul",
+            _ => "div",
+        };
+        let dtype = meet(operation, Meeting::Scalar(self.dtype(), scalar));
+        let dtype = if op == BinaryOp::Div { quotient(dtype) } else { dtype };
+        if dtype != self.dtype() {
+            return self.to_dtype(dtype).with_scalar(op, scalar, first);
+        }
+        if !dtype.is_float() {
+            // As a tensor, in which every integer is exact.
+            let scalar = Tensor::from_scalar(scalar, dtype);
+            let (a, b) = if first { (&scalar, self) } else { (self, &scalar) };
+            return match op {
+                BinaryOp::Add => a.add_tensor(b),
+                BinaryOp::Sub => a.sub_tensor(b),
+                _ => a.mul_tensor(b),
+            };
+        }
+        let s = scalar.as_f64();
+        self.unary(match (op, first) {
+            (BinaryOp::Add, _) => UnaryOp::AddScalar(s),
+            (BinaryOp::Sub, false) => UnaryOp::AddScalar(-s),
+            (BinaryOp::Sub, true) => UnaryOp::RSubScalar(s),
+            (BinaryOp::Mul, _) => UnaryOp::MulScalar(s),
+            (_, false) => UnaryOp::DivScalar(s),
+            (_, true) => UnaryOp::RDivScalar(s),
+        })
+    }
+}
 
 impl Neg for &Tensor {
     type Output = Tensor;

@@ -40,7 +40,6 @@ impl Tensor {
 
     #[track_caller]
     fn sum_value(&self, axes: &[usize]) -> Tensor {
-        assert!(self.dtype() != DType::Bool, "sum: convert truth values with to_dtype() first");
         let shape = *self.shape();
         record(self.reduce(ReduceOp::Sum, axes), &[self], move |g, to| to.add(0, || g.expand(shape)))
     }
@@ -65,10 +64,18 @@ impl Tensor {
         self.reshape(kept)
     }
 
-    /// The sum of all elements, as a scalar; 0 for an empty tensor. Added in a fixed tree, whatever the threads.
+    /// The sum of all elements, as a scalar; 0 for an empty tensor. Added in a fixed tree, whatever the threads. Bytes and
+    /// truth values are added as `i64`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let x = Tensor::from_slice(&[200u8, 100], [2]);
+    /// assert_eq!(x.sum().to_vec::<i64>(), [300]);
+    /// assert_eq!(x.gt(150).sum().to_vec::<i64>(), [1]);
+    /// assert_eq!(x.mean().to_vec::<f32>(), [150.0]);
+    /// ```
     #[track_caller]
     pub fn sum(&self) -> Tensor {
-        assert!(self.dtype() != DType::Bool, "sum: convert truth values with to_dtype() first");
         let shape = *self.shape();
         let storage = self.backend().reduce(ReduceOp::Sum, self.view(), shape.rank());
         record(Value::contiguous(Shape::new(&[]), storage), &[self], move |g, to| to.add(0, || g.expand(shape)))
@@ -95,22 +102,22 @@ impl Tensor {
         self.sum_value(&axes)
     }
 
-    /// The mean of all elements, as a scalar; NaN for an empty tensor.
+    /// The mean of all elements, as a scalar; NaN for an empty tensor. Means of integers are `f32`.
     #[track_caller]
     pub fn mean(&self) -> Tensor {
-        self.sum() * (1.0 / self.elements() as f64)
+        self.sum() / self.elements() as f64
     }
 
     /// The means over `axes`, which disappear from the shape.
     #[track_caller]
     pub fn mean_axes(&self, axes: &[isize]) -> Tensor {
-        self.sum_axes(axes) * (1.0 / self.count(axes, "mean_axes"))
+        self.sum_axes(axes) / self.count(axes, "mean_axes")
     }
 
     /// The means over `axes`, which stay with size 1.
     #[track_caller]
     pub fn mean_keep(&self, axes: &[isize]) -> Tensor {
-        self.sum_keep(axes) * (1.0 / self.count(axes, "mean_keep"))
+        self.sum_keep(axes) / self.count(axes, "mean_keep")
     }
 
     #[track_caller]
@@ -164,11 +171,31 @@ impl Tensor {
     /// If the axis is empty.
     #[track_caller]
     pub fn argmax(&self, axis: isize) -> Tensor {
-        let axis = self.shape().axis(axis, "argmax");
-        assert!(self.shape()[axis] > 0, "argmax: axis {axis} of shape {} is empty", self.shape());
+        self.arg_extreme("argmax", ReduceOp::Max, axis)
+    }
+
+    /// The index of the smallest element along `axis`, as `i64`: the first of equals, the first NaN if there is one.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let scores = Tensor::from_slice(&[0.1f32, 0.9, 0.8, 0.2], [2, 2]);
+    /// assert_eq!(scores.argmin(1).to_vec::<i64>(), [0, 1]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the axis is empty.
+    #[track_caller]
+    pub fn argmin(&self, axis: isize) -> Tensor {
+        self.arg_extreme("argmin", ReduceOp::Min, axis)
+    }
+
+    #[track_caller]
+    fn arg_extreme(&self, operation: &str, op: ReduceOp, axis: isize) -> Tensor {
+        let axis = self.shape().axis(axis, operation);
+        assert!(self.shape()[axis] > 0, "{operation}: axis {axis} of shape {} is empty", self.shape());
         let order: Vec<usize> = (0..self.rank()).filter(|&a| a != axis).chain([axis]).collect();
         let layout = permuted(self.layout(), &order);
-        let storage = self.backend().argmax(View { storage: &self.value().storage, layout: &layout });
+        let storage = self.backend().arg_extreme(op, View { storage: &self.value().storage, layout: &layout });
         Tensor::from_storage(self.shape().without(axis), storage)
     }
 

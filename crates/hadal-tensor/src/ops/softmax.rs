@@ -5,7 +5,8 @@ use crate::autograd::{Squashing, record_squashing};
 use crate::tensor::{Tensor, Value};
 
 impl Tensor {
-    /// `exp(x) / sum(exp(x))` along `axis`. Gradient: `y (g - sum(g y))`.
+    /// `exp(x) / sum(exp(x))` along `axis`. Gradient: `y (g - sum(g y))`. Elements that are infinite share the whole; NaN where
+    /// all are minus infinity.
     ///
     /// ```
     /// # use hadal_tensor::Tensor;

@@ -124,13 +124,14 @@ impl Tensor {
     pub fn slice_step(&self, axis: isize, range: impl RangeBounds<usize>, step: usize) -> Tensor {
         let axis = self.shape().axis(axis, "slice");
         let size = self.shape()[axis];
+        // Saturated: no axis reaches so far, and the check below says so.
         let start = match range.start_bound() {
             Bound::Included(&start) => start,
-            Bound::Excluded(&before) => before + 1,
+            Bound::Excluded(&before) => before.saturating_add(1),
             Bound::Unbounded => 0,
         };
         let end = match range.end_bound() {
-            Bound::Included(&last) => last + 1,
+            Bound::Included(&last) => last.saturating_add(1),
             Bound::Excluded(&end) => end,
             Bound::Unbounded => size,
         };
@@ -188,7 +189,7 @@ impl Tensor {
         assert!((0..=rank).contains(&index), "unsqueeze: axis {axis} is out of range for shape {}", self.shape());
         let mut sizes = self.shape().to_vec();
         sizes.insert(index as usize, 1);
-        self.reshape(sizes)
+        self.reshape(Shape::new(&sizes))
     }
 
     /// Without `axis`, whose size must be 1.

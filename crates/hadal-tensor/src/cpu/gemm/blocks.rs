@@ -58,7 +58,7 @@ pub(super) fn multiply_in<T: Float, F: Format<T>>(format: &F, a: Matrix<T>, b: M
 /// A product so small that packing the matrices would take longer; true if it was computed.
 pub(super) fn multiply_in_place<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) -> bool {
     let Sizes { rows, depth, columns } = sizes;
-    if rows * depth * columns > SMALL || b.column_stride != 1 || b.row_stride < 0 {
+    if sizes.work() > SMALL || b.column_stride != 1 || b.row_stride < 0 {
         return false;
     }
     let kernel = T::kernel(columns);
@@ -109,14 +109,14 @@ struct Operands<'a, P: Plain> {
 
 impl<T: Float, F: Format<T>> Pass<'_, T, F> {
     fn run(&self) {
-        let Sizes { rows, depth, columns } = self.sizes;
+        let Sizes { rows, columns, .. } = self.sizes;
         let operands = self.pack();
         // Groups of nearly equal numbers of panels, and strips of rows.
         let panels = columns.div_ceil(self.width);
         let groups = panels.div_ceil(COLUMNS / self.width);
         let strip = self.tiles_within(ROWS);
         let strips = rows.div_ceil(strip);
-        share(rows * depth * columns, groups * strips, |piece| {
+        share(self.sizes.work(), groups * strips, |piece| {
             let (group, first_row) = (piece / strips, piece % strips * strip);
             let group = group * panels / groups..(group + 1) * panels / groups;
             let end = rows.min(first_row + strip);

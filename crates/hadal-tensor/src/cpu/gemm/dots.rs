@@ -75,7 +75,7 @@ pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: O
         }
         out.finish(0..rows, piece * COLUMNS..last);
     };
-    share(rows * depth * columns, columns.div_ceil(COLUMNS), piece);
+    share(sizes.work(), columns.div_ceil(COLUMNS), piece);
     true
 }
 

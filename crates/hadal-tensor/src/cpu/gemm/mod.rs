@@ -62,10 +62,12 @@ impl<T> Matrix<'_, T> {
 
     /// Panics unless element (0, 0) to (rows - 1, columns - 1) lie within the data.
     fn check(&self, rows: usize, columns: usize) {
-        let (down, across) = ((rows as isize - 1) * self.row_stride, (columns as isize - 1) * self.column_stride);
-        let first = self.offset as isize + down.min(0) + across.min(0);
-        let last = self.offset as isize + down.max(0) + across.max(0);
-        assert!(first >= 0 && last < self.data.len() as isize, "gemm: a matrix reaches outside its storage");
+        // In 128 bits, where no product or sum of sizes can wrap.
+        let reach = |count: usize, stride: isize| (count as i128 - 1) * stride as i128;
+        let (down, across) = (reach(rows, self.row_stride), reach(columns, self.column_stride));
+        let first = self.offset as i128 + down.min(0) + across.min(0);
+        let last = self.offset as i128 + down.max(0) + across.max(0);
+        assert!(first >= 0 && last < self.data.len() as i128, "gemm: a matrix reaches outside its storage");
     }
 
     fn at(&self, row: usize, column: usize) -> usize {
@@ -79,6 +81,13 @@ pub(super) struct Sizes {
     pub rows: usize,
     pub depth: usize,
     pub columns: usize,
+}
+
+impl Sizes {
+    /// How many multiplications the product takes.
+    fn work(&self) -> usize {
+        self.rows.saturating_mul(self.depth).saturating_mul(self.columns)
+    }
 }
 
 /// Where a product goes, or a part of it, and what follows. Made by [`gemm`] and those that it calls alone, for a product
@@ -129,7 +138,8 @@ pub(super) fn gemm<T: Gemm>(
     out: &mut [T],
 ) {
     let Sizes { rows, depth, columns } = sizes;
-    assert!(out.len() == pairs.len() * rows * columns, "gemm: the output does not have the size of the products");
+    let elements = pairs.len().checked_mul(rows).and_then(|elements| elements.checked_mul(columns));
+    assert!(Some(out.len()) == elements, "gemm: the output does not have the size of the products");
     assert!(epilogue.is_none_or(|epilogue| epilogue.bias.len() == columns), "gemm: a bias for every column is needed");
     if rows == 0 || columns == 0 {
         return;
@@ -160,11 +170,11 @@ pub(super) fn gemm<T: Gemm>(
         let (a, b) = pairs[index];
         dense(a, b, sizes, target(index));
     };
-    let work = rows * depth * columns;
+    let work = sizes.work();
     if pairs.len() == 1 || work >= LARGE {
         (0..pairs.len()).for_each(one);
     } else {
-        share(pairs.len() * work, pairs.len(), one);
+        share(pairs.len().saturating_mul(work), pairs.len(), one);
     }
 }
 

@@ -30,7 +30,7 @@ const SMALLEST: usize = 1 << 20;
 /// Computes the product if one of the matrices is sparse enough; false, with nothing done, otherwise.
 pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) -> bool {
     let Sizes { rows, depth, columns } = sizes;
-    if rows * depth * columns < SMALLEST {
+    if sizes.work() < SMALLEST {
         return false;
     }
     let Some(kernel) = T::sparse_kernel() else { return false };
