@@ -34,14 +34,6 @@ pub(crate) fn show(bytes: usize) -> String {
     if name == "bytes" { format!("{bytes} bytes") } else { format!("{size:.1} {name}") }
 }
 
-/// The number of elements of a shape, or `None` if no tensor can have it. Sizes of 0 do not hide others that are too large:
-/// strides are computed from those.
-pub(crate) fn elements(sizes: &[usize]) -> Option<usize> {
-    let largest = sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size.max(1)))?;
-    isize::try_from(largest).ok()?;
-    Some(sizes.iter().product())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,13 +50,5 @@ mod tests {
     fn memory_that_no_machine_has_is_not_given() {
         assert!(require(1 << 20).is_ok() && require(usize::MAX).is_err());
         assert!(reserve::<f32>(usize::MAX / 4).unwrap_err().contains("EiB"));
-    }
-
-    #[test]
-    fn shapes_that_no_tensor_can_have_have_no_elements() {
-        assert_eq!(elements(&[]), Some(1));
-        assert_eq!(elements(&[3, 0, 5]), Some(0));
-        assert_eq!(elements(&[0, usize::MAX, usize::MAX]), None);
-        assert_eq!(elements(&[usize::MAX, 2]), None);
     }
 }

@@ -87,7 +87,7 @@ fn files_that_are_no_model_are_refused() {
         (with_header(reshaped), &["is damaged", "SHA-256"]),
         (with_header(reshaped_without_digest), &["`layers.0.weight` is f32 [784, 512]", "f32 [512, 784]"]),
         (with_header(grown), &["are stored"]),
-        (with_header(forged), &["larger than memory"]),
+        (with_header(forged), &["layer 1 (Dense (relu))", "larger than memory"]),
         (with_header(unknown), &["no architecture"]),
         (with_header(strange), &["telepathy"]),
     ];

@@ -74,7 +74,6 @@ impl Digits {
             (0..helpers).all(start);
             work();
         });
-        drop(parts);
         let inputs = Tensor::from_vec(pixels, [count, SIDE * SIDE]);
         Ok(Dataset::new("digits", inputs, Tensor::from_vec(labels, [count]))?.scale(1.0 / 255.0))
     }

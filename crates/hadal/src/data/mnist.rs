@@ -85,11 +85,12 @@ impl Mnist {
 fn read(folder: &Path, files: &[RemoteFile]) -> Result<Dataset> {
     let (images_path, labels_path) = (folder.join(files[0].name), folder.join(files[1].name));
     let (images, labels) = (idx::open_gzip(&images_path, 3)?, idx::open_gzip(&labels_path, 1)?);
-    let (samples, sizes) = (images.sizes()[0], &images.sizes()[1..]);
-    if samples != labels.sizes()[0] {
+    let (shape, labels_shape) = (images.shape(), labels.shape());
+    let (samples, sizes) = (shape[0], &shape[1..]);
+    if samples != labels_shape[0] {
         return Err(Error::file(
             &labels_path,
-            format!("holds {} labels, but {} holds {samples} images", labels.sizes()[0], images_path.display()),
+            format!("holds {} labels, but {} holds {samples} images", labels_shape[0], images_path.display()),
         ));
     }
     if sizes != [28, 28] {

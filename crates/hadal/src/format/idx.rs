@@ -28,7 +28,7 @@ pub fn read_gzip(path: &Path, axes: usize) -> Result<Tensor> {
 /// A gzip-compressed IDX file whose header has been read.
 pub struct IdxFile {
     path: PathBuf,
-    sizes: Vec<usize>,
+    shape: Shape,
     data: MultiGzDecoder<BufReader<File>>,
 }
 
@@ -61,27 +61,27 @@ pub fn open_gzip(path: &Path, axes: usize) -> Result<IdxFile> {
         ));
     }
     let sizes: Vec<usize> = numbers.map(|size| size as usize).collect();
-    let Some(length) = memory::elements(&sizes).filter(|&length| length <= LARGEST) else {
+    let shape = Shape::try_new(&sizes).ok().filter(|shape| shape.elements() <= LARGEST);
+    let Some(shape) = shape else {
         return Err(Error::file(path, format!("claims {sizes:?} elements, more than the {LARGEST} that are read")));
     };
-    let file = IdxFile { path: path.to_owned(), sizes, data };
+    let file = IdxFile { path: path.to_owned(), shape, data };
     // A forged header should not cost memory that the file could not fill.
-    if length as u64 > compressed.saturating_mul(LARGEST_RATIO) { Err(file.cut_short(0)) } else { Ok(file) }
+    if shape.elements() as u64 > compressed.saturating_mul(LARGEST_RATIO) { Err(file.cut_short(0)) } else { Ok(file) }
 }
 
 impl IdxFile {
-    /// The size of each axis.
-    pub fn sizes(&self) -> &[usize] {
-        &self.sizes
+    /// The shape of the data.
+    pub fn shape(&self) -> Shape {
+        self.shape
     }
 
-    /// Reads the data: `u8`, of shape [`sizes`](IdxFile::sizes).
+    /// Reads the data: `u8`, of the file's [`shape`](IdxFile::shape).
     ///
     /// # Errors
     /// If the data is damaged, cut short or longer than its header says, or does not fit into memory.
     pub fn read(mut self) -> Result<Tensor> {
-        let shape = Shape::from(self.sizes.as_slice());
-        let length = self.sizes.iter().product();
+        let (shape, length) = (self.shape, self.shape.elements());
         memory::require(length).map_err(|reason| Error::file(&self.path, reason))?;
         let data = Tensor::bytes_from(shape, |bytes| {
             let mut filled = 0;
@@ -102,8 +102,8 @@ impl IdxFile {
     }
 
     fn cut_short(&self, bytes: usize) -> Error {
-        let length: usize = self.sizes.iter().product();
-        Error::file(&self.path, format!("is cut short: {bytes} of {length} bytes for shape {:?}", self.sizes))
+        let length = self.shape.elements();
+        Error::file(&self.path, format!("is cut short: {bytes} of {length} bytes for shape {}", self.shape))
     }
 }
 

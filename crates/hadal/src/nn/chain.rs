@@ -1,7 +1,7 @@
 //! Layers one after another, as a layer.
 
 use super::{Connection, Context, Forward, Layer, LayerConfig, Module, Plan};
-use crate::{Error, Result, Rng, Shape, Tensor, memory};
+use crate::{Error, Result, Rng, Shape, Tensor};
 
 /// Layers one after another: what a [`Sequential`](super::Sequential) and the branches of other layers are made of.
 ///
@@ -40,23 +40,12 @@ impl Chain {
 
     /// The plan of every layer, first to last; errors name the layer and its number.
     pub(super) fn plans(&self, input: &Shape) -> Result<Vec<Plan>> {
-        if memory::elements(input).is_none() {
-            return Err(Error::Config(format!("samples of shape {input} are larger than any tensor can be")));
-        }
         let mut shape = *input;
         let mut plans = Vec::with_capacity(self.layers.len());
         for (number, layer) in self.layers.iter().enumerate() {
             let plan = layer.plan(&shape).map_err(|error| {
                 Error::Config(format!("layer {} ({}): {error}", number + 1, layer.config().label()))
             })?;
-            if memory::elements(&plan.output).is_none() {
-                let label = layer.config().label();
-                return Err(Error::Config(format!(
-                    "layer {} ({label}): samples of shape {} are larger than any tensor can be",
-                    number + 1,
-                    plan.output
-                )));
-            }
             shape = plan.output;
             plans.push(plan);
         }

@@ -203,11 +203,13 @@ impl Sequential {
         })?;
         let architecture: Architecture = serde_json::from_str(json)
             .map_err(|error| Error::file(path, format!("its architecture cannot be understood: {error}")))?;
+        // One axis more is for the samples of a batch.
         if architecture.input_shape.len() >= crate::MAX_RANK {
             return Err(Error::file(path, "its architecture cannot be understood: too many axes in the input shape"));
         }
+        let input = Shape::try_new(&architecture.input_shape).map_err(|error| at_path(error.into()))?;
         let layers = Chain::from_configs(&architecture.layers).map_err(at_path)?;
-        let mut model = Sequential::new(architecture.input_shape);
+        let mut model = Sequential::new(input);
         model.layers = layers;
         // Checked before anything is read or built, so that a forged file cannot ask for more memory than it brings.
         let (needed, stored) = (model.numbers().map_err(at_path)?, file.elements());

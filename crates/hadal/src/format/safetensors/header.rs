@@ -8,7 +8,7 @@ use safetensors::tensor::TensorInfo;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::{MAX_RANK, memory};
+use crate::{Shape, memory};
 
 /// The largest header that is read or written, in bytes: a history of 300,000 epochs, or 200,000 tensors.
 const LARGEST: usize = 32 << 20;
@@ -75,15 +75,10 @@ impl Header {
 /// Checks one tensor, whose bytes should begin at `begin`; returns where they end.
 fn check(info: &TensorInfo, begin: usize) -> Result<usize, String> {
     let shape = &info.shape;
-    if shape.len() > MAX_RANK {
-        return Err(format!("has {} axes; at most {MAX_RANK} are supported", shape.len()));
-    }
-    let bits = memory::elements(shape).and_then(|elements| elements.checked_mul(info.dtype.bitsize()));
-    let Some(bits) = bits else {
-        return Err(format!("has shape {shape:?}, which is larger than any tensor can be"));
-    };
+    let elements = Shape::try_new(shape).map_err(|error| format!("cannot be read: {error}"))?.elements();
+    let bits = elements as u128 * info.dtype.bitsize() as u128;
     let (first, end) = info.data_offsets;
-    if !bits.is_multiple_of(8) || first != begin || first.checked_add(bits / 8) != Some(end) {
+    if !bits.is_multiple_of(8) || first != begin || first as u128 + bits / 8 != end as u128 {
         return Err(format!(
             "is said to lie at bytes {first} to {end}, but {} {shape:?} at byte {begin} takes {} bytes",
             info.dtype,
@@ -182,9 +177,12 @@ mod tests {
         let huge = u64::MAX;
         for shape in [format!("[{huge},2]"), format!("[0,{huge},{huge}]"), format!("[{huge},{huge},0]")] {
             let text = message(&tensor(&shape, 0), 0);
-            assert!(text.contains("`w` has shape") && text.contains("larger than any tensor"), "{text}");
+            assert!(text.contains("`w` cannot be read: shape [") && text.contains("larger than memory"), "{text}");
         }
-        assert!(message(&tensor("[1,1,1,1,1,1,1]", 4), 4).contains("`w` has 7 axes"));
+        assert!(
+            message(&tensor("[1,1,1,1,1,1,1]", 4), 4)
+                .contains("`w` cannot be read: shape [1, 1, 1, 1, 1, 1, 1] has 7 axes")
+        );
         assert!(message(&tensor("[2]", 4), 4).contains("`w` is said to lie at bytes 0 to 4"));
         assert!(message(&tensor("[2]", 8), 4).contains("tensors take 8 bytes, but 4 follow"));
         assert!(message(&tensor("[2]", huge), 4).contains("`w` is said to lie"));
