@@ -50,6 +50,8 @@ pub fn run(args: &Train) -> Result<()> {
         .validation_in_batches(&test, args.test_batch_size)
         .schedule(schedule)
         .quiet();
+    let folder =
+        args.out.as_ref().map(|folder| open(folder, args.overwrite, &model.model, train.name())).transpose()?;
     if !args.quiet {
         print_line(&format!("{}\n", model.summary()))?;
         print_line(&format!(
@@ -63,12 +65,8 @@ pub fn run(args: &Train) -> Result<()> {
         ))?;
         fit = fit.subscribe(Console::new(std::io::stdout().is_terminal()).log_interval(args.log_interval));
     }
-    if let Some(folder) = &args.out {
-        let notes = BTreeMap::from([(DATASET.to_owned(), train.name().to_owned())]);
-        let run = RunFolder::open(folder, model.model.architecture(), notes)?;
-        // Another run may have ended in it meanwhile.
-        check_vacant(folder, args.overwrite)?;
-        fit = fit.subscribe(run);
+    if let Some(folder) = folder {
+        fit = fit.subscribe(folder);
     }
     model.fit(&train, fit)?;
     print_line(&format!("{} test: {}", test.name(), model.evaluate(&test)?))?;
@@ -77,6 +75,15 @@ pub fn run(args: &Train) -> Result<()> {
         print_line(&format!("Wrote {} and {}", model.display(), history.display()))?;
     }
     Ok(())
+}
+
+/// Takes the folder for this run.
+fn open(folder: &Path, overwrite: bool, model: &Sequential, dataset: &str) -> Result<RunFolder> {
+    let notes = BTreeMap::from([(DATASET.to_owned(), dataset.to_owned())]);
+    let run = RunFolder::open(folder, model.architecture(), notes)?;
+    // Another run may have ended in it since it was found vacant.
+    check_vacant(folder, overwrite)?;
+    Ok(run)
 }
 
 /// Refuses a folder that holds a run already, so that no model is lost to a repeated command.

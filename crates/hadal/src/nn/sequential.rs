@@ -70,7 +70,7 @@ impl Sequential {
     ///
     /// # Errors
     /// If a layer does not fit its input; the message names the layer and both shapes. If there is not enough memory for the
-    /// weights; the message names the layer with the most.
+    /// weights, or for a layer's output; the message names the layer with the most.
     pub fn build(mut self) -> Result<Sequential> {
         let mut rng = Rng::with_stream(self.seed, INITIALISATION);
         if self.layers.layers.is_empty() {
@@ -132,21 +132,30 @@ impl Sequential {
         Ok(Trainer::new(model, optimizer, loss, metrics).seed(seed))
     }
 
-    /// Refuses a network whose weights do not fit into memory, before any are made.
+    /// Refuses a network whose weights, or whose output for one sample, do not fit into memory, before any are made.
     fn check_memory(&self) -> Result<()> {
         let bytes = |numbers: usize| numbers.saturating_mul(size_of::<f32>());
+        let layer = |index: usize| format!("layer {} ({})", index + 1, self.layers.layers[index].config().label());
         let numbers = self.numbers()?;
-        if can_allocate(bytes(numbers)) {
-            return Ok(());
+        if !can_allocate(bytes(numbers)) {
+            let plans = self.layers.plans(&self.input)?.into_iter().map(|plan| plan.numbers);
+            let (index, most) = plans.enumerate().max_by_key(|(_, numbers)| *numbers).unwrap_or_default();
+            return Err(Error::Config(format!(
+                "the network keeps {numbers} numbers, {}, which is more memory than is available; {} alone keeps {most}",
+                memory::show(bytes(numbers)),
+                layer(index)
+            )));
         }
-        let plans = self.layers.plans(&self.input)?.into_iter().map(|plan| plan.numbers);
-        let (index, most) = plans.enumerate().max_by_key(|(_, numbers)| *numbers).unwrap_or_default();
-        Err(Error::Config(format!(
-            "the network keeps {numbers} numbers, {}, which is more memory than is available; layer {} ({}) alone keeps {most}",
-            memory::show(bytes(numbers)),
-            index + 1,
-            self.layers.layers[index].config().label()
-        )))
+        let outputs = self.shapes.iter().map(Shape::elements).enumerate();
+        let (index, widest) = outputs.max_by_key(|(_, elements)| *elements).unwrap_or_default();
+        if !can_allocate(bytes(widest)) {
+            return Err(Error::Config(format!(
+                "{} makes {widest} numbers of each sample, {}, which is more memory than is available",
+                layer(index),
+                memory::show(bytes(widest))
+            )));
+        }
+        Ok(())
     }
 
     /// How many numbers the network will keep, direct feedback's matrices included.

@@ -60,6 +60,9 @@ pub(crate) fn stage(
         (name.to_string(), TensorInfo { dtype, shape: tensor.shape().to_vec(), data_offsets: (begin, end) })
     });
     let infos: Vec<(String, TensorInfo)> = infos.collect();
+    let largest = infos.iter().map(|(_, info)| info.data_offsets.1 - info.data_offsets.0).max().unwrap_or(0);
+    // A copy of each tensor in turn is taken apart.
+    memory::require(largest).map_err(|reason| Error::file(path, format!("cannot be written: {reason}")))?;
     let mut hashes = BTreeMap::new();
     for ((name, tensor), (_, info)) in sorted.iter().zip(&infos) {
         let mut hash = Hash::default();
