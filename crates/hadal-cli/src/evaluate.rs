@@ -23,7 +23,7 @@ pub fn run(args: &Evaluate) -> Result<()> {
     let score = trained.trainer.evaluate(&test)?;
     if !score.get("loss").is_some_and(f64::is_finite) {
         let path = trained.path.display();
-        return Err(Error::Data(format!("{path}: its weights are too large: on {} it scores {score}", test.name())));
+        return Err(Error::Data(format!("{path}: the weights are too large: the score on {} is {score}", test.name())));
     }
     print_line(&format!("{} test: {score}", test.name()))
 }

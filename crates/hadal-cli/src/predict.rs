@@ -28,7 +28,7 @@ pub fn run(args: &Predict) -> Result<()> {
     let best = chances.max_axes(&[1]).to_vec::<f32>();
     if let Some(place) = best.iter().position(|chance| !chance.is_finite()) {
         return Err(Error::Data(format!(
-            "{}: its weights are too large: what it computes for {} is {}, not a chance",
+            "{}: the weights are too large: the output for {} is {}, not a probability",
             trained.path.display(),
             args.images[place].display(),
             best[place]

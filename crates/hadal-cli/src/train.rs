@@ -89,7 +89,7 @@ fn open(folder: &Path, overwrite: bool, model: &Sequential, dataset: &str) -> Re
 /// Refuses a folder that holds a run already, so that no model is lost to a repeated command.
 fn check_vacant(folder: &Path, overwrite: bool) -> Result<()> {
     let Some(path) = RunFolder::holds_a_run(folder).filter(|_| !overwrite) else { return Ok(()) };
-    // Refused or not: what a killed run left undone is done by who comes next.
+    // The folder is refused, but a history that a killed run did not write is restored all the same.
     if let Ok((_, notes)) = Sequential::load(folder.join(RunFolder::MODEL)) {
         RunFolder::restore(folder, &notes);
     }

@@ -151,7 +151,7 @@ fn weights_that_no_network_can_compute_with_are_refused() {
     for (value, evaluated_words, predicted_words) in [
         (f64::NAN, nan, nan),
         (f64::NEG_INFINITY, infinite, infinite),
-        (3e38, "sample 0 has prediction NaN", "its weights are too large"),
+        (3e38, "sample 0 has prediction NaN", "the weights are too large"),
     ] {
         let (mut tensors, metadata) = safetensors::load(&path).unwrap();
         tensors.insert("layers.0.weight".into(), hadal::Tensor::full([512, 784], value));

@@ -48,7 +48,8 @@ pub(crate) fn stage(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     let file = builder.tempfile_in(folder).map_err(Error::io(path, "write the file"))?;
-    // Tells who tidies up that this file's writer is alive. Where files cannot be locked, nobody tidies up.
+    // The lock shows that the writer is still running: files without one are removed by the next run in the folder. Where
+    // files cannot be locked none are removed, so an error does not matter.
     let _ = file.as_file().try_lock();
     let mut writer = BufWriter::new(file);
     write(&mut writer).and_then(|()| writer.flush()).map_err(Error::io(path, "write the file"))?;

@@ -44,13 +44,13 @@ impl FolderLock {
     }
 
     fn held(mut file: File, folder: &Path) -> Result<FolderLock> {
-        // Only a help for people: that it cannot be written is no reason to stop.
+        // The process id only helps people, so an error here does not matter.
         let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
         remove_unfinished(folder);
         Ok(FolderLock { _file: file })
     }
 
-    /// Some network file systems have no locks; there the folder is taken on trust, and nothing in it is removed.
+    /// Some network file systems have no locks. There the folder is used without one, and nothing in it is removed.
     fn without_locks(file: File, folder: &Path, error: std::io::Error) -> Result<FolderLock> {
         let no_locks_available = cfg!(target_os = "linux") && error.raw_os_error() == Some(37);
         if error.kind() != std::io::ErrorKind::Unsupported && !no_locks_available {

@@ -141,7 +141,7 @@ impl Sequential {
             let plans = self.layers.plans(&self.input)?.into_iter().map(|plan| plan.numbers);
             let (index, most) = plans.enumerate().max_by_key(|(_, numbers)| *numbers).unwrap_or_default();
             return Err(Error::Config(format!(
-                "the network keeps {numbers} numbers, {}, which is more memory than is available; {} alone keeps {most}",
+                "the network needs {} of memory for {numbers} parameters, more than is available; {} alone has {most}",
                 memory::show(bytes(numbers)),
                 layer(index)
             )));
@@ -150,7 +150,7 @@ impl Sequential {
         let (index, widest) = outputs.max_by_key(|(_, elements)| *elements).unwrap_or_default();
         if !can_allocate(bytes(widest)) {
             return Err(Error::Config(format!(
-                "{} makes {widest} numbers of each sample, {}, which is more memory than is available",
+                "{} gives {widest} numbers for each sample, which need {} of memory, more than is available",
                 layer(index),
                 memory::show(bytes(widest))
             )));
@@ -247,7 +247,7 @@ pub(crate) fn stage_parts(
     state: &[(String, Tensor)],
     mut metadata: BTreeMap<String, String>,
 ) -> Result<Staged> {
-    // Better the model of the epoch before than one that cannot be used.
+    // A model that cannot be used should not replace one that can.
     state.iter().try_for_each(|(name, tensor)| check_finite(path, name, tensor))?;
     let json = serde_json::to_string(architecture)
         .map_err(|error| Error::Config(format!("the architecture cannot be written as JSON: {error}")))?;

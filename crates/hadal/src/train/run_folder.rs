@@ -94,9 +94,10 @@ impl RunFolder {
         files.into_iter().find(|path| path.symlink_metadata().is_ok())
     }
 
-    /// Sees to it that the `history.csv` beside a model is that of the model, as far as the model knows: a run that was killed
-    /// may not have written it. `notes` are those that [`Sequential::load`](crate::nn::Sequential::load) returned. What was
-    /// done, or could not be done, is said on standard error. A run that is writing to the folder is left alone.
+    /// Restores `history.csv` from the model if it is missing or does not match the model, because a run was killed before it
+    /// wrote the file. `notes` are those that [`Sequential::load`](crate::nn::Sequential::load) returned; without a history in
+    /// them, nothing is done. A note on standard error says what was restored, or why it could not be. The folder of a run that
+    /// is still going on is not changed.
     pub fn restore(folder: &Path, notes: &BTreeMap<String, String>) {
         if is_current(folder, notes) {
             return;
@@ -113,7 +114,7 @@ impl RunFolder {
         }
     }
 
-    /// Puts an epoch's model and history in place. A kill between any two lines leaves what `restore` understands.
+    /// Puts an epoch's model and history in place. After a kill between any two steps, `restore` writes the right history.
     fn write(&mut self, state: &[(String, crate::Tensor)], notes: BTreeMap<String, String>) -> Result<()> {
         let model = stage_parts(&self.path.join(RunFolder::MODEL), &self.architecture, state, notes)?;
         if !self.begun {
@@ -151,7 +152,7 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Whether `history.csv` is what the model's notes say; models of others know no history.
+/// Whether `history.csv` is what the model's notes say. True if they say nothing.
 fn is_current(folder: &Path, notes: &BTreeMap<String, String>) -> bool {
     let Some(history) = notes.get(HISTORY_NOTE) else { return true };
     let path = folder.join(RunFolder::HISTORY);
@@ -159,7 +160,7 @@ fn is_current(folder: &Path, notes: &BTreeMap<String, String>) -> bool {
     same_length && std::fs::read(path).is_ok_and(|bytes| bytes == history.as_bytes())
 }
 
-/// Writes the history that the notes hold, if another is there or none.
+/// Writes the history that the notes hold, unless it is there already.
 fn restore_history(folder: &Path, notes: &BTreeMap<String, String>) {
     if is_current(folder, notes) {
         return;
@@ -167,14 +168,16 @@ fn restore_history(folder: &Path, notes: &BTreeMap<String, String>) {
     let Some(history) = notes.get(HISTORY_NOTE) else { return };
     let path = folder.join(RunFolder::HISTORY);
     match write_atomically(&path, |out| out.write_all(history.as_bytes())) {
-        Ok(()) => note(&format!("{} was missing or not the model's; restored from the model", path.display())),
+        Ok(()) => {
+            note(&format!("{} was missing or did not match the model; it was restored from the model", path.display()))
+        }
         Err(error) => cannot_restore(folder, &error),
     }
 }
 
 fn cannot_restore(folder: &Path, error: &dyn std::fmt::Display) {
     let path = folder.join(RunFolder::HISTORY);
-    note(&format!("{} is missing or not the model's, and cannot be restored ({error})", path.display()));
+    note(&format!("{} is missing or does not match the model, and cannot be restored ({error})", path.display()));
 }
 
 #[cfg(test)]
