@@ -126,7 +126,7 @@ pub struct Train {
     pub no_cuda: bool,
 
     /// Threads to use; the result does not depend on it [default: all processors]
-    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
 
     /// How exactly matrix products are computed
@@ -138,7 +138,7 @@ pub struct Train {
     #[arg(long, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
 
-    /// Folder for model.safetensors and history.csv, written after every epoch
+    /// Folder for model.safetensors, history.csv and timing.csv, written after every epoch
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
 
@@ -179,11 +179,21 @@ pub struct Predict {
     pub invert: bool,
 }
 
+/// Larger numbers are mistakes, and their products would not fit into 64 bits.
+const MOST: usize = u32::MAX as usize;
+
 fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("it must be at least 1".into()),
-        Ok(number) => Ok(number),
-        Err(_) => Err("it must be a whole number, at least 1".into()),
+        Ok(number @ 1..=MOST) => Ok(number),
+        _ => Err(format!("it must be a whole number, at least 1 and at most {MOST}")),
+    }
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(threads @ 1..=hadal::MAX_THREADS) => Ok(threads),
+        _ => Err(format!("it must be a whole number, at least 1 and at most {}", hadal::MAX_THREADS)),
     }
 }
 

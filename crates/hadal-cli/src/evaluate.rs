@@ -20,5 +20,10 @@ pub fn run(args: &Evaluate) -> Result<()> {
             )));
         }
     };
-    print_line(&format!("{} test: {}", test.name(), trained.trainer.evaluate(&test)?))
+    let score = trained.trainer.evaluate(&test)?;
+    if !score.get("loss").is_some_and(f64::is_finite) {
+        let path = trained.path.display();
+        return Err(Error::Data(format!("{path}: the weights are too large: the score on {} is {score}", test.name())));
+    }
+    print_line(&format!("{} test: {score}", test.name()))
 }

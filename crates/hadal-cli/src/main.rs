@@ -3,6 +3,7 @@
 
 mod args;
 mod evaluate;
+mod failure;
 mod model;
 mod predict;
 mod train;
@@ -11,17 +12,19 @@ use std::process::ExitCode;
 
 use args::{Args, Command};
 use clap::Parser;
+use hadal::monitor::eprint_line;
 
 fn main() -> ExitCode {
-    let outcome = match Args::parse().command {
+    let command = Args::parse().command;
+    let outcome = failure::catch(|| match command {
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Predict(args) => predict::run(&args),
-    };
+    });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
+        Err(reason) => {
+            eprint_line(&format!("error: {reason}"));
             ExitCode::FAILURE
         }
     }

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hadal::prelude::*;
+use hadal::train::RunFolder;
 use hadal::{Error, Result};
 
-pub const MODEL_FILE: &str = "model.safetensors";
-pub const HISTORY_FILE: &str = "history.csv";
 /// The note in the model file that names the data set.
 pub const DATASET: &str = "hadal.dataset";
 
@@ -18,10 +17,14 @@ pub struct Trained {
     pub notes: BTreeMap<String, String>,
 }
 
-/// Reads the model in a folder, or a model file.
+/// Reads the model in a folder, whose history is restored if need be, or a model file.
 pub fn load(path: &Path) -> Result<Trained> {
-    let path = if path.is_dir() { path.join(MODEL_FILE) } else { path.to_owned() };
+    let folder = path.is_dir().then_some(path);
+    let path = folder.map_or(path.to_owned(), |folder| folder.join(RunFolder::MODEL));
     let (model, notes) = Sequential::load(&path)?;
+    if let Some(folder) = folder {
+        RunFolder::restore(folder, &notes);
+    }
     let (input, output) = (model.input_shape(), model.output_shape());
     if input != Some([784].into()) || output != Some([10].into()) {
         let show = |shape: Option<Shape>| shape.map_or("unknown".to_owned(), |shape| shape.to_string());

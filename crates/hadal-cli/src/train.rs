@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::Path;
 
-use hadal::format::check_writable;
-use hadal::monitor::{Console, CsvLog, print_line};
+use hadal::monitor::{Console, note, print_line};
 use hadal::prelude::*;
-use hadal::train::SaveModel;
+use hadal::train::RunFolder;
 use hadal::{Error, Precision, Result};
 
 use crate::args::{DatasetName, DeviceName, OptimizerName, PrecisionName, ScheduleName, Train};
-use crate::model::{DATASET, HISTORY_FILE, MODEL_FILE};
+use crate::model::DATASET;
 
 pub fn run(args: &Train) -> Result<()> {
     if args.device == DeviceName::Cuda {
@@ -26,7 +25,7 @@ pub fn run(args: &Train) -> Result<()> {
         PrecisionName::Medium => Precision::Medium,
     };
     if precision != Precision::Highest && !precision.is_faster() {
-        eprintln!("note: this processor is not faster at precision {precision}; products are computed at the highest");
+        note(&format!("this processor is not faster at precision {precision}; products are computed at the highest"));
     }
     hadal::set_precision(precision);
     if let Some(folder) = &args.out {
@@ -51,6 +50,8 @@ pub fn run(args: &Train) -> Result<()> {
         .validation_in_batches(&test, args.test_batch_size)
         .schedule(schedule)
         .quiet();
+    let folder =
+        args.out.as_ref().map(|folder| open(folder, args.overwrite, &model.model, train.name())).transpose()?;
     if !args.quiet {
         print_line(&format!("{}\n", model.summary()))?;
         print_line(&format!(
@@ -64,34 +65,36 @@ pub fn run(args: &Train) -> Result<()> {
         ))?;
         fit = fit.subscribe(Console::new(std::io::stdout().is_terminal()).log_interval(args.log_interval));
     }
-    if let Some(folder) = &args.out {
-        check_writable(folder)?;
-        let notes = BTreeMap::from([(DATASET.to_owned(), train.name().to_owned())]);
-        fit = fit
-            .subscribe(SaveModel::new(folder.join(MODEL_FILE), model.model.architecture(), notes))
-            .subscribe(CsvLog::new(folder.join(HISTORY_FILE)));
+    if let Some(folder) = folder {
+        fit = fit.subscribe(folder);
     }
     model.fit(&train, fit)?;
     print_line(&format!("{} test: {}", test.name(), model.evaluate(&test)?))?;
     if let Some(folder) = args.out.as_ref().filter(|_| !args.quiet) {
-        let (model, history) = (folder.join(MODEL_FILE), folder.join(HISTORY_FILE));
+        let (model, history) = (folder.join(RunFolder::MODEL), folder.join(RunFolder::HISTORY));
         print_line(&format!("Wrote {} and {}", model.display(), history.display()))?;
     }
     Ok(())
 }
 
+/// Takes the folder for this run.
+fn open(folder: &Path, overwrite: bool, model: &Sequential, dataset: &str) -> Result<RunFolder> {
+    let notes = BTreeMap::from([(DATASET.to_owned(), dataset.to_owned())]);
+    let run = RunFolder::open(folder, model.architecture(), notes)?;
+    // Another run may have ended in it since it was found vacant.
+    check_vacant(folder, overwrite)?;
+    Ok(run)
+}
+
 /// Refuses a folder that holds a run already, so that no model is lost to a repeated command.
 fn check_vacant(folder: &Path, overwrite: bool) -> Result<()> {
-    if overwrite {
-        return Ok(());
+    let Some(path) = RunFolder::holds_a_run(folder).filter(|_| !overwrite) else { return Ok(()) };
+    // The folder is refused, but a history that a killed run did not write is restored all the same.
+    if let Ok((_, notes)) = Sequential::load(folder.join(RunFolder::MODEL)) {
+        RunFolder::restore(folder, &notes);
     }
-    match [MODEL_FILE, HISTORY_FILE].into_iter().map(|name| folder.join(name)).find(|path| path.exists()) {
-        None => Ok(()),
-        Some(path) => Err(Error::Config(format!(
-            "{} is there already; choose another folder for --out, or pass --overwrite to replace it",
-            path.display()
-        ))),
-    }
+    let advice = "choose another folder for --out, or pass --overwrite to replace it";
+    Err(Error::Config(format!("{} is there already; {advice}", path.display())))
 }
 
 fn optimizer(args: &Train) -> Result<Box<dyn Optimizer>> {
@@ -114,8 +117,8 @@ fn data(args: &Train) -> Result<(Dataset, Dataset)> {
     }
     match Mnist::load_from(args.data_dir.as_deref()) {
         Err(Error::Unavailable { tried, supply, .. }) if args.dataset.is_none() => {
-            eprintln!("note: MNIST cannot be had (tried {tried}); training on the built-in digits instead");
-            eprintln!("note: {supply}");
+            note(&format!("MNIST cannot be had (tried {tried}); training on the built-in digits instead"));
+            note(&supply);
             Digits::generate(0)
         }
         other => other,

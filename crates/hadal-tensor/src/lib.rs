@@ -42,3 +42,5 @@ pub use tensor::Tensor;
 
 #[doc(hidden)]
 pub use cpu::simd::{available_levels, force_level};
+#[doc(hidden)]
+pub use cpu::threads::ROOM_FOR_THREAD;

@@ -52,6 +52,12 @@ impl std::fmt::Debug for Error {
 /// A result with Hadal's [`enum@Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+impl From<crate::ShapeError> for Error {
+    fn from(error: crate::ShapeError) -> Error {
+        Error::Config(error.to_string())
+    }
+}
+
 impl Error {
     /// Turns the system's error at `path` into ours; for `map_err`.
     pub(crate) fn io(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Error {

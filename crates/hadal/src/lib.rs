@@ -29,6 +29,7 @@ mod error;
 pub mod format;
 mod linear_algebra;
 pub mod loss;
+mod memory;
 pub mod metric;
 pub mod monitor;
 pub mod nn;

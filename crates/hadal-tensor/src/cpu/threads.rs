@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
+use super::buffer::can_allocate;
+
 /// How long an idle worker looks for work before it parks: longer than the gaps within a training step.
 const SPIN: Duration = Duration::from_micros(100);
 /// Looks between two readings of the clock.
@@ -65,6 +67,10 @@ pub fn set_num_threads(threads: usize) {
     assert!(threads > 0, "set_num_threads: at least one thread is needed");
     THREADS.store(threads.min(MAX_THREADS), Ordering::Relaxed);
 }
+
+/// What must be available for one more thread: its stack, what the allocator reserves for it (64 MiB with glibc), and as much
+/// again for tensors. A thread that starts without memory for its signal stack would abort the program.
+pub const ROOM_FOR_THREAD: usize = 128 << 20;
 
 /// One call of [`for_each_piece`], as the workers see it. Lives on the caller's stack.
 struct Job {
@@ -210,6 +216,9 @@ fn start_worker(thread: usize) -> std::io::Result<Arc<Worker>> {
         parked: AtomicBool::new(false),
         thread: OnceLock::new(),
     });
+    if !can_allocate(ROOM_FOR_THREAD) {
+        return Err(std::io::ErrorKind::OutOfMemory.into());
+    }
     let mine = worker.clone();
     let handle = std::thread::Builder::new().name("hadal-worker".into()).spawn(move || work(&mine, thread))?;
     let _ = worker.thread.set(handle.thread().clone());

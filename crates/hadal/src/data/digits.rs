@@ -4,8 +4,10 @@
 //! a random elastic field, and inked with a round nib. Only arithmetic that IEEE 754 defines exactly is used, so a seed
 //! gives the same bytes on every machine.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::Dataset;
-use crate::{Result, Rng, Tensor};
+use crate::{Error, ROOM_FOR_THREAD, Result, Rng, Tensor, can_allocate, memory};
 
 /// The built-in digits.
 #[derive(Clone, Copy, Debug)]
@@ -16,13 +18,15 @@ const STREAM: u64 = 0xd161_7500_0000;
 const SIDE: usize = 28;
 const TRAINING: usize = 60_000;
 const TEST: usize = 10_000;
+/// How many images a thread draws at a time.
+const PART: usize = 500;
 
 impl Digits {
     /// 60,000 training and 10,000 test images from `seed`: inputs `[N, 784]` scaled to `[0, 1]`, targets the digits
     /// (`i64`). Same seed, same bytes.
     ///
     /// # Errors
-    /// None in practice; the signature is that of other data sets.
+    /// If there is not enough memory.
     pub fn generate(seed: u64) -> Result<(Dataset, Dataset)> {
         Ok((Digits::samples(seed, 0, TRAINING)?, Digits::samples(seed, TRAINING, TEST)?))
     }
@@ -38,25 +42,37 @@ impl Digits {
     /// Samples `first .. first + count` of the endless sequence that belongs to `seed`.
     ///
     /// # Errors
-    /// If `count` is 0.
+    /// If `count` is 0, or there is not enough memory for so many.
     pub fn samples(seed: u64, first: usize, count: usize) -> Result<Dataset> {
-        let mut pixels = vec![0u8; count * SIDE * SIDE];
+        let refuse = |reason: String| Error::Data(format!("{count} digits from number {first} on: {reason}"));
+        let size = count.checked_mul(SIDE * SIDE).filter(|_| first.checked_add(count).is_some());
+        let Some(size) = size else { return Err(refuse("there are not so many".into())) };
+        // Pixels, labels, and the tensors that keep them.
+        memory::require(size.saturating_mul(2).saturating_add(count.saturating_mul(16))).map_err(refuse)?;
+        let mut pixels: Vec<u8> = memory::reserve(size).map_err(refuse)?;
+        pixels.resize(size, 0);
         let mut labels = vec![0i64; count];
-        let threads = crate::num_threads();
-        let share = count.div_ceil(threads).max(1);
-        std::thread::scope(|scope| {
-            let parts = pixels.chunks_mut(share * SIDE * SIDE).zip(labels.chunks_mut(share));
-            for (part, (pixels, labels)) in parts.enumerate() {
-                scope.spawn(move || {
-                    for (i, (image, label)) in pixels.chunks_mut(SIDE * SIDE).zip(labels).enumerate() {
-                        let index = (first + part * share + i) as u64;
-                        let mut pen = Pen(Rng::with_stream(seed, STREAM + index));
-                        let digit = pen.0.below(10) as usize;
-                        *label = digit as i64;
-                        draw(digit, &mut pen, image);
-                    }
-                });
+        // Threads that the system cannot start leave their parts to the others.
+        let parts = pixels.chunks_mut(PART * SIDE * SIDE).zip(labels.chunks_mut(PART)).enumerate();
+        let parts = Mutex::new(parts);
+        let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
+        let work = || {
+            while let Some((part, (pixels, labels))) = next() {
+                for (i, (image, label)) in pixels.chunks_mut(SIDE * SIDE).zip(labels).enumerate() {
+                    let index = (first + part * PART + i) as u64;
+                    let mut pen = Pen(Rng::with_stream(seed, STREAM.wrapping_add(index)));
+                    let digit = pen.0.below(10) as usize;
+                    *label = digit as i64;
+                    draw(digit, &mut pen, image);
+                }
             }
+        };
+        std::thread::scope(|scope| {
+            let helpers = crate::num_threads().min(count.div_ceil(PART)).saturating_sub(1);
+            let start =
+                |_| can_allocate(ROOM_FOR_THREAD) && std::thread::Builder::new().spawn_scoped(scope, work).is_ok();
+            (0..helpers).all(start);
+            work();
         });
         let inputs = Tensor::from_vec(pixels, [count, SIDE * SIDE]);
         Ok(Dataset::new("digits", inputs, Tensor::from_vec(labels, [count]))?.scale(1.0 / 255.0))

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Dataset;
 use super::source::{self, RemoteFile};
 use crate::format::idx;
-use crate::{DType, Error, Result};
+use crate::{DType, Error, ROOM_FOR_THREAD, Result, can_allocate};
 
 /// The handwritten digits on which the field has learnt to walk.
 #[derive(Clone, Copy, Debug)]
@@ -59,9 +59,15 @@ impl Mnist {
         let folder = source::find(NAME, &FILES, &MIRRORS, folder)?;
         // Decompressing the training images takes longest; the test set is read beside it.
         std::thread::scope(|scope| {
-            let test = scope.spawn(|| read(&folder, &FILES[2..]));
+            let read_test = || read(&folder, &FILES[2..]);
+            let start = || std::thread::Builder::new().spawn_scoped(scope, read_test).ok();
+            let test = can_allocate(ROOM_FOR_THREAD).then(start).flatten();
             let train = read(&folder, &FILES[..2]);
-            let test = test.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let test = match test {
+                Some(test) => test.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                // The system has no thread to spare.
+                None => read_test(),
+            };
             Ok((train?, test?))
         })
     }
@@ -78,19 +84,23 @@ impl Mnist {
 /// One pair of images and labels.
 fn read(folder: &Path, files: &[RemoteFile]) -> Result<Dataset> {
     let (images_path, labels_path) = (folder.join(files[0].name), folder.join(files[1].name));
-    let images = idx::read_gzip(&images_path, 3)?;
-    let labels = idx::read_gzip(&labels_path, 1)?;
-    let (samples, sizes) = (images.size(0), (images.size(1), images.size(2)));
-    if samples != labels.size(0) {
+    let (images, labels) = (idx::open_gzip(&images_path, 3)?, idx::open_gzip(&labels_path, 1)?);
+    let (shape, labels_shape) = (images.shape(), labels.shape());
+    let (samples, sizes) = (shape[0], &shape[1..]);
+    if samples != labels_shape[0] {
         return Err(Error::file(
             &labels_path,
-            format!("holds {} labels, but {} holds {samples} images", labels.size(0), images_path.display()),
+            format!("holds {} labels, but {} holds {samples} images", labels_shape[0], images_path.display()),
         ));
     }
-    if sizes != (28, 28) {
-        let (height, width) = sizes;
+    if sizes != [28, 28] {
+        let (height, width) = (sizes[0], sizes[1]);
         return Err(Error::file(&images_path, format!("holds images of {height} x {width} pixels, not 28 x 28")));
     }
+    if samples == 0 {
+        return Err(Error::file(&images_path, "holds no images"));
+    }
+    let (images, labels) = (images.read()?, labels.read()?);
     let digits = labels.to_vec::<u8>();
     if let Some(index) = digits.iter().position(|&label| label > 9) {
         return Err(Error::file(

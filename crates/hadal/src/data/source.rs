@@ -3,6 +3,7 @@
 //! In order: the folder that was asked for, the folder that `HADAL_DATA_DIR` names, the platform's cache folder, and
 //! (with the feature `download`) the network. Each folder is laid out as `<folder>/<data set>/<file>`.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
@@ -30,10 +31,23 @@ pub fn cache_dir() -> Option<PathBuf> {
 /// If `asked` or `HADAL_DATA_DIR` holds the data set only in part, or it is nowhere and cannot be fetched; the message
 /// lists what was tried.
 pub fn find(dataset: &str, files: &[RemoteFile], mirrors: &[&str], asked: Option<&Path>) -> Result<PathBuf> {
-    let missing = |folder: &Path| files.iter().find(|file| !folder.join(file.name).is_file());
+    // The first file that a folder lacks. What is there but no file is found when it is opened, and named as what it is.
+    let missing = |folder: &Path| -> Result<Option<&RemoteFile>> {
+        for file in files {
+            let path = folder.join(file.name);
+            match path.metadata() {
+                Ok(_) => {}
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                    return Ok(Some(file));
+                }
+                Err(error) => return Err(Error::io(&path, "look for the file")(error)),
+            }
+        }
+        Ok(None)
+    };
     if let Some(asked) = asked {
         let folder = asked.join(dataset);
-        return match missing(&folder) {
+        return match missing(&folder)? {
             None => Ok(folder),
             Some(file) => Err(Error::file(
                 &folder.join(file.name),
@@ -44,7 +58,7 @@ pub fn find(dataset: &str, files: &[RemoteFile], mirrors: &[&str], asked: Option
     let mut tried = Vec::new();
     if let Some(named) = std::env::var_os("HADAL_DATA_DIR").filter(|value| !value.is_empty()) {
         let folder = Path::new(&named).join(dataset);
-        match missing(&folder) {
+        match missing(&folder)? {
             None => return Ok(folder),
             Some(file) if folder.is_dir() => {
                 let reason =
@@ -54,15 +68,18 @@ pub fn find(dataset: &str, files: &[RemoteFile], mirrors: &[&str], asked: Option
             Some(_) => tried.push(format!("{} (HADAL_DATA_DIR)", folder.display())),
         }
     }
-    if let Some(cache) = cache_dir() {
-        let folder = cache.join(dataset);
-        if missing(&folder).is_none() {
-            return Ok(folder);
-        }
-        tried.push(format!("{} (cache)", folder.display()));
-        match fetch(&folder, files, mirrors) {
-            Ok(()) => return Ok(folder),
-            Err(reasons) => tried.extend(reasons),
+    match cache_dir().map(|cache| cache.join(dataset)) {
+        None => tried.push("no cache folder (this user has no home folder)".into()),
+        Some(folder) => {
+            match missing(&folder) {
+                Ok(None) => return Ok(folder),
+                Ok(Some(_)) => tried.push(format!("{} (cache)", folder.display())),
+                Err(error) => tried.push(format!("{error} (cache)")),
+            }
+            match fetch(&folder, files, mirrors) {
+                Ok(()) => return Ok(folder),
+                Err(reasons) => tried.extend(reasons),
+            }
         }
     }
     Err(Error::Unavailable {
@@ -97,11 +114,13 @@ mod download {
     use sha2::{Digest, Sha256};
 
     use super::RemoteFile;
-    use crate::format::write_atomically;
+    use crate::format::{FolderLock, write_atomically};
     use crate::monitor::download::Meter;
 
-    /// Fetches the files that are missing from the first mirror that has them; all reasons if none has.
+    /// Fetches the files that are missing from the first mirror that has them; all reasons if none has. What another process
+    /// is fetching is waited for.
     pub(super) fn fetch(folder: &Path, files: &[RemoteFile], mirrors: &[&str]) -> Result<(), Vec<String>> {
+        let _lock = FolderLock::wait(folder).map_err(|error| vec![error.to_string()])?;
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .timeout_connect(Some(Duration::from_secs(10)))
             .timeout_recv_response(Some(Duration::from_secs(30)))
@@ -192,6 +211,15 @@ mod download {
             let error = save(&mut &b"something else"[..], &EMPTY, &path).unwrap_err();
             assert!(error.contains("checksum mismatch"), "{error}");
             assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        }
+
+        #[test]
+        fn what_a_killed_download_left_is_removed() {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join(".hadal-killed"), "half").unwrap();
+            std::fs::write(folder.path().join("empty"), "").unwrap();
+            fetch(folder.path(), &[EMPTY], &[]).unwrap();
+            assert!(!folder.path().join(".hadal-killed").exists() && folder.path().join("empty").exists());
         }
 
         #[test]

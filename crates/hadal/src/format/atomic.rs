@@ -2,9 +2,14 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use crate::{Error, Result};
+
+/// How the names of unfinished files begin.
+pub(super) const PREFIX: &str = ".hadal-";
 
 /// Checks that files can be written to `folder`, which is made if need be: better known before a long run than after.
 ///
@@ -19,15 +24,23 @@ pub fn check_writable(folder: &Path) -> Result<()> {
 /// file or the new one. Missing folders are made. On an error nothing is left behind.
 ///
 /// # Errors
-/// If a folder or the file cannot be written, or `write` fails.
+/// If a folder or the file cannot be written or synced, or `write` fails.
 pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    stage(path, write)?.commit()
+}
+
+/// A finished file that is not in its place yet. Dropped, it is removed.
+pub(crate) struct Staged {
+    file: NamedTempFile,
+    path: PathBuf,
+}
+
+/// The first half of [`write_atomically`]: all that can take long or fail for lack of room.
+pub(crate) fn stage(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<Staged> {
+    let folder = folder_of(path);
     std::fs::create_dir_all(folder).map_err(Error::io(folder, "make the folder"))?;
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".hadal-");
+    builder.prefix(PREFIX);
     // The permissions of any new file; a temporary file's own are private.
     #[cfg(unix)]
     {
@@ -35,16 +48,48 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
     let file = builder.tempfile_in(folder).map_err(Error::io(path, "write the file"))?;
+    // The lock shows that the writer is still running: files without one are removed by the next run in the folder. Where
+    // files cannot be locked none are removed, so an error does not matter.
+    let _ = file.as_file().try_lock();
     let mut writer = BufWriter::new(file);
     write(&mut writer).and_then(|()| writer.flush()).map_err(Error::io(path, "write the file"))?;
     let file = writer.into_inner().map_err(|error| Error::io(path, "write the file")(error.into_error()))?;
     file.as_file().sync_all().map_err(Error::io(path, "sync the file"))?;
-    file.persist(path).map_err(|error| Error::io(path, "rename the finished file into place")(error.error))?;
-    // The rename itself is durable once the folder is synced; not every system can.
-    if let Ok(folder) = File::open(folder) {
-        let _ = folder.sync_all();
+    Ok(Staged { file, path: path.to_owned() })
+}
+
+impl Staged {
+    /// Puts the file in its place.
+    pub fn commit(self) -> Result<()> {
+        let Staged { file, path } = self;
+        let renamed = file.persist(&path);
+        renamed.map_err(|error| Error::io(&path, "rename the finished file into place")(error.error))?;
+        sync_folder(folder_of(&path))
     }
-    Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes a rename in the folder durable, where the system can.
+fn sync_folder(folder: &Path) -> Result<()> {
+    if cfg!(not(unix)) {
+        return Ok(());
+    }
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error) if !cannot_sync(&error) => Err(Error::io(folder, "sync the folder")(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Some file systems sync no folders, and a folder that may be written to but not read cannot be opened.
+fn cannot_sync(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{InvalidInput, PermissionDenied, Unsupported};
+    matches!(error.kind(), InvalidInput | PermissionDenied | Unsupported)
 }
 
 #[cfg(test)]
@@ -62,6 +107,18 @@ mod tests {
         });
         assert!(failed.unwrap_err().to_string().contains("disk full"));
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
+        drop(stage(&path, |out| out.write_all(b"never committed")).unwrap());
+        assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_failed_sync_is_an_error_unless_the_system_cannot_sync() {
+        let error = std::io::Error::from_raw_os_error;
+        let (input_output, invalid, not_supported, no_space) = (5, 22, 95, 28);
+        assert!(cannot_sync(&error(invalid)) && cannot_sync(&error(not_supported)));
+        assert!(!cannot_sync(&error(input_output)) && !cannot_sync(&error(no_space)));
+        assert!(sync_folder(Path::new("/nowhere/at/all")).unwrap_err().to_string().contains("sync the folder"));
     }
 }

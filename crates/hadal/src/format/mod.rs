@@ -1,9 +1,16 @@
 //! Readers and writers of other people's files.
+//!
+//! Sizes are judged by a file's header before anything is read or allocated: by the file's length, by limits that each reader
+//! states, and by the memory that is available. Devices, FIFOs, sockets and folders are refused by name.
 
 mod atomic;
 pub mod idx;
 #[cfg(feature = "image")]
 pub mod image;
+mod lock;
+mod open;
 pub mod safetensors;
 
+pub(crate) use atomic::{Staged, stage};
 pub use atomic::{check_writable, write_atomically};
+pub(crate) use lock::FolderLock;

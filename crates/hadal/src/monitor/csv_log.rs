@@ -5,47 +5,103 @@ use std::path::{Path, PathBuf};
 use crate::train::{Event, Flow, Subscriber};
 use crate::{Error, Result};
 
-/// Keeps a CSV file with one line per epoch: the epoch, all logs, the learning rate, the seconds of training, the data
-/// set. The file is replaced whole after every epoch, so it is never half a line.
+/// Keeps a CSV file with one line per epoch: the epoch, all logs, the learning rate, the data set. The file is replaced whole
+/// after every epoch, so it is never half a line. The same run writes the same bytes; what depends on the clock is in a file
+/// of its own, see [`timing`](CsvLog::timing).
 pub struct CsvLog {
     path: PathBuf,
-    dataset: String,
-    rows: Vec<Vec<String>>,
+    timing: Option<PathBuf>,
+    record: Record,
 }
 
 impl CsvLog {
     /// Writes to `path`.
     pub fn new(path: impl AsRef<Path>) -> CsvLog {
-        CsvLog { path: path.as_ref().to_owned(), dataset: String::new(), rows: Vec::new() }
+        CsvLog { path: path.as_ref().to_owned(), timing: None, record: Record::default() }
+    }
+
+    /// Writes the seconds of each epoch's training, without validation, to another CSV file. Default: nowhere.
+    pub fn timing(mut self, path: impl AsRef<Path>) -> CsvLog {
+        self.timing = Some(path.as_ref().to_owned());
+        self
     }
 }
 
 impl Subscriber for CsvLog {
     fn on(&mut self, event: &Event) -> Result<Flow> {
+        if self.record.take(event)? {
+            crate::format::write_atomically(&self.path, |out| out.write_all(self.record.history.as_bytes()))?;
+            if let Some(path) = &self.timing {
+                crate::format::write_atomically(path, |out| out.write_all(self.record.timing.as_bytes()))?;
+            }
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+/// A run's numbers so far, as CSV.
+#[derive(Default)]
+pub(crate) struct Record {
+    dataset: String,
+    /// The names of the logs, once there are some.
+    names: Option<Vec<String>>,
+    /// All that depends on the run alone.
+    pub history: String,
+    /// What depends on the clock, too.
+    pub timing: String,
+}
+
+impl Record {
+    /// Notes what the event says; tells whether there is a new line.
+    pub fn take(&mut self, event: &Event) -> Result<bool> {
         match event {
             Event::Begin { dataset, .. } => self.dataset = (*dataset).to_owned(),
             Event::EpochEnd { epoch, logs, learning_rate, elapsed, .. } => {
-                if self.rows.is_empty() {
-                    let names = logs.iter().map(|(name, _)| name.to_owned());
-                    let rest = ["learning_rate", "seconds", "dataset"].map(str::to_owned);
-                    self.rows.push(["epoch".to_owned()].into_iter().chain(names).chain(rest).collect());
+                let names: Vec<String> = logs.iter().map(|(name, _)| name.to_owned()).collect();
+                let known = self.names.get_or_insert_with(|| names.clone());
+                if *known != names {
+                    return Err(Error::Config(format!(
+                        "the history has columns for {}, but this run reports {}; keep it in another file",
+                        known.join(", "),
+                        names.join(", ")
+                    )));
+                }
+                if self.history.is_empty() {
+                    let rest = ["learning_rate", "dataset"].map(str::to_owned);
+                    self.history = line(["epoch".to_owned()].into_iter().chain(names).chain(rest));
+                    self.timing = line(["epoch", "seconds"].map(str::to_owned));
                 }
                 let values = logs.iter().map(|(_, value)| value.to_string());
-                let seconds = format!("{:.3}", elapsed.as_secs_f64());
-                let rest = [learning_rate.to_string(), seconds, self.dataset.clone()];
-                self.rows.push([epoch.to_string()].into_iter().chain(values).chain(rest).collect());
-                let mut writer = csv::Writer::from_writer(Vec::new());
-                let table = self
-                    .rows
-                    .iter()
-                    .try_for_each(|row| writer.write_record(row))
-                    .map_err(std::io::Error::from)
-                    .and_then(|()| writer.into_inner().map_err(|error| error.into_error()))
-                    .map_err(Error::io(&self.path, "write the history"))?;
-                crate::format::write_atomically(&self.path, |out| out.write_all(&table))?;
+                let rest = [learning_rate.to_string(), self.dataset.clone()];
+                self.history += &line([epoch.to_string()].into_iter().chain(values).chain(rest));
+                self.timing += &line([epoch.to_string(), format!("{:.3}", elapsed.as_secs_f64())]);
+                return Ok(true);
             }
             _ => {}
         }
-        Ok(Flow::Continue)
+        Ok(false)
+    }
+}
+
+/// Fields as a line of CSV (RFC 4180), with quotes where a reader needs them.
+fn line(fields: impl IntoIterator<Item = String>) -> String {
+    let quote = |field: String| {
+        let special = field.is_empty() || field.contains(['"', ',', '\n', '\r']);
+        if special { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
+    };
+    fields.into_iter().map(quote).collect::<Vec<_>>().join(",") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_what_the_csv_crate_reads() {
+        let fields = ["plain", "", "a,b", "say \"hi\"", "two\nlines", "\u{1F40B}", " spaces "].map(str::to_owned);
+        let text = line(fields.clone());
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
+        let records: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+        assert_eq!(records, [csv::StringRecord::from(fields.to_vec())]);
     }
 }

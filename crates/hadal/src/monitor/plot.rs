@@ -12,8 +12,7 @@ use crate::{Error, Result};
 /// If there are fewer than two finite values, or the file cannot be written.
 pub fn line(path: impl AsRef<Path>, title: &str, x_label: &str, y_label: &str, values: &[f64]) -> Result<()> {
     let points: Vec<(f64, f64)> = values.iter().enumerate().map(|(i, &y)| (i as f64 + 1.0, y)).collect();
-    let finite = points.iter().filter(|point| point.1.is_finite()).count();
-    if finite < 2 {
+    if points.iter().filter(|point| can_be_drawn(point)).count() < 2 {
         return Err(Error::Data(format!("{title}: a curve needs at least two finite values")));
     }
     Plot::new(title).labels(x_label, y_label).line("", &points).save(path)
@@ -72,13 +71,13 @@ impl Plot {
         self
     }
 
-    /// The part of the plane to show. Default: all points.
+    /// The part of the plane to show. Default: all points. Each range must be finite and not empty.
     pub fn limits(mut self, x: std::ops::Range<f64>, y: std::ops::Range<f64>) -> Plot {
         self.limits = Some([x.start, x.end, y.start, y.end]);
         self
     }
 
-    /// Adds a curve through points, left out where they are not finite. Without a name it is not in the legend.
+    /// Adds a curve through points, left out where they are not finite, or beyond ±1e300. Without a name it is not in the legend.
     pub fn line(self, name: &str, points: &[(f64, f64)]) -> Plot {
         self.add(name, points, true)
     }
@@ -89,7 +88,7 @@ impl Plot {
     }
 
     fn add(mut self, name: &str, points: &[(f64, f64)], joined: bool) -> Plot {
-        let points = points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
+        let points = points.iter().copied().filter(can_be_drawn).collect();
         self.series.push(Series { name: name.into(), points, joined });
         self
     }
@@ -97,7 +96,7 @@ impl Plot {
     /// Writes the picture to `path` as SVG.
     ///
     /// # Errors
-    /// If no point is finite, or the file cannot be written.
+    /// If no point is finite, a range of [`limits`](Plot::limits) is not, or the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let mut svg = String::new();
@@ -117,8 +116,10 @@ impl Plot {
         let from_zero = |low: f64, high: f64| if low > 0.0 && low < 0.6 * high { 0.0 } else { low };
         let joined = self.series.iter().all(|series| series.joined);
         let (left, low) = if joined { (from_zero(left, right), from_zero(low, high)) } else { (left, low) };
-        let (wide, tall) = ((right - left).max(1e-12), (high - low).max(1e-12));
-        let beside = if joined { 0.0 } else { 0.05 * wide };
+        // Not so narrow that the numbers on the axes are all the same.
+        let width = |from: f64, to: f64| (to - from).max(NARROWEST * from.abs().max(to.abs())).max(1e-12);
+        let (wide, tall) = (width(left, right), width(low, high));
+        let beside = if joined && right > left { 0.0 } else { 0.05 * wide };
         let below = if low == 0.0 && joined { 0.0 } else { 0.05 * tall };
         Some([left - beside, right + beside, low - below, high + 0.05 * tall])
     }
@@ -128,6 +129,12 @@ impl Plot {
         let Some([left, right, low, high]) = self.limits.or_else(|| self.limits_of_points()) else {
             return Err("there is no finite point".into());
         };
+        for (from, to) in [(left, right), (low, high)] {
+            let narrowest = NARROWEST * from.abs().max(to.abs()) * 0.05;
+            if !((to - from).is_finite() && to - from >= narrowest.max(1e-300)) {
+                return Err(format!("an axis from {from} to {to} is no range of numbers"));
+            }
+        }
         let area = SVGBackend::with_string(svg, (800, 480)).into_drawing_area();
         area.fill(&WHITE).map_err(|e| text(&e))?;
         let mut chart = ChartBuilder::on(&area)
@@ -187,6 +194,14 @@ impl Plot {
     }
 }
 
+/// The narrowest axis, relative to its numbers.
+const NARROWEST: f64 = 1e-9;
+
+/// Finite, and so are the distances between such points.
+fn can_be_drawn((x, y): &(f64, f64)) -> bool {
+    x.abs() <= 1e300 && y.abs() <= 1e300
+}
+
 /// The parts of a curve within left, right, bottom and top, cut where it leaves them (Liang and Barsky, 1984).
 fn within(points: &[(f64, f64)], [left, right, low, high]: [f64; 4]) -> Vec<Vec<(f64, f64)>> {
     let mut parts: Vec<Vec<(f64, f64)>> = Vec::new();
@@ -238,6 +253,31 @@ mod tests {
     fn curves_are_cut_where_they_leave_the_picture() {
         let parts = within(&[(-1.0, 0.5), (0.5, 0.5), (0.5, 2.0), (0.8, 2.0), (0.8, 0.0)], [0.0, 1.0, 0.0, 1.0]);
         assert_eq!(parts, [vec![(0.0, 0.5), (0.5, 0.5), (0.5, 1.0)], vec![(0.8, 1.0), (0.8, 0.0)]]);
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_drawn_are_left_out_or_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plot.svg");
+        let drawn = |points: &[(f64, f64)]| Plot::new("t").line("line", points).points("points", points).save(&path);
+        for value in [0.0, 5.0, -5.0, 1e20, -1e20, 1e300, 1e-300, 5e-324, f64::MIN_POSITIVE] {
+            drawn(&[(1.0, value), (2.0, value), (3.0, f64::NAN), (f64::INFINITY, 1.0)]).unwrap();
+            drawn(&[(value, 1.0)]).unwrap();
+            drawn(&[(-value, -value), (value, value)]).unwrap();
+            let svg = std::fs::read_to_string(&path).unwrap();
+            assert!(!svg.contains("NaN") && !svg.contains("inf"), "{value}");
+        }
+        drawn(&[(1.0, 1.0), (2.0, f64::MAX), (3.0, -f64::MAX), (4.0, 2.0)]).unwrap();
+        for points in [&[][..], &[(f64::NAN, 1.0)], &[(1.0, f64::MAX)]] {
+            assert!(drawn(points).unwrap_err().to_string().contains("no finite point"));
+        }
+        let (nan, infinity) = (f64::NAN, f64::INFINITY);
+        for x in [nan..1.0, 0.0..nan, 0.0..infinity, 1.0..1.0, 2.0..1.0, 1.0..1.0 + 1e-15, -f64::MAX..f64::MAX] {
+            let plot = Plot::new("t").points("", &[(0.5, 0.5)]);
+            let message = plot.clone().limits(x.clone(), 0.0..1.0).save(&path).unwrap_err().to_string();
+            assert!(message.contains("no range of numbers"), "{x:?}: {message}");
+            assert!(plot.limits(0.0..1.0, x).save(&path).is_err());
+        }
     }
 
     #[test]

@@ -256,7 +256,7 @@ impl Layer for Dense {
         let feedback = if settings.feedback == Feedback::Alignment { weights } else { 0 };
         let bias = if settings.use_bias { settings.units } else { 0 };
         let numbers = weights.saturating_add(feedback).saturating_add(bias);
-        Ok(Plan { output: Shape::from([settings.units]), numbers })
+        Ok(Plan { output: Shape::try_new(&[settings.units])?, numbers })
     }
 
     fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {

@@ -88,7 +88,7 @@ impl Layer for Embedding {
         self.init.check()?;
         let mut sizes = input.to_vec();
         sizes.push(self.size);
-        Ok(Plan { output: Shape::from(sizes), numbers: self.vocabulary.saturating_mul(self.size) })
+        Ok(Plan { output: Shape::try_new(&sizes)?, numbers: self.vocabulary.saturating_mul(self.size) })
     }
 
     fn build(&mut self, _input: &Shape, rng: &mut Rng) -> Result<()> {

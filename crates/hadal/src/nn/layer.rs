@@ -147,7 +147,7 @@ impl LayerConfig {
                 if shape.len() >= crate::MAX_RANK {
                     return Err(Error::Config(format!("Reshape: shape {shape:?} has too many axes")));
                 }
-                Box::new(Reshape::new(shape.clone()))
+                Box::new(Reshape::new(Shape::try_new(shape)?))
             }
             LayerConfig::Activation { function } => Box::new(*function),
             LayerConfig::BatchNorm(settings) => Box::new(BatchNorm::with_settings(*settings)),

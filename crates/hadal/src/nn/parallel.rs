@@ -132,7 +132,7 @@ impl Parallel {
                 }
                 let mut sizes = front.to_vec();
                 sizes.push(a.saturating_add(*b));
-                Ok(Shape::from(sizes))
+                Ok(Shape::try_new(&sizes)?)
             }
         }
     }

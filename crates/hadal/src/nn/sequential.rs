@@ -6,12 +6,12 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{Chain, Connection, Context, DenseSettings, Feedback, Forward, Layer, LayerConfig, Module, Summary, join};
-use crate::format::safetensors;
+use crate::format::{Staged, safetensors};
 use crate::loss::Loss;
 use crate::metric::Metric;
 use crate::optim::Optimizer;
 use crate::train::Trainer;
-use crate::{Error, Result, Rng, Shape, Tensor};
+use crate::{DType, Error, Result, Rng, Shape, Tensor, can_allocate, memory};
 
 /// The random stream that initialises weights; training draws from others.
 const INITIALISATION: u64 = 0x1217;
@@ -69,13 +69,15 @@ impl Sequential {
     /// Makes the weights.
     ///
     /// # Errors
-    /// If a layer does not fit its input; the message names the layer and both shapes.
+    /// If a layer does not fit its input; the message names the layer and both shapes. If there is not enough memory for the
+    /// weights, or for a layer's output; the message names the layer with the most.
     pub fn build(mut self) -> Result<Sequential> {
         let mut rng = Rng::with_stream(self.seed, INITIALISATION);
         if self.layers.layers.is_empty() {
             return Err(Error::Config("a Sequential needs at least one layer; add one with add()".into()));
         }
         self.shapes = self.layers.plans(&self.input)?.into_iter().map(|plan| plan.output).collect();
+        self.check_memory()?;
         self.layers.build(&self.input, &mut rng)?;
         self.connect_feedback(&mut rng)?;
         Ok(self)
@@ -130,6 +132,32 @@ impl Sequential {
         Ok(Trainer::new(model, optimizer, loss, metrics).seed(seed))
     }
 
+    /// Refuses a network whose weights, or whose output for one sample, do not fit into memory, before any are made.
+    fn check_memory(&self) -> Result<()> {
+        let bytes = |numbers: usize| numbers.saturating_mul(size_of::<f32>());
+        let layer = |index: usize| format!("layer {} ({})", index + 1, self.layers.layers[index].config().label());
+        let numbers = self.numbers()?;
+        if !can_allocate(bytes(numbers)) {
+            let plans = self.layers.plans(&self.input)?.into_iter().map(|plan| plan.numbers);
+            let (index, most) = plans.enumerate().max_by_key(|(_, numbers)| *numbers).unwrap_or_default();
+            return Err(Error::Config(format!(
+                "the network needs {} of memory for {numbers} parameters, more than is available; {} alone has {most}",
+                memory::show(bytes(numbers)),
+                layer(index)
+            )));
+        }
+        let outputs = self.shapes.iter().map(Shape::elements).enumerate();
+        let (index, widest) = outputs.max_by_key(|(_, elements)| *elements).unwrap_or_default();
+        if !can_allocate(bytes(widest)) {
+            return Err(Error::Config(format!(
+                "{} gives {widest} numbers for each sample, which need {} of memory, more than is available",
+                layer(index),
+                memory::show(bytes(widest))
+            )));
+        }
+        Ok(())
+    }
+
     /// How many numbers the network will keep, direct feedback's matrices included.
     fn numbers(&self) -> Result<usize> {
         let mut numbers = self.layers.plan(&self.input)?.numbers;
@@ -159,45 +187,52 @@ impl Sequential {
         Architecture { input_shape: self.input.to_vec(), layers: self.layers.configs() }
     }
 
-    /// Writes architecture and weights to one safetensors file, with `notes` beside them in its metadata.
+    /// Writes architecture and weights to one safetensors file, with `notes` beside them in its metadata, and a digest of all
+    /// of it ([`safetensors::save`]).
     ///
     /// The file appears whole or not at all: a crash leaves what was there before.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// If a weight is NaN or infinite, or the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>, notes: &BTreeMap<String, String>) -> Result<()> {
-        save_parts(path.as_ref(), &self.architecture(), &self.state(), notes.clone())
+        stage_parts(path.as_ref(), &self.architecture(), &self.state(), notes.clone())?.commit()
     }
 
     /// Reads a file that [`save`](Sequential::save) wrote: the network and the notes.
     ///
     /// # Errors
-    /// If the file cannot be read, is damaged or is not a model, or its tensors do not fit its architecture.
+    /// If the file cannot be read, is damaged or is not a model, its tensors do not fit its architecture, or a weight is NaN or
+    /// infinite.
     pub fn load(path: impl AsRef<Path>) -> Result<(Sequential, BTreeMap<String, String>)> {
         let path = path.as_ref();
-        let (tensors, mut metadata) = safetensors::load(path)?;
-        let json = metadata.remove(ARCHITECTURE).ok_or_else(|| {
+        let at_path = |error: Error| Error::file(path, error.to_string());
+        let file = safetensors::Reader::open(path)?;
+        let json = file.metadata().get(ARCHITECTURE).ok_or_else(|| {
             Error::file(path, "holds tensors but no architecture; it was not written by Sequential::save")
         })?;
-        let architecture: Architecture = serde_json::from_str(&json)
+        let architecture: Architecture = serde_json::from_str(json)
             .map_err(|error| Error::file(path, format!("its architecture cannot be understood: {error}")))?;
+        // One axis more is for the samples of a batch.
         if architecture.input_shape.len() >= crate::MAX_RANK {
             return Err(Error::file(path, "its architecture cannot be understood: too many axes in the input shape"));
         }
-        let layers = Chain::from_configs(&architecture.layers).map_err(|error| Error::file(path, error.to_string()))?;
-        let mut model = Sequential::new(architecture.input_shape);
+        let input = Shape::try_new(&architecture.input_shape).map_err(|error| at_path(error.into()))?;
+        let layers = Chain::from_configs(&architecture.layers).map_err(at_path)?;
+        let mut model = Sequential::new(input);
         model.layers = layers;
-        // Checked before anything is built, so that a forged file cannot ask for more memory than it brings.
-        let stored: usize = tensors.values().map(Tensor::elements).sum();
-        let needed = model.numbers().map_err(|error| Error::file(path, error.to_string()))?;
+        // Checked before anything is read or built, so that a forged file cannot ask for more memory than it brings.
+        let (needed, stored) = (model.numbers().map_err(at_path)?, file.elements());
         if needed == usize::MAX {
             return Err(Error::file(path, "its architecture is larger than memory"));
         }
         if needed != stored {
             return Err(Error::file(path, format!("its architecture has {needed} weights, but {stored} are stored")));
         }
-        let mut model = model.build().map_err(|error| Error::file(path, error.to_string()))?;
-        model.load_state(&tensors).map_err(|error| Error::file(path, error.to_string()))?;
+        let (tensors, mut metadata) = file.read()?;
+        metadata.remove(ARCHITECTURE);
+        tensors.iter().try_for_each(|(name, tensor)| check_finite(path, name, tensor))?;
+        let mut model = model.build().map_err(at_path)?;
+        model.load_state(&tensors).map_err(at_path)?;
         Ok((model, metadata))
     }
 }
@@ -205,17 +240,29 @@ impl Sequential {
 /// The key of the architecture in a model file's metadata.
 const ARCHITECTURE: &str = "hadal.architecture";
 
-/// Writes a model file from its parts.
-pub(crate) fn save_parts(
+/// Makes a model file from its parts, ready to be put in place.
+pub(crate) fn stage_parts(
     path: &Path,
     architecture: &Architecture,
     state: &[(String, Tensor)],
     mut metadata: BTreeMap<String, String>,
-) -> Result<()> {
+) -> Result<Staged> {
+    // A model that cannot be used should not replace one that can.
+    state.iter().try_for_each(|(name, tensor)| check_finite(path, name, tensor))?;
     let json = serde_json::to_string(architecture)
         .map_err(|error| Error::Config(format!("the architecture cannot be written as JSON: {error}")))?;
     metadata.insert(ARCHITECTURE.into(), json);
-    safetensors::save(path, state, metadata)
+    safetensors::stage(path, state, metadata)
+}
+
+/// Refuses weights that no network can compute with.
+fn check_finite(path: &Path, name: &str, tensor: &Tensor) -> Result<()> {
+    if !tensor.dtype().is_float() || (tensor.detach() * 0.0).sum().item() == 0.0 {
+        return Ok(());
+    }
+    let values = tensor.to_dtype(DType::F64).to_vec::<f64>();
+    let bad = values.iter().position(|value| !value.is_finite()).unwrap_or(0);
+    Err(Error::file(path, format!("tensor `{name}` holds {} (element {bad}), not a finite number", values[bad])))
 }
 
 impl Module for Sequential {

@@ -4,6 +4,7 @@ mod event;
 mod fit;
 mod history;
 mod range_test;
+mod run_folder;
 mod save_model;
 mod trainer;
 
@@ -11,5 +12,6 @@ pub use event::{Event, Flow, Logs, Subscriber};
 pub use fit::Fit;
 pub use history::History;
 pub use range_test::RangeTest;
+pub use run_folder::RunFolder;
 pub use save_model::SaveModel;
 pub use trainer::{Score, Trainer};

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Event, Flow, Subscriber};
+use super::{Event, Flow, Logs, Subscriber};
 use crate::Result;
-use crate::nn::{Architecture, save_parts};
+use crate::nn::{Architecture, stage_parts};
 
-/// Writes the model to one file after every epoch, whole or not at all: an interrupted run has lost an epoch at most.
+/// Writes the model to one file after every epoch, whole or not at all: an interrupted run has lost an epoch at most. To keep
+/// the history beside it, see [`RunFolder`](super::RunFolder).
 ///
 /// The file is what [`Sequential::load`](crate::nn::Sequential::load) reads; its notes name the epoch (`hadal.epoch`)
 /// and the epoch's numbers (`hadal.loss`, ...).
@@ -27,11 +28,17 @@ impl SaveModel {
 impl Subscriber for SaveModel {
     fn on(&mut self, event: &Event) -> Result<Flow> {
         if let Event::EpochEnd { epoch, logs, model, .. } = event {
-            let mut notes = self.notes.clone();
-            notes.insert("hadal.epoch".into(), epoch.to_string());
-            notes.extend(logs.iter().map(|(name, value)| (format!("hadal.{name}"), value.to_string())));
-            save_parts(&self.path, &self.architecture, &model.state(), notes)?;
+            let notes = epoch_notes(&self.notes, *epoch, logs);
+            stage_parts(&self.path, &self.architecture, &model.state(), notes)?.commit()?;
         }
         Ok(Flow::Continue)
     }
+}
+
+/// The notes beside a model after an epoch.
+pub(super) fn epoch_notes(notes: &BTreeMap<String, String>, epoch: usize, logs: &Logs) -> BTreeMap<String, String> {
+    let mut notes = notes.clone();
+    notes.extend(logs.iter().map(|(name, value)| (format!("hadal.{name}"), value.to_string())));
+    notes.insert("hadal.epoch".into(), epoch.to_string());
+    notes
 }

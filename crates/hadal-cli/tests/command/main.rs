@@ -1,0 +1,7 @@
+//! The command as a user meets it: what it prints, what it writes, and what it says about mistakes.
+
+mod files;
+mod folder;
+mod machine;
+mod support;
+mod usage;

@@ -1,0 +1,153 @@
+//! What the command does, and what its flags mean.
+
+use crate::support::*;
+
+#[test]
+fn train_evaluate_and_predict_work_together() {
+    let (home, data) = (tempfile::tempdir().unwrap(), small_mnist());
+    let args = ["train", "--epochs", "8", "--batch-size", "32", "--seed", "3", "--out", "out", "--data-dir"];
+    let output = succeeds(&hadal(home.path()).args(args).arg(data.path()).output().unwrap());
+    for words in
+        ["Dense (relu)", "669,706", "Training on mnist: 300 images, 100 to test, seed 3", "mnist epoch 8/8  loss"]
+    {
+        assert!(output.contains(words), "{output}");
+    }
+    let last = output.lines().find(|line| line.starts_with("mnist test: loss")).unwrap().to_owned();
+    assert!(last.ends_with("accuracy 100.00%"), "stripes are easy: {last}");
+    let history = std::fs::read_to_string(home.path().join("out/history.csv")).unwrap();
+    assert!(history.starts_with("epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,dataset\n1,"));
+    assert_eq!(history.lines().count(), 9);
+
+    let evaluated = hadal(home.path()).args(["evaluate", "out", "--data-dir"]).arg(data.path()).output().unwrap();
+    assert_eq!(succeeds(&evaluated).trim_end(), last);
+
+    // Stripe 4 of ten, light on dark; and dark on light.
+    let stripe = |light: u8, dark: u8| {
+        let pixels: Vec<u8> = (0..784).map(|i| if i / 79 == 4 { light } else { dark }).collect();
+        hadal::Tensor::from_vec(pixels, [28, 28])
+    };
+    hadal::format::image::write_png(&home.path().join("four.png"), &stripe(200, 30)).unwrap();
+    hadal::format::image::write_png(&home.path().join("dark.png"), &stripe(55, 225)).unwrap();
+    let output = succeeds(&hadal(home.path()).args(["predict", "out", "four.png", "four.png"]).output().unwrap());
+    assert_eq!(output.lines().count(), 2);
+    assert!(output.starts_with("four.png: 4 ("), "{output}");
+    let inverted =
+        hadal(home.path()).args(["predict", "--invert", "out/model.safetensors", "dark.png"]).output().unwrap();
+    assert!(succeeds(&inverted).starts_with("dark.png: 4 ("));
+    let puzzled = hadal(home.path()).args(["predict", "out", "dark.png"]).output().unwrap();
+    assert!(text(&puzzled.stderr).contains("--invert"));
+}
+
+#[test]
+fn the_same_seed_prints_the_same_numbers_on_any_number_of_threads() {
+    let (home, data) = (tempfile::tempdir().unwrap(), small_mnist());
+    let run = |extra: &[&str]| {
+        let args = ["train", "mnist", "--epochs", "2", "--quiet", "--data-dir"];
+        succeeds(&hadal(home.path()).args(args).arg(data.path()).args(extra).output().unwrap())
+    };
+    let one = run(&["--threads", "1"]);
+    assert_eq!(one.lines().count(), 1, "--quiet prints the result alone: {one}");
+    assert_eq!(one, run(&["--threads", "2"]));
+    assert_eq!(run(&["--precision", "medium", "--threads", "1"]), run(&["--precision", "medium", "--threads", "2"]));
+    assert_eq!(one, run(&["--no-cuda", "--test-batch-size", "7"]));
+    assert_ne!(one, run(&["--seed", "2"]));
+    for other in [
+        &["--optimizer", "sgd", "--momentum", "0.5", "--lr", "0.1"][..],
+        &["--optimizer", "adam"],
+        &["--schedule", "cosine"],
+    ] {
+        assert_ne!(one, run(other), "{other:?}");
+    }
+}
+
+#[test]
+fn log_interval_prints_a_line_every_few_batches() {
+    let (home, data) = (tempfile::tempdir().unwrap(), small_mnist());
+    let args = ["train", "mnist", "--epochs", "1", "--batch-size", "32", "--log-interval", "3", "--data-dir"];
+    let output = succeeds(&hadal(home.path()).args(args).arg(data.path()).output().unwrap());
+    let lines: Vec<&str> =
+        output.lines().filter(|line| line.contains('[')).filter(|line| line.contains("epoch")).collect();
+    assert_eq!(lines.len(), 3, "{output}");
+    assert!(lines[0].starts_with("mnist epoch 1/1 [96/300 (32%)]  loss "), "{}", lines[0]);
+}
+
+#[test]
+fn without_mnist_the_built_in_digits_are_trained_on_and_named_everywhere() {
+    let home = tempfile::tempdir().unwrap();
+    let args = ["train", "--epochs", "1", "--batch-size", "500", "--out", "out"];
+    let output = hadal(home.path()).args(args).output().unwrap();
+    let notes = text(&output.stderr);
+    let printed = succeeds(&output);
+    assert!(notes.contains("MNIST cannot be had"), "{notes}");
+    assert_eq!(notes.lines().count(), 2, "{notes}");
+    assert!(notes.contains("tried") && notes.contains("cache") && notes.contains("--data-dir"), "{notes}");
+    assert!(printed.contains("Training on digits: 60000 images"), "{printed}");
+    assert!(printed.contains("digits epoch 1/1") && printed.contains("digits test: loss"), "{printed}");
+    let history = std::fs::read_to_string(home.path().join("out/history.csv")).unwrap();
+    assert!(history.lines().nth(1).unwrap().ends_with(",digits"), "{history}");
+    let evaluated = succeeds(&hadal(home.path()).args(["evaluate", "out"]).output().unwrap());
+    assert_eq!(printed.lines().find(|line| line.starts_with("digits test")), evaluated.lines().next());
+
+    let named = hadal(home.path()).args(["train", "mnist"]).output().unwrap();
+    fails(&named, &["mnist cannot be had", "tried", "--data-dir"]);
+    assert!(named.stdout.is_empty());
+}
+
+#[test]
+fn flags_that_cannot_work_are_refused_with_advice() {
+    let home = tempfile::tempdir().unwrap();
+    let cases: [(&[&str], &[&str]); 20] = [
+        (&["--precision", "low"], &["'low'", "--precision", "highest, high, medium"]),
+        (&["--batch-size", "0"], &["'0'", "--batch-size", "at least 1"]),
+        (&["--batch-size", "many"], &["'many'", "whole number"]),
+        (&["--test-batch-size", "0"], &["--test-batch-size", "at least 1"]),
+        (&["--epochs", "-3"], &["-3"]),
+        (&["--epochs", "0"], &["--epochs", "at least 1"]),
+        (&["--threads", "0"], &["--threads", "at least 1 and at most 256"]),
+        (&["--threads", "257"], &["'257'", "at least 1 and at most 256"]),
+        (&["--threads", "18446744073709551615"], &["'18446744073709551615'", "at most 256"]),
+        (&["--threads", "abc"], &["'abc'", "--threads", "whole number", "at most 256"]),
+        (&["--epochs", "18446744073709551615"], &["'18446744073709551615'", "at most 4294967295"]),
+        (&["--lr", "nan"], &["'nan'", "--lr", "positive, finite"]),
+        (&["--lr", "-0.1"], &["'-0.1'", "positive, finite"]),
+        (&["--lr", "inf"], &["'inf'", "positive, finite"]),
+        (&["--momentum", "1"], &["--momentum", "below 1"]),
+        (&["--epoch", "3"], &["--epoch", "'--epochs'"]),
+        (&["--optimizer", "rmsprob"], &["'rmsprob'", "rmsprop"]),
+        (&["mnits"], &["'mnits'", "mnist"]),
+        (&["digits", "--optimizer", "adam", "--momentum", "0.9"], &["adam has no --momentum"]),
+        (&["digits", "--device", "cuda"], &["no GPU support yet", "--device cpu"]),
+    ];
+    for (flags, words) in cases {
+        fails(&hadal(home.path()).arg("train").args(flags).output().unwrap(), words);
+    }
+    fails(&hadal(home.path()).arg("trian").output().unwrap(), &["'trian'", "'train'"]);
+    assert!(text(&hadal(home.path()).output().unwrap().stderr).contains("Usage"));
+}
+
+#[test]
+fn help_names_every_flag_and_its_default() {
+    let home = tempfile::tempdir().unwrap();
+    let help = succeeds(&hadal(home.path()).args(["train", "--help"]).output().unwrap());
+    for flag in [
+        "--epochs",
+        "--batch-size",
+        "--test-batch-size",
+        "--lr",
+        "--momentum",
+        "--seed",
+        "--log-interval",
+        "--no-cuda",
+        "--optimizer",
+        "--schedule",
+        "--data-dir",
+        "--threads",
+        "--precision",
+        "--out",
+        "--quiet",
+        "[default: 20]",
+        "[default: 128]",
+    ] {
+        assert!(help.contains(flag), "{help}");
+    }
+}

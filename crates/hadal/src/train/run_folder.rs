@@ -1,0 +1,280 @@
+//! A folder that keeps a run.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::{Event, Flow, Subscriber};
+use crate::format::{FolderLock, check_writable, safetensors, write_atomically};
+use crate::monitor::{Record, note};
+use crate::nn::{Architecture, stage_parts};
+use crate::{Error, Result};
+
+/// The note in the model file that holds the history up to its epoch.
+const HISTORY_NOTE: &str = "hadal.history";
+
+/// Keeps a run in a folder: after every epoch the model, its history and how long it took.
+///
+/// | file | holds |
+/// | --- | --- |
+/// | `model.safetensors` | the model, and in its notes those given, `hadal.epoch`, the epoch's numbers (`hadal.loss`, ...) and `hadal.history`, the whole of `history.csv` |
+/// | `history.csv` | a line per epoch: the epoch, all logs, the learning rate, the data set |
+/// | `timing.csv` | a line per epoch: the epoch, the seconds of training |
+/// | `.hadal.lock` | the process that writes to the folder, or did last |
+///
+/// The folder belongs to one run at a time. The same run writes the same bytes, but for `timing.csv`. Each file appears whole or
+/// not at all, and no two files of different epochs or runs lie side by side as if they belonged together: a new model takes
+/// its place only after the old `history.csv` is gone. If the run is killed in between, [`restore`](RunFolder::restore), or the
+/// next run in the folder, writes the history that the model holds. `timing.csv` is written last and is not restored.
+///
+/// ```
+/// use hadal::prelude::*;
+/// use hadal::train::RunFolder;
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("runs/first");
+/// # let data = hadal::data::synthetic::moons(20, 0.1, 1)?;
+/// let mut model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid)).compile(
+///     Sgd::new(0.1),
+///     BinaryCrossentropy,
+///     [Accuracy],
+/// )?;
+/// let folder = RunFolder::open(&path, model.model.architecture(), Default::default())?;
+/// model.fit(&data, Fit::epochs(3).quiet().subscribe(folder))?;
+/// let (model, notes) = Sequential::load(path.join(RunFolder::MODEL))?;
+/// assert_eq!(notes["hadal.epoch"], "3");
+/// # Ok::<(), hadal::Error>(())
+/// ```
+pub struct RunFolder {
+    path: PathBuf,
+    architecture: Architecture,
+    notes: BTreeMap<String, String>,
+    record: Record,
+    /// Whether the folder holds a model of this run.
+    begun: bool,
+    _lock: FolderLock,
+}
+
+impl RunFolder {
+    /// The name of the model file.
+    pub const MODEL: &str = "model.safetensors";
+    /// The name of the file with the history.
+    pub const HISTORY: &str = "history.csv";
+    /// The name of the file with the times.
+    pub const TIMING: &str = "timing.csv";
+
+    /// Takes a folder, which is made if need be, for a model of this architecture, with `notes` beside its weights. What the
+    /// folder holds is replaced after the first epoch; see [`holds_a_run`](RunFolder::holds_a_run).
+    ///
+    /// What killed runs left unfinished in the folder is removed, and a history that one of them did not write is restored.
+    ///
+    /// # Errors
+    /// If another run holds the folder, or its files cannot be written there.
+    pub fn open(
+        path: impl AsRef<Path>,
+        architecture: Architecture,
+        notes: BTreeMap<String, String>,
+    ) -> Result<RunFolder> {
+        let path = path.as_ref().to_owned();
+        check_writable(&path)?;
+        let lock = FolderLock::take(&path)?;
+        for name in [RunFolder::MODEL, RunFolder::HISTORY, RunFolder::TIMING] {
+            if path.join(name).is_dir() {
+                return Err(Error::file(&path.join(name), "is a folder, where the run keeps a file"));
+            }
+        }
+        // A model that cannot be read has nothing to restore.
+        if let Ok((_, notes)) = safetensors::load(&path.join(RunFolder::MODEL)) {
+            restore_history(&path, &notes);
+        }
+        Ok(RunFolder { path, architecture, notes, record: Record::default(), begun: false, _lock: lock })
+    }
+
+    /// The model or the history that a folder holds, if it holds one.
+    pub fn holds_a_run(folder: &Path) -> Option<PathBuf> {
+        let files = [RunFolder::MODEL, RunFolder::HISTORY].map(|name| folder.join(name));
+        files.into_iter().find(|path| path.symlink_metadata().is_ok())
+    }
+
+    /// Restores `history.csv` from the model if it is missing or does not match the model, because a run was killed before it
+    /// wrote the file. `notes` are those that [`Sequential::load`](crate::nn::Sequential::load) returned; without a history in
+    /// them, nothing is done. A note on standard error says what was restored, or why it could not be. The folder of a run that
+    /// is still going on is not changed.
+    pub fn restore(folder: &Path, notes: &BTreeMap<String, String>) {
+        if is_current(folder, notes) {
+            return;
+        }
+        match FolderLock::take(folder) {
+            Ok(_lock) => {
+                // Meanwhile, the run that was writing may have ended.
+                if let Ok((_, notes)) = safetensors::load(&folder.join(RunFolder::MODEL)) {
+                    restore_history(folder, &notes);
+                }
+            }
+            Err(Error::Io { source, .. }) => cannot_restore(folder, &source),
+            Err(_) => {}
+        }
+    }
+
+    /// Puts an epoch's model and history in place. After a kill between any two steps, `restore` writes the right history.
+    fn write(&mut self, state: &[(String, crate::Tensor)], notes: BTreeMap<String, String>) -> Result<()> {
+        let model = stage_parts(&self.path.join(RunFolder::MODEL), &self.architecture, state, notes)?;
+        if !self.begun {
+            remove(&self.path.join(RunFolder::TIMING))?;
+        }
+        remove(&self.path.join(RunFolder::HISTORY))?;
+        model.commit()?;
+        self.begun = true;
+        let history = self.record.history.as_bytes();
+        write_atomically(&self.path.join(RunFolder::HISTORY), |out| out.write_all(history))?;
+        let timing = self.record.timing.as_bytes();
+        write_atomically(&self.path.join(RunFolder::TIMING), |out| out.write_all(timing))
+    }
+}
+
+impl Subscriber for RunFolder {
+    fn on(&mut self, event: &Event) -> Result<Flow> {
+        if self.record.take(event)?
+            && let Event::EpochEnd { epoch, logs, model, .. } = event
+        {
+            let mut notes = super::save_model::epoch_notes(&self.notes, *epoch, logs);
+            notes.insert(HISTORY_NOTE.into(), self.record.history.clone());
+            self.write(&model.state(), notes)?;
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io(path, "remove the old file")(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether `history.csv` is what the model's notes say. True if they say nothing.
+fn is_current(folder: &Path, notes: &BTreeMap<String, String>) -> bool {
+    let Some(history) = notes.get(HISTORY_NOTE) else { return true };
+    let path = folder.join(RunFolder::HISTORY);
+    let same_length = path.metadata().is_ok_and(|file| file.is_file() && file.len() == history.len() as u64);
+    same_length && std::fs::read(path).is_ok_and(|bytes| bytes == history.as_bytes())
+}
+
+/// Writes the history that the notes hold, unless it is there already.
+fn restore_history(folder: &Path, notes: &BTreeMap<String, String>) {
+    if is_current(folder, notes) {
+        return;
+    }
+    let Some(history) = notes.get(HISTORY_NOTE) else { return };
+    let path = folder.join(RunFolder::HISTORY);
+    match write_atomically(&path, |out| out.write_all(history.as_bytes())) {
+        Ok(()) => {
+            note(&format!("{} was missing or did not match the model; it was restored from the model", path.display()))
+        }
+        Err(error) => cannot_restore(folder, &error),
+    }
+}
+
+fn cannot_restore(folder: &Path, error: &dyn std::fmt::Display) {
+    let path = folder.join(RunFolder::HISTORY);
+    note(&format!("{} is missing or does not match the model, and cannot be restored ({error})", path.display()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+
+    fn train(folder: &Path, epochs: usize, seed: u64) -> Result<()> {
+        let data = crate::data::synthetic::moons(20, 0.1, 1)?;
+        let model = Sequential::new([2]).seed(seed).add(Dense::new(1).activation(Sigmoid));
+        let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, [Accuracy])?;
+        let run = RunFolder::open(folder, model.model.architecture(), BTreeMap::new())?;
+        model.fit(&data, Fit::epochs(epochs).quiet().subscribe(run)).map(drop)
+    }
+
+    fn read(folder: &Path, name: &str) -> String {
+        std::fs::read_to_string(folder.join(name)).unwrap()
+    }
+
+    fn notes(folder: &Path) -> BTreeMap<String, String> {
+        Sequential::load(folder.join(RunFolder::MODEL)).unwrap().1
+    }
+
+    #[test]
+    fn the_history_lies_in_its_file_and_in_the_model() {
+        let folder = tempfile::tempdir().unwrap();
+        train(folder.path(), 2, 1).unwrap();
+        let history = read(folder.path(), RunFolder::HISTORY);
+        assert!(history.starts_with("epoch,loss,accuracy,learning_rate,dataset\n1,"), "{history}");
+        assert_eq!(history.lines().count(), 3);
+        assert_eq!(notes(folder.path())[HISTORY_NOTE], history);
+        let timing = read(folder.path(), RunFolder::TIMING);
+        assert!(timing.starts_with("epoch,seconds\n1,0.") && timing.lines().count() == 3, "{timing}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4);
+    }
+
+    #[test]
+    fn the_same_run_writes_the_same_bytes() {
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        folders.iter().for_each(|folder| train(folder.path(), 2, 7).unwrap());
+        for name in [RunFolder::MODEL, RunFolder::HISTORY] {
+            let [a, b] = folders.each_ref().map(|folder| std::fs::read(folder.path().join(name)).unwrap());
+            assert!(a == b, "{name} differs");
+        }
+    }
+
+    #[test]
+    fn a_history_that_is_not_the_models_is_restored() {
+        let folder = tempfile::tempdir().unwrap();
+        train(folder.path(), 2, 1).unwrap();
+        let (history, path) = (read(folder.path(), RunFolder::HISTORY), folder.path().join(RunFolder::HISTORY));
+        std::fs::remove_file(&path).unwrap();
+        RunFolder::restore(folder.path(), &notes(folder.path()));
+        assert_eq!(read(folder.path(), RunFolder::HISTORY), history);
+        std::fs::write(&path, history.replace('1', "2")).unwrap();
+        drop(RunFolder::open(folder.path(), Sequential::new([1]).architecture(), BTreeMap::new()).unwrap());
+        assert_eq!(read(folder.path(), RunFolder::HISTORY), history);
+    }
+
+    #[test]
+    fn a_folder_in_use_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        train(folder.path(), 1, 1).unwrap();
+        let model = notes(folder.path());
+        let held = RunFolder::open(folder.path(), Sequential::new([1]).architecture(), BTreeMap::new()).unwrap();
+        std::fs::remove_file(folder.path().join(RunFolder::HISTORY)).unwrap();
+        let message = train(folder.path(), 1, 2).unwrap_err().to_string();
+        assert!(message.contains("in use by another run"), "{message}");
+        RunFolder::restore(folder.path(), &model);
+        assert!(!folder.path().join(RunFolder::HISTORY).exists());
+        drop(held);
+        RunFolder::restore(folder.path(), &model);
+        assert!(folder.path().join(RunFolder::HISTORY).exists());
+    }
+
+    #[test]
+    fn a_folder_where_a_file_should_be_is_found_before_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [RunFolder::MODEL, RunFolder::HISTORY, RunFolder::TIMING] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+            let message = train(folder.path(), 1, 1).unwrap_err().to_string();
+            assert!(message.contains(name) && message.contains("is a folder"), "{message}");
+            std::fs::remove_dir(folder.path().join(name)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_model_that_is_no_longer_finite_does_not_replace_a_good_one() {
+        let folder = tempfile::tempdir().unwrap();
+        train(folder.path(), 1, 1).unwrap();
+        let before = std::fs::read(folder.path().join(RunFolder::MODEL)).unwrap();
+        let architecture = Sequential::new([2]).add(Dense::new(1)).architecture();
+        let mut run = RunFolder::open(folder.path(), architecture, BTreeMap::new()).unwrap();
+        let bad = [("layers.0.weight".to_owned(), Tensor::full([1, 2], f64::NAN))];
+        let message = run.write(&bad, BTreeMap::new()).unwrap_err().to_string();
+        assert!(message.contains("`layers.0.weight` holds NaN"), "{message}");
+        assert_eq!(std::fs::read(folder.path().join(RunFolder::MODEL)).unwrap(), before);
+        assert!(folder.path().join(RunFolder::HISTORY).exists());
+    }
+}
