@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::feedback::{aligned_product, broadcast_error, random_matrix};
+use super::layer::sample_shape;
 use super::{
     Activation, Connection, Context, Feedback, Forward, Initializer, Layer, LayerConfig, Linear, Module, Plan,
     Regularizer, join,
@@ -176,7 +177,8 @@ impl Module for Dense {
     }
 
     fn constrain(&mut self) {
-        if let (Some(longest), Some(linear)) = (self.settings.max_norm, &mut self.linear) {
+        let linear = self.linear.as_mut().filter(|linear| linear.weight.is_leaf());
+        if let (Some(longest), Some(linear)) = (self.settings.max_norm, linear) {
             no_grad(|| {
                 let length = linear.weight.detach().powi(2).sum_keep(&[1]).sqrt();
                 let shorter = (longest / length.clamp(longest, f64::INFINITY)).detach();
@@ -256,7 +258,7 @@ impl Layer for Dense {
         let feedback = if settings.feedback == Feedback::Alignment { weights } else { 0 };
         let bias = if settings.use_bias { settings.units } else { 0 };
         let numbers = weights.saturating_add(feedback).saturating_add(bias);
-        Ok(Plan { output: Shape::from([settings.units]), numbers })
+        Ok(Plan { output: sample_shape("Dense", &[settings.units])?, numbers })
     }
 
     fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {

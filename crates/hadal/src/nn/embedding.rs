@@ -1,5 +1,6 @@
 //! A vector for each word.
 
+use super::layer::sample_shape;
 use super::{Context, Forward, Initializer, Layer, LayerConfig, Module, Plan};
 use crate::{DType, Error, Result, Rng, Shape, Tensor};
 
@@ -88,7 +89,8 @@ impl Layer for Embedding {
         self.init.check()?;
         let mut sizes = input.to_vec();
         sizes.push(self.size);
-        Ok(Plan { output: Shape::from(sizes), numbers: self.vocabulary.saturating_mul(self.size) })
+        let output = sample_shape("Embedding", &sizes)?;
+        Ok(Plan { output, numbers: self.vocabulary.saturating_mul(self.size) })
     }
 
     fn build(&mut self, _input: &Shape, rng: &mut Rng) -> Result<()> {

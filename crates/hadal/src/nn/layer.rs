@@ -53,6 +53,11 @@ pub struct Plan {
     pub numbers: usize,
 }
 
+/// The shape of a sample with these sizes, if a tensor of such samples can be.
+pub(super) fn sample_shape(layer: &str, sizes: &[usize]) -> Result<Shape> {
+    Shape::try_new(sizes).map_err(|error| Error::Config(format!("{layer}: {error}")))
+}
+
 /// How a layer is joined to its network's output, for [direct feedback](super::Feedback::Direct).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection {

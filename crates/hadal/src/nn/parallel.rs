@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::layer::sample_shape;
 use super::{Chain, Context, Forward, Layer, LayerConfig, Module, Plan, join};
 use crate::{Error, Result, Rng, Shape, Tensor, concat};
 
@@ -62,6 +63,10 @@ impl Module for Parallel {
 
     fn constrain(&mut self) {
         self.branches.constrain();
+    }
+
+    fn smallest_batch(&self) -> usize {
+        self.branches.smallest_batch()
     }
 }
 
@@ -132,7 +137,7 @@ impl Parallel {
                 }
                 let mut sizes = front.to_vec();
                 sizes.push(a.saturating_add(*b));
-                Ok(Shape::from(sizes))
+                sample_shape("Parallel", &sizes)
             }
         }
     }

@@ -69,13 +69,17 @@ impl Sequential {
     /// Makes the weights.
     ///
     /// # Errors
-    /// If a layer does not fit its input; the message names the layer and both shapes.
+    /// If a layer does not fit its input (the message names the layer and both shapes), or memory does not hold the weights.
     pub fn build(mut self) -> Result<Sequential> {
         let mut rng = Rng::with_stream(self.seed, INITIALISATION);
         if self.layers.layers.is_empty() {
             return Err(Error::Config("a Sequential needs at least one layer; add one with add()".into()));
         }
         self.shapes = self.layers.plans(&self.input)?.into_iter().map(|plan| plan.output).collect();
+        let numbers = self.numbers()?;
+        if !crate::can_allocate(numbers.saturating_mul(size_of::<f32>())) {
+            return Err(Error::Config(format!("the network keeps {numbers} numbers, more than memory holds")));
+        }
         self.layers.build(&self.input, &mut rng)?;
         self.connect_feedback(&mut rng)?;
         Ok(self)
@@ -229,6 +233,10 @@ impl Module for Sequential {
 
     fn constrain(&mut self) {
         self.layers.constrain();
+    }
+
+    fn smallest_batch(&self) -> usize {
+        self.layers.smallest_batch()
     }
 }
 
