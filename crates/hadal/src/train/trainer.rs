@@ -102,8 +102,8 @@ impl<M: Forward> Trainer<M> {
     ///
     /// # Errors
     /// If a setting cannot work, the data does not fit the model or the loss, the loss is no longer finite, or a
-    /// subscriber fails. After the first step, model, optimizer and streams then stand as the last step left them; the epoch
-    /// does not count, and the optimizer's learning rate is its own again.
+    /// subscriber fails. After the first step, model, optimizer and streams then stand as the last step left them, and
+    /// the optimizer's learning rate is its own again; an epoch counts once its batches are done.
     pub fn fit(&mut self, data: &Dataset, fit: Fit) -> Result<History> {
         fit.run(self, data)
     }
