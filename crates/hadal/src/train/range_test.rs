@@ -56,7 +56,7 @@ impl<M: Forward> Trainer<M> {
     /// ```
     ///
     /// # Errors
-    /// If the rates are not positive, finite and growing, there are fewer than 2 steps, or the data does not fit the model.
+    /// If the rates are not positive, finite and growing, there are fewer than 2 steps, the data does not fit the model, or as [`fit`](Trainer::fit).
     pub fn learning_rate_range_test(
         &mut self,
         data: &Dataset,
@@ -73,6 +73,7 @@ impl<M: Forward> Trainer<M> {
                  {highest}, {steps} steps and batches of {batch_size}"
             )));
         }
+        self.optimizer.check()?;
         self.optimizer.core().check_parameters(&self.model)?;
         self.check(data)?;
         self.check_batches(data, batch_size)?;

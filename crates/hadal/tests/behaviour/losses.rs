@@ -2,6 +2,7 @@
 
 use hadal::loss::{LogCosh, Reduction, Weights};
 use hadal::nn::Regularizer;
+use hadal::optim::second_order::hessian;
 use hadal::prelude::*;
 
 use super::{floats, labels, panics, points};
@@ -107,6 +108,29 @@ fn a_saturated_output_still_learns() {
         .unwrap();
     model.fit(&data, Fit::epochs(60).quiet()).unwrap();
     assert_eq!(model.evaluate(&data).unwrap().get("accuracy"), Some(1.0));
+}
+
+#[test]
+fn gradients_that_go_to_the_logits_can_be_differentiated_again() {
+    let at = [Tensor::randn([4, 3], &mut Rng::new(1)).to_dtype(DType::F64)];
+    let y = labels([0, 1, 2, 1]);
+    let bits = y.one_hot(3).to_dtype(DType::F64);
+    type Of = Box<dyn Fn(&[Tensor]) -> Tensor>;
+    let (y2, b2) = (y.clone(), bits.clone());
+    let pairs: [(Of, Of); 2] = [
+        (
+            Box::new(move |p| CategoricalCrossentropy.loss(&p[0].softmax(1), &y)),
+            Box::new(move |p| CategoricalCrossentropy.from_logits().loss(&p[0], &y2)),
+        ),
+        (
+            Box::new(move |p| BinaryCrossentropy.loss(&p[0].sigmoid(), &bits)),
+            Box::new(move |p| BinaryCrossentropy.from_logits().loss(&p[0], &b2)),
+        ),
+    ];
+    for (through, logits) in pairs {
+        let (found, expected) = (hessian(through, &at), hessian(logits, &at));
+        assert!((found - expected).abs().max().item() < 1e-12);
+    }
 }
 
 #[test]
