@@ -110,6 +110,11 @@ fn labels_and_probabilities_must_be_what_the_loss_takes() {
         fit(bare, Sgd::default(), CategoricalCrossentropy, &points(&[0, 1])),
         &["prediction", "Softmax", "from_logits"],
     );
+    let positive = Sequential::new([2]).add(Dense::new(3).bias_init(Initializer::Constant(7.0)));
+    says(
+        fit(positive, Sgd::default(), NegativeLogLikelihood, &points(&[0, 1])),
+        &["log-probabilities", "LogSoftmax", "from_logits"],
+    );
     // Another number of outputs, and another kind of target.
     says(fit(softmax(), Sgd::default(), BinaryCrossentropy, &points(&[0, 1])), &["[3]", "i64"]);
     says(fit(softmax(), Sgd::default(), MeanSquaredError, &points(&[0, 1])), &["[3]", "i64"]);

@@ -85,7 +85,7 @@ impl<L: Loss> Loss for ClassWeighted<L> {
         if weights == classes {
             return Ok(());
         }
-        Err(Error::Config(format!("there are {weights} class weights, but the model tells {classes} classes apart")))
+        Err(Error::Config(format!("there are {weights} class weights, but the model has {classes} classes")))
     }
 
     fn check_prediction(&self, prediction: &Tensor) -> Result<()> {

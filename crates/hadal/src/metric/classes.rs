@@ -1,4 +1,4 @@
-//! What metrics of classification share: from outputs and targets to classes.
+//! From outputs and targets to classes: what the metrics of classification share.
 
 use super::numbers;
 use crate::{DType, Error, Result, Shape, Tensor};
@@ -76,7 +76,7 @@ pub(super) fn predictions_and_labels(
 pub(super) fn assert_as_many(name: &str, prediction: &Tensor, predictions: usize, target: &Tensor, targets: usize) {
     assert!(
         predictions == targets,
-        "{name}: predictions {} are {predictions}, but targets {} are {targets}; each sample needs one of each",
+        "{name}: {predictions} predictions (shape {}) but {targets} targets (shape {}); there must be one target per prediction",
         prediction.shape(),
         target.shape()
     );
@@ -85,8 +85,8 @@ pub(super) fn assert_as_many(name: &str, prediction: &Tensor, predictions: usize
 /// Checks that outputs and targets mean classes.
 ///
 /// # Errors
-/// If an output is not one number, or one for each class, or targets are not labels, rows of probabilities, or 0 and 1 (or -1
-/// and 1 where the threshold lies between them for a reason).
+/// If an output is not one number, or one per class, or targets are not labels, rows of probabilities, or 0 and 1; -1 and 1 are
+/// taken unless the threshold is 0.5 by default.
 pub(super) fn check_classes(name: &str, output: &Shape, targets: &Tensor, threshold: Threshold) -> Result<()> {
     let outputs = output.elements();
     if output.rank() > 1 && outputs != 1 || outputs == 0 {
@@ -108,7 +108,7 @@ pub(super) fn check_classes(name: &str, output: &Shape, targets: &Tensor, thresh
         return match targets.to_vec::<i64>().iter().position(|label| !(0..classes).contains(label)) {
             None => Ok(()),
             Some(sample) => Err(Error::Data(format!(
-                "{name}: sample {sample} has label {}, but the model tells classes 0 to {} apart",
+                "{name}: sample {sample} has label {}, but the model has classes 0 to {}",
                 targets.reshape([samples]).narrow(0, sample, 1).item(),
                 classes - 1
             ))),

@@ -98,7 +98,7 @@ macro_rules! ratio_metric {
                 self.matrix.check_as(self.name(), output, targets)?;
                 match self.average {
                     Average::Class(class) if class >= output.elements().max(2) => Err(Error::Config(format!(
-                        "{} of class {class}: the model tells {} classes apart, from 0",
+                        "{} of class {class}: the model has {} classes, numbered from 0",
                         self.name(),
                         output.elements().max(2)
                     ))),

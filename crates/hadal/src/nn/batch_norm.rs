@@ -14,9 +14,9 @@ use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 /// epsilon 1e-5, momentum 0.1 (the share of the batch in the running means), and the unbiased variance in them.
 /// [`keras`](BatchNorm::keras) gives Keras's.
 ///
-/// In training each feature needs at least 2 values, so a batch of 1 vector is refused, as in PyTorch; `fit` says so before
-/// it begins. A layer whose weight and bias are both [frozen](Module::freeze) is as in evaluation even in training, and keeps its
-/// running means, as under Keras's `trainable = False`.
+/// Training needs more than 1 value per feature, as in PyTorch: a batch of 1 vector panics, and `fit` returns an error before
+/// the first step. A layer whose weight and bias are both [frozen](Module::freeze) uses its running means in training, too,
+/// and does not update them, as under Keras's `trainable = False`.
 #[derive(Debug)]
 pub struct BatchNorm {
     settings: Settings,
@@ -39,7 +39,7 @@ struct Parameters {
     bias: Tensor,
     /// Mean and variance. Forward passes change them, and have the layer shared.
     running: Mutex<[Tensor; 2]>,
-    /// How many values of each feature a sample brings.
+    /// How many values a sample has per feature.
     values_per_sample: usize,
 }
 
@@ -133,8 +133,8 @@ impl Module for BatchNorm {
 
 impl Forward for BatchNorm {
     /// # Panics
-    /// If the layer has not been built, or `x` does not have its features on axis 1, or brings fewer than 2 values of each in
-    /// training, of which a variance would say nothing.
+    /// If the layer has not been built, `x` does not have its features on axis 1, or there are fewer than 2 values per feature
+    /// in training.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
         let Some(parameters) = &self.parameters else {
@@ -153,8 +153,8 @@ impl Forward for BatchNorm {
             let count = x.elements() / features;
             assert!(
                 count > 1,
-                "BatchNorm: in training each of its {features} features needs at least 2 values, but the input of shape {} \
-                 brings {count}; use a larger batch, such as one of shape {}",
+                "BatchNorm: training needs more than 1 value per feature, but the input has shape {}; use a larger batch, for \
+                 example of shape {}",
                 x.shape(),
                 larger(x.shape())
             );
@@ -172,7 +172,7 @@ impl Forward for BatchNorm {
     }
 }
 
-/// The same samples, two of them.
+/// The shape of 2 such samples.
 fn larger(shape: &Shape) -> Shape {
     let mut sizes = shape.to_vec();
     sizes[0] = 2;
@@ -182,7 +182,7 @@ fn larger(shape: &Shape) -> Shape {
 impl Layer for BatchNorm {
     fn plan(&self, input: &Shape) -> Result<Plan> {
         let Settings { epsilon, momentum, .. } = self.settings;
-        crate::optim::check_positive("BatchNorm: epsilon", epsilon, "1e-5")?;
+        crate::optim::check_epsilon("BatchNorm: epsilon", epsilon, "1e-5")?;
         if !(0.0..=1.0).contains(&momentum) {
             return Err(Error::Config(format!("BatchNorm: momentum {momentum} is a share, from 0 to 1")));
         }

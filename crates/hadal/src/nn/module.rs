@@ -20,8 +20,8 @@ pub trait Module {
     /// step; a loop of your own does so too if there are such limits. Default: there are none.
     fn constrain(&mut self) {}
 
-    /// The fewest samples that a batch must have in training: more than 1 where a layer looks at several, as
-    /// [`BatchNorm`](super::BatchNorm) does. `fit` checks it. Default: 1.
+    /// The smallest batch that the module can be trained on, in samples: 2 for a [`BatchNorm`](super::BatchNorm) that sees one
+    /// value per feature and sample. `fit` checks it. Default: 1.
     fn smallest_batch(&self) -> usize {
         1
     }

@@ -69,7 +69,7 @@ impl Sequential {
     /// Makes the weights.
     ///
     /// # Errors
-    /// If a layer does not fit its input (the message names the layer and both shapes), or memory does not hold the weights.
+    /// If a layer does not fit its input (the message names the layer and both shapes), or the weights do not fit into memory.
     pub fn build(mut self) -> Result<Sequential> {
         let mut rng = Rng::with_stream(self.seed, INITIALISATION);
         if self.layers.layers.is_empty() {
@@ -78,7 +78,7 @@ impl Sequential {
         self.shapes = self.layers.plans(&self.input)?.into_iter().map(|plan| plan.output).collect();
         let numbers = self.numbers()?;
         if !crate::can_allocate(numbers.saturating_mul(size_of::<f32>())) {
-            return Err(Error::Config(format!("the network keeps {numbers} numbers, more than memory holds")));
+            return Err(Error::Config(format!("the network has {numbers} parameters, which do not fit into memory")));
         }
         self.layers.build(&self.input, &mut rng)?;
         self.connect_feedback(&mut rng)?;

@@ -47,6 +47,6 @@ impl Optimizer for Adadelta {
 
     fn check_own(&self) -> Result<()> {
         check_share("rho", self.rho)?;
-        check_epsilon(self.epsilon, "1e-6")
+        check_epsilon("epsilon", self.epsilon, "1e-6")
     }
 }

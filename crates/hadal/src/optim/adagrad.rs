@@ -38,6 +38,6 @@ impl Optimizer for Adagrad {
     }
 
     fn check_own(&self) -> Result<()> {
-        check_epsilon(self.epsilon, "1e-10")
+        check_epsilon("epsilon", self.epsilon, "1e-10")
     }
 }

@@ -70,7 +70,7 @@ impl Optimizer for Adam {
     fn check_own(&self) -> Result<()> {
         check_share("beta1", self.beta1)?;
         check_share("beta2", self.beta2)?;
-        check_epsilon(self.epsilon, "1e-7")
+        check_epsilon("epsilon", self.epsilon, "1e-7")
     }
 }
 

@@ -58,8 +58,8 @@ impl Group {
         self
     }
 
-    /// Their weight decay in the place of the optimizer's, coupled or not as that is. Where the optimizer has none it is
-    /// decoupled for AdamW, Lion and Muon, whose own kind that is, and coupled for all others. Default: the optimizer's.
+    /// Their weight decay, in place of the optimizer's and of the same kind. If the optimizer has none, it is decoupled for
+    /// AdamW, Lion and Muon, and coupled for all others. Default: the optimizer's.
     pub fn weight_decay(mut self, decay: f64) -> Group {
         self.weight_decay = Some(decay);
         self
@@ -73,9 +73,9 @@ impl Group {
 impl std::fmt::Display for Group {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (self.prefix.is_empty(), self.suffix.is_empty()) {
-            (_, true) => write!(f, "group of prefix `{}`", self.prefix),
-            (true, false) => write!(f, "group of suffix `{}`", self.suffix),
-            (false, false) => write!(f, "group of prefix `{}` and suffix `{}`", self.prefix, self.suffix),
+            (_, true) => write!(f, "group with prefix `{}`", self.prefix),
+            (true, false) => write!(f, "group with suffix `{}`", self.suffix),
+            (false, false) => write!(f, "group with prefix `{}` and suffix `{}`", self.prefix, self.suffix),
         }
     }
 }
@@ -100,8 +100,7 @@ impl Core {
         Core { rate, ..Core::default() }
     }
 
-    /// For an optimizer whose own kind of weight decay is the decoupled one, as AdamW's: the kind of groups with a decay where
-    /// the optimizer has none.
+    /// Makes decoupled weight decay, as AdamW's, the kind that a group's decay has if the optimizer has none.
     pub fn decoupled(self) -> Core {
         Core { decoupled: true, ..self }
     }
@@ -116,10 +115,10 @@ impl Core {
         self.steps
     }
 
-    /// Checks what a step asks of the rate, the groups and the parameters; nothing has been changed then.
+    /// Checks rate, groups and parameters before a step changes anything.
     ///
     /// # Panics
-    /// If the rate is negative or not finite, a parameter is not the one that its state was made for, or a group holds no
+    /// If the rate is negative or not finite, a parameter is not the one that its state was made for, or a group matches no
     /// parameter.
     pub(super) fn assert_ready(&self, model: &dyn Module) {
         assert!(
@@ -140,7 +139,7 @@ impl Core {
         }
     }
 
-    /// What is wrong with a group that holds no parameter.
+    /// The error message for the first group that matches no parameter.
     fn empty_group(&self, model: &dyn Module) -> Option<String> {
         self.groups.iter().find_map(|group| {
             let (mut found, mut names) = (false, Vec::new());
@@ -150,14 +149,14 @@ impl Core {
                     names.push(name.to_owned());
                 }
             });
-            (!found).then(|| format!("the {group} holds no parameter; the parameters are {}", names.join(", ")))
+            (!found).then(|| format!("the {group} matches no parameter; the parameters are {}", names.join(", ")))
         })
     }
 
     /// Calls `visit` for every parameter of `model` that has a gradient, and counts the step.
     ///
     /// # Panics
-    /// If the rate is negative or not finite, a parameter is not the one that its state was made for, or a group holds no
+    /// If the rate is negative or not finite, a parameter is not the one that its state was made for, or a group matches no
     /// parameter; nothing has been changed then.
     pub fn each(&mut self, model: &mut dyn Module, gradients: &Gradients, visit: &mut dyn FnMut(Place)) {
         self.assert_ready(model);
@@ -169,7 +168,7 @@ impl Core {
                 rate *= group.rate;
                 weight_decay = group.weight_decay.or(weight_decay);
             }
-            // A group's decay takes the place of whichever kind the optimizer has, or of its own kind if it has none.
+            // A group's decay replaces the kind that the optimizer has, or is of its default kind if it has none.
             let none = self.weight_decay == 0.0 && self.decoupled_weight_decay == 0.0;
             let own = |decay: f64, is_own_kind: bool| match weight_decay {
                 Some(group) if decay != 0.0 || none && is_own_kind => group,
@@ -193,10 +192,10 @@ impl Core {
         self.states.clear();
     }
 
-    /// Checks that the parameters are those that the state was made for, and that each group holds some.
+    /// Checks that the parameters are those that the state was made for, and that each group matches one.
     ///
     /// # Errors
-    /// If a parameter is gone or has another shape, or a group holds none.
+    /// If a parameter is gone or has another shape, or a group matches none.
     pub fn check_parameters(&self, model: &dyn Module) -> Result<()> {
         if let Some(problem) = self.empty_group(model) {
             return Err(Error::Config(problem));
@@ -263,13 +262,15 @@ pub(crate) fn check_positive(name: &str, value: f64, example: &str) -> Result<()
     Err(Error::Config(format!("{name} {value} must be a positive, finite number, for example {example}")))
 }
 
-/// What keeps a division finite must be positive in f32, too, the type of most parameters.
-pub(super) fn check_epsilon(epsilon: f64, example: &str) -> Result<()> {
-    check_positive("epsilon", epsilon, example)?;
+/// An epsilon must be positive in f32, too, the type of most parameters.
+pub(crate) fn check_epsilon(name: &str, epsilon: f64, example: &str) -> Result<()> {
+    check_positive(name, epsilon, example)?;
     if epsilon >= f64::from(f32::MIN_POSITIVE) {
         return Ok(());
     }
-    Err(Error::Config(format!("epsilon {epsilon} is 0 in f32; it must be at least 1.2e-38, for example {example}")))
+    Err(Error::Config(format!(
+        "{name} {epsilon} is too small for f32; it must be at least 1.2e-38, for example {example}"
+    )))
 }
 
 /// Shares that are kept must lie in `[0, 1)`.

@@ -29,9 +29,9 @@ pub use adagrad::Adagrad;
 pub use adam::Adam;
 pub use adamax::Adamax;
 pub use adamw::AdamW;
-pub(crate) use core::check_positive;
+use core::check_share;
 pub use core::{Core, Group, Place};
-use core::{check_epsilon, check_share};
+pub(crate) use core::{check_epsilon, check_positive};
 pub use lion::Lion;
 pub use muon::Muon;
 pub use nadam::Nadam;
@@ -80,7 +80,7 @@ pub trait Optimizer: Send + Sync {
     /// One step for every parameter of `model` that has a gradient, in place, in one pass over each.
     ///
     /// # Panics
-    /// If the rate is negative or not finite, another setting cannot work, a group holds no parameter, or the parameters are not
+    /// If the rate is negative or not finite, another setting cannot work, a group matches no parameter, or the parameters are not
     /// those that the optimizer began with; nothing has been changed then.
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
         assert_ready(self, model);

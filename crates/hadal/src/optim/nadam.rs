@@ -74,6 +74,6 @@ impl Optimizer for Nadam {
     fn check_own(&self) -> Result<()> {
         check_share("beta1", self.beta1)?;
         check_share("beta2", self.beta2)?;
-        check_epsilon(self.epsilon, "1e-7")
+        check_epsilon("epsilon", self.epsilon, "1e-7")
     }
 }

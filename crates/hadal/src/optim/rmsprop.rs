@@ -73,6 +73,6 @@ impl Optimizer for RmsProp {
     fn check_own(&self) -> Result<()> {
         check_share("rho", self.rho)?;
         check_share("momentum", self.momentum)?;
-        check_epsilon(self.epsilon, "1e-7")
+        check_epsilon("epsilon", self.epsilon, "1e-7")
     }
 }

@@ -30,7 +30,7 @@ pub enum Event<'a> {
         batch: usize,
         /// Samples trained in this epoch so far.
         samples: usize,
-        /// Loss and metrics of this epoch so far, computed if somebody looks.
+        /// Loss and metrics of this epoch so far, computed when they are first read.
         logs: &'a BatchLogs<'a>,
     },
     /// All batches of an epoch are done, and validation if there is any.
@@ -74,8 +74,8 @@ impl<S: Subscriber + ?Sized> Subscriber for &mut S {
     }
 }
 
-/// The [`Logs`] after a batch, which are computed when they are first looked at: most watchers look at few of them. Metrics
-/// without a cheap [running value](crate::metric::Metric::has_running_value) are not among them.
+/// The [`Logs`] after a batch, computed when they are first read. Metrics without a cheap
+/// [running value](crate::metric::Metric::has_running_value) are not among them.
 pub struct BatchLogs<'a> {
     make: &'a dyn Fn() -> Logs,
     logs: OnceCell<Logs>,

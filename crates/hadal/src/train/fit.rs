@@ -247,7 +247,7 @@ impl<'a> Fit<'a> {
     }
 }
 
-/// Gives the optimizer its own rate back when a run is over, be it by an error or a panic.
+/// Restores the optimizer's own rate when dropped: at the end of a run, on an error, on a panic.
 struct RateGuard<'a, M> {
     trainer: &'a mut Trainer<M>,
     rate: f64,

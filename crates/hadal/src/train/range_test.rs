@@ -115,7 +115,7 @@ impl<M: Forward> Trainer<M> {
     }
 }
 
-/// A trainer whose model and optimizer are put back as they were when this goes, be it by an error or a panic.
+/// Restores model and optimizer when dropped: at the end of the test, on an error, on a panic.
 struct Restored<'a, M: Forward> {
     trainer: &'a mut Trainer<M>,
     weights: BTreeMap<String, Tensor>,

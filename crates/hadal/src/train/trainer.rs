@@ -13,8 +13,8 @@ use crate::{DType, Error, Result, Rng, Shape, Tensor, no_grad};
 
 /// A model, a loss, an optimizer and metrics: what `compile` makes.
 ///
-/// It keeps its place: a second [`fit`](Trainer::fit) goes on where the first one stopped, in random numbers, epochs and
-/// schedules, so that `fit` for 5 epochs twice is `fit` for 10.
+/// A second [`fit`](Trainer::fit) continues where the first one stopped, with its random numbers, its epochs and its schedule:
+/// `fit` for 5 epochs twice is `fit` for 10.
 pub struct Trainer<M> {
     /// The network.
     pub model: M,
@@ -29,7 +29,7 @@ pub struct Trainer<M> {
 
 /// How far training has come.
 pub(super) struct Progress {
-    /// Epochs begun and ended, by their last batch or by a subscriber.
+    /// Epochs trained to their end, or stopped by a subscriber.
     pub epochs: usize,
     /// Optimizer steps.
     pub steps: usize,
@@ -88,7 +88,7 @@ impl<M: Forward> Trainer<M> {
         Trainer { model, optimizer, loss, metrics, metric_names, seed: 0, progress: Progress::start(0) }
     }
 
-    /// The seed of shuffling and dropout, whose streams begin anew, as do the counts of epochs and steps. Default: 0.
+    /// The seed of shuffling and dropout. Restarts their streams and the counts of epochs and steps. Default: 0.
     pub fn seed(mut self, seed: u64) -> Trainer<M> {
         self.seed = seed;
         self.progress = Progress::start(seed);
@@ -97,8 +97,8 @@ impl<M: Forward> Trainer<M> {
 
     /// Trains on `data` as `fit` says. Everything is checked first: nothing is lost to a mistake in the last argument.
     ///
-    /// Later calls go on: with the streams of random numbers where they stand, with epochs numbered on, and with schedules
-    /// that count the steps (or epochs) of all calls, whose total is those done and those planned now.
+    /// Later calls continue: the streams of random numbers go on, epochs are numbered on, and schedules count the steps (or
+    /// epochs) of all calls; their total is what has been done and what is planned now.
     ///
     /// # Errors
     /// If a setting cannot work, the data does not fit the model or the loss, the loss is no longer finite, or a
@@ -178,8 +178,8 @@ impl<M: Forward> Trainer<M> {
             return Ok(());
         }
         Err(Error::Config(format!(
-            "{}: with batch size {batch_size} the last batch of an epoch holds {last} of the {samples} samples, but the model \
-             needs at least {needed} in training (BatchNorm takes their mean); use another batch size or number of samples",
+            "{}: with batch size {batch_size} the smallest batch of the {samples} samples has {last}, but training this model needs \
+             at least {needed} samples per batch (BatchNorm computes their variance); choose another batch size or number of samples",
             data.name()
         )))
     }

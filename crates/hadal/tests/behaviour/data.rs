@@ -40,6 +40,18 @@ fn what_is_not_there_is_named_as_it_was_asked_for() {
 }
 
 #[test]
+fn a_shuffled_walk_meets_every_sample_once() {
+    let data = points(9, 9);
+    let mut batches = data.batches(4);
+    batches.next();
+    let mut seen: Vec<f32> = batches.shuffle(&mut Rng::new(1)).flat_map(|(x, _)| x.to_vec::<f32>()).collect();
+    let mut all = data.inputs().to_vec::<f32>();
+    seen.sort_by(f32::total_cmp);
+    all.sort_by(f32::total_cmp);
+    assert_eq!(seen, all);
+}
+
+#[test]
 fn generators_name_what_they_were_given() {
     says(synthetic::cats_and_dogs(10, -0.5, 0), &["overlap -0.5"]);
     says(synthetic::spirals(10, 1, 0.0, 0), &["2 arms", "not 1"]);

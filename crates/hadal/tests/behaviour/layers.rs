@@ -23,7 +23,10 @@ fn batch_norm_refuses_a_batch_of_which_a_variance_says_nothing() {
     for samples in [0, 1] {
         let x = Tensor::ones([samples, 4]);
         let shape = format!("[{samples}, 4]");
-        panics(|| layer.forward(&x, &mut Context::training(Rng::new(0))), &["BatchNorm", &shape, "[2, 4]", "2 values"]);
+        panics(
+            || layer.forward(&x, &mut Context::training(Rng::new(0))),
+            &["BatchNorm", &shape, "[2, 4]", "more than 1 value"],
+        );
         assert_eq!(layer.forward(&x, &mut Context::evaluation()).shape(), x.shape());
     }
     assert_eq!(state(&layer), before);
@@ -48,7 +51,7 @@ fn fit_says_beforehand_that_a_batch_is_too_small() {
         result
     };
     says(run(1, false), &["points", "batch size 1", "at least 2"]);
-    says(run(4, false), &["batch size 4", "1 of the 9 samples", "at least 2"]);
+    says(run(4, false), &["batch size 4", "9 samples has 1", "at least 2"]);
     run(3, false).unwrap();
     run(usize::MAX, false).unwrap();
     run(1, true).unwrap();
@@ -138,9 +141,17 @@ fn every_layer_takes_an_empty_batch_in_evaluation() {
 fn layers_larger_than_memory_are_errors() {
     let huge = usize::MAX / 2;
     says(Sequential::new([4]).add(Dense::new(huge)).build(), &["layer 1 (Dense)", &huge.to_string()]);
-    says(Sequential::new([1 << 40]).add(Dense::new(1 << 40)).build(), &["numbers", "more than memory holds"]);
-    says(Sequential::new([4]).add(Embedding::new(1 << 40, 1 << 40)).build(), &["numbers"]);
+    says(Sequential::new([1 << 40]).add(Dense::new(1 << 40)).build(), &["parameters", "do not fit into memory"]);
+    says(Sequential::new([4]).add(Embedding::new(1 << 40, 1 << 40)).build(), &["do not fit into memory"]);
     says(Sequential::new([1 << 40]).add(Embedding::new(2, 1 << 40)).build(), &["layer 1 (Embedding)"]);
+}
+
+#[test]
+fn an_epsilon_that_is_nothing_in_f32_is_refused() {
+    says(Sequential::new([2]).add(BatchNorm::new().epsilon(1e-50)).build(), &["BatchNorm: epsilon", "f32"]);
+    says(Sequential::new([2]).add(LayerNorm::new().epsilon(1e-50)).build(), &["LayerNorm: epsilon", "f32"]);
+    let huge = hadal::nn::Regularizer::l2(1e300);
+    says(Sequential::new([2]).add(Dense::new(1).weight_regularizer(huge)).build(), &["regularizer"]);
 }
 
 #[test]

@@ -48,10 +48,10 @@ fn a_group_of_no_parameter_is_a_mistake() {
         model.fit(&points(9, 3), Fit::epochs(1).quiet()).map(|_| ())
     };
     let wrong = || Sgd::new(0.1).group(Group::suffix("bias").rate(0.1)).group(Group::prefix("layer.0").rate(0.5));
-    says(fit(wrong()), &["group of prefix `layer.0`", "layers.0.weight, layers.0.bias"]);
+    says(fit(wrong()), &["group with prefix `layer.0`", "layers.0.weight, layers.0.bias"]);
     fit(Sgd::new(0.1).group(Group::prefix("layers.0."))).unwrap();
     let mut optimizer = Sgd::new(0.1).momentum(0.9).group(Group::suffix("kernel"));
-    panics(|| after_a_step(&mut optimizer), &["group of suffix `kernel`"]);
+    panics(|| after_a_step(&mut optimizer), &["group with suffix `kernel`"]);
     // Nothing was lost to the panic.
     assert_eq!((optimizer.learning_rate(), optimizer.core().steps()), (0.1, 0));
 }
