@@ -60,8 +60,18 @@ pub(crate) enum Meeting {
 /// # Panics
 /// If there is none: truth values have no arithmetic, two tensors must be of one type, and an integer must be one that the
 /// tensor's type has.
+#[inline]
 #[track_caller]
 pub(crate) fn meet(operation: &str, meeting: Meeting) -> DType {
+    // What meets most often.
+    match meeting {
+        Meeting::Tensors(DType::F32, DType::F32) => DType::F32,
+        meeting => meet_others(operation, meeting),
+    }
+}
+
+#[track_caller]
+fn meet_others(operation: &str, meeting: Meeting) -> DType {
     match meeting {
         Meeting::Sum(DType::U8 | DType::Bool) => DType::I64,
         Meeting::Sum(dtype) => dtype,

@@ -24,12 +24,20 @@ pub struct Shape {
 }
 
 impl Shape {
+    #[inline]
     #[track_caller]
     pub(crate) fn new(sizes: &[usize]) -> Shape {
-        match Shape::try_new(sizes) {
-            Ok(shape) => shape,
-            Err(error) => panic!("{error}"),
+        if !are_a_shape(sizes) {
+            panic!("{}", ShapeError::of(sizes));
         }
+        Shape::of_checked(sizes)
+    }
+
+    #[inline]
+    fn of_checked(sizes: &[usize]) -> Shape {
+        let mut all = [0; MAX_RANK];
+        all[..sizes.len()].copy_from_slice(sizes);
+        Shape { sizes: all, rank: sizes.len() as u8 }
     }
 
     /// The shape with these sizes. All shapes are made here: what is computed from the sizes of one needs no further checks.
@@ -44,16 +52,7 @@ impl Shape {
     /// # Errors
     /// If there are more than [`MAX_RANK`] axes, or more than [`MAX_ELEMENTS`] elements.
     pub fn try_new(sizes: &[usize]) -> Result<Shape, ShapeError> {
-        if sizes.len() > MAX_RANK {
-            return Err(ShapeError::TooManyAxes(sizes.to_vec()));
-        }
-        let elements = sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size.max(1)));
-        if elements.is_none_or(|elements| elements > MAX_ELEMENTS) {
-            return Err(ShapeError::TooLarge(sizes.to_vec()));
-        }
-        let mut all = [0; MAX_RANK];
-        all[..sizes.len()].copy_from_slice(sizes);
-        Ok(Shape { sizes: all, rank: sizes.len() as u8 })
+        if are_a_shape(sizes) { Ok(Shape::of_checked(sizes)) } else { Err(ShapeError::of(sizes)) }
     }
 
     /// The number of axes.
@@ -122,6 +121,19 @@ impl Shape {
     }
 }
 
+/// Whether there are neither too many axes nor too many elements.
+#[inline]
+fn are_a_shape(sizes: &[usize]) -> bool {
+    // The product of so few small sizes needs no look.
+    let small = || usize::BITS == 64 && sizes.iter().fold(0, |bits, &size| bits | size) < 1 << (60 / MAX_RANK);
+    sizes.len() <= MAX_RANK && (small() || product_fits(sizes))
+}
+
+fn product_fits(sizes: &[usize]) -> bool {
+    let elements = sizes.iter().try_fold(1usize, |product, &size| product.checked_mul(size.max(1)));
+    elements.is_some_and(|elements| elements <= MAX_ELEMENTS)
+}
+
 /// Why sizes are not a [`Shape`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -130,6 +142,17 @@ pub enum ShapeError {
     TooManyAxes(Vec<usize>),
     /// More than [`MAX_ELEMENTS`] elements.
     TooLarge(Vec<usize>),
+}
+
+impl ShapeError {
+    #[cold]
+    fn of(sizes: &[usize]) -> ShapeError {
+        if sizes.len() > MAX_RANK {
+            ShapeError::TooManyAxes(sizes.to_vec())
+        } else {
+            ShapeError::TooLarge(sizes.to_vec())
+        }
+    }
 }
 
 impl fmt::Display for ShapeError {

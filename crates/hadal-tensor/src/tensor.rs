@@ -161,6 +161,10 @@ impl Tensor {
     pub(crate) fn from_scalar(scalar: Scalar, dtype: DType) -> Tensor {
         match (scalar, dtype) {
             (Scalar::Integer(value), DType::I64) => Tensor::from_slice(&[value], []),
+            (scalar, DType::F32 | DType::F64) => {
+                let storage = Device::Cpu.backend().full(1, scalar.as_f64(), dtype);
+                Tensor::from_storage(Shape::new(&[]), storage)
+            }
             (scalar, dtype) => Tensor::full_of([], scalar.as_f64(), dtype),
         }
     }

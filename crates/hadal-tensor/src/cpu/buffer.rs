@@ -158,12 +158,15 @@ struct Header {
 
 const _: () = assert!(size_of::<Header>() <= MARGIN && align_of::<Header>() <= MARGIN);
 
+/// A block and its size.
+type Returned = (NonNull<u8>, usize);
+
 /// The side of a pool that other threads see.
 struct Home {
     /// Bytes in the blocks that the pool holds. Written by its thread alone.
     kept: AtomicUsize,
     /// Blocks that were dropped on other threads; `None` once the thread has ended.
-    returns: Mutex<Option<Vec<(NonNull<u8>, usize)>>>,
+    returns: Mutex<Option<Vec<Returned>>>,
     /// Bytes in them. Written under the lock.
     returned: AtomicUsize,
 }
@@ -220,10 +223,8 @@ impl Pool {
     fn take(&mut self, bytes: usize) -> Option<NonNull<u8>> {
         let block = match self.shelf(bytes).pop() {
             Some(block) => block,
+            None if self.home.returned.load(Ordering::Relaxed) == 0 => return None,
             None => {
-                if self.home.returned.load(Ordering::Relaxed) == 0 {
-                    return None;
-                }
                 self.collect();
                 self.shelf(bytes).pop()?
             }
@@ -241,6 +242,7 @@ impl Pool {
     }
 
     /// Puts what other threads have returned on the shelves.
+    #[cold]
     fn collect(&mut self) {
         let returned = {
             let mut returns = self.home.returns.lock().unwrap_or_else(PoisonError::into_inner);
@@ -255,9 +257,18 @@ impl Pool {
     /// Keeps a block of this pool. If the pool is full, others go back to the system for it: of the size that was not asked
     /// for for longest.
     fn give(&mut self, block: NonNull<u8>, bytes: usize) {
-        if self.home.bytes() + bytes > MOST_KEPT {
-            self.collect();
+        let mut total = self.kept() + bytes;
+        if total + self.home.returned.load(Ordering::Relaxed) > MOST_KEPT {
+            total = self.make_room(bytes);
         }
+        self.shelf(bytes).push(block);
+        self.set_kept(total);
+    }
+
+    /// Gives blocks back to the system until there is room for so many bytes; returns how many are kept with them.
+    #[cold]
+    fn make_room(&mut self, bytes: usize) -> usize {
+        self.collect();
         let mut total = self.kept() + bytes;
         while total > MOST_KEPT
             && let Some(shelf) =
@@ -267,8 +278,7 @@ impl Pool {
             release(old, shelf.size);
             total -= shelf.size;
         }
-        self.shelf(bytes).push(block);
-        self.set_kept(total);
+        total
     }
 
     /// Gives all blocks back to the system.
@@ -316,6 +326,12 @@ fn take(bytes: usize) -> NonNull<u8> {
     if let Ok(Some(block)) = POOL.try_with(|pool| pool.borrow_mut().take(bytes)) {
         return block;
     }
+    make(bytes)
+}
+
+/// A new block.
+#[cold]
+fn make(bytes: usize) -> NonNull<u8> {
     let memory = from_system(bytes).or_else(|| {
         // What this thread keeps may be what is missing.
         let _ = POOL.try_with(|pool| pool.borrow_mut().clear());
@@ -339,7 +355,7 @@ fn take(bytes: usize) -> NonNull<u8> {
 /// The header of a block.
 ///
 /// # Safety
-/// The block must come from [`take`].
+/// The block must come from [`make`].
 unsafe fn header(block: NonNull<u8>) -> NonNull<Header> {
     // SAFETY: there are MARGIN bytes before each block, which is aligned to more than that.
     unsafe { block.cast::<Header>().sub(1) }
@@ -359,9 +375,14 @@ fn give(block: NonNull<u8>, bytes: usize) {
         }
         own
     });
-    if own == Ok(true) {
-        return;
+    if own != Ok(true) {
+        give_back(block, bytes, owner);
     }
+}
+
+/// Returns a block to the pool of another thread, or to the system.
+#[cold]
+fn give_back(block: NonNull<u8>, bytes: usize, owner: *const Home) {
     {
         // SAFETY: the block holds a reference to its owner, made by `Arc::into_raw` and given up in `release` alone. This one is
         // ours, since the owner may release the block, and itself, as soon as it is returned.
@@ -381,11 +402,12 @@ fn give(block: NonNull<u8>, bytes: usize) {
     release(block, bytes);
 }
 
+#[cold]
 fn release(block: NonNull<u8>, bytes: usize) {
     ALLOCATED.fetch_sub(bytes, Ordering::Relaxed);
     let layout = layout(bytes).expect("this layout was allocated");
     // SAFETY: every block lies in memory from `alloc_zeroed` with this layout, as far behind its beginning as its header
-    // says, and its owner gives it up here, and with it the reference that `take` made by `Arc::into_raw`.
+    // says, and its owner gives it up here, and with it the reference that `make` took by `Arc::into_raw`.
     unsafe {
         let Header { offset, owner } = header(block).read();
         if !owner.is_null() {

@@ -229,9 +229,6 @@ mod functions {
 
 pub(super) fn float_unary<T: Float>(op: UnaryOp, x: &[T], layout: &Layout) -> Buffer<T> {
     use UnaryOp::*;
-    if let Some(result) = number_unary(op, x, layout) {
-        return result;
-    }
     match op {
         Exp => map(x, layout, functions::Exp),
         Expm1 => map(x, layout, functions::Expm1),
@@ -265,12 +262,12 @@ pub(super) fn float_unary<T: Float>(op: UnaryOp, x: &[T], layout: &Layout) -> Bu
             let s = T::from_f64(s);
             map(x, layout, move |x: T| s / x)
         }
-        PowI(n) => map(x, layout, move |x: T| x.powi(n)),
+        PowI(n @ ..0) => map(x, layout, move |x: T| x.powi(n)),
         PowF(p) => {
             let p = T::from_f64(p);
             map(x, layout, move |x: T| x.powf(p))
         }
-        _ => unreachable!("{op:?} is a function of all numbers"),
+        _ => number_unary(op, x, layout).unwrap_or_else(|| unreachable!("{op:?} is listed above")),
     }
 }
 

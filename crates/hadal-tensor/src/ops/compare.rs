@@ -46,9 +46,17 @@ number_operand!(f64, i64);
 
 /// A comparison with a number by value: as one with a number that the tensor's type has, or the answer for all of its numbers.
 /// Floats are compared with the number rounded to their type, as in PyTorch, unless that would be infinite.
+#[inline]
 fn by_value(op: CompareOp, number: Scalar, dtype: DType) -> Result<(CompareOp, Scalar), bool> {
+    // What is asked most often.
+    match number.as_f64() {
+        value if dtype.is_float() && value.abs() < 1e38 => Ok((op, number)),
+        value => by_value_of_others(op, number, value, dtype),
+    }
+}
+
+fn by_value_of_others(op: CompareOp, number: Scalar, value: f64, dtype: DType) -> Result<(CompareOp, Scalar), bool> {
     use CompareOp::*;
-    let value = number.as_f64();
     let (above, below) = (matches!(op, Lt | Le | Ne), matches!(op, Gt | Ge | Ne));
     let between = |lower: Scalar| match op {
         Eq => Err(false),

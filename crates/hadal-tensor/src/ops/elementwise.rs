@@ -15,7 +15,9 @@ impl Tensor {
             Neg | Abs | Sign | Relu | PowI(0..) | MaxScalar(_) | MinScalar(_) => {
                 assert!(self.dtype() != DType::Bool, "arithmetic on truth values: convert with to_dtype() first");
             }
-            _ => check_float(&format!("{op:?}").to_lowercase(), self),
+            // The name is made for the message alone.
+            _ if !self.dtype().is_float() => check_float(&format!("{op:?}").to_lowercase(), self),
+            _ => {}
         }
         let value = Value::contiguous(*self.shape(), self.backend().unary(op, self.view()));
         if !records(&[self]) {
@@ -40,8 +42,7 @@ impl Tensor {
             MulScalar(s) => record(value, &[self], move |g, to| to.add(0, || g * s)),
             DivScalar(s) => record(value, &[self], move |g, to| to.add(0, || g / s)),
             // Flat almost everywhere, and recorded all the same: the gradient is 0, not missing.
-            Sign | Floor | PowI(0) => record(value, &[self], |g, to| to.add(0, || g.zeros_like())),
-            PowF(p) if p == 0.0 => record(value, &[self], |g, to| to.add(0, || g.zeros_like())),
+            Sign | Floor | PowI(0) | PowF(0.0) => record(value, &[self], |g, to| to.add(0, || g.zeros_like())),
             RDivScalar(_) => record_with_output(value, &[self], move |g, y, to| to.add(0, || -(g / &x) * y)),
             Expm1 => record_with_output(value, &[self], |g, y, to| to.add(0, || g * (y + 1.0))),
             Ln => record(value, &[self], move |g, to| to.add(0, || g / &x)),

@@ -134,7 +134,10 @@ fn product(a: &Tensor, left: &Layout, b: &Tensor, right: &Layout, epilogue: Opti
     let n = right.shape[right.shape.rank() - 1];
     // Made first, and with it the check that memory can hold it.
     let shape = with_matrix(&batch, m, n);
-    let (left, right) = (left.expand(with_matrix(&batch, m, k)), right.expand(with_matrix(&batch, k, n)));
+    let (left, right) = match batch.rank() {
+        0 => (*left, *right),
+        _ => (left.expand(with_matrix(&batch, m, k)), right.expand(with_matrix(&batch, k, n))),
+    };
     let left = View { storage: &a.value().storage, layout: &left };
     let storage = a.backend().matmul(left, View { storage: &b.value().storage, layout: &right }, epilogue);
     Some(Value::contiguous(shape, storage))

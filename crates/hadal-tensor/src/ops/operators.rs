@@ -83,26 +83,8 @@ impl Tensor {
     /// `+ - *` or `/` of a tensor and a number, which comes first or last.
     #[track_caller]
     fn with_scalar(&self, op: BinaryOp, scalar: Scalar, first: bool) -> Tensor {
-        let operation = match op {
-            BinaryOp::Add => "add",
-            BinaryOp::Sub => "sub",
-            BinaryOp::Mul => "mul",
-            _ => "div",
-        };
-        let dtype = meet(operation, Meeting::Scalar(self.dtype(), scalar));
-        let dtype = if op == BinaryOp::Div { quotient(dtype) } else { dtype };
-        if dtype != self.dtype() {
-            return self.to_dtype(dtype).with_scalar(op, scalar, first);
-        }
-        if !dtype.is_float() {
-            // As a tensor, in which every integer is exact.
-            let scalar = Tensor::from_scalar(scalar, dtype);
-            let (a, b) = if first { (&scalar, self) } else { (self, &scalar) };
-            return match op {
-                BinaryOp::Add => a.add_tensor(b),
-                BinaryOp::Sub => a.sub_tensor(b),
-                _ => a.mul_tensor(b),
-            };
+        if !self.dtype().is_float() {
+            return self.integers_with_scalar(op, scalar, first);
         }
         let s = scalar.as_f64();
         self.unary(match (op, first) {
@@ -113,6 +95,29 @@ impl Tensor {
             (_, false) => UnaryOp::DivScalar(s),
             (_, true) => UnaryOp::RDivScalar(s),
         })
+    }
+
+    #[track_caller]
+    fn integers_with_scalar(&self, op: BinaryOp, scalar: Scalar, first: bool) -> Tensor {
+        let operation = match op {
+            BinaryOp::Add => "add",
+            BinaryOp::Sub => "sub",
+            BinaryOp::Mul => "mul",
+            _ => "div",
+        };
+        let dtype = meet(operation, Meeting::Scalar(self.dtype(), scalar));
+        let dtype = if op == BinaryOp::Div { quotient(dtype) } else { dtype };
+        if dtype.is_float() {
+            return self.to_dtype(dtype).with_scalar(op, scalar, first);
+        }
+        // As a tensor, in which every integer is exact.
+        let scalar = Tensor::from_scalar(scalar, dtype);
+        let (a, b) = if first { (&scalar, self) } else { (self, &scalar) };
+        match op {
+            BinaryOp::Add => a.add_tensor(b),
+            BinaryOp::Sub => a.sub_tensor(b),
+            _ => a.mul_tensor(b),
+        }
     }
 }
 
