@@ -126,7 +126,9 @@ pub trait Loss: Send + Sync {
         Reduced::new(self, reduction)
     }
 
-    /// Weighs each sample by the weight of its class, for classes of different size. Targets must be labels.
+    /// Weighs each sample by the weight of its class, for classes of different size. Targets must be labels. With label
+    /// smoothing, [`CategoricalCrossentropy`] weighs each class that the target is spread over by its own weight, as PyTorch
+    /// does, and [`BinaryCrossentropy`] weighs the whole sample by the weight of its label, as Keras does.
     ///
     /// # Panics
     /// If a weight is negative or not a finite number of `f32`, or all are 0.

@@ -129,14 +129,16 @@ pub(super) fn check_classes(name: &str, output: &Shape, targets: &Tensor, thresh
             let signs = row.iter().all(|t| t.abs() == 1.0) && row.iter().filter(|t| **t == 1.0).count() == 1;
             !probabilities && !signs
         };
-        return match numbers.chunks(outputs).position(not_a_class) {
-            None => Ok(()),
-            Some(sample) => Err(Error::Data(format!(
-                "{name} takes class labels, or for each sample a row of probabilities that sum to 1, but sample {sample} has \
-                 targets {:?}; {advice}",
-                &numbers[sample * outputs..(sample + 1) * outputs]
-            ))),
+        let Some(sample) = numbers.chunks(outputs).position(not_a_class) else { return Ok(()) };
+        let row = &numbers[sample * outputs..(sample + 1) * outputs];
+        let what = match row.iter().find(|t| **t < 0.0) {
+            Some(negative) => format!("target {negative}"),
+            None => format!("targets that sum to {}", row.iter().sum::<f64>()),
         };
+        return Err(Error::Data(format!(
+            "{name} takes class labels, or for each sample a row of probabilities that sum to 1, but sample {sample} has {what}; \
+             {advice}"
+        )));
     }
     let signs = numbers.contains(&-1.0);
     let fits = |t: f64| t == 1.0 || t == if signs { -1.0 } else { 0.0 };

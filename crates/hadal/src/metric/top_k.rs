@@ -74,8 +74,10 @@ impl Metric for TopKAccuracy {
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
         match **output {
-            [classes] if self.k <= classes => check_classes(self.name(), output, targets, Threshold::HALF),
-            [classes] => {
+            [classes] if classes > 1 && self.k <= classes => {
+                check_classes(self.name(), output, targets, Threshold::HALF)
+            }
+            [classes] if classes > 1 => {
                 Err(Error::Config(format!("top_k_accuracy: k is {}, but there are only {classes} classes", self.k)))
             }
             _ => {

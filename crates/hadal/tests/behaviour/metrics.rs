@@ -97,8 +97,11 @@ fn a_metric_of_classes_refuses_targets_that_are_none() {
     for metric in [Accuracy.boxed(), TopKAccuracy::new(1).boxed(), CohensKappa::new().boxed()] {
         // More than one class at once.
         let several = floats([1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0], [4, 2]);
-        says(run(2, several, mse(), metric), &["sample 2", "[1.0, 1.0]"]);
+        says(run(2, several, mse(), metric), &["sample 2", "sum to 2"]);
     }
+    let negative = floats([1.0, 0.0, -0.5, 1.5, 1.0, 0.0, 0.0, 1.0], [4, 2]);
+    says(run(2, negative, mse(), Accuracy.boxed()), &["sample 1", "target -0.5", "RSquared"]);
+    says(run(1, labels([0, 1, 0, 1]), Box::new(Hinge), TopKAccuracy::new(1).boxed()), &["one number per class", "[1]"]);
     run(2, floats([1.0, 0.0, 0.3, 0.7, 1.0, 0.0, 0.0, 1.0], [4, 2]), mse(), Accuracy.boxed()).unwrap();
     says(run(1, floats([-1.0, 1.0, -1.0, 1.0], [4, 1]), mse(), Accuracy.boxed()), &["-1 and 1", "threshold(0.0)"]);
     let cross = || -> Box<dyn Loss> { Box::new(CategoricalCrossentropy.from_logits()) };
