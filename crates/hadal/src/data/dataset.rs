@@ -130,8 +130,7 @@ impl Dataset {
         self
     }
 
-    /// Subtracts `mean` from every input and divides by `deviation`, after what was set before and in this order: PyTorch's
-    /// `Normalize`.
+    /// Subtracts `mean` from every input, then divides by `deviation`, after what was set before: PyTorch's `Normalize`.
     ///
     /// # Panics
     /// If `mean` is not finite, or `deviation` is not positive and finite.

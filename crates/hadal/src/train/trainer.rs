@@ -67,7 +67,7 @@ impl fmt::Display for Score {
     }
 }
 
-/// How many samples `evaluate` and `predict` take at once, unless told.
+/// How many samples `evaluate` takes at once.
 const EVALUATION_BATCH: usize = 1000;
 
 /// How many samples are passed through the model before a run, to see that everything fits.
