@@ -91,14 +91,27 @@ fn later_epochs_are_numbered_on_and_a_seed_begins_anew() {
     assert_eq!(fit(&mut model), (4, vec![3, 4]));
     let mut model = model.seed(3);
     assert_eq!(fit(&mut model), (2, vec![1, 2]));
-    // Another order, other masks.
-    let losses = |times: usize| {
-        let mut model = network(Sgd::new(1e-9));
-        (0..times).map(|_| model.fit(&data, Fit::epochs(1).quiet()).unwrap().get("loss")[0]).collect::<Vec<f64>>()
+    // Other masks at every step, in this call and the next, and another order in every epoch: at a rate that moves nothing.
+    let losses = |batch: usize, shuffle: bool, dropout: f64| {
+        let model = Sequential::new([2]).add(Dropout::new(dropout)).add(Dense::new(3).activation(Softmax));
+        let mut model = model.compile(Sgd::new(1e-12), CategoricalCrossentropy, [Accuracy]).unwrap();
+        let seen = Rc::new(RefCell::new(Vec::new()));
+        for _ in 0..2 {
+            let watch = |event: &Event| {
+                if let Event::BatchEnd { batch: 1, logs, .. } = event {
+                    seen.borrow_mut().push(logs.get("loss").unwrap());
+                }
+                Ok(Flow::Continue)
+            };
+            let fit = Fit::epochs(2).batch_size(batch).shuffle(shuffle).quiet().subscribe(Watch(watch));
+            model.fit(&data, fit).unwrap();
+        }
+        seen.take()
     };
-    let found = losses(2);
-    assert_ne!(found[0], found[1]);
-    assert_eq!(found, losses(2));
+    let distinct = |found: &[f64]| (0..found.len()).all(|i| !found[..i].contains(&found[i]));
+    assert!(distinct(&losses(20, false, 0.5)), "masks: {:?}", losses(20, false, 0.5));
+    assert!(distinct(&losses(5, true, 0.0)), "orders: {:?}", losses(5, true, 0.0));
+    assert_eq!(losses(20, false, 0.0), [losses(20, false, 0.0)[0]; 4]);
 }
 
 #[test]
