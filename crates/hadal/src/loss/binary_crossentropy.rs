@@ -11,8 +11,8 @@ use crate::{DType, Result, Shape, Tensor};
 /// `-(t ln p + (1 - t) ln(1 - p))`, averaged over each sample's outputs: the loss of a network that ends in sigmoid.
 ///
 /// Predictions are probabilities, clipped to `[1e-7, 1 - 1e-7]` as in Keras; targets have their shape, or are labels 0
-/// and 1 (`i64`, `[N]`) for one output. Where the predictions come straight from a sigmoid, the gradient goes to its
-/// input, `p - t`, as in Keras: a network that is wrong and sure of it still learns.
+/// and 1 (`i64`, `[N]`) for one output. If the predictions are the direct output of a sigmoid, its input receives the gradient
+/// `p - t`, as in Keras on TensorFlow: it does not vanish where the sigmoid saturates.
 ///
 /// ```
 /// use hadal::prelude::*;

@@ -9,9 +9,9 @@ use crate::{DType, Error, Result, Shape, Tensor};
 ///
 /// Predictions are probabilities `[N, C]`; targets are class labels (`i64`, `[N]`) or probabilities (`[N, C]`).
 /// As in Keras, predictions are first divided by their sum and clipped to `[1e-7, 1 - 1e-7]`, so that a confident
-/// mistake costs a finite 16.1. Where they come straight from a softmax over the last axis, the gradient goes to its input,
-/// `p sum(t) - t`, as in Keras: a network that is wrong and sure of it still learns. (Not so under
-/// [`complement`](CategoricalCrossentropy::complement).)
+/// mistake costs a finite 16.1. If they are the direct output of a softmax over the last axis, its input receives the gradient
+/// `p sum(t) - t`, as in Keras on TensorFlow: it does not vanish where the softmax saturates.
+/// ([`complement`](CategoricalCrossentropy::complement) differentiates through the softmax.)
 ///
 /// With [`class_weights`](Loss::class_weights) and label smoothing, the weights are those of the classes that the target
 /// is spread over, `-sum_k w_k t_k ln p_k`, as in PyTorch.
