@@ -127,8 +127,8 @@ pub trait Loss: Send + Sync {
     }
 
     /// Weighs each sample by the weight of its class, for classes of different size. Targets must be labels. With label
-    /// smoothing, [`CategoricalCrossentropy`] weighs each class that the target is spread over by its own weight, as PyTorch
-    /// does, and [`BinaryCrossentropy`] weighs the whole sample by the weight of its label, as Keras does.
+    /// smoothing, categorical cross-entropy weighs each class that the target is spread over by its own weight, as PyTorch
+    /// does, and binary cross-entropy weighs the whole sample by the weight of its label, as Keras does.
     ///
     /// # Panics
     /// If a weight is negative or not a finite number of `f32`, or all are 0.
