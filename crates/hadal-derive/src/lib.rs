@@ -59,6 +59,10 @@ fn expand(mut input: DeriveInput) -> Result<TokenStream, Error> {
     let (shared, exclusive) = (visits("visit", quote!(&)), visits("visit_mut", quote!(&mut)));
     let constrained: TokenStream =
         members.iter().map(|(member, _)| quote! { ::hadal::nn::Module::constrain(&mut self.#member); }).collect();
+    let smallest: TokenStream = members
+        .iter()
+        .map(|(member, _)| quote! { smallest = smallest.max(::hadal::nn::Module::smallest_batch(&self.#member)); })
+        .collect();
     let name = &input.ident;
     let (implementation, generics, clause) = input.generics.split_for_impl();
     Ok(quote! {
@@ -74,6 +78,12 @@ fn expand(mut input: DeriveInput) -> Result<TokenStream, Error> {
             }
             fn constrain(&mut self) {
                 #constrained
+            }
+            #[allow(unused_mut)]
+            fn smallest_batch(&self) -> usize {
+                let mut smallest = 1;
+                #smallest
+                smallest
             }
         }
     })

@@ -110,11 +110,18 @@ fn labels_and_probabilities_must_be_what_the_loss_takes() {
         fit(bare, Sgd::default(), CategoricalCrossentropy, &points(&[0, 1])),
         &["prediction", "Softmax", "from_logits"],
     );
+    let positive = Sequential::new([2]).add(Dense::new(3).bias_init(Initializer::Constant(7.0)));
+    says(
+        fit(positive, Sgd::default(), NegativeLogLikelihood, &points(&[0, 1])),
+        &["log-probabilities", "LogSoftmax", "from_logits"],
+    );
     // Another number of outputs, and another kind of target.
     says(fit(softmax(), Sgd::default(), BinaryCrossentropy, &points(&[0, 1])), &["[3]", "i64"]);
     says(fit(softmax(), Sgd::default(), MeanSquaredError, &points(&[0, 1])), &["[3]", "i64"]);
     let weighted = CategoricalCrossentropy.class_weights(&[1.0, 2.0]);
-    says(fit(softmax(), Sgd::default(), weighted, &points(&[0, 2])), &["2 class weights", "label 2"]);
+    says(fit(softmax(), Sgd::default(), weighted, &points(&[0, 2])), &["2 class weights", "sample 1", "label 2"]);
+    let weighted = CategoricalCrossentropy.class_weights(&[1.0, 2.0, 1.0, 1.0]);
+    says(fit(softmax(), Sgd::default(), weighted, &points(&[0, 2])), &["4 class weights", "3 classes"]);
 }
 
 #[test]
@@ -252,7 +259,7 @@ fn generators_refuse_what_they_cannot_draw() {
     says(synthetic::xor(10, -1.0, 0), &["noise -1"]);
     says(synthetic::moons(10, f64::NAN, 0), &["noise NaN"]);
     says(synthetic::spirals(10, 1, 0.0, 0), &["at least 2"]);
-    says(synthetic::blobs(0, 3, 0.1, 0), &["at least 2"]);
+    says(synthetic::blobs(0, 3, 0.1, 0), &["at least 3"]);
     says(synthetic::regression(synthetic::Curve::Sinc, 0, 0.1, 0), &["at least 2"]);
 }
 

@@ -309,6 +309,11 @@ thread_local! {
     static POOL: RefCell<Pool> = RefCell::new(Pool::new());
 }
 
+/// Makes the pool of a thread that has just begun.
+pub(super) fn make_pool() {
+    POOL.with(|_| ());
+}
+
 /// Bytes in blocks that came from the system and have not gone back.
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
 /// The pools of all threads.

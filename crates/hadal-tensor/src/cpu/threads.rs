@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use super::buffer::can_allocate;
+use super::buffer::{self, can_allocate};
 
 /// How long an idle worker looks for work before it parks: longer than the gaps within a training step.
 const SPIN: Duration = Duration::from_micros(100);
@@ -220,7 +220,14 @@ fn start_worker(thread: usize) -> std::io::Result<Arc<Worker>> {
         return Err(std::io::ErrorKind::OutOfMemory.into());
     }
     let mine = worker.clone();
-    let handle = std::thread::Builder::new().name("hadal-worker".into()).spawn(move || work(&mine, thread))?;
+    let (ready, begun) = std::sync::mpsc::channel();
+    let handle = std::thread::Builder::new().name("hadal-worker".into()).spawn(move || {
+        // Now, while there is memory for it: later, the C library would end the process for want of it.
+        buffer::make_pool();
+        let _ = ready.send(());
+        work(&mine, thread);
+    })?;
+    let _ = begun.recv();
     let _ = worker.thread.set(handle.thread().clone());
     Ok(worker)
 }

@@ -1,6 +1,6 @@
 //! The line farthest from the data.
 
-use super::{Line, Samples, check_epochs};
+use super::{Line, Samples, check_epochs, check_finite};
 use crate::data::Dataset;
 use crate::linear_algebra::dot;
 use crate::optim::check_positive;
@@ -68,7 +68,7 @@ impl MaxMargin {
     /// Learns a line from vectors with labels 0 and 1.
     ///
     /// # Errors
-    /// If a setting cannot work, or the data is not of two classes.
+    /// If a setting cannot work, the data is not of two classes, or the weights do not stay finite.
     pub fn fit(&self, data: &Dataset) -> Result<MaxMarginFit> {
         check_positive("penalty", self.penalty, "1")?;
         check_epochs(self.iterations)?;
@@ -114,6 +114,7 @@ impl MaxMargin {
                 *weight += multiplier * y[i] * x;
             }
         }
+        check_finite(&line, "use a smaller penalty, or scale the data")?;
         let support = (0..n).filter(|&i| multipliers[i] > 1e-8 * self.penalty.min(1.0)).collect();
         let margin = samples.margin(&line);
         Ok(MaxMarginFit { separated: samples.wrong(&line) == 0, line, support, margin, converged })

@@ -38,14 +38,21 @@ impl Line {
     /// The predicted class of each row of `inputs` (`[N, features]`), as `i64` `[N]`.
     ///
     /// # Errors
-    /// If the inputs have another number of features.
+    /// If the inputs have another number of features, or a score is NaN.
     pub fn predict(&self, inputs: &Tensor) -> Result<Tensor> {
         let features = self.weight.len();
         if inputs.rank() != 2 || inputs.size(1) != features {
             return Err(Error::Data(format!("predict takes inputs [N, {features}], not {}", inputs.shape())));
         }
         let x = inputs.to_dtype(DType::F64).to_vec::<f64>();
-        let labels: Vec<i64> = x.chunks(features).map(|x| i64::from(self.score(x) > 0.0)).collect();
+        let rows = (0..inputs.size(0)).map(|sample| &x[sample * features..(sample + 1) * features]);
+        let scores: Vec<f64> = rows.map(|x| self.score(x)).collect();
+        if let Some(sample) = scores.iter().position(|score| score.is_nan()) {
+            return Err(Error::Data(format!(
+                "predict: sample {sample} has the score NaN, which is on no side of the line"
+            )));
+        }
+        let labels: Vec<i64> = scores.into_iter().map(|score| i64::from(score > 0.0)).collect();
         Ok(Tensor::from_vec(labels, [inputs.size(0)]))
     }
 
@@ -120,14 +127,29 @@ impl Samples {
     }
 
     fn wrong(&self, line: &Line) -> usize {
-        (0..self.len()).filter(|&i| self.signed(line, i) <= 0.0).count()
+        // NaN is on no side.
+        (0..self.len()).filter(|&i| !is_right(self.signed(line, i))).count()
     }
 
     fn margin(&self, line: &Line) -> f64 {
-        let nearest = (0..self.len()).map(|i| self.signed(line, i)).fold(f64::INFINITY, f64::min);
+        let smaller = |a: f64, b: f64| if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) };
+        let nearest = (0..self.len()).map(|i| self.signed(line, i)).fold(f64::INFINITY, smaller);
         let length = norm(&line.weight);
         if length == 0.0 { nearest.min(0.0) } else { nearest / length }
     }
+}
+
+/// Whether a sample of this signed score is on its side: NaN is not.
+fn is_right(signed: f64) -> bool {
+    signed > 0.0
+}
+
+/// A line found must be of finite numbers.
+fn check_finite(line: &Line, advice: &str) -> Result<()> {
+    if line.bias.is_finite() && line.weight.iter().all(|weight| weight.is_finite()) {
+        return Ok(());
+    }
+    Err(Error::Data(format!("the line's weights are no longer finite; {advice}")))
 }
 
 /// Counts must be at least 1.

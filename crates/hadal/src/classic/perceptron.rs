@@ -1,6 +1,6 @@
 //! The perceptron.
 
-use super::{Line, Samples, check_epochs};
+use super::{Line, Samples, check_epochs, check_finite, is_right};
 use crate::data::Dataset;
 use crate::optim::check_positive;
 use crate::{Result, Rng};
@@ -78,7 +78,7 @@ impl Perceptron {
     /// Learns a line from vectors with labels 0 and 1.
     ///
     /// # Errors
-    /// If a setting cannot work, the data is not of two classes, or all samples are of one.
+    /// If a setting cannot work, the data is not of two classes, or the weights do not stay finite.
     pub fn fit(&self, data: &Dataset) -> Result<PerceptronFit> {
         check_positive("rate", self.rate, "1")?;
         check_epochs(self.epochs)?;
@@ -97,7 +97,7 @@ impl Perceptron {
                 None => (0..samples.len()).collect(),
             };
             for index in order {
-                if samples.signed(&line, index) <= 0.0 {
+                if !is_right(samples.signed(&line, index)) {
                     let step = self.rate * samples.y[index];
                     for (feature, x) in samples.row(index).iter().enumerate() {
                         line.weight[feature] += step * x;
@@ -121,11 +121,12 @@ impl Perceptron {
             }
         }
         // Corrections count from the step they came at to the last of all epochs.
-        let all = (self.epochs * samples.len()) as f64;
+        let all = self.epochs as f64 * samples.len() as f64;
         let average = Line {
             weight: line.weight.iter().zip(&late.weight).map(|(now, late)| now - late / all).collect(),
             bias: line.bias - late.bias / all,
         };
+        check_finite(&average, "use a smaller rate, or scale the data")?;
         let (wrong, line) = pocket;
         let margin = samples.margin(&line);
         Ok(PerceptronFit { line, average, separated: wrong == 0, mistakes, epochs, wrong, margin })

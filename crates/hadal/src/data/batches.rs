@@ -20,9 +20,10 @@ impl<'a> Batches<'a> {
         Batches { data, size, order: None, next: 0 }
     }
 
-    /// In random order, drawn from `rng`.
+    /// In random order, drawn from `rng`, beginning with the first batch.
     pub fn shuffle(mut self, rng: &mut Rng) -> Batches<'a> {
         self.order = Some(rng.permutation(self.data.len()));
+        self.next = 0;
         self
     }
 }

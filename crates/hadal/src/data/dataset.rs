@@ -7,8 +7,8 @@ use crate::{DType, Error, Result, Shape, Tensor};
 
 /// Inputs and targets, sample by sample; cheap to clone.
 ///
-/// Inputs may be raw bytes (`u8`): they become `f32`, scaled and shifted, a batch at a time, so that a data set takes no more
-/// memory than its file.
+/// Inputs may be raw bytes (`u8`): they become `f32`, scaled and normalized, a batch at a time, so that a data set takes no
+/// more memory than its file. Wider integers are indices and stay integers, unless they are to be scaled.
 ///
 /// ```
 /// use hadal::prelude::*;
@@ -24,8 +24,16 @@ pub struct Dataset {
     inputs: Tensor,
     targets: Tensor,
     weights: Option<Tensor>,
-    scale: f64,
-    shift: f64,
+    /// What becomes of every input, in order.
+    steps: Vec<Step>,
+}
+
+/// One change of every input.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Multiply(f64),
+    Divide(f64),
+    Subtract(f64),
 }
 
 impl Dataset {
@@ -50,7 +58,7 @@ impl Dataset {
                 return Err(Error::Data(format!("{name}: {what} {sample} holds {}", values[bad])));
             }
         }
-        Ok(Dataset { name: name.into(), inputs, targets, weights: None, scale: 1.0, shift: 0.0 })
+        Ok(Dataset { name: name.into(), inputs, targets, weights: None, steps: Vec::new() })
     }
 
     /// The data set's name, as it stands in reports.
@@ -69,7 +77,7 @@ impl Dataset {
         Shape::from(&self.inputs.shape()[1..])
     }
 
-    /// The inputs as they are stored: neither scaled nor shifted.
+    /// The inputs as they are stored: neither scaled nor normalized.
     pub fn inputs(&self) -> &Tensor {
         &self.inputs
     }
@@ -83,14 +91,15 @@ impl Dataset {
     /// divided by the number of samples. Default: all count 1.
     ///
     /// # Errors
-    /// If there is not one weight for each sample, or a weight is negative or not finite.
+    /// If there is not one weight for each sample, or a weight is negative or not finite in `f32`.
     pub fn weights(mut self, weights: &[f64]) -> Result<Dataset> {
         if weights.len() != self.len() {
             return Err(Error::Data(format!("{}: {} weights for {} samples", self.name, weights.len(), self.len())));
         }
-        if let Some(sample) = weights.iter().position(|weight| !(*weight >= 0.0 && weight.is_finite())) {
+        // They are kept in f32.
+        if let Some(sample) = weights.iter().position(|weight| !(*weight >= 0.0 && (*weight as f32).is_finite())) {
             return Err(Error::Data(format!(
-                "{}: sample {sample} has weight {}; weights are 0 or positive, finite numbers",
+                "{}: sample {sample} has weight {}; weights are 0 or positive, finite numbers of f32",
                 self.name, weights[sample]
             )));
         }
@@ -98,18 +107,42 @@ impl Dataset {
         Ok(self)
     }
 
-    /// Multiplies every input by `factor`, on top of what was set before.
+    /// Multiplies every input by `factor`, after what was set before.
+    ///
+    /// # Panics
+    /// If `factor` is not finite.
+    #[track_caller]
     pub fn scale(mut self, factor: f64) -> Dataset {
-        self.scale *= factor;
-        self.shift *= factor;
+        assert!(factor.is_finite(), "scale: factor {factor} must be a finite number");
+        self.steps.push(Step::Multiply(factor));
         self
     }
 
-    /// Subtracts `mean` from every input and divides by `deviation`, on top of what was set before; PyTorch's
-    /// `Normalize`.
+    /// Divides every input by `divisor`, after what was set before: `divide(255.0)` brings bytes to `[0, 1]`, with the bits of
+    /// PyTorch's `ToTensor`.
+    ///
+    /// # Panics
+    /// If `divisor` is 0 or not finite.
+    #[track_caller]
+    pub fn divide(mut self, divisor: f64) -> Dataset {
+        assert!(divisor != 0.0 && divisor.is_finite(), "divide: divisor {divisor} must be a finite number and not 0");
+        self.steps.push(Step::Divide(divisor));
+        self
+    }
+
+    /// Subtracts `mean` from every input, then divides by `deviation`, after what was set before: PyTorch's `Normalize`.
+    ///
+    /// # Panics
+    /// If `mean` is not finite, or `deviation` is not positive and finite.
+    #[track_caller]
     pub fn normalize(mut self, mean: f64, deviation: f64) -> Dataset {
-        self.shift -= mean;
-        self.scale(1.0 / deviation)
+        assert!(mean.is_finite(), "normalize: mean {mean} must be a finite number");
+        assert!(
+            deviation > 0.0 && deviation.is_finite(),
+            "normalize: deviation {deviation} must be a positive, finite number"
+        );
+        self.steps.extend([Step::Subtract(mean), Step::Divide(deviation)]);
+        self
     }
 
     /// The same samples with inputs of another shape, for example images for a convolution.
@@ -134,28 +167,40 @@ impl Dataset {
     }
 
     /// The first `samples` samples, or all if there are fewer.
+    ///
+    /// # Panics
+    /// If `samples` is 0: a data set is never empty.
+    #[track_caller]
     pub fn take(mut self, samples: usize) -> Dataset {
-        let samples = samples.clamp(1, self.len());
+        assert!(samples > 0, "take: a data set needs at least 1 sample, not 0");
+        let samples = samples.min(self.len());
         self.inputs = self.inputs.narrow(0, 0, samples);
         self.targets = self.targets.narrow(0, 0, samples);
         self.weights = self.weights.map(|weights| weights.narrow(0, 0, samples));
         self
     }
 
-    /// The samples at `indices`, in their order, ready for a model: inputs as floats, scaled, and targets.
+    /// The samples at `indices`, in their order, ready for a model: inputs as floats, scaled and normalized, and targets.
     ///
     /// # Panics
     /// If an index is not below [`len`](Dataset::len).
     #[track_caller]
     pub fn batch(&self, indices: &[usize]) -> (Tensor, Tensor) {
-        let index = Tensor::from_vec(indices.iter().map(|&i| i as i64).collect(), [indices.len()]);
+        let index = self.index(indices);
         (self.ready(&self.inputs.index_select(0, &index)), self.targets.index_select(0, &index))
+    }
+
+    #[track_caller]
+    fn index(&self, indices: &[usize]) -> Tensor {
+        if let Some(index) = indices.iter().find(|index| **index >= self.len()) {
+            panic!("batch: index {index} is out of range for the {} samples of {}", self.len(), self.name);
+        }
+        Tensor::from_vec(indices.iter().map(|&index| index as i64).collect(), [indices.len()])
     }
 
     /// The weights of the samples at `indices`, if samples have weights.
     pub(super) fn weights_of(&self, indices: &[usize]) -> Option<Tensor> {
-        let index = || Tensor::from_vec(indices.iter().map(|&i| i as i64).collect(), [indices.len()]);
-        self.weights.as_ref().map(|weights| weights.index_select(0, &index()))
+        self.weights.as_ref().map(|weights| weights.index_select(0, &self.index(indices)))
     }
 
     /// Samples `start .. start + length`, ready for a model.
@@ -165,13 +210,15 @@ impl Dataset {
     }
 
     fn ready(&self, inputs: &Tensor) -> Tensor {
-        // Bytes are pixels; wider integers are indices, and stay.
-        let mut x = if inputs.dtype() == DType::U8 { inputs.to_dtype(DType::F32) } else { inputs.clone() };
-        if self.scale != 1.0 {
-            x *= self.scale;
-        }
-        if self.shift != 0.0 {
-            x += self.shift;
+        // Bytes are pixels; wider integers are indices, and stay unless they are changed.
+        let floats = inputs.dtype() == DType::U8 || !self.steps.is_empty() && !inputs.dtype().is_float();
+        let mut x = if floats { inputs.to_dtype(DType::F32) } else { inputs.clone() };
+        for step in &self.steps {
+            match *step {
+                Step::Multiply(factor) => x *= factor,
+                Step::Divide(divisor) => x /= divisor,
+                Step::Subtract(mean) => x -= mean,
+            }
         }
         x
     }

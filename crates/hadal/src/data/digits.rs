@@ -75,7 +75,7 @@ impl Digits {
             work();
         });
         let inputs = Tensor::from_vec(pixels, [count, SIDE * SIDE]);
-        Ok(Dataset::new("digits", inputs, Tensor::from_vec(labels, [count]))?.scale(1.0 / 255.0))
+        Ok(Dataset::new("digits", inputs, Tensor::from_vec(labels, [count]))?.divide(255.0))
     }
 }
 

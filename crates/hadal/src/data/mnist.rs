@@ -109,5 +109,5 @@ fn read(folder: &Path, files: &[RemoteFile]) -> Result<Dataset> {
         ));
     }
     let (inputs, targets) = (images.reshape([samples, 784]), labels.to_dtype(DType::I64));
-    Ok(Dataset::new(NAME, inputs, targets)?.scale(1.0 / 255.0))
+    Ok(Dataset::new(NAME, inputs, targets)?.divide(255.0))
 }

@@ -33,14 +33,25 @@ fn classes(name: &str, points: Vec<[f64; 2]>, labels: Vec<i64>) -> Result<Datase
     Dataset::new(name, Tensor::from_vec(inputs, [n, 2]), Tensor::from_vec(labels, [n]))
 }
 
-fn check(name: &str, samples: usize, noise: f64) -> Result<()> {
-    if samples < 2 {
-        return Err(Error::Config(format!("{name}: at least 2 samples are needed, one of each class, not {samples}")));
+/// Checks the number of samples, of which each of `classes` needs one, and the noise, which `what` names.
+fn check(name: &str, samples: usize, classes: usize, what: &str, noise: f64) -> Result<()> {
+    if samples < classes {
+        return Err(Error::Config(format!(
+            "{name}: at least {classes} samples are needed, one of each class, not {samples}"
+        )));
     }
     if noise >= 0.0 && noise.is_finite() {
         return Ok(());
     }
-    Err(Error::Config(format!("{name}: noise {noise} must be 0 or a positive, finite number")))
+    Err(Error::Config(format!("{name}: {what} {noise} must be 0 or a positive, finite number")))
+}
+
+/// Checks the number of arms or centers, which are classes.
+fn check_several(name: &str, what: &str, count: usize) -> Result<()> {
+    if count >= 2 {
+        return Ok(());
+    }
+    Err(Error::Config(format!("{name}: at least 2 {what} are needed, not {count}")))
 }
 
 /// Alternating labels: as many of each class as can be.
@@ -62,8 +73,8 @@ fn alternate(samples: usize, classes: usize) -> Vec<i64> {
 /// # Errors
 /// If there are fewer than 2 samples, or `overlap` is not within `[0, 1]`.
 pub fn cats_and_dogs(samples: usize, overlap: f64, seed: u64) -> Result<Dataset> {
-    check("cats and dogs", samples, overlap)?;
-    if overlap > 1.0 {
+    check("cats and dogs", samples, 2, "overlap", 0.0)?;
+    if !(0.0..=1.0).contains(&overlap) {
         return Err(Error::Config(format!("cats and dogs: overlap {overlap} is a share, from 0 to 1")));
     }
     let labels = alternate(samples, 2);
@@ -84,7 +95,7 @@ pub fn cats_and_dogs(samples: usize, overlap: f64, seed: u64) -> Result<Dataset>
 /// # Errors
 /// If there are fewer than 2 samples, or the noise is negative or not finite.
 pub fn xor(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
-    check("xor", samples, noise)?;
+    check("xor", samples, 2, "noise", noise)?;
     let (mut draw, labels) = (Draw::new(seed, 1), alternate(samples, 2));
     let shift = draw.normal(2 * samples);
     let points = labels.iter().enumerate().map(|(i, &label)| {
@@ -100,7 +111,7 @@ pub fn xor(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
 /// # Errors
 /// If there are fewer than 2 samples, or the noise is negative or not finite.
 pub fn moons(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
-    check("moons", samples, noise)?;
+    check("moons", samples, 2, "noise", noise)?;
     let (mut draw, labels) = (Draw::new(seed, 2), alternate(samples, 2));
     let (angle, shift) = (draw.uniform(samples), draw.normal(2 * samples));
     let points = labels.iter().enumerate().map(|(i, &label)| {
@@ -116,7 +127,7 @@ pub fn moons(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
 /// # Errors
 /// If there are fewer than 2 samples, or the noise is negative or not finite.
 pub fn rings(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
-    check("rings", samples, noise)?;
+    check("rings", samples, 2, "noise", noise)?;
     let (mut draw, labels) = (Draw::new(seed, 3), alternate(samples, 2));
     let (angle, shift) = (draw.uniform(samples), draw.normal(2 * samples));
     let points = labels.iter().enumerate().map(|(i, &label)| {
@@ -130,9 +141,10 @@ pub fn rings(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
 /// `arms` spirals that wind around the origin one and a half times (Lang and Witbrock, 1988, with two).
 ///
 /// # Errors
-/// If there are fewer than 2 samples or arms, or the noise is negative or not finite.
+/// If there are fewer than 2 arms, or fewer samples than arms, or the noise is negative or not finite.
 pub fn spirals(samples: usize, arms: usize, noise: f64, seed: u64) -> Result<Dataset> {
-    check("spirals", samples.min(arms), noise)?;
+    check_several("spirals", "arms", arms)?;
+    check("spirals", samples, arms, "noise", noise)?;
     let (mut draw, labels) = (Draw::new(seed, 4), alternate(samples, arms));
     let (place, shift) = (draw.uniform(samples), draw.normal(2 * samples));
     let points = labels.iter().enumerate().map(|(i, &label)| {
@@ -147,9 +159,10 @@ pub fn spirals(samples: usize, arms: usize, noise: f64, seed: u64) -> Result<Dat
 /// Normal clouds of deviation `spread` around `centers` points drawn from the square from -1 to 1.
 ///
 /// # Errors
-/// If there are fewer than 2 samples or clouds, or the spread is negative or not finite.
+/// If there are fewer than 2 clouds, or fewer samples than clouds, or the spread is negative or not finite.
 pub fn blobs(samples: usize, centers: usize, spread: f64, seed: u64) -> Result<Dataset> {
-    check("blobs", samples.min(centers), spread)?;
+    check_several("blobs", "centers", centers)?;
+    check("blobs", samples, centers, "spread", spread)?;
     let (mut draw, labels) = (Draw::new(seed, 5), alternate(samples, centers));
     let middles = draw.uniform(2 * centers);
     let shift = draw.normal(2 * samples);
@@ -201,7 +214,10 @@ impl Curve {
 /// # Errors
 /// If there are fewer than 2 samples, or the noise is negative or not finite.
 pub fn regression(curve: Curve, samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
-    check("regression", samples, noise)?;
+    if samples < 2 {
+        return Err(Error::Config(format!("regression: at least 2 samples are needed, not {samples}")));
+    }
+    check("regression", samples, 2, "noise", noise)?;
     let mut draw = Draw::new(seed, 6);
     let (x, shift) = (draw.uniform(samples), draw.normal(samples));
     let x: Vec<f64> = x.into_iter().map(|x| 2.0 * x - 1.0).collect();

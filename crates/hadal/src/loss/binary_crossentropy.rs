@@ -1,15 +1,18 @@
 //! Binary cross-entropy.
 
+use super::parts::weigh;
 use super::{
     EPSILON, Loss, NOT_PROBABILITIES, assert_same_shape, check_label_range, check_like_output, check_probabilities,
     mean_of_rest,
 };
+use crate::autograd::{Squashing, with_logit_gradient};
 use crate::{DType, Result, Shape, Tensor};
 
 /// `-(t ln p + (1 - t) ln(1 - p))`, averaged over each sample's outputs: the loss of a network that ends in sigmoid.
 ///
 /// Predictions are probabilities, clipped to `[1e-7, 1 - 1e-7]` as in Keras; targets have their shape, or are labels 0
-/// and 1 (`i64`, `[N]`) for one output.
+/// and 1 (`i64`, `[N]`) for one output. If the predictions are the direct output of a sigmoid, its input receives the gradient
+/// `p - t`, as in Keras on TensorFlow: it does not vanish where the sigmoid saturates.
 ///
 /// ```
 /// use hadal::prelude::*;
@@ -44,6 +47,17 @@ impl BinaryCrossentropy {
         self.smoothing = share;
         self
     }
+
+    /// The loss of every sample for smoothed targets of the prediction's shape and dtype.
+    fn losses(&self, prediction: &Tensor, t: &Tensor) -> Tensor {
+        mean_of_rest(if self.from_logits {
+            // -ln sigmoid(z) is softplus(-z), and -ln(1 - sigmoid(z)) is softplus(z).
+            weigh(t, &(-prediction).softplus()) + weigh(&(1.0 - t), &prediction.softplus())
+        } else {
+            let p = prediction.clamp(EPSILON, 1.0 - EPSILON);
+            -(t * p.ln() + (1.0 - t) * (1.0 - p).ln())
+        })
+    }
 }
 
 impl Loss for BinaryCrossentropy {
@@ -60,13 +74,25 @@ impl Loss for BinaryCrossentropy {
         if self.smoothing > 0.0 {
             t = t * (1.0 - self.smoothing) + 0.5 * self.smoothing;
         }
-        mean_of_rest(if self.from_logits {
-            // -ln sigmoid(x) is softplus(-x), and -ln(1 - sigmoid(x)) is softplus(-x) + x.
-            (1.0 - t) * prediction + (-prediction).softplus()
-        } else {
-            let p = prediction.clamp(EPSILON, 1.0 - EPSILON);
-            -(&t * p.ln() + (1.0 - &t) * (1.0 - p).ln())
-        })
+        if !self.from_logits && prediction.is_tracked() {
+            let losses = self.losses(&prediction.detach(), &t);
+            let (p, t) = (prediction.clone(), t.clone());
+            // `[N, 1, ..]`, and each output's share in the mean of its sample.
+            let mut column = vec![1; p.rank()];
+            column.iter_mut().take(1).for_each(|samples| *samples = p.size(0));
+            let outputs = p.shape().iter().skip(1).product::<usize>().max(1) as f64;
+            let direct = with_logit_gradient(&losses, prediction, Squashing::Sigmoid, move |g| {
+                (&p - &t) * (g.reshape(column.clone()) / outputs)
+            });
+            if let Some(losses) = direct {
+                return losses;
+            }
+        }
+        self.losses(prediction, &t)
+    }
+
+    fn decision_threshold(&self) -> f64 {
+        if self.from_logits { 0.0 } else { 0.5 }
     }
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {

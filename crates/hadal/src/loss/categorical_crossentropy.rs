@@ -1,13 +1,20 @@
 //! Categorical cross-entropy.
 
-use super::{EPSILON, Loss, NOT_PROBABILITIES, check_labels, check_probabilities};
+use super::parts::weigh;
+use super::{EPSILON, Loss, NOT_PROBABILITIES, check_labels, check_probabilities, class_weighted};
+use crate::autograd::{Squashing, with_logit_gradient};
 use crate::{DType, Error, Result, Shape, Tensor};
 
 /// `-sum_k t_k ln p_k`: the loss of a network that ends in softmax.
 ///
 /// Predictions are probabilities `[N, C]`; targets are class labels (`i64`, `[N]`) or probabilities (`[N, C]`).
 /// As in Keras, predictions are first divided by their sum and clipped to `[1e-7, 1 - 1e-7]`, so that a confident
-/// mistake costs a finite 16.1.
+/// mistake costs a finite 16.1. If they are the direct output of a softmax over the last axis, its input receives the gradient
+/// `p sum(t) - t`, as in Keras on TensorFlow: it does not vanish where the softmax saturates.
+/// ([`complement`](CategoricalCrossentropy::complement) differentiates through the softmax.)
+///
+/// With [`class_weights`](Loss::class_weights) and label smoothing, the weights are those of the classes that the target
+/// is spread over, `-sum_k w_k t_k ln p_k`, as in PyTorch.
 ///
 /// ```
 /// use hadal::prelude::*;
@@ -56,6 +63,64 @@ impl CategoricalCrossentropy {
     }
 }
 
+/// Predictions whose sum is below this are divided by this: all are 0, or next to it.
+const SMALLEST_SUM: f64 = 1e-15;
+
+impl CategoricalCrossentropy {
+    /// Logarithms of what the predictions become when they are divided by their sum and clipped.
+    fn logarithm(probabilities: &Tensor, sum: &Tensor) -> Tensor {
+        (probabilities / sum.clamp(SMALLEST_SUM, f64::INFINITY)).clamp(EPSILON, 1.0 - EPSILON).ln()
+    }
+
+    /// Targets as probabilities, smoothed.
+    fn spread(&self, target: &Tensor, classes: usize, dtype: DType) -> Tensor {
+        let one_hot = target.dtype() == DType::I64;
+        let target = if one_hot { target.one_hot(classes) } else { target.clone() }.to_dtype(dtype);
+        if self.smoothing == 0.0 {
+            return target;
+        }
+        target * (1.0 - self.smoothing) + self.smoothing / classes as f64
+    }
+
+    /// `-sum_k t_k ln p_k`, with the spread target or, where that is all there is to it, the label.
+    fn own_class(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
+        if target.dtype() == DType::I64 {
+            let index = target.unsqueeze(1);
+            let chosen = if self.from_logits {
+                prediction.log_softmax(1).gather(1, &index)
+            } else {
+                Self::logarithm(&prediction.gather(1, &index), &prediction.sum_keep(&[1]))
+            };
+            return -chosen.squeeze(1);
+        }
+        let logarithm = if self.from_logits {
+            prediction.log_softmax(1)
+        } else {
+            Self::logarithm(prediction, &prediction.sum_keep(&[1]))
+        };
+        -weigh(target, &logarithm).sum_axes(&[1])
+    }
+
+    /// [`own_class`](Self::own_class), whose gradient goes to the softmax's input where there is one.
+    fn losses(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
+        if !self.from_logits && prediction.is_tracked() {
+            let losses = self.own_class(&prediction.detach(), target);
+            let (p, target) = (prediction.clone(), target.clone());
+            let direct = with_logit_gradient(&losses, prediction, Squashing::Softmax, move |g| {
+                let g = g.unsqueeze(1);
+                if target.dtype() == DType::I64 {
+                    return (&p - target.one_hot(p.size(1)).to_dtype(p.dtype())) * g;
+                }
+                (&p * target.sum_keep(&[1]) - &target) * g
+            });
+            if let Some(losses) = direct {
+                return losses;
+            }
+        }
+        self.own_class(prediction, target)
+    }
+}
+
 impl Loss for CategoricalCrossentropy {
     fn name(&self) -> &'static str {
         "categorical_crossentropy"
@@ -63,31 +128,32 @@ impl Loss for CategoricalCrossentropy {
 
     #[track_caller]
     fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
-        let log = |p: &Tensor| (p / prediction.sum_keep(&[1])).clamp(EPSILON, 1.0 - EPSILON).ln();
-        let labels = target.dtype() == DType::I64;
-        if labels && self.smoothing == 0.0 && !self.complement {
-            let index = target.unsqueeze(1);
-            let chosen = if self.from_logits {
-                prediction.log_softmax(1).gather(1, &index)
-            } else {
-                log(&prediction.gather(1, &index))
-            };
-            return -chosen.squeeze(1);
+        if target.dtype() == DType::I64 && self.smoothing == 0.0 && !self.complement {
+            return self.losses(prediction, target);
         }
-        let classes = prediction.size(1);
-        let target = if labels { target.one_hot(classes) } else { target.clone() };
-        let mut target = target.to_dtype(prediction.dtype());
-        if self.smoothing > 0.0 {
-            target = target * (1.0 - self.smoothing) + self.smoothing / classes as f64;
-        }
-        let logarithm = if self.from_logits { prediction.log_softmax(1) } else { log(prediction) };
-        let own = (&target * &logarithm).sum_axes(&[1]);
+        let target = self.spread(target, prediction.size(1), prediction.dtype());
         if !self.complement {
-            return -own;
+            return self.losses(prediction, &target);
         }
-        let p = if self.from_logits { prediction.softmax(1) } else { prediction / prediction.sum_keep(&[1]) };
+        let p = if self.from_logits {
+            prediction.softmax(1)
+        } else {
+            prediction / prediction.sum_keep(&[1]).clamp(SMALLEST_SUM, f64::INFINITY)
+        };
         let others = (1.0 - p).clamp(EPSILON, 1.0 - EPSILON).ln();
-        -(own + ((1.0 - target) * others).sum_axes(&[1]))
+        self.own_class(prediction, &target) - ((1.0 - target) * others).sum_axes(&[1])
+    }
+
+    fn class_weighted(&self, prediction: &Tensor, target: &Tensor, weights: &Tensor) -> Tensor {
+        if self.smoothing == 0.0 || self.complement {
+            return class_weighted(self.per_sample(prediction, target), target, weights);
+        }
+        let spread = self.spread(target, prediction.size(1), prediction.dtype());
+        self.losses(prediction, &(spread * weights.to_dtype(prediction.dtype())))
+    }
+
+    fn decision_threshold(&self) -> f64 {
+        if self.from_logits { 0.0 } else { 0.5 }
     }
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {

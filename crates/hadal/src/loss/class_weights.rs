@@ -1,11 +1,12 @@
 //! Weights for classes.
 
-use super::Loss;
+use super::{Loss, LossParts, Weights};
 use crate::{DType, Error, Result, Shape, Tensor};
 
 /// A loss whose samples count as much as their class: what [`Loss::class_weights`] makes. As in PyTorch the mean is
 /// `sum of w l / sum of w` over the batch; Keras divides by the number of samples, as
-/// [`Dataset::weights`](crate::data::Dataset::weights) does.
+/// [`Dataset::weights`](crate::data::Dataset::weights) does. Both together, and with a [reduction](Loss::reduction), are as
+/// in [`Loss::parts`], in whatever order they are set.
 ///
 /// ```
 /// use hadal::prelude::*;
@@ -23,13 +24,22 @@ pub struct ClassWeighted<L> {
 impl<L> ClassWeighted<L> {
     #[track_caller]
     pub(super) fn new(loss: L, weights: &[f64]) -> ClassWeighted<L> {
-        let fit = weights.iter().all(|w| *w >= 0.0 && w.is_finite()) && weights.iter().any(|w| *w > 0.0);
-        assert!(fit, "class_weights: weights must be 0 or positive and finite, not all 0: {weights:?}");
+        // Losses are computed in f32, as a rule: what is finite and positive must be so there.
+        let narrow = weights.iter().map(|&weight| weight as f32);
+        let fit = narrow.clone().all(|w| w >= 0.0 && w.is_finite()) && narrow.clone().any(|w| w > 0.0);
+        assert!(
+            fit,
+            "class_weights: weights must be 0 or positive and finite, within the range of f32, not all 0: {weights:?}"
+        );
         ClassWeighted { loss, weights: Tensor::from_slice(weights, [weights.len()]) }
     }
 
-    fn of(&self, target: &Tensor, dtype: DType) -> Tensor {
-        self.weights.index_select(0, target).to_dtype(dtype)
+    /// These weights, times those that are given.
+    fn with(&self, outer: Option<&Tensor>) -> Tensor {
+        match outer {
+            Some(outer) => &self.weights * outer.to_dtype(DType::F64),
+            None => self.weights.clone(),
+        }
     }
 }
 
@@ -39,31 +49,43 @@ impl<L: Loss> Loss for ClassWeighted<L> {
     }
 
     fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
-        let losses = self.loss.per_sample(prediction, target);
-        &losses * self.of(target, losses.dtype())
+        self.loss.class_weighted(prediction, target, &self.weights)
     }
 
-    fn loss(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
-        let losses = self.loss.per_sample(prediction, target);
-        let weights = self.of(target, losses.dtype());
-        (&losses * &weights).sum() / weights.sum()
+    fn class_weighted(&self, prediction: &Tensor, target: &Tensor, weights: &Tensor) -> Tensor {
+        self.loss.class_weighted(prediction, target, &self.with(Some(weights)))
+    }
+
+    fn parts(&self, prediction: &Tensor, target: &Tensor, weights: Weights) -> LossParts {
+        let classes = self.with(weights.classes);
+        self.loss.parts(prediction, target, Weights { classes: Some(&classes), ..weights })
+    }
+
+    fn decision_threshold(&self) -> f64 {
+        self.loss.decision_threshold()
     }
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
         self.loss.check(output, targets)?;
-        let classes = self.weights.elements();
+        let weights = self.weights.elements();
         if targets.dtype() != DType::I64 {
             return Err(Error::Data(format!(
                 "class weights need class labels, i64, not targets of {}",
                 targets.dtype()
             )));
         }
-        match targets.to_vec::<i64>().into_iter().max() {
-            Some(label) if label >= classes as i64 => {
-                Err(Error::Data(format!("there are {classes} class weights, but a sample has label {label}")))
-            }
-            _ => Ok(()),
+        let labels = targets.to_vec::<i64>();
+        if let Some(sample) = labels.iter().position(|&label| label >= weights as i64) {
+            return Err(Error::Data(format!(
+                "there are {weights} class weights, but sample {sample} has label {}",
+                labels[sample]
+            )));
         }
+        let classes = output.elements().max(2);
+        if weights == classes {
+            return Ok(());
+        }
+        Err(Error::Config(format!("there are {weights} class weights, but the model has {classes} classes")))
     }
 
     fn check_prediction(&self, prediction: &Tensor) -> Result<()> {

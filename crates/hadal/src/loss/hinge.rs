@@ -26,6 +26,10 @@ impl Loss for Hinge {
         mean_of_rest((1.0 - sign * prediction).relu())
     }
 
+    fn decision_threshold(&self) -> f64 {
+        0.0
+    }
+
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
         if targets.dtype() == DType::I64 && targets.rank() == 1 && output.elements() == 1 {
             return check_label_range(targets, 2);

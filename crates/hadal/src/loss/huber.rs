@@ -20,10 +20,11 @@ impl Huber {
     /// With this bound between small and large errors.
     ///
     /// # Panics
-    /// If `delta` is not positive and finite.
+    /// If `delta` is not positive and finite, as a number of `f32`.
     #[track_caller]
     pub fn new(delta: f64) -> Huber {
-        assert!(delta > 0.0 && delta.is_finite(), "Huber: delta {delta} must be positive and finite");
+        let fits = delta as f32 > 0.0 && (delta as f32).is_finite();
+        assert!(fits, "Huber: delta {delta} must be positive and finite, within the range of f32, for example 1");
         Huber { delta }
     }
 }
@@ -43,7 +44,7 @@ impl Loss for Huber {
     #[track_caller]
     fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
         assert_same_shape(self.name(), prediction, target);
-        let size = (prediction - target).abs();
+        let size = (prediction - target.to_dtype(prediction.dtype())).abs();
         let inner = size.clamp(0.0, self.delta);
         // With the error cut at delta: c^2 / 2 + delta (|e| - c).
         mean_of_rest(inner.powi(2) * 0.5 + (&size - &inner) * self.delta)

@@ -16,7 +16,7 @@ impl Loss for KullbackLeibler {
     #[track_caller]
     fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
         assert_same_shape(self.name(), prediction, target);
-        let (t, p) = (target.clamp(EPSILON, 1.0), prediction.clamp(EPSILON, 1.0));
+        let (t, p) = (target.to_dtype(prediction.dtype()).clamp(EPSILON, 1.0), prediction.clamp(EPSILON, 1.0));
         sum_of_rest(&t * (t.ln() - p.ln()), false)
     }
 

@@ -15,7 +15,7 @@ impl Loss for MeanAbsoluteError {
     #[track_caller]
     fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
         assert_same_shape(self.name(), prediction, target);
-        mean_of_rest((prediction - target).abs())
+        mean_of_rest((prediction - target.to_dtype(prediction.dtype())).abs())
     }
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {

@@ -15,7 +15,7 @@ impl Loss for MeanSquaredError {
     #[track_caller]
     fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
         assert_same_shape(self.name(), prediction, target);
-        mean_of_rest((prediction - target).powi(2))
+        mean_of_rest((prediction - target.to_dtype(prediction.dtype())).powi(2))
     }
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {

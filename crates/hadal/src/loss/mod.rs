@@ -10,6 +10,7 @@ mod log_cosh;
 mod mean_absolute_error;
 mod mean_squared_error;
 mod negative_log_likelihood;
+mod parts;
 mod reduction;
 
 pub use binary_crossentropy::BinaryCrossentropy;
@@ -22,6 +23,7 @@ pub use log_cosh::LogCosh;
 pub use mean_absolute_error::MeanAbsoluteError;
 pub use mean_squared_error::MeanSquaredError;
 pub use negative_log_likelihood::NegativeLogLikelihood;
+pub use parts::{LossParts, Weights};
 pub use reduction::{Reduced, Reduction};
 
 use crate::{DType, Error, Result, Shape, Tensor};
@@ -45,21 +47,59 @@ pub trait Loss: Send + Sync {
     /// If shapes or labels do not fit; [`fit`](crate::train::Trainer::fit) checks them beforehand.
     fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor;
 
-    /// The mean over the batch, as a scalar, unless the loss says otherwise.
+    /// The loss of every sample, `[N]`, times the weight of its class: `weights` is `[C]`, targets are labels. Default:
+    /// [`per_sample`](Loss::per_sample) times the weight of the label.
+    ///
+    /// # Panics
+    /// As [`per_sample`](Loss::per_sample).
+    fn class_weighted(&self, prediction: &Tensor, target: &Tensor, weights: &Tensor) -> Tensor {
+        class_weighted(self.per_sample(prediction, target), target, weights)
+    }
+
+    /// The loss of a batch as a sum and what it is divided by. With class weights `c` and sample weights `s`, the mean is
+    /// `sum of c s l / sum of c`: with the former alone PyTorch's `weight`, `sum of c l / sum of c`, with the latter alone
+    /// Keras's `sample_weight`, `sum of s l / N`.
+    ///
+    /// [`fit`](crate::train::Trainer::fit) and [`evaluate`](crate::train::Trainer::evaluate) call this alone.
+    ///
+    /// # Panics
+    /// As [`per_sample`](Loss::per_sample).
+    fn parts(&self, prediction: &Tensor, target: &Tensor, weights: Weights) -> LossParts {
+        let mut losses = match weights.classes {
+            Some(classes) => self.class_weighted(prediction, target, classes),
+            None => self.per_sample(prediction, target),
+        };
+        let dtype = losses.dtype();
+        let divisor = match weights.classes {
+            Some(classes) => classes.index_select(0, target).to_dtype(dtype).sum(),
+            None => Tensor::full_of([], losses.elements() as f64, dtype),
+        };
+        if let Some(samples) = weights.samples {
+            losses = parts::weigh(&samples.to_dtype(dtype), &losses);
+        }
+        LossParts { sum: losses.sum(), divisor, reduction: Reduction::Mean }
+    }
+
+    /// The mean over the batch, as a scalar, unless the loss says otherwise: [`parts`](Loss::parts) in one number.
     ///
     /// # Panics
     /// As [`per_sample`](Loss::per_sample).
     fn loss(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
-        self.per_sample(prediction, target).mean()
+        self.parts(prediction, target, Weights::default()).value()
     }
 
-    /// The mean of each sample's loss times its weight (`[N]`), divided by the number of samples as in Keras.
+    /// As [`loss`](Loss::loss), each sample's loss times its weight (`[N]`).
     ///
     /// # Panics
     /// As [`per_sample`](Loss::per_sample).
     fn weighted(&self, prediction: &Tensor, target: &Tensor, weights: &Tensor) -> Tensor {
-        let losses = self.per_sample(prediction, target);
-        (&losses * weights.to_dtype(losses.dtype())).mean()
+        self.parts(prediction, target, Weights { samples: Some(weights), classes: None }).value()
+    }
+
+    /// Above which number a single output means class 1; metrics follow it. Default: 0.5, as for probabilities; 0 for
+    /// logits and for [`Hinge`].
+    fn decision_threshold(&self) -> f64 {
+        0.5
     }
 
     /// Checks that targets (first axis: samples) suit a model whose samples come out with shape `output`.
@@ -78,7 +118,7 @@ pub trait Loss: Send + Sync {
         Ok(())
     }
 
-    /// Sums or averages over the batch. Default: [`Reduction::Mean`].
+    /// Sums or averages over the batch, or over the data set. Default: [`Reduction::Mean`].
     fn reduction(self, reduction: Reduction) -> Reduced<Self>
     where
         Self: Sized,
@@ -86,10 +126,12 @@ pub trait Loss: Send + Sync {
         Reduced::new(self, reduction)
     }
 
-    /// Weighs each sample by the weight of its class, for classes of different size. Targets must be labels.
+    /// Weighs each sample by the weight of its class, for classes of different size. Targets must be labels. With label
+    /// smoothing, categorical cross-entropy weighs each class that the target is spread over by its own weight, as PyTorch
+    /// does, and binary cross-entropy weighs the whole sample by the weight of its label, as Keras does.
     ///
     /// # Panics
-    /// If a weight is negative or not finite, or all are 0.
+    /// If a weight is negative or not a finite number of `f32`, or all are 0.
     #[track_caller]
     fn class_weights(self, weights: &[f64]) -> ClassWeighted<Self>
     where
@@ -108,12 +150,24 @@ impl Loss for Box<dyn Loss> {
         (**self).per_sample(prediction, target)
     }
 
+    fn class_weighted(&self, prediction: &Tensor, target: &Tensor, weights: &Tensor) -> Tensor {
+        (**self).class_weighted(prediction, target, weights)
+    }
+
+    fn parts(&self, prediction: &Tensor, target: &Tensor, weights: Weights) -> LossParts {
+        (**self).parts(prediction, target, weights)
+    }
+
     fn loss(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
         (**self).loss(prediction, target)
     }
 
     fn weighted(&self, prediction: &Tensor, target: &Tensor, weights: &Tensor) -> Tensor {
         (**self).weighted(prediction, target, weights)
+    }
+
+    fn decision_threshold(&self) -> f64 {
+        (**self).decision_threshold()
     }
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
@@ -127,6 +181,11 @@ impl Loss for Box<dyn Loss> {
 
 /// Keras's `epsilon()`: probabilities are kept this far from 0 and 1 before their logarithm is taken.
 const EPSILON: f64 = 1e-7;
+
+/// Losses of samples times the weights of their classes.
+fn class_weighted(losses: Tensor, target: &Tensor, weights: &Tensor) -> Tensor {
+    parts::weigh(&weights.index_select(0, target).to_dtype(losses.dtype()), &losses)
+}
 
 /// The mean over all axes but the first.
 fn mean_of_rest(x: Tensor) -> Tensor {

@@ -1,7 +1,7 @@
 //! Negative log-likelihood of log-probabilities.
 
 use super::{Loss, check_labels};
-use crate::{Result, Shape, Tensor};
+use crate::{DType, Error, Result, Shape, Tensor};
 
 /// `-y[label]`: the loss of a network that ends in log-softmax, PyTorch's `nll_loss`.
 ///
@@ -21,5 +21,18 @@ impl Loss for NegativeLogLikelihood {
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
         check_labels(self.name(), output, targets)
+    }
+
+    fn check_prediction(&self, prediction: &Tensor) -> Result<()> {
+        // A little above 0 is rounding.
+        let numbers = prediction.to_dtype(DType::F64).to_vec::<f64>();
+        match numbers.iter().find(|p| p.is_nan() || **p > 1e-6) {
+            None => Ok(()),
+            Some(bad) => Err(Error::Data(format!(
+                "{} takes log-probabilities, which are at most 0, but a prediction is {bad}; end the network with LogSoftmax, or \
+                 use CategoricalCrossentropy.from_logits()",
+                self.name()
+            ))),
+        }
     }
 }

@@ -1,9 +1,9 @@
 //! From losses of samples to one number.
 
-use super::Loss;
+use super::{Loss, LossParts, Weights};
 use crate::{Result, Shape, Tensor};
 
-/// How the losses of a batch become one number. For none at all, call [`per_sample`](Loss::per_sample).
+/// How the losses of a batch become one number, and those of a data set: its mean or its sum over all samples. For none at all, call [`per_sample`](Loss::per_sample).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reduction {
     /// Their mean.
@@ -42,21 +42,16 @@ impl<L: Loss> Loss for Reduced<L> {
         self.loss.per_sample(prediction, target)
     }
 
-    fn loss(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
-        match self.reduction {
-            Reduction::Mean => self.loss.loss(prediction, target),
-            Reduction::Sum => self.per_sample(prediction, target).sum(),
-        }
+    fn class_weighted(&self, prediction: &Tensor, target: &Tensor, weights: &Tensor) -> Tensor {
+        self.loss.class_weighted(prediction, target, weights)
     }
 
-    fn weighted(&self, prediction: &Tensor, target: &Tensor, weights: &Tensor) -> Tensor {
-        match self.reduction {
-            Reduction::Mean => self.loss.weighted(prediction, target, weights),
-            Reduction::Sum => {
-                let losses = self.per_sample(prediction, target);
-                (&losses * weights.to_dtype(losses.dtype())).sum()
-            }
-        }
+    fn parts(&self, prediction: &Tensor, target: &Tensor, weights: Weights) -> LossParts {
+        LossParts { reduction: self.reduction, ..self.loss.parts(prediction, target, weights) }
+    }
+
+    fn decision_threshold(&self) -> f64 {
+        self.loss.decision_threshold()
     }
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {

@@ -1,10 +1,12 @@
 //! Accuracy of classification.
 
-use super::{Metric, labels, predicted};
-use crate::Tensor;
+use super::Metric;
+use super::classes::{Threshold, check_classes, predictions_and_labels};
+use crate::{Result, Shape, Tensor};
 
 /// The share of samples that are classified right. Predictions are `[N, C]`, the largest output is the class, or
-/// `[N, 1]`, class 1 above one half; targets are labels (`i64`, `[N]`) or of the predictions' shape.
+/// `[N, 1]`, class 1 above the [`threshold`](Accuracy::threshold); targets are labels (`i64`, `[N]`) or of the
+/// predictions' shape. A sample with a NaN among its outputs is wrong.
 ///
 /// ```
 /// use hadal::prelude::*;
@@ -15,13 +17,23 @@ use crate::Tensor;
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Accuracy {
+    threshold: Threshold,
     correct: usize,
     samples: usize,
 }
 
 /// The metric itself, so that it can be written like a value: `[Accuracy]`.
 #[allow(non_upper_case_globals)]
-pub const Accuracy: Accuracy = Accuracy { correct: 0, samples: 0 };
+pub const Accuracy: Accuracy = Accuracy { threshold: Threshold::HALF, correct: 0, samples: 0 };
+
+impl Accuracy {
+    /// Takes a single output above `threshold` for class 1, whatever the loss. Default: where the loss says, which is 0
+    /// for logits and for [`Hinge`](crate::loss::Hinge), and 0.5 for all else and without a loss.
+    pub fn threshold(mut self, threshold: f64) -> Accuracy {
+        self.threshold = Threshold::fixed(threshold);
+        self
+    }
+}
 
 impl Metric for Accuracy {
     fn name(&self) -> &'static str {
@@ -29,14 +41,14 @@ impl Metric for Accuracy {
     }
 
     fn reset(&mut self) {
-        *self = Accuracy;
+        *self = Accuracy { threshold: self.threshold, ..Accuracy };
     }
 
     #[track_caller]
     fn update(&mut self, prediction: &Tensor, target: &Tensor) {
-        let (predicted, labels) = (predicted(prediction), labels(target));
-        self.correct += predicted.iter().zip(&labels).filter(|(a, b)| a == b).count();
-        self.samples += labels.len();
+        let pairs = predictions_and_labels(self.name(), prediction, target, self.threshold);
+        self.correct += pairs.iter().filter(|(predicted, label)| predicted == label).count();
+        self.samples += pairs.len();
     }
 
     fn value(&self) -> f64 {
@@ -45,5 +57,17 @@ impl Metric for Accuracy {
 
     fn display(&self, value: f64) -> String {
         format!("{:.2}%", 100.0 * value)
+    }
+
+    fn higher_is_better(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    fn set_threshold(&mut self, threshold: f64) {
+        self.threshold.follow(threshold);
+    }
+
+    fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
+        check_classes(self.name(), output, targets, self.threshold)
     }
 }

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
-use super::{Metric, labels, predicted};
-use crate::Tensor;
+use super::Metric;
+use super::classes::{Threshold, check_classes, predictions_and_labels};
+use crate::{Result, Shape, Tensor};
 
 /// How often each class (row) was predicted as each class (column). Its value is the share on the diagonal: the accuracy.
+/// Predictions and targets are as for [`Accuracy`](struct@super::Accuracy); a sample with a NaN among its outputs is predicted
+/// as [no class](ConfusionMatrix::unpredicted).
 ///
 /// ```
 /// use hadal::metric::ConfusionMatrix;
@@ -16,16 +19,26 @@ use crate::Tensor;
 /// assert_eq!((matrix.count(0, 0), matrix.count(0, 1)), (1, 1));
 /// println!("{matrix}");
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConfusionMatrix {
+    threshold: Threshold,
     /// `[class, predicted]`, square.
     counts: Vec<Vec<u64>>,
+    /// Samples of each class whose outputs say nothing.
+    unpredicted: Vec<u64>,
 }
 
 impl ConfusionMatrix {
     /// Without samples; it grows with the classes it meets.
     pub fn new() -> ConfusionMatrix {
         ConfusionMatrix::default()
+    }
+
+    /// Takes a single output above `threshold` for class 1, whatever the loss. Default: where the loss says, which is 0
+    /// for logits and for [`Hinge`](crate::loss::Hinge), and 0.5 for all else and without a loss.
+    pub fn threshold(mut self, threshold: f64) -> ConfusionMatrix {
+        self.threshold = Threshold::fixed(threshold);
+        self
     }
 
     /// The number of classes met so far, or outputs of the model if there were more.
@@ -38,9 +51,14 @@ impl ConfusionMatrix {
         self.counts.get(class).and_then(|row| row.get(predicted)).copied().unwrap_or(0)
     }
 
+    /// How many samples of `class` were predicted as no class, because an output is NaN.
+    pub fn unpredicted(&self, class: usize) -> u64 {
+        self.unpredicted.get(class).copied().unwrap_or(0)
+    }
+
     /// Samples of `class`.
     pub(super) fn of_class(&self, class: usize) -> u64 {
-        (0..self.classes()).map(|predicted| self.count(class, predicted)).sum()
+        (0..self.classes()).map(|predicted| self.count(class, predicted)).sum::<u64>() + self.unpredicted(class)
     }
 
     /// Samples predicted as `predicted`.
@@ -48,10 +66,16 @@ impl ConfusionMatrix {
         (0..self.classes()).map(|class| self.count(class, predicted)).sum()
     }
 
+    /// [`check`](Metric::check) for a metric of another name.
+    pub(super) fn check_as(&self, name: &str, output: &Shape, targets: &Tensor) -> Result<()> {
+        check_classes(name, output, targets, self.threshold)
+    }
+
     fn grow(&mut self, classes: usize) {
         if classes > self.classes() {
             self.counts.iter_mut().for_each(|row| row.resize(classes, 0));
             self.counts.resize(classes, vec![0; classes]);
+            self.unpredicted.resize(classes, 0);
         }
     }
 }
@@ -63,35 +87,59 @@ impl Metric for ConfusionMatrix {
 
     fn reset(&mut self) {
         self.counts.clear();
+        self.unpredicted.clear();
     }
 
+    #[track_caller]
     fn update(&mut self, prediction: &Tensor, target: &Tensor) {
         self.grow(if prediction.rank() == 2 { prediction.size(1).max(2) } else { 2 });
-        for (predicted, label) in predicted(prediction).into_iter().zip(labels(target)) {
-            if let (Ok(label), Ok(predicted)) = (usize::try_from(label), usize::try_from(predicted)) {
-                self.grow(label.max(predicted) + 1);
-                self.counts[label][predicted] += 1;
+        for (predicted, label) in predictions_and_labels("confusion matrix", prediction, target, self.threshold) {
+            let label = label as usize;
+            self.grow(label + 1);
+            match usize::try_from(predicted) {
+                Ok(predicted) => self.counts[label][predicted] += 1,
+                Err(_) => self.unpredicted[label] += 1,
             }
         }
     }
 
     fn value(&self) -> f64 {
         let right: u64 = (0..self.classes()).map(|class| self.count(class, class)).sum();
-        right as f64 / self.counts.iter().flatten().sum::<u64>() as f64
+        right as f64 / (0..self.classes()).map(|class| self.of_class(class)).sum::<u64>() as f64
+    }
+
+    fn higher_is_better(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    fn set_threshold(&mut self, threshold: f64) {
+        self.threshold.follow(threshold);
+    }
+
+    fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
+        self.check_as(self.name(), output, targets)
     }
 }
 
 impl fmt::Display for ConfusionMatrix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.counts.iter().flatten().max().map_or(1, |most| most.to_string().len()).max(3) + 1;
+        let unpredicted = self.unpredicted.iter().any(|count| *count > 0);
+        let largest = self.counts.iter().flatten().chain(&self.unpredicted).max();
+        let width = largest.map_or(1, |most| most.to_string().len()).max(if unpredicted { 4 } else { 3 }) + 1;
         write!(f, "{:>7}", "")?;
         for class in 0..self.classes() {
             write!(f, "{class:>width$}")?;
+        }
+        if unpredicted {
+            write!(f, "{:>width$}", "none")?;
         }
         for (class, row) in self.counts.iter().enumerate() {
             write!(f, "\n{class:>7}")?;
             for count in row {
                 write!(f, "{count:>width$}")?;
+            }
+            if unpredicted {
+                write!(f, "{:>width$}", self.unpredicted(class))?;
             }
         }
         Ok(())

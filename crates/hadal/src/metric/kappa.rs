@@ -1,7 +1,7 @@
 //! Agreement beyond chance.
 
 use super::{ConfusionMatrix, Metric};
-use crate::Tensor;
+use crate::{Result, Shape, Tensor};
 
 /// Cohen's kappa (1960): `(accuracy - chance) / (1 - chance)`, where chance is the accuracy of predictions drawn at random
 /// with the same frequencies. 1 is perfect, 0 no better than chance; NaN where chance is 1.
@@ -15,6 +15,13 @@ impl CohensKappa {
     pub fn new() -> CohensKappa {
         CohensKappa::default()
     }
+
+    /// Takes a single output above `threshold` for class 1, whatever the loss. Default: where the loss says, which is 0
+    /// for logits and for [`Hinge`](crate::loss::Hinge), and 0.5 for all else and without a loss.
+    pub fn threshold(mut self, threshold: f64) -> CohensKappa {
+        self.matrix = self.matrix.threshold(threshold);
+        self
+    }
 }
 
 impl Metric for CohensKappa {
@@ -26,6 +33,7 @@ impl Metric for CohensKappa {
         self.matrix.reset();
     }
 
+    #[track_caller]
     fn update(&mut self, prediction: &Tensor, target: &Tensor) {
         self.matrix.update(prediction, target);
     }
@@ -37,5 +45,17 @@ impl Metric for CohensKappa {
         let chance: f64 =
             classes.map(|class| share(self.matrix.of_class(class)) * share(self.matrix.predicted_as(class))).sum();
         (self.matrix.value() - chance) / (1.0 - chance)
+    }
+
+    fn higher_is_better(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    fn set_threshold(&mut self, threshold: f64) {
+        self.matrix.set_threshold(threshold);
+    }
+
+    fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
+        self.matrix.check_as(self.name(), output, targets)
     }
 }

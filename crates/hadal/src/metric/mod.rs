@@ -1,6 +1,7 @@
 //! What is reported beside the loss, one file each.
 
 mod accuracy;
+mod classes;
 mod confusion_matrix;
 mod kappa;
 mod precision_recall;
@@ -18,11 +19,12 @@ pub use regression::{MeanAbsoluteError, MeanSquaredError};
 pub use roc_auc::RocAuc;
 pub use top_k::TopKAccuracy;
 
-use crate::{DType, Result, Shape, Tensor};
+use crate::{DType, Error, Result, Shape, Tensor};
 
 /// A number gathered over the batches of a pass.
 pub trait Metric: Send + Sync {
-    /// The metric's name, as it stands in reports: `accuracy`.
+    /// The metric's name, as it stands in reports: `accuracy`. Where several metrics of a trainer have one name, the second
+    /// stands there as `accuracy_1`, the third as `accuracy_2`, as in Keras.
     fn name(&self) -> &'static str;
 
     /// Forgets all batches.
@@ -37,6 +39,24 @@ pub trait Metric: Send + Sync {
     /// The number for a reader: `97.31%`. Default: four decimals.
     fn display(&self, value: f64) -> String {
         format!("{value:.4}")
+    }
+
+    /// Whether [`value`](Metric::value) is cheap enough to be shown while a pass goes on. Default: yes; a metric that is not is
+    /// computed once, at the end of a pass.
+    fn has_running_value(&self) -> bool {
+        true
+    }
+
+    /// Whether larger numbers are better, for what watches a run, such as
+    /// [`reduce_on_plateau`](crate::train::Fit::reduce_on_plateau). Default: unknown.
+    fn higher_is_better(&self) -> Option<bool> {
+        None
+    }
+
+    /// Tells the metric above which number the loss takes a single output for class 1
+    /// ([`Loss::decision_threshold`](crate::loss::Loss::decision_threshold)); trainers do so. Default: it has no use for it.
+    fn set_threshold(&mut self, threshold: f64) {
+        let _ = threshold;
     }
 
     /// Checks that the metric means something for a model whose samples come out with shape `output`, on these targets.
@@ -79,25 +99,35 @@ impl Metric for Box<dyn Metric> {
         (**self).display(value)
     }
 
+    fn has_running_value(&self) -> bool {
+        (**self).has_running_value()
+    }
+
+    fn higher_is_better(&self) -> Option<bool> {
+        (**self).higher_is_better()
+    }
+
+    fn set_threshold(&mut self, threshold: f64) {
+        (**self).set_threshold(threshold);
+    }
+
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
         (**self).check(output, targets)
     }
 }
 
-/// Class labels of targets: labels themselves, one number per class, or one probability for class 1.
-fn labels(target: &Tensor) -> Vec<i64> {
-    if target.dtype() == DType::I64 {
-        return target.to_vec::<i64>();
+/// Checks that targets are numbers of the output's shape, as for a regression.
+fn check_numbers(name: &str, output: &Shape, targets: &Tensor) -> Result<()> {
+    let per_sample = targets.shape().iter().skip(1).product::<usize>();
+    if targets.dtype().is_float() && per_sample == output.elements() {
+        return Ok(());
     }
-    predicted(target)
-}
-
-/// The predicted class of each sample: the largest of several outputs, or whether a single one is above one half.
-fn predicted(prediction: &Tensor) -> Vec<i64> {
-    if prediction.rank() == 2 && prediction.size(1) > 1 {
-        return prediction.argmax(1).to_vec::<i64>();
-    }
-    prediction.gt(0.5).to_dtype(DType::I64).to_vec::<i64>()
+    Err(Error::Data(format!(
+        "{name} compares outputs with targets of their shape; the model's output has shape {output}, the targets are {} of \
+         shape {}",
+        targets.dtype(),
+        targets.shape()
+    )))
 }
 
 fn numbers(x: &Tensor) -> Vec<f64> {

@@ -1,17 +1,19 @@
 //! Precision, recall and their harmonic mean.
 
 use super::{ConfusionMatrix, Metric};
-use crate::Tensor;
+use crate::{Error, Result, Shape, Tensor};
 
 /// How the numbers of several classes become one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Average {
-    /// The plain mean over the classes that occur among labels or predictions: small classes count as much as large ones.
+    /// Class 1 alone for two classes, as scikit-learn and Keras do, and [`Macro`](Average::Macro) for more.
     #[default]
+    Auto,
+    /// The plain mean over the classes that occur among labels or predictions: small classes count as much as large ones.
     Macro,
     /// From the counts of all classes together: with one label a sample, precision, recall and F1 are all the accuracy.
     Micro,
-    /// This class alone; class 1 is usual for two classes.
+    /// This class alone.
     Class(usize),
 }
 
@@ -30,11 +32,12 @@ impl ConfusionMatrix {
         let of = |[right, predicted, samples]: [f64; 3]| ratio(right, predicted, samples);
         let classes = (0..self.classes()).map(counts).filter(|[_, predicted, samples]| predicted + samples > 0.0);
         match average {
+            Average::Auto if self.classes() == 2 => of(counts(1)),
             Average::Class(class) => of(counts(class)),
             Average::Micro => {
                 of(classes.fold([0.0; 3], |sum, own| [sum[0] + own[0], sum[1] + own[1], sum[2] + own[2]]))
             }
-            Average::Macro => {
+            Average::Auto | Average::Macro => {
                 let each: Vec<f64> = classes.map(of).collect();
                 each.iter().sum::<f64>() / each.len() as f64
             }
@@ -45,17 +48,24 @@ impl ConfusionMatrix {
 macro_rules! ratio_metric {
     ($(#[$docs:meta])* $name:ident, $label:literal, $ratio:expr) => {
         $(#[$docs])*
-        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[derive(Clone, Debug, Default, PartialEq)]
         pub struct $name {
             average: Average,
             matrix: ConfusionMatrix,
         }
 
         impl $name {
-            /// Averaged over classes like this; [`default`](Default::default) is [`Average::Macro`].
+            /// Averaged over classes like this; [`default`](Default::default) is [`Average::Auto`].
             pub fn new(average: Average) -> $name {
                 $name { average, matrix: ConfusionMatrix::new() }
             }
+
+        /// Takes a single output above `threshold` for class 1, whatever the loss. Default: where the loss says, which is 0
+        /// for logits and for [`Hinge`](crate::loss::Hinge), and 0.5 for all else and without a loss.
+        pub fn threshold(mut self, threshold: f64) -> $name {
+            self.matrix = self.matrix.threshold(threshold);
+            self
+        }
         }
 
         impl Metric for $name {
@@ -67,12 +77,33 @@ macro_rules! ratio_metric {
                 self.matrix.reset();
             }
 
+            #[track_caller]
             fn update(&mut self, prediction: &Tensor, target: &Tensor) {
                 self.matrix.update(prediction, target);
             }
 
             fn value(&self) -> f64 {
                 self.matrix.average(self.average, $ratio)
+            }
+
+        fn higher_is_better(&self) -> Option<bool> {
+            Some(true)
+        }
+
+        fn set_threshold(&mut self, threshold: f64) {
+            self.matrix.set_threshold(threshold);
+        }
+
+            fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
+                self.matrix.check_as(self.name(), output, targets)?;
+                match self.average {
+                    Average::Class(class) if class >= output.elements().max(2) => Err(Error::Config(format!(
+                        "{} of class {class}: the model has {} classes, numbered from 0",
+                        self.name(),
+                        output.elements().max(2)
+                    ))),
+                    _ => Ok(()),
+                }
             }
         }
     };
@@ -85,7 +116,7 @@ ratio_metric!(
     /// ```
     /// use hadal::metric::{Average, Precision, Recall};
     /// use hadal::prelude::*;
-    /// let (mut precision, mut recall) = (Precision::new(Average::Class(1)), Recall::new(Average::Class(1)));
+    /// let (mut precision, mut recall) = (Precision::default(), Recall::new(Average::Class(1)));
     /// let p = Tensor::from_slice(&[0.9f32, 0.8, 0.2, 0.1], [4, 1]);
     /// let labels = Tensor::from_slice(&[1i64, 0, 1, 0], [4]);
     /// precision.update(&p, &labels);

@@ -1,6 +1,7 @@
 //! The share of variance explained.
 
-use super::{Metric, numbers};
+use super::classes::assert_as_many;
+use super::{Metric, check_numbers, numbers};
 use crate::{Error, Result, Shape, Tensor};
 
 /// `1 - sum (y - t)^2 / sum (t - mean of t)^2`: 1 for perfect predictions, 0 for those no better than the mean, below for
@@ -40,8 +41,11 @@ impl Metric for RSquared {
         *self = RSquared::default();
     }
 
+    #[track_caller]
     fn update(&mut self, prediction: &Tensor, target: &Tensor) {
-        for (y, t) in numbers(prediction).into_iter().zip(numbers(target)) {
+        let (predictions, targets) = (numbers(prediction), numbers(target));
+        assert_as_many(self.name(), prediction, predictions.len(), target, targets.len());
+        for (y, t) in predictions.into_iter().zip(targets) {
             // Welford's running mean and spread, which no offset can spoil.
             self.count += 1.0;
             let before = t - self.mean;
@@ -55,7 +59,12 @@ impl Metric for RSquared {
         if self.spread == 0.0 { f64::NAN } else { 1.0 - self.errors / self.spread }
     }
 
-    fn check(&self, _output: &Shape, targets: &Tensor) -> Result<()> {
+    fn higher_is_better(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
+        check_numbers(self.name(), output, targets)?;
         let all = numbers(targets);
         if all.iter().any(|t| *t != all[0]) {
             return Ok(());

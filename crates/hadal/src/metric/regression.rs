@@ -1,7 +1,8 @@
 //! Errors of regression.
 
-use super::{Metric, numbers};
-use crate::Tensor;
+use super::classes::assert_as_many;
+use super::{Metric, check_numbers, numbers};
+use crate::{Result, Shape, Tensor};
 
 macro_rules! mean_metric {
     ($(#[$docs:meta])* $name:ident, $label:literal, $error:expr) => {
@@ -28,15 +29,25 @@ macro_rules! mean_metric {
                 *self = $name::default();
             }
 
+            #[track_caller]
             fn update(&mut self, prediction: &Tensor, target: &Tensor) {
                 let error: fn(f64) -> f64 = $error;
                 let (y, t) = (numbers(prediction), numbers(target));
+                assert_as_many(self.name(), prediction, y.len(), target, t.len());
                 self.sum += y.iter().zip(&t).map(|(y, t)| error(y - t)).sum::<f64>();
                 self.count += t.len();
             }
 
             fn value(&self) -> f64 {
                 self.sum / self.count as f64
+            }
+
+            fn higher_is_better(&self) -> Option<bool> {
+                Some(false)
+            }
+
+            fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
+                check_numbers(self.name(), output, targets)
             }
         }
     };

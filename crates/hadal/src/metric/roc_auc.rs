@@ -1,11 +1,14 @@
 //! The area under the ROC curve.
 
+use super::classes::{Threshold, assert_as_many, check_classes};
 use super::{Metric, numbers};
-use crate::{DType, Error, Result, Shape, Tensor};
+use crate::{Error, Result, Shape, Tensor};
 
 /// The probability that a sample of class 1 has a higher score than one of class 0, ties counting half (Hanley and
 /// McNeil, 1982): exact, from the ranks of all scores. Predictions are scores `[N, 1]`, or `[N, 2]` of which the second
-/// counts; targets are labels 0 and 1, `i64` or numbers.
+/// counts; targets are labels 0 and 1, `i64` or numbers. NaN if a score is NaN, which has no rank.
+///
+/// It sorts all scores, so it is computed at the end of a pass, not batch by batch.
 ///
 /// ```
 /// use hadal::metric::RocAuc;
@@ -42,14 +45,22 @@ impl Metric for RocAuc {
         self.scores.clear();
     }
 
+    #[track_caller]
     fn update(&mut self, prediction: &Tensor, target: &Tensor) {
         let two = prediction.rank() == 2 && prediction.size(1) == 2;
         let scores = if two { prediction.narrow(1, 1, 1) } else { prediction.clone() };
-        self.scores.extend(numbers(&scores).into_iter().zip(is_positive(target)));
+        let (scores, positive) = (numbers(&scores), is_positive(target));
+        let largest = numbers(target).into_iter().fold(0.0, f64::max);
+        assert!(largest <= 1.0, "roc_auc takes labels 0 and 1, not {largest}");
+        assert_as_many(self.name(), prediction, scores.len(), target, positive.len());
+        self.scores.extend(scores.into_iter().zip(positive));
     }
 
-    /// NaN while only one class has been met.
+    /// NaN while only one class has been met, or if a score is NaN.
     fn value(&self) -> f64 {
+        if self.scores.iter().any(|(score, _)| score.is_nan()) {
+            return f64::NAN;
+        }
         let mut sorted = self.scores.clone();
         sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
         let positives = sorted.iter().filter(|entry| entry.1).count() as f64;
@@ -58,12 +69,20 @@ impl Metric for RocAuc {
         let mut ranks = 0.0;
         let mut start = 0;
         while start < sorted.len() {
-            let end = start + sorted[start..].iter().take_while(|entry| entry.0 == sorted[start].0).count().max(1);
+            let end = start + sorted[start..].iter().take_while(|entry| entry.0 == sorted[start].0).count();
             let own = sorted[start..end].iter().filter(|entry| entry.1).count() as f64;
             ranks += own * (start + 1 + end) as f64 / 2.0;
             start = end;
         }
         (ranks - positives * (positives + 1.0) / 2.0) / (positives * negatives)
+    }
+
+    fn has_running_value(&self) -> bool {
+        false
+    }
+
+    fn higher_is_better(&self) -> Option<bool> {
+        Some(true)
     }
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
@@ -72,11 +91,7 @@ impl Metric for RocAuc {
                 "roc_auc is for two classes, but the model's output has shape {output}"
             )));
         }
-        if targets.dtype() == DType::I64
-            && let Some(label) = targets.to_vec::<i64>().into_iter().find(|label| !(0..=1).contains(label))
-        {
-            return Err(Error::Data(format!("roc_auc takes labels 0 and 1, but a sample has label {label}")));
-        }
+        check_classes(self.name(), output, targets, Threshold::fixed(0.0))?;
         let positive = is_positive(targets);
         if positive.iter().all(|&x| x) || !positive.iter().any(|&x| x) {
             return Err(Error::Data("roc_auc compares two classes, but all samples are of one".into()));

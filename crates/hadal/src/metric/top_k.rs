@@ -1,10 +1,11 @@
 //! Accuracy among the best guesses.
 
-use super::{Metric, labels, numbers};
+use super::classes::{Threshold, assert_as_many, check_classes, labels};
+use super::{Metric, numbers};
 use crate::{Error, Result, Shape, Tensor};
 
 /// The share of samples whose label is among the `k` largest of the outputs `[N, C]`. Equal outputs count as ranked by
-/// class, first class first.
+/// class, first class first; NaN ranks above all numbers, as in PyTorch's `topk`, but a sample whose own output is NaN is wrong.
 ///
 /// ```
 /// use hadal::metric::TopKAccuracy;
@@ -42,13 +43,19 @@ impl Metric for TopKAccuracy {
         *self = TopKAccuracy::new(self.k);
     }
 
+    /// # Panics
+    /// If predictions are not `[N, C]`, or there are not as many labels, or a label is not below `C`.
+    #[track_caller]
     fn update(&mut self, prediction: &Tensor, target: &Tensor) {
-        let classes = prediction.size(1);
-        let labels = labels(target);
-        for (row, &label) in numbers(prediction).chunks(classes).zip(&labels) {
-            let Some(own) = usize::try_from(label).ok().and_then(|label| row.get(label)) else { continue };
-            let better = row.iter().enumerate().filter(|&(class, x)| x > own || x == own && (class as i64) < label);
-            self.correct += usize::from(better.count() < self.k);
+        assert!(prediction.rank() == 2, "top_k_accuracy takes predictions [N, C], not {}", prediction.shape());
+        let (classes, labels) = (prediction.size(1), labels(target));
+        assert_as_many(self.name(), prediction, prediction.size(0), target, labels.len());
+        for (row, &label) in numbers(prediction).chunks(classes.max(1)).zip(&labels) {
+            let own = usize::try_from(label).ok().and_then(|label| row.get(label));
+            let Some(own) = own else { panic!("top_k_accuracy: label {label} is out of range for {classes} classes") };
+            let before = |class: usize, x: &f64| x > own || x.is_nan() || x == own && (class as i64) < label;
+            let better = row.iter().enumerate().filter(|&(class, x)| before(class, x)).count();
+            self.correct += usize::from(!own.is_nan() && better < self.k);
         }
         self.samples += labels.len();
     }
@@ -61,10 +68,16 @@ impl Metric for TopKAccuracy {
         format!("{:.2}%", 100.0 * value)
     }
 
-    fn check(&self, output: &Shape, _targets: &Tensor) -> Result<()> {
+    fn higher_is_better(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
         match **output {
-            [classes] if self.k <= classes => Ok(()),
-            [classes] => {
+            [classes] if classes > 1 && self.k <= classes => {
+                check_classes(self.name(), output, targets, Threshold::HALF)
+            }
+            [classes] if classes > 1 => {
                 Err(Error::Config(format!("top_k_accuracy: k is {}, but there are only {classes} classes", self.k)))
             }
             _ => {

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::train::{Event, Flow, Logs, Subscriber};
+use crate::train::{BatchLogs, Event, Flow, Subscriber};
 use crate::{Error, Result};
 
 /// Shows a run on standard output.
@@ -44,7 +44,7 @@ impl Console {
         self
     }
 
-    fn batch(&mut self, epoch: usize, batch: usize, samples: usize, logs: &Logs) -> Result<()> {
+    fn batch(&mut self, epoch: usize, batch: usize, samples: usize, logs: &BatchLogs) -> Result<()> {
         #[cfg(feature = "progress")]
         if self.terminal {
             // The first batch starts the bar's clock, by which it tells speed and time left.

@@ -13,6 +13,10 @@ use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 /// Features are the first axis of a sample: input `[batch, features, ..]`, as in PyTorch, whose defaults these are:
 /// epsilon 1e-5, momentum 0.1 (the share of the batch in the running means), and the unbiased variance in them.
 /// [`keras`](BatchNorm::keras) gives Keras's.
+///
+/// Training needs more than 1 value per feature, as in PyTorch: a batch of 1 vector panics, and `fit` returns an error before
+/// the first step. A layer whose weight and bias are both [frozen](Module::freeze) uses its running means in training, too,
+/// and does not update them, as under Keras's `trainable = False`.
 #[derive(Debug)]
 pub struct BatchNorm {
     settings: Settings,
@@ -35,11 +39,17 @@ struct Parameters {
     bias: Tensor,
     /// Mean and variance. Forward passes change them, and have the layer shared.
     running: Mutex<[Tensor; 2]>,
+    /// How many values a sample has per feature.
+    values_per_sample: usize,
 }
 
 impl Parameters {
     fn running(&self) -> MutexGuard<'_, [Tensor; 2]> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn are_frozen(&self) -> bool {
+        !self.weight.is_leaf() && !self.bias.is_leaf()
     }
 }
 
@@ -73,7 +83,7 @@ impl BatchNorm {
     /// Updates the running means from a batch of `count` values for each feature.
     fn observe(&self, parameters: &Parameters, mean: &Tensor, variance: &Tensor, count: usize) {
         let share = self.settings.momentum;
-        let correction = if self.settings.unbiased && count > 1 { count as f64 / (count as f64 - 1.0) } else { 1.0 };
+        let correction = if self.settings.unbiased { count as f64 / (count as f64 - 1.0) } else { 1.0 };
         no_grad(|| {
             let mut running = parameters.running();
             for (running, batch) in running.iter_mut().zip([mean.detach(), variance.detach() * correction]) {
@@ -112,11 +122,19 @@ impl Module for BatchNorm {
             *tensor = tensor.detach();
         }
     }
+
+    fn smallest_batch(&self) -> usize {
+        match &self.parameters {
+            Some(parameters) if parameters.values_per_sample == 1 && !parameters.are_frozen() => 2,
+            _ => 1,
+        }
+    }
 }
 
 impl Forward for BatchNorm {
     /// # Panics
-    /// If the layer has not been built, or `x` does not have its features on axis 1.
+    /// If the layer has not been built, `x` does not have its features on axis 1, or there are fewer than 2 values per feature
+    /// in training.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
         let Some(parameters) = &self.parameters else {
@@ -131,11 +149,19 @@ impl Forward for BatchNorm {
         // `[1, features, 1, ..]`, to broadcast over the batch and what follows the features.
         let mut wide = vec![1; x.rank()];
         wide[1] = features;
-        let (mean, variance) = if ctx.is_training() {
+        let (mean, variance) = if ctx.is_training() && !parameters.are_frozen() {
+            let count = x.elements() / features;
+            assert!(
+                count > 1,
+                "BatchNorm: training needs more than 1 value per feature, but the input has shape {}; use a larger batch, for \
+                 example of shape {}",
+                x.shape(),
+                larger(x.shape())
+            );
             let axes: Vec<isize> = (0..x.rank() as isize).filter(|&axis| axis != 1).collect();
             let mean = x.mean_keep(&axes);
             let variance = (x - &mean).powi(2).mean_keep(&axes);
-            self.observe(parameters, &mean, &variance, x.elements() / features);
+            self.observe(parameters, &mean, &variance, count);
             (mean, variance)
         } else {
             let running = parameters.running();
@@ -146,10 +172,17 @@ impl Forward for BatchNorm {
     }
 }
 
+/// The shape of 2 such samples.
+fn larger(shape: &Shape) -> Shape {
+    let mut sizes = shape.to_vec();
+    sizes[0] = 2;
+    Shape::from(sizes)
+}
+
 impl Layer for BatchNorm {
     fn plan(&self, input: &Shape) -> Result<Plan> {
         let Settings { epsilon, momentum, .. } = self.settings;
-        crate::optim::check_positive("BatchNorm: epsilon", epsilon, "1e-5")?;
+        crate::optim::check_epsilon("BatchNorm: epsilon", epsilon, "1e-5")?;
         if !(0.0..=1.0).contains(&momentum) {
             return Err(Error::Config(format!("BatchNorm: momentum {momentum} is a share, from 0 to 1")));
         }
@@ -167,6 +200,7 @@ impl Layer for BatchNorm {
             weight: Tensor::ones([features]).requires_grad(),
             bias: Tensor::zeros([features]).requires_grad(),
             running: Mutex::new([Tensor::zeros([features]), Tensor::ones([features])]),
+            values_per_sample: input[1..].iter().product(),
         });
         Ok(())
     }

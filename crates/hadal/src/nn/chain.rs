@@ -65,6 +65,10 @@ impl Module for Chain {
     fn constrain(&mut self) {
         self.layers.constrain();
     }
+
+    fn smallest_batch(&self) -> usize {
+        self.layers.smallest_batch()
+    }
 }
 
 impl Forward for Chain {

@@ -70,7 +70,7 @@ impl Initializer {
 
     /// A tensor of any shape with the given fans.
     pub fn make_for(self, shape: &[usize], fan_in: usize, fan_out: usize, rng: &mut Rng) -> Tensor {
-        let (fan_in, both) = (fan_in.max(1) as f64, (fan_in + fan_out).max(1) as f64);
+        let (fan_in, both) = (fan_in.max(1) as f64, (fan_in as f64 + fan_out as f64).max(1.0));
         match self {
             Initializer::Zeros => Tensor::zeros(shape),
             Initializer::Constant(value) => Tensor::full(shape, value),

@@ -20,8 +20,14 @@ pub trait Module {
     /// step; a loop of your own does so too if there are such limits. Default: there are none.
     fn constrain(&mut self) {}
 
+    /// The smallest batch that the module can be trained on, in samples: 2 for a [`BatchNorm`](super::BatchNorm) that sees one
+    /// value per feature and sample. `fit` checks it. Default: 1.
+    fn smallest_batch(&self) -> usize {
+        1
+    }
+
     /// Stops training the tensors whose names begin with `prefix`; the empty prefix is all. They are no leaves any more,
-    /// so gradients are not computed for them.
+    /// so gradients are not computed for them, and neither decay nor limits change them.
     ///
     /// ```
     /// use hadal::prelude::*;
@@ -181,6 +187,10 @@ macro_rules! sequence {
             fn constrain(&mut self) {
                 self.iter_mut().for_each(|module| module.constrain());
             }
+
+            fn smallest_batch(&self) -> usize {
+                self.iter().map(Module::smallest_batch).max().unwrap_or(1)
+            }
         }
     };
 }
@@ -206,6 +216,10 @@ impl<M: Module> Module for Option<M> {
             module.constrain();
         }
     }
+
+    fn smallest_batch(&self) -> usize {
+        self.as_ref().map_or(1, Module::smallest_batch)
+    }
 }
 
 impl<M: Module + ?Sized> Module for Box<M> {
@@ -220,6 +234,10 @@ impl<M: Module + ?Sized> Module for Box<M> {
     fn constrain(&mut self) {
         (**self).constrain();
     }
+
+    fn smallest_batch(&self) -> usize {
+        (**self).smallest_batch()
+    }
 }
 
 impl<M: Module + ?Sized> Module for &mut M {
@@ -233,6 +251,10 @@ impl<M: Module + ?Sized> Module for &mut M {
 
     fn constrain(&mut self) {
         (**self).constrain();
+    }
+
+    fn smallest_batch(&self) -> usize {
+        (**self).smallest_batch()
     }
 }
 

@@ -63,6 +63,10 @@ impl Module for Parallel {
     fn constrain(&mut self) {
         self.branches.constrain();
     }
+
+    fn smallest_batch(&self) -> usize {
+        self.branches.smallest_batch()
+    }
 }
 
 impl Forward for Parallel {

@@ -48,9 +48,9 @@ impl Regularizer {
     }
 
     /// # Errors
-    /// If a share is negative or not finite.
+    /// If a share is negative or not finite in f32.
     pub(super) fn check(&self) -> Result<()> {
-        let fits = |share: f64| share >= 0.0 && share.is_finite();
+        let fits = |share: f64| share >= 0.0 && (share as f32).is_finite();
         if fits(self.l1) && fits(self.l2) {
             return Ok(());
         }

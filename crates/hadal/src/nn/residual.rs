@@ -48,6 +48,10 @@ impl Module for Residual {
     fn constrain(&mut self) {
         self.chain.constrain();
     }
+
+    fn smallest_batch(&self) -> usize {
+        self.chain.smallest_batch()
+    }
 }
 
 impl Forward for Residual {

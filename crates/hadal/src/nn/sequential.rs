@@ -277,6 +277,10 @@ impl Module for Sequential {
     fn constrain(&mut self) {
         self.layers.constrain();
     }
+
+    fn smallest_batch(&self) -> usize {
+        self.layers.smallest_batch()
+    }
 }
 
 impl Forward for Sequential {

@@ -1,6 +1,6 @@
 //! Adam and AMSGrad.
 
-use super::{Core, Optimizer, check_positive, check_share, has_core};
+use super::{Core, Optimizer, check_epsilon, check_share, has_core};
 use crate::{Result, UpdateRule};
 
 /// Adam in Keras's form (Kingma and Ba, ICLR 2015, the variant at the end of section 2): with
@@ -21,7 +21,11 @@ pub struct Adam {
 impl Adam {
     /// With the given rate; the rest as in [`default`](Adam::default).
     pub fn new(rate: f64) -> Adam {
-        Adam { core: Core::new(rate), beta1: 0.9, beta2: 0.999, epsilon: 1e-7, amsgrad: false }
+        Adam::with_core(Core::new(rate))
+    }
+
+    pub(super) fn with_core(core: Core) -> Adam {
+        Adam { core, beta1: 0.9, beta2: 0.999, epsilon: 1e-7, amsgrad: false }
     }
 
     /// The shares of mean and mean square that are kept. Default: 0.9 and 0.999.
@@ -66,11 +70,11 @@ impl Optimizer for Adam {
     fn check_own(&self) -> Result<()> {
         check_share("beta1", self.beta1)?;
         check_share("beta2", self.beta2)?;
-        check_positive("epsilon", self.epsilon, "1e-7")
+        check_epsilon("epsilon", self.epsilon, "1e-7")
     }
 }
 
 /// `share^step`.
 pub(super) fn power(share: f64, step: u64) -> f64 {
-    share.powi(i32::try_from(step).unwrap_or(i32::MAX))
+    share.powf(step as f64)
 }

@@ -11,7 +11,7 @@ pub struct AdamW(Adam);
 impl AdamW {
     /// With the given rate; the rest as in [`default`](AdamW::default).
     pub fn new(rate: f64) -> AdamW {
-        AdamW(Adam::new(rate).decoupled_weight_decay(0.004))
+        AdamW(Adam::with_core(Core::new(rate).decoupled()).decoupled_weight_decay(0.004))
     }
 
     /// The shares of mean and mean square that are kept. Default: 0.9 and 0.999.

@@ -13,6 +13,8 @@ pub struct Core {
     pub(super) weight_decay: f64,
     /// AdamW's: taken off the parameter.
     pub(super) decoupled_weight_decay: f64,
+    /// Whether the optimizer's own kind of decay is the decoupled one.
+    decoupled: bool,
     pub(super) groups: Vec<Group>,
     steps: u64,
     /// The state tensors of each parameter, by the parameter's name.
@@ -56,7 +58,8 @@ impl Group {
         self
     }
 
-    /// Their weight decay, coupled or not as the optimizer's is. Default: the optimizer's.
+    /// Their weight decay, in place of the optimizer's and of the same kind. If the optimizer has none, it is decoupled for
+    /// AdamW, Lion and Muon, and coupled for all others. Default: the optimizer's.
     pub fn weight_decay(mut self, decay: f64) -> Group {
         self.weight_decay = Some(decay);
         self
@@ -64,6 +67,16 @@ impl Group {
 
     fn holds(&self, name: &str) -> bool {
         name.starts_with(&self.prefix) && name.ends_with(&self.suffix)
+    }
+}
+
+impl std::fmt::Display for Group {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.prefix.is_empty(), self.suffix.is_empty()) {
+            (_, true) => write!(f, "group with prefix `{}`", self.prefix),
+            (true, false) => write!(f, "group with suffix `{}`", self.suffix),
+            (false, false) => write!(f, "group with prefix `{}` and suffix `{}`", self.prefix, self.suffix),
+        }
     }
 }
 
@@ -87,6 +100,11 @@ impl Core {
         Core { rate, ..Core::default() }
     }
 
+    /// Makes decoupled weight decay, as AdamW's, the kind that a group's decay has if the optimizer has none.
+    pub fn decoupled(self) -> Core {
+        Core { decoupled: true, ..self }
+    }
+
     /// The rate of the next step.
     pub fn rate(&self) -> f64 {
         self.rate
@@ -97,16 +115,51 @@ impl Core {
         self.steps
     }
 
-    /// Calls `visit` for every parameter of `model` that has a gradient, and counts the step.
+    /// Checks rate, groups and parameters before a step changes anything.
     ///
     /// # Panics
-    /// If the rate is negative or not finite, or a parameter is not the one that its state was made for.
-    pub fn each(&mut self, model: &mut dyn Module, gradients: &Gradients, visit: &mut dyn FnMut(Place)) {
+    /// If the rate is negative or not finite, a parameter is not the one that its state was made for, or a group matches no
+    /// parameter.
+    pub(super) fn assert_ready(&self, model: &dyn Module) {
         assert!(
             self.rate >= 0.0 && self.rate.is_finite(),
             "step: learning rate {} must be a positive, finite number, for example 0.001",
             self.rate
         );
+        let mut problem = self.empty_group(model);
+        model.visit("", &mut |name, parameter| {
+            if problem.is_none()
+                && let Some(states) = self.states.get(name)
+            {
+                problem = misfit(name, parameter, states);
+            }
+        });
+        if let Some(problem) = problem {
+            panic!("step: {problem}");
+        }
+    }
+
+    /// The error message for the first group that matches no parameter.
+    fn empty_group(&self, model: &dyn Module) -> Option<String> {
+        self.groups.iter().find_map(|group| {
+            let (mut found, mut names) = (false, Vec::new());
+            model.visit("", &mut |name, parameter| {
+                found |= group.holds(name);
+                if parameter.is_leaf() {
+                    names.push(name.to_owned());
+                }
+            });
+            (!found).then(|| format!("the {group} matches no parameter; the parameters are {}", names.join(", ")))
+        })
+    }
+
+    /// Calls `visit` for every parameter of `model` that has a gradient, and counts the step.
+    ///
+    /// # Panics
+    /// If the rate is negative or not finite, a parameter is not the one that its state was made for, or a group matches no
+    /// parameter; nothing has been changed then.
+    pub fn each(&mut self, model: &mut dyn Module, gradients: &Gradients, visit: &mut dyn FnMut(Place)) {
+        self.assert_ready(model);
         self.steps += 1;
         model.visit_mut("", &mut |name, parameter| {
             let Some(gradient) = gradients.get(parameter) else { return };
@@ -115,16 +168,20 @@ impl Core {
                 rate *= group.rate;
                 weight_decay = group.weight_decay.or(weight_decay);
             }
-            let share = |own: f64| if own == 0.0 { 0.0 } else { weight_decay.unwrap_or(own) };
-            let decay =
-                Decay { coupled: share(self.weight_decay), factor: 1.0 - rate * share(self.decoupled_weight_decay) };
+            // A group's decay replaces the kind that the optimizer has, or is of its default kind if it has none.
+            let none = self.weight_decay == 0.0 && self.decoupled_weight_decay == 0.0;
+            let own = |decay: f64, is_own_kind: bool| match weight_decay {
+                Some(group) if decay != 0.0 || none && is_own_kind => group,
+                _ => decay,
+            };
+            let decay = Decay {
+                coupled: own(self.weight_decay, !self.decoupled),
+                factor: 1.0 - rate * own(self.decoupled_weight_decay, self.decoupled),
+            };
             if !self.states.contains_key(name) {
                 self.states.insert(name.to_owned(), Vec::new());
             }
             let Some(states) = self.states.get_mut(name) else { return };
-            if let Some(problem) = misfit(name, parameter, states) {
-                panic!("step: {problem}");
-            }
             visit(Place { parameter, gradient, states, rate, decay });
         });
     }
@@ -135,11 +192,14 @@ impl Core {
         self.states.clear();
     }
 
-    /// Checks that the parameters are those that the state was made for.
+    /// Checks that the parameters are those that the state was made for, and that each group matches one.
     ///
     /// # Errors
-    /// If a parameter is gone or has another shape.
+    /// If a parameter is gone or has another shape, or a group matches none.
     pub fn check_parameters(&self, model: &dyn Module) -> Result<()> {
+        if let Some(problem) = self.empty_group(model) {
+            return Err(Error::Config(problem));
+        }
         let mut unseen: Vec<&String> = self.states.keys().collect();
         let mut problem = None;
         model.visit("", &mut |name, parameter| {
@@ -171,8 +231,8 @@ impl Core {
             check_decay(group.weight_decay.unwrap_or(0.0))?;
             if !(group.rate >= 0.0 && group.rate.is_finite()) {
                 return Err(Error::Config(format!(
-                    "group `{}..{}`: rate {} must be a finite share of the optimizer's rate, 0 or more",
-                    group.prefix, group.suffix, group.rate
+                    "{group}: rate {} must be a finite share of the optimizer's rate, 0 or more",
+                    group.rate
                 )));
             }
         }
@@ -200,6 +260,17 @@ pub(crate) fn check_positive(name: &str, value: f64, example: &str) -> Result<()
         return Ok(());
     }
     Err(Error::Config(format!("{name} {value} must be a positive, finite number, for example {example}")))
+}
+
+/// An epsilon must be positive in f32, too, the type of most parameters.
+pub(crate) fn check_epsilon(name: &str, epsilon: f64, example: &str) -> Result<()> {
+    check_positive(name, epsilon, example)?;
+    if epsilon >= f64::from(f32::MIN_POSITIVE) {
+        return Ok(());
+    }
+    Err(Error::Config(format!(
+        "{name} {epsilon} is too small for f32; it must be at least 1.2e-38, for example {example}"
+    )))
 }
 
 /// Shares that are kept must lie in `[0, 1)`.

@@ -16,7 +16,7 @@ pub struct Lion {
 impl Lion {
     /// With the given rate; the rest as in [`default`](Lion::default).
     pub fn new(rate: f64) -> Lion {
-        Lion { core: Core::new(rate), beta1: 0.9, beta2: 0.99 }
+        Lion { core: Core::new(rate).decoupled(), beta1: 0.9, beta2: 0.99 }
     }
 
     /// The shares of `m` in the step, and that is kept. Default: 0.9 and 0.99.

@@ -29,13 +29,13 @@ pub use adagrad::Adagrad;
 pub use adam::Adam;
 pub use adamax::Adamax;
 pub use adamw::AdamW;
-pub(crate) use core::check_positive;
 use core::check_share;
 pub use core::{Core, Group, Place};
+pub(crate) use core::{check_epsilon, check_positive};
 pub use lion::Lion;
 pub use muon::Muon;
 pub use nadam::Nadam;
-pub use plateau::Plateau;
+pub use plateau::{Mode, Plateau};
 pub use rmsprop::RmsProp;
 pub use schedule::Schedule;
 pub use sgd::{MomentumForm, Sgd};
@@ -80,8 +80,10 @@ pub trait Optimizer: Send + Sync {
     /// One step for every parameter of `model` that has a gradient, in place, in one pass over each.
     ///
     /// # Panics
-    /// If the rate is negative or not finite, or the parameters are not those that the optimizer began with.
+    /// If the rate is negative or not finite, another setting cannot work, a group matches no parameter, or the parameters are not
+    /// those that the optimizer began with; nothing has been changed then.
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
+        assert_ready(self, model);
         let step = self.core().steps() + 1;
         let mut core = std::mem::take(self.core_mut());
         core.each(model, gradients, &mut |place| {
@@ -143,6 +145,14 @@ pub trait Optimizer: Send + Sync {
     }
 }
 
+/// Panics with what is wrong before a step, before anything is changed.
+fn assert_ready<O: Optimizer + ?Sized>(optimizer: &O, model: &dyn Module) {
+    if let Err(error) = optimizer.check_own() {
+        panic!("step: {error}");
+    }
+    optimizer.core().assert_ready(model);
+}
+
 impl Optimizer for Box<dyn Optimizer> {
     fn name(&self) -> &'static str {
         (**self).name()
@@ -166,6 +176,18 @@ impl Optimizer for Box<dyn Optimizer> {
 
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
         (**self).step(model, gradients);
+    }
+
+    fn learning_rate(&self) -> f64 {
+        (**self).learning_rate()
+    }
+
+    fn set_learning_rate(&mut self, rate: f64) {
+        (**self).set_learning_rate(rate);
+    }
+
+    fn check(&self) -> Result<()> {
+        (**self).check()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Muon.
 
 use super::adam::Adam;
-use super::{Core, Optimizer, Place, check_share, has_core};
+use super::{Core, Optimizer, Place, assert_ready, check_share, has_core};
 use crate::nn::Module;
 use crate::{Gradients, Result, Tensor, UpdateRule, no_grad};
 
@@ -29,7 +29,7 @@ const SCALE: f64 = 0.2;
 impl Muon {
     /// With the given rate; the rest as in [`default`](Muon::default).
     pub fn new(rate: f64) -> Muon {
-        Muon { core: Core::new(rate), momentum: 0.95, nesterov: true }
+        Muon { core: Core::new(rate).decoupled(), momentum: 0.95, nesterov: true }
     }
 
     /// The share of `m` that is kept. Default: 0.95.
@@ -67,11 +67,18 @@ impl Muon {
     }
 }
 
-/// A matrix with nearly the singular vectors of `x` and singular values near 1.
+/// A matrix with nearly the singular vectors of `x` and singular values near 1; 0 for 0.
 fn orthogonalize(x: &Tensor) -> Tensor {
+    if x.elements() == 0 {
+        return x.clone();
+    }
     let tall = x.size(0) > x.size(1);
     let x = if tall { x.t() } else { x.clone() };
-    let norm = x.powi(2).sum().sqrt() + 1e-7;
+    // Divided by its largest element first, so that no square overflows.
+    let largest = x.abs().max();
+    let largest = largest.eq(0.0).where_(&largest.ones_like(), &largest);
+    let x = x / &largest;
+    let norm = x.powi(2).sum().sqrt() + 1e-7 / largest;
     let [a, b, c] = COEFFICIENTS;
     let mut x = x / norm;
     for _ in 0..ITERATIONS {
@@ -97,6 +104,7 @@ impl Optimizer for Muon {
     }
 
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
+        assert_ready(self, model);
         let mut core = std::mem::take(&mut self.core);
         let step = core.steps() + 1;
         core.each(model, gradients, &mut |place| {

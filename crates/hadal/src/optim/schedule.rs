@@ -4,13 +4,13 @@ use std::f64::consts::PI;
 
 /// The rate of each step as a share of the optimizer's own.
 ///
-/// Counts are optimizer steps, or epochs under
-/// [`schedule_by_epoch`](crate::train::Fit::schedule_by_epoch).
+/// Counts are optimizer steps, or epochs under [`schedule_by_epoch`](crate::train::Fit::schedule_by_epoch), over all calls of `fit`.
 ///
 /// ```
 /// use hadal::optim::Schedule;
 /// let schedule = Schedule::WarmUp { steps: 10, then: Box::new(Schedule::Cosine) };
-/// assert_eq!(schedule.factor(4, 110), 0.5);
+/// assert_eq!(schedule.factor(0, 110), 0.0);
+/// assert_eq!(schedule.factor(5, 110), 0.5);
 /// assert_eq!(schedule.factor(10, 110), 1.0);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -48,10 +48,10 @@ pub enum Schedule {
         /// How much longer each stretch is than the one before.
         multiply: usize,
     },
-    /// From 0 in a straight line to the whole rate at step `steps`, then another schedule over the rest (Goyal and
-    /// others, arXiv 1706.02677, 2017).
+    /// From 0 in a straight line to the whole rate, `step / steps` for steps counted from 0, then another schedule over the
+    /// rest (Goyal and others, arXiv 1706.02677, 2017; as Keras's `CosineDecay` and Hugging Face's schedules count).
     WarmUp {
-        /// Steps until the whole rate.
+        /// Steps before the first at the whole rate.
         steps: usize,
         /// What follows.
         then: Box<Schedule>,
@@ -70,7 +70,7 @@ pub enum Schedule {
 }
 
 impl Schedule {
-    /// The share for step `step` of `steps`, counted from 0.
+    /// The share for step `step` of `steps`, counted from 0; what follows the last step is as that, or lower.
     ///
     /// ```
     /// use hadal::optim::Schedule;
@@ -78,26 +78,27 @@ impl Schedule {
     /// assert!((Schedule::Cosine.factor(50, 100) - 0.5).abs() < 1e-12);
     /// ```
     pub fn factor(&self, step: usize, steps: usize) -> f64 {
-        let part = |step: usize, steps: usize| step as f64 / steps.max(1) as f64;
+        let part = |step: usize, steps: usize| (step as f64 / steps.max(1) as f64).min(1.0);
         match self {
             Schedule::Constant => 1.0,
             Schedule::Step { every, factor } => factor.powf((step / (*every).max(1)) as f64),
             Schedule::Exponential { factor } => factor.powf(step as f64),
-            Schedule::Polynomial { power, end } => {
-                (1.0 - end) * (1.0 - part(step.min(steps), steps)).powf(*power) + end
-            }
+            Schedule::Polynomial { power, end } => (1.0 - end) * (1.0 - part(step, steps)).powf(*power) + end,
             Schedule::Cosine => half_cosine(part(step, steps)),
             Schedule::CosineRestarts { first, multiply } => {
                 let (mut since, mut stretch) = (step, (*first).max(1));
+                if *multiply <= 1 {
+                    since %= stretch;
+                }
                 while since >= stretch {
                     since -= stretch;
-                    stretch = stretch.saturating_mul((*multiply).max(1));
+                    stretch = stretch.saturating_mul(*multiply);
                 }
                 half_cosine(part(since, stretch))
             }
             Schedule::WarmUp { steps: rise, then } => {
                 if step < *rise {
-                    part(step + 1, *rise)
+                    part(step, *rise)
                 } else {
                     then.factor(step - rise, steps.saturating_sub(*rise))
                 }

@@ -1,5 +1,8 @@
 //! What a run tells those who watch it.
 
+use std::cell::OnceCell;
+use std::fmt;
+use std::ops::Deref;
 use std::time::Duration;
 
 use crate::Result;
@@ -14,25 +17,25 @@ pub enum Event<'a> {
         dataset: &'a str,
         /// The number of training samples.
         samples: usize,
-        /// How many epochs will be trained.
+        /// The number of the last epoch, those of earlier calls of `fit` counted.
         epochs: usize,
         /// Steps per epoch.
         batches: usize,
     },
     /// An optimizer step has been taken.
     BatchEnd {
-        /// The epoch, counted from 1.
+        /// The epoch, counted from 1 over all calls of `fit`.
         epoch: usize,
         /// The batch within the epoch, counted from 1.
         batch: usize,
         /// Samples trained in this epoch so far.
         samples: usize,
-        /// Loss and metrics of this epoch so far.
-        logs: &'a Logs,
+        /// Loss and metrics of this epoch so far, computed when they are first read.
+        logs: &'a BatchLogs<'a>,
     },
     /// All batches of an epoch are done, and validation if there is any.
     EpochEnd {
-        /// The epoch, counted from 1.
+        /// The epoch, counted from 1 over all calls of `fit`.
         epoch: usize,
         /// Loss and metrics, those of validation named `val_...`.
         logs: &'a Logs,
@@ -71,6 +74,33 @@ impl<S: Subscriber + ?Sized> Subscriber for &mut S {
     }
 }
 
+/// The [`Logs`] after a batch, computed when they are first read. Metrics without a cheap
+/// [running value](crate::metric::Metric::has_running_value) are not among them.
+pub struct BatchLogs<'a> {
+    make: &'a dyn Fn() -> Logs,
+    logs: OnceCell<Logs>,
+}
+
+impl<'a> BatchLogs<'a> {
+    pub(super) fn new(make: &'a dyn Fn() -> Logs) -> BatchLogs<'a> {
+        BatchLogs { make, logs: OnceCell::new() }
+    }
+}
+
+impl Deref for BatchLogs<'_> {
+    type Target = Logs;
+
+    fn deref(&self) -> &Logs {
+        self.logs.get_or_init(self.make)
+    }
+}
+
+impl fmt::Display for BatchLogs<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
 /// Numbers by name, in order, and how each reads best.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Logs(Vec<(String, f64, String)>);
@@ -97,8 +127,8 @@ impl Logs {
     }
 }
 
-impl std::fmt::Display for Logs {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Logs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (name, _, display)) in self.0.iter().enumerate() {
             write!(f, "{}{name} {display}", if index > 0 { "  " } else { "" })?;
         }

@@ -1,19 +1,16 @@
 //! The loop.
 
 use std::io::IsTerminal;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::trainer::Pass;
-use super::{Event, Flow, History, Subscriber, Trainer};
+use super::pass::Pass;
+use super::trainer::total;
+use super::{BatchLogs, Event, Flow, History, Subscriber, Trainer};
 use crate::data::Dataset;
 use crate::monitor::Console;
 use crate::nn::{Context, Forward};
 use crate::optim::{Plateau, Schedule, check_positive};
-use crate::{Error, Result, Rng};
-
-/// The random streams of a run: one for the order of samples, one for dropout and its like.
-const SHUFFLING: u64 = 0x5488;
-const DROPPING: u64 = 0xd209;
+use crate::{Error, Result};
 
 /// How to train: what `fit` takes beside the data. Defaults are Keras's.
 pub struct Fit<'a> {
@@ -72,7 +69,8 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// How the learning rate changes over the run, step by step. Default: constant.
+    /// How the learning rate changes, step by step, over the steps of all calls of `fit`, earlier ones included. Default:
+    /// constant.
     pub fn schedule(mut self, schedule: Schedule) -> Fit<'a> {
         (self.schedule, self.by_epoch) = (schedule, false);
         self
@@ -84,7 +82,7 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// Lowers the rate when a number stops improving, on top of the schedule. Default: never.
+    /// Lowers the rate when a number stops improving, on top of the schedule, for this call of `fit`. Default: never.
     pub fn reduce_on_plateau(mut self, plateau: Plateau) -> Fit<'a> {
         self.plateau = Some(plateau);
         self
@@ -122,7 +120,7 @@ impl<'a> Fit<'a> {
     }
 
     /// Checks all settings and data.
-    fn check<M: Forward>(&self, trainer: &Trainer<M>, data: &Dataset) -> Result<()> {
+    fn check<M: Forward>(&mut self, trainer: &Trainer<M>, data: &Dataset) -> Result<()> {
         if self.epochs == 0 {
             return Err(Error::Config("epochs must be at least 1, not 0".into()));
         }
@@ -132,16 +130,26 @@ impl<'a> Fit<'a> {
         trainer.optimizer.check()?;
         trainer.optimizer.core().check_parameters(&trainer.model)?;
         self.schedule.check()?;
-        self.plateau.as_ref().map_or(Ok(()), Plateau::check)?;
+        if let Some(plateau) = &mut self.plateau {
+            plateau.prepare(&trainer.reported(self.validation.is_some()))?;
+        }
         for (name, limit) in [("clip_norm", self.clip_norm), ("clip_value", self.clip_value)] {
             limit.map_or(Ok(()), |limit| check_positive(name, limit, "1"))?;
         }
         trainer.check(data)?;
+        trainer.check_batches(data, self.batch_size)?;
         self.validation.map_or(Ok(()), |(data, _)| trainer.check(data))
     }
 
     pub(super) fn run<M: Forward>(mut self, trainer: &mut Trainer<M>, data: &Dataset) -> Result<History> {
         self.check(trainer, data)?;
+        let rate = trainer.optimizer.learning_rate();
+        let guard = RateGuard { trainer, rate };
+        self.train(guard.trainer, rate, data)
+    }
+
+    /// The loop. Leaves the optimizer at the rate of the last step.
+    fn train<M: Forward>(mut self, trainer: &mut Trainer<M>, rate: f64, data: &Dataset) -> Result<History> {
         let mut subscribers = std::mem::take(&mut self.subscribers);
         if !self.quiet {
             subscribers.insert(0, Box::new(Console::new(std::io::stdout().is_terminal())));
@@ -157,38 +165,43 @@ impl<'a> Fit<'a> {
         };
         self.batch_size = self.batch_size.min(data.len());
         let batches = data.len().div_ceil(self.batch_size);
+        let (done, steps_done) = (trainer.progress.epochs, trainer.progress.steps);
+        let epochs = done.saturating_add(self.epochs);
+        let steps = steps_done.saturating_add(self.epochs.saturating_mul(batches));
         let mut history = History::default();
-        let full_rate = trainer.optimizer.learning_rate();
-        let mut order = Rng::with_stream(trainer.seed, SHUFFLING);
-        let mut ctx = Context::training(Rng::with_stream(trainer.seed, DROPPING));
         let mut plateau_factor = 1.0;
-        tell(Event::Begin { dataset: data.name(), samples: data.len(), epochs: self.epochs, batches })?;
-        for epoch in 1..=self.epochs {
+        tell(Event::Begin { dataset: data.name(), samples: data.len(), epochs, batches })?;
+        for epoch in done..epochs {
             let start = Instant::now();
             let mut pass = Pass::start(&mut trainer.metrics);
             let mut all = data.batches(self.batch_size);
             if self.shuffle {
-                all = all.shuffle(&mut order);
+                all = all.shuffle(&mut trainer.progress.order);
             }
             let mut flow = Flow::Continue;
-            let mut index = 0;
+            let mut batch = 0;
             while let Some((x, y, weights)) = all.next_weighted() {
-                let step = (epoch - 1) * batches + index;
+                batch += 1;
                 let factor = if self.by_epoch {
-                    self.schedule.factor(epoch - 1, self.epochs)
+                    self.schedule.factor(epoch, epochs)
                 } else {
-                    self.schedule.factor(step, self.epochs * batches)
+                    self.schedule.factor(trainer.progress.steps, steps)
                 };
-                trainer.optimizer.set_learning_rate(full_rate * factor * plateau_factor);
+                trainer.optimizer.set_learning_rate(rate * factor * plateau_factor);
+                let mut ctx = Context::training(trainer.progress.dropout.clone());
                 let prediction = trainer.model.forward(&x, &mut ctx);
-                let loss = trainer.total_loss(&prediction, &y, weights.as_ref(), &mut ctx);
+                trainer.progress.dropout = ctx.rng.clone();
+                let (parts, penalty) = trainer.parts(&prediction, &y, weights.as_ref(), &mut ctx);
+                let loss = total(&parts, penalty.as_ref());
+                if !loss.is_tracked() {
+                    return Err(Error::Config("the loss does not depend on the model's parameters".into()));
+                }
                 let mut gradients = loss.backward();
-                let value = pass.update(&mut trainer.metrics, &prediction, &y, &loss);
+                let value = pass.update(&mut trainer.metrics, &prediction, &y, &parts, penalty.as_ref());
                 if !value.is_finite() {
-                    trainer.optimizer.set_learning_rate(full_rate);
                     return Err(Error::Data(format!(
-                        "the loss became {value} in epoch {epoch}, batch {}; a lower learning rate often helps",
-                        index + 1
+                        "the loss became {value} in epoch {}, batch {batch}; a lower learning rate often helps",
+                        epoch + 1
                     )));
                 }
                 if let Some(limit) = self.clip_value {
@@ -199,59 +212,49 @@ impl<'a> Fit<'a> {
                 }
                 trainer.optimizer.step(&mut trainer.model, &gradients);
                 trainer.model.constrain();
-                index += 1;
-                let logs = pass.logs(&trainer.metrics);
-                flow = tell(Event::BatchEnd { epoch, batch: index, samples: pass.samples(), logs: &logs })?;
+                trainer.progress.steps += 1;
+                let make = || trainer.logs(&pass, true);
+                let logs = BatchLogs::new(&make);
+                flow = tell(Event::BatchEnd { epoch: epoch + 1, batch, samples: pass.samples(), logs: &logs })?;
                 if flow == Flow::Stop {
                     break;
                 }
             }
             let elapsed = start.elapsed();
-            flow = self.end_epoch(trainer, epoch, elapsed, pass, &mut history, &mut tell, flow)?;
-            if let Some(plateau) = &mut self.plateau {
-                plateau_factor = match history.epochs.last().and_then(|logs| logs.get(plateau.monitor())) {
-                    Some(value) => plateau.observe(value),
-                    None => {
-                        trainer.optimizer.set_learning_rate(full_rate);
-                        return Err(Error::Config(format!(
-                            "reduce_on_plateau watches `{}`, but an epoch reports {}",
-                            plateau.monitor(),
-                            history.epochs.last().map_or(String::new(), |logs| {
-                                logs.iter().map(|(name, _)| name).collect::<Vec<_>>().join(", ")
-                            })
-                        )));
-                    }
-                };
+            let mut logs = trainer.logs(&pass, false);
+            if let Some((data, batch_size)) = self.validation {
+                logs.extend(&trainer.score(data, batch_size).0, "val_");
             }
-            if flow == Flow::Stop {
+            trainer.progress.epochs += 1;
+            let told = tell(Event::EpochEnd {
+                epoch: epoch + 1,
+                logs: &logs,
+                learning_rate: trainer.optimizer.learning_rate(),
+                elapsed,
+                model: &trainer.model,
+            })?;
+            if let Some(plateau) = &mut self.plateau {
+                // Every epoch reports the number: it was found among the names before the first.
+                plateau_factor = plateau.observe(logs.get(plateau.monitor()).unwrap_or(f64::NAN));
+            }
+            history.epochs.push(logs);
+            if flow == Flow::Stop || told == Flow::Stop {
                 break;
             }
         }
-        trainer.optimizer.set_learning_rate(full_rate);
         tell(Event::End)?;
         Ok(history)
     }
+}
 
-    /// Evaluates, keeps the epoch's numbers and tells of them.
-    #[expect(clippy::too_many_arguments, reason = "the loop's own state, in one place")]
-    fn end_epoch<M: Forward>(
-        &self,
-        trainer: &mut Trainer<M>,
-        epoch: usize,
-        elapsed: Duration,
-        pass: Pass,
-        history: &mut History,
-        tell: &mut dyn FnMut(Event) -> Result<Flow>,
-        flow: Flow,
-    ) -> Result<Flow> {
-        let mut logs = pass.logs(&trainer.metrics);
-        if let Some((data, batch_size)) = self.validation {
-            logs.extend(&trainer.score(data, batch_size).0, "val_");
-        }
-        let learning_rate = trainer.optimizer.learning_rate();
-        let event = Event::EpochEnd { epoch, logs: &logs, learning_rate, elapsed, model: &trainer.model };
-        let told = tell(event)?;
-        history.epochs.push(logs);
-        Ok(if flow == Flow::Stop { flow } else { told })
+/// Restores the optimizer's own rate when dropped: at the end of a run, on an error, on a panic.
+struct RateGuard<'a, M> {
+    trainer: &'a mut Trainer<M>,
+    rate: f64,
+}
+
+impl<M> Drop for RateGuard<'_, M> {
+    fn drop(&mut self) {
+        self.trainer.optimizer.set_learning_rate(self.rate);
     }
 }

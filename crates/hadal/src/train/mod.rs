@@ -3,12 +3,13 @@
 mod event;
 mod fit;
 mod history;
+mod pass;
 mod range_test;
 mod run_folder;
 mod save_model;
 mod trainer;
 
-pub use event::{Event, Flow, Logs, Subscriber};
+pub use event::{BatchLogs, Event, Flow, Logs, Subscriber};
 pub use fit::Fit;
 pub use history::History;
 pub use range_test::RangeTest;

@@ -1,10 +1,13 @@
 //! Which learning rate to take.
 
+use std::collections::BTreeMap;
+
 use super::Trainer;
+use super::trainer::total;
 use crate::data::Dataset;
 use crate::nn::{Context, Forward};
-use crate::optim::check_positive;
-use crate::{DType, Error, Result, Rng};
+use crate::optim::{Core, check_positive};
+use crate::{DType, Error, Result, Rng, Tensor};
 
 /// Losses at rates that grow from step to step: what [`Trainer::learning_rate_range_test`] returns.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +43,7 @@ impl RangeTest {
 
 impl<M: Forward> Trainer<M> {
     /// Trains for up to `steps` steps on batches of `batch_size` while the rate grows from `lowest` to `highest`, until the
-    /// loss explodes (Smith, WACV 2017, section 3.3); then puts model and optimizer back as they were.
+    /// loss explodes (Smith, WACV 2017, section 3.3); then puts model and optimizer back as they were, whatever happened.
     ///
     /// ```
     /// use hadal::prelude::*;
@@ -53,7 +56,7 @@ impl<M: Forward> Trainer<M> {
     /// ```
     ///
     /// # Errors
-    /// If the rates are not positive, finite and growing, there are fewer than 2 steps, or the data does not fit the model.
+    /// If the rates are not positive, finite and growing, there are fewer than 2 steps, the data does not fit the model, or as [`fit`](Trainer::fit).
     pub fn learning_rate_range_test(
         &mut self,
         data: &Dataset,
@@ -70,9 +73,13 @@ impl<M: Forward> Trainer<M> {
                  {highest}, {steps} steps and batches of {batch_size}"
             )));
         }
+        self.optimizer.check()?;
+        self.optimizer.core().check_parameters(&self.model)?;
         self.check(data)?;
-        let (weights, core) = (self.model.state(), self.optimizer.core().clone());
-        let mut rng = Rng::with_stream(self.seed, 0x7a7e);
+        self.check_batches(data, batch_size)?;
+        let before = Restored::after(self);
+        let trainer = &mut *before.trainer;
+        let mut rng = Rng::with_stream(trainer.seed, 0x7a7e);
         let mut ctx = Context::training(rng.clone());
         let mut test = RangeTest { rates: Vec::new(), losses: Vec::new() };
         let (mut average, mut smallest) = (0.0, f64::INFINITY);
@@ -84,27 +91,48 @@ impl<M: Forward> Trainer<M> {
                     break;
                 }
                 let rate = lowest * (highest / lowest).powf(step as f64 / (steps - 1) as f64);
-                let prediction = self.model.forward(&x, &mut ctx);
-                let loss = self.total_loss(&prediction, &y, sample_weights.as_ref(), &mut ctx);
+                let prediction = trainer.model.forward(&x, &mut ctx);
+                let (parts, penalty) = trainer.parts(&prediction, &y, sample_weights.as_ref(), &mut ctx);
+                let loss = total(&parts, penalty.as_ref());
                 let gradients = loss.backward();
                 average = SMOOTHING * average + (1.0 - SMOOTHING) * loss.to_dtype(DType::F64).item();
-                let smoothed = average / (1.0 - SMOOTHING.powi(step as i32 + 1));
+                let smoothed = average / (1.0 - SMOOTHING.powf(step as f64 + 1.0));
                 if !smoothed.is_finite() || smoothed > DIVERGED * smallest {
                     break 'steps;
                 }
                 smallest = smallest.min(smoothed);
                 test.rates.push(rate);
                 test.losses.push(smoothed);
-                self.optimizer.set_learning_rate(rate);
-                self.optimizer.step(&mut self.model, &gradients);
-                self.model.constrain();
+                trainer.optimizer.set_learning_rate(rate);
+                trainer.optimizer.step(&mut trainer.model, &gradients);
+                trainer.model.constrain();
             }
         }
-        self.model.load_state(&weights.into_iter().collect())?;
-        *self.optimizer.core_mut() = core;
         if test.rates.is_empty() {
             return Err(Error::Data("the loss is not finite even at the lowest rate".into()));
         }
         Ok(test)
+    }
+}
+
+/// Restores model and optimizer when dropped: at the end of the test, on an error, on a panic.
+struct Restored<'a, M: Forward> {
+    trainer: &'a mut Trainer<M>,
+    weights: BTreeMap<String, Tensor>,
+    core: Core,
+}
+
+impl<M: Forward> Restored<'_, M> {
+    fn after(trainer: &mut Trainer<M>) -> Restored<'_, M> {
+        let (weights, core) = (trainer.model.state().into_iter().collect(), trainer.optimizer.core().clone());
+        Restored { trainer, weights, core }
+    }
+}
+
+impl<M: Forward> Drop for Restored<'_, M> {
+    fn drop(&mut self) {
+        // The weights are the model's own, so they fit.
+        let _ = self.trainer.model.load_state(&self.weights);
+        *self.trainer.optimizer.core_mut() = std::mem::take(&mut self.core);
     }
 }

@@ -2,22 +2,52 @@
 
 use std::fmt;
 
+use super::pass::Pass;
 use super::{Fit, History, Logs};
 use crate::data::Dataset;
-use crate::loss::Loss;
+use crate::loss::{Loss, LossParts, Weights};
 use crate::metric::Metric;
 use crate::nn::{Context, Forward, Sequential, Summary};
 use crate::optim::Optimizer;
-use crate::{DType, Error, Result, Tensor, no_grad};
+use crate::{DType, Error, Result, Rng, Shape, Tensor, no_grad};
 
 /// A model, a loss, an optimizer and metrics: what `compile` makes.
+///
+/// A second [`fit`](Trainer::fit) continues where the first one stopped, with its random numbers, its epochs and its schedule:
+/// `fit` for 5 epochs twice is `fit` for 10.
 pub struct Trainer<M> {
     /// The network.
     pub model: M,
     pub(super) optimizer: Box<dyn Optimizer>,
     pub(super) loss: Box<dyn Loss>,
     pub(super) metrics: Vec<Box<dyn Metric>>,
+    /// The name of each metric in logs.
+    metric_names: Vec<String>,
     pub(super) seed: u64,
+    pub(super) progress: Progress,
+}
+
+/// How far training has come.
+pub(super) struct Progress {
+    /// Epochs trained to their end, or stopped by a subscriber.
+    pub epochs: usize,
+    /// Optimizer steps.
+    pub steps: usize,
+    /// The stream of the order of samples.
+    pub order: Rng,
+    /// The stream of dropout and its like.
+    pub dropout: Rng,
+}
+
+/// The random streams of training.
+const SHUFFLING: u64 = 0x5488;
+const DROPPING: u64 = 0xd209;
+
+impl Progress {
+    fn start(seed: u64) -> Progress {
+        let (order, dropout) = (Rng::with_stream(seed, SHUFFLING), Rng::with_stream(seed, DROPPING));
+        Progress { epochs: 0, steps: 0, order, dropout }
+    }
 }
 
 /// The result of an evaluation: loss and metrics by name.
@@ -37,7 +67,7 @@ impl fmt::Display for Score {
     }
 }
 
-/// How many samples `evaluate` and `predict` take at once, unless told.
+/// How many samples `evaluate` takes at once.
 const EVALUATION_BATCH: usize = 1000;
 
 /// How many samples are passed through the model before a run, to see that everything fits.
@@ -51,21 +81,29 @@ impl<M: Forward> Trainer<M> {
         loss: impl Loss + 'static,
         metrics: impl IntoIterator<Item = R>,
     ) -> Trainer<M> {
-        let metrics = metrics.into_iter().map(|metric| Box::new(metric) as Box<dyn Metric>).collect();
-        Trainer { model, optimizer: Box::new(optimizer), loss: Box::new(loss), metrics, seed: 0 }
+        let mut metrics: Vec<_> = metrics.into_iter().map(|metric| Box::new(metric) as Box<dyn Metric>).collect();
+        metrics.iter_mut().for_each(|metric| metric.set_threshold(loss.decision_threshold()));
+        let metric_names = distinct(metrics.iter().map(|metric| metric.name()));
+        let (optimizer, loss) = (Box::new(optimizer), Box::new(loss));
+        Trainer { model, optimizer, loss, metrics, metric_names, seed: 0, progress: Progress::start(0) }
     }
 
-    /// The seed of shuffling and dropout. Default: 0.
+    /// The seed of shuffling and dropout. Restarts their streams and the counts of epochs and steps. Default: 0.
     pub fn seed(mut self, seed: u64) -> Trainer<M> {
         self.seed = seed;
+        self.progress = Progress::start(seed);
         self
     }
 
     /// Trains on `data` as `fit` says. Everything is checked first: nothing is lost to a mistake in the last argument.
     ///
+    /// Later calls continue: the streams of random numbers go on, epochs are numbered on, and schedules count the steps (or
+    /// epochs) of all calls; their total is what has been done and what is planned now.
+    ///
     /// # Errors
     /// If a setting cannot work, the data does not fit the model or the loss, the loss is no longer finite, or a
-    /// subscriber fails.
+    /// subscriber fails. After the first step, model, optimizer and streams then stand as the last step left them, and
+    /// the optimizer's learning rate is its own again; an epoch counts once its batches are done.
     pub fn fit(&mut self, data: &Dataset, fit: Fit) -> Result<History> {
         fit.run(self, data)
     }
@@ -91,9 +129,10 @@ impl<M: Forward> Trainer<M> {
         if inputs.rank() == 0 {
             return Err(Error::Data("predict takes inputs of shape [N, ..], not a single number".into()));
         }
-        let sample = crate::Shape::from(&inputs.shape()[1..]);
+        let sample = Shape::from(&inputs.shape()[1..]);
         self.model.check_inputs(inputs)?;
         self.check_input(&sample, "the inputs")?;
+        self.check_dtype(inputs)?;
         if inputs.dtype().is_float() && !(inputs * 0.0).sum().item().eq(&0.0) {
             return Err(Error::Data("the inputs hold NaN or infinite numbers".into()));
         }
@@ -101,13 +140,60 @@ impl<M: Forward> Trainer<M> {
     }
 
     /// Checks the shape of one sample against what the model takes.
-    fn check_input(&self, sample: &crate::Shape, name: &str) -> Result<()> {
+    fn check_input(&self, sample: &Shape, name: &str) -> Result<()> {
         match self.model.input_shape() {
             Some(expected) if expected != *sample => {
                 Err(Error::Data(format!("{name}: samples have shape {sample}, but the model takes {expected}")))
             }
             _ => Ok(()),
         }
+    }
+
+    /// Checks that inputs are of the floating-point type of the parameters, where those have one.
+    fn check_dtype(&self, x: &Tensor) -> Result<()> {
+        let mut dtypes = Vec::new();
+        self.model.visit("", &mut |_, tensor| dtypes.push(tensor.dtype()));
+        match dtypes.first() {
+            Some(&dtype) if x.dtype().is_float() && x.dtype() != dtype && dtypes.iter().all(|own| *own == dtype) => {
+                Err(Error::Data(format!(
+                    "the inputs are {}, but the model's tensors are {dtype}; convert them with to_dtype",
+                    x.dtype()
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that the model can be trained in batches of `batch_size` samples of `data`.
+    pub(super) fn check_batches(&self, data: &Dataset, batch_size: usize) -> Result<()> {
+        if self.model.parameter_count() == 0 {
+            return Err(Error::Config("the model has no parameters to train; unfreeze() some".into()));
+        }
+        let (samples, needed) = (data.len(), self.model.smallest_batch());
+        let last = match samples % batch_size.min(samples) {
+            0 => batch_size.min(samples),
+            rest => rest,
+        };
+        if last >= needed {
+            return Ok(());
+        }
+        Err(Error::Config(format!(
+            "{}: with batch size {batch_size} the smallest batch of the {samples} samples has {last}, but training this model needs \
+             at least {needed} samples per batch (BatchNorm computes their variance); choose another batch size or number of samples",
+            data.name()
+        )))
+    }
+
+    /// The numbers that an epoch reports, and whether larger ones are better, where that is known.
+    pub(super) fn reported(&self, validation: bool) -> Vec<(String, Option<bool>)> {
+        let metrics = self.metric_names.iter().zip(&self.metrics);
+        let mut all = vec![("loss".to_owned(), Some(false))];
+        all.extend(metrics.map(|(name, metric)| (name.clone(), metric.higher_is_better())));
+        if validation {
+            let own: Vec<_> = all.iter().map(|(name, higher)| (format!("val_{name}"), *higher)).collect();
+            all.extend(own);
+        }
+        all
     }
 
     /// Checks that data fits model and loss, by a pass of a few samples.
@@ -120,29 +206,23 @@ impl<M: Forward> Trainer<M> {
         }
         let (x, _) = data.run(0, data.len().min(PROBE));
         self.model.check_inputs(&x).map_err(prefix)?;
+        self.check_dtype(&x).map_err(prefix)?;
         let prediction = no_grad(|| self.model.forward(&x, &mut Context::evaluation()));
-        let output = crate::Shape::from(&prediction.shape()[1..]);
+        let output = Shape::from(&prediction.shape()[1..]);
         self.loss.check(&output, data.targets()).map_err(prefix)?;
         self.loss.check_prediction(&prediction).map_err(prefix)?;
         self.metrics.iter().try_for_each(|metric| metric.check(&output, data.targets())).map_err(prefix)
     }
 
-    /// The loss of a batch with the penalties that layers left in `ctx`.
-    pub(super) fn total_loss(
+    /// The loss of a batch, and the penalties that layers left in `ctx`.
+    pub(super) fn parts(
         &self,
         prediction: &Tensor,
         y: &Tensor,
         weights: Option<&Tensor>,
         ctx: &mut Context,
-    ) -> Tensor {
-        let loss = match weights {
-            Some(weights) => self.loss.weighted(prediction, y, weights),
-            None => self.loss.loss(prediction, y),
-        };
-        match ctx.take_penalty() {
-            Some(penalty) => loss + penalty,
-            None => loss,
-        }
+    ) -> (LossParts, Option<Tensor>) {
+        (self.loss.parts(prediction, y, Weights { samples: weights, classes: None }), ctx.take_penalty())
     }
 
     pub(super) fn score(&mut self, data: &Dataset, batch_size: usize) -> Score {
@@ -152,62 +232,49 @@ impl<M: Forward> Trainer<M> {
             no_grad(|| {
                 let mut ctx = Context::evaluation();
                 let prediction = self.model.forward(&x, &mut ctx);
-                let loss = self.total_loss(&prediction, &y, weights.as_ref(), &mut ctx);
-                pass.update(&mut self.metrics, &prediction, &y, &loss);
+                let (parts, penalty) = self.parts(&prediction, &y, weights.as_ref(), &mut ctx);
+                pass.update(&mut self.metrics, &prediction, &y, &parts, penalty.as_ref());
             });
         }
-        Score(pass.logs(&self.metrics))
+        Score(self.logs(&pass, false))
     }
+
+    /// Loss and metrics of a pass, by name.
+    pub(super) fn logs(&self, pass: &Pass, running: bool) -> Logs {
+        pass.logs(&self.metrics, &self.metric_names, running)
+    }
+}
+
+/// One scalar to walk back from.
+pub(super) fn total(parts: &LossParts, penalty: Option<&Tensor>) -> Tensor {
+    match penalty {
+        Some(penalty) => parts.value() + penalty,
+        None => parts.value(),
+    }
+}
+
+/// Names of metrics in logs: the second `auc` is `auc_1`, the third `auc_2`, as in Keras, and none is the loss's or another's
+/// under validation.
+fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut taken = vec!["loss".to_owned()];
+    for name in names {
+        let clashes = |candidate: &str| {
+            taken.iter().any(|other| {
+                other == candidate
+                    || other.strip_prefix("val_") == Some(candidate)
+                    || candidate.strip_prefix("val_") == Some(other)
+            })
+        };
+        let numbered = (1..).map(|number| format!("{name}_{number}"));
+        let free = std::iter::once(name.to_owned()).chain(numbered).find(|candidate| !clashes(candidate));
+        taken.extend(free);
+    }
+    taken.split_off(1)
 }
 
 impl Trainer<Sequential> {
     /// The table of layers, output shapes and parameters.
     pub fn summary(&self) -> Summary {
         self.model.summary()
-    }
-}
-
-/// Running loss and metrics of one pass through data.
-pub(super) struct Pass {
-    loss: f64,
-    samples: usize,
-}
-
-impl Pass {
-    pub fn start(metrics: &mut [Box<dyn Metric>]) -> Pass {
-        metrics.iter_mut().for_each(|metric| metric.reset());
-        Pass { loss: 0.0, samples: 0 }
-    }
-
-    /// Takes in a batch; returns its loss.
-    pub fn update(
-        &mut self,
-        metrics: &mut [Box<dyn Metric>],
-        prediction: &Tensor,
-        target: &Tensor,
-        loss: &Tensor,
-    ) -> f64 {
-        let (samples, loss) = (prediction.size(0), loss.to_dtype(DType::F64).item());
-        self.loss += loss * samples as f64;
-        self.samples += samples;
-        let prediction = prediction.detach();
-        metrics.iter_mut().for_each(|metric| metric.update(&prediction, target));
-        loss
-    }
-
-    pub fn samples(&self) -> usize {
-        self.samples
-    }
-
-    /// Loss and metrics so far, by name.
-    pub fn logs(&self, metrics: &[Box<dyn Metric>]) -> Logs {
-        let mut logs = Logs::default();
-        let loss = self.loss / self.samples as f64;
-        logs.push("loss", loss, format!("{loss:.4}"));
-        for metric in metrics {
-            let value = metric.value();
-            logs.push(metric.name(), value, metric.display(value));
-        }
-        logs
     }
 }

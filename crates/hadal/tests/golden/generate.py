@@ -131,6 +131,7 @@ loss("categorical_crossentropy_smooth", logits, lambda p: F.cross_entropy(p, cla
 loss("categorical_crossentropy_sum", logits, lambda p: F.cross_entropy(p, classes, reduction="sum"))
 class_weights = torch.tensor([1.0, 2.0, 0.5, 3.0], dtype=torch.float64)
 loss("class_weights", logits, lambda p: F.cross_entropy(p, classes, weight=class_weights))
+loss("class_weights_smooth", logits, lambda p: F.cross_entropy(p, classes, weight=class_weights, label_smoothing=0.1))
 sample_weights = torch.tensor([1.0, 0.0, 2.0, 0.5, 3.0, 1.5], dtype=torch.float64)
 loss("sample_weights", logits, lambda p: (F.cross_entropy(p, classes, reduction="none") * sample_weights).mean())
 normalised_p = probabilities / probabilities.sum(1, keepdims=True)
@@ -303,6 +304,9 @@ golden["schedules"] = {
         keep for keep in factors(lambda o: S.OneCycleLR(o, 1.0, total_steps=21, pct_start=0.4, cycle_momentum=False))
     ],
 }
+# Keras's warm-up, then a cosine over the rest.
+warm = keras.optimizers.schedules.CosineDecay(0.0, 16, warmup_target=1.0, warmup_steps=4)
+golden["schedules"]["warm_up"] = [float(warm(step)) for step in range(20)]
 values = [1.0, 0.8, 0.8, 0.79995, 0.81, 0.5, 0.6, 0.6, 0.6, 0.6]
 optimizer = torch.optim.SGD([leaf([0.0])], lr=1.0)
 plateau = S.ReduceLROnPlateau(optimizer, factor=0.5, patience=1, threshold=1e-4, threshold_mode="abs")

@@ -35,6 +35,12 @@ fn losses_and_their_gradients() {
             &logits,
             &labels,
         ),
+        (
+            "class_weights_smooth",
+            Box::new(CategoricalCrossentropy.from_logits().label_smoothing(0.1).class_weights(&[1.0, 2.0, 0.5, 3.0])),
+            &logits,
+            &labels,
+        ),
         ("complement", Box::new(CategoricalCrossentropy.complement()), &normalised, &labels),
         ("binary_crossentropy", Box::new(BinaryCrossentropy), &p_bits, &bits),
         ("binary_crossentropy_logits", Box::new(BinaryCrossentropy.from_logits()), &logits, &bits),

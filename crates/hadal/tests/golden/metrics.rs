@@ -50,12 +50,13 @@ fn classification() {
 fn two_classes() {
     let golden = &GOLDEN["binary"];
     let (scores, labels) = (tensor(&golden["scores"]), labels(&golden["labels"]));
-    let own = Average::Class(1);
-    let found: [(&str, Box<dyn Metric>); 4] = [
+    // The default is scikit-learn's average="binary".
+    let found: [(&str, Box<dyn Metric>); 5] = [
         ("auc", RocAuc::new().boxed()),
-        ("precision", Precision::new(own).boxed()),
-        ("recall", Recall::new(own).boxed()),
-        ("f1", F1::new(own).boxed()),
+        ("precision", Precision::default().boxed()),
+        ("recall", Recall::default().boxed()),
+        ("f1", F1::default().boxed()),
+        ("f1", F1::new(Average::Class(1)).boxed()),
     ];
     for (name, metric) in found {
         close_number(name, value(metric, &scores, &labels), &golden[name], 1e-12);

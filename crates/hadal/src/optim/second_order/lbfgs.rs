@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::line_search::{Trial, strong_wolfe};
-use super::{Minimum, Space, check_start};
+use super::{Minimum, Space, check_start, check_tolerance};
 use crate::linear_algebra::{dot, norm};
 use crate::{Result, Tensor};
 
@@ -45,9 +45,10 @@ impl Lbfgs {
     /// Lowers `loss` from `start`.
     ///
     /// # Errors
-    /// If there are no parameters, they are of different dtypes, the loss is not one number that depends on them, or it is
+    /// If the tolerance is negative or NaN, there are no parameters, they are of different dtypes, the loss is not one number that depends on them, or it is
     /// not finite at the start.
     pub fn minimize(&self, loss: impl Fn(&[Tensor]) -> Tensor, start: &[Tensor]) -> Result<Minimum> {
+        check_tolerance(self.tolerance)?;
         let space = Space::new(start)?;
         let mut x = Space::flat(start);
         let (mut value, mut gradient) = space.value_and_gradient(&loss, &x)?;

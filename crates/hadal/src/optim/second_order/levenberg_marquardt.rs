@@ -1,8 +1,9 @@
 //! Least squares by Levenberg's and Marquardt's method.
 
-use super::{Space, check_start};
+use super::{Space, check_start, check_tolerance};
 use crate::autograd::BackwardOptions;
 use crate::linear_algebra::{Matrix, dot, least_squares, norm};
+use crate::optim::check_positive;
 use crate::{DType, Error, Result, Tensor};
 
 /// Minimises a sum of squares `|r(p)|^2`: the step solves `min |J d + r|^2 + lambda |D d|^2`, between Gauss and Newton's
@@ -72,9 +73,11 @@ impl LevenbergMarquardt {
     /// ```
     ///
     /// # Errors
-    /// If there are no parameters, they are of different dtypes, there are fewer residuals than parameters, residuals do
+    /// If a setting cannot work, there are no parameters, they are of different dtypes, there are fewer residuals than parameters, residuals do
     /// not depend on the parameters or are not finite at the start.
     pub fn fit(&self, residuals: impl Fn(&[Tensor]) -> Tensor, start: &[Tensor]) -> Result<LeastSquares> {
+        check_tolerance(self.tolerance)?;
+        check_positive("damping", self.damping, "30")?;
         let space = Space::new(start)?;
         let mut x = Space::flat(start);
         let n = x.len();

@@ -56,7 +56,7 @@ struct Space {
 
 impl Space {
     fn new(start: &[Tensor]) -> Result<Space> {
-        let Some(first) = start.first() else {
+        let Some(first) = start.first().filter(|_| start.iter().any(|tensor| tensor.elements() > 0)) else {
             return Err(Error::Config("there are no parameters to optimise".into()));
         };
         if !first.dtype().is_float() || start.iter().any(|tensor| tensor.dtype() != first.dtype()) {
@@ -100,6 +100,14 @@ impl Space {
         let gradient = leaves.iter().map(|leaf| gradients.get(leaf).cloned().unwrap_or_else(|| leaf.zeros_like()));
         Ok((value.to_dtype(DType::F64).item(), Space::flat(&gradient.collect::<Vec<_>>())))
     }
+}
+
+/// A tolerance may be 0: then only the limit of iterations ends the search.
+fn check_tolerance(tolerance: f64) -> Result<()> {
+    if tolerance >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::Config(format!("tolerance {tolerance} must be 0 or positive, for example 1e-10")))
 }
 
 /// The start's loss must be a number.

@@ -1,6 +1,6 @@
 //! Newton's method, damped.
 
-use super::{Minimum, Space, check_start, hessian};
+use super::{Minimum, Space, check_start, check_tolerance, hessian};
 use crate::linear_algebra::{dot, norm, solve_positive_definite};
 use crate::{Result, Tensor, no_grad};
 
@@ -36,9 +36,10 @@ impl Newton {
     /// Lowers `loss` from `start`.
     ///
     /// # Errors
-    /// If there are no parameters, they are of different dtypes, the loss is not one number that depends on them, or it is
+    /// If the tolerance is negative or NaN, there are no parameters, they are of different dtypes, the loss is not one number that depends on them, or it is
     /// not finite at the start.
     pub fn minimize(&self, loss: impl Fn(&[Tensor]) -> Tensor, start: &[Tensor]) -> Result<Minimum> {
+        check_tolerance(self.tolerance)?;
         let space = Space::new(start)?;
         let mut x = Space::flat(start);
         let (mut value, mut gradient) = space.value_and_gradient(&loss, &x)?;
@@ -51,7 +52,7 @@ impl Newton {
             let scale = (0..x.len()).map(|i| curvature.at(i, i).abs()).fold(1e-12, f64::max);
             let mut moved = false;
             // From no damping to steps too small to matter.
-            while lambda <= 1e16 * scale {
+            while lambda <= 1e16 * scale && lambda.is_finite() {
                 let mut damped = curvature.clone();
                 (0..x.len()).for_each(|i| *damped.at_mut(i, i) += lambda);
                 let step = solve_positive_definite(damped, &gradient);

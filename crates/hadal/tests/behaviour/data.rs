@@ -1,0 +1,72 @@
+//! Data sets: the digits of normalised inputs, and what is asked of them in vain.
+
+use hadal::classic::{Line, Perceptron};
+use hadal::data::synthetic;
+use hadal::prelude::*;
+
+use super::{panics, points, says};
+
+#[test]
+fn normalised_inputs_have_pytorchs_bits() {
+    let bytes = Tensor::from_vec((0..=255u8).collect(), [256, 1]);
+    let data = Dataset::new("bytes", bytes, Tensor::zeros([256]).to_dtype(DType::I64)).unwrap();
+    let read = |data: Dataset| data.batch(&(0..256).collect::<Vec<_>>()).0.to_vec::<f32>();
+    let scaled: Vec<f32> = (0..=255u8).map(|x| f32::from(x) / 255.0).collect();
+    assert_eq!(read(data.clone().divide(255.0)), scaled);
+    let expected: Vec<f32> = scaled.iter().map(|x| (x - 0.1307) / 0.3081).collect();
+    assert_eq!(read(data.clone().divide(255.0).normalize(0.1307, 0.3081)), expected);
+    // Subtracting first keeps the digits of inputs far from 0.
+    let far = Tensor::from_slice(&[16_777_215.0f32, 16_777_214.0], [2, 1]);
+    let far = Dataset::new("far", far, Tensor::zeros([2]).to_dtype(DType::I64)).unwrap();
+    assert_eq!(far.normalize(16_777_214.0, 3.0).batch(&[0, 1]).0.to_vec::<f32>(), [1.0 / 3.0, 0.0]);
+    // Integers stay integers until they are scaled.
+    let words = Dataset::new("words", Tensor::arange(4).reshape([4, 1]), Tensor::arange(4)).unwrap();
+    assert_eq!(words.batch(&[3]).0.dtype(), DType::I64);
+    assert_eq!(words.scale(0.5).batch(&[3]).0.to_vec::<f32>(), [1.5]);
+    panics(|| data.clone().normalize(0.5, 0.0), &["deviation 0"]);
+    panics(|| data.clone().scale(f64::NAN), &["factor NaN"]);
+    panics(|| data.clone().divide(0.0), &["divisor 0"]);
+}
+
+#[test]
+fn what_is_not_there_is_named_as_it_was_asked_for() {
+    let data = points(9, 3);
+    panics(|| data.clone().take(0), &["take", "at least 1 sample, not 0"]);
+    panics(|| data.batch(&[0, usize::MAX]), &["index 18446744073709551615", "9 samples of points"]);
+    panics(|| data.batch(&[9]), &["index 9", "9 samples"]);
+    panics(|| data.batches(0), &["at least 1 sample, not 0"]);
+    assert_eq!((data.clone().take(usize::MAX).len(), data.batch(&[]).0.shape()), (9, &[0, 2].into()));
+    says(data.clone().weights(&[1e300; 9]), &["sample 0", "weight", "f32"]);
+}
+
+#[test]
+fn a_shuffled_walk_meets_every_sample_once() {
+    let data = points(9, 9);
+    let mut batches = data.batches(4);
+    batches.next();
+    let mut seen: Vec<f32> = batches.shuffle(&mut Rng::new(1)).flat_map(|(x, _)| x.to_vec::<f32>()).collect();
+    let mut all = data.inputs().to_vec::<f32>();
+    seen.sort_by(f32::total_cmp);
+    all.sort_by(f32::total_cmp);
+    assert_eq!(seen, all);
+}
+
+#[test]
+fn generators_name_what_they_were_given() {
+    says(synthetic::cats_and_dogs(10, -0.5, 0), &["overlap -0.5"]);
+    says(synthetic::spirals(10, 1, 0.0, 0), &["2 arms", "not 1"]);
+    says(synthetic::spirals(3, 5, 0.0, 0), &["5 samples", "not 3"]);
+    says(synthetic::blobs(10, 0, 0.1, 0), &["2 centers", "not 0"]);
+    says(synthetic::blobs(10, 2, -0.1, 0), &["spread -0.1"]);
+}
+
+#[test]
+fn a_line_that_is_not_finite_separates_nothing() {
+    let x = Tensor::from_slice(&[3e38f32, 1.0, -3e38, 2.0], [2, 2]);
+    let data = Dataset::new("far", x, Tensor::from_slice(&[0i64, 1], [2])).unwrap();
+    says(Perceptron::new().rate(1e300).fit(&data), &["no longer finite", "smaller rate"]);
+    let line = Line { weight: vec![1.0, -1.0], bias: 0.0 };
+    let infinite = Tensor::from_slice(&[1.0f32, 0.0, f32::INFINITY, f32::INFINITY], [2, 2]);
+    says(line.predict(&infinite), &["sample 1", "NaN"]);
+    assert_eq!(Line { weight: vec![], bias: 1.0 }.predict(&Tensor::zeros([2, 0])).unwrap().to_vec::<i64>(), [1, 1]);
+}

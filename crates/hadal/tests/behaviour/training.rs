@@ -1,0 +1,303 @@
+//! Training in several calls, what a failing run leaves behind, plateaus, and logs that nobody looks at.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hadal::optim::{Mode, Plateau};
+use hadal::prelude::*;
+use hadal::train::{Event, Flow, Subscriber};
+use hadal::{Error, Result};
+
+use super::{points, says};
+
+fn network(optimizer: impl Optimizer + 'static) -> Trainer<Sequential> {
+    Sequential::new([2])
+        .seed(3)
+        .add(Dense::new(16).activation(Relu))
+        .add(Dropout::new(0.3))
+        .add(Dense::new(3).activation(Softmax))
+        .compile(optimizer, CategoricalCrossentropy, [Accuracy])
+        .unwrap()
+}
+
+fn bits(trainer: &Trainer<Sequential>) -> Vec<Vec<u32>> {
+    let state = trainer.model.state().into_iter();
+    state.map(|(_, tensor)| tensor.to_vec::<f32>().into_iter().map(f32::to_bits).collect()).collect()
+}
+
+/// Calls a function at every event.
+struct Watch<F>(F);
+
+impl<F: FnMut(&Event) -> Result<Flow>> Subscriber for Watch<F> {
+    fn on(&mut self, event: &Event) -> Result<Flow> {
+        self.0(event)
+    }
+}
+
+#[test]
+fn five_epochs_and_five_are_ten() {
+    let data = points(50, 3);
+    let schedules = [
+        Schedule::Constant,
+        Schedule::Step { every: 7, factor: 0.5 },
+        Schedule::Exponential { factor: 0.99 },
+        Schedule::WarmUp { steps: 30, then: Box::new(Schedule::Constant) },
+    ];
+    let makers: [fn() -> Box<dyn Optimizer>; 2] = [|| Box::new(RmsProp::new(0.01)), || Box::new(Adam::new(0.01))];
+    for schedule in schedules {
+        for by_epoch in [false, true] {
+            for make in makers {
+                let run = |parts: &[usize]| {
+                    let mut model = network(make());
+                    let mut losses = Vec::new();
+                    for &epochs in parts {
+                        let fit = Fit::epochs(epochs).batch_size(8).quiet();
+                        let fit = match by_epoch {
+                            true => fit.schedule_by_epoch(schedule.clone()),
+                            false => fit.schedule(schedule.clone()),
+                        };
+                        losses.extend(model.fit(&data, fit).unwrap().get("loss"));
+                    }
+                    (losses, bits(&model))
+                };
+                let whole = run(&[10]);
+                assert!(run(&[5, 5]) == whole && run(&[1, 2, 7]) == whole, "{schedule:?}, by epoch: {by_epoch}");
+            }
+        }
+    }
+}
+
+#[test]
+fn later_epochs_are_numbered_on_and_a_seed_begins_anew() {
+    let data = points(20, 3);
+    let mut model = network(Sgd::new(0.1));
+    let fit = |model: &mut Trainer<Sequential>| {
+        let (seen, epochs) = (Rc::new(RefCell::new(Vec::new())), Rc::new(Cell::new(0)));
+        let watch = |event: &Event| {
+            match event {
+                Event::Begin { epochs: last, .. } => epochs.set(*last),
+                Event::EpochEnd { epoch, .. } => seen.borrow_mut().push(*epoch),
+                _ => {}
+            }
+            Ok(Flow::Continue)
+        };
+        let history = model.fit(&data, Fit::epochs(2).quiet().subscribe(Watch(watch))).unwrap();
+        assert_eq!(history.epochs.len(), 2);
+        (epochs.get(), seen.take())
+    };
+    assert_eq!(fit(&mut model), (2, vec![1, 2]));
+    assert_eq!(fit(&mut model), (4, vec![3, 4]));
+    let mut model = model.seed(3);
+    assert_eq!(fit(&mut model), (2, vec![1, 2]));
+    // Other masks at every step, in this call and the next, and another order in every epoch: at a rate that moves nothing.
+    let losses = |batch: usize, shuffle: bool, dropout: f64| {
+        let model = Sequential::new([2]).add(Dropout::new(dropout)).add(Dense::new(3).activation(Softmax));
+        let mut model = model.compile(Sgd::new(1e-12), CategoricalCrossentropy, [Accuracy]).unwrap();
+        let seen = Rc::new(RefCell::new(Vec::new()));
+        for _ in 0..2 {
+            let watch = |event: &Event| {
+                if let Event::BatchEnd { batch: 1, logs, .. } = event {
+                    seen.borrow_mut().push(logs.get("loss").unwrap());
+                }
+                Ok(Flow::Continue)
+            };
+            let fit = Fit::epochs(2).batch_size(batch).shuffle(shuffle).quiet().subscribe(Watch(watch));
+            model.fit(&data, fit).unwrap();
+        }
+        seen.take()
+    };
+    let distinct = |found: &[f64]| (0..found.len()).all(|i| !found[..i].contains(&found[i]));
+    assert!(distinct(&losses(20, false, 0.5)), "masks: {:?}", losses(20, false, 0.5));
+    assert!(distinct(&losses(5, true, 0.0)), "orders: {:?}", losses(5, true, 0.0));
+    assert_eq!(losses(20, false, 0.0), [losses(20, false, 0.0)[0]; 4]);
+}
+
+#[test]
+fn a_run_that_fails_leaves_the_learning_rate_as_it_was() {
+    let data = points(20, 3);
+    let schedule = || Schedule::WarmUp { steps: 100, then: Box::new(Schedule::Constant) };
+    let fails_at = |wanted: usize| {
+        let mut seen = 0;
+        Watch(move |_: &Event| {
+            seen += 1;
+            if seen == wanted { Err(Error::Config("no more room".into())) } else { Ok(Flow::Continue) }
+        })
+    };
+    for wanted in [1, 3, 4, 7] {
+        let rates = Rc::new(RefCell::new(Vec::new()));
+        let mut model = network(Sgd::new(0.1));
+        let fit = Fit::epochs(2).batch_size(10).schedule(schedule()).quiet().subscribe(fails_at(wanted));
+        says(model.fit(&data, fit), &["no more room"]);
+        let watch = |event: &Event| {
+            if let Event::EpochEnd { learning_rate, .. } = event {
+                rates.borrow_mut().push(*learning_rate);
+            }
+            Ok(Flow::Continue)
+        };
+        model.fit(&data, Fit::epochs(1).quiet().subscribe(Watch(watch))).unwrap();
+        assert_eq!(*rates.borrow(), [0.1], "failed at event {wanted}");
+    }
+    // Nor does a panic.
+    let mut model = network(Sgd::new(0.1));
+    let fit = Fit::epochs(2).schedule(schedule()).quiet();
+    let fit = fit.subscribe(Watch(|event: &Event| match event {
+        Event::BatchEnd { .. } => panic!("out of ink"),
+        _ => Ok(Flow::Continue),
+    }));
+    super::panics(|| model.fit(&data, fit), &["out of ink"]);
+    let rate = Rc::new(Cell::new(0.0));
+    let watch = |event: &Event| {
+        if let Event::EpochEnd { learning_rate, .. } = event {
+            rate.set(*learning_rate);
+        }
+        Ok(Flow::Continue)
+    };
+    model.fit(&data, Fit::epochs(1).quiet().subscribe(Watch(watch))).unwrap();
+    assert_eq!(rate.get(), 0.1);
+}
+
+#[test]
+fn a_range_test_that_panics_leaves_the_model_alone() {
+    /// A loss that gives up after some batches.
+    struct Tired(Arc<AtomicUsize>);
+    impl Loss for Tired {
+        fn name(&self) -> &'static str {
+            "tired"
+        }
+        fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
+            assert!(self.0.fetch_add(1, Ordering::Relaxed) < 3, "too tired");
+            CategoricalCrossentropy.per_sample(prediction, target)
+        }
+        fn check(&self, _: &hadal::Shape, _: &Tensor) -> Result<()> {
+            Ok(())
+        }
+    }
+    let data = points(40, 3);
+    let model = Sequential::new([2]).add(Dense::new(3).activation(Softmax));
+    let mut model = model.compile(Adam::new(0.1), Tired(Arc::default()), [Accuracy]).unwrap();
+    let before = bits(&model);
+    super::panics(|| model.learning_rate_range_test(&data, 1e-3, 1.0, 10, 10), &["too tired"]);
+    assert_eq!(bits(&model), before);
+}
+
+#[test]
+fn a_plateau_knows_its_direction_or_asks_for_it() {
+    /// A metric that says nothing of itself.
+    struct Silent;
+    impl Metric for Silent {
+        fn name(&self) -> &'static str {
+            "silent"
+        }
+        fn reset(&mut self) {}
+        fn update(&mut self, _: &Tensor, _: &Tensor) {}
+        fn value(&self) -> f64 {
+            1.0
+        }
+    }
+    let data = points(20, 3);
+    let fit = |plateau: Plateau, validation: bool| {
+        let metrics = [Silent.boxed(), hadal::metric::CohensKappa::new().boxed()];
+        let model = Sequential::new([2]).add(Dense::new(3).activation(Softmax));
+        let mut model = model.compile(Sgd::new(0.1), CategoricalCrossentropy, metrics).unwrap();
+        let fit = Fit::epochs(1).quiet().reduce_on_plateau(plateau);
+        let fit = if validation { fit.validation(&data) } else { fit };
+        model.fit(&data, fit).map(|_| ())
+    };
+    says(fit(Plateau::new("silent"), false), &["silent", "Mode::Min", "Mode::Max"]);
+    says(fit(Plateau::new("val_silent"), true), &["val_silent", "Mode::Max"]);
+    says(fit(Plateau::new("val_loss"), false), &["val_loss", "loss, silent, cohens_kappa"]);
+    says(fit(Plateau::new("kappa"), true), &["`kappa`", "val_cohens_kappa"]);
+    says(fit(Plateau::new("loss").smallest(1.5), false), &["smallest 1.5"]);
+    says(fit(Plateau::new("loss").least_change(f64::NAN), false), &["least_change NaN"]);
+    fit(Plateau::new("silent").mode(Mode::Min), false).unwrap();
+    fit(Plateau::new("val_cohens_kappa"), true).unwrap();
+
+    let factors = |mut plateau: Plateau, values: &[f64]| -> Vec<f64> {
+        values.iter().map(|value| plateau.observe(*value)).collect()
+    };
+    // A first NaN is not the best there is.
+    let values = [f64::NAN, 1.0, 0.5, 0.4];
+    assert_eq!(factors(Plateau::new("loss").patience(3), &values), [1.0; 4]);
+    assert_eq!(factors(Plateau::new("loss").patience(1), &[f64::NAN; 2]), [0.1, 0.1 * 0.1]);
+    // The rate falls to its smallest, never rises to it.
+    let plateau = Plateau::new("loss").patience(1).factor(0.5).smallest(0.4);
+    assert_eq!(factors(plateau, &[1.0; 4]), [1.0, 0.5, 0.4, 0.4]);
+    super::panics(|| factors(Plateau::new("kappa"), &[1.0]), &["mode", "`kappa`"]);
+}
+
+#[test]
+fn a_number_that_should_rise_and_does_keeps_the_rate() {
+    let rate = Rc::new(Cell::new(0.0));
+    let watch = |event: &Event| {
+        if let Event::EpochEnd { learning_rate, .. } = event {
+            rate.set(*learning_rate);
+        }
+        Ok(Flow::Continue)
+    };
+    let model = Sequential::new([2]).add(Dense::new(3).activation(Softmax));
+    let mut model = model.compile(Sgd::new(0.1), CategoricalCrossentropy, [Rising(0.0)]).unwrap();
+    let fit = Fit::epochs(5).quiet().reduce_on_plateau(Plateau::new("rising").patience(1)).subscribe(Watch(watch));
+    model.fit(&points(20, 3), fit).unwrap();
+    assert_eq!(rate.get(), 0.1);
+}
+
+/// Rises by 1 with every pass.
+struct Rising(f64);
+
+impl Metric for Rising {
+    fn name(&self) -> &'static str {
+        "rising"
+    }
+    fn reset(&mut self) {
+        self.0 += 1.0;
+    }
+    fn update(&mut self, _: &Tensor, _: &Tensor) {}
+    fn value(&self) -> f64 {
+        self.0
+    }
+    fn higher_is_better(&self) -> Option<bool> {
+        Some(true)
+    }
+}
+
+#[test]
+fn logs_of_a_batch_are_computed_when_somebody_looks() {
+    /// Counts how often it is asked for its value.
+    struct Costly(Arc<AtomicUsize>, bool);
+    impl Metric for Costly {
+        fn name(&self) -> &'static str {
+            "costly"
+        }
+        fn reset(&mut self) {}
+        fn update(&mut self, _: &Tensor, _: &Tensor) {}
+        fn value(&self) -> f64 {
+            self.0.fetch_add(1, Ordering::Relaxed) as f64
+        }
+        fn has_running_value(&self) -> bool {
+            self.1
+        }
+    }
+    let data = points(40, 2);
+    let run = |running: bool, look: bool| {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let metrics = [Costly(calls.clone(), running).boxed(), RocAuc::new().boxed()];
+        let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+        let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, metrics).unwrap();
+        let watch = |event: &Event| {
+            if let Event::BatchEnd { logs, .. } = event
+                && look
+            {
+                assert!(logs.get("loss").is_some() && logs.get("loss") == logs.get("loss"));
+                assert_eq!((logs.get("costly").is_some(), logs.get("roc_auc")), (running, None));
+                assert!(logs.to_string().starts_with("loss "));
+            }
+            Ok(Flow::Continue)
+        };
+        let history = model.fit(&data, Fit::epochs(2).batch_size(4).quiet().subscribe(Watch(watch))).unwrap();
+        assert!(history.get("roc_auc").len() == 2 && history.get("costly").len() == 2);
+        calls.load(Ordering::Relaxed)
+    };
+    assert_eq!([run(true, false), run(true, true), run(false, true)], [2, 22, 2]);
+}
