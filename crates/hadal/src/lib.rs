@@ -75,4 +75,6 @@ mod book {
     struct Losses;
     #[doc = include_str!("../../../book/src/optimizers.md")]
     struct Optimizers;
+    #[doc = include_str!("../../../book/src/keeping.md")]
+    struct Keeping;
 }
