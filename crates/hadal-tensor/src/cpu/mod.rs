@@ -7,6 +7,7 @@ mod float;
 mod gemm;
 pub(crate) use gemm::Gemm;
 mod index;
+pub(crate) mod pool;
 mod random;
 mod reduce;
 pub(crate) mod simd;

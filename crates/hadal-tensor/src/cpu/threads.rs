@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use super::buffer::{self, can_allocate};
+use super::pool::{can_allocate, make_pool};
 
 /// How long an idle worker looks for work before it parks: longer than the gaps within a training step.
 const SPIN: Duration = Duration::from_micros(100);
@@ -223,7 +223,7 @@ fn start_worker(thread: usize) -> std::io::Result<Arc<Worker>> {
     let (ready, begun) = std::sync::mpsc::channel();
     let handle = std::thread::Builder::new().name("hadal-worker".into()).spawn(move || {
         // Now, while there is memory for it: later, the C library would end the process for want of it.
-        buffer::make_pool();
+        make_pool();
         let _ = ready.send(());
         work(&mine, thread);
     })?;

@@ -1,0 +1,113 @@
+//! What a walk back returns.
+
+use std::collections::BTreeMap;
+use std::ops::Index;
+
+use crate::dtype::DType;
+use crate::tensor::Tensor;
+
+/// The gradients of one scalar with respect to every leaf it depends on.
+///
+/// Indexing panics for a tensor that the scalar does not depend on; [`get`](Gradients::get) returns `None`.
+#[derive(Clone, Debug, Default)]
+pub struct Gradients(pub(super) BTreeMap<u64, Tensor>);
+
+impl Gradients {
+    /// The gradient with respect to `leaf`, of its shape; `None` if it did not take part.
+    pub fn get(&self, leaf: &Tensor) -> Option<&Tensor> {
+        self.0.get(&leaf.node()?.id)
+    }
+
+    /// Takes the gradient with respect to `leaf` out.
+    pub fn remove(&mut self, leaf: &Tensor) -> Option<Tensor> {
+        self.0.remove(&leaf.node()?.id)
+    }
+
+    /// How many leaves have a gradient.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether no leaf has a gradient.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The length of all gradients together, as one vector (the 2-norm); waits for the device. Large and small numbers
+    /// alike: their squares need not be numbers of their type.
+    pub fn norm(&self) -> f64 {
+        let square = |gradient: &Tensor| gradient.detach().powi(2).sum().to_dtype(DType::F64).item();
+        let squares: f64 = self.0.values().map(square).sum();
+        // Squares that overflow, or vanish beside f32's smallest numbers, are taken again of scaled numbers.
+        if squares.is_finite() && squares > 1e-30 {
+            return squares.sqrt();
+        }
+        let largest = |gradient: &Tensor| {
+            if gradient.elements() == 0 { 0.0 } else { gradient.detach().abs().max().to_dtype(DType::F64).item() }
+        };
+        let scale = self.0.values().map(largest).fold(0.0, |a: f64, b: f64| {
+            if a.is_nan() {
+                a
+            } else if b.is_nan() {
+                b
+            } else {
+                a.max(b)
+            }
+        });
+        if scale == 0.0 || !scale.is_finite() {
+            return scale;
+        }
+        let square = |gradient: &Tensor| (gradient.detach().to_dtype(DType::F64) / scale).powi(2).sum().item();
+        scale * self.0.values().map(square).sum::<f64>().sqrt()
+    }
+
+    /// Shortens the gradients together to length `largest` if they are longer, without turning them; returns the length
+    /// they had (Pascanu and others, ICML 2013, algorithm 1; PyTorch's `clip_grad_norm_`). Gradients that are not finite
+    /// have no direction, and stay as they are.
+    ///
+    /// ```
+    /// use hadal_tensor::Tensor;
+    /// let w = Tensor::from_slice(&[3.0f32, 4.0], [2]).requires_grad();
+    /// let mut grads = (w.powi(2).sum() * 0.5).backward();
+    /// assert_eq!(grads.clip_norm(1.0), 5.0);
+    /// assert!((grads.norm() - 1.0).abs() < 1e-6);
+    /// ```
+    ///
+    /// # Panics
+    /// If `largest` is not positive.
+    #[track_caller]
+    pub fn clip_norm(&mut self, largest: f64) -> f64 {
+        assert!(largest > 0.0, "clip_norm: the largest norm must be positive, not {largest}");
+        let norm = self.norm();
+        if norm > largest && norm.is_finite() {
+            self.0.values_mut().for_each(|gradient| *gradient *= largest / norm);
+        }
+        norm
+    }
+
+    /// Cuts every element to `[-limit, limit]` (PyTorch's `clip_grad_value_`).
+    ///
+    /// # Panics
+    /// If `limit` is not positive.
+    #[track_caller]
+    pub fn clip_value(&mut self, limit: f64) {
+        assert!(limit > 0.0, "clip_value: the limit must be positive, not {limit}");
+        self.0.values_mut().for_each(|gradient| *gradient = gradient.detach().clamp(-limit, limit));
+    }
+}
+
+impl Index<&Tensor> for Gradients {
+    type Output = Tensor;
+
+    #[track_caller]
+    fn index(&self, leaf: &Tensor) -> &Tensor {
+        match self.get(leaf) {
+            Some(gradient) => gradient,
+            None if leaf.is_leaf() => panic!("gradients: the result does not depend on this tensor"),
+            None => panic!(
+                "gradients: this tensor of shape {} is not a leaf; call requires_grad() on it first",
+                leaf.shape()
+            ),
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! The memory of tensors, recycled: a training step asks for the same sizes again and again, and handing freed blocks back to the
+//! system costs page faults on every one.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::cell::RefCell;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// One cache line, and the width of the widest vector register: what blocks are aligned to.
+pub(super) const ALIGNMENT: usize = 64;
+/// The alignment that the system gives memory in any case. Asked for more, it could not give pages that are zero by themselves
+/// until they are used, and would write them all. It is also the least room before a block, for its [`Header`].
+const MARGIN: usize = 16;
+/// Larger blocks (data sets, not activations) go back to the system at once.
+const LARGEST_KEPT: usize = 512 << 20;
+/// What one thread keeps at most: the gradients of half a billion parameters.
+const MOST_KEPT: usize = 2 << 30;
+
+/// Room for a block, wherever in it the first cache line begins, and before that for its header; `None` where the sum is not
+/// a size.
+fn layout(bytes: usize) -> Option<Layout> {
+    Layout::from_size_align(bytes.checked_add(ALIGNMENT)?, MARGIN).ok()
+}
+
+/// Memory from the system, whose contents are zero; `None` where there is not so much.
+fn from_system(bytes: usize) -> Option<NonNull<u8>> {
+    // SAFETY: the layout's size is not zero.
+    NonNull::new(unsafe { alloc_zeroed(layout(bytes)?) })
+}
+
+/// What happens where memory is short.
+#[cold]
+pub(super) fn out_of_memory(bytes: usize) -> ! {
+    panic!("out of memory: {bytes} bytes for a tensor are not available")
+}
+
+/// Whether this much memory is available for tensors now: it is asked of the system, and given back. For those who must refuse
+/// what is too large before they begin, since a tensor that cannot be allocated panics.
+///
+/// ```
+/// assert!(hadal_tensor::can_allocate(1 << 20));
+/// assert!(!hadal_tensor::can_allocate(usize::MAX));
+/// ```
+pub fn can_allocate(bytes: usize) -> bool {
+    let Some(layout) = layout(bytes) else { return false };
+    // Hidden from the compiler, which leaves out an allocation that nobody uses, and takes it for granted.
+    let Some(memory) = std::hint::black_box(from_system(bytes)) else { return false };
+    // SAFETY: the memory came from `alloc_zeroed` with this layout.
+    unsafe { dealloc(memory.as_ptr(), layout) };
+    true
+}
+
+/// Blocks up to this size are found by their size in cache lines, without a search.
+const SMALL: usize = 1024;
+
+/// Freed blocks of one size.
+struct Shelf {
+    size: usize,
+    blocks: Vec<NonNull<u8>>,
+    /// When a block was last taken or given, in such events.
+    used: u64,
+}
+
+/// What stands before each block.
+#[derive(Clone, Copy)]
+struct Header {
+    /// How far behind the beginning of the memory the block lies.
+    offset: usize,
+    /// The pool of the thread that made the block, of which the block holds a reference.
+    owner: *const Home,
+}
+
+const _: () = assert!(size_of::<Header>() <= MARGIN && align_of::<Header>() <= MARGIN);
+
+/// A block and its size.
+type Returned = (NonNull<u8>, usize);
+
+/// The side of a pool that other threads see.
+struct Home {
+    /// Bytes in the blocks that the pool holds. Written by its thread alone.
+    kept: AtomicUsize,
+    /// Blocks that were dropped on other threads; `None` once the thread has ended.
+    returns: Mutex<Option<Vec<Returned>>>,
+    /// Bytes in them. Written under the lock.
+    returned: AtomicUsize,
+}
+
+impl Home {
+    fn bytes(&self) -> usize {
+        self.kept.load(Ordering::Relaxed) + self.returned.load(Ordering::Relaxed)
+    }
+}
+
+// SAFETY: a home owns the blocks in its returns, as a `Vec<Box<[u8]>>` would, and hands each out once, under the lock.
+unsafe impl Send for Home {}
+// SAFETY: as above.
+unsafe impl Sync for Home {}
+
+/// Freed blocks by size. A block returns to the pool of the thread that made it, wherever it is dropped: a thread that makes
+/// batches for another finds its blocks again, and the other does not collect them.
+struct Pool {
+    small: [Vec<NonNull<u8>>; SMALL / ALIGNMENT],
+    shelves: Vec<Shelf>,
+    events: u64,
+    home: Arc<Home>,
+}
+
+impl Pool {
+    fn new() -> Pool {
+        let home = Arc::new(Home {
+            kept: AtomicUsize::new(0),
+            returns: Mutex::new(Some(Vec::new())),
+            returned: AtomicUsize::new(0),
+        });
+        let mut homes = HOMES.lock().unwrap_or_else(PoisonError::into_inner);
+        homes.retain(|home| home.strong_count() > 0);
+        homes.push(Arc::downgrade(&home));
+        Pool { small: [const { Vec::new() }; SMALL / ALIGNMENT], shelves: Vec::new(), events: 0, home }
+    }
+
+    fn shelf(&mut self, bytes: usize) -> &mut Vec<NonNull<u8>> {
+        if bytes <= SMALL {
+            return &mut self.small[bytes / ALIGNMENT - 1];
+        }
+        let shelf = match self.shelves.binary_search_by_key(&bytes, |shelf| shelf.size) {
+            Ok(shelf) => shelf,
+            Err(place) => {
+                self.shelves.insert(place, Shelf { size: bytes, blocks: Vec::new(), used: 0 });
+                place
+            }
+        };
+        self.events += 1;
+        self.shelves[shelf].used = self.events;
+        &mut self.shelves[shelf].blocks
+    }
+
+    fn take(&mut self, bytes: usize) -> Option<NonNull<u8>> {
+        let block = match self.shelf(bytes).pop() {
+            Some(block) => block,
+            None if self.home.returned.load(Ordering::Relaxed) == 0 => return None,
+            None => {
+                self.collect();
+                self.shelf(bytes).pop()?
+            }
+        };
+        self.set_kept(self.kept() - bytes);
+        Some(block)
+    }
+
+    fn kept(&self) -> usize {
+        self.home.kept.load(Ordering::Relaxed)
+    }
+
+    fn set_kept(&self, bytes: usize) {
+        self.home.kept.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Puts what other threads have returned on the shelves.
+    #[cold]
+    fn collect(&mut self) {
+        let returned = {
+            let mut returns = self.home.returns.lock().unwrap_or_else(PoisonError::into_inner);
+            self.set_kept(self.kept() + self.home.returned.swap(0, Ordering::Relaxed));
+            returns.as_mut().map(std::mem::take).unwrap_or_default()
+        };
+        for (block, bytes) in returned {
+            self.shelf(bytes).push(block);
+        }
+    }
+
+    /// Keeps a block of this pool. If the pool is full, others go back to the system for it: of the size that was not asked
+    /// for for longest.
+    fn give(&mut self, block: NonNull<u8>, bytes: usize) {
+        let mut total = self.kept() + bytes;
+        if total + self.home.returned.load(Ordering::Relaxed) > MOST_KEPT {
+            total = self.make_room(bytes);
+        }
+        self.shelf(bytes).push(block);
+        self.set_kept(total);
+    }
+
+    /// Gives blocks back to the system until there is room for so many bytes; returns how many are kept with them.
+    #[cold]
+    fn make_room(&mut self, bytes: usize) -> usize {
+        self.collect();
+        let mut total = self.kept() + bytes;
+        while total > MOST_KEPT
+            && let Some(shelf) =
+                self.shelves.iter_mut().filter(|shelf| !shelf.blocks.is_empty()).min_by_key(|shelf| shelf.used)
+            && let Some(old) = shelf.blocks.pop()
+        {
+            release(old, shelf.size);
+            total -= shelf.size;
+        }
+        total
+    }
+
+    /// Gives all blocks back to the system.
+    fn clear(&mut self) {
+        self.collect();
+        let small = self.small.iter_mut().enumerate().map(|(i, blocks)| ((i + 1) * ALIGNMENT, blocks));
+        for (bytes, blocks) in small.chain(self.shelves.iter_mut().map(|shelf| (shelf.size, &mut shelf.blocks))) {
+            blocks.drain(..).for_each(|block| release(block, bytes));
+        }
+        self.set_kept(0);
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.clear();
+        // What came in the meantime; from here on other threads release blocks of this pool themselves.
+        let returned = {
+            let mut returns = self.home.returns.lock().unwrap_or_else(PoisonError::into_inner);
+            self.home.returned.store(0, Ordering::Relaxed);
+            returns.take()
+        };
+        returned.into_iter().flatten().for_each(|(block, bytes)| release(block, bytes));
+    }
+}
+
+thread_local! {
+    static POOL: RefCell<Pool> = RefCell::new(Pool::new());
+}
+
+/// Makes the pool of a thread that has just begun.
+pub(super) fn make_pool() {
+    POOL.with(|_| ());
+}
+
+/// Bytes in blocks that came from the system and have not gone back.
+static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+/// The pools of all threads.
+static HOMES: Mutex<Vec<Weak<Home>>> = Mutex::new(Vec::new());
+
+/// How many bytes tensors hold now, in the whole process (rounded up to blocks). While other threads are making
+/// tensors, approximate.
+pub fn live_bytes() -> usize {
+    let homes = HOMES.lock().unwrap_or_else(PoisonError::into_inner);
+    let kept: usize = homes.iter().filter_map(Weak::upgrade).map(|home| home.bytes()).sum();
+    ALLOCATED.load(Ordering::Relaxed).saturating_sub(kept)
+}
+
+/// A block of so many bytes, a multiple of [`ALIGNMENT`]; all of them initialised.
+///
+/// # Panics
+/// If memory is short.
+pub(super) fn take(bytes: usize) -> NonNull<u8> {
+    if let Ok(Some(block)) = POOL.try_with(|pool| pool.borrow_mut().take(bytes)) {
+        return block;
+    }
+    make(bytes)
+}
+
+/// A new block.
+#[cold]
+fn make(bytes: usize) -> NonNull<u8> {
+    let memory = from_system(bytes).or_else(|| {
+        // What this thread keeps may be what is missing.
+        let _ = POOL.try_with(|pool| pool.borrow_mut().clear());
+        from_system(bytes)
+    });
+    let Some(memory) = memory else { out_of_memory(bytes) };
+    ALLOCATED.fetch_add(bytes, Ordering::Relaxed);
+    // While the thread ends there is no pool, and its blocks have no owner.
+    let owner = POOL.try_with(|pool| Arc::into_raw(pool.borrow().home.clone())).unwrap_or(std::ptr::null());
+    // At least MARGIN, at most ALIGNMENT: there is room before the block for a header, and behind it for all bytes.
+    let offset = ALIGNMENT - memory.addr().get() % ALIGNMENT;
+    // SAFETY: the block lies `offset` behind the beginning of memory that has room for `bytes` behind any such offset, and
+    // `header` before it.
+    unsafe {
+        let block = memory.add(offset);
+        header(block).write(Header { offset, owner });
+        block
+    }
+}
+
+/// The header of a block.
+///
+/// # Safety
+/// The block must come from [`make`].
+unsafe fn header(block: NonNull<u8>) -> NonNull<Header> {
+    // SAFETY: there are MARGIN bytes before each block, which is aligned to more than that.
+    unsafe { block.cast::<Header>().sub(1) }
+}
+
+/// Gives a block up.
+///
+/// # Safety
+/// The block must come from [`take`] for so many bytes, and not be used after this.
+pub(super) unsafe fn give(block: NonNull<u8>, bytes: usize) {
+    // SAFETY: the caller's contract; the header is not changed while the block is in use.
+    let Header { owner, .. } = unsafe { header(block).read() };
+    if owner.is_null() || bytes > LARGEST_KEPT {
+        return release(block, bytes);
+    }
+    let own = POOL.try_with(|pool| {
+        let mut pool = pool.borrow_mut();
+        let own = std::ptr::eq(Arc::as_ptr(&pool.home), owner);
+        if own {
+            pool.give(block, bytes);
+        }
+        own
+    });
+    if own != Ok(true) {
+        give_back(block, bytes, owner);
+    }
+}
+
+/// Returns a block to the pool of another thread, or to the system.
+#[cold]
+fn give_back(block: NonNull<u8>, bytes: usize, owner: *const Home) {
+    {
+        // SAFETY: the block holds a reference to its owner, made by `Arc::into_raw` and given up in `release` alone. This one is
+        // ours, since the owner may release the block, and itself, as soon as it is returned.
+        let home = unsafe {
+            Arc::increment_strong_count(owner);
+            Arc::from_raw(owner)
+        };
+        let mut returns = home.returns.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(returns) = returns.as_mut()
+            && home.bytes() + bytes <= MOST_KEPT
+        {
+            home.returned.fetch_add(bytes, Ordering::Relaxed);
+            returns.push((block, bytes));
+            return;
+        }
+    }
+    release(block, bytes);
+}
+
+#[cold]
+fn release(block: NonNull<u8>, bytes: usize) {
+    ALLOCATED.fetch_sub(bytes, Ordering::Relaxed);
+    let layout = layout(bytes).expect("this layout was allocated");
+    // SAFETY: every block lies in memory from `alloc_zeroed` with this layout, as far behind its beginning as its header
+    // says, and its owner gives it up here, and with it the reference that `make` took by `Arc::into_raw`.
+    unsafe {
+        let Header { offset, owner } = header(block).read();
+        if !owner.is_null() {
+            drop(Arc::from_raw(owner));
+        }
+        dealloc(block.as_ptr().sub(offset), layout);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::buffer::Buffer;
+
+    #[test]
+    fn blocks_are_aligned_and_recycled() {
+        let first = Buffer::<f32>::filled(1000, 1.5);
+        let address = first.as_ptr() as usize;
+        assert_eq!(address % ALIGNMENT, 0);
+        drop(first);
+        let second = Buffer::<f32>::scratch(1000);
+        assert_eq!(second.as_ptr() as usize, address);
+        assert_eq!(second.len(), 1000);
+    }
+
+    #[test]
+    fn a_full_pool_gives_back_what_was_not_used_for_longest() {
+        let large = LARGEST_KEPT / size_of::<u8>();
+        let old = Buffer::<u8>::scratch(large / 2);
+        let buffers: Vec<_> = (0..MOST_KEPT / LARGEST_KEPT).map(|_| Buffer::<u8>::scratch(large)).collect();
+        let addresses: Vec<_> = buffers.iter().map(|buffer| buffer.as_ptr()).collect();
+        drop(old);
+        drop(buffers);
+        let kept = POOL.with(|pool| pool.borrow().home.kept.load(Ordering::Relaxed));
+        assert!(kept <= MOST_KEPT, "{kept} bytes are kept");
+        let again: Vec<_> = (0..MOST_KEPT / LARGEST_KEPT).map(|_| Buffer::<u8>::scratch(large)).collect();
+        assert!(again.iter().all(|buffer| addresses.contains(&buffer.as_ptr())));
+    }
+
+    #[test]
+    fn a_block_dropped_on_another_thread_returns_to_the_thread_that_made_it() {
+        let (sender, receiver) = std::sync::mpsc::sync_channel::<Buffer<f32>>(0);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let mut addresses = std::collections::BTreeSet::new();
+                for _ in 0..100 {
+                    let batch = Buffer::<f32>::scratch(100_000);
+                    addresses.insert(batch.as_ptr() as usize);
+                    sender.send(batch).unwrap();
+                }
+                // One is filled while another is used, and one is on its way.
+                assert!(addresses.len() <= 3, "{} blocks were made for one loader", addresses.len());
+            });
+            for batch in receiver {
+                drop(batch);
+            }
+            assert_eq!(POOL.with(|pool| pool.borrow().home.kept.load(Ordering::Relaxed)), 0);
+        });
+    }
+
+    #[test]
+    fn a_block_outlives_the_thread_that_made_it() {
+        let block = std::thread::spawn(|| Buffer::<u8>::filled(5000, 7)).join().unwrap();
+        assert!(block.iter().all(|&byte| byte == 7));
+        let home = owner_of(&block);
+        drop(block);
+        // Nobody holds the ended thread's home any more.
+        assert!(home.upgrade().is_none());
+    }
+
+    /// The home of a block's owner.
+    fn owner_of(block: &Buffer<u8>) -> Weak<Home> {
+        let block = NonNull::new(block.as_ptr().cast_mut()).unwrap();
+        // SAFETY: the block is alive.
+        let owner = unsafe { header(block).read() }.owner;
+        let homes = HOMES.lock().unwrap();
+        homes.iter().find(|home| std::ptr::eq(home.as_ptr(), owner)).unwrap().clone()
+    }
+
+    #[test]
+    fn what_cannot_be_allocated_is_a_panic_that_says_so() {
+        let panic = std::panic::catch_unwind(|| Buffer::<f64>::scratch(1 << 58)).err().unwrap();
+        let message = panic.downcast_ref::<String>().unwrap();
+        assert!(message.starts_with("out of memory"), "{message}");
+        assert!(can_allocate(1 << 20) && !can_allocate(1 << 61));
+    }
+}
