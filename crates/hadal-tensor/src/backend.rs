@@ -78,6 +78,8 @@ pub(crate) enum UnaryOp {
     /// e^x - 1, exact near 0.
     Expm1,
     Ln,
+    /// ln(1 + x), exact near 0.
+    Ln1p,
     Sqrt,
     Sin,
     Cos,
@@ -88,6 +90,14 @@ pub(crate) enum UnaryOp {
     Softplus,
     /// The error function.
     Erf,
+    /// 1 - erf(x), exact where that is small.
+    Erfc,
+    /// x Phi(x), Phi being the distribution function of the normal distribution.
+    Gelu,
+    /// x sigmoid(x).
+    Silu,
+    /// ln(cosh x).
+    LogCosh,
     Relu,
     Abs,
     /// -1, 0 or 1; 0 at 0.
@@ -101,6 +111,7 @@ pub(crate) enum UnaryOp {
     /// scalar / x
     RDivScalar(f64),
     PowI(i32),
+    /// The exponent is not rounded.
     PowF(f64),
     MaxScalar(f64),
     MinScalar(f64),

@@ -78,7 +78,7 @@ fn check_second(f: impl Fn(&[Tensor]) -> Tensor, inputs: &[Tensor]) -> f64 {
 #[test]
 fn functions_of_one_tensor() {
     type Function = fn(&Tensor) -> Tensor;
-    let smooth: [(&str, Function); 15] = [
+    let smooth: [(&str, Function); 19] = [
         ("neg", |x| -x),
         ("exp", Tensor::exp),
         ("expm1", Tensor::expm1),
@@ -89,6 +89,10 @@ fn functions_of_one_tensor() {
         ("sigmoid", Tensor::sigmoid),
         ("softplus", Tensor::softplus),
         ("erf", Tensor::erf),
+        ("erfc", Tensor::erfc),
+        ("gelu", Tensor::gelu),
+        ("silu", Tensor::silu),
+        ("log_cosh", Tensor::log_cosh),
         ("powi 2", |x| x.powi(2)),
         ("powi 3", |x| x.powi(3)),
         ("scalars", |x| 3.0 - (x * 2.0 + 1.0) / 4.0 - 0.5),
@@ -102,8 +106,13 @@ fn functions_of_one_tensor() {
         ("recip", Tensor::recip),
         ("powi -2", |x| x.powi(-2)),
     ];
-    let positives: [(&str, Function); 4] =
-        [("ln", Tensor::ln), ("sqrt", Tensor::sqrt), ("powf", |x| x.powf(1.7)), ("scalar / x", |x| 2.0 / x)];
+    let positives: [(&str, Function); 5] = [
+        ("ln", Tensor::ln),
+        ("ln_1p", Tensor::ln_1p),
+        ("sqrt", Tensor::sqrt),
+        ("powf", |x| x.powf(1.7)),
+        ("scalar / x", |x| 2.0 / x),
+    ];
     for shape in [&[4, 3][..], &[1], &[], &[0, 2], &[2, 1, 3]] {
         for (name, f) in smooth {
             check(name, |x| f(&x[0]), &[random(shape, 1)]);

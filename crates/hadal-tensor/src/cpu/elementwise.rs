@@ -177,9 +177,9 @@ pub(super) fn select<T: Plain>(
 fn number_unary<T: Number>(op: UnaryOp, x: &[T], layout: &Layout) -> Option<Buffer<T>> {
     use UnaryOp::*;
     Some(match op {
-        Neg => map(x, layout, |x: T| T::ZERO.minus(x)),
+        Neg => map(x, layout, T::negative),
         Relu => map(x, layout, T::relu),
-        Abs => map(x, layout, |x: T| if x < T::ZERO { T::ZERO.minus(x) } else { x }),
+        Abs => map(x, layout, T::absolute),
         Sign => map(x, layout, |x: T| {
             if x > T::ZERO {
                 T::ONE
@@ -223,8 +223,8 @@ mod functions {
             }
         )*};
     }
-    functions!(Exp exp, Expm1 expm1, Ln ln, Sqrt sqrt, Sin sin, Cos cos, Atan atan, Tanh tanh, Sigmoid sigmoid, Softplus softplus,
-        Erf erf, Floor floor);
+    functions!(Exp exp, Expm1 expm1, Ln ln, Ln1p ln_1p, Sqrt sqrt, Sin sin, Cos cos, Atan atan, Tanh tanh, Sigmoid sigmoid,
+        Softplus softplus, Erf erf, Erfc erfc, Gelu gelu, Silu silu, LogCosh log_cosh, Floor floor);
 }
 
 pub(super) fn float_unary<T: Float>(op: UnaryOp, x: &[T], layout: &Layout) -> Buffer<T> {
@@ -233,6 +233,7 @@ pub(super) fn float_unary<T: Float>(op: UnaryOp, x: &[T], layout: &Layout) -> Bu
         Exp => map(x, layout, functions::Exp),
         Expm1 => map(x, layout, functions::Expm1),
         Ln => map(x, layout, functions::Ln),
+        Ln1p => map(x, layout, functions::Ln1p),
         Sqrt => map(x, layout, functions::Sqrt),
         Sin => map(x, layout, functions::Sin),
         Cos => map(x, layout, functions::Cos),
@@ -241,6 +242,10 @@ pub(super) fn float_unary<T: Float>(op: UnaryOp, x: &[T], layout: &Layout) -> Bu
         Sigmoid => map(x, layout, functions::Sigmoid),
         Softplus => map(x, layout, functions::Softplus),
         Erf => map(x, layout, functions::Erf),
+        Erfc => map(x, layout, functions::Erfc),
+        Gelu => map(x, layout, functions::Gelu),
+        Silu => map(x, layout, functions::Silu),
+        LogCosh => map(x, layout, functions::LogCosh),
         Floor => map(x, layout, functions::Floor),
         AddScalar(s) => {
             let s = T::from_f64(s);
@@ -263,10 +268,7 @@ pub(super) fn float_unary<T: Float>(op: UnaryOp, x: &[T], layout: &Layout) -> Bu
             map(x, layout, move |x: T| s / x)
         }
         PowI(n @ ..0) => map(x, layout, move |x: T| x.powi(n)),
-        PowF(p) => {
-            let p = T::from_f64(p);
-            map(x, layout, move |x: T| x.powf(p))
-        }
+        PowF(p) => map(x, layout, move |x: T| x.powf64(p)),
         _ => number_unary(op, x, layout).unwrap_or_else(|| unreachable!("{op:?} is listed above")),
     }
 }

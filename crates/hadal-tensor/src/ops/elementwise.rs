@@ -6,6 +6,21 @@ use crate::backend::UnaryOp;
 use crate::dtype::DType;
 use crate::tensor::{Tensor, Value};
 
+/// `Phi(x) + x phi(x)`, with the normal distribution's Phi and its density phi. Beyond 40 it is 0 or 1, and held there, so that no
+/// infinity meets a 0.
+fn gelu_gradient(x: &Tensor) -> Tensor {
+    let x = x.clamp(-40.0, 40.0);
+    let distribution = (&x * -std::f64::consts::FRAC_1_SQRT_2).erfc() * 0.5;
+    let density = (x.powi(2) * -0.5).exp() * (0.5 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2);
+    distribution + x * density
+}
+
+/// `s (1 + x (1 - s))` with `s` the sigmoid of x, whose factor x is held finite.
+fn silu_gradient(x: &Tensor) -> Tensor {
+    x.sigmoid() * (x.clamp(-1e30, 1e30) * (-x).sigmoid() + 1.0)
+}
+
+#[doc = include_str!("accuracy.md")]
 impl Tensor {
     /// Applies `op`; each operation's gradient stands in one line here, `g` being the gradient of the output `y`.
     #[track_caller]
@@ -35,6 +50,12 @@ impl Tensor {
             Erf => record(value, &[self], move |g, to| {
                 to.add(0, || g * (x.powi(2) * -1.0).exp() * std::f64::consts::FRAC_2_SQRT_PI);
             }),
+            Erfc => record(value, &[self], move |g, to| {
+                to.add(0, || g * (x.powi(2) * -1.0).exp() * -std::f64::consts::FRAC_2_SQRT_PI);
+            }),
+            Gelu => record(value, &[self], move |g, to| to.add(0, || g * gelu_gradient(&x))),
+            Silu => record(value, &[self], move |g, to| to.add(0, || g * silu_gradient(&x))),
+            LogCosh => record(value, &[self], move |g, to| to.add(0, || g * x.tanh())),
             Relu => record_with_output(value, &[self], |g, y, to| to.add(0, || g.gate(y))),
             Neg => record(value, &[self], |g, to| to.add(0, || -g)),
             AddScalar(_) => record(value, &[self], |g, to| to.add(0, || g.clone())),
@@ -44,7 +65,9 @@ impl Tensor {
             // Flat almost everywhere, and recorded all the same: the gradient is 0, not missing.
             Sign | Floor | PowI(0) | PowF(0.0) => record(value, &[self], |g, to| to.add(0, || g.zeros_like())),
             RDivScalar(_) => record_with_output(value, &[self], move |g, y, to| to.add(0, || -(g / &x) * y)),
-            Expm1 => record_with_output(value, &[self], |g, y, to| to.add(0, || g * (y + 1.0))),
+            // Not y + 1, which cancels far below 0.
+            Expm1 => record(value, &[self], move |g, to| to.add(0, || g * x.exp())),
+            Ln1p => record(value, &[self], move |g, to| to.add(0, || g / (&x + 1.0))),
             Ln => record(value, &[self], move |g, to| to.add(0, || g / &x)),
             Sin => record(value, &[self], move |g, to| to.add(0, || g * x.cos())),
             Cos => record(value, &[self], move |g, to| to.add(0, || -(g * x.sin()))),
@@ -85,6 +108,18 @@ impl Tensor {
     #[track_caller]
     pub fn expm1(&self) -> Tensor {
         self.unary(UnaryOp::Expm1)
+    }
+
+    /// ln(1 + x), without the loss of digits that adding 1 to a small x would bring.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from_slice(&[1e-9f32], [1]).ln_1p().to_vec::<f32>(), [1e-9]);
+    /// ```
+    #[doc(alias = "log1p")]
+    #[track_caller]
+    pub fn ln_1p(&self) -> Tensor {
+        self.unary(UnaryOp::Ln1p)
     }
 
     /// The sine, in radians.
@@ -132,6 +167,36 @@ impl Tensor {
     #[track_caller]
     pub fn erf(&self) -> Tensor {
         self.unary(UnaryOp::Erf)
+    }
+
+    /// 1 - erf(x), without the loss of digits where erf(x) is near 1.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert!((Tensor::scalar(5.0).erfc().item() / 1.5374597944e-12 - 1.0).abs() < 1e-6);
+    /// ```
+    #[track_caller]
+    pub fn erfc(&self) -> Tensor {
+        self.unary(UnaryOp::Erfc)
+    }
+
+    /// x Phi(x) with the normal distribution's Phi (Hendrycks and Gimpel, 2016): PyTorch's exact `gelu`.
+    #[track_caller]
+    pub fn gelu(&self) -> Tensor {
+        self.unary(UnaryOp::Gelu)
+    }
+
+    /// x sigmoid(x) (Elfwing, Uchibe and Doya, 2018), also called swish.
+    #[doc(alias = "swish")]
+    #[track_caller]
+    pub fn silu(&self) -> Tensor {
+        self.unary(UnaryOp::Silu)
+    }
+
+    /// ln(cosh x), without overflow and without loss of digits near 0; its gradient is tanh.
+    #[track_caller]
+    pub fn log_cosh(&self) -> Tensor {
+        self.unary(UnaryOp::LogCosh)
     }
 
     /// max(x, 0); the gradient at 0 is 0.

@@ -16,9 +16,7 @@ impl Loss for LogCosh {
     #[track_caller]
     fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
         assert_same_shape(self.name(), prediction, target);
-        let error = prediction - target;
-        // ln cosh e = e + ln(1 + exp(-2 e)) - ln 2, which does not overflow.
-        mean_of_rest(&error + (&error * -2.0).softplus() - std::f64::consts::LN_2)
+        mean_of_rest((prediction - target.to_dtype(prediction.dtype())).log_cosh())
     }
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {

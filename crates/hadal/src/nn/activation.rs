@@ -59,8 +59,8 @@ impl Activation {
             Activation::LeakyRelu(slope) => x.detach().gt(0.0).where_(x, &(x * slope)),
             Activation::Elu(alpha) => elu(x, alpha),
             Activation::Selu => elu(x, SELU_ALPHA) * SELU_SCALE,
-            Activation::Gelu => x * ((x * std::f64::consts::FRAC_1_SQRT_2).erf() + 1.0) * 0.5,
-            Activation::Silu => x * x.sigmoid(),
+            Activation::Gelu => x.gelu(),
+            Activation::Silu => x.silu(),
             Activation::Softplus => x.softplus(),
             Activation::Tanh => x.tanh(),
             Activation::Sigmoid => x.sigmoid(),
@@ -73,7 +73,7 @@ impl Activation {
 
 fn elu(x: &Tensor, alpha: f64) -> Tensor {
     // Above 0 the exponent is held at 0, so that no infinity meets the other branch's gradient.
-    let low = (x.clamp(f64::NEG_INFINITY, 0.0).exp() - 1.0) * alpha;
+    let low = x.clamp(f64::NEG_INFINITY, 0.0).expm1() * alpha;
     x.detach().gt(0.0).where_(x, &low)
 }
 
