@@ -8,11 +8,13 @@ use hadal::prelude::*;
 const CALLS: u32 = 2000;
 
 fn time(rounds: usize, name: &str, mut call: impl FnMut()) {
+    // Large tensors need fewer calls.
+    let calls = if name.contains("262,144") { CALLS / 40 } else { CALLS };
     let mut times: Vec<f64> = (0..rounds)
         .map(|_| {
             let start = Instant::now();
-            (0..CALLS).for_each(|_| call());
-            start.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS)
+            (0..calls).for_each(|_| call());
+            start.elapsed().as_secs_f64() * 1e9 / f64::from(calls)
         })
         .collect();
     times.sort_by(f64::total_cmp);
@@ -42,4 +44,20 @@ fn main() {
     let large = Tensor::randn([1 << 18], &mut rng);
     time(rounds / 20 + 1, "divide 262,144 by a number", || drop(black_box(&large / 3.0)));
     time(rounds / 20 + 1, "sum of 262,144", || drop(black_box(large.sum())));
+    let functions: [(&str, fn(&Tensor) -> Tensor); 8] = [
+        ("exp", Tensor::exp),
+        ("expm1", Tensor::expm1),
+        ("ln", Tensor::ln),
+        ("tanh", Tensor::tanh),
+        ("sigmoid", Tensor::sigmoid),
+        ("softplus", Tensor::softplus),
+        ("cube", |x| x.powi(3)),
+        ("softmax over 512", |x| x.reshape([512, 512]).softmax(1)),
+    ];
+    for (name, function) in functions {
+        time(3, &format!("{name} of 262,144"), || drop(black_box(function(&large))));
+    }
+    for (name, activation) in [("gelu", Gelu), ("silu", Silu), ("elu", Elu(1.0))] {
+        time(3, &format!("{name} of 262,144"), || drop(black_box(activation.apply(&large))));
+    }
 }

@@ -138,6 +138,11 @@ impl<T: Copy, F: Fn(T, T) -> T> Task for ZipAssign<'_, T, F> {
                 for (target, &x) in target.iter_mut().zip(&x[first..first + length]) {
                     *target = f(*target, x);
                 }
+            } else if step == 0 {
+                let x = x[first];
+                for target in target.iter_mut() {
+                    *target = f(*target, x);
+                }
             } else {
                 for (i, target) in target.iter_mut().enumerate() {
                     *target = f(*target, at(x, first, step, i));
