@@ -49,7 +49,7 @@ pub fn gelu(x: f64) -> f64 {
     let mut twice_phi = libm::erfc(t);
     if t > 0.5 {
         // erfc magnifies the rounding of t: its gradient times what rounding took.
-        const LOW: f64 = -4.833_646_656_726_456_7e-17;
+        const LOW: f64 = -4.833_646_656_726_457e-17;
         let rest = (-x).mul_add(FRAC_1_SQRT_2, -t) - x * LOW;
         twice_phi -= rest * FRAC_2_SQRT_PI * (-t * t).exp();
     }
