@@ -4,6 +4,8 @@ use std::time::Instant;
 
 use hadal::prelude::*;
 
+type Function = fn(&Tensor) -> Tensor;
+
 /// Calls in a round.
 const CALLS: u32 = 2000;
 
@@ -44,7 +46,7 @@ fn main() {
     let large = Tensor::randn([1 << 18], &mut rng);
     time(rounds / 20 + 1, "divide 262,144 by a number", || drop(black_box(&large / 3.0)));
     time(rounds / 20 + 1, "sum of 262,144", || drop(black_box(large.sum())));
-    let functions: [(&str, fn(&Tensor) -> Tensor); 8] = [
+    let functions: [(&str, Function); 8] = [
         ("exp", Tensor::exp),
         ("expm1", Tensor::expm1),
         ("ln", Tensor::ln),
