@@ -127,7 +127,7 @@ pub(crate) enum BinaryOp {
     Pow,
     Max,
     Min,
-    /// a where b > 0, else 0: the gradient of relu.
+    /// a, 0 where b <= 0: the gradient of relu.
     Gate,
     /// a (1 - b^2): the gradient of tanh from its output b.
     TanhGradient,

@@ -21,9 +21,9 @@ fn second(f: impl Fn(&Tensor) -> Tensor, x: f64) -> f64 {
 
 #[test]
 fn powers_have_finite_derivatives_at_their_edges() {
-    let (a, b) = (leaf(&[0.0, 0.0, 0.0, 2.0, 1e-45]), leaf(&[2.0, 0.0, 1.0, 0.0, 0.0]));
+    let (a, b) = (leaf(&[0.0, 0.0, 0.0, 2.0, 1e-45, f32::NAN, 2.0]), leaf(&[2.0, 0.0, 1.0, 0.0, 0.0, 0.0, -3e38]));
     let gradients = first(&a.pow(&b));
-    assert_eq!(gradients[&a].to_vec::<f32>(), [0.0, 0.0, 1.0, 0.0, 0.0]);
+    assert_eq!(gradients[&a].to_vec::<f32>(), [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
     let in_exponent = gradients[&b].to_vec::<f32>();
     assert_eq!(in_exponent[..3], [0.0; 3]);
     assert!((in_exponent[3] - std::f32::consts::LN_2).abs() < 1e-6 && in_exponent[4].is_finite());
@@ -73,6 +73,16 @@ fn quotients_have_gradients_where_their_square_would_overflow() {
     let (a, b) = (leaf(&[1.0]), leaf(&[1e-20]));
     let gradients = ((&a / &b) * 1e-30).sum().backward();
     assert!(near(gradients[&b].item(), -1e10));
+}
+
+#[test]
+fn nan_is_not_stopped_on_its_way_back() {
+    let (a, b) = (leaf(&[f32::NAN, 1.0]), leaf(&[0.0, f32::NAN]));
+    for y in [a.maximum(&b), a.minimum(&b)] {
+        let gradients = first(&y);
+        assert_eq!((gradients[&a].to_vec::<f32>(), gradients[&b].to_vec::<f32>()), (vec![1.0; 2], vec![1.0; 2]));
+    }
+    assert_eq!(first(&a.relu())[&a].to_vec::<f32>(), [1.0, 1.0]);
 }
 
 #[test]

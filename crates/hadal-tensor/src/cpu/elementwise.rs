@@ -288,7 +288,7 @@ macro_rules! with_function {
             BinaryOp::Mul => go.call(|a: $t, b: $t| a.times(b)),
             BinaryOp::Max => go.call(|a: $t, b: $t| a.larger(b)),
             BinaryOp::Min => go.call(|a: $t, b: $t| a.smaller(b)),
-            BinaryOp::Gate => go.call(|a: $t, b: $t| if b > $t::ZERO { a } else { $t::ZERO }),
+            BinaryOp::Gate => go.call(|a: $t, b: $t| if b <= $t::ZERO { $t::ZERO } else { a }),
             _ => return None,
         }
     }};

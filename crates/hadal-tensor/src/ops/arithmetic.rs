@@ -51,11 +51,6 @@ pub(crate) fn binary_value(operation: &str, op: BinaryOp, a: &Tensor, b: &Tensor
     Value::contiguous(shape, a.backend().binary(op, left, right))
 }
 
-/// 1 where both are true, else 0.
-fn both(a: &Tensor, b: &Tensor, dtype: DType) -> Tensor {
-    a.to_dtype(dtype) * b.to_dtype(dtype)
-}
-
 impl Tensor {
     #[track_caller]
     pub(crate) fn add_tensor(&self, other: &Tensor) -> Tensor {
@@ -118,12 +113,14 @@ impl Tensor {
             // Where the formulas would be 0 times infinity, 1 is added to the exponent, or to what the logarithm is taken of.
             sink.add(0, || {
                 let smallest = if a.dtype() == DType::F32 { f64::from(f32::MIN_POSITIVE) } else { f64::MIN_POSITIVE };
-                let hole = both(&a.detach().abs().lt(4.0 * smallest), &b.detach().eq(0.0), a.dtype());
-                (g * &b * a.pow(&(&b - 1.0 + hole))).sum_to(*a.shape())
+                // Neither large enough for its inverse nor NaN, whose power 0 is 1, too.
+                let large = a.detach().abs().ge(4.0 * smallest);
+                let hole = b.detach().eq(0.0).to_dtype(a.dtype()) * (1.0 - large.to_dtype(a.dtype()));
+                (g * (&b * a.pow(&(&b - 1.0 + hole)))).sum_to(*a.shape())
             });
             sink.add(1, || {
-                let hole = both(&a.detach().eq(0.0), &b.detach().ge(0.0), a.dtype());
-                (g * a.pow(&b) * (&a + hole).ln()).sum_to(*b.shape())
+                let hole = a.detach().eq(0.0).to_dtype(a.dtype()) * b.detach().ge(0.0).to_dtype(a.dtype());
+                (g * (a.pow(&b) * (&a + hole).ln())).sum_to(*b.shape())
             });
         })
     }
@@ -150,17 +147,17 @@ impl Tensor {
     fn extremum(&self, operation: &str, op: BinaryOp, other: &Tensor) -> Tensor {
         let (a, b) = (self.clone(), other.clone());
         record(binary_value(operation, op, self, other), &[self, other], move |g, sink| {
-            // 1 where a side was chosen, one half where both were.
+            // 1 where a side was chosen, one half where both were; 1 for both beside NaN, as in PyTorch.
             let half = |mine: &Tensor, theirs: &Tensor| {
-                let strictly = if op == BinaryOp::Max { mine.gt(theirs) } else { mine.lt(theirs) };
-                (strictly.to_dtype(mine.dtype()) + mine.eq(theirs).to_dtype(mine.dtype()) * 0.5).detach()
+                let lost = if op == BinaryOp::Max { mine.lt(theirs) } else { mine.gt(theirs) };
+                (1.0 - lost.to_dtype(mine.dtype()) - mine.eq(theirs).to_dtype(mine.dtype()) * 0.5).detach()
             };
             sink.add(0, || (g * half(&a, &b)).sum_to(*a.shape()));
             sink.add(1, || (g * half(&b, &a)).sum_to(*b.shape()));
         })
     }
 
-    /// `self` where `of > 0`, else 0: the gradient of relu. Linear in `self`, constant in `of`.
+    /// `self`, 0 where `of <= 0`: the gradient of relu. Linear in `self`, constant in `of`.
     #[track_caller]
     pub(crate) fn gate(&self, of: &Tensor) -> Tensor {
         let of = of.detach();

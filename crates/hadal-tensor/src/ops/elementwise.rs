@@ -41,7 +41,7 @@ impl Tensor {
         let x = self.clone();
         match op {
             Exp => record_with_output(value, &[self], |g, y, to| to.add(0, || g * y)),
-            Sqrt => record_with_output(value, &[self], |g, y, to| to.add(0, || g / y * 0.5)),
+            Sqrt => record_with_output(value, &[self], |g, y, to| to.add(0, || g * 0.5 / y)),
             Tanh => record_with_output(value, &[self], |g, y, to| to.add(0, || g.tanh_gradient(y))),
             Sigmoid => record_squashing(value, &[self], Some(Squashing::Sigmoid), |g, y, to| {
                 to.add(0, || g.sigmoid_gradient(y));
@@ -73,9 +73,9 @@ impl Tensor {
             Cos => record(value, &[self], move |g, to| to.add(0, || -(g * x.sin()))),
             Atan => record(value, &[self], move |g, to| to.add(0, || g / (x.powi(2) + 1.0))),
             Abs => record(value, &[self], move |g, to| to.add(0, || g * x.unary(Sign))),
-            PowI(2) => record(value, &[self], move |g, to| to.add(0, || g * &x * 2.0)),
-            PowI(n) => record(value, &[self], move |g, to| to.add(0, || g * x.powi(n - 1) * f64::from(n))),
-            PowF(p) => record(value, &[self], move |g, to| to.add(0, || g * x.powf(p - 1.0) * p)),
+            PowI(2) => record(value, &[self], move |g, to| to.add(0, || g * (&x * 2.0))),
+            PowI(n) => record(value, &[self], move |g, to| to.add(0, || g * (x.powi(n - 1) * f64::from(n)))),
+            PowF(p) => record(value, &[self], move |g, to| to.add(0, || g * (x.powf(p - 1.0) * p))),
             MaxScalar(s) => record(value, &[self], move |g, to| to.add(0, || g * x.ge(s).to_dtype(x.dtype()))),
             MinScalar(s) => record(value, &[self], move |g, to| to.add(0, || g * x.le(s).to_dtype(x.dtype()))),
         }
