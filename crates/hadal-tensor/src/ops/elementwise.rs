@@ -20,6 +20,18 @@ fn silu_gradient(x: &Tensor) -> Tensor {
     x.sigmoid() * (x.clamp(-1e30, 1e30) * (-x).sigmoid() + 1.0)
 }
 
+/// What the public methods call it.
+fn name(op: UnaryOp) -> String {
+    match op {
+        UnaryOp::Ln1p => "ln_1p".into(),
+        UnaryOp::LogCosh => "log_cosh".into(),
+        UnaryOp::RDivScalar(_) => "recip".into(),
+        UnaryOp::PowI(_) => "powi with a negative exponent".into(),
+        UnaryOp::PowF(_) => "powf".into(),
+        op => format!("{op:?}").to_lowercase(),
+    }
+}
+
 #[doc = include_str!("accuracy.md")]
 impl Tensor {
     /// Applies `op`; each operation's gradient stands in one line here, `g` being the gradient of the output `y`.
@@ -31,7 +43,7 @@ impl Tensor {
                 assert!(self.dtype() != DType::Bool, "arithmetic on truth values: convert with to_dtype() first");
             }
             // The name is made for the message alone.
-            _ if !self.dtype().is_float() => check_float(&format!("{op:?}").to_lowercase(), self),
+            _ if !self.dtype().is_float() => check_float(&name(op), self),
             _ => {}
         }
         let value = Value::contiguous(*self.shape(), self.backend().unary(op, self.view()));

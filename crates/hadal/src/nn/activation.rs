@@ -57,24 +57,24 @@ impl Activation {
             Activation::Identity => x.clone(),
             Activation::Relu => x.relu(),
             Activation::LeakyRelu(slope) => x.detach().gt(0.0).where_(x, &(x * slope)),
-            Activation::Elu(alpha) => elu(x, alpha),
-            Activation::Selu => elu(x, SELU_ALPHA) * SELU_SCALE,
+            Activation::Elu(alpha) => x.detach().gt(0.0).where_(x, &exponential(x, alpha)),
+            Activation::Selu => x.detach().gt(0.0).where_(&(x * SELU_SCALE), &exponential(x, SELU_SCALE * SELU_ALPHA)),
             Activation::Gelu => x.gelu(),
             Activation::Silu => x.silu(),
             Activation::Softplus => x.softplus(),
             Activation::Tanh => x.tanh(),
             Activation::Sigmoid => x.sigmoid(),
-            Activation::HardSigmoid => (x / 6.0 + 0.5).clamp(0.0, 1.0),
+            // Not x / 6 + 1 / 2, which near -3 is the rounding of its terms.
+            Activation::HardSigmoid => (x + 3.0).clamp(0.0, 6.0) / 6.0,
             Activation::Softmax => x.softmax(-1),
             Activation::LogSoftmax => x.log_softmax(-1),
         }
     }
 }
 
-fn elu(x: &Tensor, alpha: f64) -> Tensor {
-    // Above 0 the exponent is held at 0, so that no infinity meets the other branch's gradient.
-    let low = x.clamp(f64::NEG_INFINITY, 0.0).expm1() * alpha;
-    x.detach().gt(0.0).where_(x, &low)
+/// `alpha (e^x - 1)` below 0, and 0 above, so that no infinity meets the other branch's gradient.
+fn exponential(x: &Tensor, alpha: f64) -> Tensor {
+    x.clamp(f64::NEG_INFINITY, 0.0).expm1() * alpha
 }
 
 impl Module for Activation {

@@ -176,6 +176,7 @@ fn whole_power(x: f64, n: i32) -> f64 {
         1 => x,
         2 => x * x,
         3 => x * x * x,
+        -1 => 1.0 / x,
         _ => x.powf(n.into()),
     }
 }

@@ -57,28 +57,35 @@ pub fn tanh(x: f32) -> f32 {
     p = p * z - 5.373_971_5e-2;
     p = p * z + 1.333_144_2e-1;
     p = p * z - 3.333_328e-1;
-    let near = p * z * x + x;
-    let far = (1.0 - 2.0 / (exp(a + a) + 1.0)).copysign(x);
-    choose(a < 0.625, near.copysign(x), choose(x.is_nan(), x, far))
+    let near = p * z * a + a;
+    let far = 1.0 - 2.0 / (exp(a + a) + 1.0);
+    choose(a < 0.625, near, choose(x.is_nan(), x, far)).copysign(x)
 }
 
-/// 1 / (1 + e^-x), of e^-|x| on both sides: what is small is computed as such.
+/// 1 / (1 + e^-x).
 #[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
-    let (r, n) = reduce(at_least(-x.abs(), -104.0));
-    let e = scale(expm1_near_0(r) + 1.0, n);
-    choose(x < 0.0, e, 1.0) / (1.0 + e)
+    let (one, sum) = scaled_logistic(at_least(x, -120.0));
+    one / sum
 }
 
-/// x sigmoid(x). Where e^x is subnormal, it is multiplied by x before it is rounded to few bits.
+/// x sigmoid(x); x is multiplied in before the quotient is rounded to the few bits of subnormal numbers.
 #[inline(always)]
 pub fn silu(x: f32) -> f32 {
-    // Below -120 the result is -0, and what is computed there of -120 is, too.
-    let bounded = at_least(-x.abs(), -120.0);
-    let (r, n) = reduce(bounded);
-    let mantissa = expm1_near_0(r) + 1.0;
-    let numerator = choose(x < 0.0, scale(bounded * mantissa, n), x);
-    numerator / (1.0 + scale(mantissa, n))
+    // Of -120 the result is -0, and so no infinity meets 0.
+    let x = at_least(x, -120.0);
+    let (one, sum) = scaled_logistic(x);
+    x * one / sum
+}
+
+/// 1 and 1 + e^-x for x from -120, both divided by the root of e^-x where that is large, or else it would be infinite while
+/// the quotient is not 0.
+#[inline(always)]
+fn scaled_logistic(x: f32) -> (f32, f32) {
+    let (r, n) = reduce(at_least(-x, -80.0));
+    let half = (n >> 1).max(0);
+    let one = power_of_2(half.wrapping_neg());
+    (one, one + (expm1_near_0(r) + 1.0) * power_of_2(n.wrapping_sub(half)))
 }
 
 /// ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|).
