@@ -76,6 +76,12 @@ fn quotients_have_gradients_where_their_square_would_overflow() {
 }
 
 #[test]
+fn the_smallest_power_has_a_gradient() {
+    let x = leaf(&[1.0, 2.0]);
+    assert_eq!(first(&x.powi(i32::MIN))[&x].to_vec::<f32>(), [i32::MIN as f32, -0.0]);
+}
+
+#[test]
 fn nan_is_not_stopped_on_its_way_back() {
     let (a, b) = (leaf(&[f32::NAN, 1.0]), leaf(&[0.0, f32::NAN]));
     for y in [a.maximum(&b), a.minimum(&b)] {

@@ -86,7 +86,11 @@ impl Tensor {
             Atan => record(value, &[self], move |g, to| to.add(0, || g / (x.powi(2) + 1.0))),
             Abs => record(value, &[self], move |g, to| to.add(0, || g * x.unary(Sign))),
             PowI(2) => record(value, &[self], move |g, to| to.add(0, || g * (&x * 2.0))),
-            PowI(n) => record(value, &[self], move |g, to| to.add(0, || g * (x.powi(n - 1) * f64::from(n)))),
+            PowI(n) => record(value, &[self], move |g, to| {
+                // The smallest i32 has none below it.
+                let below = || n.checked_sub(1).map_or_else(|| x.powi(n) / &x, |below| x.powi(below));
+                to.add(0, || g * (below() * f64::from(n)));
+            }),
             PowF(p) => record(value, &[self], move |g, to| to.add(0, || g * (x.powf(p - 1.0) * p))),
             MaxScalar(s) => record(value, &[self], move |g, to| to.add(0, || g * x.ge(s).to_dtype(x.dtype()))),
             MinScalar(s) => record(value, &[self], move |g, to| to.add(0, || g * x.le(s).to_dtype(x.dtype()))),
