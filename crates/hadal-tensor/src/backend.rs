@@ -245,7 +245,7 @@ pub enum UpdateRule {
         /// The share of `v` that is kept.
         momentum: f64,
     },
-    /// Two states, `m` and `v`: `m += (1 - beta1) (g - m); v += (1 - beta2) (g^2 - v); w -= rate * m / (sqrt(v) + epsilon)`;
+    /// Two states, `m` and `v`: `m = beta1 * m + (1 - beta1) g; v = beta2 * v + (1 - beta2) g^2; w -= rate * m / (sqrt(v) + epsilon)`;
     /// the caller folds the bias correction of the step into `rate` (Keras's form).
     Adam {
         /// The learning rate, bias correction included.
@@ -269,7 +269,7 @@ pub enum UpdateRule {
         /// Keeps the division finite.
         epsilon: f64,
     },
-    /// Two states, `m` and `u`: `m += (1 - beta1) (g - m); u = max(beta2 * u, |g|); w -= rate * m / (u + epsilon)`; the
+    /// Two states, `m` and `u`: `m = beta1 * m + (1 - beta1) g; u = max(beta2 * u, |g|); w -= rate * m / (u + epsilon)`; the
     /// caller folds the bias correction of the step into `rate` (Keras's form).
     Adamax {
         /// The learning rate, bias correction included.

@@ -202,3 +202,28 @@ fn in_place_operations_on_views_that_alone_own_their_storage_touch_the_view_alon
     w -= 0.5 * &w.powi(2).sum().backward()[&w];
     assert_eq!(w.to_vec::<f32>(), [0.0; 3]);
 }
+
+#[test]
+fn a_large_gradient_does_not_make_an_optimizer_give_nan_and_nan_is_not_hidden() {
+    use hadal_tensor::{Decay, UpdateRule};
+    let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-7);
+    let rules = [
+        UpdateRule::Adam { rate: 0.01, beta1, beta2, epsilon },
+        UpdateRule::AmsGrad { rate: 0.01, beta1, beta2, epsilon },
+        UpdateRule::Adamax { rate: 0.01, beta1, beta2, epsilon },
+        UpdateRule::Nadam { momentum_rate: 0.01, gradient_rate: 0.01, beta1, beta2, correction: 0.001, epsilon },
+        UpdateRule::Lion { rate: 0.01, beta1, beta2 },
+    ];
+    let run = |rule: UpdateRule, gradients: &[f32]| {
+        let mut w = Tensor::full([1], 0.7);
+        let mut states = vec![Tensor::zeros([1]); rule.states()];
+        for &g in gradients {
+            w.update(rule, Decay::NONE, &mut states, &Tensor::from_slice(&[g], [1]));
+        }
+        w.item()
+    };
+    for rule in rules {
+        assert!(run(rule, &[1e25, 0.5, 0.5, -3e38, 3e38]).is_finite(), "{rule:?}");
+        assert!(run(rule, &[0.5, f32::NAN, 0.5]).is_nan(), "{rule:?}");
+    }
+}

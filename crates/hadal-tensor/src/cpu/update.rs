@@ -179,25 +179,27 @@ pub(super) fn update<T: Float>(
         }
         UpdateRule::Adam { rate, beta1, beta2, epsilon } => {
             let (rate, rest1, rest2, epsilon) = (t(rate), t(1.0 - beta1), t(1.0 - beta2), t(epsilon));
+            let (beta1, beta2) = (t(beta1), t(beta2));
             each!(|w, g, [m, v, _]| {
-                *m = *m + rest1 * (g - *m);
-                *v = *v + rest2 * (g * g - *v);
+                *m = beta1 * *m + rest1 * g;
+                *v = beta2 * *v + rest2 * (g * g);
                 *w = *w - rate * *m / ((*v).sqrt() + epsilon);
             });
         }
         UpdateRule::AmsGrad { rate, beta1, beta2, epsilon } => {
             let (rate, rest1, rest2, epsilon) = (t(rate), t(1.0 - beta1), t(1.0 - beta2), t(epsilon));
+            let (beta1, beta2) = (t(beta1), t(beta2));
             each!(|w, g, [m, v, h]| {
-                *m = *m + rest1 * (g - *m);
-                *v = *v + rest2 * (g * g - *v);
+                *m = beta1 * *m + rest1 * g;
+                *v = beta2 * *v + rest2 * (g * g);
                 *h = (*h).larger(*v);
                 *w = *w - rate * *m / ((*h).sqrt() + epsilon);
             });
         }
         UpdateRule::Adamax { rate, beta1, beta2, epsilon } => {
-            let (rate, rest1, beta2, epsilon) = (t(rate), t(1.0 - beta1), t(beta2), t(epsilon));
+            let (rate, rest1, beta1, beta2, epsilon) = (t(rate), t(1.0 - beta1), t(beta1), t(beta2), t(epsilon));
             each!(|w, g, [m, u, _]| {
-                *m = *m + rest1 * (g - *m);
+                *m = beta1 * *m + rest1 * g;
                 let size = if g < T::ZERO { -g } else { g };
                 *u = (beta2 * *u).larger(size);
                 *w = *w - rate * *m / (*u + epsilon);
@@ -206,9 +208,10 @@ pub(super) fn update<T: Float>(
         UpdateRule::Nadam { momentum_rate, gradient_rate, beta1, beta2, correction, epsilon } => {
             let (momentum_rate, gradient_rate, unbias) = (t(momentum_rate), t(gradient_rate), t(1.0 / correction));
             let (rest1, rest2, epsilon) = (t(1.0 - beta1), t(1.0 - beta2), t(epsilon));
+            let (beta1, beta2) = (t(beta1), t(beta2));
             each!(|w, g, [m, v, _]| {
-                *m = *m + rest1 * (g - *m);
-                *v = *v + rest2 * (g * g - *v);
+                *m = beta1 * *m + rest1 * g;
+                *v = beta2 * *v + rest2 * (g * g);
                 *w = *w - (momentum_rate * *m + gradient_rate * g) / ((*v * unbias).sqrt() + epsilon);
             });
         }
@@ -222,7 +225,8 @@ pub(super) fn update<T: Float>(
                 } else if direction < T::ZERO {
                     -rate
                 } else {
-                    T::ZERO
+                    // 0, or NaN, which is not to be hidden.
+                    direction
                 };
                 *w = *w - step;
                 *m = beta2 * *m + rest2 * g;
