@@ -199,7 +199,8 @@ fn threads(text: &str) -> Result<usize, String> {
 
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(rate) if rate > 0.0 && rate.is_finite() => Ok(rate),
+        // In f32, in which the network is trained.
+        Ok(rate) if rate as f32 > 0.0 && (rate as f32).is_finite() => Ok(rate),
         _ => Err("it must be a positive, finite number, for example 0.001".into()),
     }
 }

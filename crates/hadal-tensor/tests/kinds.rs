@@ -29,6 +29,7 @@ fn fractions_are_kept() {
     assert_eq!(floats(&(bytes(&[3]) - 0.25)), [2.75]);
     assert_eq!(integers(&[2, 4]).mean().to_vec::<f32>(), [3.0]);
     assert_eq!(integers(&[2, 5]).mean_axes(&[0]).to_vec::<f32>(), [3.5]);
+    assert_eq!(integers(&[i64::MAX, i64::MAX]).mean().to_vec::<f32>(), [i64::MAX as f32]);
     assert_eq!(bytes(&[255, 254]).mean_keep(&[0]).to_vec::<f32>(), [254.5]);
     assert_eq!(integers(&[2, 5]).gt(2).mean().to_vec::<f32>(), [0.5]);
 }

@@ -105,19 +105,29 @@ impl Tensor {
     /// The mean of all elements, as a scalar; NaN for an empty tensor. Means of integers are `f32`.
     #[track_caller]
     pub fn mean(&self) -> Tensor {
-        self.sum() / self.elements() as f64
+        self.mean_of(|x| x.sum(), self.elements() as f64)
     }
 
     /// The means over `axes`, which disappear from the shape.
     #[track_caller]
     pub fn mean_axes(&self, axes: &[isize]) -> Tensor {
-        self.sum_axes(axes) / self.count(axes, "mean_axes")
+        let count = self.count(axes, "mean_axes");
+        self.mean_of(|x| x.sum_axes(axes), count)
     }
 
     /// The means over `axes`, which stay with size 1.
     #[track_caller]
     pub fn mean_keep(&self, axes: &[isize]) -> Tensor {
-        self.sum_keep(axes) / self.count(axes, "mean_keep")
+        let count = self.count(axes, "mean_keep");
+        self.mean_of(|x| x.sum_keep(axes), count)
+    }
+
+    /// A sum divided by a count; of `i64` in floats, since the sum itself could wrap.
+    fn mean_of(&self, sum: impl Fn(&Tensor) -> Tensor, count: f64) -> Tensor {
+        if self.dtype() == DType::I64 {
+            return (sum(&self.to_dtype(DType::F64)) / count).to_dtype(DType::F32);
+        }
+        sum(self) / count
     }
 
     #[track_caller]

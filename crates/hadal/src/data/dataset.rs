@@ -36,6 +36,11 @@ enum Step {
     Subtract(f64),
 }
 
+/// Whether a number is a finite one in `f32`, too, and not 0.
+fn in_f32(value: f64) -> bool {
+    value as f32 != 0.0 && (value as f32).is_finite()
+}
+
 impl Dataset {
     /// From tensors whose first axis counts the samples.
     ///
@@ -113,7 +118,7 @@ impl Dataset {
     /// If `factor` is not finite.
     #[track_caller]
     pub fn scale(mut self, factor: f64) -> Dataset {
-        assert!(factor.is_finite(), "scale: factor {factor} must be a finite number");
+        assert!(in_f32(factor) || factor == 0.0, "scale: factor {factor} must be a finite number of f32");
         self.steps.push(Step::Multiply(factor));
         self
     }
@@ -125,7 +130,7 @@ impl Dataset {
     /// If `divisor` is 0 or not finite.
     #[track_caller]
     pub fn divide(mut self, divisor: f64) -> Dataset {
-        assert!(divisor != 0.0 && divisor.is_finite(), "divide: divisor {divisor} must be a finite number and not 0");
+        assert!(in_f32(divisor), "divide: divisor {divisor} must be a finite number of f32 and not 0");
         self.steps.push(Step::Divide(divisor));
         self
     }
@@ -136,10 +141,10 @@ impl Dataset {
     /// If `mean` is not finite, or `deviation` is not positive and finite.
     #[track_caller]
     pub fn normalize(mut self, mean: f64, deviation: f64) -> Dataset {
-        assert!(mean.is_finite(), "normalize: mean {mean} must be a finite number");
+        assert!((mean as f32).is_finite(), "normalize: mean {mean} must be a finite number of f32");
         assert!(
-            deviation > 0.0 && deviation.is_finite(),
-            "normalize: deviation {deviation} must be a positive, finite number"
+            deviation > 0.0 && in_f32(deviation),
+            "normalize: deviation {deviation} must be a positive, finite number of f32"
         );
         self.steps.extend([Step::Subtract(mean), Step::Divide(deviation)]);
         self

@@ -40,6 +40,9 @@ fn check(name: &str, samples: usize, classes: usize, what: &str, noise: f64) -> 
             "{name}: at least {classes} samples are needed, one of each class, not {samples}"
         )));
     }
+    // All that is made on the way, for each sample, in numbers of 64 bits at most.
+    crate::memory::require(samples.saturating_mul(256))
+        .map_err(|reason| Error::Config(format!("{name}: {samples} samples: {reason}")))?;
     if noise >= 0.0 && noise.is_finite() {
         return Ok(());
     }

@@ -21,10 +21,12 @@ pub fn check_writable(folder: &Path) -> Result<()> {
 }
 
 /// Writes a file under a temporary name beside `path`, syncs it, then renames it: a crash at any instant leaves the old
-/// file or the new one. Missing folders are made. On an error nothing is left behind.
+/// file or the new one. Missing folders are made. On an error nothing is left behind. A link is followed, and a file that is
+/// replaced keeps its permissions.
 ///
 /// # Errors
-/// If a folder or the file cannot be written or synced, or `write` fails.
+/// If a folder or the file cannot be written or synced, `write` fails, or something that is no regular file is at `path`: a
+/// device or a FIFO is not replaced.
 pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<()> {
     stage(path, write)?.commit()
 }
@@ -37,6 +39,18 @@ pub(crate) struct Staged {
 
 /// The first half of [`write_atomically`]: all that can take long or fail for lack of room.
 pub(crate) fn stage(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<Staged> {
+    // A link that leads nowhere is an error here.
+    let is_link = path.symlink_metadata().is_ok_and(|file| file.is_symlink());
+    let target =
+        if is_link { path.canonicalize().map_err(Error::io(path, "follow the link"))? } else { path.to_owned() };
+    let path = target.as_path();
+    let old = path.metadata().ok();
+    if let Some(kind) = old.as_ref().map(std::fs::Metadata::file_type).filter(|kind| !kind.is_file()) {
+        return Err(Error::file(
+            path,
+            format!("is {}, not a regular file, and is not replaced", super::open::name(kind)),
+        ));
+    }
     let folder = folder_of(path);
     std::fs::create_dir_all(folder).map_err(Error::io(folder, "make the folder"))?;
     let mut builder = tempfile::Builder::new();
@@ -54,6 +68,9 @@ pub(crate) fn stage(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::
     let mut writer = BufWriter::new(file);
     write(&mut writer).and_then(|()| writer.flush()).map_err(Error::io(path, "write the file"))?;
     let file = writer.into_inner().map_err(|error| Error::io(path, "write the file")(error.into_error()))?;
+    if let Some(old) = old {
+        file.as_file().set_permissions(old.permissions()).map_err(Error::io(path, "keep the file's permissions"))?;
+    }
     file.as_file().sync_all().map_err(Error::io(path, "sync the file"))?;
     Ok(Staged { file, path: path.to_owned() })
 }
@@ -110,6 +127,28 @@ mod tests {
         drop(stage(&path, |out| out.write_all(b"never committed")).unwrap());
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_permissions_kept_and_fifos_left_alone() {
+        use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let [real, link, fifo, lost] = ["real", "link", "fifo", "lost"].map(|name| folder.path().join(name));
+        std::fs::write(&real, "old").unwrap();
+        std::fs::set_permissions(&real, std::fs::Permissions::from_mode(0o600)).unwrap();
+        symlink(&real, &link).unwrap();
+        write_atomically(&link, |out| out.write_all(b"new")).unwrap();
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert_eq!(std::fs::read(&real).unwrap(), b"new");
+        assert_eq!(real.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        symlink(folder.path().join("nowhere"), &lost).unwrap();
+        assert!(write_atomically(&lost, |out| out.write_all(b"x")).is_err());
+        if std::process::Command::new("mkfifo").arg(&fifo).status().is_ok_and(|status| status.success()) {
+            let message = write_atomically(&fifo, |out| out.write_all(b"x")).unwrap_err().to_string();
+            assert!(message.contains("is a FIFO"), "{message}");
+            assert!(fifo.metadata().unwrap().file_type().is_fifo());
+        }
     }
 
     #[cfg(target_os = "linux")]

@@ -65,7 +65,12 @@ fn open(folder: &Path) -> Result<File> {
     std::fs::create_dir_all(folder).map_err(Error::io(folder, "make the folder"))?;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    options.open(folder.join(LOCK_FILE)).map_err(Error::io(folder, "write to the folder"))
+    let path = folder.join(LOCK_FILE);
+    // What a link leads to is not ours to write to.
+    if path.symlink_metadata().is_ok_and(|file| !file.is_file()) {
+        return Err(Error::file(&path, "is not a regular file; remove it, or choose another folder"));
+    }
+    options.open(path).map_err(Error::io(folder, "write to the folder"))
 }
 
 /// Who holds the lock, where the system lets its file be read.

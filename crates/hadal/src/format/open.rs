@@ -17,7 +17,7 @@ pub(crate) fn open_regular(path: &Path, action: &'static str) -> Result<(File, u
     Ok((file, length))
 }
 
-fn name(kind: FileType) -> &'static str {
+pub(super) fn name(kind: FileType) -> &'static str {
     if kind.is_dir() {
         return "a folder";
     }

@@ -26,10 +26,10 @@ impl<L> ClassWeighted<L> {
     pub(super) fn new(loss: L, weights: &[f64]) -> ClassWeighted<L> {
         // Losses are computed in f32, as a rule: what is finite and positive must be so there.
         let narrow = weights.iter().map(|&weight| weight as f32);
-        let fit = narrow.clone().all(|w| w >= 0.0 && w.is_finite()) && narrow.clone().any(|w| w > 0.0);
+        let fit = narrow.clone().all(|w| w == 0.0 || (1e-30..=1e30).contains(&w)) && narrow.clone().any(|w| w > 0.0);
         assert!(
             fit,
-            "class_weights: weights must be 0 or positive and finite, within the range of f32, not all 0: {weights:?}"
+            "class_weights: weights must be 0 or positive and finite, from 1e-30 to 1e30 so that f32 holds their sums, not all 0: {weights:?}"
         );
         ClassWeighted { loss, weights: Tensor::from_slice(weights, [weights.len()]) }
     }

@@ -182,7 +182,7 @@ fn larger(shape: &Shape) -> Shape {
 impl Layer for BatchNorm {
     fn plan(&self, input: &Shape) -> Result<Plan> {
         let Settings { epsilon, momentum, .. } = self.settings;
-        crate::optim::check_epsilon("BatchNorm: epsilon", epsilon, "1e-5")?;
+        crate::optim::check_positive_in_f32("BatchNorm: epsilon", epsilon, "1e-5")?;
         if !(0.0..=1.0).contains(&momentum) {
             return Err(Error::Config(format!("BatchNorm: momentum {momentum} is a share, from 0 to 1")));
         }

@@ -48,7 +48,7 @@ impl Forward for LayerNorm {
 
 impl Layer for LayerNorm {
     fn plan(&self, input: &Shape) -> Result<Plan> {
-        crate::optim::check_epsilon("LayerNorm: epsilon", self.epsilon, "1e-5")?;
+        crate::optim::check_positive_in_f32("LayerNorm: epsilon", self.epsilon, "1e-5")?;
         match input.last() {
             Some(&features) if features > 0 => Ok(Plan { output: *input, numbers: features.saturating_mul(2) }),
             _ => Err(Error::Config(format!(

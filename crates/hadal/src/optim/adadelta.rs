@@ -1,6 +1,6 @@
 //! AdaDelta.
 
-use super::{Core, Optimizer, check_epsilon, check_share, has_core};
+use super::{Core, Optimizer, check_positive_in_f32, check_share, has_core};
 use crate::{Result, UpdateRule};
 
 /// AdaDelta (Zeiler, arXiv 1212.5701, 2012, algorithm 1): `s = rho * s + (1 - rho) * g^2;
@@ -47,6 +47,6 @@ impl Optimizer for Adadelta {
 
     fn check_own(&self) -> Result<()> {
         check_share("rho", self.rho)?;
-        check_epsilon("epsilon", self.epsilon, "1e-6")
+        check_positive_in_f32("epsilon", self.epsilon, "1e-6")
     }
 }

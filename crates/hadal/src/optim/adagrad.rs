@@ -1,6 +1,6 @@
 //! AdaGrad.
 
-use super::{Core, Optimizer, check_epsilon, has_core};
+use super::{Core, Optimizer, check_positive_in_f32, has_core};
 use crate::{Result, UpdateRule};
 
 /// AdaGrad (Duchi, Hazan and Singer, JMLR 12, 2011), in PyTorch's form: `s += g^2; w -= rate * g / (sqrt(s) + epsilon)`.
@@ -38,6 +38,6 @@ impl Optimizer for Adagrad {
     }
 
     fn check_own(&self) -> Result<()> {
-        check_epsilon("epsilon", self.epsilon, "1e-10")
+        check_positive_in_f32("epsilon", self.epsilon, "1e-10")
     }
 }

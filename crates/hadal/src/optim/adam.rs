@@ -1,6 +1,6 @@
 //! Adam and AMSGrad.
 
-use super::{Core, Optimizer, check_epsilon, check_share, has_core};
+use super::{Core, Optimizer, check_positive_in_f32, check_share, has_core};
 use crate::{Result, UpdateRule};
 
 /// Adam in Keras's form (Kingma and Ba, ICLR 2015, the variant at the end of section 2): with
@@ -70,7 +70,7 @@ impl Optimizer for Adam {
     fn check_own(&self) -> Result<()> {
         check_share("beta1", self.beta1)?;
         check_share("beta2", self.beta2)?;
-        check_epsilon("epsilon", self.epsilon, "1e-7")
+        check_positive_in_f32("epsilon", self.epsilon, "1e-7")
     }
 }
 

@@ -1,7 +1,7 @@
 //! Adamax.
 
 use super::adam::power;
-use super::{Core, Optimizer, check_epsilon, check_share, has_core};
+use super::{Core, Optimizer, check_positive_in_f32, check_share, has_core};
 use crate::{Result, UpdateRule};
 
 /// Adam by the largest gradient instead of the root of the mean square (Kingma and Ba, ICLR 2015, algorithm 2), in Keras's
@@ -52,6 +52,6 @@ impl Optimizer for Adamax {
     fn check_own(&self) -> Result<()> {
         check_share("beta1", self.beta1)?;
         check_share("beta2", self.beta2)?;
-        check_epsilon("epsilon", self.epsilon, "1e-7")
+        check_positive_in_f32("epsilon", self.epsilon, "1e-7")
     }
 }

@@ -224,7 +224,7 @@ impl Core {
     /// # Errors
     /// If a rate is not positive and finite, or a decay is negative or not finite.
     pub fn check(&self) -> Result<()> {
-        check_positive("learning rate", self.rate, "0.001")?;
+        check_positive_in_f32("learning rate", self.rate, "0.001")?;
         check_decay(self.weight_decay)?;
         check_decay(self.decoupled_weight_decay)?;
         for group in &self.groups {
@@ -254,7 +254,7 @@ fn misfit(name: &str, parameter: &Tensor, states: &[Tensor]) -> Option<String> {
     })
 }
 
-/// Rates and the like must be positive and finite.
+/// Factors and the like must be positive and finite.
 pub(crate) fn check_positive(name: &str, value: f64, example: &str) -> Result<()> {
     if value > 0.0 && value.is_finite() {
         return Ok(());
@@ -262,14 +262,15 @@ pub(crate) fn check_positive(name: &str, value: f64, example: &str) -> Result<()
     Err(Error::Config(format!("{name} {value} must be a positive, finite number, for example {example}")))
 }
 
-/// An epsilon must be positive in f32, too, the type of most parameters.
-pub(crate) fn check_epsilon(name: &str, epsilon: f64, example: &str) -> Result<()> {
-    check_positive(name, epsilon, example)?;
-    if epsilon >= f64::from(f32::MIN_POSITIVE) {
+/// Rates, epsilons and limits must be positive and finite in f32, too, the type of most parameters.
+pub(crate) fn check_positive_in_f32(name: &str, value: f64, example: &str) -> Result<()> {
+    check_positive(name, value, example)?;
+    if (f64::from(f32::MIN_POSITIVE)..=f64::from(f32::MAX)).contains(&value) {
         return Ok(());
     }
+    let side = if value < 1.0 { "small" } else { "large" };
     Err(Error::Config(format!(
-        "{name} {epsilon} is too small for f32; it must be at least 1.2e-38, for example {example}"
+        "{name} {value:e} is too {side} for f32; it must lie between 1.2e-38 and 3.4e38, for example {example}"
     )))
 }
 

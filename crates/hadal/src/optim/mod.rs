@@ -31,7 +31,7 @@ pub use adamax::Adamax;
 pub use adamw::AdamW;
 use core::check_share;
 pub use core::{Core, Group, Place};
-pub(crate) use core::{check_epsilon, check_positive};
+pub(crate) use core::{check_positive, check_positive_in_f32};
 pub use lion::Lion;
 pub use muon::Muon;
 pub use nadam::Nadam;

@@ -1,7 +1,7 @@
 //! Nadam.
 
 use super::adam::power;
-use super::{Core, Optimizer, check_epsilon, check_share, has_core};
+use super::{Core, Optimizer, check_positive_in_f32, check_share, has_core};
 use crate::{Result, UpdateRule};
 
 /// Adam with Nesterov's look ahead (Dozat, ICLR workshop 2016, algorithm 8), in Keras's form. With `m` and `v` of
@@ -74,6 +74,6 @@ impl Optimizer for Nadam {
     fn check_own(&self) -> Result<()> {
         check_share("beta1", self.beta1)?;
         check_share("beta2", self.beta2)?;
-        check_epsilon("epsilon", self.epsilon, "1e-7")
+        check_positive_in_f32("epsilon", self.epsilon, "1e-7")
     }
 }

@@ -1,6 +1,6 @@
 //! RMSprop.
 
-use super::{Core, Optimizer, check_epsilon, check_share, has_core};
+use super::{Core, Optimizer, check_positive_in_f32, check_share, has_core};
 use crate::{Result, UpdateRule};
 
 /// RMSprop in Keras's form: `s = rho * s + (1 - rho) * g^2; w -= rate * g / sqrt(s + epsilon)`
@@ -73,6 +73,6 @@ impl Optimizer for RmsProp {
     fn check_own(&self) -> Result<()> {
         check_share("rho", self.rho)?;
         check_share("momentum", self.momentum)?;
-        check_epsilon("epsilon", self.epsilon, "1e-7")
+        check_positive_in_f32("epsilon", self.epsilon, "1e-7")
     }
 }

@@ -9,7 +9,7 @@ use super::{BatchLogs, Event, Flow, History, Subscriber, Trainer};
 use crate::data::Dataset;
 use crate::monitor::Console;
 use crate::nn::{Context, Forward};
-use crate::optim::{Plateau, Schedule, check_positive};
+use crate::optim::{Plateau, Schedule, check_positive_in_f32};
 use crate::{Error, Result};
 
 /// How to train: what `fit` takes beside the data. Defaults are Keras's.
@@ -134,7 +134,7 @@ impl<'a> Fit<'a> {
             plateau.prepare(&trainer.reported(self.validation.is_some()))?;
         }
         for (name, limit) in [("clip_norm", self.clip_norm), ("clip_value", self.clip_value)] {
-            limit.map_or(Ok(()), |limit| check_positive(name, limit, "1"))?;
+            limit.map_or(Ok(()), |limit| check_positive_in_f32(name, limit, "1"))?;
         }
         trainer.check(data)?;
         trainer.check_batches(data, self.batch_size)?;

@@ -70,3 +70,34 @@ fn a_line_that_is_not_finite_separates_nothing() {
     says(line.predict(&infinite), &["sample 1", "NaN"]);
     assert_eq!(Line { weight: vec![], bias: 1.0 }.predict(&Tensor::zeros([2, 0])).unwrap().to_vec::<i64>(), [1, 1]);
 }
+
+#[test]
+fn settings_that_are_0_or_infinite_in_f32_and_sizes_beyond_memory_are_refused() {
+    use hadal::data::synthetic::{blobs, cats_and_dogs, moons, rings, spirals, xor};
+    for samples in [1 << 50, usize::MAX] {
+        let all = [
+            moons(samples, 0.1, 1),
+            rings(samples, 0.1, 1),
+            xor(samples, 0.1, 1),
+            spirals(samples, 2, 0.1, 1),
+            blobs(samples, 2, 0.1, 1),
+            blobs(samples, samples, 0.1, 1),
+            cats_and_dogs(samples, 0.1, 1),
+        ];
+        for data in all {
+            let message = data.unwrap_err().to_string();
+            assert!(message.contains("memory"), "{message}");
+        }
+    }
+    let data = || moons(20, 0.1, 1).unwrap();
+    type Setting = fn(hadal::data::Dataset) -> hadal::data::Dataset;
+    let settings: [Setting; 4] =
+        [|d| d.divide(1e-50), |d| d.scale(1e300), |d| d.normalize(1.0, 1e-320), |d| d.normalize(1e300, 1.0)];
+    for setting in settings {
+        assert!(std::panic::catch_unwind(|| setting(data())).is_err());
+    }
+    assert!(std::panic::catch_unwind(|| MeanSquaredError.class_weights(&[1e37, 1e37])).is_err());
+    let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+    let mut model = model.compile(Sgd::new(1e-50), BinaryCrossentropy, [Accuracy]).unwrap();
+    assert!(model.fit(&data(), Fit::epochs(1).quiet()).unwrap_err().to_string().contains("learning rate"));
+}
