@@ -87,6 +87,13 @@ struct Home {
 }
 
 impl Home {
+    /// What is kept, read while no block is on its way from the returns to the shelves, where it would count twice.
+    fn settled_bytes(&self) -> usize {
+        let _returns = self.returns.lock().unwrap_or_else(PoisonError::into_inner);
+        self.bytes()
+    }
+
+    /// Both sides together; exact while the returns are locked.
     fn bytes(&self) -> usize {
         self.kept.load(Ordering::Relaxed) + self.returned.load(Ordering::Relaxed)
     }
@@ -190,8 +197,10 @@ impl Pool {
                 self.shelves.iter_mut().filter(|shelf| !shelf.blocks.is_empty()).min_by_key(|shelf| shelf.used)
             && let Some(old) = shelf.blocks.pop()
         {
-            release(old, shelf.size);
-            total -= shelf.size;
+            let size = shelf.size;
+            total -= size;
+            write_off(&self.home.kept, size);
+            free(old, size);
         }
         total
     }
@@ -199,11 +208,11 @@ impl Pool {
     /// Gives all blocks back to the system.
     fn clear(&mut self) {
         self.collect();
+        write_off(&self.home.kept, self.kept());
         let small = self.small.iter_mut().enumerate().map(|(i, blocks)| ((i + 1) * ALIGNMENT, blocks));
         for (bytes, blocks) in small.chain(self.shelves.iter_mut().map(|shelf| (shelf.size, &mut shelf.blocks))) {
-            blocks.drain(..).for_each(|block| release(block, bytes));
+            blocks.drain(..).for_each(|block| free(block, bytes));
         }
-        self.set_kept(0);
     }
 }
 
@@ -212,11 +221,12 @@ impl Drop for Pool {
         self.clear();
         // What came in the meantime; from here on other threads release blocks of this pool themselves.
         let returned = {
+            let _homes = HOMES.lock().unwrap_or_else(PoisonError::into_inner);
             let mut returns = self.home.returns.lock().unwrap_or_else(PoisonError::into_inner);
-            self.home.returned.store(0, Ordering::Relaxed);
+            ALLOCATED.fetch_sub(self.home.returned.swap(0, Ordering::Relaxed), Ordering::Relaxed);
             returns.take()
         };
-        returned.into_iter().flatten().for_each(|(block, bytes)| release(block, bytes));
+        returned.into_iter().flatten().for_each(|(block, bytes)| free(block, bytes));
     }
 }
 
@@ -231,14 +241,14 @@ pub(super) fn make_pool() {
 
 /// Bytes in blocks that came from the system and have not gone back.
 static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
-/// The pools of all threads.
+/// The pools of all threads. Locked, too, while both counts of what is kept change.
 static HOMES: Mutex<Vec<Weak<Home>>> = Mutex::new(Vec::new());
 
 /// How many bytes tensors hold now, in the whole process (rounded up to blocks). While other threads are making
 /// tensors, approximate.
 pub fn live_bytes() -> usize {
     let homes = HOMES.lock().unwrap_or_else(PoisonError::into_inner);
-    let kept: usize = homes.iter().filter_map(Weak::upgrade).map(|home| home.bytes()).sum();
+    let kept: usize = homes.iter().filter_map(Weak::upgrade).map(|home| home.settled_bytes()).sum();
     ALLOCATED.load(Ordering::Relaxed).saturating_sub(kept)
 }
 
@@ -312,7 +322,7 @@ pub(super) unsafe fn give(block: NonNull<u8>, bytes: usize) {
 #[cold]
 fn give_back(block: NonNull<u8>, bytes: usize, owner: *const Home) {
     {
-        // SAFETY: the block holds a reference to its owner, made by `Arc::into_raw` and given up in `release` alone. This one is
+        // SAFETY: the block holds a reference to its owner, made by `Arc::into_raw` and given up in `free` alone. This one is
         // ours, since the owner may release the block, and itself, as soon as it is returned.
         let home = unsafe {
             Arc::increment_strong_count(owner);
@@ -330,9 +340,22 @@ fn give_back(block: NonNull<u8>, bytes: usize, owner: *const Home) {
     release(block, bytes);
 }
 
+/// Takes kept blocks that go back to the system off both counts at once, as [`live_bytes`] sees it.
+fn write_off(kept: &AtomicUsize, bytes: usize) {
+    let _homes = HOMES.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.store(kept.load(Ordering::Relaxed) - bytes, Ordering::Relaxed);
+    ALLOCATED.fetch_sub(bytes, Ordering::Relaxed);
+}
+
+/// Gives a block that is not kept back to the system.
 #[cold]
 fn release(block: NonNull<u8>, bytes: usize) {
     ALLOCATED.fetch_sub(bytes, Ordering::Relaxed);
+    free(block, bytes);
+}
+
+/// Gives memory back to the system that is not counted any more.
+fn free(block: NonNull<u8>, bytes: usize) {
     let layout = layout(bytes).expect("this layout was allocated");
     // SAFETY: every block lies in memory from `alloc_zeroed` with this layout, as far behind its beginning as its header
     // says, and its owner gives it up here, and with it the reference that `make` took by `Arc::into_raw`.
