@@ -75,6 +75,8 @@ pub enum DeviceName {
 
 /// Train the lecture's network: 784, 512 relu, dropout 0.2, 512 relu, dropout 0.2, 10 softmax.
 #[derive(Debug, clap::Args)]
+// So that -1 is refused as a number, not as an unknown flag.
+#[command(allow_negative_numbers = true)]
 pub struct Train {
     /// The data set [default: mnist, or digits where MNIST cannot be had]
     #[arg(value_enum)]
@@ -97,11 +99,11 @@ pub struct Train {
     pub optimizer: OptimizerName,
 
     /// Learning rate [default: 0.001; 0.01 with sgd]
-    #[arg(long, value_name = "RATE", value_parser = rate, allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE", value_parser = rate)]
     pub lr: Option<f64>,
 
     /// Share of the last step that is kept, with sgd and rmsprop
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     pub momentum: f64,
 
     /// How the learning rate changes over the run
@@ -109,7 +111,7 @@ pub struct Train {
     pub schedule: ScheduleName,
 
     /// Seed of weights, shuffling and dropout; same seed, same result
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = seed)]
     pub seed: u64,
 
     /// Batches between updates of the progress bar, or between lines where the output is no terminal [default: 10, or
@@ -195,6 +197,10 @@ fn threads(text: &str) -> Result<usize, String> {
         Ok(threads @ 1..=hadal::MAX_THREADS) => Ok(threads),
         _ => Err(format!("it must be a whole number, at least 1 and at most {}", hadal::MAX_THREADS)),
     }
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("it must be a whole number from 0 to {}", u64::MAX))
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -20,10 +20,6 @@ pub fn run(args: &Evaluate) -> Result<()> {
             )));
         }
     };
-    let score = trained.trainer.evaluate(&test)?;
-    if !score.get("loss").is_some_and(f64::is_finite) {
-        let path = trained.path.display();
-        return Err(Error::Data(format!("{path}: the weights are too large: the score on {} is {score}", test.name())));
-    }
+    let score = trained.trainer.evaluate(&test).map_err(|error| trained.error(error))?;
     print_line(&format!("{} test: {score}", test.name()))
 }

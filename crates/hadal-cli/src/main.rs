@@ -15,6 +15,7 @@ use clap::Parser;
 use hadal::monitor::eprint_line;
 
 fn main() -> ExitCode {
+    survive_file_limits();
     let command = Args::parse().command;
     let outcome = failure::catch(|| match command {
         Command::Train(args) => train::run(&args),
@@ -27,5 +28,16 @@ fn main() -> ExitCode {
             eprint_line(&format!("error: {reason}"));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// A file that grows beyond the shell's limit (`ulimit -f`) ends a process without a word, unless it takes the signal: then
+/// the write fails, and the error says so.
+fn survive_file_limits() {
+    #[cfg(unix)]
+    {
+        use std::sync::{Arc, atomic::AtomicBool};
+        // Without a handler the command is as fragile as any other, and works.
+        let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::new(AtomicBool::new(false)));
     }
 }

@@ -17,6 +17,13 @@ pub struct Trained {
     pub notes: BTreeMap<String, String>,
 }
 
+impl Trained {
+    /// Names the file whose model an error is about.
+    pub fn error(&self, error: Error) -> Error {
+        Error::File { path: self.path.clone(), reason: error.to_string() }
+    }
+}
+
 /// Reads the model in a folder, whose history is restored if need be, or a model file.
 pub fn load(path: &Path) -> Result<Trained> {
     let folder = path.is_dir().then_some(path);

@@ -23,17 +23,9 @@ pub fn run(args: &Predict) -> Result<()> {
     if !args.invert && images.mean().item() > 0.5 {
         note("these images look dark on light, but the network learnt light on dark; try --invert");
     }
-    let chances = trained.trainer.predict(&images.flatten(1))?;
-    let digits = chances.argmax(1).to_vec::<i64>();
-    let best = chances.max_axes(&[1]).to_vec::<f32>();
-    if let Some(place) = best.iter().position(|chance| !chance.is_finite()) {
-        return Err(Error::Data(format!(
-            "{}: the weights are too large: the output for {} is {}, not a probability",
-            trained.path.display(),
-            args.images[place].display(),
-            best[place]
-        )));
-    }
+    let outputs = trained.trainer.predict(&images.flatten(1)).map_err(|error| trained.error(error))?;
+    let digits = outputs.argmax(1).to_vec::<i64>();
+    let best = outputs.max_axes(&[1]).to_vec::<f32>();
     for ((path, digit), chance) in args.images.iter().zip(digits).zip(best) {
         print_line(&format!("{}: {digit} ({:.2}%)", path.display(), 100.0 * chance))?;
     }

@@ -78,6 +78,15 @@ fn other_mistakes_say_what_would_be_right() {
     panics!(x.sum().backward(), "requires_grad");
     panics!(x.clone().requires_grad().backward(), "sum()");
     panics!(labels.clone().requires_grad(), "i64");
+    panics!(labels.clone().add_scaled(2.0, &labels), "add_scaled", "i64", "to_dtype");
+    panics!(x.clone().add_scaled(2.0, &labels), "add_scaled", "f32", "i64");
+    let truth = x.eq(0.0);
+    panics!(truth.max(), "max: truth values", "to_dtype");
+    panics!(truth.min_axes(&[0]), "min_axes: truth values");
+    panics!(truth.relu(), "relu: truth values");
+    panics!(truth.clamp(0.0, 1.0), "clamp: truth values");
+    panics!(truth.powi(2), "powi: truth values");
+    panics!(x.narrow(0, 0, 0).max_axes(&[0]), "max_axes: shape [0, 3]");
     panics!(x.where_(&x, &x), "where_", "f32", "bool");
     panics!(x.clamp(1.0, 0.0), "clamp");
     panics!(Tensor::bernoulli([1], 1.5, &mut hadal_tensor::Rng::new(0)), "1.5", "[0, 1]");

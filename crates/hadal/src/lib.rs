@@ -26,6 +26,7 @@ extern crate self as hadal;
 pub mod classic;
 pub mod data;
 mod error;
+mod finite;
 pub mod format;
 mod linear_algebra;
 pub mod loss;

@@ -119,9 +119,9 @@ fn labels_and_probabilities_must_be_what_the_loss_takes() {
     says(fit(softmax(), Sgd::default(), BinaryCrossentropy, &points(&[0, 1])), &["[3]", "i64"]);
     says(fit(softmax(), Sgd::default(), MeanSquaredError, &points(&[0, 1])), &["[3]", "i64"]);
     let weighted = CategoricalCrossentropy.class_weights(&[1.0, 2.0]);
-    says(fit(softmax(), Sgd::default(), weighted, &points(&[0, 2])), &["2 class weights", "sample 1", "label 2"]);
+    says(fit(softmax(), Sgd::default(), weighted, &points(&[0, 2])), &["the model's 3 classes", "has 2"]);
     let weighted = CategoricalCrossentropy.class_weights(&[1.0, 2.0, 1.0, 1.0]);
-    says(fit(softmax(), Sgd::default(), weighted, &points(&[0, 2])), &["4 class weights", "3 classes"]);
+    says(fit(softmax(), Sgd::default(), weighted, &points(&[0, 2])), &["the model's 3 classes", "has 4"]);
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn numbers_that_are_none_are_found_in_data() {
         let x = Tensor::from_slice(&[1.0, 2.0, bad, 3.0], [2, 2]);
         says(Dataset::new("data", x.clone(), Tensor::arange(2)), &["input 1", &bad.to_string()]);
         let mut model = softmax().compile(Sgd::default(), CategoricalCrossentropy, [Accuracy]).unwrap();
-        says(model.predict(&x), &["NaN or infinite"]);
+        says(model.predict(&x), &["sample 1 holds", &bad.to_string()]);
         let y = Tensor::from_slice(&[1.0, bad], [2, 1]);
         says(Dataset::new("data", Tensor::ones([2, 2]), y), &["target 1", &bad.to_string()]);
         says(points(&[0, 1]).weights(&[1.0, f64::from(bad)]), &["sample 1", "weight"]);

@@ -182,7 +182,7 @@ impl Subscriber for Recorder {
     fn on(&mut self, event: &Event) -> hadal::Result<Flow> {
         let mut seen = self.0.borrow_mut();
         seen.push(match event {
-            Event::Begin { dataset, samples, epochs, batches } => format!("{dataset} {samples} {epochs} {batches}"),
+            Event::Begin { dataset, samples, epochs, batches, .. } => format!("{dataset} {samples} {epochs} {batches}"),
             Event::BatchEnd { epoch, batch, samples, .. } => format!("{epoch}/{batch}: {samples}"),
             Event::EpochEnd { epoch, logs, .. } => {
                 format!("end {epoch}: {}", logs.iter().map(|(name, _)| name).collect::<Vec<_>>().join(" "))

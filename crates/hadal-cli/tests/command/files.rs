@@ -151,7 +151,7 @@ fn weights_that_no_network_can_compute_with_are_refused() {
     for (value, evaluated_words, predicted_words) in [
         (f64::NAN, nan, nan),
         (f64::NEG_INFINITY, infinite, infinite),
-        (3e38, "sample 0 has prediction NaN", "the weights are too large"),
+        (3e38, "output is NaN", "too large for these inputs"),
     ] {
         let (mut tensors, metadata) = safetensors::load(&path).unwrap();
         tensors.insert("layers.0.weight".into(), hadal::Tensor::full([512, 784], value));
@@ -201,4 +201,13 @@ fn devices_and_pipes_are_named_and_not_read() {
         let args = ["train", "--data-dir", data.path().to_str().unwrap()];
         fails(&shell(home.path(), "exec \"$@\"", &args), &[NAMES[2], what]);
     }
+}
+
+#[test]
+fn a_data_folder_that_is_the_data_sets_own_is_refused_with_the_right_one() {
+    let (home, data) = (tempfile::tempdir().unwrap(), small_mnist());
+    let own = data.path().join("mnist");
+    let words = [&*format!("name the folder above it, {}", data.path().display())];
+    fails(&hadal(home.path()).args(["train", "--data-dir"]).arg(&own).output().unwrap(), &words);
+    fails(&hadal(home.path()).args(["train", "mnist"]).env("HADAL_DATA_DIR", &own).output().unwrap(), &words);
 }

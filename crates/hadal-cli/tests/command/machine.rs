@@ -79,3 +79,16 @@ fn small_machines_give_results_or_one_error() {
         }
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_that_leaves_the_old_run() {
+    let (home, data) = (tempfile::tempdir().unwrap(), small_mnist());
+    let out = trained(home.path(), data.path());
+    let before = files_below(&out);
+    let train = ["train", "mnist", "--out", "out", "--overwrite", "--data-dir", data.path().to_str().unwrap()];
+    let output = shell(home.path(), "ulimit -f 1000; exec \"$@\"", &train);
+    fails(&output, &["out/model.safetensors: cannot write the file", "File too large"]);
+    assert_eq!(files_below(&out), before);
+    succeeds(&hadal(home.path()).args(["evaluate", "out", "--data-dir"]).arg(data.path()).output().unwrap());
+}

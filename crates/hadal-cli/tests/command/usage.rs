@@ -96,12 +96,15 @@ fn without_mnist_the_built_in_digits_are_trained_on_and_named_everywhere() {
 #[test]
 fn flags_that_cannot_work_are_refused_with_advice() {
     let home = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &[&str]); 20] = [
+    let cases: [(&[&str], &[&str]); 23] = [
         (&["--precision", "low"], &["'low'", "--precision", "highest, high, medium"]),
         (&["--batch-size", "0"], &["'0'", "--batch-size", "at least 1"]),
         (&["--batch-size", "many"], &["'many'", "whole number"]),
         (&["--test-batch-size", "0"], &["--test-batch-size", "at least 1"]),
-        (&["--epochs", "-3"], &["-3"]),
+        (&["--epochs", "-3"], &["'-3'", "--epochs", "at least 1"]),
+        (&["--threads", "-1"], &["'-1'", "--threads", "at least 1"]),
+        (&["--seed", "-1"], &["'-1'", "--seed", "whole number from 0"]),
+        (&["--seed", "abc"], &["'abc'", "--seed", "whole number from 0"]),
         (&["--epochs", "0"], &["--epochs", "at least 1"]),
         (&["--threads", "0"], &["--threads", "at least 1 and at most 256"]),
         (&["--threads", "257"], &["'257'", "at least 1 and at most 256"]),

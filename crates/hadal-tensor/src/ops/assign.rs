@@ -5,7 +5,7 @@
 
 use std::ops::{AddAssign, DivAssign, MulAssign, SubAssign};
 
-use super::arithmetic::{broadcast, check_same_dtype};
+use super::arithmetic::{broadcast, check_float, check_same_dtype};
 use crate::autograd::records;
 use crate::backend::{BinaryOp, View};
 use crate::dtype::DType;
@@ -64,14 +64,15 @@ impl Tensor {
     /// `self += factor * other` in one pass, with the rules of `+=`.
     ///
     /// # Panics
-    /// If dtypes differ or `other` does not broadcast into `self`.
+    /// If the dtype is not a floating-point type, dtypes differ or `other` does not broadcast into `self`.
     #[track_caller]
     pub fn add_scaled(&mut self, factor: f64, other: &Tensor) {
         let update = self.is_leaf() && !other.is_tracked();
-        if (!update && records(&[self, other])) || !self.dtype().is_float() || self.shape() != other.shape() {
+        check_float("add_scaled", self);
+        check_same_dtype("add_scaled", self, other);
+        if (!update && records(&[self, other])) || self.shape() != other.shape() {
             return *self += other * factor;
         }
-        check_same_dtype("add_scaled", self, other);
         let right = other.value().clone();
         let backend = self.backend();
         let target = self.make_unshared();

@@ -26,7 +26,9 @@ fn name(op: UnaryOp) -> String {
         UnaryOp::Ln1p => "ln_1p".into(),
         UnaryOp::LogCosh => "log_cosh".into(),
         UnaryOp::RDivScalar(_) => "recip".into(),
-        UnaryOp::PowI(_) => "powi with a negative exponent".into(),
+        UnaryOp::PowI(..0) => "powi with a negative exponent".into(),
+        UnaryOp::PowI(_) => "powi".into(),
+        UnaryOp::MaxScalar(_) | UnaryOp::MinScalar(_) => "clamp".into(),
         UnaryOp::PowF(_) => "powf".into(),
         op => format!("{op:?}").to_lowercase(),
     }
@@ -39,9 +41,11 @@ impl Tensor {
     pub(crate) fn unary(&self, op: UnaryOp) -> Tensor {
         use UnaryOp::*;
         match op {
-            Neg | Abs | Sign | Relu | PowI(0..) | MaxScalar(_) | MinScalar(_) => {
-                assert!(self.dtype() != DType::Bool, "arithmetic on truth values: convert with to_dtype() first");
-            }
+            Neg | Abs | Sign | Relu | PowI(0..) | MaxScalar(_) | MinScalar(_) => assert!(
+                self.dtype() != DType::Bool,
+                "{}: truth values have no arithmetic; convert them with to_dtype() first",
+                name(op)
+            ),
             // The name is made for the message alone.
             _ if !self.dtype().is_float() => check_float(&name(op), self),
             _ => {}

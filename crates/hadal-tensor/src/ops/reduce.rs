@@ -45,10 +45,10 @@ impl Tensor {
     }
 
     #[track_caller]
-    fn extreme_value(&self, op: ReduceOp, axes: &[usize]) -> Tensor {
-        assert!(self.dtype() != DType::Bool, "max and min: convert truth values with to_dtype() first");
+    fn extreme_value(&self, operation: &str, op: ReduceOp, axes: &[usize]) -> Tensor {
+        assert!(self.dtype() != DType::Bool, "{operation}: truth values have no order; convert them with to_dtype() first");
         let empty = axes.iter().any(|&axis| self.shape()[axis] == 0);
-        assert!(!empty, "max and min: shape {} has no elements along axes {axes:?}", self.shape());
+        assert!(!empty, "{operation}: shape {} has no elements along axes {axes:?}", self.shape());
         let (x, axes) = (self.clone(), axes.to_vec());
         record_with_output(self.reduce(op, &axes), &[self], move |g, y, to| {
             to.add(0, || {
@@ -142,14 +142,14 @@ impl Tensor {
     #[track_caller]
     pub fn max(&self) -> Tensor {
         let all = self.all_axes();
-        self.extreme_value(ReduceOp::Max, &all).drop_axes(&all)
+        self.extreme_value("max", ReduceOp::Max, &all).drop_axes(&all)
     }
 
     /// The largest elements along `axes`, which disappear from the shape.
     #[track_caller]
     pub fn max_axes(&self, axes: &[isize]) -> Tensor {
         let axes = self.axes(axes, "max_axes");
-        self.extreme_value(ReduceOp::Max, &axes).drop_axes(&axes)
+        self.extreme_value("max_axes", ReduceOp::Max, &axes).drop_axes(&axes)
     }
 
     /// The smallest element, as a scalar; NaN if there is one. Equal elements share the gradient.
@@ -159,14 +159,14 @@ impl Tensor {
     #[track_caller]
     pub fn min(&self) -> Tensor {
         let all = self.all_axes();
-        self.extreme_value(ReduceOp::Min, &all).drop_axes(&all)
+        self.extreme_value("min", ReduceOp::Min, &all).drop_axes(&all)
     }
 
     /// The smallest elements along `axes`, which disappear from the shape.
     #[track_caller]
     pub fn min_axes(&self, axes: &[isize]) -> Tensor {
         let axes = self.axes(axes, "min_axes");
-        self.extreme_value(ReduceOp::Min, &axes).drop_axes(&axes)
+        self.extreme_value("min_axes", ReduceOp::Min, &axes).drop_axes(&axes)
     }
 
     /// The index of the largest element along `axis`, as `i64`: the first of equals, the first NaN if there is one.

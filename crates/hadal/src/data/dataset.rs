@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Batches;
+use crate::finite::first_not_finite;
 use crate::{DType, Error, Result, Shape, Tensor};
 
 /// Inputs and targets, sample by sample; cheap to clone.
@@ -56,11 +57,9 @@ impl Dataset {
             return Err(Error::Data(format!("{name}: {n} inputs but {m} targets; each input needs one")));
         }
         for (what, tensor) in [("input", &inputs), ("target", &targets)] {
-            if tensor.dtype().is_float() && !(tensor.detach() * 0.0).sum().item().eq(&0.0) {
-                let values = tensor.to_dtype(DType::F64).to_vec::<f64>();
-                let bad = values.iter().position(|value| !value.is_finite()).unwrap_or(0);
-                let sample = bad / (values.len() / n).max(1);
-                return Err(Error::Data(format!("{name}: {what} {sample} holds {}", values[bad])));
+            if let Some((element, value)) = first_not_finite(tensor) {
+                let sample = element / (tensor.elements() / n).max(1);
+                return Err(Error::Data(format!("{name}: {what} {sample} holds {value}")));
             }
         }
         Ok(Dataset { name: name.into(), inputs, targets, weights: None, steps: Vec::new() })
@@ -206,6 +205,10 @@ impl Dataset {
     /// The weights of the samples at `indices`, if samples have weights.
     pub(super) fn weights_of(&self, indices: &[usize]) -> Option<Tensor> {
         self.weights.as_ref().map(|weights| weights.index_select(0, &self.index(indices)))
+    }
+
+    pub(crate) fn sample_weights(&self) -> Option<&Tensor> {
+        self.weights.as_ref()
     }
 
     /// Samples `start .. start + length`, ready for a model.

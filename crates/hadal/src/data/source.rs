@@ -51,7 +51,12 @@ pub fn find(dataset: &str, files: &[RemoteFile], mirrors: &[&str], asked: Option
             None => Ok(folder),
             Some(file) => Err(Error::file(
                 &folder.join(file.name),
-                format!("is missing; the data folder {} must hold {dataset}/{}", asked.display(), names(files)),
+                format!(
+                    "is missing; the data folder {} must hold {dataset}/{}{}",
+                    asked.display(),
+                    names(files),
+                    parent_hint(asked, file)
+                ),
             )),
         };
     }
@@ -65,7 +70,9 @@ pub fn find(dataset: &str, files: &[RemoteFile], mirrors: &[&str], asked: Option
                     format!("is missing, though HADAL_DATA_DIR names this folder; it must hold {}", names(files));
                 return Err(Error::file(&folder.join(file.name), reason));
             }
-            Some(_) => tried.push(format!("{} (HADAL_DATA_DIR)", folder.display())),
+            Some(file) => {
+                tried.push(format!("{} (HADAL_DATA_DIR{})", folder.display(), parent_hint(Path::new(&named), file)));
+            }
         }
     }
     match cache_dir().map(|cache| cache.join(dataset)) {
@@ -90,6 +97,17 @@ pub fn find(dataset: &str, files: &[RemoteFile], mirrors: &[&str], asked: Option
             names(files)
         ),
     })
+}
+
+/// Advice for a folder that is the data set's own.
+fn parent_hint(folder: &Path, file: &RemoteFile) -> String {
+    match folder.parent() {
+        Some(parent) if folder.join(file.name).exists() => {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            format!("; the files are in {} itself: name the folder above it, {}", folder.display(), parent.display())
+        }
+        _ => String::new(),
+    }
 }
 
 fn names(files: &[RemoteFile]) -> String {

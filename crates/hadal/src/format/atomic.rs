@@ -6,18 +6,35 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::open::kind_name;
 use crate::{Error, Result};
 
 /// How the names of unfinished files begin.
-pub(super) const PREFIX: &str = ".hadal-";
+pub(crate) const UNFINISHED: &str = ".hadal-";
 
 /// Checks that files can be written to `folder`, which is made if need be: better known before a long run than after.
 ///
 /// # Errors
 /// If the folder cannot be made, or no file can be written to it.
 pub fn check_writable(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(Error::io(folder, "make the folder"))?;
-    tempfile::tempfile_in(folder).map(drop).map_err(Error::io(folder, "write to the folder"))
+    make_folder(folder)?;
+    tempfile::tempfile_in(folder).map(drop).map_err(without_path).map_err(Error::io(folder, "write to the folder"))
+}
+
+/// Makes a folder and those above it, unless it is there.
+pub(super) fn make_folder(folder: &Path) -> Result<()> {
+    let Err(error) = std::fs::create_dir_all(folder) else { return Ok(()) };
+    match folder.metadata() {
+        Ok(file) if !file.is_dir() => Err(Error::file(folder, format!("is {}, not a folder", kind_name(file.file_type())))),
+        Err(_) if folder.is_symlink() => Err(Error::file(folder, "is a link that leads nowhere, not a folder")),
+        _ => Err(Error::io(folder, "make the folder")(error)),
+    }
+}
+
+/// The system's error alone: `tempfile` adds a temporary path, which means nothing to a reader.
+fn without_path(error: std::io::Error) -> std::io::Error {
+    let inner = error.get_ref().and_then(|inner| inner.source()?.downcast_ref::<std::io::Error>());
+    inner.and_then(std::io::Error::raw_os_error).map_or(error, std::io::Error::from_raw_os_error)
 }
 
 /// Writes a file under a temporary name beside `path`, syncs it, then renames it: a crash at any instant leaves the old
@@ -39,6 +56,9 @@ pub(crate) struct Staged {
 
 /// The first half of [`write_atomically`]: all that can take long or fail for lack of room.
 pub(crate) fn stage(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<Staged> {
+    if path.as_os_str().is_empty() {
+        return Err(Error::Config("the path of a file to be written must not be empty".into()));
+    }
     // A link that leads nowhere is an error here.
     let is_link = path.symlink_metadata().is_ok_and(|file| file.is_symlink());
     let target =
@@ -48,26 +68,26 @@ pub(crate) fn stage(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::
     if let Some(kind) = old.as_ref().map(std::fs::Metadata::file_type).filter(|kind| !kind.is_file()) {
         return Err(Error::file(
             path,
-            format!("is {}, not a regular file, and is not replaced", super::open::name(kind)),
+            format!("is {}, not a regular file, and is not replaced", kind_name(kind)),
         ));
     }
     let folder = folder_of(path);
-    std::fs::create_dir_all(folder).map_err(Error::io(folder, "make the folder"))?;
+    make_folder(folder)?;
     let mut builder = tempfile::Builder::new();
-    builder.prefix(PREFIX);
+    builder.prefix(UNFINISHED);
     // The permissions of any new file; a temporary file's own are private.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    let file = builder.tempfile_in(folder).map_err(Error::io(path, "write the file"))?;
+    let file = builder.tempfile_in(folder).map_err(without_path).map_err(Error::io(path, "write the file"))?;
     // The lock shows that the writer is still running: files without one are removed by the next run in the folder. Where
     // files cannot be locked none are removed, so an error does not matter.
     let _ = file.as_file().try_lock();
-    let mut writer = BufWriter::new(file);
+    let mut writer = BufWriter::new(file.as_file());
     write(&mut writer).and_then(|()| writer.flush()).map_err(Error::io(path, "write the file"))?;
-    let file = writer.into_inner().map_err(|error| Error::io(path, "write the file")(error.into_error()))?;
+    drop(writer);
     if let Some(old) = old {
         file.as_file().set_permissions(old.permissions()).map_err(Error::io(path, "keep the file's permissions"))?;
     }
@@ -127,6 +147,25 @@ mod tests {
         drop(stage(&path, |out| out.write_all(b"never committed")).unwrap());
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_stands_where_a_folder_should_be_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        std::fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink(folder.path().join("nowhere"), &link).unwrap();
+        for (path, words) in
+            [(Path::new("/dev/null"), "is a device"), (&file, "is a file"), (&link, "is a link that leads nowhere")]
+        {
+            let message = check_writable(path).unwrap_err().to_string();
+            assert!(message.contains(words) && message.contains("not a folder"), "{message}");
+        }
+        let message = write_atomically(Path::new(""), |_| Ok(())).unwrap_err().to_string();
+        assert!(message.contains("must not be empty"), "{message}");
+        let error = tempfile::tempfile_in(folder.path().join("missing")).map_err(without_path).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(2));
     }
 
     #[cfg(unix)]

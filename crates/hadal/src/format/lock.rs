@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
 
-use super::atomic::PREFIX;
+use super::atomic::{UNFINISHED, make_folder};
 use crate::monitor::note;
 use crate::{Error, Result};
 
@@ -13,7 +13,8 @@ const LOCK_FILE: &str = ".hadal.lock";
 
 /// Holds a folder until it is dropped.
 pub(crate) struct FolderLock {
-    _file: File,
+    #[cfg_attr(not(unix), expect(dead_code, reason = "it is held, not read"))]
+    file: File,
 }
 
 impl FolderLock {
@@ -47,7 +48,32 @@ impl FolderLock {
         // The process id only helps people, so an error here does not matter.
         let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
         remove_unfinished(folder);
-        Ok(FolderLock { _file: file })
+        Ok(FolderLock { file })
+    }
+
+    /// Takes the folder again if it was removed or replaced since: what is written to it next would be unprotected.
+    ///
+    /// # Errors
+    /// As [`take`](FolderLock::take).
+    pub fn renew(&mut self, folder: &Path) -> Result<()> {
+        if !self.is_current(folder) {
+            *self = FolderLock::take(folder)?;
+            note(&format!("{} was removed during the run; it is made again", folder.display()));
+        }
+        Ok(())
+    }
+
+    /// Whether the folder's lock file is still the one that is held.
+    fn is_current(&self, folder: &Path) -> bool {
+        let Ok(found) = folder.join(LOCK_FILE).metadata() else { return false };
+        #[cfg(unix)]
+        let same = {
+            use std::os::unix::fs::MetadataExt;
+            self.file.metadata().is_ok_and(|held| (held.dev(), held.ino()) == (found.dev(), found.ino()))
+        };
+        #[cfg(not(unix))]
+        let same = found.is_file();
+        same
     }
 
     /// Some network file systems have no locks. There the folder is used without one, and nothing in it is removed.
@@ -57,12 +83,12 @@ impl FolderLock {
             return Err(Error::io(folder, "lock the folder")(error));
         }
         note(&format!("{} cannot be locked ({error}); no other run should write to it", folder.display()));
-        Ok(FolderLock { _file: file })
+        Ok(FolderLock { file })
     }
 }
 
 fn open(folder: &Path) -> Result<File> {
-    std::fs::create_dir_all(folder).map_err(Error::io(folder, "make the folder"))?;
+    make_folder(folder)?;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     let path = folder.join(LOCK_FILE);
@@ -89,7 +115,7 @@ fn remove_unfinished(folder: &Path) {
     let remove = || -> std::io::Result<()> {
         for entry in std::fs::read_dir(folder)? {
             let entry = entry?;
-            let unfinished = entry.file_name().as_encoded_bytes().starts_with(PREFIX.as_bytes());
+            let unfinished = entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes());
             if unfinished && entry.file_type()?.is_file() && File::open(entry.path())?.try_lock().is_ok() {
                 std::fs::remove_file(entry.path())?;
             }

@@ -11,6 +11,7 @@ mod lock;
 mod open;
 pub mod safetensors;
 
-pub(crate) use atomic::{Staged, stage};
+pub(crate) use atomic::{Staged, UNFINISHED, stage};
 pub use atomic::{check_writable, write_atomically};
 pub(crate) use lock::FolderLock;
+pub(crate) use open::kind_name;

@@ -10,14 +10,15 @@ use crate::{Error, Result};
 pub(crate) fn open_regular(path: &Path, action: &'static str) -> Result<(File, u64)> {
     let kind = std::fs::metadata(path).map_err(Error::io(path, action))?.file_type();
     if !kind.is_file() {
-        return Err(Error::file(path, format!("is {}, not a regular file", name(kind))));
+        return Err(Error::file(path, format!("is {}, not a regular file", kind_name(kind))));
     }
     let file = File::open(path).map_err(Error::io(path, action))?;
     let length = file.metadata().map_err(Error::io(path, action))?.len();
     Ok((file, length))
 }
 
-pub(super) fn name(kind: FileType) -> &'static str {
+/// What a file is that is no regular one.
+pub(crate) fn kind_name(kind: FileType) -> &'static str {
     if kind.is_dir() {
         return "a folder";
     }
@@ -32,7 +33,7 @@ pub(super) fn name(kind: FileType) -> &'static str {
             return "a device";
         }
     }
-    "something else"
+    if kind.is_file() { "a file" } else { "something else" }
 }
 
 #[cfg(test)]

@@ -74,18 +74,21 @@ impl<L: Loss> Loss for ClassWeighted<L> {
                 targets.dtype()
             )));
         }
-        let labels = targets.to_vec::<i64>();
-        if let Some(sample) = labels.iter().position(|&label| label >= weights as i64) {
-            return Err(Error::Data(format!(
-                "there are {weights} class weights, but sample {sample} has label {}",
-                labels[sample]
+        let classes = output.elements().max(2);
+        if weights != classes {
+            return Err(Error::Config(format!(
+                "class_weights needs one weight for each of the model's {classes} classes, but has {weights}"
             )));
         }
-        let classes = output.elements().max(2);
-        if weights == classes {
-            return Ok(());
+        let labels = targets.to_vec::<i64>();
+        match labels.iter().position(|&label| label >= weights as i64) {
+            None => Ok(()),
+            Some(sample) => Err(Error::Data(format!(
+                "sample {sample} has label {}, but the {weights} class weights are of labels 0 to {}",
+                labels[sample],
+                weights - 1
+            ))),
         }
-        Err(Error::Config(format!("there are {weights} class weights, but the model has {classes} classes")))
     }
 
     fn check_prediction(&self, prediction: &Tensor) -> Result<()> {

@@ -23,6 +23,7 @@ pub use log_cosh::LogCosh;
 pub use mean_absolute_error::MeanAbsoluteError;
 pub use mean_squared_error::MeanSquaredError;
 pub use negative_log_likelihood::NegativeLogLikelihood;
+pub(crate) use parts::check_per_sample;
 pub use parts::{LossParts, Weights};
 pub use reduction::{Reduced, Reduction};
 
@@ -41,7 +42,8 @@ pub trait Loss: Send + Sync {
     /// The loss's name, as it stands in reports.
     fn name(&self) -> &'static str;
 
-    /// The loss of every sample, `[N]`: no reduction. Shapes are those that [`check`](Loss::check) accepts.
+    /// The loss of every sample, `[N]`: no reduction. Shapes are those that [`check`](Loss::check) accepts. A loss of your own
+    /// that returns another shape is refused.
     ///
     /// # Panics
     /// If shapes or labels do not fit; [`fit`](crate::train::Trainer::fit) checks them beforehand.
@@ -69,6 +71,9 @@ pub trait Loss: Send + Sync {
             Some(classes) => self.class_weighted(prediction, target, classes),
             None => self.per_sample(prediction, target),
         };
+        if let Err(problem) = parts::check_per_sample(self.name(), &losses, prediction) {
+            panic!("{problem}");
+        }
         let dtype = losses.dtype();
         let divisor = match weights.classes {
             Some(classes) => classes.index_select(0, target).to_dtype(dtype).sum(),
@@ -183,7 +188,14 @@ impl Loss for Box<dyn Loss> {
 const EPSILON: f64 = 1e-7;
 
 /// Losses of samples times the weights of their classes.
+#[track_caller]
 fn class_weighted(losses: Tensor, target: &Tensor, weights: &Tensor) -> Tensor {
+    assert!(
+        losses.shape() == target.shape(),
+        "class weights: the losses have shape {}, but there are {} labels; per_sample must return one number for each sample",
+        losses.shape(),
+        target.elements()
+    );
     parts::weigh(&weights.index_select(0, target).to_dtype(losses.dtype()), &losses)
 }
 

@@ -47,6 +47,18 @@ impl LossParts {
     }
 }
 
+/// What is wrong with the losses of a batch, unless there is one for each sample.
+pub(crate) fn check_per_sample(name: &str, losses: &Tensor, prediction: &Tensor) -> Result<(), String> {
+    match prediction.shape().first() {
+        Some(&samples) if losses.shape()[..] != [samples] => Err(format!(
+            "per_sample of the loss `{name}` returned shape {} for a batch of {samples}; it must return one number for each \
+             sample, [{samples}]",
+            losses.shape()
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// `weight * value`, and 0 where the weight is 0, even if the value is infinite there.
 pub(super) fn weigh(weight: &Tensor, value: &Tensor) -> Tensor {
     let product = weight * value;

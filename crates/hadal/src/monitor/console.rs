@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use super::note::printable;
 use crate::train::{BatchLogs, Event, Flow, Subscriber};
 use crate::{Error, Result};
 
@@ -76,7 +77,7 @@ impl Console {
 /// If the line cannot be written for another reason, such as a full disk.
 pub fn print_line(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+    match writeln!(out, "{}", printable(text)).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::io(std::path::Path::new("standard output"), "write a line")(error))
         }
@@ -102,7 +103,7 @@ fn new_bar(samples: u64, prefix: String) -> indicatif::ProgressBar {
 impl Subscriber for Console {
     fn on(&mut self, event: &Event) -> Result<Flow> {
         match event {
-            Event::Begin { dataset, samples, epochs, batches } => {
+            Event::Begin { dataset, samples, epochs, batches, .. } => {
                 self.dataset = (*dataset).to_owned();
                 (self.samples, self.epochs, self.batches) = (*samples, *epochs, *batches);
             }

@@ -43,8 +43,8 @@ impl Subscriber for CsvLog {
 #[derive(Default)]
 pub(crate) struct Record {
     dataset: String,
-    /// The names of the logs, once there are some.
-    names: Option<Vec<String>>,
+    /// The names of the logs, once a run has begun.
+    names: Vec<String>,
     /// All that depends on the run alone.
     pub history: String,
     /// What depends on the clock, too.
@@ -55,22 +55,23 @@ impl Record {
     /// Notes what the event says; tells whether there is a new line.
     pub fn take(&mut self, event: &Event) -> Result<bool> {
         match event {
-            Event::Begin { dataset, .. } => self.dataset = (*dataset).to_owned(),
-            Event::EpochEnd { epoch, logs, learning_rate, elapsed, .. } => {
-                let names: Vec<String> = logs.iter().map(|(name, _)| name.to_owned()).collect();
-                let known = self.names.get_or_insert_with(|| names.clone());
-                if *known != names {
+            Event::Begin { dataset, names, .. } => {
+                if self.history.is_empty() {
+                    self.names = names.to_vec();
+                    let rest = ["learning_rate", "dataset"].map(str::to_owned);
+                    self.history = line(["epoch".to_owned()].into_iter().chain(self.names.clone()).chain(rest));
+                    self.timing = line(["epoch", "seconds"].map(str::to_owned));
+                }
+                if self.names != *names {
                     return Err(Error::Config(format!(
                         "the history has columns for {}, but this run reports {}; keep it in another file",
-                        known.join(", "),
+                        self.names.join(", "),
                         names.join(", ")
                     )));
                 }
-                if self.history.is_empty() {
-                    let rest = ["learning_rate", "dataset"].map(str::to_owned);
-                    self.history = line(["epoch".to_owned()].into_iter().chain(names).chain(rest));
-                    self.timing = line(["epoch", "seconds"].map(str::to_owned));
-                }
+                self.dataset = (*dataset).to_owned();
+            }
+            Event::EpochEnd { epoch, logs, learning_rate, elapsed, .. } => {
                 let values = logs.iter().map(|(_, value)| value.to_string());
                 let rest = [learning_rate.to_string(), self.dataset.clone()];
                 self.history += &line([epoch.to_string()].into_iter().chain(values).chain(rest));

@@ -61,7 +61,7 @@ impl Forward for Embedding {
     fn check_inputs(&self, x: &Tensor) -> Result<()> {
         if x.dtype() != DType::I64 {
             return Err(Error::Data(format!(
-                "Embedding takes indices, i64, not {}; convert them with to_dtype",
+                "Embedding takes indices, i64, not {}; convert them with to_dtype(DType::I64), u8 before a Dataset makes them f32",
                 x.dtype()
             )));
         }

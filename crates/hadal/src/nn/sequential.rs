@@ -6,12 +6,13 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{Chain, Connection, Context, DenseSettings, Feedback, Forward, Layer, LayerConfig, Module, Summary, join};
+use crate::finite::first_not_finite;
 use crate::format::{Staged, safetensors};
 use crate::loss::Loss;
 use crate::metric::Metric;
 use crate::optim::Optimizer;
 use crate::train::Trainer;
-use crate::{DType, Error, Result, Rng, Shape, Tensor, can_allocate, memory};
+use crate::{Error, Result, Rng, Shape, Tensor, can_allocate, memory};
 
 /// The random stream that initialises weights; training draws from others.
 const INITIALISATION: u64 = 0x1217;
@@ -187,6 +188,17 @@ impl Sequential {
         Architecture { input_shape: self.input.to_vec(), layers: self.layers.configs() }
     }
 
+    /// The network without weights.
+    fn from_architecture(architecture: &Architecture) -> Result<Sequential> {
+        // One axis more is for the samples of a batch.
+        if architecture.input_shape.len() >= crate::MAX_RANK {
+            return Err(Error::Config("its architecture cannot be understood: too many axes in the input shape".into()));
+        }
+        let mut model = Sequential::new(Shape::try_new(&architecture.input_shape)?);
+        model.layers = Chain::from_configs(&architecture.layers)?;
+        Ok(model)
+    }
+
     /// Writes architecture and weights to one safetensors file, with `notes` beside them in its metadata, and a digest of all
     /// of it ([`safetensors::save`]).
     ///
@@ -212,14 +224,7 @@ impl Sequential {
         })?;
         let architecture: Architecture = serde_json::from_str(json)
             .map_err(|error| Error::file(path, format!("its architecture cannot be understood: {error}")))?;
-        // One axis more is for the samples of a batch.
-        if architecture.input_shape.len() >= crate::MAX_RANK {
-            return Err(Error::file(path, "its architecture cannot be understood: too many axes in the input shape"));
-        }
-        let input = Shape::try_new(&architecture.input_shape).map_err(|error| at_path(error.into()))?;
-        let layers = Chain::from_configs(&architecture.layers).map_err(at_path)?;
-        let mut model = Sequential::new(input);
-        model.layers = layers;
+        let model = Sequential::from_architecture(&architecture).map_err(at_path)?;
         // Checked before anything is read or built, so that a forged file cannot ask for more memory than it brings.
         let (needed, stored) = (model.numbers().map_err(at_path)?, file.elements());
         if needed == usize::MAX {
@@ -255,14 +260,22 @@ pub(crate) fn stage_parts(
     safetensors::stage(path, state, metadata)
 }
 
+/// Checks that `model` has the tensors of this architecture: a file with both could not be loaded otherwise.
+pub(crate) fn check_architecture(architecture: &Architecture, model: &dyn Module) -> Result<()> {
+    let mut expected = Sequential::from_architecture(architecture)?.build()?;
+    expected.load_state(&model.state().into_iter().collect()).map_err(|error| {
+        Error::Config(format!(
+            "the model that is trained is not of the architecture that is to be saved with it: {error}; take the architecture from \
+             the model itself"
+        ))
+    })
+}
+
 /// Refuses weights that no network can compute with.
 fn check_finite(path: &Path, name: &str, tensor: &Tensor) -> Result<()> {
-    if !tensor.dtype().is_float() || (tensor.detach() * 0.0).sum().item() == 0.0 {
-        return Ok(());
-    }
-    let values = tensor.to_dtype(DType::F64).to_vec::<f64>();
-    let bad = values.iter().position(|value| !value.is_finite()).unwrap_or(0);
-    Err(Error::file(path, format!("tensor `{name}` holds {} (element {bad}), not a finite number", values[bad])))
+    first_not_finite(tensor).map_or(Ok(()), |(element, value)| {
+        Err(Error::file(path, format!("tensor `{name}` holds {value} (element {element}), not a finite number")))
+    })
 }
 
 impl Module for Sequential {

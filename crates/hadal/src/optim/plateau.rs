@@ -120,8 +120,11 @@ impl Plateau {
     /// If a setting cannot work, no number has the name, or its direction is not known.
     pub(crate) fn prepare(&mut self, reported: &[(String, Option<bool>)]) -> Result<()> {
         check_positive("plateau: factor", self.factor, "0.1")?;
-        if self.factor >= 1.0 || self.patience == 0 {
-            return Err(Error::Config("plateau: the factor must be below 1, and the patience at least 1".into()));
+        if self.factor >= 1.0 {
+            return Err(Error::Config(format!("plateau: factor {} must be below 1, for example 0.1", self.factor)));
+        }
+        if self.patience == 0 {
+            return Err(Error::Config("plateau: patience 0 must be at least 1 epoch".into()));
         }
         if !(0.0..=1.0).contains(&self.smallest) {
             let smallest = self.smallest;

@@ -21,6 +21,10 @@ pub enum Event<'a> {
         epochs: usize,
         /// Steps per epoch.
         batches: usize,
+        /// The names of the numbers that every epoch reports, in order.
+        names: &'a [String],
+        /// The model before the first step.
+        model: &'a dyn Module,
     },
     /// An optimizer step has been taken.
     BatchEnd {

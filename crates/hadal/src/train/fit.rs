@@ -7,10 +7,11 @@ use super::pass::Pass;
 use super::trainer::total;
 use super::{BatchLogs, Event, Flow, History, Subscriber, Trainer};
 use crate::data::Dataset;
+use crate::finite::first_not_finite;
 use crate::monitor::Console;
 use crate::nn::{Context, Forward};
 use crate::optim::{Plateau, Schedule, check_positive_in_f32};
-use crate::{Error, Result};
+use crate::{Error, Gradients, Result};
 
 /// How to train: what `fit` takes beside the data. Defaults are Keras's.
 pub struct Fit<'a> {
@@ -170,7 +171,9 @@ impl<'a> Fit<'a> {
         let steps = steps_done.saturating_add(self.epochs.saturating_mul(batches));
         let mut history = History::default();
         let mut plateau_factor = 1.0;
-        tell(Event::Begin { dataset: data.name(), samples: data.len(), epochs, batches })?;
+        let names: Vec<String> = trainer.reported(self.validation.is_some()).into_iter().map(|(name, _)| name).collect();
+        let (dataset, samples) = (data.name(), data.len());
+        tell(Event::Begin { dataset, samples, epochs, batches, names: &names, model: &trainer.model })?;
         for epoch in done..epochs {
             let start = Instant::now();
             let mut pass = Pass::start(&mut trainer.metrics);
@@ -206,6 +209,13 @@ impl<'a> Fit<'a> {
                 }
                 if let Some(limit) = self.clip_value {
                     gradients.clip_value(limit);
+                }
+                if let Some((name, number)) = not_finite(&trainer.model, &gradients) {
+                    return Err(Error::Data(format!(
+                        "the gradient of `{name}` became {number} in epoch {}, batch {batch}, while the loss is {value}; a lower \
+                         learning rate often helps, or an operation has no finite derivative at its input, as sqrt at 0",
+                        epoch + 1
+                    )));
                 }
                 if let Some(largest) = self.clip_norm {
                     gradients.clip_norm(largest);
@@ -245,6 +255,18 @@ impl<'a> Fit<'a> {
         tell(Event::End)?;
         Ok(history)
     }
+}
+
+/// The first parameter whose gradient is not finite, and the first such number.
+fn not_finite(model: &impl Forward, gradients: &Gradients) -> Option<(String, f64)> {
+    let mut found = None;
+    model.visit("", &mut |name, parameter| {
+        if found.is_none() {
+            let number = gradients.get(parameter).and_then(first_not_finite);
+            found = number.map(|(_, number)| (name.to_owned(), number));
+        }
+    });
+    found
 }
 
 /// Restores the optimizer's own rate when dropped: at the end of a run, on an error, on a panic.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{Event, Flow, Subscriber};
-use crate::format::{FolderLock, check_writable, safetensors, write_atomically};
+use crate::format::{FolderLock, UNFINISHED, check_writable, kind_name, safetensors, write_atomically};
 use crate::monitor::{Record, note};
-use crate::nn::{Architecture, stage_parts};
+use crate::nn::{Architecture, check_architecture, stage_parts};
 use crate::{Error, Result};
 
 /// The note in the model file that holds the history up to its epoch.
@@ -23,7 +23,7 @@ const HISTORY_NOTE: &str = "hadal.history";
 ///
 /// The folder belongs to one run at a time. The same run writes the same bytes, but for `timing.csv`. Each file appears whole or
 /// not at all, and no two files of different epochs or runs lie side by side as if they belonged together: a new model takes
-/// its place only after the old `history.csv` is gone. If the run is killed in between, [`restore`](RunFolder::restore), or the
+/// its place only after the old `history.csv` is set aside. If the run is killed in between, [`restore`](RunFolder::restore), or the
 /// next run in the folder, writes the history that the model holds. `timing.csv` is written last and is not restored.
 ///
 /// ```
@@ -50,7 +50,7 @@ pub struct RunFolder {
     record: Record,
     /// Whether the folder holds a model of this run.
     begun: bool,
-    _lock: FolderLock,
+    lock: FolderLock,
 }
 
 impl RunFolder {
@@ -77,15 +77,16 @@ impl RunFolder {
         check_writable(&path)?;
         let lock = FolderLock::take(&path)?;
         for name in [RunFolder::MODEL, RunFolder::HISTORY, RunFolder::TIMING] {
-            if path.join(name).is_dir() {
-                return Err(Error::file(&path.join(name), "is a folder, where the run keeps a file"));
+            let file = path.join(name);
+            if let Some(kind) = file.metadata().ok().map(|file| file.file_type()).filter(|kind| !kind.is_file()) {
+                return Err(Error::file(&file, format!("is {}, where the run keeps a file", kind_name(kind))));
             }
         }
         // A model that cannot be read has nothing to restore.
         if let Ok((_, notes)) = safetensors::load(&path.join(RunFolder::MODEL)) {
             restore_history(&path, &notes);
         }
-        Ok(RunFolder { path, architecture, notes, record: Record::default(), begun: false, _lock: lock })
+        Ok(RunFolder { path, architecture, notes, record: Record::default(), begun: false, lock })
     }
 
     /// The model or the history that a folder holds, if it holds one.
@@ -116,13 +117,21 @@ impl RunFolder {
 
     /// Puts an epoch's model and history in place. After a kill between any two steps, `restore` writes the right history.
     fn write(&mut self, state: &[(String, crate::Tensor)], notes: BTreeMap<String, String>) -> Result<()> {
+        self.lock.renew(&self.path)?;
         let model = stage_parts(&self.path.join(RunFolder::MODEL), &self.architecture, state, notes)?;
-        if !self.begun {
-            remove(&self.path.join(RunFolder::TIMING))?;
+        let replaced = if self.begun { &[RunFolder::HISTORY][..] } else { &[RunFolder::HISTORY, RunFolder::TIMING] };
+        let mut old = Vec::new();
+        let aside = replaced.iter().try_for_each(|name| {
+            old.extend(SetAside::new(&self.path, name)?);
+            Ok(())
+        });
+        if let Err(error) = aside.and_then(|()| model.commit()) {
+            // The old model is still there, and so are the files that belong to it.
+            old.into_iter().for_each(SetAside::put_back);
+            return Err(error);
         }
-        remove(&self.path.join(RunFolder::HISTORY))?;
-        model.commit()?;
         self.begun = true;
+        old.into_iter().try_for_each(SetAside::remove)?;
         let history = self.record.history.as_bytes();
         write_atomically(&self.path.join(RunFolder::HISTORY), |out| out.write_all(history))?;
         let timing = self.record.timing.as_bytes();
@@ -132,6 +141,9 @@ impl RunFolder {
 
 impl Subscriber for RunFolder {
     fn on(&mut self, event: &Event) -> Result<Flow> {
+        if let Event::Begin { model, .. } = event {
+            check_architecture(&self.architecture, *model)?;
+        }
         if self.record.take(event)?
             && let Event::EpochEnd { epoch, logs, model, .. } = event
         {
@@ -143,12 +155,31 @@ impl Subscriber for RunFolder {
     }
 }
 
-fn remove(path: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::io(path, "remove the old file")(error))
+/// A file under a temporary name, which the next run in the folder removes if this one is killed.
+struct SetAside {
+    file: PathBuf,
+    aside: PathBuf,
+}
+
+impl SetAside {
+    /// `None` if there is no file.
+    fn new(folder: &Path, name: &str) -> Result<Option<SetAside>> {
+        let (file, aside) = (folder.join(name), folder.join(format!("{UNFINISHED}{name}")));
+        match std::fs::rename(&file, &aside) {
+            Ok(()) => Ok(Some(SetAside { file, aside })),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io(&file, "set the old file aside")(error)),
         }
-        _ => Ok(()),
+    }
+
+    fn put_back(self) {
+        if let Err(error) = std::fs::rename(&self.aside, &self.file) {
+            note(&format!("{} cannot be put back ({error})", self.file.display()));
+        }
+    }
+
+    fn remove(self) -> Result<()> {
+        std::fs::remove_file(&self.aside).map_err(Error::io(&self.file, "remove the old file"))
     }
 }
 
@@ -262,6 +293,48 @@ mod tests {
             assert!(message.contains(name) && message.contains("is a folder"), "{message}");
             std::fs::remove_dir(folder.path().join(name)).unwrap();
         }
+    }
+
+    #[test]
+    fn files_that_cannot_be_replaced_together_stay_together() {
+        let folder = tempfile::tempdir().unwrap();
+        train(folder.path(), 2, 1).unwrap();
+        let names = [RunFolder::MODEL, RunFolder::HISTORY, RunFolder::TIMING];
+        let all = || names.map(|name| std::fs::read(folder.path().join(name)).unwrap());
+        let before = all();
+        // A folder at the temporary name of the last file that is set aside.
+        let blocked = folder.path().join(format!("{UNFINISHED}{}", RunFolder::TIMING));
+        std::fs::create_dir(&blocked).unwrap();
+        let message = train(folder.path(), 1, 2).unwrap_err().to_string();
+        assert!(message.contains("timing.csv") && message.contains("set the old file aside"), "{message}");
+        assert!(all() == before);
+        std::fs::remove_dir(&blocked).unwrap();
+        train(folder.path(), 1, 2).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4);
+    }
+
+    #[test]
+    fn a_folder_that_is_removed_during_the_run_is_made_and_locked_again() {
+        struct Remove<'a>(&'a Path);
+        impl Subscriber for Remove<'_> {
+            fn on(&mut self, event: &Event) -> Result<Flow> {
+                if let Event::EpochEnd { epoch, .. } = event {
+                    match epoch {
+                        1 => std::fs::remove_dir_all(self.0).unwrap(),
+                        _ => assert!(FolderLock::take(self.0).is_err(), "nobody holds the folder"),
+                    }
+                }
+                Ok(Flow::Continue)
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let data = crate::data::synthetic::moons(20, 0.1, 1).unwrap();
+        let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+        let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, [Accuracy]).unwrap();
+        let run = RunFolder::open(&path, model.model.architecture(), BTreeMap::new()).unwrap();
+        model.fit(&data, Fit::epochs(3).quiet().subscribe(run).subscribe(Remove(&path))).unwrap();
+        assert_eq!(read(&path, RunFolder::HISTORY).lines().count(), 4);
     }
 
     #[test]

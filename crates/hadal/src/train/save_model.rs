@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Event, Flow, Logs, Subscriber};
 use crate::Result;
-use crate::nn::{Architecture, stage_parts};
+use crate::nn::{Architecture, check_architecture, stage_parts};
 
 /// Writes the model to one file after every epoch, whole or not at all: an interrupted run has lost an epoch at most. To keep
 /// the history beside it, see [`RunFolder`](super::RunFolder).
@@ -27,9 +27,13 @@ impl SaveModel {
 
 impl Subscriber for SaveModel {
     fn on(&mut self, event: &Event) -> Result<Flow> {
-        if let Event::EpochEnd { epoch, logs, model, .. } = event {
-            let notes = epoch_notes(&self.notes, *epoch, logs);
-            stage_parts(&self.path, &self.architecture, &model.state(), notes)?.commit()?;
+        match event {
+            Event::Begin { model, .. } => check_architecture(&self.architecture, *model)?,
+            Event::EpochEnd { epoch, logs, model, .. } => {
+                let notes = epoch_notes(&self.notes, *epoch, logs);
+                stage_parts(&self.path, &self.architecture, &model.state(), notes)?.commit()?;
+            }
+            _ => {}
         }
         Ok(Flow::Continue)
     }

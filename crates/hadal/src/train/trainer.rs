@@ -5,7 +5,8 @@ use std::fmt;
 use super::pass::Pass;
 use super::{Fit, History, Logs};
 use crate::data::Dataset;
-use crate::loss::{Loss, LossParts, Weights};
+use crate::finite::first_not_finite;
+use crate::loss::{Loss, LossParts, Weights, check_per_sample};
 use crate::metric::Metric;
 use crate::nn::{Context, Forward, Sequential, Summary};
 use crate::optim::Optimizer;
@@ -115,16 +116,22 @@ impl<M: Forward> Trainer<M> {
     /// ```
     ///
     /// # Errors
-    /// If the data does not fit the model or the loss.
+    /// If the data does not fit the model or the loss, or the loss is not finite.
     pub fn evaluate(&mut self, data: &Dataset) -> Result<Score> {
         self.check(data)?;
-        Ok(self.score(data, EVALUATION_BATCH))
+        let score = self.score(data, EVALUATION_BATCH);
+        match score.get("loss") {
+            Some(loss) if !loss.is_finite() => {
+                Err(Error::Data(format!("{}: the model's loss is {loss}: {}", data.name(), self.cause_of_nan())))
+            }
+            _ => Ok(score),
+        }
     }
 
     /// The model's outputs for `inputs`, whose first axis counts the samples; in evaluation mode, without gradients.
     ///
     /// # Errors
-    /// If the inputs do not fit the model.
+    /// If the inputs do not fit the model or are not finite, or an output is NaN.
     pub fn predict(&self, inputs: &Tensor) -> Result<Tensor> {
         if inputs.rank() == 0 {
             return Err(Error::Data("predict takes inputs of shape [N, ..], not a single number".into()));
@@ -133,10 +140,36 @@ impl<M: Forward> Trainer<M> {
         self.model.check_inputs(inputs)?;
         self.check_input(&sample, "the inputs")?;
         self.check_dtype(inputs)?;
-        if inputs.dtype().is_float() && !(inputs * 0.0).sum().item().eq(&0.0) {
-            return Err(Error::Data("the inputs hold NaN or infinite numbers".into()));
+        if let Some((element, value)) = first_not_finite(inputs) {
+            let sample = element / (inputs.elements() / inputs.size(0));
+            return Err(Error::Data(format!("the inputs must be finite numbers, but sample {sample} holds {value}")));
         }
-        Ok(no_grad(|| self.model.forward(inputs, &mut Context::evaluation())))
+        let prediction = no_grad(|| self.model.forward(inputs, &mut Context::evaluation()));
+        self.check_not_nan(&prediction)?;
+        Ok(prediction)
+    }
+
+    /// Checks that outputs are numbers; the message names the weights that are not, if there are such.
+    fn check_not_nan(&self, prediction: &Tensor) -> Result<()> {
+        // Infinite outputs have their uses, as logits of classes that cannot be.
+        if first_not_finite(prediction).is_none() || prediction.ne(prediction).sum().item() == 0.0 {
+            return Ok(());
+        }
+        Err(Error::Data(format!("the model's output is NaN: {}", self.cause_of_nan())))
+    }
+
+    /// Why numbers that the model computes are not finite.
+    fn cause_of_nan(&self) -> String {
+        let mut cause = None;
+        self.model.visit("", &mut |name, tensor| {
+            if cause.is_none() {
+                cause = first_not_finite(tensor).map(|(element, value)| (name.to_owned(), element, value));
+            }
+        });
+        match cause {
+            Some((name, element, value)) => format!("its tensor `{name}` holds {value} (element {element})"),
+            None => "its weights are finite, but too large for these inputs, or a layer computes something undefined".into(),
+        }
     }
 
     /// Checks the shape of one sample against what the model takes.
@@ -200,17 +233,23 @@ impl<M: Forward> Trainer<M> {
     pub(super) fn check(&self, data: &Dataset) -> Result<()> {
         self.check_input(&data.input_shape(), data.name())?;
         let prefix = |error: Error| Error::Data(format!("{}: {error}", data.name()));
+        if data.sample_weights().is_some_and(|weights| weights.max().item() == 0.0) {
+            return Err(prefix(Error::Data("the weights of all samples are 0, so none counts in the loss".into())));
+        }
         // All inputs, where they are indices; of floating-point numbers the data set has checked all.
         if data.inputs().dtype() == DType::I64 {
             self.model.check_inputs(data.inputs()).map_err(prefix)?;
         }
-        let (x, _) = data.run(0, data.len().min(PROBE));
+        let (x, y) = data.run(0, data.len().min(PROBE));
         self.model.check_inputs(&x).map_err(prefix)?;
         self.check_dtype(&x).map_err(prefix)?;
         let prediction = no_grad(|| self.model.forward(&x, &mut Context::evaluation()));
         let output = Shape::from(&prediction.shape()[1..]);
         self.loss.check(&output, data.targets()).map_err(prefix)?;
+        self.check_not_nan(&prediction).map_err(prefix)?;
         self.loss.check_prediction(&prediction).map_err(prefix)?;
+        let losses = no_grad(|| self.loss.per_sample(&prediction, &y));
+        check_per_sample(self.loss.name(), &losses, &prediction).map_err(Error::Config).map_err(prefix)?;
         self.metrics.iter().try_for_each(|metric| metric.check(&output, data.targets())).map_err(prefix)
     }
 

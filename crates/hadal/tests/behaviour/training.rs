@@ -301,3 +301,114 @@ fn logs_of_a_batch_are_computed_when_somebody_looks() {
     };
     assert_eq!([run(true, false), run(true, true), run(false, true)], [2, 22, 2]);
 }
+
+#[test]
+fn a_gradient_that_is_not_finite_beside_a_finite_loss_is_not_stepped_on() {
+    // The loss is a root at 0: 0 itself, with an infinite derivative.
+    struct Root;
+    impl Loss for Root {
+        fn name(&self) -> &'static str {
+            "root"
+        }
+        fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
+            ((prediction - target) * 0.0).powi(2).sum_axes(&[1]).sqrt()
+        }
+        fn check(&self, _: &hadal::Shape, _: &Tensor) -> Result<()> {
+            Ok(())
+        }
+    }
+    let data = Dataset::new("line", Tensor::ones([4, 2]), Tensor::ones([4, 1])).unwrap();
+    let model = Sequential::new([2]).add(Dense::new(1));
+    let mut model = model.compile(Sgd::new(0.1), Root, [] as [Accuracy; 0]).unwrap();
+    let before = bits(&model);
+    let message = &["gradient of `layers.0.weight` became NaN", "epoch 1, batch 1", "the loss is 0", "sqrt"];
+    says(model.fit(&data, Fit::epochs(2).quiet()), message);
+    says(model.fit(&data, Fit::epochs(2).clip_norm(1.0).clip_value(1.0).quiet()), message);
+    assert_eq!(bits(&model), before);
+}
+
+#[test]
+fn a_loss_that_does_not_return_one_number_per_sample_is_refused() {
+    /// Squares of the predictions, reduced as the function says.
+    struct Odd(fn(Tensor) -> Tensor);
+    impl Loss for Odd {
+        fn name(&self) -> &'static str {
+            "odd"
+        }
+        fn per_sample(&self, prediction: &Tensor, _: &Tensor) -> Tensor {
+            (self.0)(prediction.powi(2))
+        }
+        fn check(&self, _: &hadal::Shape, _: &Tensor) -> Result<()> {
+            Ok(())
+        }
+    }
+    let data = Dataset::new("line", Tensor::ones([4, 2]), Tensor::zeros([4, 1])).unwrap();
+    for (reduce, shape) in [
+        ((|squares| squares.mean()) as fn(Tensor) -> Tensor, "[]"),
+        (|squares| squares, "[4, 1]"),
+        (|squares| squares.flatten(0).narrow(0, 0, 1), "[1]"),
+    ] {
+        let model = Sequential::new([2]).add(Dense::new(1));
+        let mut model = model.compile(Sgd::new(0.1), Odd(reduce), [] as [Accuracy; 0]).unwrap();
+        let words = ["`odd`", &format!("shape {shape} for a batch of 4"), "one number for each sample, [4]"];
+        says(model.fit(&data, Fit::epochs(1).quiet()), &words);
+        says(model.evaluate(&data), &words);
+        super::panics(|| Odd(reduce).loss(&Tensor::ones([4, 1]), &Tensor::zeros([4, 1])), &words);
+    }
+    Odd(|squares| squares.flatten(0)).loss(&Tensor::ones([4, 1]), &Tensor::zeros([4, 1]));
+    let labels = super::labels([0, 1]);
+    let weighted = Odd(|squares| squares.mean()).class_weights(&[1.0, 2.0]);
+    super::panics(|| weighted.loss(&Tensor::ones([2, 2]), &labels), &["shape []", "2 labels"]);
+}
+
+#[test]
+fn samples_that_all_weigh_nothing_are_refused_as_classes_are() {
+    let mut model = network(Sgd::new(0.1));
+    let data = points(4, 3).weights(&[0.0, 0.0, 0.0, 1e-60]).unwrap();
+    says(model.fit(&data, Fit::epochs(1).quiet()), &["points", "weights of all samples are 0"]);
+    says(model.evaluate(&data), &["weights of all samples are 0"]);
+    let data = points(4, 3).weights(&[0.0, 0.0, 0.0, 1.0]).unwrap();
+    model.fit(&data, Fit::epochs(1).batch_size(1).quiet()).unwrap();
+}
+
+#[test]
+fn a_model_of_nan_weights_is_named_as_such() {
+    let mut model = network(Sgd::new(0.1));
+    model.model.visit_mut("", &mut |name, tensor| {
+        if name == "layers.2.bias" {
+            *tensor = Tensor::full(*tensor.shape(), f64::NAN).requires_grad();
+        }
+    });
+    let words = ["output is NaN", "`layers.2.bias` holds NaN (element 0)"];
+    says(model.predict(&Tensor::ones([1, 2])), &words);
+    says(model.evaluate(&points(4, 3)), &words);
+    says(model.fit(&points(4, 3), Fit::epochs(1).quiet()), &words);
+    // Weights that overflow have a loss that is not finite, too; infinite outputs alone are outputs.
+    let model = Sequential::new([2]).add(Dense::new(1));
+    let mut model = model.compile(Sgd::new(0.1), MeanSquaredError, [] as [Accuracy; 0]).unwrap();
+    model.model.visit_mut("", &mut |_, tensor| *tensor = Tensor::full(*tensor.shape(), 3e38).requires_grad());
+    let data = Dataset::new("line", Tensor::ones([4, 2]), Tensor::zeros([4, 1])).unwrap();
+    says(model.evaluate(&data), &["line: the model's loss is inf", "too large for these inputs"]);
+    assert_eq!(model.predict(&Tensor::ones([1, 2])).unwrap().item(), f64::INFINITY);
+}
+
+#[test]
+fn files_that_could_not_be_loaded_are_refused_before_the_first_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = Sequential::new([2]).add(Dense::new(3)).architecture();
+    let save = hadal::train::SaveModel::new(folder.path().join("model"), other.clone(), Default::default());
+    let run = hadal::train::RunFolder::open(folder.path(), other, Default::default()).unwrap();
+    let words = ["not of the architecture", "`layers.0.weight` is f32 [16, 2], the model needs f32 [3, 2]"];
+    let mut model = network(Sgd::new(0.1));
+    let before = bits(&model);
+    says(model.fit(&points(4, 3), Fit::epochs(1).quiet().subscribe(save)), &words);
+    says(model.fit(&points(4, 3), Fit::epochs(1).quiet().subscribe(run)), &words);
+    assert_eq!(bits(&model), before);
+    // Nor does a table take the lines of a run with other columns.
+    let mut table = hadal::monitor::CsvLog::new(folder.path().join("table.csv"));
+    model.fit(&points(4, 3), Fit::epochs(1).quiet().subscribe(&mut table)).unwrap();
+    let before = bits(&model);
+    let data = points(4, 3);
+    says(model.fit(&data, Fit::epochs(1).validation(&data).quiet().subscribe(&mut table)), &["columns", "val_loss"]);
+    assert_eq!(bits(&model), before);
+}
