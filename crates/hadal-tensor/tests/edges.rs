@@ -227,3 +227,12 @@ fn a_large_gradient_does_not_make_an_optimizer_give_nan_and_nan_is_not_hidden() 
         assert!(run(rule, &[0.5, f32::NAN, 0.5]).is_nan(), "{rule:?}");
     }
 }
+
+#[test]
+fn gradients_at_bounds_and_beside_nan_are_as_documented() {
+    let x = Tensor::from_slice(&[-1.0f32, 0.0, 0.5, 1.0, 2.0], [5]).requires_grad();
+    assert_eq!(x.clamp(0.0, 1.0).sum().backward()[&x].to_vec::<f32>(), [0.0, 1.0, 1.0, 1.0, 0.0]);
+    let x = Tensor::from_slice(&[1.0f32, f32::NAN, 2.0], [3]).requires_grad();
+    assert!(x.max().item().is_nan());
+    assert!(x.max().backward()[&x].to_vec::<f32>().iter().all(|g| g.is_nan()));
+}

@@ -179,6 +179,8 @@ fn rates_and_other_settings_of_optimizers_are_checked_before_the_first_step() {
         softmax().compile(Sgd::default(), CategoricalCrossentropy, [Accuracy]).unwrap().fit(&data, fit.quiet())
     };
     says(run(Fit::epochs(1).clip_norm(0.0)), &["clip_norm 0"]);
+    says(run(Fit::epochs(1).clip_norm(1e-60)), &["clip_norm 1e-60", "too small for f32"]);
+    says(run(Fit::epochs(1).clip_value(1e60)), &["clip_value 1e60", "too large for f32"]);
     says(run(Fit::epochs(1).clip_value(-1.0)), &["clip_value -1"]);
     says(run(Fit::epochs(1).schedule(Schedule::Step { every: 0, factor: 0.1 })), &["every", "at least 1"]);
     says(run(Fit::epochs(1).schedule(Schedule::Exponential { factor: -1.0 })), &["factor -1"]);

@@ -14,7 +14,8 @@ pub(super) const ALIGNMENT: usize = 64;
 const MARGIN: usize = 16;
 /// Larger blocks (data sets, not activations) go back to the system at once.
 const LARGEST_KEPT: usize = 512 << 20;
-/// What one thread keeps at most: the gradients of half a billion parameters.
+/// What one thread keeps at most: the gradients of half a billion parameters. Small blocks are counted, but not given back for
+/// larger ones.
 const MOST_KEPT: usize = 2 << 30;
 
 /// Room for a block, wherever in it the first cache line begins, and before that for its header; `None` where the sum is not

@@ -266,7 +266,8 @@ impl Tensor {
         self.unary(UnaryOp::PowF(p))
     }
 
-    /// The nearest number in `[low, high]`; NaN stays NaN. Gradients pass where nothing was cut.
+    /// The nearest number in `[low, high]`; NaN stays NaN. Gradients pass where nothing was cut, at the bounds themselves
+    /// included: at a bound PyTorch passes 0, and JAX half of it.
     ///
     /// # Panics
     /// If `low` is above `high` or either is NaN, or a bound of integers is a fraction.

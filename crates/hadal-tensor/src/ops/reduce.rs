@@ -46,7 +46,10 @@ impl Tensor {
 
     #[track_caller]
     fn extreme_value(&self, operation: &str, op: ReduceOp, axes: &[usize]) -> Tensor {
-        assert!(self.dtype() != DType::Bool, "{operation}: truth values have no order; convert them with to_dtype() first");
+        assert!(
+            self.dtype() != DType::Bool,
+            "{operation}: truth values have no order; convert them with to_dtype() first"
+        );
         let empty = axes.iter().any(|&axis| self.shape()[axis] == 0);
         assert!(!empty, "{operation}: shape {} has no elements along axes {axes:?}", self.shape());
         let (x, axes) = (self.clone(), axes.to_vec());
@@ -135,7 +138,7 @@ impl Tensor {
         self.axes(axes, operation).into_iter().map(|axis| self.shape()[axis]).product::<usize>() as f64
     }
 
-    /// The largest element, as a scalar; NaN if there is one. Equal elements share the gradient.
+    /// The largest element, as a scalar; NaN if there is one. Equal elements share the gradient; beside a NaN it is NaN for all.
     ///
     /// # Panics
     /// If the tensor is empty.
@@ -152,7 +155,7 @@ impl Tensor {
         self.extreme_value("max_axes", ReduceOp::Max, &axes).drop_axes(&axes)
     }
 
-    /// The smallest element, as a scalar; NaN if there is one. Equal elements share the gradient.
+    /// The smallest element, as a scalar; NaN if there is one. Equal elements share the gradient; beside a NaN it is NaN for all.
     ///
     /// # Panics
     /// If the tensor is empty.

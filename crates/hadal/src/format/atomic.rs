@@ -25,7 +25,9 @@ pub fn check_writable(folder: &Path) -> Result<()> {
 pub(super) fn make_folder(folder: &Path) -> Result<()> {
     let Err(error) = std::fs::create_dir_all(folder) else { return Ok(()) };
     match folder.metadata() {
-        Ok(file) if !file.is_dir() => Err(Error::file(folder, format!("is {}, not a folder", kind_name(file.file_type())))),
+        Ok(file) if !file.is_dir() => {
+            Err(Error::file(folder, format!("is {}, not a folder", kind_name(file.file_type()))))
+        }
         Err(_) if folder.is_symlink() => Err(Error::file(folder, "is a link that leads nowhere, not a folder")),
         _ => Err(Error::io(folder, "make the folder")(error)),
     }
@@ -66,10 +68,7 @@ pub(crate) fn stage(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::
     let path = target.as_path();
     let old = path.metadata().ok();
     if let Some(kind) = old.as_ref().map(std::fs::Metadata::file_type).filter(|kind| !kind.is_file()) {
-        return Err(Error::file(
-            path,
-            format!("is {}, not a regular file, and is not replaced", kind_name(kind)),
-        ));
+        return Err(Error::file(path, format!("is {}, not a regular file, and is not replaced", kind_name(kind))));
     }
     let folder = folder_of(path);
     make_folder(folder)?;

@@ -148,4 +148,18 @@ mod tests {
         drop(lock);
         FolderLock::take(folder.path()).unwrap();
     }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_file_that_is_a_link_is_not_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let precious = folder.path().join("precious");
+        std::fs::write(&precious, "text").unwrap();
+        let run = folder.path().join("run");
+        std::fs::create_dir(&run).unwrap();
+        std::os::unix::fs::symlink(&precious, run.join(LOCK_FILE)).unwrap();
+        let message = FolderLock::take(&run).err().unwrap().to_string();
+        assert!(message.contains(LOCK_FILE) && message.contains("not a regular file"), "{message}");
+        assert_eq!(std::fs::read(&precious).unwrap(), b"text");
+    }
 }

@@ -11,7 +11,11 @@ pub fn eprint_line(text: &str) {
 pub(super) fn printable(text: &str) -> String {
     let is_control = |c: char| c.is_control() && c != '\n' && c != '\t';
     text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
-        if is_control(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
+        if is_control(c) {
+            shown.extend(c.escape_default())
+        } else {
+            shown.push(c)
+        }
         shown
     })
 }

@@ -63,6 +63,6 @@ pub use parallel::{Merge, Parallel};
 pub use regularizer::Regularizer;
 pub use reshape::Reshape;
 pub use residual::Residual;
-pub(crate) use sequential::{check_architecture, stage_parts};
 pub use sequential::{Architecture, Sequential};
+pub(crate) use sequential::{check_architecture, stage_parts};
 pub use summary::Summary;

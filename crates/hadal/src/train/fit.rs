@@ -171,7 +171,8 @@ impl<'a> Fit<'a> {
         let steps = steps_done.saturating_add(self.epochs.saturating_mul(batches));
         let mut history = History::default();
         let mut plateau_factor = 1.0;
-        let names: Vec<String> = trainer.reported(self.validation.is_some()).into_iter().map(|(name, _)| name).collect();
+        let names: Vec<String> =
+            trainer.reported(self.validation.is_some()).into_iter().map(|(name, _)| name).collect();
         let (dataset, samples) = (data.name(), data.len());
         tell(Event::Begin { dataset, samples, epochs, batches, names: &names, model: &trainer.model })?;
         for epoch in done..epochs {

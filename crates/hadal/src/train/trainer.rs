@@ -15,7 +15,8 @@ use crate::{DType, Error, Result, Rng, Shape, Tensor, no_grad};
 /// A model, a loss, an optimizer and metrics: what `compile` makes.
 ///
 /// A second [`fit`](Trainer::fit) continues where the first one stopped, with its random numbers, its epochs and its schedule:
-/// `fit` for 5 epochs twice is `fit` for 10.
+/// `fit` for 5 epochs twice is `fit` for 10, unless the learning rate follows a schedule over the length of the run or
+/// [`reduce_on_plateau`](Fit::reduce_on_plateau), which begin anew.
 pub struct Trainer<M> {
     /// The network.
     pub model: M,
@@ -168,7 +169,9 @@ impl<M: Forward> Trainer<M> {
         });
         match cause {
             Some((name, element, value)) => format!("its tensor `{name}` holds {value} (element {element})"),
-            None => "its weights are finite, but too large for these inputs, or a layer computes something undefined".into(),
+            None => {
+                "its weights are finite, but too large for these inputs, or a layer computes something undefined".into()
+            }
         }
     }
 
