@@ -213,6 +213,11 @@ fn a_large_gradient_does_not_make_an_optimizer_give_nan_and_nan_is_not_hidden() 
         UpdateRule::Adamax { rate: 0.01, beta1, beta2, epsilon },
         UpdateRule::Nadam { momentum_rate: 0.01, gradient_rate: 0.01, beta1, beta2, correction: 0.001, epsilon },
         UpdateRule::Lion { rate: 0.01, beta1, beta2 },
+        UpdateRule::Adagrad { rate: 0.01, epsilon },
+        UpdateRule::Adadelta { rate: 0.01, rho: 0.9, epsilon },
+        UpdateRule::RmsProp { rate: 0.01, rho: 0.9, epsilon },
+        UpdateRule::RmsPropMomentum { rate: 0.01, rho: 0.9, epsilon, momentum: 0.5 },
+        UpdateRule::RmsPropCentered { rate: 0.01, rho: 0.9, epsilon, momentum: 0.5 },
     ];
     let run = |rule: UpdateRule, gradients: &[f32]| {
         let mut w = Tensor::full([1], 0.7);

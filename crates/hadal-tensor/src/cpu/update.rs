@@ -171,8 +171,9 @@ pub(super) fn update<T: Float>(
             each!(|w, g, [s, v, a]| {
                 *s = rho * *s + rest * (g * g);
                 *a = rho * *a + rest * g;
-                // A variance, which rounding would make negative where the gradient stays the same.
-                let variance = (*s - *a * *a).larger(T::ZERO);
+                // A variance, which rounding would make negative where the gradient stays the same. Where the squares overflow
+                // it is infinite, and the step 0.
+                let variance = if *s == T::HIGHEST { *s } else { (*s - *a * *a).larger(T::ZERO) };
                 *v = momentum * *v + rate * g / (variance + epsilon).sqrt();
                 *w = *w - *v;
             });
