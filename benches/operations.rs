@@ -44,9 +44,9 @@ fn updates(criterion: &mut Criterion) {
     let (mut w, g) = (Tensor::zeros([n]), Tensor::full([n], 1e-3));
     group.throughput(Throughput::Elements(n as u64));
     for (name, rule) in [
-        ("sgd", UpdateRule::Sgd { rate: 1e-3 }),
-        ("rmsprop", UpdateRule::RmsProp { rate: 1e-3, rho: 0.9, epsilon: 1e-7 }),
-        ("adam", UpdateRule::Adam { rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }),
+        ("sgd", UpdateRule::Sgd { learning_rate: 1e-3 }),
+        ("rmsprop", UpdateRule::RmsProp { learning_rate: 1e-3, rho: 0.9, epsilon: 1e-7 }),
+        ("adam", UpdateRule::Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }),
     ] {
         let mut states: Vec<Tensor> = (0..rule.states()).map(|_| w.zeros_like()).collect();
         group

@@ -1,4 +1,4 @@
-//! The geometry of a loss: optimizers in a long narrow valley, what its curvature says of the rate, and what methods that
+//! The geometry of a loss: optimizers in a long narrow valley, what its curvature says of the learning rate, and what methods that
 //! use the curvature make of it.
 use hadal::monitor::plot::Plot;
 use hadal::optim::second_order::{Lbfgs, Newton, largest_eigenvalues};
@@ -13,7 +13,7 @@ fn main() -> hadal::Result<()> {
     let start = Tensor::from_slice(&[10.0f64, 1.0], [2]);
     let steepest = largest_eigenvalues(loss, std::slice::from_ref(&start), 1, &mut Rng::new(0))?[0];
     println!(
-        "Largest eigenvalue of the Hessian {steepest:.0}: gradient descent diverges above rate {:.3}.",
+        "Largest eigenvalue of the Hessian {steepest:.0}: gradient descent diverges above learning rate {:.3}.",
         2.0 / steepest
     );
     let all: [(&str, Box<dyn Optimizer>); 8] = [
@@ -41,7 +41,7 @@ fn main() -> hadal::Result<()> {
     picture.save("optimizers.svg")?;
     let newton = Newton::default().minimize(loss, std::slice::from_ref(&start))?;
     println!(
-        "    Newton: loss {:.2e} after {} steps, the inverse Hessian being the best rate",
+        "    Newton: loss {:.2e} after {} steps, the inverse Hessian being the best learning rate",
         newton.loss, newton.iterations
     );
     let lbfgs = Lbfgs::default().minimize(loss, &[start])?;

@@ -1,10 +1,10 @@
 //! Seconds per epoch of the lecture's network on MNIST in memory, a line each. Usage: EPOCHS [PRECISION]
 use hadal::prelude::*;
-use hadal::train::{Event, Flow, Subscriber};
+use hadal::train::{Callback, Event, Flow};
 
 struct Print;
 
-impl Subscriber for Print {
+impl Callback for Print {
     fn on(&mut self, event: &Event) -> hadal::Result<Flow> {
         if let Event::EpochEnd { elapsed, .. } = event {
             println!("{:.3}", elapsed.as_secs_f64());
@@ -19,7 +19,7 @@ fn main() -> hadal::Result<()> {
         hadal::set_precision(name.parse().expect("highest, high or medium"));
     }
     let (train, _) = Mnist::load()?;
-    let fit = Fit::epochs(epochs).batch_size(128).quiet().subscribe(Print);
+    let fit = Fit::epochs(epochs).batch_size(128).quiet().callback(Print);
     hadal_benches::lecture_network().fit(&train, fit)?;
     Ok(())
 }

@@ -30,9 +30,9 @@ fn main() {
     });
     let (mut w, g) = (Tensor::zeros([PARAMETERS]), Tensor::full([PARAMETERS], 1e-3));
     for (name, rule) in [
-        ("SGD", UpdateRule::Sgd { rate: 1e-3 }),
-        ("RMSprop", UpdateRule::RmsProp { rate: 1e-3, rho: 0.9, epsilon: 1e-7 }),
-        ("Adam", UpdateRule::Adam { rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }),
+        ("SGD", UpdateRule::Sgd { learning_rate: 1e-3 }),
+        ("RMSprop", UpdateRule::RmsProp { learning_rate: 1e-3, rho: 0.9, epsilon: 1e-7 }),
+        ("Adam", UpdateRule::Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }),
     ] {
         let mut states: Vec<Tensor> = (0..rule.states()).map(|_| w.zeros_like()).collect();
         print(name, repeats, || w.update(rule, Decay::NONE, &mut states, &g));

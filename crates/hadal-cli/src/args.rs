@@ -16,11 +16,11 @@ pub struct Args {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Train the lecture's network on handwritten digits
+    /// Train a neural network on handwritten digits
     Train(Train),
     /// Evaluate a trained network on its test images
     Evaluate(Evaluate),
-    /// Tell which digit each image shows
+    /// Classify images of digits with a trained network
     Predict(Predict),
 }
 
@@ -47,29 +47,29 @@ pub enum OptimizerName {
 /// The learning rate schedules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ScheduleName {
-    /// The same rate at every step
+    /// Constant learning rate
     Constant,
-    /// From the full rate down to almost 0 along half a cosine
+    /// Cosine annealing to 0 over the run
     Cosine,
 }
 
 /// How exactly matrix products are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PrecisionName {
-    /// As f32 arithmetic is
+    /// Full f32 precision
     Highest,
-    /// Each factor in two bf16 terms, where the processor is faster by it (AMX)
+    /// Each factor as the sum of two bf16 numbers, if the processor is faster that way (AMX)
     High,
-    /// Each factor in one bf16 term, where the processor is faster by it (AMX, or AVX-512 with bf16)
+    /// Each factor rounded to bf16, if the processor is faster that way (AMX, or AVX-512 with bf16)
     Medium,
 }
 
 /// The devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DeviceName {
-    /// The processor
+    /// CPU
     Cpu,
-    /// An NVIDIA GPU
+    /// NVIDIA GPU
     Cuda,
 }
 
@@ -78,44 +78,44 @@ pub enum DeviceName {
 // So that -1 is refused as a number, not as an unknown flag.
 #[command(allow_negative_numbers = true)]
 pub struct Train {
-    /// The data set [default: mnist, or digits where MNIST cannot be had]
+    /// The data set [default: mnist, or digits where MNIST is not available]
     #[arg(value_enum)]
     pub dataset: Option<DatasetName>,
 
-    /// Passes through the training images
+    /// Number of epochs
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one)]
     pub epochs: usize,
 
-    /// Images per training step
+    /// Batch size for training
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = at_least_one)]
     pub batch_size: usize,
 
-    /// Images evaluated at once
+    /// Batch size for evaluation
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = at_least_one)]
     pub test_batch_size: usize,
 
-    /// How weights follow their gradients
+    /// Optimizer
     #[arg(long, value_enum, default_value_t = OptimizerName::Rmsprop)]
     pub optimizer: OptimizerName,
 
     /// Learning rate [default: 0.001; 0.01 with sgd]
-    #[arg(long, value_name = "RATE", value_parser = rate)]
+    #[arg(long, value_name = "RATE", value_parser = learning_rate)]
     pub lr: Option<f64>,
 
-    /// Share of the last step that is kept, with sgd and rmsprop
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    /// Momentum factor (sgd and rmsprop)
+    #[arg(long, value_name = "M", default_value_t = 0.0, value_parser = momentum)]
     pub momentum: f64,
 
-    /// How the learning rate changes over the run
+    /// Learning rate schedule
     #[arg(long, value_enum, default_value_t = ScheduleName::Constant)]
     pub schedule: ScheduleName,
 
-    /// Seed of weights, shuffling and dropout; same seed, same result
+    /// Random seed of weights, shuffling and dropout; the same seed gives the same result
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = seed)]
     pub seed: u64,
 
-    /// Batches between updates of the progress bar, or between lines where the output is no terminal [default: 10, or
-    /// a line per epoch]
+    /// Number of batches between updates of the progress bar [default: 10] or, if the output is not a terminal, between lines
+    /// [default: one line per epoch]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub log_interval: Option<usize>,
 
@@ -123,15 +123,15 @@ pub struct Train {
     #[arg(long, value_enum, default_value_t = DeviceName::Cpu)]
     pub device: DeviceName,
 
-    /// Train on the processor (what happens in any case)
+    /// Train on the CPU, which is the default
     #[arg(long, conflicts_with = "device")]
     pub no_cuda: bool,
 
-    /// Threads to use; the result does not depend on it [default: all processors]
+    /// Number of threads; the result does not depend on it [default: all cores]
     #[arg(long, value_name = "N", value_parser = threads)]
     pub threads: Option<usize>,
 
-    /// How exactly matrix products are computed
+    /// Precision of matrix products
     #[arg(long, value_enum, default_value_t = PrecisionName::Highest)]
     pub precision: PrecisionName,
 
@@ -148,7 +148,7 @@ pub struct Train {
     #[arg(long, requires = "out")]
     pub overwrite: bool,
 
-    /// Print the result alone
+    /// Print only the result
     #[arg(long, short)]
     pub quiet: bool,
 }
@@ -165,18 +165,18 @@ pub struct Evaluate {
     pub data_dir: Option<PathBuf>,
 }
 
-/// Tell which digit each image shows, and how sure the network is.
+/// Classify images of digits with a trained network; print each digit with its probability.
 #[derive(Debug, clap::Args)]
 pub struct Predict {
     /// Folder that `train --out` wrote, or a model file
     #[arg(value_name = "DIR")]
     pub model: PathBuf,
 
-    /// PNG images of 28 x 28 pixels, light digits on a dark ground
+    /// PNG images of 28 x 28 pixels, light digits on a dark background
     #[arg(value_name = "IMAGE", required = true)]
     pub images: Vec<PathBuf>,
 
-    /// The digits are dark on a light ground
+    /// The images show dark digits on a light background
     #[arg(long)]
     pub invert: bool,
 }
@@ -203,17 +203,17 @@ fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("it must be a whole number from 0 to {}", u64::MAX))
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+fn learning_rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         // In f32, in which the network is trained.
-        Ok(rate) if rate as f32 > 0.0 && (rate as f32).is_finite() => Ok(rate),
+        Ok(learning_rate) if learning_rate as f32 > 0.0 && (learning_rate as f32).is_finite() => Ok(learning_rate),
         _ => Err("it must be a positive, finite number, for example 0.001".into()),
     }
 }
 
-fn share(text: &str) -> Result<f64, String> {
+fn momentum(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
+        Ok(momentum) if (0.0..1.0).contains(&momentum) => Ok(momentum),
         _ => Err("it must be at least 0 and below 1, for example 0.9".into()),
     }
 }

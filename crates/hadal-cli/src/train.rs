@@ -63,10 +63,10 @@ pub fn run(args: &Train) -> Result<()> {
             hadal::num_threads(),
             if hadal::num_threads() == 1 { "thread" } else { "threads" }
         ))?;
-        fit = fit.subscribe(Console::new(std::io::stdout().is_terminal()).log_interval(args.log_interval));
+        fit = fit.callback(Console::new(std::io::stdout().is_terminal()).log_interval(args.log_interval));
     }
     if let Some(folder) = folder {
-        fit = fit.subscribe(folder);
+        fit = fit.callback(folder);
     }
     model.fit(&train, fit)?;
     print_line(&format!("{} test: {}", test.name(), model.evaluate(&test)?))?;
@@ -110,14 +110,14 @@ fn optimizer(args: &Train) -> Result<Box<dyn Optimizer>> {
     })
 }
 
-/// Training and test images. Without a name, the built-in digits stand in for an MNIST that cannot be had.
+/// Training and test images. Without a name, the built-in digits stand in for an MNIST that is not available.
 fn data(args: &Train) -> Result<(Dataset, Dataset)> {
     if args.dataset == Some(DatasetName::Digits) {
         return Digits::generate(0);
     }
     match Mnist::load_from(args.data_dir.as_deref()) {
         Err(Error::Unavailable { tried, supply, .. }) if args.dataset.is_none() => {
-            note(&format!("MNIST cannot be had (tried {tried}); training on the built-in digits instead"));
+            note(&format!("MNIST is not available (tried {tried}); training on the built-in digits instead"));
             note(&supply);
             Digits::generate(0)
         }

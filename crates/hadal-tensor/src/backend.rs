@@ -157,7 +157,7 @@ pub(crate) enum ReduceOp {
 pub(crate) enum Distribution {
     /// Uniform on `[0, 1)`.
     Uniform,
-    /// Normal with mean 0 and deviation 1.
+    /// Standard normal distribution (mean 0, standard deviation 1).
     Normal,
     /// `value` with probability `p`, else 0.
     Bernoulli { p: f64, value: f64 },
@@ -170,62 +170,62 @@ pub(crate) enum Distribution {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum UpdateRule {
-    /// No state: `w -= rate * g`.
+    /// No state: `w -= learning_rate * g`.
     Sgd {
         /// The learning rate.
-        rate: f64,
+        learning_rate: f64,
     },
-    /// One state, `v`: `v = momentum * v + g; w -= rate * v`, PyTorch's form. With `nesterov`,
-    /// `w -= rate * (g + momentum * v)`.
+    /// One state, `v`: `v = momentum * v + g; w -= learning_rate * v`, PyTorch's form. With `nesterov`,
+    /// `w -= learning_rate * (g + momentum * v)`.
     Momentum {
         /// The learning rate.
-        rate: f64,
+        learning_rate: f64,
         /// The share of `v` that is kept.
         momentum: f64,
         /// Whether to look ahead by one step.
         nesterov: bool,
     },
-    /// One state, `v`: `v = momentum * v + rate * g; w -= v`, the form in which the rate is part of the velocity. With
-    /// `nesterov`, `w -= momentum * v + rate * g`.
+    /// One state, `v`: `v = momentum * v + learning_rate * g; w -= v`, the form in which the learning rate is part of the velocity. With
+    /// `nesterov`, `w -= momentum * v + learning_rate * g`.
     Velocity {
         /// The learning rate.
-        rate: f64,
+        learning_rate: f64,
         /// The share of `v` that is kept.
         momentum: f64,
         /// Whether to look ahead by one step.
         nesterov: bool,
     },
-    /// One state, `s`: `s += g^2; w -= rate * g / (sqrt(s) + epsilon)`.
+    /// One state, `s`: `s += g^2; w -= learning_rate * g / (sqrt(s) + epsilon)`.
     Adagrad {
         /// The learning rate.
-        rate: f64,
+        learning_rate: f64,
         /// Keeps the division finite.
         epsilon: f64,
     },
     /// Two states, `s` and `u`: `s = rho * s + (1 - rho) * g^2; d = sqrt(u + epsilon) / sqrt(s + epsilon) * g;
-    /// u = rho * u + (1 - rho) * d^2; w -= rate * d`.
+    /// u = rho * u + (1 - rho) * d^2; w -= learning rate * d`.
     Adadelta {
         /// The learning rate.
-        rate: f64,
+        learning_rate: f64,
         /// The share of `s` and `u` that is kept.
         rho: f64,
         /// Keeps the division finite.
         epsilon: f64,
     },
-    /// One state, `s`: `s = rho * s + (1 - rho) * g^2; w -= rate * g / sqrt(s + epsilon)` (Keras's form).
+    /// One state, `s`: `s = rho * s + (1 - rho) * g^2; w -= learning_rate * g / sqrt(s + epsilon)` (Keras's form).
     RmsProp {
         /// The learning rate.
-        rate: f64,
+        learning_rate: f64,
         /// The share of `s` that is kept.
         rho: f64,
         /// Keeps the division finite.
         epsilon: f64,
     },
     /// Two states, `s` and `v`: [`RmsProp`](UpdateRule::RmsProp)'s step goes into
-    /// `v = momentum * v + rate * g / sqrt(s + epsilon)`, then `w -= v` (Keras's form).
+    /// `v = momentum * v + learning_rate * g / sqrt(s + epsilon)`, then `w -= v` (Keras's form).
     RmsPropMomentum {
         /// The learning rate.
-        rate: f64,
+        learning_rate: f64,
         /// The share of `s` that is kept.
         rho: f64,
         /// Keeps the division finite.
@@ -237,7 +237,7 @@ pub enum UpdateRule {
     /// `a = rho * a + (1 - rho) * g` taken off `s` under the root, down to 0.
     RmsPropCentered {
         /// The learning rate.
-        rate: f64,
+        learning_rate: f64,
         /// The share of `s` and `a` that is kept.
         rho: f64,
         /// Keeps the division finite.
@@ -245,11 +245,11 @@ pub enum UpdateRule {
         /// The share of `v` that is kept.
         momentum: f64,
     },
-    /// Two states, `m` and `v`: `m = beta1 * m + (1 - beta1) g; v = beta2 * v + (1 - beta2) g^2; w -= rate * m / (sqrt(v) + epsilon)`;
-    /// the caller folds the bias correction of the step into `rate` (Keras's form).
+    /// Two states, `m` and `v`: `m = beta1 * m + (1 - beta1) g; v = beta2 * v + (1 - beta2) g^2; w -= learning_rate * m / (sqrt(v) + epsilon)`;
+    /// the caller folds the bias correction of the step into `learning_rate` (Keras's form).
     Adam {
         /// The learning rate, bias correction included.
-        rate: f64,
+        learning_rate: f64,
         /// The share of `m` that is kept.
         beta1: f64,
         /// The share of `v` that is kept.
@@ -261,7 +261,7 @@ pub enum UpdateRule {
     /// `h = max(h, v)`.
     AmsGrad {
         /// The learning rate, bias correction included.
-        rate: f64,
+        learning_rate: f64,
         /// The share of `m` that is kept.
         beta1: f64,
         /// The share of `v` that is kept.
@@ -269,11 +269,11 @@ pub enum UpdateRule {
         /// Keeps the division finite.
         epsilon: f64,
     },
-    /// Two states, `m` and `u`: `m = beta1 * m + (1 - beta1) g; u = max(beta2 * u, |g|); w -= rate * m / (u + epsilon)`; the
-    /// caller folds the bias correction of the step into `rate` (Keras's form).
+    /// Two states, `m` and `u`: `m = beta1 * m + (1 - beta1) g; u = max(beta2 * u, |g|); w -= learning_rate * m / (u + epsilon)`; the
+    /// caller folds the bias correction of the step into `learning_rate` (Keras's form).
     Adamax {
         /// The learning rate, bias correction included.
-        rate: f64,
+        learning_rate: f64,
         /// The share of `m` that is kept.
         beta1: f64,
         /// The share of `u` that is kept.
@@ -284,9 +284,9 @@ pub enum UpdateRule {
     /// Two states, `m` and `v`, moved as by [`Adam`](UpdateRule::Adam); then
     /// `w -= (momentum_rate * m + gradient_rate * g) / (sqrt(v / correction) + epsilon)`.
     Nadam {
-        /// The rate of `m`, bias correction included.
+        /// The learning rate of `m`, bias correction included.
         momentum_rate: f64,
-        /// The rate of `g`, bias correction included.
+        /// The learning rate of `g`, bias correction included.
         gradient_rate: f64,
         /// The share of `m` that is kept.
         beta1: f64,
@@ -297,10 +297,10 @@ pub enum UpdateRule {
         /// Keeps the division finite.
         epsilon: f64,
     },
-    /// One state, `m`: `w -= rate * sign(beta1 * m + (1 - beta1) * g); m = beta2 * m + (1 - beta2) * g`.
+    /// One state, `m`: `w -= learning_rate * sign(beta1 * m + (1 - beta1) * g); m = beta2 * m + (1 - beta2) * g`.
     Lion {
         /// The learning rate.
-        rate: f64,
+        learning_rate: f64,
         /// The share of `m` in the step.
         beta1: f64,
         /// The share of `m` that is kept.

@@ -110,12 +110,12 @@ fn assigning_to_what_is_tracked_is_recorded() {
 #[test]
 fn an_update_by_a_tracked_step_can_be_differentiated_through() {
     let _turn = turn();
-    // One step of gradient descent on w^2, differentiated in the rate: d/dr (w - 2 r w)^2 = -4 w (w - 2 r w).
-    let rate = Tensor::from_slice(&[0.1f64], []).requires_grad();
+    // One step of gradient descent on w^2, differentiated in the learning rate: d/dr (w - 2 r w)^2 = -4 w (w - 2 r w).
+    let learning_rate = Tensor::from_slice(&[0.1f64], []).requires_grad();
     let mut w = Tensor::from_slice(&[3.0f64], []).requires_grad();
-    let step = &rate * &w.detach() * 2.0;
+    let step = &learning_rate * &w.detach() * 2.0;
     w -= &step;
-    let slope = w.powi(2).backward()[&rate].item();
+    let slope = w.powi(2).backward()[&learning_rate].item();
     assert!((slope - -4.0 * 3.0 * (3.0 - 0.2 * 3.0)).abs() < 1e-12);
 }
 

@@ -208,16 +208,16 @@ fn a_large_gradient_does_not_make_an_optimizer_give_nan_and_nan_is_not_hidden() 
     use hadal_tensor::{Decay, UpdateRule};
     let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-7);
     let rules = [
-        UpdateRule::Adam { rate: 0.01, beta1, beta2, epsilon },
-        UpdateRule::AmsGrad { rate: 0.01, beta1, beta2, epsilon },
-        UpdateRule::Adamax { rate: 0.01, beta1, beta2, epsilon },
+        UpdateRule::Adam { learning_rate: 0.01, beta1, beta2, epsilon },
+        UpdateRule::AmsGrad { learning_rate: 0.01, beta1, beta2, epsilon },
+        UpdateRule::Adamax { learning_rate: 0.01, beta1, beta2, epsilon },
         UpdateRule::Nadam { momentum_rate: 0.01, gradient_rate: 0.01, beta1, beta2, correction: 0.001, epsilon },
-        UpdateRule::Lion { rate: 0.01, beta1, beta2 },
-        UpdateRule::Adagrad { rate: 0.01, epsilon },
-        UpdateRule::Adadelta { rate: 0.01, rho: 0.9, epsilon },
-        UpdateRule::RmsProp { rate: 0.01, rho: 0.9, epsilon },
-        UpdateRule::RmsPropMomentum { rate: 0.01, rho: 0.9, epsilon, momentum: 0.5 },
-        UpdateRule::RmsPropCentered { rate: 0.01, rho: 0.9, epsilon, momentum: 0.5 },
+        UpdateRule::Lion { learning_rate: 0.01, beta1, beta2 },
+        UpdateRule::Adagrad { learning_rate: 0.01, epsilon },
+        UpdateRule::Adadelta { learning_rate: 0.01, rho: 0.9, epsilon },
+        UpdateRule::RmsProp { learning_rate: 0.01, rho: 0.9, epsilon },
+        UpdateRule::RmsPropMomentum { learning_rate: 0.01, rho: 0.9, epsilon, momentum: 0.5 },
+        UpdateRule::RmsPropCentered { learning_rate: 0.01, rho: 0.9, epsilon, momentum: 0.5 },
     ];
     let run = |rule: UpdateRule, gradients: &[f32]| {
         let mut w = Tensor::full([1], 0.7);

@@ -208,7 +208,7 @@ fn operations() -> Vec<Operation> {
         op("add_scaled", |a| changed(a, |x| x.add_scaled(a.number, &a.y))),
         op("assign", |a| changed(a, |x| x.assign(&a.y))),
         op("update", |a| {
-            let rule = UpdateRule::RmsProp { rate: 0.1, rho: 0.9, epsilon: 1e-7 };
+            let rule = UpdateRule::RmsProp { learning_rate: 0.1, rho: 0.9, epsilon: 1e-7 };
             let mut state = [a.y.zeros_like()];
             changed(a, |x| x.update(rule, Decay::NONE, &mut state, &a.y))
         }),

@@ -25,7 +25,7 @@ pub enum Error {
         reason: String,
     },
     /// A data set is nowhere on this machine and could not be fetched.
-    #[error("{dataset} cannot be had (tried {tried})\n{supply}")]
+    #[error("{dataset} is not available (tried {tried})\n{supply}")]
     Unavailable {
         /// The data set's name.
         dataset: String,

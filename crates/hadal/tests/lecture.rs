@@ -6,7 +6,7 @@ use hadal::classic::{Adaline, MaxMargin, Perceptron};
 use hadal::data::synthetic::{self, Curve};
 use hadal::nn::{Feedback, Merge};
 use hadal::optim::second_order::{hessian, hessian_vector_product, largest_eigenvalues};
-use hadal::optim::{Group, Plateau};
+use hadal::optim::{Group, ReduceLrOnPlateau};
 use hadal::prelude::*;
 use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
 
@@ -265,7 +265,9 @@ fn max_norm_holds_during_training() {
 #[test]
 fn frozen_layers_and_groups_keep_to_their_own_rates() {
     let data = synthetic::moons(100, 0.1, 1).unwrap();
-    let optimizer = Sgd::new(0.1).group(Group::prefix("layers.1.").rate(0.0)).group(Group::suffix("bias").rate(0.5));
+    let optimizer = Sgd::new(0.1)
+        .group(Group::prefix("layers.1.").learning_rate_scale(0.0))
+        .group(Group::suffix("bias").learning_rate_scale(0.5));
     let mut model = classifier(1, 4).compile(optimizer, BinaryCrossentropy, [Accuracy]).unwrap();
     model.model.freeze("layers.0.").unwrap();
     let before = model.model.state();
@@ -284,7 +286,7 @@ fn frozen_layers_and_groups_keep_to_their_own_rates() {
 fn decay_pulls_weights_toward_zero_coupled_or_not() {
     let gradient = |w: &Tensor| (w * 0.0).sum().backward();
     for (name, mut optimizer, expected) in [
-        // Coupled under SGD and decoupled are the same: w (1 - rate decay).
+        // Coupled under SGD and decoupled are the same: w (1 - learning rate decay).
         ("coupled", Sgd::new(0.1).weight_decay(0.5), 0.95),
         ("decoupled", Sgd::new(0.1).decoupled_weight_decay(0.5), 0.95),
         ("no decay for biases", Sgd::new(0.1).weight_decay(0.5).group(Group::prefix("").weight_decay(0.0)), 1.0),
@@ -294,7 +296,7 @@ fn decay_pulls_weights_toward_zero_coupled_or_not() {
         optimizer.step(&mut w, &g);
         assert!((w.item() - expected).abs() < 1e-6, "{name}: {}", w.item());
     }
-    // Under Adam a coupled decay is divided by its own size: the step is the whole rate.
+    // Under Adam a coupled decay is divided by its own size: the step is the whole learning rate.
     let mut w = Tensor::ones([1]).requires_grad();
     let g = gradient(&w);
     Adam::new(0.1).weight_decay(0.5).step(&mut w, &g);
@@ -319,21 +321,22 @@ fn a_sample_without_weight_counts_for_nothing() {
 #[test]
 fn schedules_plateaus_and_clipping_change_the_steps() {
     let data = synthetic::moons(64, 0.1, 1).unwrap();
-    let rates = |fit: Fit| {
+    let learning_rates = |fit: Fit| {
         let csv = tempfile::NamedTempFile::new().unwrap();
         let mut model = classifier(1, 4).compile(Sgd::new(0.1), BinaryCrossentropy, [Accuracy]).unwrap();
-        model.fit(&data, fit.quiet().subscribe(hadal::monitor::CsvLog::new(csv.path()))).unwrap();
+        model.fit(&data, fit.quiet().callback(hadal::monitor::CsvLog::new(csv.path()))).unwrap();
         let text = std::fs::read_to_string(csv.path()).unwrap();
         let place = text.lines().next().unwrap().split(',').position(|name| name == "learning_rate").unwrap();
-        let rates: Vec<f64> =
+        let learning_rates: Vec<f64> =
             text.lines().skip(1).map(|line| line.split(',').nth(place).unwrap().parse().unwrap()).collect();
-        rates
+        learning_rates
     };
-    let by_epoch = rates(Fit::epochs(4).batch_size(8).schedule_by_epoch(Schedule::Step { every: 2, factor: 0.1 }));
+    let by_epoch =
+        learning_rates(Fit::epochs(4).batch_size(8).schedule_by_epoch(Schedule::Step { step_size: 2, gamma: 0.1 }));
     assert!(by_epoch.iter().zip([0.1, 0.1, 0.01, 0.01]).all(|(a, b)| (a - b).abs() < 1e-12), "{by_epoch:?}");
-    // Nothing improves by 10: the rate falls after every epoch but the first.
-    let plateau = Plateau::new("loss").patience(1).least_change(10.0);
-    let fallen = rates(Fit::epochs(3).reduce_on_plateau(plateau));
+    // Nothing improves by 10: the learning rate falls after every epoch but the first.
+    let plateau = ReduceLrOnPlateau::new("loss").patience(1).min_delta(10.0);
+    let fallen = learning_rates(Fit::epochs(3).reduce_lr_on_plateau(plateau));
     assert!(fallen.iter().zip([0.1, 0.1, 0.01]).all(|(a, b)| (a - b).abs() < 1e-12), "{fallen:?}");
 
     let moved = |fit: Fit| {
@@ -357,12 +360,14 @@ fn a_range_test_finds_a_rate_that_learns_and_leaves_the_model_alone() {
     let test = model.learning_rate_range_test(&data, 1e-5, 10.0, 100, 32).unwrap();
     let after: Vec<Vec<f32>> = model.model.state().iter().map(|(_, tensor)| tensor.to_vec()).collect();
     assert_eq!(before, after);
-    assert!(test.rates.len() == test.losses.len() && test.rates.windows(2).all(|pair| pair[0] < pair[1]));
-    let rate = test.suggestion();
-    assert!(rate > 1e-5 && rate < 10.0, "{rate}");
-    let mut tuned = classifier(1, 16).compile(Adam::new(rate), BinaryCrossentropy, [Accuracy]).unwrap();
+    assert!(
+        test.learning_rates.len() == test.losses.len() && test.learning_rates.windows(2).all(|pair| pair[0] < pair[1])
+    );
+    let learning_rate = test.suggestion();
+    assert!(learning_rate > 1e-5 && learning_rate < 10.0, "{learning_rate}");
+    let mut tuned = classifier(1, 16).compile(Adam::new(learning_rate), BinaryCrossentropy, [Accuracy]).unwrap();
     tuned.fit(&data, Fit::epochs(40).quiet()).unwrap();
-    assert!(tuned.evaluate(&data).unwrap().get("accuracy").unwrap() > 0.95, "{rate}");
+    assert!(tuned.evaluate(&data).unwrap().get("accuracy").unwrap() > 0.95, "{learning_rate}");
 }
 
 #[test]

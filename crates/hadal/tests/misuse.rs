@@ -4,7 +4,7 @@ use hadal::classic::{Adaline, MaxMargin, Perceptron};
 use hadal::data::synthetic;
 use hadal::nn::{Feedback, Initializer, Merge, Regularizer};
 use hadal::optim::second_order::{Lbfgs, LevenbergMarquardt, Newton};
-use hadal::optim::{Group, Plateau};
+use hadal::optim::{Group, ReduceLrOnPlateau};
 use hadal::prelude::*;
 use hadal::{Error, Result};
 
@@ -81,7 +81,7 @@ fn settings_of_layers_that_cannot_work_are_refused() {
     says(build(Dense::new(2).weight_init(Initializer::Constant(f64::INFINITY))), &["inf"]);
     says(Sequential::new([2]).add(BatchNorm::new().epsilon(0.0)).build(), &["epsilon 0"]);
     says(Sequential::new([2]).add(BatchNorm::new().momentum(1.5)).build(), &["momentum 1.5"]);
-    says(Sequential::new([2]).add(hadal::nn::GaussianNoise::new(-1.0)).build(), &["deviation -1"]);
+    says(Sequential::new([2]).add(hadal::nn::GaussianNoise::new(-1.0)).build(), &["std -1"]);
     let mut model = softmax().build().unwrap();
     says(model.freeze("layer.0"), &["layer.0", "layers.0.weight"]);
     says(model.unfreeze("x"), &["`x`"]);
@@ -152,20 +152,20 @@ fn rates_and_other_settings_of_optimizers_are_checked_before_the_first_step() {
     let refused = |optimizer: Box<dyn Optimizer>, parts: &[&str]| {
         says(fit(softmax(), optimizer, CategoricalCrossentropy, &data), parts);
     };
-    for rate in [0.0, -0.1, f64::NAN, f64::INFINITY] {
+    for learning_rate in [0.0, -0.1, f64::NAN, f64::INFINITY] {
         let all: [Box<dyn Optimizer>; 9] = [
-            Box::new(Sgd::new(rate)),
-            Box::new(Adagrad::new(rate)),
-            Box::new(Adadelta::new(rate)),
-            Box::new(RmsProp::new(rate)),
-            Box::new(Adam::new(rate)),
-            Box::new(AdamW::new(rate)),
-            Box::new(Nadam::new(rate)),
-            Box::new(Lion::new(rate)),
-            Box::new(Muon::new(rate)),
+            Box::new(Sgd::new(learning_rate)),
+            Box::new(Adagrad::new(learning_rate)),
+            Box::new(Adadelta::new(learning_rate)),
+            Box::new(RmsProp::new(learning_rate)),
+            Box::new(Adam::new(learning_rate)),
+            Box::new(AdamW::new(learning_rate)),
+            Box::new(Nadam::new(learning_rate)),
+            Box::new(Lion::new(learning_rate)),
+            Box::new(Muon::new(learning_rate)),
         ];
         for optimizer in all {
-            refused(optimizer, &["learning rate", &rate.to_string()]);
+            refused(optimizer, &["learning rate", &learning_rate.to_string()]);
         }
     }
     refused(Box::new(Sgd::new(0.1).momentum(1.0)), &["momentum 1"]);
@@ -174,7 +174,10 @@ fn rates_and_other_settings_of_optimizers_are_checked_before_the_first_step() {
     refused(Box::new(Adam::new(0.1).epsilon(0.0)), &["epsilon 0"]);
     refused(Box::new(RmsProp::new(0.1).rho(-0.1)), &["rho -0.1"]);
     refused(Box::new(Sgd::new(0.1).weight_decay(-1.0)), &["weight decay -1"]);
-    refused(Box::new(Sgd::new(0.1).group(Group::prefix("layers").rate(-1.0))), &["layers", "rate -1"]);
+    refused(
+        Box::new(Sgd::new(0.1).group(Group::prefix("layers").learning_rate_scale(-1.0))),
+        &["layers", "learning_rate_scale -1"],
+    );
     let run = |fit: Fit| {
         softmax().compile(Sgd::default(), CategoricalCrossentropy, [Accuracy]).unwrap().fit(&data, fit.quiet())
     };
@@ -182,15 +185,18 @@ fn rates_and_other_settings_of_optimizers_are_checked_before_the_first_step() {
     says(run(Fit::epochs(1).clip_norm(1e-60)), &["clip_norm 1e-60", "too small for f32"]);
     says(run(Fit::epochs(1).clip_value(1e60)), &["clip_value 1e60", "too large for f32"]);
     says(run(Fit::epochs(1).clip_value(-1.0)), &["clip_value -1"]);
-    says(run(Fit::epochs(1).schedule(Schedule::Step { every: 0, factor: 0.1 })), &["every", "at least 1"]);
-    says(run(Fit::epochs(1).schedule(Schedule::Exponential { factor: -1.0 })), &["factor -1"]);
-    let warm = Schedule::WarmUp { steps: 2, then: Box::new(Schedule::OneCycle { start: 25.0, end: 1e4, rise: 2.0 }) };
-    says(run(Fit::epochs(1).schedule(warm)), &["rise 2"]);
-    says(run(Fit::epochs(1).reduce_on_plateau(Plateau::new("val_loss"))), &["val_loss", "loss, accuracy"]);
-    says(run(Fit::epochs(1).reduce_on_plateau(Plateau::new("loss").factor(2.0))), &["factor", "below 1"]);
+    says(run(Fit::epochs(1).schedule(Schedule::Step { step_size: 0, gamma: 0.1 })), &["step_size", "at least 1"]);
+    says(run(Fit::epochs(1).schedule(Schedule::Exponential { gamma: -1.0 })), &["gamma -1"]);
+    let warm = Schedule::WarmUp {
+        steps: 2,
+        then: Box::new(Schedule::OneCycle { div_factor: 25.0, final_div_factor: 1e4, pct_start: 2.0 }),
+    };
+    says(run(Fit::epochs(1).schedule(warm)), &["pct_start 2"]);
+    says(run(Fit::epochs(1).reduce_lr_on_plateau(ReduceLrOnPlateau::new("val_loss"))), &["val_loss", "loss, accuracy"]);
+    says(run(Fit::epochs(1).reduce_lr_on_plateau(ReduceLrOnPlateau::new("loss").factor(2.0))), &["factor", "below 1"]);
     let mut model = softmax().compile(Sgd::default(), CategoricalCrossentropy, [Accuracy]).unwrap();
-    says(model.learning_rate_range_test(&data, 1.0, 0.1, 10, 2), &["rates that grow", "1 to 0.1"]);
-    says(model.learning_rate_range_test(&data, 0.0, 0.1, 10, 2), &["lowest rate 0"]);
+    says(model.learning_rate_range_test(&data, 1.0, 0.1, 10, 2), &["learning rates that grow", "1 to 0.1"]);
+    says(model.learning_rate_range_test(&data, 0.0, 0.1, 10, 2), &["lowest learning rate 0"]);
 }
 
 #[test]
@@ -243,9 +249,9 @@ fn lines_need_two_classes_and_numbers_that_fit() {
     says(MaxMargin::new().fit(&one), &["all samples are of class 1"]);
     says(Perceptron::new().fit(&points(&[0, 2])), &["sample 1", "label 2"]);
     let data = points(&[0, 1]);
-    says(Perceptron::new().rate(0.0).fit(&data), &["rate 0"]);
+    says(Perceptron::new().learning_rate(0.0).fit(&data), &["learning rate 0"]);
     says(Perceptron::new().epochs(0).fit(&data), &["epochs"]);
-    says(Adaline::new(-1.0).fit(&data), &["rate -1"]);
+    says(Adaline::new(-1.0).fit(&data), &["learning rate -1"]);
     says(Adaline::new(1e9).epochs(1000).fit(&data), &["loss became", "epoch"]);
     says(MaxMargin::new().penalty(f64::NAN).fit(&data), &["penalty NaN"]);
     let images = Dataset::new("images", Tensor::zeros([2, 3, 3]), Tensor::arange(2)).unwrap();

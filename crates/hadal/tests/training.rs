@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use hadal::monitor::CsvLog;
 use hadal::prelude::*;
-use hadal::train::{Event, Flow, SaveModel, Subscriber};
+use hadal::train::{Callback, Event, Flow, SaveModel};
 use hadal::{Error, set_num_threads};
 
 /// Points of two classes, inside and outside a circle.
@@ -178,7 +178,7 @@ fn a_loss_that_is_no_longer_finite_ends_the_run_with_advice() {
 
 struct Recorder(Rc<RefCell<Vec<String>>>, usize);
 
-impl Subscriber for Recorder {
+impl Callback for Recorder {
     fn on(&mut self, event: &Event) -> hadal::Result<Flow> {
         let mut seen = self.0.borrow_mut();
         seen.push(match event {
@@ -198,7 +198,7 @@ fn subscribers_see_every_moment_in_order_and_can_stop_the_run() {
     let data = circle(10);
     let seen = Rc::new(RefCell::new(Vec::new()));
     let fit = || Fit::epochs(2).batch_size(4).validation(&data).quiet();
-    network(1).fit(&data, fit().subscribe(Recorder(seen.clone(), 100))).unwrap();
+    network(1).fit(&data, fit().callback(Recorder(seen.clone(), 100))).unwrap();
     let epoch = |n| {
         [
             format!("{n}/1: 4"),
@@ -211,7 +211,7 @@ fn subscribers_see_every_moment_in_order_and_can_stop_the_run() {
         ["circle 10 2 3".to_owned()].into_iter().chain(epoch(1)).chain(epoch(2)).chain(["end".to_owned()]).collect();
     assert_eq!(*seen.borrow(), expected);
     seen.borrow_mut().clear();
-    let history = network(1).fit(&data, fit().subscribe(Recorder(seen.clone(), 2))).unwrap();
+    let history = network(1).fit(&data, fit().callback(Recorder(seen.clone(), 2))).unwrap();
     assert_eq!(seen.borrow().len(), 5, "two batches, the epoch's end, the end: {:?}", seen.borrow());
     assert_eq!(history.epochs.len(), 1);
 }
@@ -225,7 +225,7 @@ fn a_saved_model_is_the_model_and_its_history_a_table() {
     let notes = BTreeMap::from([("hadal.dataset".to_owned(), "circle".to_owned())]);
     let save = SaveModel::new(&path, model.model.architecture(), notes);
     let log = CsvLog::new(&table).timing(folder.path().join("runs/timing.csv"));
-    model.fit(&data, Fit::epochs(3).quiet().subscribe(save).subscribe(log)).unwrap();
+    model.fit(&data, Fit::epochs(3).quiet().callback(save).callback(log)).unwrap();
     let (loaded, notes) = Sequential::load(&path).unwrap();
     assert_eq!((notes["hadal.dataset"].as_str(), notes["hadal.epoch"].as_str()), ("circle", "3"));
     let loaded = loaded.compile(RmsProp::default(), CategoricalCrossentropy, [Accuracy]).unwrap();

@@ -78,7 +78,7 @@ fn without_mnist_the_built_in_digits_are_trained_on_and_named_everywhere() {
     let output = hadal(home.path()).args(args).output().unwrap();
     let notes = text(&output.stderr);
     let printed = succeeds(&output);
-    assert!(notes.contains("MNIST cannot be had"), "{notes}");
+    assert!(notes.contains("MNIST is not available"), "{notes}");
     assert_eq!(notes.lines().count(), 2, "{notes}");
     assert!(notes.contains("tried") && notes.contains("cache") && notes.contains("--data-dir"), "{notes}");
     assert!(printed.contains("Training on digits: 60000 images"), "{printed}");
@@ -89,7 +89,7 @@ fn without_mnist_the_built_in_digits_are_trained_on_and_named_everywhere() {
     assert_eq!(printed.lines().find(|line| line.starts_with("digits test")), evaluated.lines().next());
 
     let named = hadal(home.path()).args(["train", "mnist"]).output().unwrap();
-    fails(&named, &["mnist cannot be had", "tried", "--data-dir"]);
+    fails(&named, &["mnist is not available", "tried", "--data-dir"]);
     assert!(named.stdout.is_empty());
 }
 

@@ -61,9 +61,8 @@ impl Gradients {
         scale * self.0.values().map(square).sum::<f64>().sqrt()
     }
 
-    /// Shortens the gradients together to length `largest` if they are longer, without turning them; returns the length
-    /// they had (Pascanu and others, ICML 2013, algorithm 1; PyTorch's `clip_grad_norm_`). Gradients that are not finite
-    /// have no direction, and stay as they are.
+    /// Clips the norm of all gradients together to `max_norm`, in place; returns the norm before (Pascanu and others, ICML 2013,
+    /// algorithm 1; PyTorch's `clip_grad_norm_`). Gradients that are not finite are left unchanged.
     ///
     /// ```
     /// use hadal_tensor::Tensor;
@@ -74,25 +73,25 @@ impl Gradients {
     /// ```
     ///
     /// # Panics
-    /// If `largest` is not positive.
+    /// If `max_norm` is not positive.
     #[track_caller]
-    pub fn clip_norm(&mut self, largest: f64) -> f64 {
-        assert!(largest > 0.0, "clip_norm: the largest norm must be positive, not {largest}");
+    pub fn clip_norm(&mut self, max_norm: f64) -> f64 {
+        assert!(max_norm > 0.0, "clip_norm: max_norm must be positive, not {max_norm}");
         let norm = self.norm();
-        if norm > largest && norm.is_finite() {
-            self.0.values_mut().for_each(|gradient| *gradient *= largest / norm);
+        if norm > max_norm && norm.is_finite() {
+            self.0.values_mut().for_each(|gradient| *gradient *= max_norm / norm);
         }
         norm
     }
 
-    /// Cuts every element to `[-limit, limit]` (PyTorch's `clip_grad_value_`).
+    /// Clips every element to `[-clip_value, clip_value]`, in place (PyTorch's `clip_grad_value_`).
     ///
     /// # Panics
-    /// If `limit` is not positive.
+    /// If `clip_value` is not positive.
     #[track_caller]
-    pub fn clip_value(&mut self, limit: f64) {
-        assert!(limit > 0.0, "clip_value: the limit must be positive, not {limit}");
-        self.0.values_mut().for_each(|gradient| *gradient = gradient.detach().clamp(-limit, limit));
+    pub fn clip_value(&mut self, clip_value: f64) {
+        assert!(clip_value > 0.0, "clip_value: clip_value must be positive, not {clip_value}");
+        self.0.values_mut().for_each(|gradient| *gradient = gradient.detach().clamp(-clip_value, clip_value));
     }
 }
 

@@ -103,107 +103,110 @@ pub(super) fn update<T: Float>(
         };
     }
     match rule {
-        UpdateRule::Sgd { rate } => {
-            let rate = t(rate);
-            each!(|w, g, _| { *w = *w - rate * g });
+        UpdateRule::Sgd { learning_rate } => {
+            let learning_rate = t(learning_rate);
+            each!(|w, g, _| { *w = *w - learning_rate * g });
         }
-        UpdateRule::Momentum { rate, momentum, nesterov: false } => {
-            let (rate, momentum) = (t(rate), t(momentum));
+        UpdateRule::Momentum { learning_rate, momentum, nesterov: false } => {
+            let (learning_rate, momentum) = (t(learning_rate), t(momentum));
             each!(|w, g, [v, ..]| {
                 *v = momentum * *v + g;
-                *w = *w - rate * *v;
+                *w = *w - learning_rate * *v;
             });
         }
-        UpdateRule::Momentum { rate, momentum, nesterov: true } => {
-            let (rate, momentum) = (t(rate), t(momentum));
+        UpdateRule::Momentum { learning_rate, momentum, nesterov: true } => {
+            let (learning_rate, momentum) = (t(learning_rate), t(momentum));
             each!(|w, g, [v, ..]| {
                 *v = momentum * *v + g;
-                *w = *w - rate * (g + momentum * *v);
+                *w = *w - learning_rate * (g + momentum * *v);
             });
         }
-        UpdateRule::Velocity { rate, momentum, nesterov: false } => {
-            let (rate, momentum) = (t(rate), t(momentum));
+        UpdateRule::Velocity { learning_rate, momentum, nesterov: false } => {
+            let (learning_rate, momentum) = (t(learning_rate), t(momentum));
             each!(|w, g, [v, ..]| {
-                *v = momentum * *v + rate * g;
+                *v = momentum * *v + learning_rate * g;
                 *w = *w - *v;
             });
         }
-        UpdateRule::Velocity { rate, momentum, nesterov: true } => {
-            let (rate, momentum) = (t(rate), t(momentum));
+        UpdateRule::Velocity { learning_rate, momentum, nesterov: true } => {
+            let (learning_rate, momentum) = (t(learning_rate), t(momentum));
             each!(|w, g, [v, ..]| {
-                *v = momentum * *v + rate * g;
-                *w = *w - (momentum * *v + rate * g);
+                *v = momentum * *v + learning_rate * g;
+                *w = *w - (momentum * *v + learning_rate * g);
             });
         }
-        UpdateRule::Adagrad { rate, epsilon } => {
-            let (rate, epsilon) = (t(rate), t(epsilon));
+        UpdateRule::Adagrad { learning_rate, epsilon } => {
+            let (learning_rate, epsilon) = (t(learning_rate), t(epsilon));
             each!(|w, g, [s, ..]| {
                 *s = *s + g * g;
-                *w = *w - rate * g / ((*s).sqrt() + epsilon);
+                *w = *w - learning_rate * g / ((*s).sqrt() + epsilon);
             });
         }
-        UpdateRule::Adadelta { rate, rho, epsilon } => {
-            let (rate, rho, rest, epsilon) = (t(rate), t(rho), t(1.0 - rho), t(epsilon));
+        UpdateRule::Adadelta { learning_rate, rho, epsilon } => {
+            let (learning_rate, rho, rest, epsilon) = (t(learning_rate), t(rho), t(1.0 - rho), t(epsilon));
             each!(|w, g, [s, u, _]| {
                 *s = rho * *s + rest * (g * g);
                 let d = (*u + epsilon).sqrt() / (*s + epsilon).sqrt() * g;
                 *u = rho * *u + rest * (d * d);
-                *w = *w - rate * d;
+                *w = *w - learning_rate * d;
             });
         }
-        UpdateRule::RmsProp { rate, rho, epsilon } => {
-            let (rate, rho, rest, epsilon) = (t(rate), t(rho), t(1.0 - rho), t(epsilon));
+        UpdateRule::RmsProp { learning_rate, rho, epsilon } => {
+            let (learning_rate, rho, rest, epsilon) = (t(learning_rate), t(rho), t(1.0 - rho), t(epsilon));
             each!(|w, g, [s, ..]| {
                 *s = rho * *s + rest * (g * g);
-                *w = *w - rate * g / (*s + epsilon).sqrt();
+                *w = *w - learning_rate * g / (*s + epsilon).sqrt();
             });
         }
-        UpdateRule::RmsPropMomentum { rate, rho, epsilon, momentum } => {
-            let (rate, rho, rest, epsilon, momentum) = (t(rate), t(rho), t(1.0 - rho), t(epsilon), t(momentum));
+        UpdateRule::RmsPropMomentum { learning_rate, rho, epsilon, momentum } => {
+            let (learning_rate, rho, rest, epsilon, momentum) =
+                (t(learning_rate), t(rho), t(1.0 - rho), t(epsilon), t(momentum));
             each!(|w, g, [s, v, _]| {
                 *s = rho * *s + rest * (g * g);
-                *v = momentum * *v + rate * g / (*s + epsilon).sqrt();
+                *v = momentum * *v + learning_rate * g / (*s + epsilon).sqrt();
                 *w = *w - *v;
             });
         }
-        UpdateRule::RmsPropCentered { rate, rho, epsilon, momentum } => {
-            let (rate, rho, rest, epsilon, momentum) = (t(rate), t(rho), t(1.0 - rho), t(epsilon), t(momentum));
+        UpdateRule::RmsPropCentered { learning_rate, rho, epsilon, momentum } => {
+            let (learning_rate, rho, rest, epsilon, momentum) =
+                (t(learning_rate), t(rho), t(1.0 - rho), t(epsilon), t(momentum));
             each!(|w, g, [s, v, a]| {
                 *s = rho * *s + rest * (g * g);
                 *a = rho * *a + rest * g;
                 // A variance, which rounding would make negative where the gradient stays the same. Where the squares overflow
                 // it is infinite, and the step 0.
                 let variance = if *s == T::HIGHEST { *s } else { (*s - *a * *a).larger(T::ZERO) };
-                *v = momentum * *v + rate * g / (variance + epsilon).sqrt();
+                *v = momentum * *v + learning_rate * g / (variance + epsilon).sqrt();
                 *w = *w - *v;
             });
         }
-        UpdateRule::Adam { rate, beta1, beta2, epsilon } => {
-            let (rate, rest1, rest2, epsilon) = (t(rate), t(1.0 - beta1), t(1.0 - beta2), t(epsilon));
+        UpdateRule::Adam { learning_rate, beta1, beta2, epsilon } => {
+            let (learning_rate, rest1, rest2, epsilon) = (t(learning_rate), t(1.0 - beta1), t(1.0 - beta2), t(epsilon));
             let (beta1, beta2) = (t(beta1), t(beta2));
             each!(|w, g, [m, v, _]| {
                 *m = beta1 * *m + rest1 * g;
                 *v = beta2 * *v + rest2 * (g * g);
-                *w = *w - rate * *m / ((*v).sqrt() + epsilon);
+                *w = *w - learning_rate * *m / ((*v).sqrt() + epsilon);
             });
         }
-        UpdateRule::AmsGrad { rate, beta1, beta2, epsilon } => {
-            let (rate, rest1, rest2, epsilon) = (t(rate), t(1.0 - beta1), t(1.0 - beta2), t(epsilon));
+        UpdateRule::AmsGrad { learning_rate, beta1, beta2, epsilon } => {
+            let (learning_rate, rest1, rest2, epsilon) = (t(learning_rate), t(1.0 - beta1), t(1.0 - beta2), t(epsilon));
             let (beta1, beta2) = (t(beta1), t(beta2));
             each!(|w, g, [m, v, h]| {
                 *m = beta1 * *m + rest1 * g;
                 *v = beta2 * *v + rest2 * (g * g);
                 *h = (*h).larger(*v);
-                *w = *w - rate * *m / ((*h).sqrt() + epsilon);
+                *w = *w - learning_rate * *m / ((*h).sqrt() + epsilon);
             });
         }
-        UpdateRule::Adamax { rate, beta1, beta2, epsilon } => {
-            let (rate, rest1, beta1, beta2, epsilon) = (t(rate), t(1.0 - beta1), t(beta1), t(beta2), t(epsilon));
+        UpdateRule::Adamax { learning_rate, beta1, beta2, epsilon } => {
+            let (learning_rate, rest1, beta1, beta2, epsilon) =
+                (t(learning_rate), t(1.0 - beta1), t(beta1), t(beta2), t(epsilon));
             each!(|w, g, [m, u, _]| {
                 *m = beta1 * *m + rest1 * g;
                 let size = if g < T::ZERO { -g } else { g };
                 *u = (beta2 * *u).larger(size);
-                *w = *w - rate * *m / (*u + epsilon);
+                *w = *w - learning_rate * *m / (*u + epsilon);
             });
         }
         UpdateRule::Nadam { momentum_rate, gradient_rate, beta1, beta2, correction, epsilon } => {
@@ -216,15 +219,15 @@ pub(super) fn update<T: Float>(
                 *w = *w - (momentum_rate * *m + gradient_rate * g) / ((*v * unbias).sqrt() + epsilon);
             });
         }
-        UpdateRule::Lion { rate, beta1, beta2 } => {
-            let (rate, beta1, beta2) = (t(rate), t(beta1), t(beta2));
+        UpdateRule::Lion { learning_rate, beta1, beta2 } => {
+            let (learning_rate, beta1, beta2) = (t(learning_rate), t(beta1), t(beta2));
             let (rest1, rest2) = (T::ONE - beta1, T::ONE - beta2);
             each!(|w, g, [m, ..]| {
                 let direction = beta1 * *m + rest1 * g;
                 let step = if direction > T::ZERO {
-                    rate
+                    learning_rate
                 } else if direction < T::ZERO {
-                    -rate
+                    -learning_rate
                 } else {
                     // 0, or NaN, which is not to be hidden.
                     direction

@@ -7,7 +7,7 @@ use crate::{Error, Result, Rng};
 
 /// ADALINE (Widrow and Hoff, 1960): lowers the squared loss `sum over samples of (y - y_hat)^2` of the line's own output
 /// `y_hat = weight · x + bias` against `y` = -1 or 1, one sample at a time: the delta rule
-/// `weight += rate * (y - y_hat) x`. It settles on data that no line separates, and is drawn by samples far on the right
+/// `weight += learning_rate * (y - y_hat) x`. It settles on data that no line separates, and is drawn by samples far on the right
 /// side too.
 ///
 /// ```
@@ -19,7 +19,7 @@ use crate::{Error, Result, Rng};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Adaline {
-    rate: f64,
+    learning_rate: f64,
     epochs: usize,
     seed: Option<u64>,
 }
@@ -40,9 +40,9 @@ pub struct AdalineFit {
 }
 
 impl Adaline {
-    /// With the given rate, 100 epochs, samples in order.
-    pub fn new(rate: f64) -> Adaline {
-        Adaline { rate, epochs: 100, seed: None }
+    /// With the given learning rate, 100 epochs, samples in order.
+    pub fn new(learning_rate: f64) -> Adaline {
+        Adaline { learning_rate, epochs: 100, seed: None }
     }
 
     /// Passes through the data. Default: 100.
@@ -62,7 +62,7 @@ impl Adaline {
     /// # Errors
     /// If a setting cannot work, the data is not of two classes, or the loss does not stay finite.
     pub fn fit(&self, data: &Dataset) -> Result<AdalineFit> {
-        check_positive("rate", self.rate, "0.001")?;
+        check_positive("learning rate", self.learning_rate, "0.001")?;
         check_epochs(self.epochs)?;
         let samples = Samples::of(data)?;
         let mut rng = self.seed.map(Rng::new);
@@ -75,7 +75,7 @@ impl Adaline {
             };
             for index in order {
                 let x = samples.row(index);
-                let delta = self.rate * (samples.y[index] - line.score(x));
+                let delta = self.learning_rate * (samples.y[index] - line.score(x));
                 line.weight.iter_mut().zip(x).for_each(|(weight, x)| *weight += delta * x);
                 line.bias += delta;
             }
@@ -83,7 +83,7 @@ impl Adaline {
             let loss: f64 = (0..samples.len()).map(|index| error(index).powi(2)).sum();
             if !loss.is_finite() {
                 return Err(Error::Data(format!(
-                    "the loss became {loss} in epoch {epoch}; a rate below 2 / |x|^2 for the longest sample is safe"
+                    "the loss became {loss} in epoch {epoch}; a learning rate below 2 / |x|^2 for the longest sample is safe"
                 )));
             }
             losses.push(loss);

@@ -5,8 +5,8 @@ use crate::data::Dataset;
 use crate::optim::check_positive;
 use crate::{Result, Rng};
 
-/// Rosenblatt's perceptron (Psychological Review 65, 1958): for each sample on the wrong side, `weight += rate * y x` and
-/// `bias += rate * y` with `y` -1 or 1. Where a line separates the data it makes at most `(R / margin)^2` mistakes
+/// Rosenblatt's perceptron (Psychological Review 65, 1958): for each sample on the wrong side, `weight += learning_rate * y x` and
+/// `bias += learning_rate * y` with `y` -1 or 1. Where a line separates the data it makes at most `(R / margin)^2` mistakes
 /// (Novikoff, 1962) and stops at a line that separates it; which one depends on the order of the samples. Where none
 /// does it never comes to rest: it stops at its limit with the best line it met in its pocket (Gallant, 1990).
 ///
@@ -20,7 +20,7 @@ use crate::{Result, Rng};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Perceptron {
-    rate: f64,
+    learning_rate: f64,
     epochs: usize,
     seed: Option<u64>,
 }
@@ -47,7 +47,7 @@ pub struct PerceptronFit {
 
 impl Default for Perceptron {
     fn default() -> Perceptron {
-        Perceptron { rate: 1.0, epochs: 1000, seed: None }
+        Perceptron { learning_rate: 1.0, epochs: 1000, seed: None }
     }
 }
 
@@ -58,8 +58,8 @@ impl Perceptron {
     }
 
     /// The size of a correction. It scales weight and bias alike, so the line does not depend on it. Default: 1.
-    pub fn rate(mut self, rate: f64) -> Perceptron {
-        self.rate = rate;
+    pub fn learning_rate(mut self, learning_rate: f64) -> Perceptron {
+        self.learning_rate = learning_rate;
         self
     }
 
@@ -80,7 +80,7 @@ impl Perceptron {
     /// # Errors
     /// If a setting cannot work, the data is not of two classes, or the weights do not stay finite.
     pub fn fit(&self, data: &Dataset) -> Result<PerceptronFit> {
-        check_positive("rate", self.rate, "1")?;
+        check_positive("learning rate", self.learning_rate, "1")?;
         check_epochs(self.epochs)?;
         let samples = Samples::of(data)?;
         let mut rng = self.seed.map(Rng::new);
@@ -98,7 +98,7 @@ impl Perceptron {
             };
             for index in order {
                 if !is_right(samples.signed(&line, index)) {
-                    let step = self.rate * samples.y[index];
+                    let step = self.learning_rate * samples.y[index];
                     for (feature, x) in samples.row(index).iter().enumerate() {
                         line.weight[feature] += step * x;
                         late.weight[feature] += steps * step * x;
@@ -126,7 +126,7 @@ impl Perceptron {
             weight: line.weight.iter().zip(&late.weight).map(|(now, late)| now - late / all).collect(),
             bias: line.bias - late.bias / all,
         };
-        check_finite(&average, "use a smaller rate, or scale the data")?;
+        check_finite(&average, "use a smaller learning rate, or scale the data")?;
         let (wrong, line) = pocket;
         let margin = samples.margin(&line);
         Ok(PerceptronFit { line, average, separated: wrong == 0, mistakes, epochs, wrong, margin })

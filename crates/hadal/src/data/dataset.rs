@@ -134,18 +134,15 @@ impl Dataset {
         self
     }
 
-    /// Subtracts `mean` from every input, then divides by `deviation`, after what was set before: PyTorch's `Normalize`.
+    /// Normalizes every input, `(x - mean) / std`, after the transforms set before: PyTorch's `Normalize`.
     ///
     /// # Panics
-    /// If `mean` is not finite, or `deviation` is not positive and finite.
+    /// If `mean` is not finite, or `std` is not positive and finite.
     #[track_caller]
-    pub fn normalize(mut self, mean: f64, deviation: f64) -> Dataset {
+    pub fn normalize(mut self, mean: f64, std: f64) -> Dataset {
         assert!((mean as f32).is_finite(), "normalize: mean {mean} must be a finite number of f32");
-        assert!(
-            deviation > 0.0 && in_f32(deviation),
-            "normalize: deviation {deviation} must be a positive, finite number of f32"
-        );
-        self.steps.extend([Step::Subtract(mean), Step::Divide(deviation)]);
+        assert!(std > 0.0 && in_f32(std), "normalize: std {std} must be a positive, finite number of f32");
+        self.steps.extend([Step::Subtract(mean), Step::Divide(std)]);
         self
     }
 

@@ -48,7 +48,7 @@ pub trait Metric: Send + Sync {
     }
 
     /// Whether larger numbers are better, for what watches a run, such as
-    /// [`reduce_on_plateau`](crate::train::Fit::reduce_on_plateau). Default: unknown.
+    /// [`reduce_lr_on_plateau`](crate::train::Fit::reduce_lr_on_plateau). Default: unknown.
     fn higher_is_better(&self) -> Option<bool> {
         None
     }

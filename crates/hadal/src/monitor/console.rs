@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::note::printable;
-use crate::train::{BatchLogs, Event, Flow, Subscriber};
+use crate::train::{BatchLogs, Callback, Event, Flow};
 use crate::{Error, Result};
 
 /// Shows a run on standard output.
@@ -100,7 +100,7 @@ fn new_bar(samples: u64, prefix: String) -> indicatif::ProgressBar {
     bar.with_style(style).with_prefix(prefix)
 }
 
-impl Subscriber for Console {
+impl Callback for Console {
     fn on(&mut self, event: &Event) -> Result<Flow> {
         match event {
             Event::Begin { dataset, samples, epochs, batches, .. } => {

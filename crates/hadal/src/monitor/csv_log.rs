@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::train::{Event, Flow, Subscriber};
+use crate::train::{Callback, Event, Flow};
 use crate::{Error, Result};
 
 /// Keeps a CSV file with one line per epoch: the epoch, all logs, the learning rate, the data set. The file is replaced whole
@@ -27,7 +27,7 @@ impl CsvLog {
     }
 }
 
-impl Subscriber for CsvLog {
+impl Callback for CsvLog {
     fn on(&mut self, event: &Event) -> Result<Flow> {
         if self.record.take(event)? {
             crate::format::write_atomically(&self.path, |out| out.write_all(self.record.history.as_bytes()))?;

@@ -1,4 +1,4 @@
-//! What watches a run: subscribers to its events.
+//! What watches a run: callbacks to its events.
 
 mod console;
 mod csv_log;

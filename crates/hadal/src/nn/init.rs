@@ -27,21 +27,21 @@ pub enum Initializer {
     Constant(f64),
     /// Uniform on `[-limit, limit)`.
     Uniform(f64),
-    /// Normal with mean 0 and this deviation.
+    /// Normal distribution with mean 0 and this standard deviation.
     Normal(f64),
-    /// Normal with mean 0, cut at two deviations, and with this deviation before the cut.
+    /// Normal distribution with mean 0, truncated at two standard deviations; the standard deviation before truncation.
     TruncatedNormal(f64),
     /// Uniform with limit `sqrt(6 / (fan_in + fan_out))` (Glorot and Bengio, AISTATS 2010, eq. 16).
     GlorotUniform,
-    /// Normal, cut at two deviations, with variance `2 / (fan_in + fan_out)` after the cut (their eq. 12).
+    /// Truncated normal distribution with variance `2 / (fan_in + fan_out)` after truncation (their eq. 12).
     GlorotNormal,
     /// Uniform with limit `sqrt(6 / fan_in)` (He and others, ICCV 2015), for relu.
     HeUniform,
-    /// Normal, cut at two deviations, with variance `2 / fan_in` after the cut (their eq. 10), for relu.
+    /// Truncated normal distribution with variance `2 / fan_in` after truncation (their eq. 10), for relu.
     HeNormal,
     /// Uniform with limit `sqrt(3 / fan_in)` (LeCun and others, Efficient BackProp, 1998, section 4.6), for selu.
     LecunUniform,
-    /// Normal, cut at two deviations, with variance `1 / fan_in` after the cut, for selu.
+    /// Truncated normal distribution with variance `1 / fan_in` after truncation, for selu.
     LecunNormal,
     /// Rows, or columns if there are fewer, at right angles and of this length (Saxe, McClelland and Ganguli, ICLR 2014).
     Orthogonal(f64),
@@ -75,14 +75,14 @@ impl Initializer {
             Initializer::Zeros => Tensor::zeros(shape),
             Initializer::Constant(value) => Tensor::full(shape, value),
             Initializer::Uniform(limit) => uniform(shape, limit, rng),
-            Initializer::Normal(deviation) => Tensor::randn(shape, rng) * deviation,
-            Initializer::TruncatedNormal(deviation) => truncated_normal(shape, rng) * deviation,
+            Initializer::Normal(std) => Tensor::randn(shape, rng) * std,
+            Initializer::TruncatedNormal(std) => truncated_normal(shape, rng) * std,
             Initializer::GlorotUniform => uniform(shape, (6.0 / both).sqrt(), rng),
-            Initializer::GlorotNormal => truncated_normal(shape, rng) * ((2.0 / both).sqrt() / truncated_deviation()),
+            Initializer::GlorotNormal => truncated_normal(shape, rng) * ((2.0 / both).sqrt() / truncated_std()),
             Initializer::HeUniform => uniform(shape, (6.0 / fan_in).sqrt(), rng),
-            Initializer::HeNormal => truncated_normal(shape, rng) * ((2.0 / fan_in).sqrt() / truncated_deviation()),
+            Initializer::HeNormal => truncated_normal(shape, rng) * ((2.0 / fan_in).sqrt() / truncated_std()),
             Initializer::LecunUniform => uniform(shape, (3.0 / fan_in).sqrt(), rng),
-            Initializer::LecunNormal => truncated_normal(shape, rng) * (fan_in.sqrt().recip() / truncated_deviation()),
+            Initializer::LecunNormal => truncated_normal(shape, rng) * (fan_in.sqrt().recip() / truncated_std()),
             Initializer::Orthogonal(gain) => orthogonal(shape, rng) * gain,
             Initializer::TorchUniform => uniform(shape, 1.0 / fan_in.sqrt(), rng),
         }
@@ -106,7 +106,7 @@ fn uniform(shape: &[usize], limit: f64, rng: &mut Rng) -> Tensor {
     (Tensor::rand(shape, rng) * 2.0 - 1.0) * limit
 }
 
-/// Standard normal, with what lies beyond two deviations drawn again.
+/// Standard normal, with what lies beyond two standard deviations drawn again.
 fn truncated_normal(shape: &[usize], rng: &mut Rng) -> Tensor {
     let mut x = Tensor::randn(shape, rng);
     loop {
@@ -118,8 +118,8 @@ fn truncated_normal(shape: &[usize], rng: &mut Rng) -> Tensor {
     }
 }
 
-/// The deviation of [`truncated_normal`]: `sqrt(1 - 2 c phi(c) / (2 Phi(c) - 1))` at `c = 2`, 0.8796.
-fn truncated_deviation() -> f64 {
+/// The standard deviation of [`truncated_normal`]: `sqrt(1 - 2 c phi(c) / (2 Phi(c) - 1))` at `c = 2`, 0.8796.
+fn truncated_std() -> f64 {
     let density = (-2.0f64).exp() / (2.0 * PI).sqrt();
     let inside = Tensor::from_slice(&[std::f64::consts::SQRT_2], []).erf().item();
     (1.0 - 4.0 * density / inside).sqrt()

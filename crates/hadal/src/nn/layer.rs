@@ -81,8 +81,9 @@ pub enum LayerConfig {
     Flatten,
     /// [`GaussianNoise`].
     GaussianNoise {
-        /// The deviation of the noise.
-        deviation: f64,
+        /// The standard deviation of the noise.
+        #[serde(alias = "deviation")]
+        std: f64,
     },
     /// [`Reshape`].
     Reshape {
@@ -142,7 +143,7 @@ impl LayerConfig {
             LayerConfig::Dense(settings) => Box::new(Dense::with_settings(*settings)),
             LayerConfig::Dropout { rate } => Box::new(Dropout::unchecked(*rate)),
             LayerConfig::Flatten => Box::new(Flatten),
-            LayerConfig::GaussianNoise { deviation } => Box::new(GaussianNoise::new(*deviation)),
+            LayerConfig::GaussianNoise { std } => Box::new(GaussianNoise::new(*std)),
             LayerConfig::Reshape { shape } => {
                 if shape.len() >= crate::MAX_RANK {
                     return Err(Error::Config(format!("Reshape: shape {shape:?} has too many axes")));
@@ -174,7 +175,7 @@ impl LayerConfig {
             LayerConfig::Dense(DenseSettings { activation, .. }) => format!("Dense ({activation})"),
             LayerConfig::Dropout { rate } => format!("Dropout ({rate})"),
             LayerConfig::Flatten => "Flatten".into(),
-            LayerConfig::GaussianNoise { deviation } => format!("GaussianNoise ({deviation})"),
+            LayerConfig::GaussianNoise { std } => format!("GaussianNoise ({std})"),
             LayerConfig::Reshape { .. } => "Reshape".into(),
             LayerConfig::Activation { function } => format!("Activation ({function})"),
             LayerConfig::BatchNorm { .. } => "BatchNorm".into(),

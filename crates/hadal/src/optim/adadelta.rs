@@ -4,7 +4,7 @@ use super::{Core, Optimizer, check_positive_in_f32, check_share, has_core};
 use crate::{Result, UpdateRule};
 
 /// AdaDelta (Zeiler, arXiv 1212.5701, 2012, algorithm 1): `s = rho * s + (1 - rho) * g^2;
-/// d = sqrt(u + epsilon) / sqrt(s + epsilon) * g; u = rho * u + (1 - rho) * d^2; w -= rate * d`.
+/// d = sqrt(u + epsilon) / sqrt(s + epsilon) * g; u = rho * u + (1 - rho) * d^2; w -= learning rate * d`.
 #[derive(Clone, Debug)]
 pub struct Adadelta {
     core: Core,
@@ -13,9 +13,9 @@ pub struct Adadelta {
 }
 
 impl Adadelta {
-    /// With the given rate; the rest as in [`default`](Adadelta::default).
-    pub fn new(rate: f64) -> Adadelta {
-        Adadelta { core: Core::new(rate), rho: 0.9, epsilon: 1e-6 }
+    /// With the given learning rate; the rest as in [`default`](Adadelta::default).
+    pub fn new(learning_rate: f64) -> Adadelta {
+        Adadelta { core: Core::new(learning_rate), rho: 0.9, epsilon: 1e-6 }
     }
 
     /// The share of the mean squares that is kept. Default: 0.9.
@@ -41,8 +41,8 @@ impl Default for Adadelta {
 impl Optimizer for Adadelta {
     has_core!("adadelta");
 
-    fn rule(&self, rate: f64, _step: u64) -> UpdateRule {
-        UpdateRule::Adadelta { rate, rho: self.rho, epsilon: self.epsilon }
+    fn rule(&self, learning_rate: f64, _step: u64) -> UpdateRule {
+        UpdateRule::Adadelta { learning_rate, rho: self.rho, epsilon: self.epsilon }
     }
 
     fn check_own(&self) -> Result<()> {

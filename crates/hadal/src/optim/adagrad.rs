@@ -3,7 +3,7 @@
 use super::{Core, Optimizer, check_positive_in_f32, has_core};
 use crate::{Result, UpdateRule};
 
-/// AdaGrad (Duchi, Hazan and Singer, JMLR 12, 2011), in PyTorch's form: `s += g^2; w -= rate * g / (sqrt(s) + epsilon)`.
+/// AdaGrad (Duchi, Hazan and Singer, JMLR 12, 2011), in PyTorch's form: `s += g^2; w -= learning_rate * g / (sqrt(s) + epsilon)`.
 #[derive(Clone, Debug)]
 pub struct Adagrad {
     core: Core,
@@ -11,9 +11,9 @@ pub struct Adagrad {
 }
 
 impl Adagrad {
-    /// With the given rate; the rest as in [`default`](Adagrad::default).
-    pub fn new(rate: f64) -> Adagrad {
-        Adagrad { core: Core::new(rate), epsilon: 1e-10 }
+    /// With the given learning rate; the rest as in [`default`](Adagrad::default).
+    pub fn new(learning_rate: f64) -> Adagrad {
+        Adagrad { core: Core::new(learning_rate), epsilon: 1e-10 }
     }
 
     /// Keeps the division finite. Default: 1e-10.
@@ -33,8 +33,8 @@ impl Default for Adagrad {
 impl Optimizer for Adagrad {
     has_core!("adagrad");
 
-    fn rule(&self, rate: f64, _step: u64) -> UpdateRule {
-        UpdateRule::Adagrad { rate, epsilon: self.epsilon }
+    fn rule(&self, learning_rate: f64, _step: u64) -> UpdateRule {
+        UpdateRule::Adagrad { learning_rate, epsilon: self.epsilon }
     }
 
     fn check_own(&self) -> Result<()> {

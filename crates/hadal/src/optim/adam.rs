@@ -5,7 +5,7 @@ use crate::{Result, UpdateRule};
 
 /// Adam in Keras's form (Kingma and Ba, ICLR 2015, the variant at the end of section 2): with
 /// `m += (1 - beta1) (g - m)` and `v += (1 - beta2) (g^2 - v)`, step t is
-/// `w -= rate * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + epsilon)`. As AMSGrad (Reddi, Kale and Kumar,
+/// `w -= learning_rate * sqrt(1 - beta2^t) / (1 - beta1^t) * m / (sqrt(v) + epsilon)`. As AMSGrad (Reddi, Kale and Kumar,
 /// ICLR 2018, algorithm 2) it divides by the largest `v` so far.
 ///
 /// PyTorch adds its epsilon (1e-8) after the bias correction of `v`.
@@ -19,9 +19,9 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// With the given rate; the rest as in [`default`](Adam::default).
-    pub fn new(rate: f64) -> Adam {
-        Adam::with_core(Core::new(rate))
+    /// With the given learning rate; the rest as in [`default`](Adam::default).
+    pub fn new(learning_rate: f64) -> Adam {
+        Adam::with_core(Core::new(learning_rate))
     }
 
     pub(super) fn with_core(core: Core) -> Adam {
@@ -57,13 +57,13 @@ impl Default for Adam {
 impl Optimizer for Adam {
     has_core!("adam");
 
-    fn rule(&self, rate: f64, step: u64) -> UpdateRule {
+    fn rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
         let &Adam { beta1, beta2, epsilon, .. } = self;
-        let rate = rate * (1.0 - power(beta2, step)).sqrt() / (1.0 - power(beta1, step));
+        let learning_rate = learning_rate * (1.0 - power(beta2, step)).sqrt() / (1.0 - power(beta1, step));
         if self.amsgrad {
-            UpdateRule::AmsGrad { rate, beta1, beta2, epsilon }
+            UpdateRule::AmsGrad { learning_rate, beta1, beta2, epsilon }
         } else {
-            UpdateRule::Adam { rate, beta1, beta2, epsilon }
+            UpdateRule::Adam { learning_rate, beta1, beta2, epsilon }
         }
     }
 

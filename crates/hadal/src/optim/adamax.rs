@@ -6,7 +6,7 @@ use crate::{Result, UpdateRule};
 
 /// Adam by the largest gradient instead of the root of the mean square (Kingma and Ba, ICLR 2015, algorithm 2), in Keras's
 /// form: with `m += (1 - beta1) (g - m)` and `u = max(beta2 * u, |g|)`, step t is
-/// `w -= rate / (1 - beta1^t) * m / (u + epsilon)`.
+/// `w -= learning_rate / (1 - beta1^t) * m / (u + epsilon)`.
 #[derive(Clone, Debug)]
 pub struct Adamax {
     core: Core,
@@ -16,9 +16,9 @@ pub struct Adamax {
 }
 
 impl Adamax {
-    /// With the given rate; the rest as in [`default`](Adamax::default).
-    pub fn new(rate: f64) -> Adamax {
-        Adamax { core: Core::new(rate), beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }
+    /// With the given learning rate; the rest as in [`default`](Adamax::default).
+    pub fn new(learning_rate: f64) -> Adamax {
+        Adamax { core: Core::new(learning_rate), beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }
     }
 
     /// The shares of `m` and `u` that are kept. Default: 0.9 and 0.999.
@@ -44,9 +44,9 @@ impl Default for Adamax {
 impl Optimizer for Adamax {
     has_core!("adamax");
 
-    fn rule(&self, rate: f64, step: u64) -> UpdateRule {
+    fn rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
         let &Adamax { beta1, beta2, epsilon, .. } = self;
-        UpdateRule::Adamax { rate: rate / (1.0 - power(beta1, step)), beta1, beta2, epsilon }
+        UpdateRule::Adamax { learning_rate: learning_rate / (1.0 - power(beta1, step)), beta1, beta2, epsilon }
     }
 
     fn check_own(&self) -> Result<()> {

@@ -3,15 +3,15 @@
 use super::{Adam, Core, Optimizer};
 use crate::{Result, UpdateRule};
 
-/// [`Adam`] with decoupled weight decay (Loshchilov and Hutter, ICLR 2019, algorithm 2): `w -= rate * decay * w` before
+/// [`Adam`] with decoupled weight decay (Loshchilov and Hutter, ICLR 2019, algorithm 2): `w -= learning_rate * decay * w` before
 /// each step. Set the decay with [`decoupled_weight_decay`](Optimizer::decoupled_weight_decay).
 #[derive(Clone, Debug)]
 pub struct AdamW(Adam);
 
 impl AdamW {
-    /// With the given rate; the rest as in [`default`](AdamW::default).
-    pub fn new(rate: f64) -> AdamW {
-        AdamW(Adam::with_core(Core::new(rate).decoupled()).decoupled_weight_decay(0.004))
+    /// With the given learning rate; the rest as in [`default`](AdamW::default).
+    pub fn new(learning_rate: f64) -> AdamW {
+        AdamW(Adam::with_core(Core::new(learning_rate).decoupled()).decoupled_weight_decay(0.004))
     }
 
     /// The shares of mean and mean square that are kept. Default: 0.9 and 0.999.
@@ -45,8 +45,8 @@ impl Optimizer for AdamW {
         self.0.core_mut()
     }
 
-    fn rule(&self, rate: f64, step: u64) -> UpdateRule {
-        self.0.rule(rate, step)
+    fn rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
+        self.0.rule(learning_rate, step)
     }
 
     fn check_own(&self) -> Result<()> {

@@ -1,4 +1,4 @@
-//! What all optimizers share: the rate, decay, groups of parameters, and the state beside each parameter.
+//! What all optimizers share: the learning rate, decay, groups of parameters, and the state beside each parameter.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::{Decay, Error, Gradients, Result, Tensor};
 /// Settings and state that every optimizer has.
 #[derive(Clone, Debug, Default)]
 pub struct Core {
-    pub(super) rate: f64,
+    pub(super) learning_rate: f64,
     /// PyTorch's `weight_decay`: added to the gradient.
     pub(super) weight_decay: f64,
     /// AdamW's: taken off the parameter.
@@ -26,10 +26,10 @@ pub struct Core {
 /// ```
 /// use hadal::prelude::*;
 /// use hadal::optim::Group;
-/// // The first layer learns at a tenth of the rate, and no bias decays.
+/// // The first layer learns at a tenth of the learning rate, and no bias decays.
 /// let optimizer = Sgd::new(0.1)
 ///     .weight_decay(1e-4)
-///     .group(Group::prefix("layers.0.").rate(0.1))
+///     .group(Group::prefix("layers.0.").learning_rate_scale(0.1))
 ///     .group(Group::suffix("bias").weight_decay(0.0));
 /// # let _ = optimizer;
 /// ```
@@ -37,14 +37,14 @@ pub struct Core {
 pub struct Group {
     prefix: String,
     suffix: String,
-    rate: f64,
+    learning_rate_scale: f64,
     weight_decay: Option<f64>,
 }
 
 impl Group {
     /// The parameters whose names begin with `prefix`: `layers.0.` is all of the first layer.
     pub fn prefix(prefix: impl Into<String>) -> Group {
-        Group { prefix: prefix.into(), suffix: String::new(), rate: 1.0, weight_decay: None }
+        Group { prefix: prefix.into(), suffix: String::new(), learning_rate_scale: 1.0, weight_decay: None }
     }
 
     /// The parameters whose names end in `suffix`: `bias` is every bias.
@@ -52,9 +52,9 @@ impl Group {
         Group { suffix: suffix.into(), ..Group::prefix("") }
     }
 
-    /// Their rate as a share of the optimizer's. Default: 1; 0 leaves them as they are.
-    pub fn rate(mut self, share: f64) -> Group {
-        self.rate = share;
+    /// Multiplies the learning rate of these parameters. Default: 1; 0 leaves them unchanged.
+    pub fn learning_rate_scale(mut self, scale: f64) -> Group {
+        self.learning_rate_scale = scale;
         self
     }
 
@@ -88,16 +88,16 @@ pub struct Place<'a> {
     pub gradient: &'a Tensor,
     /// The tensors that the optimizer keeps beside it; empty at the first step.
     pub states: &'a mut Vec<Tensor>,
-    /// The rate for this parameter.
-    pub rate: f64,
+    /// The learning rate for this parameter.
+    pub learning_rate: f64,
     /// The decay for this parameter.
     pub decay: Decay,
 }
 
 impl Core {
-    /// With the given rate, without decay or groups.
-    pub fn new(rate: f64) -> Core {
-        Core { rate, ..Core::default() }
+    /// With the given learning rate, without decay or groups.
+    pub fn new(learning_rate: f64) -> Core {
+        Core { learning_rate, ..Core::default() }
     }
 
     /// Makes decoupled weight decay, as AdamW's, the kind that a group's decay has if the optimizer has none.
@@ -105,9 +105,9 @@ impl Core {
         Core { decoupled: true, ..self }
     }
 
-    /// The rate of the next step.
-    pub fn rate(&self) -> f64 {
-        self.rate
+    /// The learning rate of the next step.
+    pub fn learning_rate(&self) -> f64 {
+        self.learning_rate
     }
 
     /// How many steps have been taken.
@@ -115,16 +115,16 @@ impl Core {
         self.steps
     }
 
-    /// Checks rate, groups and parameters before a step changes anything.
+    /// Checks learning rate, groups and parameters before a step changes anything.
     ///
     /// # Panics
-    /// If the rate is negative or not finite, a parameter is not the one that its state was made for, or a group matches no
+    /// If the learning rate is negative or not finite, a parameter is not the one that its state was made for, or a group matches no
     /// parameter.
     pub(super) fn assert_ready(&self, model: &dyn Module) {
         assert!(
-            self.rate >= 0.0 && self.rate.is_finite(),
+            self.learning_rate >= 0.0 && self.learning_rate.is_finite(),
             "step: learning rate {} must be a positive, finite number, for example 0.001",
-            self.rate
+            self.learning_rate
         );
         let mut problem = self.empty_group(model);
         model.visit("", &mut |name, parameter| {
@@ -156,16 +156,16 @@ impl Core {
     /// Calls `visit` for every parameter of `model` that has a gradient, and counts the step.
     ///
     /// # Panics
-    /// If the rate is negative or not finite, a parameter is not the one that its state was made for, or a group matches no
+    /// If the learning rate is negative or not finite, a parameter is not the one that its state was made for, or a group matches no
     /// parameter; nothing has been changed then.
     pub fn each(&mut self, model: &mut dyn Module, gradients: &Gradients, visit: &mut dyn FnMut(Place)) {
         self.assert_ready(model);
         self.steps += 1;
         model.visit_mut("", &mut |name, parameter| {
             let Some(gradient) = gradients.get(parameter) else { return };
-            let (mut rate, mut weight_decay) = (self.rate, None);
+            let (mut learning_rate, mut weight_decay) = (self.learning_rate, None);
             for group in self.groups.iter().filter(|group| group.holds(name)) {
-                rate *= group.rate;
+                learning_rate *= group.learning_rate_scale;
                 weight_decay = group.weight_decay.or(weight_decay);
             }
             // A group's decay replaces the kind that the optimizer has, or is of its default kind if it has none.
@@ -176,13 +176,13 @@ impl Core {
             };
             let decay = Decay {
                 coupled: own(self.weight_decay, !self.decoupled),
-                factor: 1.0 - rate * own(self.decoupled_weight_decay, self.decoupled),
+                factor: 1.0 - learning_rate * own(self.decoupled_weight_decay, self.decoupled),
             };
             if !self.states.contains_key(name) {
                 self.states.insert(name.to_owned(), Vec::new());
             }
             let Some(states) = self.states.get_mut(name) else { return };
-            visit(Place { parameter, gradient, states, rate, decay });
+            visit(Place { parameter, gradient, states, learning_rate, decay });
         });
     }
 
@@ -222,17 +222,17 @@ impl Core {
     /// Checks the settings that all optimizers have.
     ///
     /// # Errors
-    /// If a rate is not positive and finite, or a decay is negative or not finite.
+    /// If a learning rate is not positive and finite, or a decay is negative or not finite.
     pub fn check(&self) -> Result<()> {
-        check_positive_in_f32("learning rate", self.rate, "0.001")?;
+        check_positive_in_f32("learning rate", self.learning_rate, "0.001")?;
         check_decay(self.weight_decay)?;
         check_decay(self.decoupled_weight_decay)?;
         for group in &self.groups {
             check_decay(group.weight_decay.unwrap_or(0.0))?;
-            if !(group.rate >= 0.0 && group.rate.is_finite()) {
+            if !(group.learning_rate_scale >= 0.0 && group.learning_rate_scale.is_finite()) {
                 return Err(Error::Config(format!(
-                    "{group}: rate {} must be a finite share of the optimizer's rate, 0 or more",
-                    group.rate
+                    "{group}: learning_rate_scale {} must be 0 or a positive, finite number, for example 0.1",
+                    group.learning_rate_scale
                 )));
             }
         }

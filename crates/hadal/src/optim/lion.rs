@@ -3,8 +3,8 @@
 use super::{Core, Optimizer, check_share, has_core};
 use crate::{Result, UpdateRule};
 
-/// Lion (Chen and others, NeurIPS 2023, algorithm 2): `w -= rate * sign(beta1 * m + (1 - beta1) * g);
-/// m = beta2 * m + (1 - beta2) * g`. Every step has the same size, so rates are 3 to 10 times smaller than Adam's;
+/// Lion (Chen and others, NeurIPS 2023, algorithm 2): `w -= learning rate * sign(beta1 * m + (1 - beta1) * g);
+/// m = beta2 * m + (1 - beta2) * g`. Every step has the same size, so learning rates are 3 to 10 times smaller than Adam's;
 /// decay is usually [decoupled](Optimizer::decoupled_weight_decay).
 #[derive(Clone, Debug)]
 pub struct Lion {
@@ -14,9 +14,9 @@ pub struct Lion {
 }
 
 impl Lion {
-    /// With the given rate; the rest as in [`default`](Lion::default).
-    pub fn new(rate: f64) -> Lion {
-        Lion { core: Core::new(rate).decoupled(), beta1: 0.9, beta2: 0.99 }
+    /// With the given learning rate; the rest as in [`default`](Lion::default).
+    pub fn new(learning_rate: f64) -> Lion {
+        Lion { core: Core::new(learning_rate).decoupled(), beta1: 0.9, beta2: 0.99 }
     }
 
     /// The shares of `m` in the step, and that is kept. Default: 0.9 and 0.99.
@@ -27,7 +27,7 @@ impl Lion {
 }
 
 impl Default for Lion {
-    /// Rate 0.0001, betas 0.9 and 0.99: the paper's defaults (Keras's rate is 0.001).
+    /// Rate 0.0001, betas 0.9 and 0.99: the paper's defaults (Keras's learning rate is 0.001).
     fn default() -> Lion {
         Lion::new(1e-4)
     }
@@ -36,8 +36,8 @@ impl Default for Lion {
 impl Optimizer for Lion {
     has_core!("lion");
 
-    fn rule(&self, rate: f64, _step: u64) -> UpdateRule {
-        UpdateRule::Lion { rate, beta1: self.beta1, beta2: self.beta2 }
+    fn rule(&self, learning_rate: f64, _step: u64) -> UpdateRule {
+        UpdateRule::Lion { learning_rate, beta1: self.beta1, beta2: self.beta2 }
     }
 
     fn check_own(&self) -> Result<()> {

@@ -3,7 +3,7 @@
 //! | optimizer | its idea |
 //! | --- | --- |
 //! | [`Sgd`] | the gradient, with momentum in three spellings, and Nesterov's look ahead |
-//! | [`Adagrad`], [`Adadelta`], [`RmsProp`] | each parameter at a rate of its own |
+//! | [`Adagrad`], [`Adadelta`], [`RmsProp`] | each parameter at a learning rate of its own |
 //! | [`Adam`] (and AMSGrad), [`Adamax`], [`AdamW`], [`Nadam`] | both |
 //! | [`Lion`] | the sign of the momentum |
 //! | [`Muon`] | orthogonal steps for matrices |
@@ -18,7 +18,7 @@ mod core;
 mod lion;
 mod muon;
 mod nadam;
-mod plateau;
+mod reduce_lr_on_plateau;
 mod rmsprop;
 mod schedule;
 pub mod second_order;
@@ -35,7 +35,7 @@ pub(crate) use core::{check_positive, check_positive_in_f32};
 pub use lion::Lion;
 pub use muon::Muon;
 pub use nadam::Nadam;
-pub use plateau::{Mode, Plateau};
+pub use reduce_lr_on_plateau::{Mode, ReduceLrOnPlateau};
 pub use rmsprop::RmsProp;
 pub use schedule::Schedule;
 pub use sgd::{MomentumForm, Sgd};
@@ -66,8 +66,8 @@ pub trait Optimizer: Send + Sync {
     /// As [`core`](Optimizer::core), to be changed.
     fn core_mut(&mut self) -> &mut Core;
 
-    /// How step `step` (counted from 1) changes a parameter whose rate is `rate`.
-    fn rule(&self, rate: f64, step: u64) -> UpdateRule;
+    /// How step `step` (counted from 1) changes a parameter whose learning rate is `learning_rate`.
+    fn rule(&self, learning_rate: f64, step: u64) -> UpdateRule;
 
     /// Checks the settings beyond those of [`Core`].
     ///
@@ -80,14 +80,14 @@ pub trait Optimizer: Send + Sync {
     /// One step for every parameter of `model` that has a gradient, in place, in one pass over each.
     ///
     /// # Panics
-    /// If the rate is negative or not finite, another setting cannot work, a group matches no parameter, or the parameters are not
+    /// If the learning rate is negative or not finite, another setting cannot work, a group matches no parameter, or the parameters are not
     /// those that the optimizer began with; nothing has been changed then.
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
         assert_ready(self, model);
         let step = self.core().steps() + 1;
         let mut core = std::mem::take(self.core_mut());
         core.each(model, gradients, &mut |place| {
-            let rule = self.rule(place.rate, step);
+            let rule = self.rule(place.learning_rate, step);
             if place.states.is_empty() {
                 place.states.extend((0..rule.states()).map(|_| place.parameter.zeros_like()));
             }
@@ -96,20 +96,20 @@ pub trait Optimizer: Send + Sync {
         *self.core_mut() = core;
     }
 
-    /// The rate of the next step.
+    /// The learning rate of the next step.
     fn learning_rate(&self) -> f64 {
-        self.core().rate
+        self.core().learning_rate
     }
 
-    /// Sets the rate of the next step.
-    fn set_learning_rate(&mut self, rate: f64) {
-        self.core_mut().rate = rate;
+    /// Sets the learning rate of the next step.
+    fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.core_mut().learning_rate = learning_rate;
     }
 
     /// Checks all settings.
     ///
     /// # Errors
-    /// If a setting cannot work: a rate that is not positive and finite, a momentum outside `[0, 1)`.
+    /// If a setting cannot work: a learning rate that is not positive and finite, a momentum outside `[0, 1)`.
     fn check(&self) -> Result<()> {
         self.core().check()?;
         self.check_own()
@@ -125,7 +125,7 @@ pub trait Optimizer: Send + Sync {
         self
     }
 
-    /// Weight decay decoupled from the gradient, as AdamW's and as Keras's `weight_decay`: `w -= rate * decay * w`
+    /// Weight decay decoupled from the gradient, as AdamW's and as Keras's `weight_decay`: `w -= learning_rate * decay * w`
     /// before the step (Loshchilov and Hutter, ICLR 2019). Default: 0.
     fn decoupled_weight_decay(mut self, decay: f64) -> Self
     where
@@ -166,8 +166,8 @@ impl Optimizer for Box<dyn Optimizer> {
         (**self).core_mut()
     }
 
-    fn rule(&self, rate: f64, step: u64) -> UpdateRule {
-        (**self).rule(rate, step)
+    fn rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
+        (**self).rule(learning_rate, step)
     }
 
     fn check_own(&self) -> Result<()> {
@@ -182,8 +182,8 @@ impl Optimizer for Box<dyn Optimizer> {
         (**self).learning_rate()
     }
 
-    fn set_learning_rate(&mut self, rate: f64) {
-        (**self).set_learning_rate(rate);
+    fn set_learning_rate(&mut self, learning_rate: f64) {
+        (**self).set_learning_rate(learning_rate);
     }
 
     fn check(&self) -> Result<()> {

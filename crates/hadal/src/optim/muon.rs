@@ -7,12 +7,12 @@ use crate::{Gradients, Result, Tensor, UpdateRule, no_grad};
 
 /// Muon (Jordan and others, 2024): momentum whose matrix is made nearly orthogonal before each step, so that all
 /// directions move alike. `m = momentum * m + g`; the step is `O = newton_schulz(g + momentum * m)` and
-/// `w -= rate * 0.2 sqrt(max(rows, columns)) * O` (the scale of Liu and others, arXiv 2502.16982, with which the rates of
+/// `w -= learning_rate * 0.2 sqrt(max(rows, columns)) * O` (the scale of Liu and others, arXiv 2502.16982, with which the learning rates of
 /// AdamW fit). `newton_schulz` runs five times `x = a x + (b A + c A^2) x` with `A = x xᵀ` on the matrix divided by
 /// its norm.
 ///
 /// It is meant for the weight matrices of hidden layers. Parameters with other than two axes follow
-/// [`Adam`]'s rule at the same rate, as in Keras.
+/// [`Adam`]'s rule at the same learning rate, as in Keras.
 #[derive(Clone, Debug)]
 pub struct Muon {
     core: Core,
@@ -23,13 +23,13 @@ pub struct Muon {
 /// The coefficients `a`, `b`, `c`: steep at 0, so that few iterations do.
 const COEFFICIENTS: [f64; 3] = [3.4445, -4.7750, 2.0315];
 const ITERATIONS: usize = 5;
-/// The root mean square of a step's elements, as a share of the rate.
+/// The root mean square of a step's elements, as a share of the learning rate.
 const SCALE: f64 = 0.2;
 
 impl Muon {
-    /// With the given rate; the rest as in [`default`](Muon::default).
-    pub fn new(rate: f64) -> Muon {
-        Muon { core: Core::new(rate).decoupled(), momentum: 0.95, nesterov: true }
+    /// With the given learning rate; the rest as in [`default`](Muon::default).
+    pub fn new(learning_rate: f64) -> Muon {
+        Muon { core: Core::new(learning_rate).decoupled(), momentum: 0.95, nesterov: true }
     }
 
     /// The share of `m` that is kept. Default: 0.95.
@@ -45,7 +45,7 @@ impl Muon {
     }
 
     fn matrix_step(&self, place: Place) {
-        let Place { parameter, gradient, states, rate, decay } = place;
+        let Place { parameter, gradient, states, learning_rate, decay } = place;
         no_grad(|| {
             let weight = parameter.detach();
             let gradient = if decay.coupled == 0.0 { gradient.clone() } else { gradient + &weight * decay.coupled };
@@ -62,7 +62,7 @@ impl Muon {
             if decay.factor != 1.0 {
                 *parameter *= decay.factor;
             }
-            parameter.add_scaled(-rate * SCALE * longest.sqrt(), &step);
+            parameter.add_scaled(-learning_rate * SCALE * longest.sqrt(), &step);
         });
     }
 }
@@ -99,8 +99,8 @@ impl Default for Muon {
 impl Optimizer for Muon {
     has_core!("muon");
 
-    fn rule(&self, rate: f64, step: u64) -> UpdateRule {
-        Adam::default().rule(rate, step)
+    fn rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
+        Adam::default().rule(learning_rate, step)
     }
 
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
@@ -111,7 +111,7 @@ impl Optimizer for Muon {
             if place.parameter.rank() == 2 {
                 return self.matrix_step(place);
             }
-            let rule = self.rule(place.rate, step);
+            let rule = self.rule(place.learning_rate, step);
             if place.states.is_empty() {
                 place.states.extend((0..rule.states()).map(|_| place.parameter.zeros_like()));
             }

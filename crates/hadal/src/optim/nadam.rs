@@ -6,7 +6,7 @@ use crate::{Result, UpdateRule};
 
 /// Adam with Nesterov's look ahead (Dozat, ICLR workshop 2016, algorithm 8), in Keras's form. With `m` and `v` of
 /// [`Adam`](super::Adam), `u_t = beta1 (1 - 0.5 * 0.96^t)` and `U_t = u_1 .. u_t`, step t is
-/// `w -= rate * (u_(t+1) / (1 - U_(t+1)) * m + (1 - u_t) / (1 - U_t) * g) / (sqrt(v / (1 - beta2^t)) + epsilon)`.
+/// `w -= learning_rate * (u_(t+1) / (1 - U_(t+1)) * m + (1 - u_t) / (1 - U_t) * g) / (sqrt(v / (1 - beta2^t)) + epsilon)`.
 #[derive(Clone, Debug)]
 pub struct Nadam {
     core: Core,
@@ -16,9 +16,9 @@ pub struct Nadam {
 }
 
 impl Nadam {
-    /// With the given rate; the rest as in [`default`](Nadam::default).
-    pub fn new(rate: f64) -> Nadam {
-        Nadam { core: Core::new(rate), beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }
+    /// With the given learning rate; the rest as in [`default`](Nadam::default).
+    pub fn new(learning_rate: f64) -> Nadam {
+        Nadam { core: Core::new(learning_rate), beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }
     }
 
     /// The shares of mean and mean square that are kept. Default: 0.9 and 0.999.
@@ -59,11 +59,11 @@ impl Default for Nadam {
 impl Optimizer for Nadam {
     has_core!("nadam");
 
-    fn rule(&self, rate: f64, step: u64) -> UpdateRule {
+    fn rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
         let (product, next) = (self.product(step), self.u(step + 1));
         UpdateRule::Nadam {
-            momentum_rate: rate * next / (1.0 - product * next),
-            gradient_rate: rate * (1.0 - self.u(step)) / (1.0 - product),
+            momentum_rate: learning_rate * next / (1.0 - product * next),
+            gradient_rate: learning_rate * (1.0 - self.u(step)) / (1.0 - product),
             beta1: self.beta1,
             beta2: self.beta2,
             correction: 1.0 - power(self.beta2, step),

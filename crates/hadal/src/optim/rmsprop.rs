@@ -3,7 +3,7 @@
 use super::{Core, Optimizer, check_positive_in_f32, check_share, has_core};
 use crate::{Result, UpdateRule};
 
-/// RMSprop in Keras's form: `s = rho * s + (1 - rho) * g^2; w -= rate * g / sqrt(s + epsilon)`
+/// RMSprop in Keras's form: `s = rho * s + (1 - rho) * g^2; w -= learning_rate * g / sqrt(s + epsilon)`
 /// (Tieleman and Hinton, COURSERA lecture 6.5, 2012). With momentum, the step goes through a velocity,
 /// `v = momentum * v + step; w -= v`. Centred, the squared running mean of `g` is taken off `s` (Graves,
 /// arXiv 1308.0850, 2013, eq. 40).
@@ -19,9 +19,9 @@ pub struct RmsProp {
 }
 
 impl RmsProp {
-    /// With the given rate; the rest as in [`default`](RmsProp::default).
-    pub fn new(rate: f64) -> RmsProp {
-        RmsProp { core: Core::new(rate), rho: 0.9, epsilon: 1e-7, momentum: 0.0, centered: false }
+    /// With the given learning rate; the rest as in [`default`](RmsProp::default).
+    pub fn new(learning_rate: f64) -> RmsProp {
+        RmsProp { core: Core::new(learning_rate), rho: 0.9, epsilon: 1e-7, momentum: 0.0, centered: false }
     }
 
     /// The share of the mean square that is kept. Default: 0.9.
@@ -59,14 +59,14 @@ impl Default for RmsProp {
 impl Optimizer for RmsProp {
     has_core!("rmsprop");
 
-    fn rule(&self, rate: f64, _step: u64) -> UpdateRule {
+    fn rule(&self, learning_rate: f64, _step: u64) -> UpdateRule {
         let &RmsProp { rho, epsilon, momentum, centered, .. } = self;
         if centered {
-            UpdateRule::RmsPropCentered { rate, rho, epsilon, momentum }
+            UpdateRule::RmsPropCentered { learning_rate, rho, epsilon, momentum }
         } else if momentum == 0.0 {
-            UpdateRule::RmsProp { rate, rho, epsilon }
+            UpdateRule::RmsProp { learning_rate, rho, epsilon }
         } else {
-            UpdateRule::RmsPropMomentum { rate, rho, epsilon, momentum }
+            UpdateRule::RmsPropMomentum { learning_rate, rho, epsilon, momentum }
         }
     }
 

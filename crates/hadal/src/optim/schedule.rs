@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-/// The rate of each step as a share of the optimizer's own.
+/// A learning rate schedule: the factor by which the base learning rate, that of the optimizer, is multiplied at each step.
 ///
 /// Counts are optimizer steps, or epochs under [`schedule_by_epoch`](crate::train::Fit::schedule_by_epoch), over all calls of `fit`.
 ///
@@ -16,61 +16,70 @@ use std::f64::consts::PI;
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Schedule {
-    /// Always the whole rate.
+    /// The base learning rate at every step.
     #[default]
+    #[doc(alias = "ConstantLR")]
     Constant,
-    /// Multiplied by `factor` after every `every` steps (PyTorch's `StepLR`).
+    /// Multiplies the learning rate by `gamma` every `step_size` steps (PyTorch's `StepLR`).
+    #[doc(alias = "StepLR")]
     Step {
-        /// Steps between changes.
-        every: usize,
-        /// What each change multiplies by.
-        factor: f64,
+        /// The number of steps between two reductions.
+        step_size: usize,
+        /// The factor of each reduction.
+        gamma: f64,
     },
-    /// `factor^step` (PyTorch's `ExponentialLR`).
+    /// Multiplies the learning rate by `gamma` at every step (PyTorch's `ExponentialLR`).
+    #[doc(alias = "ExponentialLR")]
     Exponential {
-        /// What each step multiplies by.
-        factor: f64,
+        /// The factor of each step.
+        gamma: f64,
     },
-    /// `(1 - end) (1 - step / steps)^power + end` (Keras's `PolynomialDecay`; `power` 1 and `end` 0 is a straight line).
+    /// Polynomial decay: `(1 - end_factor) (1 - step / steps)^power + end_factor` (Keras's `PolynomialDecay`). With `power` 1 the
+    /// decay is linear.
+    #[doc(alias = "PolynomialDecay")]
+    #[doc(alias = "PolynomialLR")]
+    #[doc(alias = "LinearLR")]
     Polynomial {
         /// The exponent.
         power: f64,
-        /// The share at the end.
-        end: f64,
+        /// The last learning rate, as a fraction of the base learning rate.
+        end_factor: f64,
     },
-    /// `(1 + cos(pi * step / steps)) / 2`: from the whole rate down to almost 0 at the last step, without restarts
-    /// (Loshchilov and Hutter, ICLR 2017, eq. 5).
+    /// Cosine annealing without restarts, `(1 + cos(pi * step / steps)) / 2` (Loshchilov and Hutter, ICLR 2017, eq. 5).
+    #[doc(alias = "CosineAnnealingLR")]
+    #[doc(alias = "CosineDecay")]
     Cosine,
-    /// The cosine over `first` steps, then again over `first * multiply`, and so on (the same paper's warm restarts).
+    /// Cosine annealing with warm restarts (the same paper; PyTorch's `CosineAnnealingWarmRestarts`).
+    #[doc(alias = "CosineAnnealingWarmRestarts")]
     CosineRestarts {
-        /// Steps until the first restart.
-        first: usize,
-        /// How much longer each stretch is than the one before.
-        multiply: usize,
+        /// The number of steps until the first restart.
+        t_0: usize,
+        /// The factor by which the number of steps grows after each restart.
+        t_mult: usize,
     },
-    /// From 0 in a straight line to the whole rate, `step / steps` for steps counted from 0, then another schedule over the
-    /// rest (Goyal and others, arXiv 1706.02677, 2017; as Keras's `CosineDecay` and Hugging Face's schedules count).
+    /// Linear warm-up from 0 to the base learning rate, `step / steps` for steps counted from 0, then another schedule over the
+    /// remaining steps (Goyal and others, arXiv 1706.02677, 2017; as Keras's `CosineDecay` and Hugging Face's schedules count).
     WarmUp {
-        /// Steps before the first at the whole rate.
+        /// The number of steps before the first at the base learning rate.
         steps: usize,
-        /// What follows.
+        /// The schedule of the remaining steps.
         then: Box<Schedule>,
     },
-    /// Up along a cosine from `1 / start` of the rate to the whole over the first `rise` of the run, then down along a
-    /// cosine to `1 / (start * end)` (Smith and Topin, 2018, in the form of PyTorch's `OneCycleLR`, whose defaults are
-    /// 25, 10,000 and 0.3).
+    /// The one-cycle policy (Smith and Topin, 2018; PyTorch's `OneCycleLR` with cosine annealing, whose defaults are 25, 10,000
+    /// and 0.3). The base learning rate is the maximum.
+    #[doc(alias = "OneCycleLR")]
     OneCycle {
-        /// The rate is divided by this at the first step.
-        start: f64,
-        /// And by this once more at the last.
-        end: f64,
-        /// The share of the run that rises.
-        rise: f64,
+        /// The first learning rate is the base learning rate divided by this.
+        div_factor: f64,
+        /// The last learning rate is the first one divided by this.
+        final_div_factor: f64,
+        /// The fraction of the run in which the learning rate increases.
+        pct_start: f64,
     },
 }
 
 impl Schedule {
-    /// The share for step `step` of `steps`, counted from 0; what follows the last step is as that, or lower.
+    /// The factor for step `step` of `steps`, counted from 0; after the last step it is that of the last, or lower.
     ///
     /// ```
     /// use hadal::optim::Schedule;
@@ -81,18 +90,20 @@ impl Schedule {
         let part = |step: usize, steps: usize| (step as f64 / steps.max(1) as f64).min(1.0);
         match self {
             Schedule::Constant => 1.0,
-            Schedule::Step { every, factor } => factor.powf((step / (*every).max(1)) as f64),
-            Schedule::Exponential { factor } => factor.powf(step as f64),
-            Schedule::Polynomial { power, end } => (1.0 - end) * (1.0 - part(step, steps)).powf(*power) + end,
+            Schedule::Step { step_size, gamma } => gamma.powf((step / (*step_size).max(1)) as f64),
+            Schedule::Exponential { gamma } => gamma.powf(step as f64),
+            Schedule::Polynomial { power, end_factor } => {
+                (1.0 - end_factor) * (1.0 - part(step, steps)).powf(*power) + end_factor
+            }
             Schedule::Cosine => half_cosine(part(step, steps)),
-            Schedule::CosineRestarts { first, multiply } => {
-                let (mut since, mut stretch) = (step, (*first).max(1));
-                if *multiply <= 1 {
+            Schedule::CosineRestarts { t_0, t_mult } => {
+                let (mut since, mut stretch) = (step, (*t_0).max(1));
+                if *t_mult <= 1 {
                     since %= stretch;
                 }
                 while since >= stretch {
                     since -= stretch;
-                    stretch = stretch.saturating_mul(*multiply);
+                    stretch = stretch.saturating_mul(*t_mult);
                 }
                 half_cosine(part(since, stretch))
             }
@@ -103,10 +114,10 @@ impl Schedule {
                     then.factor(step - rise, steps.saturating_sub(*rise))
                 }
             }
-            Schedule::OneCycle { start, end, rise } => {
-                let (low, lowest) = (1.0 / start, 1.0 / (start * end));
-                // As PyTorch counts: the peak at step `rise * steps - 1`, the end at the last step.
-                let peak = rise * steps as f64 - 1.0;
+            Schedule::OneCycle { div_factor, final_div_factor, pct_start } => {
+                let (low, lowest) = (1.0 / div_factor, 1.0 / (div_factor * final_div_factor));
+                // As PyTorch counts: the peak at step `pct_start * steps - 1`, the end at the last step.
+                let peak = pct_start * steps as f64 - 1.0;
                 let (step, last) = (step as f64, steps as f64 - 1.0);
                 if step <= peak {
                     1.0 + (low - 1.0) * half_cosine(step / peak.max(f64::MIN_POSITIVE))
@@ -130,33 +141,33 @@ impl Schedule {
         };
         match self {
             Schedule::Constant | Schedule::Cosine => Ok(()),
-            Schedule::Step { every, factor } => {
-                at_least_one("every", *every)?;
-                check_positive("schedule: factor", *factor, "0.1")
+            Schedule::Step { step_size, gamma } => {
+                at_least_one("step_size", *step_size)?;
+                check_positive("schedule: gamma", *gamma, "0.1")
             }
-            Schedule::Exponential { factor } => check_positive("schedule: factor", *factor, "0.95"),
-            Schedule::Polynomial { power, end } => {
+            Schedule::Exponential { gamma } => check_positive("schedule: gamma", *gamma, "0.95"),
+            Schedule::Polynomial { power, end_factor } => {
                 check_positive("schedule: power", *power, "1")?;
-                if (0.0..=1.0).contains(end) {
+                if (0.0..=1.0).contains(end_factor) {
                     return Ok(());
                 }
-                Err(crate::Error::Config(format!("schedule: end {end} is a share of the rate, from 0 to 1")))
+                Err(crate::Error::Config(format!("schedule: end_factor {end_factor} must be between 0 and 1")))
             }
-            Schedule::CosineRestarts { first, multiply } => {
-                at_least_one("first", *first)?;
-                at_least_one("multiply", *multiply)
+            Schedule::CosineRestarts { t_0, t_mult } => {
+                at_least_one("t_0", *t_0)?;
+                at_least_one("t_mult", *t_mult)
             }
             Schedule::WarmUp { steps, then } => {
                 at_least_one("steps", *steps)?;
                 then.check()
             }
-            Schedule::OneCycle { start, end, rise } => {
-                check_positive("schedule: start", *start, "25")?;
-                check_positive("schedule: end", *end, "10000")?;
-                if *rise > 0.0 && *rise < 1.0 {
+            Schedule::OneCycle { div_factor, final_div_factor, pct_start } => {
+                check_positive("schedule: div_factor", *div_factor, "25")?;
+                check_positive("schedule: final_div_factor", *final_div_factor, "10000")?;
+                if *pct_start > 0.0 && *pct_start < 1.0 {
                     return Ok(());
                 }
-                Err(crate::Error::Config(format!("schedule: rise {rise} is a share of the run, between 0 and 1")))
+                Err(crate::Error::Config(format!("schedule: pct_start {pct_start} must be between 0 and 1")))
             }
         }
     }

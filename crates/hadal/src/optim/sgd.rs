@@ -3,7 +3,7 @@
 use super::{Core, Optimizer, check_share, has_core};
 use crate::{Result, UpdateRule};
 
-/// Gradient descent, `w -= rate * g`: stochastic with batches, full-batch when a batch is all the data
+/// Gradient descent, `w -= learning_rate * g`: stochastic with batches, full-batch when a batch is all the data
 /// ([`Fit::full_batch`](crate::train::Fit::full_batch)). With momentum (Polyak, 1964), in the spelling of
 /// [`MomentumForm`].
 #[derive(Clone, Debug)]
@@ -14,24 +14,24 @@ pub struct Sgd {
     nesterov: bool,
 }
 
-/// The spellings of momentum. At a constant rate all take the same steps; when the rate changes, the first forgets the
-/// old rate at once, the others keep it in the velocity.
+/// The spellings of momentum. At a constant learning rate all take the same steps; when the learning rate changes, the first forgets the
+/// old learning rate at once, the others keep it in the velocity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MomentumForm {
-    /// PyTorch's: `v = momentum * v + g; w -= rate * v`.
+    /// PyTorch's: `v = momentum * v + g; w -= learning_rate * v`.
     #[default]
     Torch,
     /// The lecture's, and Rumelhart's, Hinton's and Williams's (Nature 323, 1986, eq. 9):
-    /// `v = momentum * v + rate * g; w -= v`.
+    /// `v = momentum * v + learning_rate * g; w -= v`.
     Lecture,
-    /// Keras's: `v = momentum * v - rate * g; w += v`, the lecture's with the sign of `v` turned.
+    /// Keras's: `v = momentum * v - learning_rate * g; w += v`, the lecture's with the sign of `v` turned.
     Keras,
 }
 
 impl Sgd {
     /// Plain gradient descent.
-    pub fn new(rate: f64) -> Sgd {
-        Sgd { core: Core::new(rate), momentum: 0.0, form: MomentumForm::Torch, nesterov: false }
+    pub fn new(learning_rate: f64) -> Sgd {
+        Sgd { core: Core::new(learning_rate), momentum: 0.0, form: MomentumForm::Torch, nesterov: false }
     }
 
     /// The share of the last step's velocity that is kept. Default: 0.
@@ -63,12 +63,12 @@ impl Default for Sgd {
 impl Optimizer for Sgd {
     has_core!("sgd");
 
-    fn rule(&self, rate: f64, _step: u64) -> UpdateRule {
+    fn rule(&self, learning_rate: f64, _step: u64) -> UpdateRule {
         let &Sgd { momentum, nesterov, .. } = self;
         match self.form {
-            _ if momentum == 0.0 => UpdateRule::Sgd { rate },
-            MomentumForm::Torch => UpdateRule::Momentum { rate, momentum, nesterov },
-            MomentumForm::Lecture | MomentumForm::Keras => UpdateRule::Velocity { rate, momentum, nesterov },
+            _ if momentum == 0.0 => UpdateRule::Sgd { learning_rate },
+            MomentumForm::Torch => UpdateRule::Momentum { learning_rate, momentum, nesterov },
+            MomentumForm::Lecture | MomentumForm::Keras => UpdateRule::Velocity { learning_rate, momentum, nesterov },
         }
     }
 

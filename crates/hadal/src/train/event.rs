@@ -43,7 +43,7 @@ pub enum Event<'a> {
         epoch: usize,
         /// Loss and metrics, those of validation named `val_...`.
         logs: &'a Logs,
-        /// The rate of the epoch's last step.
+        /// The learning rate of the epoch's last step.
         learning_rate: f64,
         /// The time that training took, without validation.
         elapsed: Duration,
@@ -64,7 +64,7 @@ pub enum Flow {
 }
 
 /// Someone who watches a run. An error ends it.
-pub trait Subscriber {
+pub trait Callback {
     /// Called at every event, in order.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ pub trait Subscriber {
     fn on(&mut self, event: &Event) -> Result<Flow>;
 }
 
-impl<S: Subscriber + ?Sized> Subscriber for &mut S {
+impl<S: Callback + ?Sized> Callback for &mut S {
     fn on(&mut self, event: &Event) -> Result<Flow> {
         (**self).on(event)
     }

@@ -5,12 +5,12 @@ use std::time::Instant;
 
 use super::pass::Pass;
 use super::trainer::total;
-use super::{BatchLogs, Event, Flow, History, Subscriber, Trainer};
+use super::{BatchLogs, Callback, Event, Flow, History, Trainer};
 use crate::data::Dataset;
 use crate::finite::first_not_finite;
 use crate::monitor::Console;
 use crate::nn::{Context, Forward};
-use crate::optim::{Plateau, Schedule, check_positive_in_f32};
+use crate::optim::{ReduceLrOnPlateau, Schedule, check_positive_in_f32};
 use crate::{Error, Gradients, Result};
 
 /// How to train: what `fit` takes beside the data. Defaults are Keras's.
@@ -20,12 +20,12 @@ pub struct Fit<'a> {
     validation: Option<(&'a Dataset, usize)>,
     schedule: Schedule,
     by_epoch: bool,
-    plateau: Option<Plateau>,
+    plateau: Option<ReduceLrOnPlateau>,
     clip_norm: Option<f64>,
     clip_value: Option<f64>,
     shuffle: bool,
     quiet: bool,
-    subscribers: Vec<Box<dyn Subscriber + 'a>>,
+    callbacks: Vec<Box<dyn Callback + 'a>>,
 }
 
 impl<'a> Fit<'a> {
@@ -42,7 +42,7 @@ impl<'a> Fit<'a> {
             clip_value: None,
             shuffle: true,
             quiet: false,
-            subscribers: Vec::new(),
+            callbacks: Vec::new(),
         }
     }
 
@@ -77,28 +77,29 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// As [`schedule`](Fit::schedule), counted in epochs: the rate changes only between them.
+    /// As [`schedule`](Fit::schedule), counted in epochs: the learning rate changes only between them.
     pub fn schedule_by_epoch(mut self, schedule: Schedule) -> Fit<'a> {
         (self.schedule, self.by_epoch) = (schedule, true);
         self
     }
 
-    /// Lowers the rate when a number stops improving, on top of the schedule, for this call of `fit`. Default: never.
-    pub fn reduce_on_plateau(mut self, plateau: Plateau) -> Fit<'a> {
+    /// Reduces the learning rate when a monitored metric has stopped improving, in addition to the schedule, in this call of `fit`.
+    /// Default: no reduction.
+    pub fn reduce_lr_on_plateau(mut self, plateau: ReduceLrOnPlateau) -> Fit<'a> {
         self.plateau = Some(plateau);
         self
     }
 
-    /// Shortens each step's gradients, together, to this length if they are longer
-    /// ([`Gradients::clip_norm`](crate::Gradients::clip_norm)). Default: never.
-    pub fn clip_norm(mut self, largest: f64) -> Fit<'a> {
-        self.clip_norm = Some(largest);
+    /// Clips the norm of all gradients together to `max_norm` before each step
+    /// ([`Gradients::clip_norm`](crate::Gradients::clip_norm)). Default: no clipping.
+    pub fn clip_norm(mut self, max_norm: f64) -> Fit<'a> {
+        self.clip_norm = Some(max_norm);
         self
     }
 
-    /// Cuts each element of the gradients to `[-limit, limit]`, before their norm is clipped. Default: never.
-    pub fn clip_value(mut self, limit: f64) -> Fit<'a> {
-        self.clip_value = Some(limit);
+    /// Clips each element of the gradients to `[-clip_value, clip_value]`, before their norm is clipped. Default: no clipping.
+    pub fn clip_value(mut self, clip_value: f64) -> Fit<'a> {
+        self.clip_value = Some(clip_value);
         self
     }
 
@@ -115,8 +116,8 @@ impl<'a> Fit<'a> {
     }
 
     /// Adds someone who watches the run.
-    pub fn subscribe(mut self, subscriber: impl Subscriber + 'a) -> Fit<'a> {
-        self.subscribers.push(Box::new(subscriber));
+    pub fn callback(mut self, callback: impl Callback + 'a) -> Fit<'a> {
+        self.callbacks.push(Box::new(callback));
         self
     }
 
@@ -144,21 +145,21 @@ impl<'a> Fit<'a> {
 
     pub(super) fn run<M: Forward>(mut self, trainer: &mut Trainer<M>, data: &Dataset) -> Result<History> {
         self.check(trainer, data)?;
-        let rate = trainer.optimizer.learning_rate();
-        let guard = RateGuard { trainer, rate };
-        self.train(guard.trainer, rate, data)
+        let learning_rate = trainer.optimizer.learning_rate();
+        let guard = RateGuard { trainer, learning_rate };
+        self.train(guard.trainer, learning_rate, data)
     }
 
-    /// The loop. Leaves the optimizer at the rate of the last step.
-    fn train<M: Forward>(mut self, trainer: &mut Trainer<M>, rate: f64, data: &Dataset) -> Result<History> {
-        let mut subscribers = std::mem::take(&mut self.subscribers);
+    /// The loop. Leaves the optimizer at the learning rate of the last step.
+    fn train<M: Forward>(mut self, trainer: &mut Trainer<M>, learning_rate: f64, data: &Dataset) -> Result<History> {
+        let mut callbacks = std::mem::take(&mut self.callbacks);
         if !self.quiet {
-            subscribers.insert(0, Box::new(Console::new(std::io::stdout().is_terminal())));
+            callbacks.insert(0, Box::new(Console::new(std::io::stdout().is_terminal())));
         }
         let mut tell = |event: Event| -> Result<Flow> {
             let mut flow = Flow::Continue;
-            for subscriber in &mut subscribers {
-                if subscriber.on(&event)? == Flow::Stop {
+            for callback in &mut callbacks {
+                if callback.on(&event)? == Flow::Stop {
                     flow = Flow::Stop;
                 }
             }
@@ -170,7 +171,7 @@ impl<'a> Fit<'a> {
         let epochs = done.saturating_add(self.epochs);
         let steps = steps_done.saturating_add(self.epochs.saturating_mul(batches));
         let mut history = History::default();
-        let mut plateau_factor = 1.0;
+        let mut base = learning_rate;
         let names: Vec<String> =
             trainer.reported(self.validation.is_some()).into_iter().map(|(name, _)| name).collect();
         let (dataset, samples) = (data.name(), data.len());
@@ -191,7 +192,7 @@ impl<'a> Fit<'a> {
                 } else {
                     self.schedule.factor(trainer.progress.steps, steps)
                 };
-                trainer.optimizer.set_learning_rate(rate * factor * plateau_factor);
+                trainer.optimizer.set_learning_rate(base * factor);
                 let mut ctx = Context::training(trainer.progress.dropout.clone());
                 let prediction = trainer.model.forward(&x, &mut ctx);
                 trainer.progress.dropout = ctx.rng.clone();
@@ -218,8 +219,8 @@ impl<'a> Fit<'a> {
                         epoch + 1
                     )));
                 }
-                if let Some(largest) = self.clip_norm {
-                    gradients.clip_norm(largest);
+                if let Some(max_norm) = self.clip_norm {
+                    gradients.clip_norm(max_norm);
                 }
                 trainer.optimizer.step(&mut trainer.model, &gradients);
                 trainer.model.constrain();
@@ -245,8 +246,9 @@ impl<'a> Fit<'a> {
                 model: &trainer.model,
             })?;
             if let Some(plateau) = &mut self.plateau {
-                // Every epoch reports the number: it was found among the names before the first.
-                plateau_factor = plateau.observe(logs.get(plateau.monitor()).unwrap_or(f64::NAN));
+                // Every epoch reports the metric: it was found among the names before the first.
+                let metric = logs.get(plateau.monitor()).unwrap_or(f64::NAN);
+                base = plateau.observe(metric, learning_rate);
             }
             history.epochs.push(logs);
             if flow == Flow::Stop || told == Flow::Stop {
@@ -270,14 +272,14 @@ fn not_finite(model: &impl Forward, gradients: &Gradients) -> Option<(String, f6
     found
 }
 
-/// Restores the optimizer's own rate when dropped: at the end of a run, on an error, on a panic.
+/// Restores the optimizer's own learning rate when dropped: at the end of a run, on an error, on a panic.
 struct RateGuard<'a, M> {
     trainer: &'a mut Trainer<M>,
-    rate: f64,
+    learning_rate: f64,
 }
 
 impl<M> Drop for RateGuard<'_, M> {
     fn drop(&mut self) {
-        self.trainer.optimizer.set_learning_rate(self.rate);
+        self.trainer.optimizer.set_learning_rate(self.learning_rate);
     }
 }

@@ -1,4 +1,4 @@
-//! The training loop, and the events it tells its subscribers.
+//! The training loop, and the events it tells its callbacks.
 
 mod event;
 mod fit;
@@ -9,7 +9,7 @@ mod run_folder;
 mod save_model;
 mod trainer;
 
-pub use event::{BatchLogs, Event, Flow, Logs, Subscriber};
+pub use event::{BatchLogs, Callback, Event, Flow, Logs};
 pub use fit::Fit;
 pub use history::History;
 pub use range_test::RangeTest;

@@ -9,11 +9,11 @@ use crate::nn::{Context, Forward};
 use crate::optim::{Core, check_positive};
 use crate::{DType, Error, Result, Rng, Tensor};
 
-/// Losses at rates that grow from step to step: what [`Trainer::learning_rate_range_test`] returns.
+/// Losses at learning rates that grow from step to step: what [`Trainer::learning_rate_range_test`] returns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RangeTest {
-    /// The rate of each step, growing by the same factor.
-    pub rates: Vec<f64>,
+    /// The learning rate of each step, growing by the same factor.
+    pub learning_rates: Vec<f64>,
     /// The loss at each step, smoothed: the mean of all so far, the last ones counting most.
     pub losses: Vec<f64>,
 }
@@ -24,11 +24,11 @@ const SMOOTHING: f64 = 0.9;
 const DIVERGED: f64 = 4.0;
 
 impl RangeTest {
-    /// The rate at which the loss fell fastest per factor of the rate while it was lower than ever before: a good first
+    /// The learning rate at which the loss fell fastest per factor of the learning rate while it was lower than ever before: a good first
     /// choice.
     pub fn suggestion(&self) -> f64 {
         // Over a stretch of steps, since single losses are noisy.
-        let reach = (self.rates.len() / 20).max(1);
+        let reach = (self.learning_rates.len() / 20).max(1);
         let (mut lowest, mut steepest) = (f64::INFINITY, (0.0, 0));
         for end in 2 * reach..self.losses.len() {
             let (start, loss) = (self.losses[end - 2 * reach], self.losses[end]);
@@ -37,12 +37,12 @@ impl RangeTest {
                 steepest = (loss - start, end - reach);
             }
         }
-        self.rates[steepest.1]
+        self.learning_rates[steepest.1]
     }
 }
 
 impl<M: Forward> Trainer<M> {
-    /// Trains for up to `steps` steps on batches of `batch_size` while the rate grows from `lowest` to `highest`, until the
+    /// Trains for up to `steps` steps on batches of `batch_size` while the learning rate grows from `lowest` to `highest`, until the
     /// loss explodes (Smith, WACV 2017, section 3.3); then puts model and optimizer back as they were, whatever happened.
     ///
     /// ```
@@ -56,7 +56,7 @@ impl<M: Forward> Trainer<M> {
     /// ```
     ///
     /// # Errors
-    /// If the rates are not positive, finite and growing, there are fewer than 2 steps, the data does not fit the model, or as [`fit`](Trainer::fit).
+    /// If the learning rates are not positive, finite and growing, there are fewer than 2 steps, the data does not fit the model, or as [`fit`](Trainer::fit).
     pub fn learning_rate_range_test(
         &mut self,
         data: &Dataset,
@@ -65,11 +65,11 @@ impl<M: Forward> Trainer<M> {
         steps: usize,
         batch_size: usize,
     ) -> Result<RangeTest> {
-        check_positive("lowest rate", lowest, "1e-6")?;
-        check_positive("highest rate", highest, "1")?;
+        check_positive("lowest learning rate", lowest, "1e-6")?;
+        check_positive("highest learning rate", highest, "1")?;
         if highest <= lowest || steps < 2 || batch_size == 0 {
             return Err(Error::Config(format!(
-                "a range test needs rates that grow, at least 2 steps and batches of at least 1 sample; got {lowest} to \
+                "a range test needs learning rates that grow, at least 2 steps and batches of at least 1 sample; got {lowest} to \
                  {highest}, {steps} steps and batches of {batch_size}"
             )));
         }
@@ -81,16 +81,16 @@ impl<M: Forward> Trainer<M> {
         let trainer = &mut *before.trainer;
         let mut rng = Rng::with_stream(trainer.seed, 0x7a7e);
         let mut ctx = Context::training(rng.clone());
-        let mut test = RangeTest { rates: Vec::new(), losses: Vec::new() };
+        let mut test = RangeTest { learning_rates: Vec::new(), losses: Vec::new() };
         let (mut average, mut smallest) = (0.0, f64::INFINITY);
-        'steps: while test.rates.len() < steps {
+        'steps: while test.learning_rates.len() < steps {
             let mut batches = data.batches(batch_size).shuffle(&mut rng);
             while let Some((x, y, sample_weights)) = batches.next_weighted() {
-                let step = test.rates.len();
+                let step = test.learning_rates.len();
                 if step == steps {
                     break;
                 }
-                let rate = lowest * (highest / lowest).powf(step as f64 / (steps - 1) as f64);
+                let learning_rate = lowest * (highest / lowest).powf(step as f64 / (steps - 1) as f64);
                 let prediction = trainer.model.forward(&x, &mut ctx);
                 let (parts, penalty) = trainer.parts(&prediction, &y, sample_weights.as_ref(), &mut ctx);
                 let loss = total(&parts, penalty.as_ref());
@@ -101,15 +101,15 @@ impl<M: Forward> Trainer<M> {
                     break 'steps;
                 }
                 smallest = smallest.min(smoothed);
-                test.rates.push(rate);
+                test.learning_rates.push(learning_rate);
                 test.losses.push(smoothed);
-                trainer.optimizer.set_learning_rate(rate);
+                trainer.optimizer.set_learning_rate(learning_rate);
                 trainer.optimizer.step(&mut trainer.model, &gradients);
                 trainer.model.constrain();
             }
         }
-        if test.rates.is_empty() {
-            return Err(Error::Data("the loss is not finite even at the lowest rate".into()));
+        if test.learning_rates.is_empty() {
+            return Err(Error::Data("the loss is not finite even at the lowest learning rate".into()));
         }
         Ok(test)
     }

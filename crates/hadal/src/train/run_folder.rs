@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Event, Flow, Subscriber};
+use super::{Callback, Event, Flow};
 use crate::format::{FolderLock, UNFINISHED, check_writable, kind_name, safetensors, write_atomically};
 use crate::monitor::{Record, note};
 use crate::nn::{Architecture, check_architecture, stage_parts};
@@ -38,7 +38,7 @@ const HISTORY_NOTE: &str = "hadal.history";
 ///     [Accuracy],
 /// )?;
 /// let folder = RunFolder::open(&path, model.model.architecture(), Default::default())?;
-/// model.fit(&data, Fit::epochs(3).quiet().subscribe(folder))?;
+/// model.fit(&data, Fit::epochs(3).quiet().callback(folder))?;
 /// let (model, notes) = Sequential::load(path.join(RunFolder::MODEL))?;
 /// assert_eq!(notes["hadal.epoch"], "3");
 /// # Ok::<(), hadal::Error>(())
@@ -139,7 +139,7 @@ impl RunFolder {
     }
 }
 
-impl Subscriber for RunFolder {
+impl Callback for RunFolder {
     fn on(&mut self, event: &Event) -> Result<Flow> {
         if let Event::Begin { model, .. } = event {
             check_architecture(&self.architecture, *model)?;
@@ -221,7 +221,7 @@ mod tests {
         let model = Sequential::new([2]).seed(seed).add(Dense::new(1).activation(Sigmoid));
         let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, [Accuracy])?;
         let run = RunFolder::open(folder, model.model.architecture(), BTreeMap::new())?;
-        model.fit(&data, Fit::epochs(epochs).quiet().subscribe(run)).map(drop)
+        model.fit(&data, Fit::epochs(epochs).quiet().callback(run)).map(drop)
     }
 
     fn read(folder: &Path, name: &str) -> String {
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn a_folder_that_is_removed_during_the_run_is_made_and_locked_again() {
         struct Remove<'a>(&'a Path);
-        impl Subscriber for Remove<'_> {
+        impl Callback for Remove<'_> {
             fn on(&mut self, event: &Event) -> Result<Flow> {
                 if let Event::EpochEnd { epoch, .. } = event {
                     match epoch {
@@ -333,7 +333,7 @@ mod tests {
         let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
         let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, [Accuracy]).unwrap();
         let run = RunFolder::open(&path, model.model.architecture(), BTreeMap::new()).unwrap();
-        model.fit(&data, Fit::epochs(3).quiet().subscribe(run).subscribe(Remove(&path))).unwrap();
+        model.fit(&data, Fit::epochs(3).quiet().callback(run).callback(Remove(&path))).unwrap();
         assert_eq!(read(&path, RunFolder::HISTORY).lines().count(), 4);
     }
 

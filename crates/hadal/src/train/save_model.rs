@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Event, Flow, Logs, Subscriber};
+use super::{Callback, Event, Flow, Logs};
 use crate::Result;
 use crate::nn::{Architecture, check_architecture, stage_parts};
 
@@ -25,7 +25,7 @@ impl SaveModel {
     }
 }
 
-impl Subscriber for SaveModel {
+impl Callback for SaveModel {
     fn on(&mut self, event: &Event) -> Result<Flow> {
         match event {
             Event::Begin { model, .. } => check_architecture(&self.architecture, *model)?,

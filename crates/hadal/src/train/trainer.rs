@@ -16,7 +16,7 @@ use crate::{DType, Error, Result, Rng, Shape, Tensor, no_grad};
 ///
 /// A second [`fit`](Trainer::fit) continues where the first one stopped, with its random numbers, its epochs and its schedule:
 /// `fit` for 5 epochs twice is `fit` for 10, unless the learning rate follows a schedule over the length of the run or
-/// [`reduce_on_plateau`](Fit::reduce_on_plateau), which begin anew.
+/// [`reduce_lr_on_plateau`](Fit::reduce_lr_on_plateau), which begin anew.
 pub struct Trainer<M> {
     /// The network.
     pub model: M,
@@ -31,7 +31,7 @@ pub struct Trainer<M> {
 
 /// How far training has come.
 pub(super) struct Progress {
-    /// Epochs trained to their end, or stopped by a subscriber.
+    /// Epochs trained to their end, or stopped by a callback.
     pub epochs: usize,
     /// Optimizer steps.
     pub steps: usize,
@@ -104,7 +104,7 @@ impl<M: Forward> Trainer<M> {
     ///
     /// # Errors
     /// If a setting cannot work, the data does not fit the model or the loss, the loss is no longer finite, or a
-    /// subscriber fails. After the first step, model, optimizer and streams then stand as the last step left them, and
+    /// callback fails. After the first step, model, optimizer and streams then stand as the last step left them, and
     /// the optimizer's learning rate is its own again; an epoch counts once its batches are done.
     pub fn fit(&mut self, data: &Dataset, fit: Fit) -> Result<History> {
         fit.run(self, data)

@@ -23,7 +23,7 @@ fn normalised_inputs_have_pytorchs_bits() {
     let words = Dataset::new("words", Tensor::arange(4).reshape([4, 1]), Tensor::arange(4)).unwrap();
     assert_eq!(words.batch(&[3]).0.dtype(), DType::I64);
     assert_eq!(words.scale(0.5).batch(&[3]).0.to_vec::<f32>(), [1.5]);
-    panics(|| data.clone().normalize(0.5, 0.0), &["deviation 0"]);
+    panics(|| data.clone().normalize(0.5, 0.0), &["std 0"]);
     panics(|| data.clone().scale(f64::NAN), &["factor NaN"]);
     panics(|| data.clone().divide(0.0), &["divisor 0"]);
 }
@@ -64,7 +64,7 @@ fn generators_name_what_they_were_given() {
 fn a_line_that_is_not_finite_separates_nothing() {
     let x = Tensor::from_slice(&[3e38f32, 1.0, -3e38, 2.0], [2, 2]);
     let data = Dataset::new("far", x, Tensor::from_slice(&[0i64, 1], [2])).unwrap();
-    says(Perceptron::new().rate(1e300).fit(&data), &["no longer finite", "smaller rate"]);
+    says(Perceptron::new().learning_rate(1e300).fit(&data), &["no longer finite", "smaller learning rate"]);
     let line = Line { weight: vec![1.0, -1.0], bias: 0.0 };
     let infinite = Tensor::from_slice(&[1.0f32, 0.0, f32::INFINITY, f32::INFINITY], [2, 2]);
     says(line.predict(&infinite), &["sample 1", "NaN"]);

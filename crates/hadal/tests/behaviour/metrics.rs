@@ -145,7 +145,7 @@ fn metrics_of_one_name_are_all_reached() {
         .add(Dense::new(3).activation(Softmax))
         .compile(Sgd::default(), CategoricalCrossentropy, metrics)
         .unwrap();
-    let fit = Fit::epochs(1).validation(&data).quiet().subscribe(hadal::monitor::CsvLog::new(table.path()));
+    let fit = Fit::epochs(1).validation(&data).quiet().callback(hadal::monitor::CsvLog::new(table.path()));
     let history = model.fit(&data, fit).unwrap();
     let last = |name: &str| *history.get(name).last().unwrap_or_else(|| panic!("no {name}"));
     assert_eq!(last("val_top_k_accuracy"), last("val_accuracy"));

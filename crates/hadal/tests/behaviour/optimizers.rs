@@ -47,7 +47,11 @@ fn a_group_of_no_parameter_is_a_mistake() {
             .unwrap();
         model.fit(&points(9, 3), Fit::epochs(1).quiet()).map(|_| ())
     };
-    let wrong = || Sgd::new(0.1).group(Group::suffix("bias").rate(0.1)).group(Group::prefix("layer.0").rate(0.5));
+    let wrong = || {
+        Sgd::new(0.1)
+            .group(Group::suffix("bias").learning_rate_scale(0.1))
+            .group(Group::prefix("layer.0").learning_rate_scale(0.5))
+    };
     says(fit(wrong()), &["group with prefix `layer.0`", "layers.0.weight, layers.0.bias"]);
     fit(Sgd::new(0.1).group(Group::prefix("layers.0."))).unwrap();
     let mut optimizer = Sgd::new(0.1).momentum(0.9).group(Group::suffix("kernel"));
@@ -75,11 +79,11 @@ fn steps_refuse_settings_that_cannot_work() {
 #[test]
 fn bias_corrections_are_right_after_many_steps() {
     let (beta, steps) = (1.0 - 1e-10, 3_000_000_000u64);
-    let hadal::UpdateRule::Adamax { rate, .. } = Adamax::new(1.0).betas(beta, 0.999).rule(1.0, steps) else {
+    let hadal::UpdateRule::Adamax { learning_rate, .. } = Adamax::new(1.0).betas(beta, 0.999).rule(1.0, steps) else {
         panic!("another rule")
     };
     let expected = 1.0 / -(steps as f64 * (-1e-10f64).ln_1p()).exp_m1();
-    assert!((rate / expected - 1.0).abs() < 1e-6, "{rate} {expected}");
+    assert!((learning_rate / expected - 1.0).abs() < 1e-6, "{learning_rate} {expected}");
 }
 
 #[test]
@@ -111,7 +115,7 @@ fn warm_up_begins_at_zero_and_is_whole_at_its_last_step() {
     assert_eq!((factors[0], factors[5], factors[9], factors[10], factors[11]), (0.0, 0.5, 0.9, 1.0, 1.0));
     // What lies behind the last step is not above it.
     assert!(Schedule::Cosine.factor(30, 20) < 1e-12);
-    assert_eq!(Schedule::CosineRestarts { first: 4, multiply: 1 }.factor(4_000_000_001, 20), half_cosine(0.25));
+    assert_eq!(Schedule::CosineRestarts { t_0: 4, t_mult: 1 }.factor(4_000_000_001, 20), half_cosine(0.25));
 }
 
 fn half_cosine(part: f64) -> f64 {

@@ -5,9 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hadal::optim::{Mode, Plateau};
+use hadal::optim::{Mode, ReduceLrOnPlateau};
 use hadal::prelude::*;
-use hadal::train::{Event, Flow, Subscriber};
+use hadal::train::{Callback, Event, Flow};
 use hadal::{Error, Result};
 
 use super::{points, says};
@@ -30,7 +30,7 @@ fn bits(trainer: &Trainer<Sequential>) -> Vec<Vec<u32>> {
 /// Calls a function at every event.
 struct Watch<F>(F);
 
-impl<F: FnMut(&Event) -> Result<Flow>> Subscriber for Watch<F> {
+impl<F: FnMut(&Event) -> Result<Flow>> Callback for Watch<F> {
     fn on(&mut self, event: &Event) -> Result<Flow> {
         self.0(event)
     }
@@ -41,8 +41,8 @@ fn five_epochs_and_five_are_ten() {
     let data = points(50, 3);
     let schedules = [
         Schedule::Constant,
-        Schedule::Step { every: 7, factor: 0.5 },
-        Schedule::Exponential { factor: 0.99 },
+        Schedule::Step { step_size: 7, gamma: 0.5 },
+        Schedule::Exponential { gamma: 0.99 },
         Schedule::WarmUp { steps: 30, then: Box::new(Schedule::Constant) },
     ];
     let makers: [fn() -> Box<dyn Optimizer>; 2] = [|| Box::new(RmsProp::new(0.01)), || Box::new(Adam::new(0.01))];
@@ -83,7 +83,7 @@ fn later_epochs_are_numbered_on_and_a_seed_begins_anew() {
             }
             Ok(Flow::Continue)
         };
-        let history = model.fit(&data, Fit::epochs(2).quiet().subscribe(Watch(watch))).unwrap();
+        let history = model.fit(&data, Fit::epochs(2).quiet().callback(Watch(watch))).unwrap();
         assert_eq!(history.epochs.len(), 2);
         (epochs.get(), seen.take())
     };
@@ -91,7 +91,7 @@ fn later_epochs_are_numbered_on_and_a_seed_begins_anew() {
     assert_eq!(fit(&mut model), (4, vec![3, 4]));
     let mut model = model.seed(3);
     assert_eq!(fit(&mut model), (2, vec![1, 2]));
-    // Other masks at every step, in this call and the next, and another order in every epoch: at a rate that moves nothing.
+    // Other masks at every step, in this call and the next, and another order in every epoch: at a learning rate that moves nothing.
     let losses = |batch: usize, shuffle: bool, dropout: f64| {
         let model = Sequential::new([2]).add(Dropout::new(dropout)).add(Dense::new(3).activation(Softmax));
         let mut model = model.compile(Sgd::new(1e-12), CategoricalCrossentropy, [Accuracy]).unwrap();
@@ -103,7 +103,7 @@ fn later_epochs_are_numbered_on_and_a_seed_begins_anew() {
                 }
                 Ok(Flow::Continue)
             };
-            let fit = Fit::epochs(2).batch_size(batch).shuffle(shuffle).quiet().subscribe(Watch(watch));
+            let fit = Fit::epochs(2).batch_size(batch).shuffle(shuffle).quiet().callback(Watch(watch));
             model.fit(&data, fit).unwrap();
         }
         seen.take()
@@ -126,36 +126,36 @@ fn a_run_that_fails_leaves_the_learning_rate_as_it_was() {
         })
     };
     for wanted in [1, 3, 4, 7] {
-        let rates = Rc::new(RefCell::new(Vec::new()));
+        let seen = Rc::new(RefCell::new(Vec::new()));
         let mut model = network(Sgd::new(0.1));
-        let fit = Fit::epochs(2).batch_size(10).schedule(schedule()).quiet().subscribe(fails_at(wanted));
+        let fit = Fit::epochs(2).batch_size(10).schedule(schedule()).quiet().callback(fails_at(wanted));
         says(model.fit(&data, fit), &["no more room"]);
         let watch = |event: &Event| {
             if let Event::EpochEnd { learning_rate, .. } = event {
-                rates.borrow_mut().push(*learning_rate);
+                seen.borrow_mut().push(*learning_rate);
             }
             Ok(Flow::Continue)
         };
-        model.fit(&data, Fit::epochs(1).quiet().subscribe(Watch(watch))).unwrap();
-        assert_eq!(*rates.borrow(), [0.1], "failed at event {wanted}");
+        model.fit(&data, Fit::epochs(1).quiet().callback(Watch(watch))).unwrap();
+        assert_eq!(*seen.borrow(), [0.1], "failed at event {wanted}");
     }
     // Nor does a panic.
     let mut model = network(Sgd::new(0.1));
     let fit = Fit::epochs(2).schedule(schedule()).quiet();
-    let fit = fit.subscribe(Watch(|event: &Event| match event {
+    let fit = fit.callback(Watch(|event: &Event| match event {
         Event::BatchEnd { .. } => panic!("out of ink"),
         _ => Ok(Flow::Continue),
     }));
     super::panics(|| model.fit(&data, fit), &["out of ink"]);
-    let rate = Rc::new(Cell::new(0.0));
+    let last = Rc::new(Cell::new(0.0));
     let watch = |event: &Event| {
         if let Event::EpochEnd { learning_rate, .. } = event {
-            rate.set(*learning_rate);
+            last.set(*learning_rate);
         }
         Ok(Flow::Continue)
     };
-    model.fit(&data, Fit::epochs(1).quiet().subscribe(Watch(watch))).unwrap();
-    assert_eq!(rate.get(), 0.1);
+    model.fit(&data, Fit::epochs(1).quiet().callback(Watch(watch))).unwrap();
+    assert_eq!(last.get(), 0.1);
 }
 
 #[test]
@@ -197,50 +197,53 @@ fn a_plateau_knows_its_direction_or_asks_for_it() {
         }
     }
     let data = points(20, 3);
-    let fit = |plateau: Plateau, validation: bool| {
+    let fit = |plateau: ReduceLrOnPlateau, validation: bool| {
         let metrics = [Silent.boxed(), hadal::metric::CohensKappa::new().boxed()];
         let model = Sequential::new([2]).add(Dense::new(3).activation(Softmax));
         let mut model = model.compile(Sgd::new(0.1), CategoricalCrossentropy, metrics).unwrap();
-        let fit = Fit::epochs(1).quiet().reduce_on_plateau(plateau);
+        let fit = Fit::epochs(1).quiet().reduce_lr_on_plateau(plateau);
         let fit = if validation { fit.validation(&data) } else { fit };
         model.fit(&data, fit).map(|_| ())
     };
-    says(fit(Plateau::new("silent"), false), &["silent", "Mode::Min", "Mode::Max"]);
-    says(fit(Plateau::new("val_silent"), true), &["val_silent", "Mode::Max"]);
-    says(fit(Plateau::new("val_loss"), false), &["val_loss", "loss, silent, cohens_kappa"]);
-    says(fit(Plateau::new("kappa"), true), &["`kappa`", "val_cohens_kappa"]);
-    says(fit(Plateau::new("loss").smallest(1.5), false), &["smallest 1.5"]);
-    says(fit(Plateau::new("loss").least_change(f64::NAN), false), &["least_change NaN"]);
-    fit(Plateau::new("silent").mode(Mode::Min), false).unwrap();
-    fit(Plateau::new("val_cohens_kappa"), true).unwrap();
+    says(fit(ReduceLrOnPlateau::new("silent"), false), &["silent", "Mode::Min", "Mode::Max"]);
+    says(fit(ReduceLrOnPlateau::new("val_silent"), true), &["val_silent", "Mode::Max"]);
+    says(fit(ReduceLrOnPlateau::new("val_loss"), false), &["val_loss", "loss, silent, cohens_kappa"]);
+    says(fit(ReduceLrOnPlateau::new("kappa"), true), &["`kappa`", "val_cohens_kappa"]);
+    says(fit(ReduceLrOnPlateau::new("loss").min_lr(-1.5), false), &["min_lr -1.5"]);
+    says(fit(ReduceLrOnPlateau::new("loss").min_delta(f64::NAN), false), &["min_delta NaN"]);
+    fit(ReduceLrOnPlateau::new("silent").mode(Mode::Min), false).unwrap();
+    fit(ReduceLrOnPlateau::new("val_cohens_kappa"), true).unwrap();
 
-    let factors = |mut plateau: Plateau, values: &[f64]| -> Vec<f64> {
-        values.iter().map(|value| plateau.observe(*value)).collect()
+    let factors = |mut plateau: ReduceLrOnPlateau, values: &[f64]| -> Vec<f64> {
+        values.iter().map(|value| plateau.observe(*value, 1.0)).collect()
     };
     // A first NaN is not the best there is.
     let values = [f64::NAN, 1.0, 0.5, 0.4];
-    assert_eq!(factors(Plateau::new("loss").patience(3), &values), [1.0; 4]);
-    assert_eq!(factors(Plateau::new("loss").patience(1), &[f64::NAN; 2]), [0.1, 0.1 * 0.1]);
-    // The rate falls to its smallest, never rises to it.
-    let plateau = Plateau::new("loss").patience(1).factor(0.5).smallest(0.4);
+    assert_eq!(factors(ReduceLrOnPlateau::new("loss").patience(3), &values), [1.0; 4]);
+    assert_eq!(factors(ReduceLrOnPlateau::new("loss").patience(1), &[f64::NAN; 2]), [0.1, 0.1 * 0.1]);
+    // The learning rate falls to its smallest, never rises to it.
+    let plateau = ReduceLrOnPlateau::new("loss").patience(1).factor(0.5).min_lr(0.4);
     assert_eq!(factors(plateau, &[1.0; 4]), [1.0, 0.5, 0.4, 0.4]);
-    super::panics(|| factors(Plateau::new("kappa"), &[1.0]), &["mode", "`kappa`"]);
+    super::panics(|| factors(ReduceLrOnPlateau::new("kappa"), &[1.0]), &["mode", "`kappa`"]);
 }
 
 #[test]
 fn a_number_that_should_rise_and_does_keeps_the_rate() {
-    let rate = Rc::new(Cell::new(0.0));
+    let last = Rc::new(Cell::new(0.0));
     let watch = |event: &Event| {
         if let Event::EpochEnd { learning_rate, .. } = event {
-            rate.set(*learning_rate);
+            last.set(*learning_rate);
         }
         Ok(Flow::Continue)
     };
     let model = Sequential::new([2]).add(Dense::new(3).activation(Softmax));
     let mut model = model.compile(Sgd::new(0.1), CategoricalCrossentropy, [Rising(0.0)]).unwrap();
-    let fit = Fit::epochs(5).quiet().reduce_on_plateau(Plateau::new("rising").patience(1)).subscribe(Watch(watch));
+    let fit = Fit::epochs(5)
+        .quiet()
+        .reduce_lr_on_plateau(ReduceLrOnPlateau::new("rising").patience(1))
+        .callback(Watch(watch));
     model.fit(&points(20, 3), fit).unwrap();
-    assert_eq!(rate.get(), 0.1);
+    assert_eq!(last.get(), 0.1);
 }
 
 /// Rises by 1 with every pass.
@@ -295,7 +298,7 @@ fn logs_of_a_batch_are_computed_when_somebody_looks() {
             }
             Ok(Flow::Continue)
         };
-        let history = model.fit(&data, Fit::epochs(2).batch_size(4).quiet().subscribe(Watch(watch))).unwrap();
+        let history = model.fit(&data, Fit::epochs(2).batch_size(4).quiet().callback(Watch(watch))).unwrap();
         assert!(history.get("roc_auc").len() == 2 && history.get("costly").len() == 2);
         calls.load(Ordering::Relaxed)
     };
@@ -401,14 +404,14 @@ fn files_that_could_not_be_loaded_are_refused_before_the_first_step() {
     let words = ["not of the architecture", "`layers.0.weight` is f32 [16, 2], the model needs f32 [3, 2]"];
     let mut model = network(Sgd::new(0.1));
     let before = bits(&model);
-    says(model.fit(&points(4, 3), Fit::epochs(1).quiet().subscribe(save)), &words);
-    says(model.fit(&points(4, 3), Fit::epochs(1).quiet().subscribe(run)), &words);
+    says(model.fit(&points(4, 3), Fit::epochs(1).quiet().callback(save)), &words);
+    says(model.fit(&points(4, 3), Fit::epochs(1).quiet().callback(run)), &words);
     assert_eq!(bits(&model), before);
     // Nor does a table take the lines of a run with other columns.
     let mut table = hadal::monitor::CsvLog::new(folder.path().join("table.csv"));
-    model.fit(&points(4, 3), Fit::epochs(1).quiet().subscribe(&mut table)).unwrap();
+    model.fit(&points(4, 3), Fit::epochs(1).quiet().callback(&mut table)).unwrap();
     let before = bits(&model);
     let data = points(4, 3);
-    says(model.fit(&data, Fit::epochs(1).validation(&data).quiet().subscribe(&mut table)), &["columns", "val_loss"]);
+    says(model.fit(&data, Fit::epochs(1).validation(&data).quiet().callback(&mut table)), &["columns", "val_loss"]);
     assert_eq!(bits(&model), before);
 }

@@ -243,4 +243,8 @@ fn a_model_file_describes_its_layers_in_json() {
         r#"{"input_shape":[28,28],"layers":[{"layer":"flatten"},{"layer":"dense","units":3,"activation":"tanh"},{"layer":"dropout","rate":0.5},{"layer":"activation","function":"softmax"}]}"#
     );
     assert_eq!(serde_json::from_str::<Architecture>(&json).unwrap(), model.architecture());
+    // Names of settings from before they were the field's.
+    let old: Architecture =
+        serde_json::from_str(r#"{"input_shape":[2],"layers":[{"layer":"gaussian_noise","deviation":0.5}]}"#).unwrap();
+    assert_eq!(old, Sequential::new([2]).add(hadal::nn::GaussianNoise::new(0.5)).architecture());
 }

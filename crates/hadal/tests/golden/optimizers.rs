@@ -25,7 +25,7 @@ fn optimizers_take_the_same_path() {
         ("sgd_weight_decay", || Box::new(Sgd::new(0.01).weight_decay(0.1))),
         ("sgd_momentum", || Box::new(Sgd::new(0.01).momentum(0.5))),
         ("sgd_momentum_keras", || Box::new(Sgd::new(0.01).momentum(0.9).form(MomentumForm::Keras))),
-        // At a constant rate the lecture's spelling takes the same steps.
+        // At a constant learning rate the lecture's spelling takes the same steps.
         ("sgd_momentum_keras", || Box::new(Sgd::new(0.01).momentum(0.9).form(MomentumForm::Lecture))),
         ("sgd_nesterov", || Box::new(Sgd::new(0.01).momentum(0.9).nesterov())),
         ("sgd_nesterov_keras", || Box::new(Sgd::new(0.01).momentum(0.9).form(MomentumForm::Keras).nesterov())),

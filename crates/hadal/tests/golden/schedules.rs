@@ -1,6 +1,6 @@
 //! Schedules, to 1e-12.
 
-use hadal::optim::{Mode, Plateau};
+use hadal::optim::{Mode, ReduceLrOnPlateau};
 use hadal::prelude::*;
 
 use super::{GOLDEN, number};
@@ -8,13 +8,13 @@ use super::{GOLDEN, number};
 #[test]
 fn schedules_follow_pytorchs_and_warm_up_keras() {
     let golden = &GOLDEN["schedules"];
-    let one_cycle = |rise| Schedule::OneCycle { start: 25.0, end: 1e4, rise };
+    let one_cycle = |pct_start| Schedule::OneCycle { div_factor: 25.0, final_div_factor: 1e4, pct_start };
     let cases = [
-        ("step", Schedule::Step { every: 6, factor: 0.3 }, 20),
-        ("exponential", Schedule::Exponential { factor: 0.9 }, 20),
-        ("polynomial", Schedule::Polynomial { power: 2.0, end: 0.0 }, 20),
+        ("step", Schedule::Step { step_size: 6, gamma: 0.3 }, 20),
+        ("exponential", Schedule::Exponential { gamma: 0.9 }, 20),
+        ("polynomial", Schedule::Polynomial { power: 2.0, end_factor: 0.0 }, 20),
         ("cosine", Schedule::Cosine, 20),
-        ("cosine_restarts", Schedule::CosineRestarts { first: 4, multiply: 2 }, 20),
+        ("cosine_restarts", Schedule::CosineRestarts { t_0: 4, t_mult: 2 }, 20),
         ("warm_up", Schedule::WarmUp { steps: 4, then: Box::new(Schedule::Cosine) }, 20),
         ("one_cycle", one_cycle(0.3), 21),
         ("one_cycle_20", one_cycle(0.4), 21),
@@ -31,10 +31,10 @@ fn schedules_follow_pytorchs_and_warm_up_keras() {
 fn plateaus_lower_the_rate_when_pytorchs_do() {
     let golden = &GOLDEN["plateau"];
     // PyTorch waits one epoch longer than its patience, Keras and Hadal do not.
-    let mut plateau = Plateau::new("val_loss").factor(0.5).patience(2);
+    let mut plateau = ReduceLrOnPlateau::new("val_loss").factor(0.5).patience(2);
     for (value, factor) in golden["values"].as_array().unwrap().iter().zip(golden["factors"].as_array().unwrap()) {
-        assert_eq!(plateau.observe(number(value)), number(factor));
+        assert_eq!(plateau.observe(number(value), 1.0), number(factor));
     }
-    let mut rising = Plateau::new("val_accuracy").mode(Mode::Max).patience(1);
-    assert_eq!([0.5, 0.6, 0.55].map(|accuracy| rising.observe(accuracy)), [1.0, 1.0, 0.1]);
+    let mut rising = ReduceLrOnPlateau::new("val_accuracy").mode(Mode::Max).patience(1);
+    assert_eq!([0.5, 0.6, 0.55].map(|accuracy| rising.observe(accuracy, 1.0)), [1.0, 1.0, 0.1]);
 }

@@ -1,6 +1,6 @@
-//! Curvature: where the inverse Hessian sets the rate.
+//! Curvature: where the inverse Hessian sets the learning rate.
 //!
-//! Near a minimum the loss is a bowl `1/2 xᵀ H x`, and the best step is not `rate * g` but `H^-1 g`. Here: products with
+//! Near a minimum the loss is a bowl `1/2 xᵀ H x`, and the best step is not `learning_rate * g` but `H^-1 g`. Here: products with
 //! the Hessian and its largest eigenvalues ([`hessian_vector_product`], [`largest_eigenvalues`]), and methods that
 //! step by curvature: [`Newton`], [`Lbfgs`], and [`LevenbergMarquardt`] for sums of squares.
 //!
