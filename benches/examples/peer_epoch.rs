@@ -16,7 +16,7 @@ impl Callback for Print {
 fn main() -> hadal::Result<()> {
     let epochs = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(5);
     if let Some(name) = std::env::args().nth(2) {
-        hadal::set_precision(name.parse().expect("highest, high or medium"));
+        hadal::set_matmul_precision(name.parse().expect("highest, high or medium"));
     }
     let (train, _) = Mnist::load()?;
     let fit = Fit::epochs(epochs).batch_size(128).quiet().callback(Print);

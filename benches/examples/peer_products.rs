@@ -9,7 +9,7 @@ fn main() {
     hadal::set_num_threads(argument(1).unwrap_or(2));
     let largest = argument(2).unwrap_or(4096);
     if let Some(name) = std::env::args().nth(3) {
-        hadal::set_precision(name.parse().expect("highest, high or medium"));
+        hadal::set_matmul_precision(name.parse().expect("highest, high or medium"));
     }
     let mut rng = Rng::new(1);
     let squares = [512, 1024, 2048, 4096].map(|n| (n, n, n)).into_iter().filter(|&(n, ..)| n <= largest);

@@ -7,7 +7,7 @@ use std::path::Path;
 use hadal::monitor::{Console, note, print_line};
 use hadal::prelude::*;
 use hadal::train::RunFolder;
-use hadal::{Error, Precision, Result};
+use hadal::{Error, MatmulPrecision, Result};
 
 use crate::args::{DatasetName, DeviceName, OptimizerName, PrecisionName, ScheduleName, Train};
 use crate::model::DATASET;
@@ -20,14 +20,14 @@ pub fn run(args: &Train) -> Result<()> {
         hadal::set_num_threads(threads);
     }
     let precision = match args.precision {
-        PrecisionName::Highest => Precision::Highest,
-        PrecisionName::High => Precision::High,
-        PrecisionName::Medium => Precision::Medium,
+        PrecisionName::Highest => MatmulPrecision::Highest,
+        PrecisionName::High => MatmulPrecision::High,
+        PrecisionName::Medium => MatmulPrecision::Medium,
     };
-    if precision != Precision::Highest && !precision.is_faster() {
+    if precision != MatmulPrecision::Highest && !precision.is_faster() {
         note(&format!("this processor is not faster at precision {precision}; products are computed at the highest"));
     }
-    hadal::set_precision(precision);
+    hadal::set_matmul_precision(precision);
     if let Some(folder) = &args.out {
         check_vacant(folder, args.overwrite)?;
     }

@@ -35,7 +35,7 @@ pub use dtype::{DType, Element};
 pub use kinds::Scalar;
 pub use ops::Operand;
 pub use ops::{concat, stack};
-pub use precision::{Precision, precision, set_precision};
+pub use precision::{MatmulPrecision, matmul_precision, set_matmul_precision};
 pub use random::Rng;
 pub use shape::{MAX_ELEMENTS, MAX_RANK, Shape, ShapeError};
 pub use tensor::Tensor;

@@ -10,12 +10,12 @@ use crate::cpu::Gemm;
 ///
 /// Inputs and results are `f32` whatever the precision, and so is everything that is not a matrix product. A lower
 /// precision is used only where the processor is faster by it, and for products large enough to gain; elsewhere, and for
-/// `f64`, products are as with [`Highest`](Precision::Highest). The same seed gives the same bits on any number of
+/// `f64`, products are as with [`Highest`](MatmulPrecision::Highest). The same seed gives the same bits on any number of
 /// threads, at each precision.
 ///
 /// `bf16` is the format of 8 exponent and 8 significant bits (7 stored): the upper half of an `f32`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Precision {
+pub enum MatmulPrecision {
     /// Each factor is rounded to one `bf16`, products are summed in `f32`: a relative error of up to 2^-8 a factor, about
     /// 2e-3 of a typical result. Used on matrix tile units (AMX) and on AVX-512 with `bf16`.
     Medium,
@@ -27,7 +27,7 @@ pub enum Precision {
     Highest,
 }
 
-impl Precision {
+impl MatmulPrecision {
     /// Whether this processor multiplies large matrices faster at this precision than at the highest; if not, they are
     /// multiplied as at the highest.
     pub fn is_faster(self) -> bool {
@@ -35,46 +35,46 @@ impl Precision {
     }
 }
 
-static PRECISION: AtomicU8 = AtomicU8::new(Precision::Highest as u8);
+static PRECISION: AtomicU8 = AtomicU8::new(MatmulPrecision::Highest as u8);
 
 /// How exactly products of `f32` matrices are computed, in the whole process.
-pub fn precision() -> Precision {
+pub fn matmul_precision() -> MatmulPrecision {
     match PRECISION.load(Ordering::Relaxed) {
-        0 => Precision::Medium,
-        1 => Precision::High,
-        _ => Precision::Highest,
+        0 => MatmulPrecision::Medium,
+        1 => MatmulPrecision::High,
+        _ => MatmulPrecision::Highest,
     }
 }
 
 /// Sets how exactly products of `f32` matrices are computed, from the next operation on, in the whole process.
 ///
 /// ```standalone_crate
-/// use hadal_tensor::{Precision, Tensor, set_precision};
-/// set_precision(Precision::Medium);
+/// use hadal_tensor::{MatmulPrecision, Tensor, set_matmul_precision};
+/// set_matmul_precision(MatmulPrecision::Medium);
 /// let product = Tensor::ones([64, 64]).matmul(&Tensor::full([64, 64], 1.01));
 /// assert!((product.to_vec::<f32>()[0] / 64.64 - 1.0).abs() < 4e-3);
-/// set_precision(Precision::Highest);
+/// set_matmul_precision(MatmulPrecision::Highest);
 /// ```
-pub fn set_precision(precision: Precision) {
+pub fn set_matmul_precision(precision: MatmulPrecision) {
     PRECISION.store(precision as u8, Ordering::Relaxed);
 }
 
-impl fmt::Display for Precision {
+impl fmt::Display for MatmulPrecision {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
-            Precision::Medium => "medium",
-            Precision::High => "high",
-            Precision::Highest => "highest",
+            MatmulPrecision::Medium => "medium",
+            MatmulPrecision::High => "high",
+            MatmulPrecision::Highest => "highest",
         })
     }
 }
 
-impl FromStr for Precision {
+impl FromStr for MatmulPrecision {
     type Err = String;
 
     /// Reads the name that is displayed.
-    fn from_str(name: &str) -> Result<Precision, String> {
-        [Precision::Highest, Precision::High, Precision::Medium]
+    fn from_str(name: &str) -> Result<MatmulPrecision, String> {
+        [MatmulPrecision::Highest, MatmulPrecision::High, MatmulPrecision::Medium]
             .into_iter()
             .find(|precision| precision.to_string() == name)
             .ok_or_else(|| format!("{name} is no precision; there are highest, high and medium"))

@@ -2,24 +2,24 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hadal_tensor::{Precision, Rng, SimdLevel, Tensor, available_levels, force_level, set_num_threads, set_precision};
+use hadal_tensor::{MatmulPrecision, Rng, SimdLevel, Tensor, available_levels, force_level, set_num_threads, set_matmul_precision};
 
-/// Precision, instruction set and number of threads are the process's: one test at a time.
+/// MatmulPrecision, instruction set and number of threads are the process's: one test at a time.
 fn alone() -> MutexGuard<'static, ()> {
     static LOCK: Mutex<()> = Mutex::new(());
     LOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn at_each(precisions: &[Precision], mut test: impl FnMut(Precision, SimdLevel)) {
+fn at_each(precisions: &[MatmulPrecision], mut test: impl FnMut(MatmulPrecision, SimdLevel)) {
     let _alone = alone();
     for level in available_levels() {
         force_level(level);
         for &precision in precisions {
-            set_precision(precision);
+            set_matmul_precision(precision);
             test(precision, level);
         }
     }
-    set_precision(Precision::Highest);
+    set_matmul_precision(MatmulPrecision::Highest);
 }
 
 /// Factors `[rows, depth]` and `[depth, columns]`: random, or with rows and columns scaled from 1e-12 to 1e12 and half of
@@ -66,7 +66,7 @@ const SIZES: [(usize, usize, usize); 3] = [(128, 784, 96), (61, 1100, 130), (8, 
 
 #[test]
 fn the_highest_is_at_most_twice_as_far_from_the_truth_as_plain_f32() {
-    at_each(&[Precision::Highest], |_, level| {
+    at_each(&[MatmulPrecision::Highest], |_, level| {
         for sizes in SIZES {
             for badly_scaled in [false, true] {
                 let (a, b) = factors(sizes, badly_scaled);
@@ -84,7 +84,7 @@ fn instruction_sets_agree_at_the_highest() {
     for sizes in SIZES {
         let (a, b) = factors(sizes, false);
         let mut first: Option<Vec<f32>> = None;
-        at_each(&[Precision::Highest], |_, level| {
+        at_each(&[MatmulPrecision::Highest], |_, level| {
             let product = a.matmul(&b).to_vec::<f32>();
             let first = first.get_or_insert_with(|| product.clone());
             let size = f64::sqrt(sizes.1 as f64);
@@ -97,8 +97,8 @@ fn instruction_sets_agree_at_the_highest() {
 
 #[test]
 fn lower_precisions_keep_to_the_errors_that_they_document() {
-    at_each(&[Precision::High, Precision::Medium], |precision, level| {
-        let bound = if precision == Precision::High { 2e-5 } else { 6e-3 };
+    at_each(&[MatmulPrecision::High, MatmulPrecision::Medium], |precision, level| {
+        let bound = if precision == MatmulPrecision::High { 2e-5 } else { 6e-3 };
         for sizes in SIZES {
             for badly_scaled in [false, true] {
                 let (a, b) = factors(sizes, badly_scaled);
@@ -114,7 +114,7 @@ fn lower_precisions_keep_to_the_errors_that_they_document() {
 
 #[test]
 fn gradients_are_products_of_the_same_precision() {
-    at_each(&[Precision::Medium, Precision::High, Precision::Highest], |precision, level| {
+    at_each(&[MatmulPrecision::Medium, MatmulPrecision::High, MatmulPrecision::Highest], |precision, level| {
         let (a, b) = factors((128, 300, 200), false);
         let (a, b) = (a.requires_grad(), b.requires_grad());
         let gradients = a.matmul(&b).sum().backward();
@@ -128,7 +128,7 @@ fn gradients_are_products_of_the_same_precision() {
 
 #[test]
 fn the_number_of_threads_does_not_change_a_bit_at_any_precision() {
-    at_each(&[Precision::Medium, Precision::High, Precision::Highest], |precision, level| {
+    at_each(&[MatmulPrecision::Medium, MatmulPrecision::High, MatmulPrecision::Highest], |precision, level| {
         for sizes in SIZES {
             let (a, b) = factors(sizes, false);
             // What relu leaves is computed another way.
@@ -148,7 +148,7 @@ fn the_number_of_threads_does_not_change_a_bit_at_any_precision() {
 
 #[test]
 fn products_of_a_batch_are_those_of_its_matrices() {
-    at_each(&[Precision::Highest, Precision::Medium], |precision, level| {
+    at_each(&[MatmulPrecision::Highest, MatmulPrecision::Medium], |precision, level| {
         let mut rng = Rng::new(5);
         // Small ones are shared out whole, large ones each by itself.
         for size in [40, 300] {
@@ -165,7 +165,7 @@ fn products_of_a_batch_are_those_of_its_matrices() {
 
 #[test]
 fn a_bias_and_relu_in_the_same_pass_give_the_bits_of_separate_steps() {
-    at_each(&[Precision::Highest, Precision::High, Precision::Medium], |precision, level| {
+    at_each(&[MatmulPrecision::Highest, MatmulPrecision::High, MatmulPrecision::Medium], |precision, level| {
         // Small, few rows, several blocks across and deep, nothing to sum, nothing at all.
         let sizes = [(3, 4, 5), (4, 64, 100), (130, 300, 301), (40, 1100, 60), (60, 30, 2100), (3, 0, 4), (0, 3, 4)];
         for (rows, depth, columns) in sizes {

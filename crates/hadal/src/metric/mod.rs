@@ -4,6 +4,7 @@ mod accuracy;
 mod classes;
 mod confusion_matrix;
 mod kappa;
+mod list;
 mod precision_recall;
 mod r_squared;
 mod regression;
@@ -13,6 +14,7 @@ mod top_k;
 pub use accuracy::Accuracy;
 pub use confusion_matrix::ConfusionMatrix;
 pub use kappa::CohensKappa;
+pub use list::IntoMetrics;
 pub use precision_recall::{Average, F1, Precision, Recall};
 pub use r_squared::RSquared;
 pub use regression::{MeanAbsoluteError, MeanSquaredError};
@@ -69,7 +71,7 @@ pub trait Metric: Send + Sync {
         Ok(())
     }
 
-    /// The metric in a box, so that different ones stand in one list: `[Accuracy.boxed(), TopKAccuracy::new(3).boxed()]`.
+    /// The metric in a box, for lists whose metrics are known at run time.
     fn boxed(self) -> Box<dyn Metric>
     where
         Self: Sized + 'static,

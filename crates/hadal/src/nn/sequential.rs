@@ -9,7 +9,7 @@ use super::{Chain, Connection, Context, DenseSettings, Feedback, Forward, Layer,
 use crate::finite::first_not_finite;
 use crate::format::{Staged, safetensors};
 use crate::loss::Loss;
-use crate::metric::Metric;
+use crate::metric::IntoMetrics;
 use crate::optim::Optimizer;
 use crate::train::Trainer;
 use crate::{Error, Result, Rng, Shape, Tensor, can_allocate, memory};
@@ -122,11 +122,11 @@ impl Sequential {
     ///
     /// # Errors
     /// As [`build`](Sequential::build), and if the loss or a metric does not fit the output.
-    pub fn compile<M: Metric + 'static>(
+    pub fn compile(
         self,
         optimizer: impl Optimizer + 'static,
         loss: impl Loss + 'static,
-        metrics: impl IntoIterator<Item = M>,
+        metrics: impl IntoMetrics,
     ) -> Result<Trainer<Sequential>> {
         let seed = self.seed;
         let model = if self.is_built() { self } else { self.build()? };

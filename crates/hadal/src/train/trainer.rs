@@ -7,7 +7,7 @@ use super::{Fit, History, Logs};
 use crate::data::Dataset;
 use crate::finite::first_not_finite;
 use crate::loss::{Loss, LossParts, Weights, check_per_sample};
-use crate::metric::Metric;
+use crate::metric::{IntoMetrics, Metric};
 use crate::nn::{Context, Forward, Sequential, Summary};
 use crate::optim::Optimizer;
 use crate::{DType, Error, Result, Rng, Shape, Tensor, no_grad};
@@ -77,13 +77,13 @@ const PROBE: usize = 32;
 
 impl<M: Forward> Trainer<M> {
     /// Joins any module with loss, optimizer and metrics; [`Sequential::compile`] does it for a `Sequential`.
-    pub fn new<R: Metric + 'static>(
+    pub fn new(
         model: M,
         optimizer: impl Optimizer + 'static,
         loss: impl Loss + 'static,
-        metrics: impl IntoIterator<Item = R>,
+        metrics: impl IntoMetrics,
     ) -> Trainer<M> {
-        let mut metrics: Vec<_> = metrics.into_iter().map(|metric| Box::new(metric) as Box<dyn Metric>).collect();
+        let mut metrics = metrics.into_metrics();
         metrics.iter_mut().for_each(|metric| metric.set_threshold(loss.decision_threshold()));
         let metric_names = distinct(metrics.iter().map(|metric| metric.name()));
         let (optimizer, loss) = (Box::new(optimizer), Box::new(loss));

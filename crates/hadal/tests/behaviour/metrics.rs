@@ -55,7 +55,7 @@ fn metrics_take_the_losss_threshold_unless_told() {
         trainer.evaluate(&data).unwrap().get(name).unwrap()
     };
     let logits_loss = || -> Box<dyn Loss> { Box::new(BinaryCrossentropy.from_logits().class_weights(&[1.0, 2.0])) };
-    for metric in [Accuracy.boxed(), ConfusionMatrix::new().boxed(), F1::default().boxed(), CohensKappa::new().boxed()]
+    for metric in (Accuracy, ConfusionMatrix::new(), F1::default(), CohensKappa::new())
     {
         assert_eq!(score(logits_loss(), metric, y.clone()), 1.0);
     }
@@ -94,7 +94,7 @@ fn a_metric_of_classes_refuses_targets_that_are_none() {
         run(1, floats([-1.0, 1.0, -1.0, 1.0], [4, 1]), Box::new(Hinge), metric()).unwrap();
         says(run(1, floats([-1.0, 1.0, 0.0, 1.0], [4, 1]), mse(), metric()), &["sample 2", "target 0"]);
     }
-    for metric in [Accuracy.boxed(), TopKAccuracy::new(1).boxed(), CohensKappa::new().boxed()] {
+    for metric in (Accuracy, TopKAccuracy::new(1), CohensKappa::new()) {
         // More than one class at once.
         let several = floats([1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0], [4, 2]);
         says(run(2, several, mse(), metric), &["sample 2", "sum to 2"]);
@@ -140,7 +140,7 @@ fn metrics_of_one_name_are_all_reached() {
     let data = points(30, 3);
     let table = tempfile::NamedTempFile::new().unwrap();
     let metrics =
-        [TopKAccuracy::new(1).boxed(), TopKAccuracy::new(2).boxed(), Accuracy.boxed(), TopKAccuracy::new(3).boxed()];
+        (TopKAccuracy::new(1), TopKAccuracy::new(2), Accuracy, TopKAccuracy::new(3));
     let mut model = Sequential::new([2])
         .add(Dense::new(3).activation(Softmax))
         .compile(Sgd::default(), CategoricalCrossentropy, metrics)

@@ -198,7 +198,7 @@ fn a_plateau_knows_its_direction_or_asks_for_it() {
     }
     let data = points(20, 3);
     let fit = |plateau: ReduceLrOnPlateau, validation: bool| {
-        let metrics = [Silent.boxed(), hadal::metric::CohensKappa::new().boxed()];
+        let metrics = (Silent, hadal::metric::CohensKappa::new());
         let model = Sequential::new([2]).add(Dense::new(3).activation(Softmax));
         let mut model = model.compile(Sgd::new(0.1), CategoricalCrossentropy, metrics).unwrap();
         let fit = Fit::epochs(1).quiet().reduce_lr_on_plateau(plateau);
@@ -285,7 +285,7 @@ fn logs_of_a_batch_are_computed_when_somebody_looks() {
     let data = points(40, 2);
     let run = |running: bool, look: bool| {
         let calls = Arc::new(AtomicUsize::new(0));
-        let metrics = [Costly(calls.clone(), running).boxed(), RocAuc::new().boxed()];
+        let metrics = (Costly(calls.clone(), running), RocAuc::new());
         let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
         let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, metrics).unwrap();
         let watch = |event: &Event| {
@@ -322,7 +322,7 @@ fn a_gradient_that_is_not_finite_beside_a_finite_loss_is_not_stepped_on() {
     }
     let data = Dataset::new("line", Tensor::ones([4, 2]), Tensor::ones([4, 1])).unwrap();
     let model = Sequential::new([2]).add(Dense::new(1));
-    let mut model = model.compile(Sgd::new(0.1), Root, [] as [Accuracy; 0]).unwrap();
+    let mut model = model.compile(Sgd::new(0.1), Root, ()).unwrap();
     let before = bits(&model);
     let message = &["gradient of `layers.0.weight` became NaN", "epoch 1, batch 1", "the loss is 0", "sqrt"];
     says(model.fit(&data, Fit::epochs(2).quiet()), message);
@@ -352,7 +352,7 @@ fn a_loss_that_does_not_return_one_number_per_sample_is_refused() {
         (|squares| squares.flatten(0).narrow(0, 0, 1), "[1]"),
     ] {
         let model = Sequential::new([2]).add(Dense::new(1));
-        let mut model = model.compile(Sgd::new(0.1), Odd(reduce), [] as [Accuracy; 0]).unwrap();
+        let mut model = model.compile(Sgd::new(0.1), Odd(reduce), ()).unwrap();
         let words = ["`odd`", &format!("shape {shape} for a batch of 4"), "one number for each sample, [4]"];
         says(model.fit(&data, Fit::epochs(1).quiet()), &words);
         says(model.evaluate(&data), &words);
@@ -388,7 +388,7 @@ fn a_model_of_nan_weights_is_named_as_such() {
     says(model.fit(&points(4, 3), Fit::epochs(1).quiet()), &words);
     // Weights that overflow have a loss that is not finite, too; infinite outputs alone are outputs.
     let model = Sequential::new([2]).add(Dense::new(1));
-    let mut model = model.compile(Sgd::new(0.1), MeanSquaredError, [] as [Accuracy; 0]).unwrap();
+    let mut model = model.compile(Sgd::new(0.1), MeanSquaredError, ()).unwrap();
     model.model.visit_mut("", &mut |_, tensor| *tensor = Tensor::full(*tensor.shape(), 3e38).requires_grad());
     let data = Dataset::new("line", Tensor::ones([4, 2]), Tensor::zeros([4, 1])).unwrap();
     says(model.evaluate(&data), &["line: the model's loss is inf", "too large for these inputs"]);

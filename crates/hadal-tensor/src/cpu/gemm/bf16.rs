@@ -11,7 +11,7 @@ use super::format::{Format, Left};
 use super::tile::{Target, Tiles, tiles};
 use super::{Matrix, Out, Sizes, blocks, pairs};
 use crate::cpu::simd::{SimdLevel, level};
-use crate::precision::Precision;
+use crate::precision::MatmulPrecision;
 
 /// Products of fewer multiplications gain nothing.
 const SMALLEST: usize = 1 << 16;
@@ -57,11 +57,11 @@ pub(super) struct Bf16 {
 
 impl Bf16 {
     /// What serves a precision; `None` where f32 is as fast.
-    pub fn for_precision(precision: Precision) -> Option<Bf16> {
+    pub fn for_precision(precision: MatmulPrecision) -> Option<Bf16> {
         let terms = match precision {
-            Precision::Highest => return None,
-            Precision::High => 2,
-            Precision::Medium => 1,
+            MatmulPrecision::Highest => return None,
+            MatmulPrecision::High => 2,
+            MatmulPrecision::Medium => 1,
         };
         let units = units()?;
         // Three products of half the time are no gain.

@@ -10,9 +10,9 @@ use super::vector::Four;
 use super::vector::x86;
 use super::{Float, Matrix, Out, Sizes};
 use crate::cpu::simd::{SimdLevel, level};
-use crate::precision::Precision;
+use crate::precision::MatmulPrecision;
 #[cfg(target_arch = "x86_64")]
-use crate::precision::precision;
+use crate::precision::matmul_precision;
 
 /// A kernel and the largest tile it computes.
 pub(super) struct Kernel<T> {
@@ -49,7 +49,7 @@ pub(crate) trait Gemm: Float {
     fn dot_kernel() -> DotKernel<Self>;
 
     /// How fast large products are at a precision, against the highest; 1 where they are computed as at the highest.
-    fn speed_at(_precision: Precision) -> f64 {
+    fn speed_at(_precision: MatmulPrecision) -> f64 {
         1.0
     }
 
@@ -126,14 +126,14 @@ macro_rules! kernel {
 
 impl Gemm for f32 {
     #[cfg(target_arch = "x86_64")]
-    fn speed_at(precision: Precision) -> f64 {
+    fn speed_at(precision: MatmulPrecision) -> f64 {
         Bf16::for_precision(precision).map_or(1.0, Bf16::speed)
     }
 
     #[cfg(target_arch = "x86_64")]
     #[allow(private_interfaces)]
     fn multiply_reduced(a: Matrix<f32>, b: Matrix<f32>, sizes: Sizes, out: Out<f32>) -> bool {
-        Bf16::for_precision(precision()).is_some_and(|format| bf16::multiply(format, a, b, sizes, out))
+        Bf16::for_precision(matmul_precision()).is_some_and(|format| bf16::multiply(format, a, b, sizes, out))
     }
 
     #[allow(private_interfaces)]

@@ -10,7 +10,7 @@ use super::super::simd::{Task, dispatch};
 use super::super::threads::{SharedMut, for_each_piece};
 use super::sparse_kernel::{SparseGroup, SparseKernel, SparsePanel};
 use super::{Gemm, Matrix, Out, Sizes, pack};
-use crate::precision::precision;
+use crate::precision::matmul_precision;
 
 /// Rows per group.
 pub(super) const HEIGHT: usize = 4;
@@ -38,7 +38,7 @@ pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: O
     let fits = |columns: usize| columns >= 3 * kernel.lanes;
     let left = if fits(columns) { share_of_places(a, rows, depth) } else { 1.0 };
     let right = if fits(rows) { share_of_places(b.flipped(), columns, depth) } else { 1.0 };
-    if left.min(right) > WORTHWHILE / T::speed_at(precision()) {
+    if left.min(right) > WORTHWHILE / T::speed_at(matmul_precision()) {
         return false;
     }
     if left <= right {
