@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hadal::prelude::*;
-use hadal::{Decay, UpdateRule};
+use hadal::{WeightDecay, UpdateRule};
 
 fn products(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("matmul");
@@ -51,7 +51,7 @@ fn updates(criterion: &mut Criterion) {
         let mut states: Vec<Tensor> = (0..rule.states()).map(|_| w.zeros_like()).collect();
         group
             .sample_size(20)
-            .bench_function(name, |b| b.iter(|| w.update(rule, Decay::NONE, &mut states, black_box(&g))));
+            .bench_function(name, |b| b.iter(|| w.update(rule, WeightDecay::NONE, &mut states, black_box(&g))));
     }
     group.finish();
 }

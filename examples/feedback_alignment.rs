@@ -1,4 +1,4 @@
-//! Can the cortex do back-propagation? The lecture's network on MNIST with the error sent back through the weights, through
+//! Can the cortex do backpropagation? The lecture's network on MNIST with the error sent back through the weights, through
 //! fixed random matrices, and straight from the output; and the angle between each update and the gradient.
 //!
 //! Usage: `feedback_alignment [EPOCHS]` (default 5)
@@ -30,7 +30,7 @@ fn angle(a: &Tensor, b: &Tensor) -> f64 {
 /// The gradients of one batch by parameter name.
 fn gradients(model: &Sequential, x: &Tensor, y: &Tensor, ctx: &mut Context) -> BTreeMap<String, Tensor> {
     let gradients = CategoricalCrossentropy.loss(&model.forward(x, ctx), y).backward();
-    let named = model.state().into_iter();
+    let named = model.state_dict().into_iter();
     named.filter_map(|(name, tensor)| gradients.get(&tensor).map(|gradient| (name, gradient.clone()))).collect()
 }
 
@@ -42,7 +42,7 @@ fn main() -> hadal::Result<()> {
         .limits(0.0..(epochs * train.len().div_ceil(128)) as f64, 0.0..100.0);
     let mut reached = Vec::new();
     for (name, feedback) in [
-        ("back-propagation", Feedback::Backpropagation),
+        ("backpropagation", Feedback::Backpropagation),
         ("feedback alignment", Feedback::Alignment),
         ("direct feedback alignment", Feedback::Direct),
     ] {
@@ -56,7 +56,7 @@ fn main() -> hadal::Result<()> {
             for (x, y) in train.batches(128).shuffle(&mut order) {
                 if feedback != Feedback::Backpropagation && step % 20 == 0 {
                     // The same weights, the same units dropped, and the gradient.
-                    let known: BTreeMap<String, Tensor> = model.state().into_iter().collect();
+                    let known: BTreeMap<String, Tensor> = model.state_dict().into_iter().collect();
                     reference.visit_mut("", &mut |name, tensor| tensor.assign(&known[name].detach()));
                     let update = gradients(&model, &x, &y, &mut ctx.clone());
                     let gradient = gradients(&reference, &x, &y, &mut ctx.clone());
@@ -70,7 +70,7 @@ fn main() -> hadal::Result<()> {
                 step += 1;
             }
         }
-        let mut trainer = model.compile(RmsProp::default(), CategoricalCrossentropy, [Accuracy])?;
+        let trainer = model.compile(RmsProp::default(), CategoricalCrossentropy, [Accuracy])?;
         let accuracy = 100.0 * trainer.evaluate(&test)?.get("accuracy").unwrap_or(f64::NAN);
         reached.push(accuracy);
         println!("{name}: {accuracy:.2}% on the test images after {epochs} epochs");
@@ -84,7 +84,7 @@ fn main() -> hadal::Result<()> {
             picture = picture.line(&format!("{name}, {layer}"), points);
         }
     }
-    println!("Behind back-propagation by {:.2} and {:.2} points.", reached[0] - reached[1], reached[0] - reached[2]);
+    println!("Behind backpropagation by {:.2} and {:.2} points.", reached[0] - reached[1], reached[0] - reached[2]);
     picture.save("feedback_alignment.svg")?;
     println!("The angles are drawn in feedback_alignment.svg.");
     Ok(())

@@ -11,7 +11,7 @@ fn main() -> hadal::Result<()> {
         .add(Dense::new(10).activation(Softmax))
         .compile(RmsProp::default(), CategoricalCrossentropy, [Accuracy])?;
     println!("{}", model.summary());
-    model.fit(&train, Fit::epochs(20).batch_size(128).validation(&test))?;
+    model.fit(&train, Fit::epochs(20).batch_size(128).validation_data(&test))?;
     println!("Test {}", model.evaluate(&test)?);
     Ok(())
 }

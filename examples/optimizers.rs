@@ -19,7 +19,7 @@ fn main() -> hadal::Result<()> {
     let all: [(&str, Box<dyn Optimizer>); 8] = [
         ("SGD", Box::new(Sgd::new(0.018))),
         ("momentum", Box::new(Sgd::new(0.01).momentum(0.9))),
-        ("Nesterov", Box::new(Sgd::new(0.01).momentum(0.9).nesterov())),
+        ("Nesterov", Box::new(Sgd::new(0.01).momentum(0.9).nesterov(true))),
         ("AdaGrad", Box::new(Adagrad::new(1.0))),
         ("RMSprop", Box::new(RmsProp::new(0.1))),
         ("Adam", Box::new(Adam::new(0.5))),

@@ -1,5 +1,5 @@
 //! The lecture's cats and dogs, before deep learning: lines of different quality, in numbers and in a picture.
-use hadal::classic::{Adaline, Line, MaxMargin, Perceptron};
+use hadal::classic::{Adaline, Line, LinearSvm, Perceptron};
 use hadal::data::synthetic::cats_and_dogs;
 use hadal::monitor::plot::Plot;
 use hadal::prelude::*;
@@ -25,7 +25,7 @@ fn main() -> hadal::Result<()> {
         println!("  perceptron, order {order}: {fit}; its average has margin {:.4}", fit.average.margin(&data)?);
         picture = picture.line(&format!("perceptron, order {order}"), &curve(&fit.line));
     }
-    let best = MaxMargin::new().fit(&data)?;
+    let best = LinearSvm::new().fit(&data)?;
     println!("  largest margin: {:.4}, held by {} samples", best.margin, best.support.len());
     picture = picture.line("largest margin", &curve(&best.line)).limits(0.0..10.0, 0.0..10.0);
     picture.save("perceptron.svg")?;
@@ -38,7 +38,7 @@ fn main() -> hadal::Result<()> {
         "  delta rule: squared error {:.1} -> {:.1}, {} on the wrong side",
         fit.losses[0], fit.losses[199], fit.wrong
     );
-    let fit = MaxMargin::new().penalty(1.0).fit(&data)?;
+    let fit = LinearSvm::new().penalty(1.0).fit(&data)?;
     let right = fit.line.predict(data.inputs())?.eq(data.targets()).to_dtype(DType::I64).sum().item();
     println!("  soft margin: {} on the wrong side, held by {} samples", 100.0 - right, fit.support.len());
     println!("The separable data is drawn in perceptron.svg.");

@@ -33,7 +33,7 @@ fn main() -> hadal::Result<()> {
         Plot::new("60 noisy samples, 17,000 parameters").labels("epoch", "test loss").limits(0.0..300.0, 0.2..1.2);
     for (name, model, optimizer) in all {
         let mut model = model.compile(optimizer, BinaryCrossentropy, [Accuracy])?;
-        let history = model.fit(&train, Fit::epochs(300).batch_size(20).validation(&test).quiet())?;
+        let history = model.fit(&train, Fit::epochs(300).batch_size(20).validation_data(&test).quiet())?;
         let (losses, accuracies) = (history.get("val_loss"), history.get("val_accuracy"));
         println!("{name:>12}: test loss {:.3}, accuracy {:.2}%", losses[299], 100.0 * accuracies[299]);
         let points: Vec<(f64, f64)> =

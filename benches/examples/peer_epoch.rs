@@ -5,7 +5,7 @@ use hadal::train::{Callback, Event, Flow};
 struct Print;
 
 impl Callback for Print {
-    fn on(&mut self, event: &Event) -> hadal::Result<Flow> {
+    fn on_event(&mut self, event: &Event) -> hadal::Result<Flow> {
         if let Event::EpochEnd { elapsed, .. } = event {
             println!("{:.3}", elapsed.as_secs_f64());
         }

@@ -3,7 +3,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use hadal::prelude::*;
-use hadal::{Decay, UpdateRule};
+use hadal::{WeightDecay, UpdateRule};
 
 const PARAMETERS: usize = 10_000_000;
 
@@ -35,6 +35,6 @@ fn main() {
         ("Adam", UpdateRule::Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }),
     ] {
         let mut states: Vec<Tensor> = (0..rule.states()).map(|_| w.zeros_like()).collect();
-        print(name, repeats, || w.update(rule, Decay::NONE, &mut states, &g));
+        print(name, repeats, || w.update(rule, WeightDecay::NONE, &mut states, &g));
     }
 }

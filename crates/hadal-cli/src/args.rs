@@ -24,7 +24,7 @@ pub enum Command {
     Predict(Predict),
 }
 
-/// The data sets.
+/// The datasets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DatasetName {
     /// The 70,000 handwritten digits of MNIST
@@ -78,7 +78,7 @@ pub enum DeviceName {
 // So that -1 is refused as a number, not as an unknown flag.
 #[command(allow_negative_numbers = true)]
 pub struct Train {
-    /// The data set [default: mnist, or digits where MNIST is not available]
+    /// The dataset [default: mnist, or digits where MNIST is not available]
     #[arg(value_enum)]
     pub dataset: Option<DatasetName>,
 
@@ -153,7 +153,7 @@ pub struct Train {
     pub quiet: bool,
 }
 
-/// Evaluate a trained network on the test images of the data set it was trained on.
+/// Evaluate a trained network on the test images of the dataset it was trained on.
 #[derive(Debug, clap::Args)]
 pub struct Evaluate {
     /// Folder that `train --out` wrote, or a model file

@@ -14,9 +14,9 @@ pub fn run(args: &Evaluate) -> Result<()> {
         Some("digits") => Digits::generate_test(0)?,
         other => {
             return Err(Error::Data(format!(
-                "{}: was trained on {}, but mnist and digits are the data sets that can be evaluated",
+                "{}: was trained on {}, but mnist and digits are the datasets that can be evaluated",
                 trained.path.display(),
-                other.unwrap_or("a data set that it does not name")
+                other.unwrap_or("a dataset that it does not name")
             )));
         }
     };

@@ -7,7 +7,7 @@ use hadal::prelude::*;
 use hadal::train::RunFolder;
 use hadal::{Error, Result};
 
-/// The note in the model file that names the data set.
+/// The note in the model file that names the dataset.
 pub const DATASET: &str = "hadal.dataset";
 
 /// A model for 28 x 28 digits, ready to be evaluated.

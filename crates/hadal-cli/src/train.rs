@@ -47,7 +47,7 @@ pub fn run(args: &Train) -> Result<()> {
     };
     let mut fit = Fit::epochs(args.epochs)
         .batch_size(args.batch_size)
-        .validation_in_batches(&test, args.test_batch_size)
+        .validation_data(&test).validation_batch_size(args.test_batch_size)
         .schedule(schedule)
         .quiet();
     let folder =
@@ -88,7 +88,7 @@ fn open(folder: &Path, overwrite: bool, model: &Sequential, dataset: &str) -> Re
 
 /// Refuses a folder that holds a run already, so that no model is lost to a repeated command.
 fn check_vacant(folder: &Path, overwrite: bool) -> Result<()> {
-    let Some(path) = RunFolder::holds_a_run(folder).filter(|_| !overwrite) else { return Ok(()) };
+    let Some(path) = RunFolder::existing_run(folder).filter(|_| !overwrite) else { return Ok(()) };
     // The folder is refused, but a history that a killed run did not write is restored all the same.
     if let Ok((_, notes)) = Sequential::load(folder.join(RunFolder::MODEL)) {
         RunFolder::restore(folder, &notes);

@@ -61,7 +61,7 @@ fn expand(mut input: DeriveInput) -> Result<TokenStream, Error> {
         members.iter().map(|(member, _)| quote! { ::hadal::nn::Module::constrain(&mut self.#member); }).collect();
     let smallest: TokenStream = members
         .iter()
-        .map(|(member, _)| quote! { smallest = smallest.max(::hadal::nn::Module::smallest_batch(&self.#member)); })
+        .map(|(member, _)| quote! { smallest = smallest.max(::hadal::nn::Module::min_batch_size(&self.#member)); })
         .collect();
     let name = &input.ident;
     let (implementation, generics, clause) = input.generics.split_for_impl();
@@ -80,7 +80,7 @@ fn expand(mut input: DeriveInput) -> Result<TokenStream, Error> {
                 #constrained
             }
             #[allow(unused_mut)]
-            fn smallest_batch(&self) -> usize {
+            fn min_batch_size(&self) -> usize {
                 let mut smallest = 1;
                 #smallest
                 smallest

@@ -28,12 +28,12 @@ pub(crate) struct Node {
     backward: Mutex<Option<Box<BackwardFn>>>,
     leaf: bool,
     /// The function that made the result, if it is one of these.
-    squashing: Option<Squashing>,
+    squashing: Option<OutputActivation>,
 }
 
 /// A function whose results are probabilities; see [`with_logit_gradient`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Squashing {
+pub enum OutputActivation {
     /// [`Tensor::sigmoid`].
     Sigmoid,
     /// [`Tensor::softmax`] over the last axis.
@@ -87,7 +87,7 @@ impl Node {
         Node::make(Inputs::Few([None, None]), None, None)
     }
 
-    fn make(inputs: Inputs, backward: Option<Box<BackwardFn>>, squashing: Option<Squashing>) -> Arc<Node> {
+    fn make(inputs: Inputs, backward: Option<Box<BackwardFn>>, squashing: Option<OutputActivation>) -> Arc<Node> {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let leaf = backward.is_none();
         Arc::new(Node { id, inputs, backward: Mutex::new(backward), leaf, squashing })
@@ -169,7 +169,7 @@ pub(crate) fn record_with_output(
 pub(crate) fn record_squashing(
     value: Value,
     inputs: &[&Tensor],
-    squashing: Option<Squashing>,
+    squashing: Option<OutputActivation>,
     backward: impl Fn(&Tensor, &Tensor, &mut Sink) + Send + Sync + 'static,
 ) -> Tensor {
     if !records(inputs) {
@@ -183,7 +183,7 @@ pub(crate) fn record_squashing(
     attach(value, Inputs::of(inputs), Box::new(backward), squashing)
 }
 
-fn attach(value: Value, inputs: Inputs, backward: Box<BackwardFn>, squashing: Option<Squashing>) -> Tensor {
+fn attach(value: Value, inputs: Inputs, backward: Box<BackwardFn>, squashing: Option<OutputActivation>) -> Tensor {
     Tensor::new(value, Some(Node::make(inputs, Some(backward), squashing)))
 }
 
@@ -231,12 +231,12 @@ fn of_kind(operation: &str, index: usize, (shape, dtype): (Shape, DType), gradie
 /// `None` if `probabilities` are not tracked, or not the direct result of `function`.
 ///
 /// ```
-/// use hadal_tensor::{Tensor, autograd::{Squashing, with_logit_gradient}};
+/// use hadal_tensor::{Tensor, autograd::{OutputActivation, with_logit_gradient}};
 /// // -ln p for a probability that is 0 in f32: its gradient in the logit is p - 1.
 /// let logit = Tensor::from_slice(&[-200.0f32], [1]).requires_grad();
 /// let p = logit.sigmoid();
 /// let (loss, q) = (-(p.detach() + 1e-7).ln(), p.clone());
-/// let loss = with_logit_gradient(&loss, &p, Squashing::Sigmoid, move |g| g * (&q - 1.0)).unwrap();
+/// let loss = with_logit_gradient(&loss, &p, OutputActivation::Sigmoid, move |g| g * (&q - 1.0)).unwrap();
 /// assert_eq!(loss.sum().backward()[&logit].item(), -1.0);
 /// ```
 ///
@@ -245,7 +245,7 @@ fn of_kind(operation: &str, index: usize, (shape, dtype): (Shape, DType), gradie
 pub fn with_logit_gradient(
     output: &Tensor,
     probabilities: &Tensor,
-    function: Squashing,
+    function: OutputActivation,
     gradient: impl Fn(&Tensor) -> Tensor + Send + Sync + 'static,
 ) -> Option<Tensor> {
     let node = probabilities.node().filter(|node| node.squashing == Some(function))?;

@@ -310,7 +310,7 @@ pub enum UpdateRule {
 
 impl UpdateRule {
     /// The most states that a rule keeps.
-    pub const MOST_STATES: usize = 3;
+    pub const MAX_STATES: usize = 3;
 
     /// How many state tensors the rule keeps beside a parameter.
     pub fn states(&self) -> usize {
@@ -326,16 +326,16 @@ impl UpdateRule {
 
 /// How an optimizer step pulls parameters toward zero, in the same pass as its [`UpdateRule`].
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Decay {
+pub struct WeightDecay {
     /// Added to the gradient, times the parameter: `g + coupled * w` (an L2 penalty).
     pub coupled: f64,
     /// What the parameter is multiplied by before the rule is applied: 1 for none.
     pub factor: f64,
 }
 
-impl Decay {
+impl WeightDecay {
     /// Neither.
-    pub const NONE: Decay = Decay { coupled: 0.0, factor: 1.0 };
+    pub const NONE: WeightDecay = WeightDecay { coupled: 0.0, factor: 1.0 };
 }
 
 /// What follows a matrix product in the same pass: a bias `[n]` is added, and what is negative becomes 0 if `relu`.
@@ -397,7 +397,7 @@ pub(crate) trait Backend: Sync {
     fn update(
         &self,
         rule: UpdateRule,
-        decay: Decay,
+        decay: WeightDecay,
         parameter: &mut Storage,
         states: &mut [&mut Storage],
         gradient: View,

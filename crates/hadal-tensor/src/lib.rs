@@ -26,7 +26,7 @@ mod shape;
 mod tensor;
 
 pub use autograd::{Gradients, no_grad};
-pub use backend::{Decay, UpdateRule};
+pub use backend::{WeightDecay, UpdateRule};
 pub use cpu::pool::{can_allocate, live_bytes};
 pub use cpu::simd::SimdLevel;
 pub use cpu::threads::{MAX_THREADS, num_threads, set_num_threads};

@@ -38,7 +38,7 @@ impl Rng {
     }
 
     /// The seed, the stream, and how many blocks of four numbers have been drawn: all it takes to resume.
-    pub fn state(&self) -> (u64, u64, u64) {
+    pub fn state_dict(&self) -> (u64, u64, u64) {
         (self.key.seed, self.key.stream, self.position)
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::autograd::{self, Node};
-use crate::backend::{Decay, Distribution, Storage, UpdateRule, View};
+use crate::backend::{WeightDecay, Distribution, Storage, UpdateRule, View};
 use crate::cpu::buffer::{Buffer, vec_with_room};
 use crate::device::Device;
 use crate::dtype::{DType, Element};
@@ -368,7 +368,7 @@ impl Tensor {
         self.node().is_some_and(|node| node.is_leaf())
     }
 
-    /// Replaces the numbers and keeps the identity: a parameter that is loaded or initialised anew.
+    /// Replaces the numbers and keeps the identity: a parameter that is loaded or initialized anew.
     ///
     /// # Panics
     /// If shape or dtype differ.
@@ -409,7 +409,7 @@ impl Tensor {
     /// # Panics
     /// If the rule keeps another number of states, or a shape or dtype differs from the parameter's.
     #[track_caller]
-    pub fn update(&mut self, rule: UpdateRule, decay: Decay, states: &mut [Tensor], gradient: &Tensor) {
+    pub fn update(&mut self, rule: UpdateRule, decay: WeightDecay, states: &mut [Tensor], gradient: &Tensor) {
         assert!(
             states.len() == rule.states(),
             "update: {rule:?} keeps {} states, {} were given",

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use hadal_tensor::autograd::with_gradient;
-use hadal_tensor::{DType, Decay, Rng, Shape, Tensor, UpdateRule, concat, no_grad, stack};
+use hadal_tensor::{DType, WeightDecay, Rng, Shape, Tensor, UpdateRule, concat, no_grad, stack};
 use proptest::prelude::*;
 
 /// More elements than any memory holds, so that nothing of this size is ever filled.
@@ -210,7 +210,7 @@ fn operations() -> Vec<Operation> {
         op("update", |a| {
             let rule = UpdateRule::RmsProp { learning_rate: 0.1, rho: 0.9, epsilon: 1e-7 };
             let mut state = [a.y.zeros_like()];
-            changed(a, |x| x.update(rule, Decay::NONE, &mut state, &a.y))
+            changed(a, |x| x.update(rule, WeightDecay::NONE, &mut state, &a.y))
         }),
         op("with_gradient", |a| with_gradient(&a.x.detach(), &[&a.x], |_, g| g * 2.0)),
     ]

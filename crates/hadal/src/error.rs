@@ -24,10 +24,10 @@ pub enum Error {
         /// What is wrong with it, and what would be right.
         reason: String,
     },
-    /// A data set is nowhere on this machine and could not be fetched.
+    /// A dataset is nowhere on this machine and could not be fetched.
     #[error("{dataset} is not available (tried {tried})\n{supply}")]
     Unavailable {
-        /// The data set's name.
+        /// The dataset's name.
         dataset: String,
         /// Where it was looked for, with the reasons why it was not there.
         tried: String,

@@ -10,7 +10,7 @@
 //!     .add(Dense::new(10).activation(Softmax))
 //!     .compile(RmsProp::default(), CategoricalCrossentropy, [Accuracy])?;
 //! println!("{}", model.summary());
-//! model.fit(&train, Fit::epochs(5).validation(&test))?;
+//! model.fit(&train, Fit::epochs(5).validation_data(&test))?;
 //! println!("{}", model.evaluate(&test)?);
 //! # Ok::<(), hadal::Error>(())
 //! ```
@@ -44,10 +44,10 @@ pub use hadal_tensor::*;
 pub mod prelude {
     pub use crate::data::{Dataset, Digits, Mnist};
     pub use crate::loss::{
-        BinaryCrossentropy, CategoricalCrossentropy, Hinge, Huber, KullbackLeibler, Loss, MeanAbsoluteError,
+        BinaryCrossentropy, CategoricalCrossentropy, Hinge, Huber, KlDivergence, Loss, MeanAbsoluteError,
         MeanSquaredError, NegativeLogLikelihood,
     };
-    pub use crate::metric::{Accuracy, ConfusionMatrix, F1, Metric, Precision, RSquared, Recall, RocAuc, TopKAccuracy};
+    pub use crate::metric::{Accuracy, ConfusionMatrix, F1Score, Metric, Precision, R2Score, Recall, RocAuc, TopKAccuracy};
     pub use crate::nn::Activation::{self, *};
     pub use crate::nn::{
         BatchNorm, Chain, Context, Dense, Dropout, Embedding, Flatten, Forward, LayerNorm, Linear, Module, Parallel,

@@ -35,7 +35,7 @@ pub(crate) fn norm(a: &[f64]) -> f64 {
     dot(a, a).sqrt()
 }
 
-/// The `x` that minimises `|a x - b|`, by Householder reflections (Golub and Van Loan, algorithm 5.3.2); needs at least
+/// The `x` that minimizes `|a x - b|`, by Householder reflections (Golub and Van Loan, algorithm 5.3.2); needs at least
 /// as many rows as columns. `None` if the columns are dependent.
 pub(crate) fn least_squares(mut a: Matrix, mut b: Vec<f64>) -> Option<Vec<f64>> {
     let (m, n) = (a.rows, a.columns);

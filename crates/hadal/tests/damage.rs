@@ -159,7 +159,7 @@ fn architectures_that_cannot_be_are_refused() {
         layer(&format!("{inner}{}", "]}".repeat(depth)))
     };
     assert!(refusal(&nested(10_000)).contains("recursion limit"));
-    // Doubled 50 times, an input of 4 takes normalisation of more numbers than memory holds; the file stores none of them.
+    // Doubled 50 times, an input of 4 takes normalization of more numbers than memory holds; the file stores none of them.
     let doubling = (0..50).fold(String::new(), |inner, _| {
         let inner = if inner.is_empty() { inner } else { format!("{inner},") };
         format!(r#"{inner}{{"layer":"parallel","merge":"concatenate","branches":[[],[]]}}"#)
@@ -203,7 +203,7 @@ fn a_weight_that_is_not_finite_is_neither_saved_nor_loaded() {
     let bad = bad.map(|(i, x)| if i == 3 { f32::NAN } else { x }).collect();
     tensors.insert(name.clone(), Tensor::from_vec(bad, *tensors[&name].shape()));
     let mut broken = model();
-    broken.load_state(&tensors).unwrap();
+    broken.load_state_dict(&tensors).unwrap();
     let before = std::fs::read(&path).unwrap();
     let message = broken.save(&path, &BTreeMap::new()).unwrap_err().to_string();
     assert!(message.contains(&format!("`{name}` holds NaN (element 3)")), "{message}");

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use hadal::classic::{Adaline, MaxMargin, Perceptron};
+use hadal::classic::{Adaline, LinearSvm, Perceptron};
 use hadal::data::synthetic::{self, Curve};
 use hadal::nn::{Feedback, Merge};
 use hadal::optim::second_order::{hessian, hessian_vector_product, largest_eigenvalues};
-use hadal::optim::{Group, ReduceLrOnPlateau};
+use hadal::optim::{ParamGroup, ReduceLrOnPlateau};
 use hadal::prelude::*;
 use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
 
@@ -25,7 +25,7 @@ proptest! {
         let data = synthetic::cats_and_dogs(samples, 0.0, seed).unwrap();
         let fit = Perceptron::new().epochs(100_000).shuffle(seed).fit(&data).unwrap();
         prop_assert!(fit.separated && fit.margin > 0.0 && fit.wrong == 0);
-        let best = MaxMargin::new().fit(&data).unwrap();
+        let best = LinearSvm::new().fit(&data).unwrap();
         prop_assert!(best.separated && best.margin >= fit.margin * (1.0 - 1e-6), "{} {}", best.margin, fit.margin);
         // Mistakes are at most (R / margin)^2 in the space with a 1 appended to every sample, for any separating line.
         let radius = data.inputs().to_vec::<f32>().chunks(2).map(|x| f64::from(x[0] * x[0] + x[1] * x[1]) + 1.0).fold(0.0, f64::max);
@@ -71,7 +71,7 @@ fn generated_data_follows_from_its_seed_and_a_network_learns_it() {
     let all: [fn(u64) -> hadal::Result<Dataset>; 5] = [
         |seed| synthetic::xor(400, 0.2, seed),
         |seed| synthetic::moons(400, 0.1, seed),
-        |seed| synthetic::rings(400, 0.08, seed),
+        |seed| synthetic::circles(400, 0.08, seed),
         |seed| synthetic::spirals(400, 2, 0.02, seed),
         |seed| synthetic::blobs(400, 2, 0.05, seed),
     ];
@@ -88,17 +88,17 @@ fn generated_data_follows_from_its_seed_and_a_network_learns_it() {
     let mut model = Sequential::new([1])
         .add(Dense::new(32).activation(Tanh))
         .add(Dense::new(1))
-        .compile(Adam::new(0.01), MeanSquaredError, [RSquared::new()])
+        .compile(Adam::new(0.01), MeanSquaredError, [R2Score::new()])
         .unwrap();
     model.fit(&data, Fit::epochs(300).quiet()).unwrap();
-    assert!(model.evaluate(&data).unwrap().get("r_squared").unwrap() > 0.95);
+    assert!(model.evaluate(&data).unwrap().get("r2_score").unwrap() > 0.95);
 }
 
 /// The gradients of one batch by parameter name.
 fn gradients(model: &Sequential, x: &Tensor, y: &Tensor) -> BTreeMap<String, Vec<f32>> {
     let loss = CategoricalCrossentropy.loss(&model.forward(x, &mut Context::training(Rng::new(5))), y);
     let gradients = loss.backward();
-    let named = model.state().into_iter();
+    let named = model.state_dict().into_iter();
     named.filter_map(|(name, tensor)| gradients.get(&tensor).map(|g| (name, g.to_vec::<f32>()))).collect()
 }
 
@@ -113,7 +113,7 @@ fn net(feedback: Feedback, last: Feedback) -> Sequential {
 }
 
 fn weights_of(from: &Sequential, to: &mut Sequential) {
-    let known: BTreeMap<String, Tensor> = from.state().into_iter().collect();
+    let known: BTreeMap<String, Tensor> = from.state_dict().into_iter().collect();
     to.visit_mut("", &mut |name, tensor| {
         if let Some(value) = known.get(name) {
             tensor.assign(&value.detach());
@@ -129,7 +129,7 @@ fn alignment_with_the_weights_themselves_is_back_propagation() {
     let mut aligned = net(Feedback::Alignment, Feedback::Alignment);
     weights_of(&reference, &mut aligned);
     assert_ne!(gradients(&aligned, &x, &y)["layers.0.weight"], expected["layers.0.weight"]);
-    let known: BTreeMap<String, Tensor> = reference.state().into_iter().collect();
+    let known: BTreeMap<String, Tensor> = reference.state_dict().into_iter().collect();
     aligned.visit_mut("", &mut |name, tensor| {
         if let Some(layer) = name.strip_suffix("feedback") {
             tensor.assign(&known[&format!("{layer}weight")].detach());
@@ -149,7 +149,7 @@ fn direct_feedback_sends_the_output_error_to_each_hidden_layer() {
         .add(Dense::new(3).activation(Softmax))
         .build()
         .unwrap();
-    let state: BTreeMap<String, Tensor> = model.state().into_iter().map(|(name, t)| (name, t.detach())).collect();
+    let state: BTreeMap<String, Tensor> = model.state_dict().into_iter().map(|(name, t)| (name, t.detach())).collect();
     let affine = |x: &Tensor, layer: usize| {
         x.matmul(&state[&format!("layers.{layer}.weight")].t()) + &state[&format!("layers.{layer}.bias")]
     };
@@ -182,7 +182,7 @@ fn feedback_matrices_stay_as_they_are_and_the_network_learns_all_the_same() {
             .compile(Adam::new(0.01), CategoricalCrossentropy, [Accuracy])
             .unwrap();
         let matrices = |model: &Sequential| -> Vec<Vec<f32>> {
-            let state = model.state().into_iter();
+            let state = model.state_dict().into_iter();
             state.filter(|(name, _)| name.ends_with("feedback")).map(|(_, matrix)| matrix.to_vec()).collect()
         };
         let before = matrices(&model.model);
@@ -257,7 +257,7 @@ fn max_norm_holds_during_training() {
         .compile(Adam::new(0.05), BinaryCrossentropy, [Accuracy])
         .unwrap();
     model.fit(&data, Fit::epochs(5).quiet()).unwrap();
-    let weight = &model.model.state()[0].1;
+    let weight = &model.model.state_dict()[0].1;
     let longest = weight.powi(2).sum_axes(&[1]).sqrt().max().item();
     assert!(longest <= 0.5 + 1e-6 && longest > 0.4, "{longest}");
 }
@@ -266,20 +266,20 @@ fn max_norm_holds_during_training() {
 fn frozen_layers_and_groups_keep_to_their_own_rates() {
     let data = synthetic::moons(100, 0.1, 1).unwrap();
     let optimizer = Sgd::new(0.1)
-        .group(Group::prefix("layers.1.").learning_rate_scale(0.0))
-        .group(Group::suffix("bias").learning_rate_scale(0.5));
+        .param_group(ParamGroup::prefix("layers.1.").learning_rate_scale(0.0))
+        .param_group(ParamGroup::suffix("bias").learning_rate_scale(0.5));
     let mut model = classifier(1, 4).compile(optimizer, BinaryCrossentropy, [Accuracy]).unwrap();
     model.model.freeze("layers.0.").unwrap();
-    let before = model.model.state();
+    let before = model.model.state_dict();
     model.fit(&data, Fit::epochs(1).full_batch().quiet()).unwrap();
-    for ((name, old), (_, new)) in before.iter().zip(model.model.state()) {
+    for ((name, old), (_, new)) in before.iter().zip(model.model.state_dict()) {
         let moved = old.to_vec::<f32>() != new.to_vec::<f32>();
         assert_eq!(moved, name.starts_with("layers.2."), "{name}");
     }
     model.model.unfreeze("").unwrap();
-    let frozen = model.model.state()[0].1.to_vec::<f32>();
+    let frozen = model.model.state_dict()[0].1.to_vec::<f32>();
     model.fit(&data, Fit::epochs(1).quiet()).unwrap();
-    assert_ne!(frozen, model.model.state()[0].1.to_vec::<f32>());
+    assert_ne!(frozen, model.model.state_dict()[0].1.to_vec::<f32>());
 }
 
 #[test]
@@ -289,7 +289,7 @@ fn decay_pulls_weights_toward_zero_coupled_or_not() {
         // Coupled under SGD and decoupled are the same: w (1 - learning rate decay).
         ("coupled", Sgd::new(0.1).weight_decay(0.5), 0.95),
         ("decoupled", Sgd::new(0.1).decoupled_weight_decay(0.5), 0.95),
-        ("no decay for biases", Sgd::new(0.1).weight_decay(0.5).group(Group::prefix("").weight_decay(0.0)), 1.0),
+        ("no decay for biases", Sgd::new(0.1).weight_decay(0.5).param_group(ParamGroup::prefix("").weight_decay(0.0)), 1.0),
     ] {
         let mut w = Tensor::ones([1]).requires_grad();
         let g = gradient(&w);
@@ -310,9 +310,9 @@ fn a_sample_without_weight_counts_for_nothing() {
     let run = |data: Dataset| {
         let mut model = classifier(1, 4).compile(Sgd::new(0.1), BinaryCrossentropy, [Accuracy]).unwrap();
         model.fit(&data, Fit::epochs(3).full_batch().shuffle(false).quiet()).unwrap();
-        model.model.state()[0].1.to_vec::<f32>()
+        model.model.state_dict()[0].1.to_vec::<f32>()
     };
-    let (weighted, half) = (run(data.clone().weights(&weights).unwrap()), run(data.take(32)));
+    let (weighted, half) = (run(data.clone().sample_weights(&weights).unwrap()), run(data.take(32)));
     for (a, b) in weighted.iter().zip(&half) {
         assert!((a - b).abs() < 1e-6, "{a} {b}");
     }
@@ -324,7 +324,7 @@ fn schedules_plateaus_and_clipping_change_the_steps() {
     let learning_rates = |fit: Fit| {
         let csv = tempfile::NamedTempFile::new().unwrap();
         let mut model = classifier(1, 4).compile(Sgd::new(0.1), BinaryCrossentropy, [Accuracy]).unwrap();
-        model.fit(&data, fit.quiet().callback(hadal::monitor::CsvLog::new(csv.path()))).unwrap();
+        model.fit(&data, fit.quiet().callback(hadal::monitor::CsvLogger::new(csv.path()))).unwrap();
         let text = std::fs::read_to_string(csv.path()).unwrap();
         let place = text.lines().next().unwrap().split(',').position(|name| name == "learning_rate").unwrap();
         let learning_rates: Vec<f64> =
@@ -341,11 +341,11 @@ fn schedules_plateaus_and_clipping_change_the_steps() {
 
     let moved = |fit: Fit| {
         let mut model = classifier(1, 4).compile(Sgd::new(1.0), BinaryCrossentropy, [Accuracy]).unwrap();
-        let before = model.model.state();
+        let before = model.model.state_dict();
         model.fit(&data, fit.full_batch().quiet()).unwrap();
         let change =
             |(a, b): (&(String, Tensor), (String, Tensor))| (&a.1.detach() - &b.1.detach()).powi(2).sum().item();
-        before.iter().zip(model.model.state()).map(change).sum::<f64>().sqrt()
+        before.iter().zip(model.model.state_dict()).map(change).sum::<f64>().sqrt()
     };
     assert!((moved(Fit::epochs(1).clip_norm(1e-3)) - 1e-3).abs() < 1e-6);
     let parameters = 2.0 * 4.0 + 4.0 + 16.0 + 4.0 + 4.0 + 1.0;
@@ -356,9 +356,9 @@ fn schedules_plateaus_and_clipping_change_the_steps() {
 fn a_range_test_finds_a_rate_that_learns_and_leaves_the_model_alone() {
     let data = synthetic::moons(400, 0.1, 1).unwrap();
     let mut model = classifier(1, 16).compile(Adam::default(), BinaryCrossentropy, [Accuracy]).unwrap();
-    let before: Vec<Vec<f32>> = model.model.state().iter().map(|(_, tensor)| tensor.to_vec()).collect();
+    let before: Vec<Vec<f32>> = model.model.state_dict().iter().map(|(_, tensor)| tensor.to_vec()).collect();
     let test = model.learning_rate_range_test(&data, 1e-5, 10.0, 100, 32).unwrap();
-    let after: Vec<Vec<f32>> = model.model.state().iter().map(|(_, tensor)| tensor.to_vec()).collect();
+    let after: Vec<Vec<f32>> = model.model.state_dict().iter().map(|(_, tensor)| tensor.to_vec()).collect();
     assert_eq!(before, after);
     assert!(
         test.learning_rates.len() == test.losses.len() && test.learning_rates.windows(2).all(|pair| pair[0] < pair[1])
@@ -411,10 +411,10 @@ fn a_layer_of_ones_own_takes_its_place_in_a_sequential() {
         .unwrap();
     assert!(model.summary().to_string().contains("Scale"));
     model.fit(&data, Fit::epochs(2).quiet()).unwrap();
-    assert_ne!(model.model.state()[0].1.to_vec::<f32>(), [1.0, 1.0]);
+    assert_ne!(model.model.state_dict()[0].1.to_vec::<f32>(), [1.0, 1.0]);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("own.safetensors");
     model.model.save(&path, &BTreeMap::new()).unwrap();
     let error = Sequential::load(&path).err().unwrap().to_string();
-    assert!(error.contains("Scale") && error.contains("load_state"), "{error}");
+    assert!(error.contains("Scale") && error.contains("load_state_dict"), "{error}");
 }

@@ -22,7 +22,7 @@ fn mnist(test: &str) -> Option<(Dataset, Dataset)> {
 fn mnist_is_what_was_published() {
     let Some((train, test)) = mnist("mnist_is_what_was_published") else { return };
     assert_eq!((train.len(), test.len()), (60_000, 10_000));
-    // The mean and deviation that everyone normalises with.
+    // The mean and deviation that everyone normalizes with.
     let pixels = train.inputs().to_dtype(DType::F64) / 255.0;
     let (mean, square) = (pixels.mean().item(), pixels.powi(2).mean().item());
     assert!((mean - 0.1307).abs() < 5e-5 && ((square - mean * mean).sqrt() - 0.3081).abs() < 5e-5);

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use hadal::monitor::CsvLog;
+use hadal::monitor::CsvLogger;
 use hadal::prelude::*;
-use hadal::train::{Callback, Event, Flow, SaveModel};
+use hadal::train::{Callback, Event, Flow, ModelCheckpoint};
 use hadal::{Error, set_num_threads};
 
 /// Points of two classes, inside and outside a circle.
@@ -37,7 +37,7 @@ fn message<T>(result: Result<T, Error>) -> String {
 fn a_network_learns_what_no_line_can_separate() {
     let data = circle(2000);
     let mut model = network(1);
-    let history = model.fit(&data, Fit::epochs(20).validation(&data).quiet()).unwrap();
+    let history = model.fit(&data, Fit::epochs(20).validation_data(&data).quiet()).unwrap();
     let losses = history.get("loss");
     assert!(losses.len() == 20 && losses[19] < 0.5 * losses[0], "{losses:?}");
     let accuracy = model.evaluate(&data).unwrap().get("accuracy").unwrap();
@@ -61,7 +61,7 @@ fn fifty_steps_give_the_same_bits_on_one_and_two_threads() {
             .unwrap();
         model.fit(&data, Fit::epochs(1).batch_size(128).quiet()).unwrap();
         let bits = |t: &Tensor| t.to_vec::<f32>().into_iter().map(f32::to_bits).collect::<Vec<_>>();
-        model.model.state().iter().map(|(name, tensor)| (name.clone(), bits(tensor))).collect::<Vec<_>>()
+        model.model.state_dict().iter().map(|(name, tensor)| (name.clone(), bits(tensor))).collect::<Vec<_>>()
     };
     let (one, two) = (run(1), run(2));
     assert_eq!(one.len(), 6);
@@ -102,7 +102,7 @@ fn a_module_of_ones_own_trains_with_the_same_loop() {
         scale: Some(Tensor::ones([1]).requires_grad()),
         _calls: Default::default(),
     };
-    let names: Vec<String> = net.state().into_iter().map(|(name, _)| name).collect();
+    let names: Vec<String> = net.state_dict().into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias", "scale"]);
     assert_eq!(net.parameter_count(), 48 + 34 + 1);
     let mut trainer = Trainer::new(net, Adam::new(0.02), NegativeLogLikelihood, [Accuracy]);
@@ -118,7 +118,7 @@ fn a_module_of_ones_own_trains_with_the_same_loop() {
 fn everything_is_checked_before_the_first_step() {
     let data = circle(100);
     let mut model = network(1);
-    let before = model.model.state()[0].1.to_vec::<f32>();
+    let before = model.model.state_dict()[0].1.to_vec::<f32>();
     let mut check = |data: &Dataset, fit: Fit, words: &[&str]| {
         let message = message(model.fit(data, fit));
         for word in words {
@@ -131,10 +131,10 @@ fn everything_is_checked_before_the_first_step() {
     check(&wide, Fit::epochs(1).quiet(), &["wide", "[3]", "[2]"]);
     let labels = Dataset::new("labels", Tensor::zeros([4, 2]), Tensor::arange(4)).unwrap();
     check(&labels, Fit::epochs(1).quiet(), &["labels", "sample 2", "label 2", "0 to 1"]);
-    check(&data, Fit::epochs(1).validation(&labels).quiet(), &["labels", "sample 2"]);
+    check(&data, Fit::epochs(1).validation_data(&labels).quiet(), &["labels", "sample 2"]);
     let floats = Dataset::new("floats", Tensor::zeros([4, 2]), Tensor::zeros([4])).unwrap();
     check(&floats, Fit::epochs(1).quiet(), &["floats", "f32", "[4]"]);
-    assert_eq!(model.model.state()[0].1.to_vec::<f32>(), before);
+    assert_eq!(model.model.state_dict()[0].1.to_vec::<f32>(), before);
     for bad in [f64::NAN, f64::INFINITY, 0.0, -1.0] {
         let mut model =
             Sequential::new([2]).add(Dense::new(2)).compile(Sgd::new(bad), MeanSquaredError, [Accuracy]).unwrap();
@@ -179,10 +179,12 @@ fn a_loss_that_is_no_longer_finite_ends_the_run_with_advice() {
 struct Recorder(Rc<RefCell<Vec<String>>>, usize);
 
 impl Callback for Recorder {
-    fn on(&mut self, event: &Event) -> hadal::Result<Flow> {
+    fn on_event(&mut self, event: &Event) -> hadal::Result<Flow> {
         let mut seen = self.0.borrow_mut();
         seen.push(match event {
-            Event::Begin { dataset, samples, epochs, batches, .. } => format!("{dataset} {samples} {epochs} {batches}"),
+            Event::TrainBegin { dataset, samples, epochs, steps_per_epoch, .. } => {
+                format!("{dataset} {samples} {epochs} {steps_per_epoch}")
+            },
             Event::BatchEnd { epoch, batch, samples, .. } => format!("{epoch}/{batch}: {samples}"),
             Event::EpochEnd { epoch, logs, .. } => {
                 format!("end {epoch}: {}", logs.iter().map(|(name, _)| name).collect::<Vec<_>>().join(" "))
@@ -197,7 +199,7 @@ impl Callback for Recorder {
 fn subscribers_see_every_moment_in_order_and_can_stop_the_run() {
     let data = circle(10);
     let seen = Rc::new(RefCell::new(Vec::new()));
-    let fit = || Fit::epochs(2).batch_size(4).validation(&data).quiet();
+    let fit = || Fit::epochs(2).batch_size(4).validation_data(&data).quiet();
     network(1).fit(&data, fit().callback(Recorder(seen.clone(), 100))).unwrap();
     let epoch = |n| {
         [
@@ -223,8 +225,8 @@ fn a_saved_model_is_the_model_and_its_history_a_table() {
     let data = circle(100);
     let mut model = network(1);
     let notes = BTreeMap::from([("hadal.dataset".to_owned(), "circle".to_owned())]);
-    let save = SaveModel::new(&path, model.model.architecture(), notes);
-    let log = CsvLog::new(&table).timing(folder.path().join("runs/timing.csv"));
+    let save = ModelCheckpoint::new(&path, model.model.architecture(), notes);
+    let log = CsvLogger::new(&table).timing(folder.path().join("runs/timing.csv"));
     model.fit(&data, Fit::epochs(3).quiet().callback(save).callback(log)).unwrap();
     let (loaded, notes) = Sequential::load(&path).unwrap();
     assert_eq!((notes["hadal.dataset"].as_str(), notes["hadal.epoch"].as_str()), ("circle", "3"));
@@ -249,16 +251,16 @@ fn predict_refuses_what_the_model_cannot_take() {
 #[test]
 fn state_that_does_not_fit_changes_nothing() {
     let mut model = network(1).model;
-    let good: BTreeMap<String, Tensor> = model.state().into_iter().collect();
-    let before = model.state()[0].1.to_vec::<f32>();
+    let good: BTreeMap<String, Tensor> = model.state_dict().into_iter().collect();
+    let before = model.state_dict()[0].1.to_vec::<f32>();
     let mut load = |change: &dyn Fn(&mut BTreeMap<String, Tensor>)| {
         let mut state: BTreeMap<_, _> = good.iter().map(|(name, x)| (name.clone(), x * 2.0)).collect();
         change(&mut state);
-        message(model.load_state(&state))
+        message(model.load_state_dict(&state))
     };
     assert!(load(&|s| drop(s.remove("layers.2.bias"))).contains("`layers.2.bias` is missing"));
     assert!(load(&|s| drop(s.insert("more".into(), Tensor::zeros([1])))).contains("`more` belongs to no part"));
     let wrong = load(&|s| drop(s.insert("layers.0.weight".into(), Tensor::zeros([2, 32]))));
     assert!(wrong.contains("`layers.0.weight` is f32 [2, 32], the model needs f32 [32, 2]"), "{wrong}");
-    assert_eq!(model.state()[0].1.to_vec::<f32>(), before);
+    assert_eq!(model.state_dict()[0].1.to_vec::<f32>(), before);
 }

@@ -1,6 +1,6 @@
 //! Aligned memory for tensors.
 //!
-//! Contents are always initialised (fresh blocks are zeroed, recycled ones hold old numbers), so kernels write into
+//! Contents are always initialized (fresh blocks are zeroed, recycled ones hold old numbers), so kernels write into
 //! plain slices.
 
 use std::marker::PhantomData;
@@ -52,7 +52,7 @@ impl<T: Plain> Deref for Buffer<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        // SAFETY: the block holds at least `length` initialised elements, is aligned for T, and lives as long as self.
+        // SAFETY: the block holds at least `length` initialized elements, is aligned for T, and lives as long as self.
         unsafe { std::slice::from_raw_parts(self.block.as_ptr().cast(), self.length) }
     }
 }

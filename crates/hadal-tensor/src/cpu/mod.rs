@@ -18,7 +18,7 @@ mod update;
 use std::sync::Arc;
 
 use crate::backend::{
-    Backend, BinaryOp, CompareOp, Decay, Distribution, Epilogue, HostData, ReduceOp, Storage, UnaryOp, UpdateRule, View,
+    Backend, BinaryOp, CompareOp, WeightDecay, Distribution, Epilogue, HostData, ReduceOp, Storage, UnaryOp, UpdateRule, View,
 };
 use crate::dtype::DType;
 use crate::random::Key;
@@ -310,7 +310,7 @@ impl Backend for Cpu {
     fn update(
         &self,
         rule: UpdateRule,
-        decay: Decay,
+        decay: WeightDecay,
         parameter: &mut Storage,
         states: &mut [&mut Storage],
         gradient: View,

@@ -12,7 +12,7 @@ pub(super) const ALIGNMENT: usize = 64;
 /// The alignment that the system gives memory in any case. Asked for more, it could not give pages that are zero by themselves
 /// until they are used, and would write them all. It is also the least room before a block, for its [`Header`].
 const MARGIN: usize = 16;
-/// Larger blocks (data sets, not activations) go back to the system at once.
+/// Larger blocks (datasets, not activations) go back to the system at once.
 const LARGEST_KEPT: usize = 512 << 20;
 /// What one thread keeps at most: the gradients of half a billion parameters. Small blocks are counted, but not given back for
 /// larger ones.
@@ -253,7 +253,7 @@ pub fn live_bytes() -> usize {
     ALLOCATED.load(Ordering::Relaxed).saturating_sub(kept)
 }
 
-/// A block of so many bytes, a multiple of [`ALIGNMENT`]; all of them initialised.
+/// A block of so many bytes, a multiple of [`ALIGNMENT`]; all of them initialized.
 ///
 /// # Panics
 /// If memory is short.

@@ -1,7 +1,7 @@
 //! Which vector instructions to use, chosen at run time: one binary for every processor.
 //!
 //! A kernel is a [`Task`] whose body is plain Rust, inlined into functions compiled for each level; the compiler
-//! vectorises it for each. Bodies use no fused multiply-add, so every level gives the same bits.
+//! vectorizes it for each. Bodies use no fused multiply-add, so every level gives the same bits.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 

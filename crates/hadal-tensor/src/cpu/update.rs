@@ -4,19 +4,19 @@ use super::copy::contiguous;
 use super::float::Float;
 use super::simd::{Task, dispatch};
 use super::threads::{SharedMut, for_each_piece};
-use crate::backend::{Decay, UpdateRule};
+use crate::backend::{WeightDecay, UpdateRule};
 use crate::shape::Layout;
 
 const PIECE: usize = 32 * 1024;
 
 /// The states of a rule at one element.
-type At<'a, T> = [&'a mut T; UpdateRule::MOST_STATES];
+type At<'a, T> = [&'a mut T; UpdateRule::MAX_STATES];
 
 /// One piece of a step; states that the rule does not keep are empty.
 struct Step<'a, T, F> {
     decay: (T, T),
     parameter: &'a mut [T],
-    states: [&'a mut [T]; UpdateRule::MOST_STATES],
+    states: [&'a mut [T]; UpdateRule::MAX_STATES],
     gradient: &'a [T],
     f: F,
 }
@@ -60,7 +60,7 @@ impl<T: Float, F: Fn(&mut T, T, At<T>)> Task for Step<'_, T, F> {
 }
 
 fn step<T: Float>(
-    decay: Decay,
+    decay: WeightDecay,
     parameter: &mut [T],
     states: &mut [&mut [T]],
     gradient: &[T],
@@ -70,7 +70,7 @@ fn step<T: Float>(
     assert!(gradient.len() == length && states.iter().all(|state| state.len() == length));
     let decay = (T::from_f64(decay.coupled), T::from_f64(decay.factor));
     let base = SharedMut::new(parameter.as_mut_ptr());
-    let mut state_bases = [None; UpdateRule::MOST_STATES];
+    let mut state_bases = [None; UpdateRule::MAX_STATES];
     for (base, state) in state_bases.iter_mut().zip(states.iter_mut()) {
         *base = Some(SharedMut::new(state.as_mut_ptr()));
     }
@@ -89,7 +89,7 @@ fn step<T: Float>(
 
 pub(super) fn update<T: Float>(
     rule: UpdateRule,
-    decay: Decay,
+    decay: WeightDecay,
     parameter: &mut [T],
     states: &mut [&mut [T]],
     (gradient, layout): (&[T], &Layout),

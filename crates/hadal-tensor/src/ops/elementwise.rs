@@ -1,7 +1,7 @@
 //! Element-wise functions of one tensor.
 
 use super::arithmetic::check_float;
-use crate::autograd::{Squashing, record, record_squashing, record_with_output, records};
+use crate::autograd::{OutputActivation, record, record_squashing, record_with_output, records};
 use crate::backend::UnaryOp;
 use crate::dtype::DType;
 use crate::tensor::{Tensor, Value};
@@ -59,7 +59,7 @@ impl Tensor {
             Exp => record_with_output(value, &[self], |g, y, to| to.add(0, || g * y)),
             Sqrt => record_with_output(value, &[self], |g, y, to| to.add(0, || g * 0.5 / y)),
             Tanh => record_with_output(value, &[self], |g, y, to| to.add(0, || g.tanh_gradient(y))),
-            Sigmoid => record_squashing(value, &[self], Some(Squashing::Sigmoid), |g, y, to| {
+            Sigmoid => record_squashing(value, &[self], Some(OutputActivation::Sigmoid), |g, y, to| {
                 to.add(0, || g.sigmoid_gradient(y));
             }),
             Softplus => record(value, &[self], move |g, to| to.add(0, || g * x.sigmoid())),

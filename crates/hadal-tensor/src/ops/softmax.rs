@@ -1,7 +1,7 @@
 //! Softmax and its logarithm, computed after subtracting the maximum so that nothing overflows.
 
 use super::arithmetic::check_float;
-use crate::autograd::{Squashing, record_squashing};
+use crate::autograd::{OutputActivation, record_squashing};
 use crate::tensor::{Tensor, Value};
 
 impl Tensor {
@@ -33,7 +33,7 @@ impl Tensor {
             return self.transpose(axis, last).softmax_of(operation, last, logarithm).transpose(axis, last);
         }
         let value = Value::contiguous(*self.shape(), self.backend().softmax(self.view(), logarithm));
-        let squashing = (!logarithm).then_some(Squashing::Softmax);
+        let squashing = (!logarithm).then_some(OutputActivation::Softmax);
         record_squashing(value, &[self], squashing, move |g, y, to| {
             to.add(0, || if logarithm { g - y.exp() * g.sum_keep(&[-1]) } else { y * (g - (g * y).sum_keep(&[-1])) });
         })

@@ -2,14 +2,14 @@
 //!
 //! - [`Perceptron`]: Rosenblatt's rule, which ends at the first line that separates the data, and its average;
 //! - [`Adaline`]: the delta rule, which lowers a squared error whether a line separates the data or not;
-//! - [`MaxMargin`]: of all lines that separate the data, the one farthest from it.
+//! - [`LinearSvm`]: of all lines that separate the data, the one farthest from it.
 
 mod adaline;
-mod max_margin;
+mod linear_svm;
 mod perceptron;
 
 pub use adaline::{Adaline, AdalineFit};
-pub use max_margin::{MaxMargin, MaxMarginFit};
+pub use linear_svm::{LinearSvm, LinearSvmFit};
 pub use perceptron::{Perceptron, PerceptronFit};
 
 use crate::data::Dataset;

@@ -1,9 +1,9 @@
-//! Walking through a data set, batch by batch.
+//! Walking through a dataset, batch by batch.
 
 use super::Dataset;
 use crate::{Rng, Tensor};
 
-/// An iterator over a data set's batches; see [`Dataset::batches`].
+/// An iterator over a dataset's batches; see [`Dataset::batches`].
 #[derive(Clone, Debug)]
 pub struct Batches<'a> {
     data: &'a Dataset,

@@ -8,7 +8,7 @@ use crate::{DType, Error, Result, Shape, Tensor};
 
 /// Inputs and targets, sample by sample; cheap to clone.
 ///
-/// Inputs may be raw bytes (`u8`): they become `f32`, scaled and normalized, a batch at a time, so that a data set takes no
+/// Inputs may be raw bytes (`u8`): they become `f32`, scaled and normalized, a batch at a time, so that a dataset takes no
 /// more memory than its file. Wider integers are indices and stay integers, unless they are to be scaled.
 ///
 /// ```
@@ -65,13 +65,13 @@ impl Dataset {
         Ok(Dataset { name: name.into(), inputs, targets, weights: None, steps: Vec::new() })
     }
 
-    /// The data set's name, as it stands in reports.
+    /// The dataset's name, as it stands in reports.
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The number of samples.
-    #[expect(clippy::len_without_is_empty, reason = "a data set is never empty")]
+    #[expect(clippy::len_without_is_empty, reason = "a dataset is never empty")]
     pub fn len(&self) -> usize {
         self.inputs.size(0)
     }
@@ -96,7 +96,7 @@ impl Dataset {
     ///
     /// # Errors
     /// If there is not one weight for each sample, or a weight is negative or not finite in `f32`.
-    pub fn weights(mut self, weights: &[f64]) -> Result<Dataset> {
+    pub fn sample_weights(mut self, weights: &[f64]) -> Result<Dataset> {
         if weights.len() != self.len() {
             return Err(Error::Data(format!("{}: {} weights for {} samples", self.name, weights.len(), self.len())));
         }
@@ -170,10 +170,10 @@ impl Dataset {
     /// The first `samples` samples, or all if there are fewer.
     ///
     /// # Panics
-    /// If `samples` is 0: a data set is never empty.
+    /// If `samples` is 0: a dataset is never empty.
     #[track_caller]
     pub fn take(mut self, samples: usize) -> Dataset {
-        assert!(samples > 0, "take: a data set needs at least 1 sample, not 0");
+        assert!(samples > 0, "take: a dataset needs at least 1 sample, not 0");
         let samples = samples.min(self.len());
         self.inputs = self.inputs.narrow(0, 0, samples);
         self.targets = self.targets.narrow(0, 0, samples);
@@ -204,7 +204,7 @@ impl Dataset {
         self.weights.as_ref().map(|weights| weights.index_select(0, &self.index(indices)))
     }
 
-    pub(crate) fn sample_weights(&self) -> Option<&Tensor> {
+    pub(crate) fn sample_weights_tensor(&self) -> Option<&Tensor> {
         self.weights.as_ref()
     }
 

@@ -11,7 +11,7 @@ use crate::{DType, Error, ROOM_FOR_THREAD, Result, can_allocate};
 #[derive(Clone, Copy, Debug)]
 pub struct Mnist;
 
-/// The name of the data set and of its folder.
+/// The name of the dataset and of its folder.
 const NAME: &str = "mnist";
 
 const FILES: [RemoteFile; 4] = [

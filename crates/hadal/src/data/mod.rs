@@ -1,4 +1,4 @@
-//! Data sets: where they come from, and how they are cut into batches.
+//! Datasets: where they come from, and how they are cut into batches.
 
 mod batches;
 mod dataset;

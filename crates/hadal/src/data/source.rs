@@ -1,14 +1,14 @@
-//! Where data sets are looked for, and how they are fetched.
+//! Where datasets are looked for, and how they are fetched.
 //!
 //! In order: the folder that was asked for, the folder that `HADAL_DATA_DIR` names, the platform's cache folder, and
-//! (with the feature `download`) the network. Each folder is laid out as `<folder>/<data set>/<file>`.
+//! (with the feature `download`) the network. Each folder is laid out as `<folder>/<dataset>/<file>`.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
 
-/// A file of a data set, as it was published.
+/// A file of a dataset, as it was published.
 #[derive(Clone, Copy, Debug)]
 pub struct RemoteFile {
     /// Its name.
@@ -25,10 +25,10 @@ pub fn cache_dir() -> Option<PathBuf> {
     Some(etcetera::choose_base_strategy().ok()?.cache_dir().join("hadal").join("data"))
 }
 
-/// Finds the folder that holds the data set's `files`, fetching them into the cache if need be.
+/// Finds the folder that holds the dataset's `files`, fetching them into the cache if need be.
 ///
 /// # Errors
-/// If `asked` or `HADAL_DATA_DIR` holds the data set only in part, or it is nowhere and cannot be fetched; the message
+/// If `asked` or `HADAL_DATA_DIR` holds the dataset only in part, or it is nowhere and cannot be fetched; the message
 /// lists what was tried.
 pub fn find(dataset: &str, files: &[RemoteFile], mirrors: &[&str], asked: Option<&Path>) -> Result<PathBuf> {
     // The first file that a folder lacks. What is there but no file is found when it is opened, and named as what it is.
@@ -99,7 +99,7 @@ pub fn find(dataset: &str, files: &[RemoteFile], mirrors: &[&str], asked: Option
     })
 }
 
-/// Advice for a folder that is the data set's own.
+/// Advice for a folder that is the dataset's own.
 fn parent_hint(folder: &Path, file: &RemoteFile) -> String {
     match folder.parent() {
         Some(parent) if folder.join(file.name).exists() => {

@@ -129,7 +129,7 @@ pub fn moons(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
 ///
 /// # Errors
 /// If there are fewer than 2 samples, or the noise is negative or not finite.
-pub fn rings(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
+pub fn circles(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
     check("rings", samples, 2, "noise", noise)?;
     let (mut draw, labels) = (Draw::new(seed, 3), alternate(samples, 2));
     let (angle, shift) = (draw.uniform(samples), draw.normal(2 * samples));

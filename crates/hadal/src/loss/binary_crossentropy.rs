@@ -5,7 +5,7 @@ use super::{
     EPSILON, Loss, NOT_PROBABILITIES, assert_same_shape, check_label_range, check_like_output, check_probabilities,
     mean_of_rest,
 };
-use crate::autograd::{Squashing, with_logit_gradient};
+use crate::autograd::{OutputActivation, with_logit_gradient};
 use crate::{DType, Result, Shape, Tensor};
 
 /// `-(t ln p + (1 - t) ln(1 - p))`, averaged over each sample's outputs: the loss of a network that ends in sigmoid.
@@ -81,7 +81,7 @@ impl Loss for BinaryCrossentropy {
             let mut column = vec![1; p.rank()];
             column.iter_mut().take(1).for_each(|samples| *samples = p.size(0));
             let outputs = p.shape().iter().skip(1).product::<usize>().max(1) as f64;
-            let direct = with_logit_gradient(&losses, prediction, Squashing::Sigmoid, move |g| {
+            let direct = with_logit_gradient(&losses, prediction, OutputActivation::Sigmoid, move |g| {
                 (&p - &t) * (g.reshape(column.clone()) / outputs)
             });
             if let Some(losses) = direct {

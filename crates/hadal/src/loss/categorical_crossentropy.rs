@@ -2,7 +2,7 @@
 
 use super::parts::weigh;
 use super::{EPSILON, Loss, NOT_PROBABILITIES, check_labels, check_probabilities, class_weighted};
-use crate::autograd::{Squashing, with_logit_gradient};
+use crate::autograd::{OutputActivation, with_logit_gradient};
 use crate::{DType, Error, Result, Shape, Tensor};
 
 /// `-sum_k t_k ln p_k`: the loss of a network that ends in softmax.
@@ -106,7 +106,7 @@ impl CategoricalCrossentropy {
         if !self.from_logits && prediction.is_tracked() {
             let losses = self.own_class(&prediction.detach(), target);
             let (p, target) = (prediction.clone(), target.clone());
-            let direct = with_logit_gradient(&losses, prediction, Squashing::Softmax, move |g| {
+            let direct = with_logit_gradient(&losses, prediction, OutputActivation::Softmax, move |g| {
                 let g = g.unsqueeze(1);
                 if target.dtype() == DType::I64 {
                     return (&p - target.one_hot(p.size(1)).to_dtype(p.dtype())) * g;

@@ -5,7 +5,7 @@ use crate::{DType, Error, Result, Shape, Tensor};
 
 /// A loss whose samples count as much as their class: what [`Loss::class_weights`] makes. As in PyTorch the mean is
 /// `sum of w l / sum of w` over the batch; Keras divides by the number of samples, as
-/// [`Dataset::weights`](crate::data::Dataset::weights) does. Both together, and with a [reduction](Loss::reduction), are as
+/// [`Dataset::sample_weights`](crate::data::Dataset::sample_weights) does. Both together, and with a [reduction](Loss::reduction), are as
 /// in [`Loss::parts`], in whatever order they are set.
 ///
 /// ```

@@ -5,7 +5,7 @@ mod categorical_crossentropy;
 mod class_weights;
 mod hinge;
 mod huber;
-mod kullback_leibler;
+mod kl_divergence;
 mod log_cosh;
 mod mean_absolute_error;
 mod mean_squared_error;
@@ -18,7 +18,7 @@ pub use categorical_crossentropy::CategoricalCrossentropy;
 pub use class_weights::ClassWeighted;
 pub use hinge::Hinge;
 pub use huber::Huber;
-pub use kullback_leibler::KullbackLeibler;
+pub use kl_divergence::KlDivergence;
 pub use log_cosh::LogCosh;
 pub use mean_absolute_error::MeanAbsoluteError;
 pub use mean_squared_error::MeanSquaredError;
@@ -123,7 +123,7 @@ pub trait Loss: Send + Sync {
         Ok(())
     }
 
-    /// Sums or averages over the batch, or over the data set. Default: [`Reduction::Mean`].
+    /// Sums or averages over the batch, or over the dataset. Default: [`Reduction::Mean`].
     fn reduction(self, reduction: Reduction) -> Reduced<Self>
     where
         Self: Sized,

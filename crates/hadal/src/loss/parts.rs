@@ -13,7 +13,7 @@ pub struct Weights<'a> {
 }
 
 /// The loss of a batch, before it is divided: sums and divisors of batches add up to those of all their samples, so that the
-/// loss of a data set does not depend on how it is cut into batches.
+/// loss of a dataset does not depend on how it is cut into batches.
 ///
 /// ```
 /// use hadal::loss::Weights;

@@ -13,7 +13,7 @@ use crate::{Result, Shape, Tensor};
 /// let mut accuracy = Accuracy::default();
 /// let scores = Tensor::from_slice(&[0.9f32, 0.1, 0.3, 0.7], [2, 2]);
 /// accuracy.update(&scores, &Tensor::from_slice(&[0i64, 0], [2]));
-/// assert_eq!(accuracy.value(), 0.5);
+/// assert_eq!(accuracy.compute(), 0.5);
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Accuracy {
@@ -51,7 +51,7 @@ impl Metric for Accuracy {
         self.samples += pairs.len();
     }
 
-    fn value(&self) -> f64 {
+    fn compute(&self) -> f64 {
         self.correct as f64 / self.samples as f64
     }
 

@@ -94,7 +94,7 @@ pub(super) fn check_classes(name: &str, output: &Shape, targets: &Tensor, thresh
             "{name} takes one number per class, or one number for two classes, not outputs of shape {output}"
         )));
     }
-    let advice = "for a regression there are MeanAbsoluteError, MeanSquaredError and RSquared";
+    let advice = "for a regression there are MeanAbsoluteError, MeanSquaredError and R2Score";
     let samples = targets.size(0);
     let per_sample = targets.elements().checked_div(samples).unwrap_or(1);
     if targets.dtype() == DType::I64 {

@@ -103,7 +103,7 @@ impl Metric for ConfusionMatrix {
         }
     }
 
-    fn value(&self) -> f64 {
+    fn compute(&self) -> f64 {
         let right: u64 = (0..self.classes()).map(|class| self.count(class, class)).sum();
         right as f64 / (0..self.classes()).map(|class| self.of_class(class)).sum::<u64>() as f64
     }

@@ -9,7 +9,7 @@ use super::Metric;
 /// let model = || Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
 /// model().compile(Sgd::default(), BinaryCrossentropy, Accuracy)?;
 /// model().compile(Sgd::default(), BinaryCrossentropy, [Accuracy])?;
-/// model().compile(Sgd::default(), BinaryCrossentropy, (Accuracy, RocAuc::new(), F1::default()))?;
+/// model().compile(Sgd::default(), BinaryCrossentropy, (Accuracy, RocAuc::new(), F1Score::default()))?;
 /// model().compile(Sgd::default(), BinaryCrossentropy, ())?;
 /// # Ok::<(), hadal::Error>(())
 /// ```

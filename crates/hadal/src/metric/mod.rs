@@ -3,20 +3,20 @@
 mod accuracy;
 mod classes;
 mod confusion_matrix;
-mod kappa;
+mod cohen_kappa;
 mod list;
 mod precision_recall;
-mod r_squared;
+mod r2_score;
 mod regression;
 mod roc_auc;
 mod top_k;
 
 pub use accuracy::Accuracy;
 pub use confusion_matrix::ConfusionMatrix;
-pub use kappa::CohensKappa;
+pub use cohen_kappa::CohenKappa;
 pub use list::IntoMetrics;
-pub use precision_recall::{Average, F1, Precision, Recall};
-pub use r_squared::RSquared;
+pub use precision_recall::{Average, F1Score, Precision, Recall};
+pub use r2_score::R2Score;
 pub use regression::{MeanAbsoluteError, MeanSquaredError};
 pub use roc_auc::RocAuc;
 pub use top_k::TopKAccuracy;
@@ -36,14 +36,14 @@ pub trait Metric: Send + Sync {
     fn update(&mut self, prediction: &Tensor, target: &Tensor);
 
     /// The number for all batches since [`reset`](Metric::reset); NaN where it has no meaning yet.
-    fn value(&self) -> f64;
+    fn compute(&self) -> f64;
 
     /// The number for a reader: `97.31%`. Default: four decimals.
     fn display(&self, value: f64) -> String {
         format!("{value:.4}")
     }
 
-    /// Whether [`value`](Metric::value) is cheap enough to be shown while a pass goes on. Default: yes; a metric that is not is
+    /// Whether [`compute`](Metric::compute) is cheap enough to be shown while a pass goes on. Default: yes; a metric that is not is
     /// computed once, at the end of a pass.
     fn has_running_value(&self) -> bool {
         true
@@ -93,8 +93,8 @@ impl Metric for Box<dyn Metric> {
         (**self).update(prediction, target);
     }
 
-    fn value(&self) -> f64 {
-        (**self).value()
+    fn compute(&self) -> f64 {
+        (**self).compute()
     }
 
     fn display(&self, value: f64) -> String {

@@ -11,7 +11,7 @@ pub enum Average {
     Auto,
     /// The plain mean over the classes that occur among labels or predictions: small classes count as much as large ones.
     Macro,
-    /// From the counts of all classes together: with one label a sample, precision, recall and F1 are all the accuracy.
+    /// From the counts of all classes together: with one label a sample, precision, recall and F1Score are all the accuracy.
     Micro,
     /// This class alone.
     Class(usize),
@@ -82,7 +82,7 @@ macro_rules! ratio_metric {
                 self.matrix.update(prediction, target);
             }
 
-            fn value(&self) -> f64 {
+            fn compute(&self) -> f64 {
                 self.matrix.average(self.average, $ratio)
             }
 
@@ -121,7 +121,7 @@ ratio_metric!(
     /// let labels = Tensor::from_slice(&[1i64, 0, 1, 0], [4]);
     /// precision.update(&p, &labels);
     /// recall.update(&p, &labels);
-    /// assert_eq!((precision.value(), recall.value()), (0.5, 0.5));
+    /// assert_eq!((precision.compute(), recall.compute()), (0.5, 0.5));
     /// ```
     Precision, "precision", |right, predicted, _| over(right, predicted)
 );
@@ -132,5 +132,5 @@ ratio_metric!(
 );
 ratio_metric!(
     /// The harmonic mean of [`Precision`] and [`Recall`], `2 right / (predicted + samples)` (van Rijsbergen, 1979).
-    F1, "f1", |right, predicted, samples| over(2.0 * right, predicted + samples)
+    F1Score, "f1_score", |right, predicted, samples| over(2.0 * right, predicted + samples)
 );

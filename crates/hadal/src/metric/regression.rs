@@ -38,7 +38,7 @@ macro_rules! mean_metric {
                 self.count += t.len();
             }
 
-            fn value(&self) -> f64 {
+            fn compute(&self) -> f64 {
                 self.sum / self.count as f64
             }
 
@@ -61,7 +61,7 @@ mean_metric!(
     /// use hadal::prelude::*;
     /// let mut error = MeanAbsoluteError::new();
     /// error.update(&Tensor::from_slice(&[1.0f32, 4.0], [2, 1]), &Tensor::zeros([2, 1]));
-    /// assert_eq!(error.value(), 2.5);
+    /// assert_eq!(error.compute(), 2.5);
     /// ```
     MeanAbsoluteError, "mean_absolute_error", f64::abs
 );

@@ -16,7 +16,7 @@ use crate::{Error, Result, Shape, Tensor};
 /// let mut auc = RocAuc::new();
 /// let scores = Tensor::from_slice(&[0.1f32, 0.4, 0.35, 0.8], [4, 1]);
 /// auc.update(&scores, &Tensor::from_slice(&[0i64, 0, 1, 1], [4]));
-/// assert_eq!(auc.value(), 0.75);
+/// assert_eq!(auc.compute(), 0.75);
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct RocAuc {
@@ -57,7 +57,7 @@ impl Metric for RocAuc {
     }
 
     /// NaN while only one class has been met, or if a score is NaN.
-    fn value(&self) -> f64 {
+    fn compute(&self) -> f64 {
         if self.scores.iter().any(|(score, _)| score.is_nan()) {
             return f64::NAN;
         }

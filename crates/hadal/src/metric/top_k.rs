@@ -13,7 +13,7 @@ use crate::{Error, Result, Shape, Tensor};
 /// let mut top = TopKAccuracy::new(2);
 /// let scores = Tensor::from_slice(&[0.5f32, 0.3, 0.2, 0.5, 0.3, 0.2], [2, 3]);
 /// top.update(&scores, &Tensor::from_slice(&[1i64, 2], [2]));
-/// assert_eq!(top.value(), 0.5);
+/// assert_eq!(top.compute(), 0.5);
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct TopKAccuracy {
@@ -60,7 +60,7 @@ impl Metric for TopKAccuracy {
         self.samples += labels.len();
     }
 
-    fn value(&self) -> f64 {
+    fn compute(&self) -> f64 {
         self.correct as f64 / self.samples as f64
     }
 

@@ -101,11 +101,11 @@ fn new_bar(samples: u64, prefix: String) -> indicatif::ProgressBar {
 }
 
 impl Callback for Console {
-    fn on(&mut self, event: &Event) -> Result<Flow> {
+    fn on_event(&mut self, event: &Event) -> Result<Flow> {
         match event {
-            Event::Begin { dataset, samples, epochs, batches, .. } => {
+            Event::TrainBegin { dataset, samples, epochs, steps_per_epoch, .. } => {
                 self.dataset = (*dataset).to_owned();
-                (self.samples, self.epochs, self.batches) = (*samples, *epochs, *batches);
+                (self.samples, self.epochs, self.batches) = (*samples, *epochs, *steps_per_epoch);
             }
             Event::BatchEnd { epoch, batch, samples, logs } => self.batch(*epoch, *batch, *samples, logs)?,
             Event::EpochEnd { epoch, logs, elapsed, .. } => {
@@ -121,7 +121,7 @@ impl Callback for Console {
                     self.dataset, self.epochs
                 ))?;
             }
-            Event::End => {}
+            Event::TrainEnd => {}
         }
         Ok(Flow::Continue)
     }

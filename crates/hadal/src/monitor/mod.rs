@@ -1,7 +1,7 @@
 //! What watches a run: callbacks to its events.
 
 mod console;
-mod csv_log;
+mod csv_logger;
 #[cfg(feature = "download")]
 pub(crate) mod download;
 mod note;
@@ -9,6 +9,6 @@ mod note;
 pub mod plot;
 
 pub use console::{Console, print_line};
-pub use csv_log::CsvLog;
-pub(crate) use csv_log::Record;
+pub use csv_logger::CsvLogger;
+pub(crate) use csv_logger::Record;
 pub use note::{eprint_line, note};

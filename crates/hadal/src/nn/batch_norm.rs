@@ -1,4 +1,4 @@
-//! Batch normalisation.
+//! Batch normalization.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Context, Forward, Layer, LayerConfig, Module, Plan, join};
 use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 
-/// Batch normalisation (Ioffe and Szegedy, ICML 2015, algorithm 1): `(x - mean) / sqrt(variance + epsilon) * weight + bias`,
+/// Batch normalization (Ioffe and Szegedy, ICML 2015, algorithm 1): `(x - mean) / sqrt(variance + epsilon) * weight + bias`,
 /// feature by feature. In training, mean and variance are the batch's; in evaluation, their running means.
 ///
 /// Features are the first axis of a sample: input `[batch, features, ..]`, as in PyTorch, whose defaults these are:
@@ -123,7 +123,7 @@ impl Module for BatchNorm {
         }
     }
 
-    fn smallest_batch(&self) -> usize {
+    fn min_batch_size(&self) -> usize {
         match &self.parameters {
             Some(parameters) if parameters.values_per_sample == 1 && !parameters.are_frozen() => 2,
             _ => 1,

@@ -66,8 +66,8 @@ impl Module for Chain {
         self.layers.constrain();
     }
 
-    fn smallest_batch(&self) -> usize {
-        self.layers.smallest_batch()
+    fn min_batch_size(&self) -> usize {
+        self.layers.min_batch_size()
     }
 }
 

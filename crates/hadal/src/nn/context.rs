@@ -32,7 +32,7 @@ impl Context {
         self.training
     }
 
-    /// Adds a scalar to what the loss of this pass is raised by: a regularisation term.
+    /// Adds a scalar to what the loss of this pass is raised by: a regularization term.
     pub fn penalize(&mut self, term: Tensor) {
         self.penalty = Some(match self.penalty.take() {
             Some(sum) => sum + term,

@@ -17,14 +17,14 @@ use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 /// use hadal::prelude::*;
 /// let layer = Dense::new(512)
 ///     .activation(Relu)
-///     .weight_init(Initializer::HeNormal)
+///     .weight_initializer(Initializer::HeNormal)
 ///     .weight_regularizer(Regularizer::l2(1e-4))
 ///     .max_norm(3.0);
 /// # let _ = layer;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Dense {
-    settings: DenseSettings,
+    settings: DenseConfig,
     linear: Option<Linear>,
     /// `[units, in]` for alignment, `[outputs, units]` for direct feedback.
     feedback_matrix: Option<Tensor>,
@@ -35,7 +35,7 @@ pub struct Dense {
 /// What a [`Dense`] layer is set to; defaults are not written to files.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct DenseSettings {
+pub struct DenseConfig {
     pub(super) units: usize,
     #[serde(default)]
     pub(super) activation: Activation,
@@ -84,7 +84,7 @@ fn is_backpropagation(feedback: &Feedback) -> bool {
 impl Dense {
     /// A layer of `units` outputs without activation.
     pub fn new(units: usize) -> Dense {
-        Dense::with_settings(DenseSettings {
+        Dense::with_settings(DenseConfig {
             units,
             activation: Activation::Identity,
             use_bias: true,
@@ -98,7 +98,7 @@ impl Dense {
         })
     }
 
-    pub(super) fn with_settings(settings: DenseSettings) -> Dense {
+    pub(super) fn with_settings(settings: DenseConfig) -> Dense {
         Dense { settings, linear: None, feedback_matrix: None, sends_error: false }
     }
 
@@ -115,13 +115,13 @@ impl Dense {
     }
 
     /// How the weights begin. Default: Glorot-uniform, Keras's.
-    pub fn weight_init(mut self, init: Initializer) -> Dense {
+    pub fn weight_initializer(mut self, init: Initializer) -> Dense {
         self.settings.weight_init = init;
         self
     }
 
     /// How the biases begin. Default: zeros, Keras's.
-    pub fn bias_init(mut self, init: Initializer) -> Dense {
+    pub fn bias_initializer(mut self, init: Initializer) -> Dense {
         self.settings.bias_init = init;
         self
     }
@@ -139,8 +139,8 @@ impl Dense {
     }
 
     /// A penalty on the outputs after the activation, divided by the batch size and added to the loss: Keras's activity
-    /// regulariser. Default: none.
-    pub fn output_regularizer(mut self, regularizer: Regularizer) -> Dense {
+    /// regularizer. Default: none.
+    pub fn activity_regularizer(mut self, regularizer: Regularizer) -> Dense {
         self.settings.output_regularizer = Some(regularizer);
         self
     }
@@ -152,7 +152,7 @@ impl Dense {
         self
     }
 
-    /// How the error passes this layer on its way back. Default: by back-propagation.
+    /// How the error passes this layer on its way back. Default: by backpropagation.
     pub fn feedback(mut self, feedback: Feedback) -> Dense {
         self.settings.feedback = feedback;
         self
@@ -261,7 +261,7 @@ impl Layer for Dense {
     }
 
     fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {
-        let DenseSettings { units, .. } = self.settings;
+        let DenseConfig { units, .. } = self.settings;
         let size = input[0];
         let weight = self.settings.weight_init.make(&[units, size], rng).requires_grad();
         let bias = self

@@ -1,6 +1,6 @@
 //! How the error reaches hidden layers: through the weights, or through fixed random matrices.
 //!
-//! Back-propagation sends the error back through the transpose of each layer's weights, of which a cortex knows no way.
+//! Backpropagation sends the error back through the transpose of each layer's weights, of which a cortex knows no way.
 //! Random matrices that never change do as well: the weights come to agree with them.
 
 use serde::{Deserialize, Serialize};

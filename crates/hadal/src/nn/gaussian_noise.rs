@@ -1,9 +1,9 @@
-//! Noise as regularisation.
+//! Noise as regularization.
 
 use super::{Context, Forward, Layer, LayerConfig, Module, Plan};
 use crate::{Error, Result, Shape, Tensor};
 
-/// Adds zero-centred Gaussian noise to its input during training, as Keras's `GaussianNoise`; on small noise the same
+/// Adds zero-centered Gaussian noise to its input during training, as Keras's `GaussianNoise`; on small noise the same
 /// as an L2 penalty on the sensitivity of what follows (Bishop, Neural Computation 7, 1995). In evaluation, passes
 /// its input on.
 #[derive(Clone, Debug, Module)]

@@ -14,7 +14,7 @@ use crate::{DType, Error, Result, Rng, Tensor};
 /// use hadal::nn::Initializer;
 /// let weight = Initializer::HeNormal.make(&[512, 784], &mut Rng::new(0));
 /// assert_eq!(weight.shape(), &[512, 784]);
-/// let layer = Dense::new(512).activation(Relu).weight_init(Initializer::HeNormal);
+/// let layer = Dense::new(512).activation(Relu).weight_initializer(Initializer::HeNormal);
 /// # let _ = layer;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ pub enum Initializer {
     LecunNormal,
     /// Rows, or columns if there are fewer, at right angles and of this length (Saxe, McClelland and Ganguli, ICLR 2014).
     Orthogonal(f64),
-    /// Uniform with limit `1 / sqrt(fan_in)`: He's uniform initialisation with slope `sqrt(5)`.
+    /// Uniform with limit `1 / sqrt(fan_in)`: He's uniform initialization with slope `sqrt(5)`.
     TorchUniform,
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Activation, BatchNorm, Chain, Dense, DenseSettings, Dropout, Embedding, Flatten, Forward, GaussianNoise, LayerNorm,
+    Activation, BatchNorm, Chain, Dense, DenseConfig, Dropout, Embedding, Flatten, Forward, GaussianNoise, LayerNorm,
     Merge, Parallel, Reshape, Residual,
 };
 use crate::{Error, Result, Rng, Shape};
@@ -12,7 +12,7 @@ use crate::{Error, Result, Rng, Shape};
 ///
 /// A layer of your own that keeps the shape and makes its parameters itself needs no method: `impl Layer for MyLayer {}`.
 /// Networks with such layers are saved and resumed by the program that knows them, with
-/// [`state`](super::Module::state) and [`load_state`](super::Module::load_state).
+/// [`state`](super::Module::state_dict) and [`load_state_dict`](super::Module::load_state_dict).
 pub trait Layer: Forward + Send + Sync {
     /// What the layer will make of samples of shape `input` (without the batch axis). Makes nothing yet. Default: the
     /// same shape, without parameters.
@@ -71,7 +71,7 @@ pub enum Connection {
 #[non_exhaustive]
 pub enum LayerConfig {
     /// [`Dense`].
-    Dense(DenseSettings),
+    Dense(DenseConfig),
     /// [`Dropout`].
     Dropout {
         /// The probability of dropping.
@@ -162,7 +162,7 @@ impl LayerConfig {
             }
             LayerConfig::Custom { name } => {
                 return Err(Error::Config(format!(
-                    "layer `{name}` is the program's own; build the network there and use load_state"
+                    "layer `{name}` is the program's own; build the network there and use load_state_dict"
                 )));
             }
         })
@@ -171,8 +171,8 @@ impl LayerConfig {
     /// The layer in a word, for summaries and messages: `Dense (relu)`.
     pub fn label(&self) -> String {
         match self {
-            LayerConfig::Dense(DenseSettings { activation: Activation::Identity, .. }) => "Dense".into(),
-            LayerConfig::Dense(DenseSettings { activation, .. }) => format!("Dense ({activation})"),
+            LayerConfig::Dense(DenseConfig { activation: Activation::Identity, .. }) => "Dense".into(),
+            LayerConfig::Dense(DenseConfig { activation, .. }) => format!("Dense ({activation})"),
             LayerConfig::Dropout { rate } => format!("Dropout ({rate})"),
             LayerConfig::Flatten => "Flatten".into(),
             LayerConfig::GaussianNoise { std } => format!("GaussianNoise ({std})"),

@@ -1,9 +1,9 @@
-//! Layer normalisation.
+//! Layer normalization.
 
 use super::{Context, Forward, Layer, LayerConfig, Module, Plan};
 use crate::{Error, Result, Rng, Shape, Tensor};
 
-/// Layer normalisation (Ba, Kiros and Hinton, 2016, eq. 3): `(x - mean) / sqrt(variance + epsilon) * weight + bias`, mean and
+/// Layer normalization (Ba, Kiros and Hinton, 2016, eq. 3): `(x - mean) / sqrt(variance + epsilon) * weight + bias`, mean and
 /// variance taken over the last axis of each sample. Input `[batch, .., features]`. Epsilon is 1e-5, PyTorch's (Keras's
 /// is 0.001).
 #[derive(Clone, Debug, Module)]
@@ -40,9 +40,9 @@ impl Forward for LayerNorm {
         let (Some(weight), Some(bias)) = (&self.weight, &self.bias) else {
             panic!("LayerNorm: the layer has no weights yet; compile the Sequential it belongs to first");
         };
-        let centred = x - x.mean_keep(&[-1]);
-        let variance = centred.powi(2).mean_keep(&[-1]);
-        centred / (variance + self.epsilon).sqrt() * weight + bias
+        let centered = x - x.mean_keep(&[-1]);
+        let variance = centered.powi(2).mean_keep(&[-1]);
+        centered / (variance + self.epsilon).sqrt() * weight + bias
     }
 }
 

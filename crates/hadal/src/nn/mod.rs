@@ -17,7 +17,7 @@
 //!
 //! let mut rng = Rng::new(1);
 //! let net = Net { fc1: Linear::new(784, 50, &mut rng), drop: Dropout::new(0.2), fc2: Linear::new(50, 10, &mut rng) };
-//! let names: Vec<String> = net.state().into_iter().map(|(name, _)| name).collect();
+//! let names: Vec<String> = net.state_dict().into_iter().map(|(name, _)| name).collect();
 //! assert_eq!(names, ["fc1.weight", "fc1.bias", "fc2.weight", "fc2.bias"]);
 //! ```
 
@@ -44,10 +44,10 @@ mod sequential;
 mod summary;
 
 pub use activation::Activation;
-pub use batch_norm::{BatchNorm, Settings as BatchNormSettings};
+pub use batch_norm::{BatchNorm, Settings as BatchNormConfig};
 pub use chain::Chain;
 pub use context::Context;
-pub use dense::{Dense, DenseSettings};
+pub use dense::{Dense, DenseConfig};
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use feedback::Feedback;

@@ -22,7 +22,7 @@ pub trait Module {
 
     /// The smallest batch that the module can be trained on, in samples: 2 for a [`BatchNorm`](super::BatchNorm) that sees one
     /// value per feature and sample. `fit` checks it. Default: 1.
-    fn smallest_batch(&self) -> usize {
+    fn min_batch_size(&self) -> usize {
         1
     }
 
@@ -56,7 +56,7 @@ pub trait Module {
     }
 
     /// All tensors with their names, in order; cheap clones that share storage.
-    fn state(&self) -> Vec<(String, Tensor)> {
+    fn state_dict(&self) -> Vec<(String, Tensor)> {
         let mut state = Vec::new();
         self.visit("", &mut |name, tensor| state.push((name.to_owned(), tensor.clone())));
         state
@@ -73,7 +73,7 @@ pub trait Module {
     ///
     /// # Errors
     /// If a name is missing or unknown, or a shape or dtype differs; then nothing has been changed.
-    fn load_state(&mut self, state: &BTreeMap<String, Tensor>) -> Result<()> {
+    fn load_state_dict(&mut self, state: &BTreeMap<String, Tensor>) -> Result<()> {
         let mut known = 0;
         let mut problem = None;
         self.visit("", &mut |name, tensor| {
@@ -188,8 +188,8 @@ macro_rules! sequence {
                 self.iter_mut().for_each(|module| module.constrain());
             }
 
-            fn smallest_batch(&self) -> usize {
-                self.iter().map(Module::smallest_batch).max().unwrap_or(1)
+            fn min_batch_size(&self) -> usize {
+                self.iter().map(Module::min_batch_size).max().unwrap_or(1)
             }
         }
     };
@@ -217,8 +217,8 @@ impl<M: Module> Module for Option<M> {
         }
     }
 
-    fn smallest_batch(&self) -> usize {
-        self.as_ref().map_or(1, Module::smallest_batch)
+    fn min_batch_size(&self) -> usize {
+        self.as_ref().map_or(1, Module::min_batch_size)
     }
 }
 
@@ -235,8 +235,8 @@ impl<M: Module + ?Sized> Module for Box<M> {
         (**self).constrain();
     }
 
-    fn smallest_batch(&self) -> usize {
-        (**self).smallest_batch()
+    fn min_batch_size(&self) -> usize {
+        (**self).min_batch_size()
     }
 }
 
@@ -253,8 +253,8 @@ impl<M: Module + ?Sized> Module for &mut M {
         (**self).constrain();
     }
 
-    fn smallest_batch(&self) -> usize {
-        (**self).smallest_batch()
+    fn min_batch_size(&self) -> usize {
+        (**self).min_batch_size()
     }
 }
 

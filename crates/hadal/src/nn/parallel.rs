@@ -64,8 +64,8 @@ impl Module for Parallel {
         self.branches.constrain();
     }
 
-    fn smallest_batch(&self) -> usize {
-        self.branches.smallest_batch()
+    fn min_batch_size(&self) -> usize {
+        self.branches.min_batch_size()
     }
 }
 

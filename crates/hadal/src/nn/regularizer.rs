@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, Tensor};
 
-/// `l1 * sum |w| + l2 * sum w^2`, added to the loss: Keras's regularisers. An L2 penalty is the same as coupled weight
+/// `l1 * sum |w| + l2 * sum w^2`, added to the loss: Keras's regularizers. An L2 penalty is the same as coupled weight
 /// decay of `2 * l2` under plain gradient descent, and under no other optimizer.
 ///
 /// ```
@@ -28,7 +28,7 @@ impl Regularizer {
         Regularizer { l1, l2: 0.0 }
     }
 
-    /// `l2 * sum w^2`, which shrinks large weights most (Tikhonov's regularisation).
+    /// `l2 * sum w^2`, which shrinks large weights most (Tikhonov's regularization).
     pub fn l2(l2: f64) -> Regularizer {
         Regularizer { l1: 0.0, l2 }
     }

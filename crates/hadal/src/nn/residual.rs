@@ -49,8 +49,8 @@ impl Module for Residual {
         self.chain.constrain();
     }
 
-    fn smallest_batch(&self) -> usize {
-        self.chain.smallest_batch()
+    fn min_batch_size(&self) -> usize {
+        self.chain.min_batch_size()
     }
 }
 

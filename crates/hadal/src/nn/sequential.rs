@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Chain, Connection, Context, DenseSettings, Feedback, Forward, Layer, LayerConfig, Module, Summary, join};
+use super::{Chain, Connection, Context, DenseConfig, Feedback, Forward, Layer, LayerConfig, Module, Summary, join};
 use crate::finite::first_not_finite;
 use crate::format::{Staged, safetensors};
 use crate::loss::Loss;
@@ -14,7 +14,7 @@ use crate::optim::Optimizer;
 use crate::train::Trainer;
 use crate::{Error, Result, Rng, Shape, Tensor, can_allocate, memory};
 
-/// The random stream that initialises weights; training draws from others.
+/// The random stream that initializes weights; training draws from others.
 const INITIALISATION: u64 = 0x1217;
 
 /// Layers one after another, as Keras's `Sequential`.
@@ -111,7 +111,7 @@ impl Sequential {
     }
 
     /// The dense layers, with their places.
-    fn dense_layers(&self) -> Vec<(usize, DenseSettings)> {
+    fn dense_layers(&self) -> Vec<(usize, DenseConfig)> {
         let configs = self.layers.configs().into_iter().enumerate();
         configs
             .filter_map(|(index, config)| if let LayerConfig::Dense(own) = config { Some((index, own)) } else { None })
@@ -209,7 +209,7 @@ impl Sequential {
     /// # Errors
     /// If a weight is NaN or infinite, or the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>, notes: &BTreeMap<String, String>) -> Result<()> {
-        stage_parts(path.as_ref(), &self.architecture(), &self.state(), notes.clone())?.commit()
+        stage_parts(path.as_ref(), &self.architecture(), &self.state_dict(), notes.clone())?.commit()
     }
 
     /// Reads a file that [`save`](Sequential::save) wrote: the network and the notes.
@@ -239,7 +239,7 @@ impl Sequential {
         metadata.remove(ARCHITECTURE);
         tensors.iter().try_for_each(|(name, tensor)| check_finite(path, name, tensor))?;
         let mut model = model.build().map_err(at_path)?;
-        model.load_state(&tensors).map_err(at_path)?;
+        model.load_state_dict(&tensors).map_err(at_path)?;
         Ok((model, metadata))
     }
 }
@@ -265,7 +265,7 @@ pub(crate) fn stage_parts(
 /// Checks that `model` has the tensors of this architecture: a file with both could not be loaded otherwise.
 pub(crate) fn check_architecture(architecture: &Architecture, model: &dyn Module) -> Result<()> {
     let mut expected = Sequential::from_architecture(architecture)?.build()?;
-    expected.load_state(&model.state().into_iter().collect()).map_err(|error| {
+    expected.load_state_dict(&model.state_dict().into_iter().collect()).map_err(|error| {
         Error::Config(format!(
             "the model that is trained is not of the architecture that is to be saved with it: {error}; take the architecture from \
              the model itself"
@@ -293,8 +293,8 @@ impl Module for Sequential {
         self.layers.constrain();
     }
 
-    fn smallest_batch(&self) -> usize {
-        self.layers.smallest_batch()
+    fn min_batch_size(&self) -> usize {
+        self.layers.min_batch_size()
     }
 }
 

@@ -41,11 +41,11 @@ impl Default for Adadelta {
 impl Optimizer for Adadelta {
     has_core!("adadelta");
 
-    fn rule(&self, learning_rate: f64, _step: u64) -> UpdateRule {
+    fn update_rule(&self, learning_rate: f64, _step: u64) -> UpdateRule {
         UpdateRule::Adadelta { learning_rate, rho: self.rho, epsilon: self.epsilon }
     }
 
-    fn check_own(&self) -> Result<()> {
+    fn check_settings(&self) -> Result<()> {
         check_share("rho", self.rho)?;
         check_positive_in_f32("epsilon", self.epsilon, "1e-6")
     }

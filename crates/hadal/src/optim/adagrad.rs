@@ -33,11 +33,11 @@ impl Default for Adagrad {
 impl Optimizer for Adagrad {
     has_core!("adagrad");
 
-    fn rule(&self, learning_rate: f64, _step: u64) -> UpdateRule {
+    fn update_rule(&self, learning_rate: f64, _step: u64) -> UpdateRule {
         UpdateRule::Adagrad { learning_rate, epsilon: self.epsilon }
     }
 
-    fn check_own(&self) -> Result<()> {
+    fn check_settings(&self) -> Result<()> {
         check_positive_in_f32("epsilon", self.epsilon, "1e-10")
     }
 }

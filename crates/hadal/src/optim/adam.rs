@@ -57,7 +57,7 @@ impl Default for Adam {
 impl Optimizer for Adam {
     has_core!("adam");
 
-    fn rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
+    fn update_rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
         let &Adam { beta1, beta2, epsilon, .. } = self;
         let learning_rate = learning_rate * (1.0 - power(beta2, step)).sqrt() / (1.0 - power(beta1, step));
         if self.amsgrad {
@@ -67,7 +67,7 @@ impl Optimizer for Adam {
         }
     }
 
-    fn check_own(&self) -> Result<()> {
+    fn check_settings(&self) -> Result<()> {
         check_share("beta1", self.beta1)?;
         check_share("beta2", self.beta2)?;
         check_positive_in_f32("epsilon", self.epsilon, "1e-7")

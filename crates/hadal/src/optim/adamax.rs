@@ -44,12 +44,12 @@ impl Default for Adamax {
 impl Optimizer for Adamax {
     has_core!("adamax");
 
-    fn rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
+    fn update_rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
         let &Adamax { beta1, beta2, epsilon, .. } = self;
         UpdateRule::Adamax { learning_rate: learning_rate / (1.0 - power(beta1, step)), beta1, beta2, epsilon }
     }
 
-    fn check_own(&self) -> Result<()> {
+    fn check_settings(&self) -> Result<()> {
         check_share("beta1", self.beta1)?;
         check_share("beta2", self.beta2)?;
         check_positive_in_f32("epsilon", self.epsilon, "1e-7")

@@ -4,7 +4,7 @@ use super::{Adam, Core, Optimizer};
 use crate::{Result, UpdateRule};
 
 /// [`Adam`] with decoupled weight decay (Loshchilov and Hutter, ICLR 2019, algorithm 2): `w -= learning_rate * decay * w` before
-/// each step. Set the decay with [`decoupled_weight_decay`](Optimizer::decoupled_weight_decay).
+/// each step. Set the decay with [`weight_decay`](Optimizer::weight_decay).
 #[derive(Clone, Debug)]
 pub struct AdamW(Adam);
 
@@ -45,11 +45,11 @@ impl Optimizer for AdamW {
         self.0.core_mut()
     }
 
-    fn rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
-        self.0.rule(learning_rate, step)
+    fn update_rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
+        self.0.update_rule(learning_rate, step)
     }
 
-    fn check_own(&self) -> Result<()> {
-        self.0.check_own()
+    fn check_settings(&self) -> Result<()> {
+        self.0.check_settings()
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::nn::Module;
-use crate::{Decay, Error, Gradients, Result, Tensor};
+use crate::{WeightDecay, Error, Gradients, Result, Tensor};
 
 /// Settings and state that every optimizer has.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +15,7 @@ pub struct Core {
     pub(super) decoupled_weight_decay: f64,
     /// Whether the optimizer's own kind of decay is the decoupled one.
     decoupled: bool,
-    pub(super) groups: Vec<Group>,
+    pub(super) groups: Vec<ParamGroup>,
     steps: u64,
     /// The state tensors of each parameter, by the parameter's name.
     states: BTreeMap<String, Vec<Tensor>>,
@@ -25,42 +25,42 @@ pub struct Core {
 ///
 /// ```
 /// use hadal::prelude::*;
-/// use hadal::optim::Group;
+/// use hadal::optim::ParamGroup;
 /// // The first layer learns at a tenth of the learning rate, and no bias decays.
 /// let optimizer = Sgd::new(0.1)
 ///     .weight_decay(1e-4)
-///     .group(Group::prefix("layers.0.").learning_rate_scale(0.1))
-///     .group(Group::suffix("bias").weight_decay(0.0));
+///     .param_group(ParamGroup::prefix("layers.0.").learning_rate_scale(0.1))
+///     .param_group(ParamGroup::suffix("bias").weight_decay(0.0));
 /// # let _ = optimizer;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Group {
+pub struct ParamGroup {
     prefix: String,
     suffix: String,
     learning_rate_scale: f64,
     weight_decay: Option<f64>,
 }
 
-impl Group {
+impl ParamGroup {
     /// The parameters whose names begin with `prefix`: `layers.0.` is all of the first layer.
-    pub fn prefix(prefix: impl Into<String>) -> Group {
-        Group { prefix: prefix.into(), suffix: String::new(), learning_rate_scale: 1.0, weight_decay: None }
+    pub fn prefix(prefix: impl Into<String>) -> ParamGroup {
+        ParamGroup { prefix: prefix.into(), suffix: String::new(), learning_rate_scale: 1.0, weight_decay: None }
     }
 
     /// The parameters whose names end in `suffix`: `bias` is every bias.
-    pub fn suffix(suffix: impl Into<String>) -> Group {
-        Group { suffix: suffix.into(), ..Group::prefix("") }
+    pub fn suffix(suffix: impl Into<String>) -> ParamGroup {
+        ParamGroup { suffix: suffix.into(), ..ParamGroup::prefix("") }
     }
 
     /// Multiplies the learning rate of these parameters. Default: 1; 0 leaves them unchanged.
-    pub fn learning_rate_scale(mut self, scale: f64) -> Group {
+    pub fn learning_rate_scale(mut self, scale: f64) -> ParamGroup {
         self.learning_rate_scale = scale;
         self
     }
 
     /// Their weight decay, in place of the optimizer's and of the same kind. If the optimizer has none, it is decoupled for
     /// AdamW, Lion and Muon, and coupled for all others. Default: the optimizer's.
-    pub fn weight_decay(mut self, decay: f64) -> Group {
+    pub fn weight_decay(mut self, decay: f64) -> ParamGroup {
         self.weight_decay = Some(decay);
         self
     }
@@ -70,7 +70,7 @@ impl Group {
     }
 }
 
-impl std::fmt::Display for Group {
+impl std::fmt::Display for ParamGroup {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (self.prefix.is_empty(), self.suffix.is_empty()) {
             (_, true) => write!(f, "group with prefix `{}`", self.prefix),
@@ -81,7 +81,7 @@ impl std::fmt::Display for Group {
 }
 
 /// One parameter at one step, as an optimizer sees it.
-pub struct Place<'a> {
+pub struct ParamUpdate<'a> {
     /// The parameter, to be changed in place.
     pub parameter: &'a mut Tensor,
     /// Its gradient, of the same shape.
@@ -91,7 +91,7 @@ pub struct Place<'a> {
     /// The learning rate for this parameter.
     pub learning_rate: f64,
     /// The decay for this parameter.
-    pub decay: Decay,
+    pub decay: WeightDecay,
 }
 
 impl Core {
@@ -103,6 +103,12 @@ impl Core {
     /// Makes decoupled weight decay, as AdamW's, the kind that a group's decay has if the optimizer has none.
     pub fn decoupled(self) -> Core {
         Core { decoupled: true, ..self }
+    }
+
+    /// Sets weight decay of the optimizer's own kind.
+    pub(super) fn set_weight_decay(&mut self, weight_decay: f64) {
+        let kind = if self.decoupled { &mut self.decoupled_weight_decay } else { &mut self.weight_decay };
+        *kind = weight_decay;
     }
 
     /// The learning rate of the next step.
@@ -158,7 +164,7 @@ impl Core {
     /// # Panics
     /// If the learning rate is negative or not finite, a parameter is not the one that its state was made for, or a group matches no
     /// parameter; nothing has been changed then.
-    pub fn each(&mut self, model: &mut dyn Module, gradients: &Gradients, visit: &mut dyn FnMut(Place)) {
+    pub fn each(&mut self, model: &mut dyn Module, gradients: &Gradients, visit: &mut dyn FnMut(ParamUpdate)) {
         self.assert_ready(model);
         self.steps += 1;
         model.visit_mut("", &mut |name, parameter| {
@@ -174,7 +180,7 @@ impl Core {
                 Some(group) if decay != 0.0 || none && is_own_kind => group,
                 _ => decay,
             };
-            let decay = Decay {
+            let decay = WeightDecay {
                 coupled: own(self.weight_decay, !self.decoupled),
                 factor: 1.0 - learning_rate * own(self.decoupled_weight_decay, self.decoupled),
             };
@@ -182,7 +188,7 @@ impl Core {
                 self.states.insert(name.to_owned(), Vec::new());
             }
             let Some(states) = self.states.get_mut(name) else { return };
-            visit(Place { parameter, gradient, states, learning_rate, decay });
+            visit(ParamUpdate { parameter, gradient, states, learning_rate, decay });
         });
     }
 

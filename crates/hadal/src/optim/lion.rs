@@ -36,11 +36,11 @@ impl Default for Lion {
 impl Optimizer for Lion {
     has_core!("lion");
 
-    fn rule(&self, learning_rate: f64, _step: u64) -> UpdateRule {
+    fn update_rule(&self, learning_rate: f64, _step: u64) -> UpdateRule {
         UpdateRule::Lion { learning_rate, beta1: self.beta1, beta2: self.beta2 }
     }
 
-    fn check_own(&self) -> Result<()> {
+    fn check_settings(&self) -> Result<()> {
         check_share("beta1", self.beta1)?;
         check_share("beta2", self.beta2)
     }

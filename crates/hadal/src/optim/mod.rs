@@ -30,7 +30,7 @@ pub use adam::Adam;
 pub use adamax::Adamax;
 pub use adamw::AdamW;
 use core::check_share;
-pub use core::{Core, Group, Place};
+pub use core::{Core, ParamGroup, ParamUpdate};
 pub(crate) use core::{check_positive, check_positive_in_f32};
 pub use lion::Lion;
 pub use muon::Muon;
@@ -67,13 +67,13 @@ pub trait Optimizer: Send + Sync {
     fn core_mut(&mut self) -> &mut Core;
 
     /// How step `step` (counted from 1) changes a parameter whose learning rate is `learning_rate`.
-    fn rule(&self, learning_rate: f64, step: u64) -> UpdateRule;
+    fn update_rule(&self, learning_rate: f64, step: u64) -> UpdateRule;
 
     /// Checks the settings beyond those of [`Core`].
     ///
     /// # Errors
     /// If a setting cannot work.
-    fn check_own(&self) -> Result<()> {
+    fn check_settings(&self) -> Result<()> {
         Ok(())
     }
 
@@ -87,7 +87,7 @@ pub trait Optimizer: Send + Sync {
         let step = self.core().steps() + 1;
         let mut core = std::mem::take(self.core_mut());
         core.each(model, gradients, &mut |place| {
-            let rule = self.rule(place.learning_rate, step);
+            let rule = self.update_rule(place.learning_rate, step);
             if place.states.is_empty() {
                 place.states.extend((0..rule.states()).map(|_| place.parameter.zeros_like()));
             }
@@ -112,31 +112,32 @@ pub trait Optimizer: Send + Sync {
     /// If a setting cannot work: a learning rate that is not positive and finite, a momentum outside `[0, 1)`.
     fn check(&self) -> Result<()> {
         self.core().check()?;
-        self.check_own()
+        self.check_settings()
     }
 
-    /// Weight decay coupled to the gradient, as PyTorch's `weight_decay` outside AdamW: `g + decay * w` takes the place
-    /// of the gradient `g`, which is an L2 penalty `decay / 2 * |w|^2` on the loss. Default: 0.
-    fn weight_decay(mut self, decay: f64) -> Self
+    /// Weight decay of the kind that PyTorch's optimizer of the same name has. For [`AdamW`], [`Lion`] and [`Muon`] it is
+    /// [decoupled](Optimizer::decoupled_weight_decay). For all others it is an L2 penalty `weight_decay / 2 * |w|^2` on the loss:
+    /// `g + weight_decay * w` replaces the gradient `g`. Default: 0; 0.004 for `AdamW`.
+    fn weight_decay(mut self, weight_decay: f64) -> Self
     where
         Self: Sized,
     {
-        self.core_mut().weight_decay = decay;
+        self.core_mut().set_weight_decay(weight_decay);
         self
     }
 
-    /// Weight decay decoupled from the gradient, as AdamW's and as Keras's `weight_decay`: `w -= learning_rate * decay * w`
+    /// Weight decay decoupled from the gradient, as AdamW's and as Keras's `weight_decay`: `w -= learning_rate * weight_decay * w`
     /// before the step (Loshchilov and Hutter, ICLR 2019). Default: 0.
-    fn decoupled_weight_decay(mut self, decay: f64) -> Self
+    fn decoupled_weight_decay(mut self, weight_decay: f64) -> Self
     where
         Self: Sized,
     {
-        self.core_mut().decoupled_weight_decay = decay;
+        self.core_mut().decoupled_weight_decay = weight_decay;
         self
     }
 
     /// Gives some parameters settings of their own. Rates of several groups multiply; the last decay counts.
-    fn group(mut self, group: Group) -> Self
+    fn param_group(mut self, group: ParamGroup) -> Self
     where
         Self: Sized,
     {
@@ -147,7 +148,7 @@ pub trait Optimizer: Send + Sync {
 
 /// Panics with what is wrong before a step, before anything is changed.
 fn assert_ready<O: Optimizer + ?Sized>(optimizer: &O, model: &dyn Module) {
-    if let Err(error) = optimizer.check_own() {
+    if let Err(error) = optimizer.check_settings() {
         panic!("step: {error}");
     }
     optimizer.core().assert_ready(model);
@@ -166,12 +167,12 @@ impl Optimizer for Box<dyn Optimizer> {
         (**self).core_mut()
     }
 
-    fn rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
-        (**self).rule(learning_rate, step)
+    fn update_rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
+        (**self).update_rule(learning_rate, step)
     }
 
-    fn check_own(&self) -> Result<()> {
-        (**self).check_own()
+    fn check_settings(&self) -> Result<()> {
+        (**self).check_settings()
     }
 
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {

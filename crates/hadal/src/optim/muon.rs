@@ -1,7 +1,7 @@
 //! Muon.
 
 use super::adam::Adam;
-use super::{Core, Optimizer, Place, assert_ready, check_share, has_core};
+use super::{Core, Optimizer, ParamUpdate, assert_ready, check_share, has_core};
 use crate::nn::Module;
 use crate::{Gradients, Result, Tensor, UpdateRule, no_grad};
 
@@ -23,7 +23,7 @@ pub struct Muon {
 /// The coefficients `a`, `b`, `c`: steep at 0, so that few iterations do.
 const COEFFICIENTS: [f64; 3] = [3.4445, -4.7750, 2.0315];
 const ITERATIONS: usize = 5;
-/// The root mean square of a step's elements, as a share of the learning rate.
+/// The root mean square of a step's elements, as a fraction of the learning rate.
 const SCALE: f64 = 0.2;
 
 impl Muon {
@@ -32,20 +32,20 @@ impl Muon {
         Muon { core: Core::new(learning_rate).decoupled(), momentum: 0.95, nesterov: true }
     }
 
-    /// The share of `m` that is kept. Default: 0.95.
+    /// The momentum factor. Default: 0.95.
     pub fn momentum(mut self, momentum: f64) -> Muon {
         self.momentum = momentum;
         self
     }
 
-    /// Takes the step from `m` alone, without looking ahead.
-    pub fn without_nesterov(mut self) -> Muon {
-        self.nesterov = false;
+    /// Whether to use Nesterov momentum. Default: yes.
+    pub fn nesterov(mut self, nesterov: bool) -> Muon {
+        self.nesterov = nesterov;
         self
     }
 
-    fn matrix_step(&self, place: Place) {
-        let Place { parameter, gradient, states, learning_rate, decay } = place;
+    fn matrix_step(&self, place: ParamUpdate) {
+        let ParamUpdate { parameter, gradient, states, learning_rate, decay } = place;
         no_grad(|| {
             let weight = parameter.detach();
             let gradient = if decay.coupled == 0.0 { gradient.clone() } else { gradient + &weight * decay.coupled };
@@ -99,8 +99,8 @@ impl Default for Muon {
 impl Optimizer for Muon {
     has_core!("muon");
 
-    fn rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
-        Adam::default().rule(learning_rate, step)
+    fn update_rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
+        Adam::default().update_rule(learning_rate, step)
     }
 
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
@@ -111,7 +111,7 @@ impl Optimizer for Muon {
             if place.parameter.rank() == 2 {
                 return self.matrix_step(place);
             }
-            let rule = self.rule(place.learning_rate, step);
+            let rule = self.update_rule(place.learning_rate, step);
             if place.states.is_empty() {
                 place.states.extend((0..rule.states()).map(|_| place.parameter.zeros_like()));
             }
@@ -120,7 +120,7 @@ impl Optimizer for Muon {
         self.core = core;
     }
 
-    fn check_own(&self) -> Result<()> {
+    fn check_settings(&self) -> Result<()> {
         check_share("momentum", self.momentum)
     }
 }

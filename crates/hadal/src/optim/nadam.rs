@@ -59,7 +59,7 @@ impl Default for Nadam {
 impl Optimizer for Nadam {
     has_core!("nadam");
 
-    fn rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
+    fn update_rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
         let (product, next) = (self.product(step), self.u(step + 1));
         UpdateRule::Nadam {
             momentum_rate: learning_rate * next / (1.0 - product * next),
@@ -71,7 +71,7 @@ impl Optimizer for Nadam {
         }
     }
 
-    fn check_own(&self) -> Result<()> {
+    fn check_settings(&self) -> Result<()> {
         check_share("beta1", self.beta1)?;
         check_share("beta2", self.beta2)?;
         check_positive_in_f32("epsilon", self.epsilon, "1e-7")

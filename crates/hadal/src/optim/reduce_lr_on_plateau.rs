@@ -9,7 +9,7 @@ use crate::{Error, Result};
 /// ```
 /// use hadal::optim::ReduceLrOnPlateau;
 /// let mut plateau = ReduceLrOnPlateau::new("val_loss").patience(2).min_lr(0.05);
-/// let learning_rates: Vec<f64> = [1.0, 0.5, 0.5, 0.5].map(|loss| plateau.observe(loss, 1.0)).to_vec();
+/// let learning_rates: Vec<f64> = [1.0, 0.5, 0.5, 0.5].map(|loss| plateau.step(loss, 1.0)).to_vec();
 /// assert_eq!(learning_rates, [1.0, 1.0, 1.0, 0.1]);
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +95,7 @@ impl ReduceLrOnPlateau {
     /// # Panics
     /// If no mode is set and the name does not end in `loss`.
     #[track_caller]
-    pub fn observe(&mut self, metric: f64, learning_rate: f64) -> f64 {
+    pub fn step(&mut self, metric: f64, learning_rate: f64) -> f64 {
         let metric = match self.mode {
             Some(Mode::Max) => -metric,
             Some(Mode::Min) => metric,

@@ -5,7 +5,7 @@ use crate::{Result, UpdateRule};
 
 /// RMSprop in Keras's form: `s = rho * s + (1 - rho) * g^2; w -= learning_rate * g / sqrt(s + epsilon)`
 /// (Tieleman and Hinton, COURSERA lecture 6.5, 2012). With momentum, the step goes through a velocity,
-/// `v = momentum * v + step; w -= v`. Centred, the squared running mean of `g` is taken off `s` (Graves,
+/// `v = momentum * v + step; w -= v`. Centered, the squared running mean of `g` is taken off `s` (Graves,
 /// arXiv 1308.0850, 2013, eq. 40).
 ///
 /// PyTorch divides by `sqrt(s) + epsilon` instead and keeps 0.99 of `s` by default.
@@ -50,7 +50,7 @@ impl RmsProp {
 }
 
 impl Default for RmsProp {
-    /// Rate 0.001, rho 0.9, epsilon 1e-7, no momentum, not centred: Keras's defaults.
+    /// Rate 0.001, rho 0.9, epsilon 1e-7, no momentum, not centered: Keras's defaults.
     fn default() -> RmsProp {
         RmsProp::new(0.001)
     }
@@ -59,7 +59,7 @@ impl Default for RmsProp {
 impl Optimizer for RmsProp {
     has_core!("rmsprop");
 
-    fn rule(&self, learning_rate: f64, _step: u64) -> UpdateRule {
+    fn update_rule(&self, learning_rate: f64, _step: u64) -> UpdateRule {
         let &RmsProp { rho, epsilon, momentum, centered, .. } = self;
         if centered {
             UpdateRule::RmsPropCentered { learning_rate, rho, epsilon, momentum }
@@ -70,7 +70,7 @@ impl Optimizer for RmsProp {
         }
     }
 
-    fn check_own(&self) -> Result<()> {
+    fn check_settings(&self) -> Result<()> {
         check_share("rho", self.rho)?;
         check_share("momentum", self.momentum)?;
         check_positive_in_f32("epsilon", self.epsilon, "1e-7")

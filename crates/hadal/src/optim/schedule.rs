@@ -8,7 +8,7 @@ use std::f64::consts::PI;
 ///
 /// ```
 /// use hadal::optim::Schedule;
-/// let schedule = Schedule::WarmUp { steps: 10, then: Box::new(Schedule::Cosine) };
+/// let schedule = Schedule::WarmUp { warmup_steps: 10, then: Box::new(Schedule::Cosine) };
 /// assert_eq!(schedule.factor(0, 110), 0.0);
 /// assert_eq!(schedule.factor(5, 110), 0.5);
 /// assert_eq!(schedule.factor(10, 110), 1.0);
@@ -57,11 +57,11 @@ pub enum Schedule {
         /// The factor by which the number of steps grows after each restart.
         t_mult: usize,
     },
-    /// Linear warm-up from 0 to the base learning rate, `step / steps` for steps counted from 0, then another schedule over the
+    /// Linear warm-up from 0 to the base learning rate, `step / warmup_steps` for steps counted from 0, then another schedule over the
     /// remaining steps (Goyal and others, arXiv 1706.02677, 2017; as Keras's `CosineDecay` and Hugging Face's schedules count).
     WarmUp {
         /// The number of steps before the first at the base learning rate.
-        steps: usize,
+        warmup_steps: usize,
         /// The schedule of the remaining steps.
         then: Box<Schedule>,
     },
@@ -107,11 +107,11 @@ impl Schedule {
                 }
                 half_cosine(part(since, stretch))
             }
-            Schedule::WarmUp { steps: rise, then } => {
-                if step < *rise {
-                    part(step, *rise)
+            Schedule::WarmUp { warmup_steps, then } => {
+                if step < *warmup_steps {
+                    part(step, *warmup_steps)
                 } else {
-                    then.factor(step - rise, steps.saturating_sub(*rise))
+                    then.factor(step - warmup_steps, steps.saturating_sub(*warmup_steps))
                 }
             }
             Schedule::OneCycle { div_factor, final_div_factor, pct_start } => {
@@ -157,8 +157,8 @@ impl Schedule {
                 at_least_one("t_0", *t_0)?;
                 at_least_one("t_mult", *t_mult)
             }
-            Schedule::WarmUp { steps, then } => {
-                at_least_one("steps", *steps)?;
+            Schedule::WarmUp { warmup_steps, then } => {
+                at_least_one("warmup_steps", *warmup_steps)?;
                 then.check()
             }
             Schedule::OneCycle { div_factor, final_div_factor, pct_start } => {

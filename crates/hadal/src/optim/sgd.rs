@@ -4,8 +4,8 @@ use super::{Core, Optimizer, check_share, has_core};
 use crate::{Result, UpdateRule};
 
 /// Gradient descent, `w -= learning_rate * g`: stochastic with batches, full-batch when a batch is all the data
-/// ([`Fit::full_batch`](crate::train::Fit::full_batch)). With momentum (Polyak, 1964), in the spelling of
-/// [`MomentumForm`].
+/// ([`Fit::full_batch`](crate::train::Fit::full_batch)). With momentum (Polyak, 1964), in one of the
+/// forms of [`MomentumForm`].
 #[derive(Clone, Debug)]
 pub struct Sgd {
     core: Core,
@@ -14,17 +14,17 @@ pub struct Sgd {
     nesterov: bool,
 }
 
-/// The spellings of momentum. At a constant learning rate all take the same steps; when the learning rate changes, the first forgets the
-/// old learning rate at once, the others keep it in the velocity.
+/// How the momentum update is written. At a constant learning rate all forms take the same steps. When the learning rate changes, the
+/// first uses the new one at once; the others keep the old one in the velocity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MomentumForm {
     /// PyTorch's: `v = momentum * v + g; w -= learning_rate * v`.
     #[default]
     Torch,
-    /// The lecture's, and Rumelhart's, Hinton's and Williams's (Nature 323, 1986, eq. 9):
+    /// Classical momentum (Rumelhart, Hinton and Williams, Nature 323, 1986, eq. 9):
     /// `v = momentum * v + learning_rate * g; w -= v`.
-    Lecture,
-    /// Keras's: `v = momentum * v - learning_rate * g; w += v`, the lecture's with the sign of `v` turned.
+    Classical,
+    /// Keras's: `v = momentum * v - learning_rate * g; w += v`, the classical form with the opposite sign of `v`.
     Keras,
 }
 
@@ -34,21 +34,22 @@ impl Sgd {
         Sgd { core: Core::new(learning_rate), momentum: 0.0, form: MomentumForm::Torch, nesterov: false }
     }
 
-    /// The share of the last step's velocity that is kept. Default: 0.
+    /// The momentum factor. Default: 0.
     pub fn momentum(mut self, momentum: f64) -> Sgd {
         self.momentum = momentum;
         self
     }
 
-    /// How momentum is spelled. Default: [`MomentumForm::Torch`].
-    pub fn form(mut self, form: MomentumForm) -> Sgd {
+    /// The form of the momentum update. Default: [`MomentumForm::Torch`].
+    pub fn momentum_form(mut self, form: MomentumForm) -> Sgd {
         self.form = form;
         self
     }
 
-    /// Looks ahead along the velocity (Nesterov, 1983, as Sutskever and others rewrote it, ICML 2013). Needs momentum.
-    pub fn nesterov(mut self) -> Sgd {
-        self.nesterov = true;
+    /// Whether to use Nesterov momentum (Nesterov, 1983, as rewritten by Sutskever and others, ICML 2013). Requires momentum.
+    /// Default: no.
+    pub fn nesterov(mut self, nesterov: bool) -> Sgd {
+        self.nesterov = nesterov;
         self
     }
 }
@@ -63,16 +64,16 @@ impl Default for Sgd {
 impl Optimizer for Sgd {
     has_core!("sgd");
 
-    fn rule(&self, learning_rate: f64, _step: u64) -> UpdateRule {
+    fn update_rule(&self, learning_rate: f64, _step: u64) -> UpdateRule {
         let &Sgd { momentum, nesterov, .. } = self;
         match self.form {
             _ if momentum == 0.0 => UpdateRule::Sgd { learning_rate },
             MomentumForm::Torch => UpdateRule::Momentum { learning_rate, momentum, nesterov },
-            MomentumForm::Lecture | MomentumForm::Keras => UpdateRule::Velocity { learning_rate, momentum, nesterov },
+            MomentumForm::Classical | MomentumForm::Keras => UpdateRule::Velocity { learning_rate, momentum, nesterov },
         }
     }
 
-    fn check_own(&self) -> Result<()> {
+    fn check_settings(&self) -> Result<()> {
         if self.nesterov && self.momentum == 0.0 {
             return Err(crate::Error::Config(
                 "nesterov looks ahead along the velocity: set a momentum, for example 0.9".into(),

@@ -12,7 +12,7 @@ use crate::nn::Module;
 #[non_exhaustive]
 pub enum Event<'a> {
     /// Everything has been checked; the first step follows.
-    Begin {
+    TrainBegin {
         /// The name of the training data.
         dataset: &'a str,
         /// The number of training samples.
@@ -20,9 +20,9 @@ pub enum Event<'a> {
         /// The number of the last epoch, those of earlier calls of `fit` counted.
         epochs: usize,
         /// Steps per epoch.
-        batches: usize,
-        /// The names of the numbers that every epoch reports, in order.
-        names: &'a [String],
+        steps_per_epoch: usize,
+        /// The names of the loss and metrics that every epoch reports, in order.
+        metric_names: &'a [String],
         /// The model before the first step.
         model: &'a dyn Module,
     },
@@ -51,7 +51,7 @@ pub enum Event<'a> {
         model: &'a dyn Module,
     },
     /// The run is over.
-    End,
+    TrainEnd,
 }
 
 /// Whether a run goes on.
@@ -69,12 +69,12 @@ pub trait Callback {
     ///
     /// # Errors
     /// Whatever went wrong; the run ends and `fit` returns it.
-    fn on(&mut self, event: &Event) -> Result<Flow>;
+    fn on_event(&mut self, event: &Event) -> Result<Flow>;
 }
 
 impl<S: Callback + ?Sized> Callback for &mut S {
-    fn on(&mut self, event: &Event) -> Result<Flow> {
-        (**self).on(event)
+    fn on_event(&mut self, event: &Event) -> Result<Flow> {
+        (**self).on_event(event)
     }
 }
 

@@ -17,7 +17,8 @@ use crate::{Error, Gradients, Result};
 pub struct Fit<'a> {
     epochs: usize,
     batch_size: usize,
-    validation: Option<(&'a Dataset, usize)>,
+    validation_data: Option<&'a Dataset>,
+    validation_batch_size: usize,
     schedule: Schedule,
     by_epoch: bool,
     plateau: Option<ReduceLrOnPlateau>,
@@ -34,7 +35,8 @@ impl<'a> Fit<'a> {
         Fit {
             epochs,
             batch_size: 32,
-            validation: None,
+            validation_data: None,
+            validation_batch_size: 1000,
             schedule: Schedule::Constant,
             by_epoch: false,
             plateau: None,
@@ -58,15 +60,15 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// Data to evaluate on after every epoch. Default: none.
-    pub fn validation(mut self, data: &'a Dataset) -> Fit<'a> {
-        self.validation = Some((data, 1000));
+    /// Data on which loss and metrics are evaluated after every epoch. Default: none.
+    pub fn validation_data(mut self, data: &'a Dataset) -> Fit<'a> {
+        self.validation_data = Some(data);
         self
     }
 
-    /// As [`validation`](Fit::validation), `batch_size` samples at once. Results do not depend on it.
-    pub fn validation_in_batches(mut self, data: &'a Dataset, batch_size: usize) -> Fit<'a> {
-        self.validation = Some((data, batch_size));
+    /// The batch size of the evaluation on the validation data; the results do not depend on it. Default: 1000.
+    pub fn validation_batch_size(mut self, samples: usize) -> Fit<'a> {
+        self.validation_batch_size = samples;
         self
     }
 
@@ -126,21 +128,21 @@ impl<'a> Fit<'a> {
         if self.epochs == 0 {
             return Err(Error::Config("epochs must be at least 1, not 0".into()));
         }
-        if self.batch_size == 0 || self.validation.is_some_and(|(_, size)| size == 0) {
+        if self.batch_size == 0 || self.validation_batch_size == 0 {
             return Err(Error::Config("the batch size must be at least 1, not 0".into()));
         }
         trainer.optimizer.check()?;
         trainer.optimizer.core().check_parameters(&trainer.model)?;
         self.schedule.check()?;
         if let Some(plateau) = &mut self.plateau {
-            plateau.prepare(&trainer.reported(self.validation.is_some()))?;
+            plateau.prepare(&trainer.reported(self.validation_data.is_some()))?;
         }
         for (name, limit) in [("clip_norm", self.clip_norm), ("clip_value", self.clip_value)] {
             limit.map_or(Ok(()), |limit| check_positive_in_f32(name, limit, "1"))?;
         }
         trainer.check(data)?;
         trainer.check_batches(data, self.batch_size)?;
-        self.validation.map_or(Ok(()), |(data, _)| trainer.check(data))
+        self.validation_data.map_or(Ok(()), |data| trainer.check(data))
     }
 
     pub(super) fn run<M: Forward>(mut self, trainer: &mut Trainer<M>, data: &Dataset) -> Result<History> {
@@ -159,7 +161,7 @@ impl<'a> Fit<'a> {
         let mut tell = |event: Event| -> Result<Flow> {
             let mut flow = Flow::Continue;
             for callback in &mut callbacks {
-                if callback.on(&event)? == Flow::Stop {
+                if callback.on_event(&event)? == Flow::Stop {
                     flow = Flow::Stop;
                 }
             }
@@ -173,12 +175,19 @@ impl<'a> Fit<'a> {
         let mut history = History::default();
         let mut base = learning_rate;
         let names: Vec<String> =
-            trainer.reported(self.validation.is_some()).into_iter().map(|(name, _)| name).collect();
+            trainer.reported(self.validation_data.is_some()).into_iter().map(|(name, _)| name).collect();
         let (dataset, samples) = (data.name(), data.len());
-        tell(Event::Begin { dataset, samples, epochs, batches, names: &names, model: &trainer.model })?;
+        tell(Event::TrainBegin {
+            dataset,
+            samples,
+            epochs,
+            steps_per_epoch: batches,
+            metric_names: &names,
+            model: &trainer.model,
+        })?;
         for epoch in done..epochs {
             let start = Instant::now();
-            let mut pass = Pass::start(&mut trainer.metrics);
+            let mut pass = Pass::start(trainer.metrics_mut());
             let mut all = data.batches(self.batch_size);
             if self.shuffle {
                 all = all.shuffle(&mut trainer.progress.order);
@@ -202,7 +211,7 @@ impl<'a> Fit<'a> {
                     return Err(Error::Config("the loss does not depend on the model's parameters".into()));
                 }
                 let mut gradients = loss.backward();
-                let value = pass.update(&mut trainer.metrics, &prediction, &y, &parts, penalty.as_ref());
+                let value = pass.update(trainer.metrics_mut(), &prediction, &y, &parts, penalty.as_ref());
                 if !value.is_finite() {
                     return Err(Error::Data(format!(
                         "the loss became {value} in epoch {}, batch {batch}; a lower learning rate often helps",
@@ -234,8 +243,8 @@ impl<'a> Fit<'a> {
             }
             let elapsed = start.elapsed();
             let mut logs = trainer.logs(&pass, false);
-            if let Some((data, batch_size)) = self.validation {
-                logs.extend(&trainer.score(data, batch_size).0, "val_");
+            if let Some(data) = self.validation_data {
+                logs.extend(&trainer.score(data, self.validation_batch_size), "val_");
             }
             trainer.progress.epochs += 1;
             let told = tell(Event::EpochEnd {
@@ -248,14 +257,14 @@ impl<'a> Fit<'a> {
             if let Some(plateau) = &mut self.plateau {
                 // Every epoch reports the metric: it was found among the names before the first.
                 let metric = logs.get(plateau.monitor()).unwrap_or(f64::NAN);
-                base = plateau.observe(metric, learning_rate);
+                base = plateau.step(metric, learning_rate);
             }
             history.epochs.push(logs);
             if flow == Flow::Stop || told == Flow::Stop {
                 break;
             }
         }
-        tell(Event::End)?;
+        tell(Event::TrainEnd)?;
         Ok(history)
     }
 }

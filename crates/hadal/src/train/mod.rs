@@ -6,13 +6,13 @@ mod history;
 mod pass;
 mod range_test;
 mod run_folder;
-mod save_model;
+mod model_checkpoint;
 mod trainer;
 
 pub use event::{BatchLogs, Callback, Event, Flow, Logs};
 pub use fit::Fit;
 pub use history::History;
-pub use range_test::RangeTest;
+pub use range_test::LearningRateRangeTest;
 pub use run_folder::RunFolder;
-pub use save_model::SaveModel;
-pub use trainer::{Score, Trainer};
+pub use model_checkpoint::ModelCheckpoint;
+pub use trainer::Trainer;

@@ -63,7 +63,7 @@ impl Pass {
             if running && !metric.has_running_value() {
                 continue;
             }
-            let value = metric.value();
+            let value = metric.compute();
             logs.push(name, value, metric.display(value));
         }
         logs

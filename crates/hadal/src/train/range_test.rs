@@ -11,7 +11,7 @@ use crate::{DType, Error, Result, Rng, Tensor};
 
 /// Losses at learning rates that grow from step to step: what [`Trainer::learning_rate_range_test`] returns.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RangeTest {
+pub struct LearningRateRangeTest {
     /// The learning rate of each step, growing by the same factor.
     pub learning_rates: Vec<f64>,
     /// The loss at each step, smoothed: the mean of all so far, the last ones counting most.
@@ -23,7 +23,7 @@ const SMOOTHING: f64 = 0.9;
 /// The test ends when the smoothed loss is this many times the smallest so far.
 const DIVERGED: f64 = 4.0;
 
-impl RangeTest {
+impl LearningRateRangeTest {
     /// The learning rate at which the loss fell fastest per factor of the learning rate while it was lower than ever before: a good first
     /// choice.
     pub fn suggestion(&self) -> f64 {
@@ -42,7 +42,7 @@ impl RangeTest {
 }
 
 impl<M: Forward> Trainer<M> {
-    /// Trains for up to `steps` steps on batches of `batch_size` while the learning rate grows from `lowest` to `highest`, until the
+    /// Trains for up to `steps` steps on batches of `batch_size` while the learning rate grows from `min_lr` to `max_lr`, until the
     /// loss explodes (Smith, WACV 2017, section 3.3); then puts model and optimizer back as they were, whatever happened.
     ///
     /// ```
@@ -60,17 +60,17 @@ impl<M: Forward> Trainer<M> {
     pub fn learning_rate_range_test(
         &mut self,
         data: &Dataset,
-        lowest: f64,
-        highest: f64,
+        min_lr: f64,
+        max_lr: f64,
         steps: usize,
         batch_size: usize,
-    ) -> Result<RangeTest> {
-        check_positive("lowest learning rate", lowest, "1e-6")?;
-        check_positive("highest learning rate", highest, "1")?;
-        if highest <= lowest || steps < 2 || batch_size == 0 {
+    ) -> Result<LearningRateRangeTest> {
+        check_positive("min_lr", min_lr, "1e-6")?;
+        check_positive("max_lr", max_lr, "1")?;
+        if max_lr <= min_lr || steps < 2 || batch_size == 0 {
             return Err(Error::Config(format!(
-                "a range test needs learning rates that grow, at least 2 steps and batches of at least 1 sample; got {lowest} to \
-                 {highest}, {steps} steps and batches of {batch_size}"
+                "a range test needs learning rates that grow, at least 2 steps and batches of at least 1 sample; got {min_lr} to \
+                 {max_lr}, {steps} steps and batches of {batch_size}"
             )));
         }
         self.optimizer.check()?;
@@ -81,7 +81,7 @@ impl<M: Forward> Trainer<M> {
         let trainer = &mut *before.trainer;
         let mut rng = Rng::with_stream(trainer.seed, 0x7a7e);
         let mut ctx = Context::training(rng.clone());
-        let mut test = RangeTest { learning_rates: Vec::new(), losses: Vec::new() };
+        let mut test = LearningRateRangeTest { learning_rates: Vec::new(), losses: Vec::new() };
         let (mut average, mut smallest) = (0.0, f64::INFINITY);
         'steps: while test.learning_rates.len() < steps {
             let mut batches = data.batches(batch_size).shuffle(&mut rng);
@@ -90,7 +90,7 @@ impl<M: Forward> Trainer<M> {
                 if step == steps {
                     break;
                 }
-                let learning_rate = lowest * (highest / lowest).powf(step as f64 / (steps - 1) as f64);
+                let learning_rate = min_lr * (max_lr / min_lr).powf(step as f64 / (steps - 1) as f64);
                 let prediction = trainer.model.forward(&x, &mut ctx);
                 let (parts, penalty) = trainer.parts(&prediction, &y, sample_weights.as_ref(), &mut ctx);
                 let loss = total(&parts, penalty.as_ref());
@@ -124,7 +124,7 @@ struct Restored<'a, M: Forward> {
 
 impl<M: Forward> Restored<'_, M> {
     fn after(trainer: &mut Trainer<M>) -> Restored<'_, M> {
-        let (weights, core) = (trainer.model.state().into_iter().collect(), trainer.optimizer.core().clone());
+        let (weights, core) = (trainer.model.state_dict().into_iter().collect(), trainer.optimizer.core().clone());
         Restored { trainer, weights, core }
     }
 }
@@ -132,7 +132,7 @@ impl<M: Forward> Restored<'_, M> {
 impl<M: Forward> Drop for Restored<'_, M> {
     fn drop(&mut self) {
         // The weights are the model's own, so they fit.
-        let _ = self.trainer.model.load_state(&self.weights);
+        let _ = self.trainer.model.load_state_dict(&self.weights);
         *self.trainer.optimizer.core_mut() = std::mem::take(&mut self.core);
     }
 }

@@ -17,7 +17,7 @@ const HISTORY_NOTE: &str = "hadal.history";
 /// | file | holds |
 /// | --- | --- |
 /// | `model.safetensors` | the model, and in its notes those given, `hadal.epoch`, the epoch's numbers (`hadal.loss`, ...) and `hadal.history`, the whole of `history.csv` |
-/// | `history.csv` | a line per epoch: the epoch, all logs, the learning rate, the data set |
+/// | `history.csv` | a line per epoch: the epoch, all logs, the learning rate, the dataset |
 /// | `timing.csv` | a line per epoch: the epoch, the seconds of training |
 /// | `.hadal.lock` | the process that writes to the folder, or did last |
 ///
@@ -62,7 +62,7 @@ impl RunFolder {
     pub const TIMING: &str = "timing.csv";
 
     /// Takes a folder, which is made if need be, for a model of this architecture, with `notes` beside its weights. What the
-    /// folder holds is replaced after the first epoch; see [`holds_a_run`](RunFolder::holds_a_run).
+    /// folder holds is replaced after the first epoch; see [`existing_run`](RunFolder::existing_run).
     ///
     /// What killed runs left unfinished in the folder is removed, and a history that one of them did not write is restored.
     ///
@@ -90,7 +90,7 @@ impl RunFolder {
     }
 
     /// The model or the history that a folder holds, if it holds one.
-    pub fn holds_a_run(folder: &Path) -> Option<PathBuf> {
+    pub fn existing_run(folder: &Path) -> Option<PathBuf> {
         let files = [RunFolder::MODEL, RunFolder::HISTORY].map(|name| folder.join(name));
         files.into_iter().find(|path| path.symlink_metadata().is_ok())
     }
@@ -140,16 +140,16 @@ impl RunFolder {
 }
 
 impl Callback for RunFolder {
-    fn on(&mut self, event: &Event) -> Result<Flow> {
-        if let Event::Begin { model, .. } = event {
+    fn on_event(&mut self, event: &Event) -> Result<Flow> {
+        if let Event::TrainBegin { model, .. } = event {
             check_architecture(&self.architecture, *model)?;
         }
         if self.record.take(event)?
             && let Event::EpochEnd { epoch, logs, model, .. } = event
         {
-            let mut notes = super::save_model::epoch_notes(&self.notes, *epoch, logs);
+            let mut notes = super::model_checkpoint::epoch_notes(&self.notes, *epoch, logs);
             notes.insert(HISTORY_NOTE.into(), self.record.history.clone());
-            self.write(&model.state(), notes)?;
+            self.write(&model.state_dict(), notes)?;
         }
         Ok(Flow::Continue)
     }
@@ -317,7 +317,7 @@ mod tests {
     fn a_folder_that_is_removed_during_the_run_is_made_and_locked_again() {
         struct Remove<'a>(&'a Path);
         impl Callback for Remove<'_> {
-            fn on(&mut self, event: &Event) -> Result<Flow> {
+            fn on_event(&mut self, event: &Event) -> Result<Flow> {
                 if let Event::EpochEnd { epoch, .. } = event {
                     match epoch {
                         1 => std::fs::remove_dir_all(self.0).unwrap(),

@@ -1,6 +1,6 @@
 //! A model joined with what training takes.
 
-use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::pass::Pass;
 use super::{Fit, History, Logs};
@@ -22,7 +22,8 @@ pub struct Trainer<M> {
     pub model: M,
     pub(super) optimizer: Box<dyn Optimizer>,
     pub(super) loss: Box<dyn Loss>,
-    pub(super) metrics: Vec<Box<dyn Metric>>,
+    /// Behind a lock, so that a shared trainer can be evaluated.
+    metrics: Mutex<Vec<Box<dyn Metric>>>,
     /// The name of each metric in logs.
     metric_names: Vec<String>,
     pub(super) seed: u64,
@@ -52,23 +53,6 @@ impl Progress {
     }
 }
 
-/// The result of an evaluation: loss and metrics by name.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Score(pub(super) Logs);
-
-impl Score {
-    /// The number called `name`: `loss`, `accuracy`, ...
-    pub fn get(&self, name: &str) -> Option<f64> {
-        self.0.get(name)
-    }
-}
-
-impl fmt::Display for Score {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 /// How many samples `evaluate` takes at once.
 const EVALUATION_BATCH: usize = 1000;
 
@@ -87,7 +71,7 @@ impl<M: Forward> Trainer<M> {
         metrics.iter_mut().for_each(|metric| metric.set_threshold(loss.decision_threshold()));
         let metric_names = distinct(metrics.iter().map(|metric| metric.name()));
         let (optimizer, loss) = (Box::new(optimizer), Box::new(loss));
-        Trainer { model, optimizer, loss, metrics, metric_names, seed: 0, progress: Progress::start(0) }
+        Trainer { model, optimizer, loss, metrics: Mutex::new(metrics), metric_names, seed: 0, progress: Progress::start(0) }
     }
 
     /// The seed of shuffling and dropout. Restarts their streams and the counts of epochs and steps. Default: 0.
@@ -118,7 +102,7 @@ impl<M: Forward> Trainer<M> {
     ///
     /// # Errors
     /// If the data does not fit the model or the loss, or the loss is not finite.
-    pub fn evaluate(&mut self, data: &Dataset) -> Result<Score> {
+    pub fn evaluate(&self, data: &Dataset) -> Result<Logs> {
         self.check(data)?;
         let score = self.score(data, EVALUATION_BATCH);
         match score.get("loss") {
@@ -205,7 +189,7 @@ impl<M: Forward> Trainer<M> {
         if self.model.parameter_count() == 0 {
             return Err(Error::Config("the model has no parameters to train; unfreeze() some".into()));
         }
-        let (samples, needed) = (data.len(), self.model.smallest_batch());
+        let (samples, needed) = (data.len(), self.model.min_batch_size());
         let last = match samples % batch_size.min(samples) {
             0 => batch_size.min(samples),
             rest => rest,
@@ -222,7 +206,8 @@ impl<M: Forward> Trainer<M> {
 
     /// The numbers that an epoch reports, and whether larger ones are better, where that is known.
     pub(super) fn reported(&self, validation: bool) -> Vec<(String, Option<bool>)> {
-        let metrics = self.metric_names.iter().zip(&self.metrics);
+        let metrics = self.metrics();
+        let metrics = self.metric_names.iter().zip(metrics.iter());
         let mut all = vec![("loss".to_owned(), Some(false))];
         all.extend(metrics.map(|(name, metric)| (name.clone(), metric.higher_is_better())));
         if validation {
@@ -236,10 +221,10 @@ impl<M: Forward> Trainer<M> {
     pub(super) fn check(&self, data: &Dataset) -> Result<()> {
         self.check_input(&data.input_shape(), data.name())?;
         let prefix = |error: Error| Error::Data(format!("{}: {error}", data.name()));
-        if data.sample_weights().is_some_and(|weights| weights.max().item() == 0.0) {
+        if data.sample_weights_tensor().is_some_and(|weights| weights.max().item() == 0.0) {
             return Err(prefix(Error::Data("the weights of all samples are 0, so none counts in the loss".into())));
         }
-        // All inputs, where they are indices; of floating-point numbers the data set has checked all.
+        // All inputs, where they are indices; of floating-point numbers the dataset has checked all.
         if data.inputs().dtype() == DType::I64 {
             self.model.check_inputs(data.inputs()).map_err(prefix)?;
         }
@@ -253,7 +238,7 @@ impl<M: Forward> Trainer<M> {
         self.loss.check_prediction(&prediction).map_err(prefix)?;
         let losses = no_grad(|| self.loss.per_sample(&prediction, &y));
         check_per_sample(self.loss.name(), &losses, &prediction).map_err(Error::Config).map_err(prefix)?;
-        self.metrics.iter().try_for_each(|metric| metric.check(&output, data.targets())).map_err(prefix)
+        self.metrics().iter().try_for_each(|metric| metric.check(&output, data.targets())).map_err(prefix)
     }
 
     /// The loss of a batch, and the penalties that layers left in `ctx`.
@@ -267,23 +252,32 @@ impl<M: Forward> Trainer<M> {
         (self.loss.parts(prediction, y, Weights { samples: weights, classes: None }), ctx.take_penalty())
     }
 
-    pub(super) fn score(&mut self, data: &Dataset, batch_size: usize) -> Score {
-        let mut pass = Pass::start(&mut self.metrics);
+    fn metrics(&self) -> MutexGuard<'_, Vec<Box<dyn Metric>>> {
+        self.metrics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn metrics_mut(&mut self) -> &mut [Box<dyn Metric>] {
+        self.metrics.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn score(&self, data: &Dataset, batch_size: usize) -> Logs {
+        let mut metrics = self.metrics();
+        let mut pass = Pass::start(&mut metrics);
         let mut batches = data.batches(batch_size);
         while let Some((x, y, weights)) = batches.next_weighted() {
             no_grad(|| {
                 let mut ctx = Context::evaluation();
                 let prediction = self.model.forward(&x, &mut ctx);
                 let (parts, penalty) = self.parts(&prediction, &y, weights.as_ref(), &mut ctx);
-                pass.update(&mut self.metrics, &prediction, &y, &parts, penalty.as_ref());
+                pass.update(&mut metrics, &prediction, &y, &parts, penalty.as_ref());
             });
         }
-        Score(self.logs(&pass, false))
+        pass.logs(&metrics, &self.metric_names, false)
     }
 
     /// Loss and metrics of a pass, by name.
     pub(super) fn logs(&self, pass: &Pass, running: bool) -> Logs {
-        pass.logs(&self.metrics, &self.metric_names, running)
+        pass.logs(&self.metrics(), &self.metric_names, running)
     }
 }
 

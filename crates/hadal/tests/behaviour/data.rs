@@ -1,4 +1,4 @@
-//! Data sets: the digits of normalised inputs, and what is asked of them in vain.
+//! Datasets: the digits of normalized inputs, and what is asked of them in vain.
 
 use hadal::classic::{Line, Perceptron};
 use hadal::data::synthetic;
@@ -7,7 +7,7 @@ use hadal::prelude::*;
 use super::{panics, points, says};
 
 #[test]
-fn normalised_inputs_have_pytorchs_bits() {
+fn normalized_inputs_have_pytorchs_bits() {
     let bytes = Tensor::from_vec((0..=255u8).collect(), [256, 1]);
     let data = Dataset::new("bytes", bytes, Tensor::zeros([256]).to_dtype(DType::I64)).unwrap();
     let read = |data: Dataset| data.batch(&(0..256).collect::<Vec<_>>()).0.to_vec::<f32>();
@@ -36,7 +36,7 @@ fn what_is_not_there_is_named_as_it_was_asked_for() {
     panics(|| data.batch(&[9]), &["index 9", "9 samples"]);
     panics(|| data.batches(0), &["at least 1 sample, not 0"]);
     assert_eq!((data.clone().take(usize::MAX).len(), data.batch(&[]).0.shape()), (9, &[0, 2].into()));
-    says(data.clone().weights(&[1e300; 9]), &["sample 0", "weight", "f32"]);
+    says(data.clone().sample_weights(&[1e300; 9]), &["sample 0", "weight", "f32"]);
 }
 
 #[test]
@@ -73,11 +73,11 @@ fn a_line_that_is_not_finite_separates_nothing() {
 
 #[test]
 fn settings_that_are_0_or_infinite_in_f32_and_sizes_beyond_memory_are_refused() {
-    use hadal::data::synthetic::{blobs, cats_and_dogs, moons, rings, spirals, xor};
+    use hadal::data::synthetic::{blobs, cats_and_dogs, circles, moons, spirals, xor};
     for samples in [1 << 50, usize::MAX] {
         let all = [
             moons(samples, 0.1, 1),
-            rings(samples, 0.1, 1),
+            circles(samples, 0.1, 1),
             xor(samples, 0.1, 1),
             spirals(samples, 2, 0.1, 1),
             blobs(samples, 2, 0.1, 1),

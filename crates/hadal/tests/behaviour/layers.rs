@@ -7,12 +7,12 @@ use hadal::prelude::*;
 
 use super::{panics, points, says};
 
-fn normalised() -> Sequential {
+fn normalized() -> Sequential {
     Sequential::new([2]).add(Dense::new(4)).add(BatchNorm::new()).add(Dense::new(3).activation(Softmax))
 }
 
 fn state(model: &impl Module) -> BTreeMap<String, Vec<f32>> {
-    model.state().into_iter().map(|(name, tensor)| (name, tensor.to_vec())).collect()
+    model.state_dict().into_iter().map(|(name, tensor)| (name, tensor.to_vec())).collect()
 }
 
 #[test]
@@ -34,14 +34,14 @@ fn batch_norm_refuses_a_batch_of_which_a_variance_says_nothing() {
     let mut images = BatchNorm::new();
     images.build(&[4, 3, 3].into(), &mut Rng::new(0)).unwrap();
     images.forward(&Tensor::ones([1, 4, 3, 3]), &mut Context::training(Rng::new(0)));
-    assert_eq!((layer.smallest_batch(), images.smallest_batch()), (2, 1));
+    assert_eq!((layer.min_batch_size(), images.min_batch_size()), (2, 1));
 }
 
 #[test]
 fn fit_says_beforehand_that_a_batch_is_too_small() {
     let data = points(9, 3);
     let run = |batch: usize, freeze: bool| {
-        let mut model = normalised().compile(Sgd::new(0.1), CategoricalCrossentropy, [Accuracy]).unwrap();
+        let mut model = normalized().compile(Sgd::new(0.1), CategoricalCrossentropy, [Accuracy]).unwrap();
         if freeze {
             model.model.freeze("layers.1.").unwrap();
         }
@@ -55,7 +55,7 @@ fn fit_says_beforehand_that_a_batch_is_too_small() {
     run(3, false).unwrap();
     run(usize::MAX, false).unwrap();
     run(1, true).unwrap();
-    let mut model = normalised().compile(Sgd::new(0.1), CategoricalCrossentropy, [Accuracy]).unwrap();
+    let mut model = normalized().compile(Sgd::new(0.1), CategoricalCrossentropy, [Accuracy]).unwrap();
     says(model.learning_rate_range_test(&data, 1e-3, 1.0, 10, 1), &["batch size 1"]);
 
     #[derive(Module)]
@@ -64,8 +64,8 @@ fn fit_says_beforehand_that_a_batch_is_too_small() {
         _size: usize,
         more: Option<Linear>,
     }
-    let own = Own { parts: vec![normalised().build().unwrap()], _size: 3, more: None };
-    assert_eq!((own.smallest_batch(), Own { parts: Vec::new(), ..own }.smallest_batch()), (2, 1));
+    let own = Own { parts: vec![normalized().build().unwrap()], _size: 3, more: None };
+    assert_eq!((own.min_batch_size(), Own { parts: Vec::new(), ..own }.min_batch_size()), (2, 1));
     let block = || Chain::new().add(BatchNorm::new());
     let nested: [Box<dyn Layer>; 3] = [
         Box::new(Residual::from_chain(block())),
@@ -74,7 +74,7 @@ fn fit_says_beforehand_that_a_batch_is_too_small() {
     ];
     for mut layer in nested {
         layer.build(&[4].into(), &mut Rng::new(0)).unwrap();
-        assert_eq!(layer.smallest_batch(), 2);
+        assert_eq!(layer.min_batch_size(), 2);
     }
 }
 
@@ -159,7 +159,7 @@ fn inputs_of_another_kind_of_float_are_refused() {
     let data = points(9, 3);
     let x = data.inputs().to_dtype(DType::F64);
     let wide = Dataset::new("wide", x.clone(), data.targets().clone()).unwrap();
-    let mut model = normalised().compile(Sgd::new(0.1), CategoricalCrossentropy, [Accuracy]).unwrap();
+    let mut model = normalized().compile(Sgd::new(0.1), CategoricalCrossentropy, [Accuracy]).unwrap();
     says(model.fit(&wide, Fit::epochs(1).quiet()), &["wide", "f64", "f32", "to_dtype"]);
     says(model.predict(&x), &["f64", "f32", "to_dtype"]);
 }

@@ -1,4 +1,4 @@
-//! Losses at infinite logits, saturated outputs and weights of 0, and losses of data sets however they are cut into batches.
+//! Losses at infinite logits, saturated outputs and weights of 0, and losses of datasets however they are cut into batches.
 
 use hadal::loss::{LogCosh, Reduction, Weights};
 use hadal::nn::Regularizer;
@@ -48,7 +48,7 @@ fn infinite_logits_cost_what_they_should_and_have_finite_gradients() {
 
 #[test]
 fn predictions_that_are_all_zero_cost_a_finite_amount() {
-    for loss in [&CategoricalCrossentropy as &dyn Loss, &CategoricalCrossentropy.complement(), &KullbackLeibler] {
+    for loss in [&CategoricalCrossentropy as &dyn Loss, &CategoricalCrossentropy.complement(), &KlDivergence] {
         for scale in [0.0f32, 1e-38, 1e-20] {
             let prediction = floats([0.0, scale, 0.0, 0.0], [2, 2]);
             let target = floats([1.0, 0.0, 0.5, 0.5], [2, 2]);
@@ -103,7 +103,7 @@ fn a_saturated_output_still_learns() {
     let data = Dataset::new("ones", Tensor::ones([8, 1]), Tensor::ones([8]).to_dtype(DType::I64)).unwrap();
     let start = hadal::nn::Initializer::Constant(-200.0);
     let mut model = Sequential::new([1])
-        .add(Dense::new(1).bias_init(start).activation(Sigmoid))
+        .add(Dense::new(1).bias_initializer(start).activation(Sigmoid))
         .compile(Sgd::new(10.0), BinaryCrossentropy, [Accuracy])
         .unwrap();
     model.fit(&data, Fit::epochs(60).quiet()).unwrap();
@@ -200,7 +200,7 @@ fn the_loss_of_a_data_set_does_not_depend_on_its_batches() {
         (|| Box::new(CategoricalCrossentropy.complement()), 3, Softmax, &soft),
         (|| Box::new(CategoricalCrossentropy.from_logits()), 3, Identity, &three),
         (|| Box::new(NegativeLogLikelihood), 3, LogSoftmax, &three),
-        (|| Box::new(KullbackLeibler), 3, Softmax, &soft),
+        (|| Box::new(KlDivergence), 3, Softmax, &soft),
         (|| Box::new(BinaryCrossentropy), 1, Sigmoid, &two),
         (|| Box::new(BinaryCrossentropy.from_logits().label_smoothing(0.1)), 1, Identity, &two),
         (|| Box::new(Hinge), 1, Identity, &signs),
@@ -217,7 +217,7 @@ fn the_loss_of_a_data_set_does_not_depend_on_its_batches() {
                 }
                 let mut data = Dataset::new("data", x.clone(), targets.clone()).unwrap();
                 if sample_weighted {
-                    data = data.weights(&samples).unwrap();
+                    data = data.sample_weights(&samples).unwrap();
                 }
                 let class_weights = &[0.5, 3.0, 1.0][..units.max(2)];
                 let values = [1, 3, 7, n].map(|batch| {
@@ -227,7 +227,7 @@ fn the_loss_of_a_data_set_does_not_depend_on_its_batches() {
                     let dense = Dense::new(units).activation(activation).weight_regularizer(Regularizer::l2(0.01));
                     let mut model =
                         Sequential::new([2]).add(dense).compile(Sgd::new(1e-3), loss, Vec::<Accuracy>::new()).unwrap();
-                    let fit = Fit::epochs(1).full_batch().validation_in_batches(&data, batch).quiet();
+                    let fit = Fit::epochs(1).full_batch().validation_data(&data).validation_batch_size(batch).quiet();
                     model.fit(&data, fit).unwrap().get("val_loss")[0]
                 });
                 for value in values {
@@ -255,7 +255,7 @@ fn settings_that_are_nothing_in_f32_are_refused() {
 #[test]
 fn targets_of_f64_are_taken_by_a_model_of_f32() {
     let t = floats([0.25, 0.75], [1, 2]).to_dtype(DType::F64);
-    for loss in [&MeanSquaredError as &dyn Loss, &MeanAbsoluteError, &Huber::default(), &KullbackLeibler] {
+    for loss in [&MeanSquaredError as &dyn Loss, &MeanAbsoluteError, &Huber::default(), &KlDivergence] {
         assert!(loss.loss(&floats([0.5, 0.5], [1, 2]), &t).item().is_finite());
     }
 }

@@ -1,6 +1,6 @@
 //! Metrics of NaN scores, thresholds, targets that are no classes, averages, and the names they are reached by.
 
-use hadal::metric::{Average, CohensKappa, MeanAbsoluteError as AbsoluteError};
+use hadal::metric::{Average, CohenKappa, MeanAbsoluteError as AbsoluteError};
 use hadal::prelude::*;
 
 use super::{floats, labels, panics, points, says};
@@ -9,7 +9,7 @@ const NAN: f32 = f32::NAN;
 
 fn value(mut metric: impl Metric, prediction: &Tensor, target: &Tensor) -> f64 {
     metric.update(prediction, target);
-    metric.value()
+    metric.compute()
 }
 
 #[test]
@@ -20,11 +20,11 @@ fn a_sample_with_a_nan_score_is_wrong() {
     let mut matrix = ConfusionMatrix::new();
     matrix.update(&scores, &y);
     assert_eq!((matrix.count(0, 0), matrix.count(0, 1), matrix.unpredicted(0), matrix.count(2, 2)), (0, 0, 2, 1));
-    assert_eq!(matrix.value(), 1.0 / 3.0);
+    assert_eq!(matrix.compute(), 1.0 / 3.0);
     assert!(matrix.to_string().lines().next().unwrap().ends_with("none"), "{matrix}");
     assert_eq!(value(Recall::new(Average::Class(0)), &scores, &y), 0.0);
     assert_eq!(value(Precision::new(Average::Class(2)), &scores, &y), 1.0);
-    assert!(value(CohensKappa::new(), &scores, &y) < 1.0);
+    assert!(value(CohenKappa::new(), &scores, &y) < 1.0);
     // One output: NaN > 0.5 is false, but no class 0.
     for target in [labels([0, 0, 1]), floats([0.0, 0.0, 1.0], [3, 1])] {
         assert_eq!(value(Accuracy, &floats([NAN, 0.2, 0.9], [3, 1]), &target), 2.0 / 3.0);
@@ -44,18 +44,18 @@ fn metrics_take_the_losss_threshold_unless_told() {
     assert_eq!(value(Accuracy, &logits, &y), 2.0 / 3.0);
     assert_eq!(value(Accuracy.threshold(0.0), &logits, &y), 1.0);
     assert_eq!(value(ConfusionMatrix::new().threshold(0.0), &logits, &y), 1.0);
-    assert_eq!(value(CohensKappa::new().threshold(0.0), &logits, &y), 1.0);
+    assert_eq!(value(CohenKappa::new().threshold(0.0), &logits, &y), 1.0);
     assert_eq!(value(Recall::default().threshold(0.0), &logits, &y), 1.0);
     let score = |loss: Box<dyn Loss>, metric: Box<dyn Metric>, targets: Tensor| {
         let name = metric.name();
         let model =
-            Sequential::new([1]).add(Dense::new(1).without_bias().weight_init(hadal::nn::Initializer::Constant(1.0)));
+            Sequential::new([1]).add(Dense::new(1).without_bias().weight_initializer(hadal::nn::Initializer::Constant(1.0)));
         let mut trainer = model.compile(Sgd::default(), loss, [metric]).unwrap();
         let data = Dataset::new("logits", logits.clone(), targets).unwrap();
         trainer.evaluate(&data).unwrap().get(name).unwrap()
     };
     let logits_loss = || -> Box<dyn Loss> { Box::new(BinaryCrossentropy.from_logits().class_weights(&[1.0, 2.0])) };
-    for metric in (Accuracy, ConfusionMatrix::new(), F1::default(), CohensKappa::new())
+    for metric in [Accuracy.boxed(), ConfusionMatrix::new().boxed(), F1Score::default().boxed(), CohenKappa::new().boxed()]
     {
         assert_eq!(score(logits_loss(), metric, y.clone()), 1.0);
     }
@@ -83,8 +83,8 @@ fn a_metric_of_classes_refuses_targets_that_are_none() {
         ("confusion", || ConfusionMatrix::new().boxed()),
         ("precision", || Precision::default().boxed()),
         ("recall", || Recall::default().boxed()),
-        ("f1", || F1::default().boxed()),
-        ("cohens_kappa", || CohensKappa::new().boxed()),
+        ("f1", || F1Score::default().boxed()),
+        ("cohen_kappa", || CohenKappa::new().boxed()),
         ("roc_auc", || RocAuc::new().boxed()),
     ];
     for (name, metric) in all {
@@ -94,13 +94,13 @@ fn a_metric_of_classes_refuses_targets_that_are_none() {
         run(1, floats([-1.0, 1.0, -1.0, 1.0], [4, 1]), Box::new(Hinge), metric()).unwrap();
         says(run(1, floats([-1.0, 1.0, 0.0, 1.0], [4, 1]), mse(), metric()), &["sample 2", "target 0"]);
     }
-    for metric in (Accuracy, TopKAccuracy::new(1), CohensKappa::new()) {
+    for metric in [Accuracy.boxed(), TopKAccuracy::new(1).boxed(), CohenKappa::new().boxed()] {
         // More than one class at once.
         let several = floats([1.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0], [4, 2]);
         says(run(2, several, mse(), metric), &["sample 2", "sum to 2"]);
     }
     let negative = floats([1.0, 0.0, -0.5, 1.5, 1.0, 0.0, 0.0, 1.0], [4, 2]);
-    says(run(2, negative, mse(), Accuracy.boxed()), &["sample 1", "target -0.5", "RSquared"]);
+    says(run(2, negative, mse(), Accuracy.boxed()), &["sample 1", "target -0.5", "R2Score"]);
     says(run(1, labels([0, 1, 0, 1]), Box::new(Hinge), TopKAccuracy::new(1).boxed()), &["one number per class", "[1]"]);
     run(2, floats([1.0, 0.0, 0.3, 0.7, 1.0, 0.0, 0.0, 1.0], [4, 2]), mse(), Accuracy.boxed()).unwrap();
     says(run(1, floats([-1.0, 1.0, -1.0, 1.0], [4, 1]), mse(), Accuracy.boxed()), &["-1 and 1", "threshold(0.0)"]);
@@ -110,7 +110,7 @@ fn a_metric_of_classes_refuses_targets_that_are_none() {
         &["precision", "class 3", "3 classes"],
     );
     says(run(3, labels([0, 1, 2, 1]), cross(), AbsoluteError::new().boxed()), &["mean_absolute_error", "[3]", "i64"]);
-    says(run(3, labels([0, 1, 2, 1]), cross(), RSquared::new().boxed()), &["r_squared", "[3]"]);
+    says(run(3, labels([0, 1, 2, 1]), cross(), R2Score::new().boxed()), &["r2_score", "[3]"]);
     // By hand it is a mistake in the program.
     panics(|| value(Accuracy, &Tensor::zeros([4, 1]), &labels([0, 1])), &["accuracy", "4 predictions", "2 targets"]);
     panics(
@@ -145,7 +145,7 @@ fn metrics_of_one_name_are_all_reached() {
         .add(Dense::new(3).activation(Softmax))
         .compile(Sgd::default(), CategoricalCrossentropy, metrics)
         .unwrap();
-    let fit = Fit::epochs(1).validation(&data).quiet().callback(hadal::monitor::CsvLog::new(table.path()));
+    let fit = Fit::epochs(1).validation_data(&data).quiet().callback(hadal::monitor::CsvLogger::new(table.path()));
     let history = model.fit(&data, fit).unwrap();
     let last = |name: &str| *history.get(name).last().unwrap_or_else(|| panic!("no {name}"));
     assert_eq!(last("val_top_k_accuracy"), last("val_accuracy"));
@@ -165,13 +165,13 @@ fn metrics_of_one_name_are_all_reached() {
         }
         fn reset(&mut self) {}
         fn update(&mut self, _: &Tensor, _: &Tensor) {}
-        fn value(&self) -> f64 {
+        fn compute(&self) -> f64 {
             7.0
         }
     }
     let model = Sequential::new([2]).add(Dense::new(3).activation(Softmax));
     let mut model = model.compile(Sgd::default(), CategoricalCrossentropy, [Named("loss"), Named("val_loss")]).unwrap();
-    let history = model.fit(&data, Fit::epochs(1).validation(&data).quiet()).unwrap();
+    let history = model.fit(&data, Fit::epochs(1).validation_data(&data).quiet()).unwrap();
     assert_eq!((history.get("loss_1")[0], history.get("val_loss_2")[0]), (7.0, 7.0));
     assert!(history.get("loss")[0] != 7.0 && history.get("val_loss")[0] != 7.0);
 }

@@ -1,7 +1,7 @@
 //! Groups, decay of groups, settings that cannot work, and steps at extremes.
 
 use hadal::optim::second_order::{Lbfgs, LevenbergMarquardt, Newton};
-use hadal::optim::{Adamax, Group};
+use hadal::optim::{Adamax, ParamGroup};
 use hadal::prelude::*;
 
 use super::{floats, panics, points, says};
@@ -16,26 +16,26 @@ fn after_a_step(optimizer: &mut dyn Optimizer) -> f64 {
 
 #[test]
 fn a_groups_decay_counts_where_the_optimizer_has_none() {
-    let group = || Group::prefix("").weight_decay(0.5);
+    let group = || ParamGroup::prefix("").weight_decay(0.5);
     let close = |name: &str, mut optimizer: Box<dyn Optimizer>, expected: f64| {
         let found = after_a_step(&mut optimizer);
         assert!((found - expected).abs() < 1e-4, "{name}: {found} instead of {expected}");
     };
     // Coupled: a gradient of 0.5, of which Adam makes a whole step of 0.1. Decoupled: 1 - 0.1 * 0.5.
-    close("sgd", Box::new(Sgd::new(0.1).group(group())), 0.95);
-    close("adam", Box::new(Adam::new(0.1).group(group())), 0.9);
-    close("adamw", Box::new(AdamW::new(0.1).decoupled_weight_decay(0.0).group(group())), 0.95);
-    close("adamw of its own decay", Box::new(AdamW::new(0.1).group(group())), 0.95);
-    close("lion", Box::new(Lion::new(0.1).group(group())), 0.95);
-    close("muon", Box::new(Muon::new(0.1).group(group())), 0.95);
+    close("sgd", Box::new(Sgd::new(0.1).param_group(group())), 0.95);
+    close("adam", Box::new(Adam::new(0.1).param_group(group())), 0.9);
+    close("adamw", Box::new(AdamW::new(0.1).decoupled_weight_decay(0.0).param_group(group())), 0.95);
+    close("adamw of its own decay", Box::new(AdamW::new(0.1).param_group(group())), 0.95);
+    close("lion", Box::new(Lion::new(0.1).param_group(group())), 0.95);
+    close("muon", Box::new(Muon::new(0.1).param_group(group())), 0.95);
     // Where it has one, the group's is of that kind.
-    close("adam, decoupled", Box::new(Adam::new(0.1).decoupled_weight_decay(0.1).group(group())), 0.95);
+    close("adam, decoupled", Box::new(Adam::new(0.1).decoupled_weight_decay(0.1).param_group(group())), 0.95);
     close(
         "adamw, coupled",
-        Box::new(AdamW::new(0.1).decoupled_weight_decay(0.0).weight_decay(0.1).group(group())),
+        Box::new(AdamW::new(0.1).decoupled_weight_decay(0.0).weight_decay(0.1).param_group(group())),
         0.9,
     );
-    close("none", Box::new(AdamW::new(0.1).group(Group::prefix("").weight_decay(0.0))), 1.0);
+    close("none", Box::new(AdamW::new(0.1).param_group(ParamGroup::prefix("").weight_decay(0.0))), 1.0);
 }
 
 #[test]
@@ -49,12 +49,12 @@ fn a_group_of_no_parameter_is_a_mistake() {
     };
     let wrong = || {
         Sgd::new(0.1)
-            .group(Group::suffix("bias").learning_rate_scale(0.1))
-            .group(Group::prefix("layer.0").learning_rate_scale(0.5))
+            .param_group(ParamGroup::suffix("bias").learning_rate_scale(0.1))
+            .param_group(ParamGroup::prefix("layer.0").learning_rate_scale(0.5))
     };
     says(fit(wrong()), &["group with prefix `layer.0`", "layers.0.weight, layers.0.bias"]);
-    fit(Sgd::new(0.1).group(Group::prefix("layers.0."))).unwrap();
-    let mut optimizer = Sgd::new(0.1).momentum(0.9).group(Group::suffix("kernel"));
+    fit(Sgd::new(0.1).param_group(ParamGroup::prefix("layers.0."))).unwrap();
+    let mut optimizer = Sgd::new(0.1).momentum(0.9).param_group(ParamGroup::suffix("kernel"));
     panics(|| after_a_step(&mut optimizer), &["group with suffix `kernel`"]);
     // Nothing was lost to the panic.
     assert_eq!((optimizer.learning_rate(), optimizer.core().steps()), (0.1, 0));
@@ -79,7 +79,7 @@ fn steps_refuse_settings_that_cannot_work() {
 #[test]
 fn bias_corrections_are_right_after_many_steps() {
     let (beta, steps) = (1.0 - 1e-10, 3_000_000_000u64);
-    let hadal::UpdateRule::Adamax { learning_rate, .. } = Adamax::new(1.0).betas(beta, 0.999).rule(1.0, steps) else {
+    let hadal::UpdateRule::Adamax { learning_rate, .. } = Adamax::new(1.0).betas(beta, 0.999).update_rule(1.0, steps) else {
         panic!("another rule")
     };
     let expected = 1.0 / -(steps as f64 * (-1e-10f64).ln_1p()).exp_m1();
@@ -110,7 +110,7 @@ fn muons_step_is_orthogonal_for_gradients_of_any_size() {
 
 #[test]
 fn warm_up_begins_at_zero_and_is_whole_at_its_last_step() {
-    let warm = Schedule::WarmUp { steps: 10, then: Box::new(Schedule::Constant) };
+    let warm = Schedule::WarmUp { warmup_steps: 10, then: Box::new(Schedule::Constant) };
     let factors: Vec<f64> = (0..12).map(|step| warm.factor(step, 20)).collect();
     assert_eq!((factors[0], factors[5], factors[9], factors[10], factors[11]), (0.0, 0.5, 0.9, 1.0, 1.0));
     // What lies behind the last step is not above it.

@@ -23,7 +23,7 @@ fn network(optimizer: impl Optimizer + 'static) -> Trainer<Sequential> {
 }
 
 fn bits(trainer: &Trainer<Sequential>) -> Vec<Vec<u32>> {
-    let state = trainer.model.state().into_iter();
+    let state = trainer.model.state_dict().into_iter();
     state.map(|(_, tensor)| tensor.to_vec::<f32>().into_iter().map(f32::to_bits).collect()).collect()
 }
 
@@ -31,7 +31,7 @@ fn bits(trainer: &Trainer<Sequential>) -> Vec<Vec<u32>> {
 struct Watch<F>(F);
 
 impl<F: FnMut(&Event) -> Result<Flow>> Callback for Watch<F> {
-    fn on(&mut self, event: &Event) -> Result<Flow> {
+    fn on_event(&mut self, event: &Event) -> Result<Flow> {
         self.0(event)
     }
 }
@@ -43,7 +43,7 @@ fn five_epochs_and_five_are_ten() {
         Schedule::Constant,
         Schedule::Step { step_size: 7, gamma: 0.5 },
         Schedule::Exponential { gamma: 0.99 },
-        Schedule::WarmUp { steps: 30, then: Box::new(Schedule::Constant) },
+        Schedule::WarmUp { warmup_steps: 30, then: Box::new(Schedule::Constant) },
     ];
     let makers: [fn() -> Box<dyn Optimizer>; 2] = [|| Box::new(RmsProp::new(0.01)), || Box::new(Adam::new(0.01))];
     for schedule in schedules {
@@ -77,7 +77,7 @@ fn later_epochs_are_numbered_on_and_a_seed_begins_anew() {
         let (seen, epochs) = (Rc::new(RefCell::new(Vec::new())), Rc::new(Cell::new(0)));
         let watch = |event: &Event| {
             match event {
-                Event::Begin { epochs: last, .. } => epochs.set(*last),
+                Event::TrainBegin { epochs: last, .. } => epochs.set(*last),
                 Event::EpochEnd { epoch, .. } => seen.borrow_mut().push(*epoch),
                 _ => {}
             }
@@ -117,7 +117,7 @@ fn later_epochs_are_numbered_on_and_a_seed_begins_anew() {
 #[test]
 fn a_run_that_fails_leaves_the_learning_rate_as_it_was() {
     let data = points(20, 3);
-    let schedule = || Schedule::WarmUp { steps: 100, then: Box::new(Schedule::Constant) };
+    let schedule = || Schedule::WarmUp { warmup_steps: 100, then: Box::new(Schedule::Constant) };
     let fails_at = |wanted: usize| {
         let mut seen = 0;
         Watch(move |_: &Event| {
@@ -192,22 +192,22 @@ fn a_plateau_knows_its_direction_or_asks_for_it() {
         }
         fn reset(&mut self) {}
         fn update(&mut self, _: &Tensor, _: &Tensor) {}
-        fn value(&self) -> f64 {
+        fn compute(&self) -> f64 {
             1.0
         }
     }
     let data = points(20, 3);
     let fit = |plateau: ReduceLrOnPlateau, validation: bool| {
-        let metrics = (Silent, hadal::metric::CohensKappa::new());
+        let metrics = (Silent, hadal::metric::CohenKappa::new());
         let model = Sequential::new([2]).add(Dense::new(3).activation(Softmax));
         let mut model = model.compile(Sgd::new(0.1), CategoricalCrossentropy, metrics).unwrap();
         let fit = Fit::epochs(1).quiet().reduce_lr_on_plateau(plateau);
-        let fit = if validation { fit.validation(&data) } else { fit };
+        let fit = if validation { fit.validation_data(&data) } else { fit };
         model.fit(&data, fit).map(|_| ())
     };
     says(fit(ReduceLrOnPlateau::new("silent"), false), &["silent", "Mode::Min", "Mode::Max"]);
     says(fit(ReduceLrOnPlateau::new("val_silent"), true), &["val_silent", "Mode::Max"]);
-    says(fit(ReduceLrOnPlateau::new("val_loss"), false), &["val_loss", "loss, silent, cohens_kappa"]);
+    says(fit(ReduceLrOnPlateau::new("val_loss"), false), &["val_loss", "loss, silent, cohen_kappa"]);
     says(fit(ReduceLrOnPlateau::new("kappa"), true), &["`kappa`", "val_cohens_kappa"]);
     says(fit(ReduceLrOnPlateau::new("loss").min_lr(-1.5), false), &["min_lr -1.5"]);
     says(fit(ReduceLrOnPlateau::new("loss").min_delta(f64::NAN), false), &["min_delta NaN"]);
@@ -215,7 +215,7 @@ fn a_plateau_knows_its_direction_or_asks_for_it() {
     fit(ReduceLrOnPlateau::new("val_cohens_kappa"), true).unwrap();
 
     let factors = |mut plateau: ReduceLrOnPlateau, values: &[f64]| -> Vec<f64> {
-        values.iter().map(|value| plateau.observe(*value, 1.0)).collect()
+        values.iter().map(|value| plateau.step(*value, 1.0)).collect()
     };
     // A first NaN is not the best there is.
     let values = [f64::NAN, 1.0, 0.5, 0.4];
@@ -257,7 +257,7 @@ impl Metric for Rising {
         self.0 += 1.0;
     }
     fn update(&mut self, _: &Tensor, _: &Tensor) {}
-    fn value(&self) -> f64 {
+    fn compute(&self) -> f64 {
         self.0
     }
     fn higher_is_better(&self) -> Option<bool> {
@@ -275,7 +275,7 @@ fn logs_of_a_batch_are_computed_when_somebody_looks() {
         }
         fn reset(&mut self) {}
         fn update(&mut self, _: &Tensor, _: &Tensor) {}
-        fn value(&self) -> f64 {
+        fn compute(&self) -> f64 {
             self.0.fetch_add(1, Ordering::Relaxed) as f64
         }
         fn has_running_value(&self) -> bool {
@@ -367,10 +367,10 @@ fn a_loss_that_does_not_return_one_number_per_sample_is_refused() {
 #[test]
 fn samples_that_all_weigh_nothing_are_refused_as_classes_are() {
     let mut model = network(Sgd::new(0.1));
-    let data = points(4, 3).weights(&[0.0, 0.0, 0.0, 1e-60]).unwrap();
+    let data = points(4, 3).sample_weights(&[0.0, 0.0, 0.0, 1e-60]).unwrap();
     says(model.fit(&data, Fit::epochs(1).quiet()), &["points", "weights of all samples are 0"]);
     says(model.evaluate(&data), &["weights of all samples are 0"]);
-    let data = points(4, 3).weights(&[0.0, 0.0, 0.0, 1.0]).unwrap();
+    let data = points(4, 3).sample_weights(&[0.0, 0.0, 0.0, 1.0]).unwrap();
     model.fit(&data, Fit::epochs(1).batch_size(1).quiet()).unwrap();
 }
 
@@ -399,7 +399,7 @@ fn a_model_of_nan_weights_is_named_as_such() {
 fn files_that_could_not_be_loaded_are_refused_before_the_first_step() {
     let folder = tempfile::tempdir().unwrap();
     let other = Sequential::new([2]).add(Dense::new(3)).architecture();
-    let save = hadal::train::SaveModel::new(folder.path().join("model"), other.clone(), Default::default());
+    let save = hadal::train::ModelCheckpoint::new(folder.path().join("model"), other.clone(), Default::default());
     let run = hadal::train::RunFolder::open(folder.path(), other, Default::default()).unwrap();
     let words = ["not of the architecture", "`layers.0.weight` is f32 [16, 2], the model needs f32 [3, 2]"];
     let mut model = network(Sgd::new(0.1));
@@ -408,10 +408,10 @@ fn files_that_could_not_be_loaded_are_refused_before_the_first_step() {
     says(model.fit(&points(4, 3), Fit::epochs(1).quiet().callback(run)), &words);
     assert_eq!(bits(&model), before);
     // Nor does a table take the lines of a run with other columns.
-    let mut table = hadal::monitor::CsvLog::new(folder.path().join("table.csv"));
+    let mut table = hadal::monitor::CsvLogger::new(folder.path().join("table.csv"));
     model.fit(&points(4, 3), Fit::epochs(1).quiet().callback(&mut table)).unwrap();
     let before = bits(&model);
     let data = points(4, 3);
-    says(model.fit(&data, Fit::epochs(1).validation(&data).quiet().callback(&mut table)), &["columns", "val_loss"]);
+    says(model.fit(&data, Fit::epochs(1).validation_data(&data).quiet().callback(&mut table)), &["columns", "val_loss"]);
     assert_eq!(bits(&model), before);
 }

@@ -1,6 +1,6 @@
 //! The largest-margin line against scikit-learn's, to 1e-5.
 
-use hadal::classic::MaxMargin;
+use hadal::classic::LinearSvm;
 use hadal::prelude::*;
 
 use super::{GOLDEN, labels, number, tensor};
@@ -10,8 +10,8 @@ fn the_largest_margin_is_scikit_learns() {
     let golden = &GOLDEN["max_margin"];
     let data = Dataset::new("points", tensor(&golden["points"]), labels(&golden["labels"])).unwrap();
     for (name, fit) in [
-        ("weight", MaxMargin::new().fit(&data).unwrap()),
-        ("soft_weight", MaxMargin::new().penalty(0.1).fit(&data).unwrap()),
+        ("weight", LinearSvm::new().fit(&data).unwrap()),
+        ("soft_weight", LinearSvm::new().penalty(0.1).fit(&data).unwrap()),
     ] {
         assert!(fit.converged);
         let expected = tensor(&golden[name]).to_vec::<f64>();

@@ -1,4 +1,4 @@
-//! Layers: outputs and gradients, to 1e-12, but for hard sigmoid and Keras's batch normalisation, which hold a constant in
+//! Layers: outputs and gradients, to 1e-12, but for hard sigmoid and Keras's batch normalization, which hold a constant in
 //! f32: to 1e-7.
 
 use std::collections::BTreeMap;
@@ -57,11 +57,11 @@ fn with_state<L: Layer>(mut layer: L, input: &[usize], state: &[(&str, Tensor)])
 }
 
 fn parameter(layer: &impl Module, wanted: &str) -> Tensor {
-    layer.state().into_iter().find(|(name, _)| name == wanted).unwrap().1
+    layer.state_dict().into_iter().find(|(name, _)| name == wanted).unwrap().1
 }
 
 #[test]
-fn normalisation_in_training_and_in_evaluation() {
+fn normalization_in_training_and_in_evaluation() {
     for name in ["batch_norm", "batch_norm_images", "layer_norm"] {
         let golden = &GOLDEN[name];
         let x = tensor(&golden["x"]).requires_grad();
@@ -110,10 +110,10 @@ fn penalties_and_limits() {
 #[test]
 fn penalties_of_weights_biases_and_outputs_reach_the_loss() {
     let layer = Dense::new(3)
-        .bias_init(Initializer::Constant(0.5))
+        .bias_initializer(Initializer::Constant(0.5))
         .weight_regularizer(Regularizer::l2(0.1))
         .bias_regularizer(Regularizer::l1(0.2))
-        .output_regularizer(Regularizer::l1_l2(0.3, 0.4));
+        .activity_regularizer(Regularizer::l1_l2(0.3, 0.4));
     let layer = with_state(layer, &[5], &[]);
     let x = Tensor::randn([4, 5], &mut Rng::new(1)).to_dtype(DType::F64);
     let mut ctx = Context::evaluation();
@@ -144,7 +144,7 @@ fn residual_and_parallel_blocks_do_what_they_say() {
     let ctx = &mut Context::evaluation();
     let residual = Residual::new().add(Dense::new(9).activation(Tanh)).add(Dense::new(6));
     let model = Sequential::new([6]).add(residual).build().unwrap();
-    let state: BTreeMap<String, Tensor> = model.state().into_iter().collect();
+    let state: BTreeMap<String, Tensor> = model.state_dict().into_iter().collect();
     let affine =
         |x: &Tensor, name: &str| x.matmul(&state[&format!("{name}.weight")].t()) + &state[&format!("{name}.bias")];
     let expected = affine(&affine(&x, "layers.0.0").tanh(), "layers.0.1") + &x;
@@ -153,7 +153,7 @@ fn residual_and_parallel_blocks_do_what_they_say() {
     for (merge, width) in [(Merge::Concatenate, 12), (Merge::Sum, 6), (Merge::Product, 6)] {
         let parallel = Parallel::new(merge).branch(Chain::new()).branch(Chain::new().add(Dense::new(6)));
         let model = Sequential::new([6]).add(parallel).build().unwrap();
-        let state: BTreeMap<String, Tensor> = model.state().into_iter().collect();
+        let state: BTreeMap<String, Tensor> = model.state_dict().into_iter().collect();
         let name = "layers.0.branches.1.0";
         let branch = x.matmul(&state[&format!("{name}.weight")].t()) + &state[&format!("{name}.bias")];
         let expected = match merge {

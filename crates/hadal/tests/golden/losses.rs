@@ -12,7 +12,7 @@ fn losses_and_their_gradients() {
     let labels = labels(&golden["labels"]);
     let (p, logits, soft) = (of("p"), of("logits"), of("soft"));
     let (bits, p_bits, signs) = (of("bits"), of("p_bits"), of("signs"));
-    let normalised = &p / p.sum_keep(&[1]);
+    let normalized = &p / p.sum_keep(&[1]);
     let cases: Vec<(&str, Box<dyn Loss>, &Tensor, &Tensor)> = vec![
         ("categorical_crossentropy", Box::new(CategoricalCrossentropy), &p, &labels),
         ("categorical_crossentropy_soft", Box::new(CategoricalCrossentropy), &p, &soft),
@@ -41,7 +41,7 @@ fn losses_and_their_gradients() {
             &logits,
             &labels,
         ),
-        ("complement", Box::new(CategoricalCrossentropy.complement()), &normalised, &labels),
+        ("complement", Box::new(CategoricalCrossentropy.complement()), &normalized, &labels),
         ("binary_crossentropy", Box::new(BinaryCrossentropy), &p_bits, &bits),
         ("binary_crossentropy_logits", Box::new(BinaryCrossentropy.from_logits()), &logits, &bits),
         ("binary_crossentropy_smooth", Box::new(BinaryCrossentropy.label_smoothing(0.2)), &p_bits, &bits),
@@ -51,7 +51,7 @@ fn losses_and_their_gradients() {
         ("huber_wide", Box::new(Huber::new(2.5)), &logits, &soft),
         ("log_cosh", Box::new(hadal::loss::LogCosh), &logits, &soft),
         ("hinge", Box::new(Hinge), &logits, &signs),
-        ("kullback_leibler", Box::new(KullbackLeibler), &normalised, &soft),
+        ("kullback_leibler", Box::new(KlDivergence), &normalized, &soft),
     ];
     for (name, loss, prediction, target) in cases {
         let prediction = prediction.clone().requires_grad();

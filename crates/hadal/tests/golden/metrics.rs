@@ -15,7 +15,7 @@ fn value(mut metric: impl Metric, prediction: &Tensor, target: &Tensor) -> f64 {
         let length = 7.min(prediction.size(0) - start);
         metric.update(&prediction.narrow(0, start, length), &target.narrow(0, start, length));
     }
-    metric.value()
+    metric.compute()
 }
 
 #[test]
@@ -34,9 +34,9 @@ fn classification() {
         check("precision_2", Precision::new(Average::Class(2)).boxed());
         check("recall_macro", Recall::default().boxed());
         check("recall_micro", Recall::new(Average::Micro).boxed());
-        check("kappa", hadal::metric::CohensKappa::new().boxed());
-        check("f1_macro", F1::default().boxed());
-        check("f1_micro", F1::new(Average::Micro).boxed());
+        check("kappa", hadal::metric::CohenKappa::new().boxed());
+        check("f1_macro", F1Score::default().boxed());
+        check("f1_micro", F1Score::new(Average::Micro).boxed());
     }
     let mut matrix = ConfusionMatrix::new();
     matrix.update(&scores, &labels);
@@ -55,8 +55,8 @@ fn two_classes() {
         ("auc", RocAuc::new().boxed()),
         ("precision", Precision::default().boxed()),
         ("recall", Recall::default().boxed()),
-        ("f1", F1::default().boxed()),
-        ("f1", F1::new(Average::Class(1)).boxed()),
+        ("f1", F1Score::default().boxed()),
+        ("f1", F1Score::new(Average::Class(1)).boxed()),
     ];
     for (name, metric) in found {
         close_number(name, value(metric, &scores, &labels), &golden[name], 1e-12);
@@ -71,7 +71,7 @@ fn regression() {
     let golden: &Value = &GOLDEN["regression"];
     let (y, t) = (tensor(&golden["predictions"]), tensor(&golden["targets"]));
     let found: [Box<dyn Metric>; 3] =
-        [AbsoluteError::new().boxed(), SquaredError::new().boxed(), RSquared::new().boxed()];
+        [AbsoluteError::new().boxed(), SquaredError::new().boxed(), R2Score::new().boxed()];
     for metric in found {
         let name = metric.name();
         close_number(name, value(metric, &y, &t), &golden[name], 1e-12);

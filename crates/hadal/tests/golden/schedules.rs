@@ -15,7 +15,7 @@ fn schedules_follow_pytorchs_and_warm_up_keras() {
         ("polynomial", Schedule::Polynomial { power: 2.0, end_factor: 0.0 }, 20),
         ("cosine", Schedule::Cosine, 20),
         ("cosine_restarts", Schedule::CosineRestarts { t_0: 4, t_mult: 2 }, 20),
-        ("warm_up", Schedule::WarmUp { steps: 4, then: Box::new(Schedule::Cosine) }, 20),
+        ("warm_up", Schedule::WarmUp { warmup_steps: 4, then: Box::new(Schedule::Cosine) }, 20),
         ("one_cycle", one_cycle(0.3), 21),
         ("one_cycle_20", one_cycle(0.4), 21),
     ];
@@ -33,8 +33,8 @@ fn plateaus_lower_the_rate_when_pytorchs_do() {
     // PyTorch waits one epoch longer than its patience, Keras and Hadal do not.
     let mut plateau = ReduceLrOnPlateau::new("val_loss").factor(0.5).patience(2);
     for (value, factor) in golden["values"].as_array().unwrap().iter().zip(golden["factors"].as_array().unwrap()) {
-        assert_eq!(plateau.observe(number(value), 1.0), number(factor));
+        assert_eq!(plateau.step(number(value), 1.0), number(factor));
     }
     let mut rising = ReduceLrOnPlateau::new("val_accuracy").mode(Mode::Max).patience(1);
-    assert_eq!([0.5, 0.6, 0.55].map(|accuracy| rising.observe(accuracy, 1.0)), [1.0, 1.0, 0.1]);
+    assert_eq!([0.5, 0.6, 0.55].map(|accuracy| rising.step(accuracy, 1.0)), [1.0, 1.0, 0.1]);
 }

@@ -1,6 +1,6 @@
 //! Number types as kernels see them, and their elementary functions.
 //!
-//! What the training path needs in `f32` is vectorised ([`single`]); the rest is the standard library's, `libm`'s, or goes
+//! What the training path needs in `f32` is vectorized ([`single`]); the rest is the standard library's, `libm`'s, or goes
 //! through `f64` ([`double`]). Errors over the whole range stand in `ops/accuracy.md`.
 
 mod double;

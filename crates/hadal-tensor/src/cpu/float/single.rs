@@ -1,4 +1,4 @@
-//! Functions of one `f32` that compilers vectorise.
+//! Functions of one `f32` that compilers vectorize.
 //!
 //! They are branch-free and use no fused multiply-add, so that the loops around them become vector instructions and every
 //! level gives the same bits. `tests/accuracy.rs` holds their errors.

@@ -88,7 +88,7 @@ pub(super) fn dense(loss: &dyn Fn(&[Tensor]) -> Tensor, at: &[Tensor]) -> Matrix
 }
 
 /// The `count` largest eigenvalues of the Hessian of `loss` at `at`, largest first, by Lanczos's method with full
-/// reorthogonalisation (Golub and Van Loan, section 10.3): one product with the Hessian an iteration, never the matrix.
+/// reorthogonalization (Golub and Van Loan, section 10.3): one product with the Hessian an iteration, never the matrix.
 /// The largest of all, `L`, bounds the learning rate of gradient descent: above `2 / L` it diverges.
 ///
 /// Fewer are returned when there are fewer parameters.

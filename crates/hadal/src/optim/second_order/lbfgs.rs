@@ -25,13 +25,13 @@ impl Default for Lbfgs {
 
 impl Lbfgs {
     /// How many steps to remember.
-    pub fn history(mut self, steps: usize) -> Lbfgs {
+    pub fn history_size(mut self, steps: usize) -> Lbfgs {
         self.history = steps;
         self
     }
 
     /// The most steps to take.
-    pub fn iterations(mut self, most: usize) -> Lbfgs {
+    pub fn max_iter(mut self, most: usize) -> Lbfgs {
         self.iterations = most;
         self
     }

@@ -6,7 +6,7 @@ use crate::linear_algebra::{Matrix, dot, least_squares, norm};
 use crate::optim::check_positive;
 use crate::{DType, Error, Result, Tensor};
 
-/// Minimises a sum of squares `|r(p)|^2`: the step solves `min |J d + r|^2 + lambda |D d|^2`, between Gauss and Newton's
+/// Minimizes a sum of squares `|r(p)|^2`: the step solves `min |J d + r|^2 + lambda |D d|^2`, between Gauss and Newton's
 /// step (`lambda` 0) and a short one downhill (Levenberg, 1944; Marquardt, 1963). `D` holds the largest lengths
 /// of the Jacobian's columns so far (Moré, 1978), which makes the method blind to the parameters' units; `lambda`
 /// follows the ratio of promised to kept descent (Nielsen, 1999). Systems are solved by Householder
@@ -41,7 +41,7 @@ impl Default for LevenbergMarquardt {
 
 impl LevenbergMarquardt {
     /// The most steps to try.
-    pub fn iterations(mut self, most: usize) -> LevenbergMarquardt {
+    pub fn max_iter(mut self, most: usize) -> LevenbergMarquardt {
         self.iterations = most;
         self
     }

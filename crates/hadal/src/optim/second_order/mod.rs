@@ -57,7 +57,7 @@ struct Space {
 impl Space {
     fn new(start: &[Tensor]) -> Result<Space> {
         let Some(first) = start.first().filter(|_| start.iter().any(|tensor| tensor.elements() > 0)) else {
-            return Err(Error::Config("there are no parameters to optimise".into()));
+            return Err(Error::Config("there are no parameters to optimize".into()));
         };
         if !first.dtype().is_float() || start.iter().any(|tensor| tensor.dtype() != first.dtype()) {
             return Err(Error::Config("parameters must be floating-point tensors of one dtype, best f64".into()));

@@ -22,7 +22,7 @@ impl Default for Newton {
 
 impl Newton {
     /// The most steps to take.
-    pub fn iterations(mut self, most: usize) -> Newton {
+    pub fn max_iter(mut self, most: usize) -> Newton {
         self.iterations = most;
         self
     }

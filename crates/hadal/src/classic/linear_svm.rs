@@ -8,26 +8,26 @@ use crate::{Error, Result};
 
 /// The largest-margin line: of all lines that separate the data the one whose nearest sample is farthest away (Boser,
 /// Guyon and Vapnik, COLT 1992). Solves the dual of `min |weight|^2 / 2 + penalty * sum of slack` by sequential minimal
-/// optimisation, two multipliers at a time that violate the conditions most (Platt, 1998; Keerthi and others, 2001).
+/// optimization, two multipliers at a time that violate the conditions most (Platt, 1998; Keerthi and others, 2001).
 ///
 /// ```
-/// use hadal::classic::{MaxMargin, Perceptron};
+/// use hadal::classic::{LinearSvm, Perceptron};
 /// use hadal::data::synthetic::cats_and_dogs;
 /// let data = cats_and_dogs(100, 0.0, 1)?;
-/// let (best, first) = (MaxMargin::new().fit(&data)?, Perceptron::new().fit(&data)?);
+/// let (best, first) = (LinearSvm::new().fit(&data)?, Perceptron::new().fit(&data)?);
 /// assert!(best.margin >= first.margin);
 /// # Ok::<(), hadal::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct MaxMargin {
+pub struct LinearSvm {
     penalty: f64,
     tolerance: f64,
     iterations: usize,
 }
 
-/// What [`MaxMargin::fit`] found.
+/// What [`LinearSvm::fit`] found.
 #[derive(Clone, Debug, PartialEq)]
-pub struct MaxMarginFit {
+pub struct LinearSvmFit {
     /// The line, scaled so that the samples nearest to it have score -1 and 1.
     pub line: Line,
     /// Whether the line separates the data.
@@ -40,27 +40,27 @@ pub struct MaxMarginFit {
     pub converged: bool,
 }
 
-impl Default for MaxMargin {
-    fn default() -> MaxMargin {
-        MaxMargin { penalty: 1e6, tolerance: 1e-6, iterations: 1_000_000 }
+impl Default for LinearSvm {
+    fn default() -> LinearSvm {
+        LinearSvm { penalty: 1e6, tolerance: 1e-6, iterations: 1_000_000 }
     }
 }
 
-impl MaxMargin {
+impl LinearSvm {
     /// Penalty 1e6, in effect no slack; tolerance 1e-6.
-    pub fn new() -> MaxMargin {
-        MaxMargin::default()
+    pub fn new() -> LinearSvm {
+        LinearSvm::default()
     }
 
     /// What a sample on the wrong side of its margin costs: smaller values allow a wider margin with exceptions, which is
     /// the thing to do where no line separates the data.
-    pub fn penalty(mut self, penalty: f64) -> MaxMargin {
+    pub fn penalty(mut self, penalty: f64) -> LinearSvm {
         self.penalty = penalty;
         self
     }
 
     /// The most pairs of multipliers to change. Default: 1,000,000.
-    pub fn iterations(mut self, most: usize) -> MaxMargin {
+    pub fn max_iter(mut self, most: usize) -> LinearSvm {
         self.iterations = most;
         self
     }
@@ -69,7 +69,7 @@ impl MaxMargin {
     ///
     /// # Errors
     /// If a setting cannot work, the data is not of two classes, or the weights do not stay finite.
-    pub fn fit(&self, data: &Dataset) -> Result<MaxMarginFit> {
+    pub fn fit(&self, data: &Dataset) -> Result<LinearSvmFit> {
         check_positive("penalty", self.penalty, "1")?;
         check_epochs(self.iterations)?;
         let samples = Samples::of(data)?;
@@ -117,6 +117,6 @@ impl MaxMargin {
         check_finite(&line, "use a smaller penalty, or scale the data")?;
         let support = (0..n).filter(|&i| multipliers[i] > 1e-8 * self.penalty.min(1.0)).collect();
         let margin = samples.margin(&line);
-        Ok(MaxMarginFit { separated: samples.wrong(&line) == 0, line, support, margin, converged })
+        Ok(LinearSvmFit { separated: samples.wrong(&line) == 0, line, support, margin, converged })
     }
 }

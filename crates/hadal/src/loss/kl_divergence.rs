@@ -6,11 +6,11 @@ use crate::{Result, Shape, Tensor};
 /// `sum_k t_k ln(t_k / p_k)` (Kullback and Leibler, 1951): how far the predicted distribution is from the target. As in
 /// Keras, both are clipped to `[1e-7, 1]`. Predictions and targets are probabilities `[N, C]`.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct KullbackLeibler;
+pub struct KlDivergence;
 
-impl Loss for KullbackLeibler {
+impl Loss for KlDivergence {
     fn name(&self) -> &'static str {
-        "kullback_leibler"
+        "kl_divergence"
     }
 
     #[track_caller]

@@ -5,30 +5,30 @@ use std::path::{Path, PathBuf};
 use crate::train::{Callback, Event, Flow};
 use crate::{Error, Result};
 
-/// Keeps a CSV file with one line per epoch: the epoch, all logs, the learning rate, the data set. The file is replaced whole
+/// Keeps a CSV file with one line per epoch: the epoch, all logs, the learning rate, the dataset. The file is replaced whole
 /// after every epoch, so it is never half a line. The same run writes the same bytes; what depends on the clock is in a file
-/// of its own, see [`timing`](CsvLog::timing).
-pub struct CsvLog {
+/// of its own, see [`timing`](CsvLogger::timing).
+pub struct CsvLogger {
     path: PathBuf,
     timing: Option<PathBuf>,
     record: Record,
 }
 
-impl CsvLog {
+impl CsvLogger {
     /// Writes to `path`.
-    pub fn new(path: impl AsRef<Path>) -> CsvLog {
-        CsvLog { path: path.as_ref().to_owned(), timing: None, record: Record::default() }
+    pub fn new(path: impl AsRef<Path>) -> CsvLogger {
+        CsvLogger { path: path.as_ref().to_owned(), timing: None, record: Record::default() }
     }
 
     /// Writes the seconds of each epoch's training, without validation, to another CSV file. Default: nowhere.
-    pub fn timing(mut self, path: impl AsRef<Path>) -> CsvLog {
+    pub fn timing(mut self, path: impl AsRef<Path>) -> CsvLogger {
         self.timing = Some(path.as_ref().to_owned());
         self
     }
 }
 
-impl Callback for CsvLog {
-    fn on(&mut self, event: &Event) -> Result<Flow> {
+impl Callback for CsvLogger {
+    fn on_event(&mut self, event: &Event) -> Result<Flow> {
         if self.record.take(event)? {
             crate::format::write_atomically(&self.path, |out| out.write_all(self.record.history.as_bytes()))?;
             if let Some(path) = &self.timing {
@@ -55,18 +55,18 @@ impl Record {
     /// Notes what the event says; tells whether there is a new line.
     pub fn take(&mut self, event: &Event) -> Result<bool> {
         match event {
-            Event::Begin { dataset, names, .. } => {
+            Event::TrainBegin { dataset, metric_names, .. } => {
                 if self.history.is_empty() {
-                    self.names = names.to_vec();
+                    self.names = metric_names.to_vec();
                     let rest = ["learning_rate", "dataset"].map(str::to_owned);
                     self.history = line(["epoch".to_owned()].into_iter().chain(self.names.clone()).chain(rest));
                     self.timing = line(["epoch", "seconds"].map(str::to_owned));
                 }
-                if self.names != *names {
+                if self.names != *metric_names {
                     return Err(Error::Config(format!(
                         "the history has columns for {}, but this run reports {}; keep it in another file",
                         self.names.join(", "),
-                        names.join(", ")
+                        metric_names.join(", ")
                     )));
                 }
                 self.dataset = (*dataset).to_owned();

@@ -6,27 +6,27 @@ use crate::{Result, Shape, Tensor};
 /// Cohen's kappa (1960): `(accuracy - chance) / (1 - chance)`, where chance is the accuracy of predictions drawn at random
 /// with the same frequencies. 1 is perfect, 0 no better than chance; NaN where chance is 1.
 #[derive(Clone, Debug, Default)]
-pub struct CohensKappa {
+pub struct CohenKappa {
     matrix: ConfusionMatrix,
 }
 
-impl CohensKappa {
+impl CohenKappa {
     /// Without samples.
-    pub fn new() -> CohensKappa {
-        CohensKappa::default()
+    pub fn new() -> CohenKappa {
+        CohenKappa::default()
     }
 
     /// Takes a single output above `threshold` for class 1, whatever the loss. Default: where the loss says, which is 0
     /// for logits and for [`Hinge`](crate::loss::Hinge), and 0.5 for all else and without a loss.
-    pub fn threshold(mut self, threshold: f64) -> CohensKappa {
+    pub fn threshold(mut self, threshold: f64) -> CohenKappa {
         self.matrix = self.matrix.threshold(threshold);
         self
     }
 }
 
-impl Metric for CohensKappa {
+impl Metric for CohenKappa {
     fn name(&self) -> &'static str {
-        "cohens_kappa"
+        "cohen_kappa"
     }
 
     fn reset(&mut self) {
@@ -38,13 +38,13 @@ impl Metric for CohensKappa {
         self.matrix.update(prediction, target);
     }
 
-    fn value(&self) -> f64 {
+    fn compute(&self) -> f64 {
         let classes = 0..self.matrix.classes();
         let all = classes.clone().map(|class| self.matrix.of_class(class)).sum::<u64>() as f64;
         let share = |count: u64| count as f64 / all;
         let chance: f64 =
             classes.map(|class| share(self.matrix.of_class(class)) * share(self.matrix.predicted_as(class))).sum();
-        (self.matrix.value() - chance) / (1.0 - chance)
+        (self.matrix.compute() - chance) / (1.0 - chance)
     }
 
     fn higher_is_better(&self) -> Option<bool> {

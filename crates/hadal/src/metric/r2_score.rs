@@ -8,15 +8,15 @@ use crate::{Error, Result, Shape, Tensor};
 /// worse. Over all elements of all batches; NaN where all targets are the same.
 ///
 /// ```
-/// use hadal::metric::RSquared;
+/// use hadal::metric::R2Score;
 /// use hadal::prelude::*;
-/// let mut r2 = RSquared::new();
+/// let mut r2 = R2Score::new();
 /// let t = Tensor::from_slice(&[1.0f32, 2.0, 3.0], [3, 1]);
 /// r2.update(&(&t + 0.1), &t);
-/// assert!((r2.value() - 0.985).abs() < 1e-6);
+/// assert!((r2.compute() - 0.985).abs() < 1e-6);
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub struct RSquared {
+pub struct R2Score {
     count: f64,
     mean: f64,
     /// The sum of squared distances of targets from their mean.
@@ -25,20 +25,20 @@ pub struct RSquared {
     errors: f64,
 }
 
-impl RSquared {
+impl R2Score {
     /// Without samples.
-    pub fn new() -> RSquared {
-        RSquared::default()
+    pub fn new() -> R2Score {
+        R2Score::default()
     }
 }
 
-impl Metric for RSquared {
+impl Metric for R2Score {
     fn name(&self) -> &'static str {
-        "r_squared"
+        "r2_score"
     }
 
     fn reset(&mut self) {
-        *self = RSquared::default();
+        *self = R2Score::default();
     }
 
     #[track_caller]
@@ -55,7 +55,7 @@ impl Metric for RSquared {
         }
     }
 
-    fn value(&self) -> f64 {
+    fn compute(&self) -> f64 {
         if self.spread == 0.0 { f64::NAN } else { 1.0 - self.errors / self.spread }
     }
 

@@ -12,26 +12,26 @@ use crate::nn::{Architecture, check_architecture, stage_parts};
 ///
 /// The file is what [`Sequential::load`](crate::nn::Sequential::load) reads; its notes name the epoch (`hadal.epoch`)
 /// and the epoch's numbers (`hadal.loss`, ...).
-pub struct SaveModel {
+pub struct ModelCheckpoint {
     path: PathBuf,
     architecture: Architecture,
     notes: BTreeMap<String, String>,
 }
 
-impl SaveModel {
+impl ModelCheckpoint {
     /// Writes to `path` a model of this architecture, with `notes` beside the weights.
-    pub fn new(path: impl AsRef<Path>, architecture: Architecture, notes: BTreeMap<String, String>) -> SaveModel {
-        SaveModel { path: path.as_ref().to_owned(), architecture, notes }
+    pub fn new(path: impl AsRef<Path>, architecture: Architecture, notes: BTreeMap<String, String>) -> ModelCheckpoint {
+        ModelCheckpoint { path: path.as_ref().to_owned(), architecture, notes }
     }
 }
 
-impl Callback for SaveModel {
-    fn on(&mut self, event: &Event) -> Result<Flow> {
+impl Callback for ModelCheckpoint {
+    fn on_event(&mut self, event: &Event) -> Result<Flow> {
         match event {
-            Event::Begin { model, .. } => check_architecture(&self.architecture, *model)?,
+            Event::TrainBegin { model, .. } => check_architecture(&self.architecture, *model)?,
             Event::EpochEnd { epoch, logs, model, .. } => {
                 let notes = epoch_notes(&self.notes, *epoch, logs);
-                stage_parts(&self.path, &self.architecture, &model.state(), notes)?.commit()?;
+                stage_parts(&self.path, &self.architecture, &model.state_dict(), notes)?.commit()?;
             }
             _ => {}
         }
