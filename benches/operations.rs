@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hadal::prelude::*;
-use hadal::{WeightDecay, UpdateRule};
+use hadal::{UpdateRule, WeightDecay};
 
 fn products(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("matmul");

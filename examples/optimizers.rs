@@ -1,5 +1,4 @@
-//! The geometry of a loss: optimizers in a long narrow valley, what its curvature says of the learning rate, and what methods that
-//! use the curvature make of it.
+//! Optimizers on an ill-conditioned quadratic loss: first-order methods, the largest stable learning rate, and second-order methods.
 use hadal::monitor::plot::Plot;
 use hadal::optim::second_order::{Lbfgs, Newton, largest_eigenvalues};
 use hadal::prelude::*;

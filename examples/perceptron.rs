@@ -1,4 +1,4 @@
-//! The lecture's cats and dogs, before deep learning: lines of different quality, in numbers and in a picture.
+//! Linear classifiers on two classes: perceptron, delta rule and maximum margin, compared by margin and plotted.
 use hadal::classic::{Adaline, Line, LinearSvm, Perceptron};
 use hadal::data::synthetic::cats_and_dogs;
 use hadal::monitor::plot::Plot;

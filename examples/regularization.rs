@@ -1,4 +1,4 @@
-//! A network with more freedom than data, and what holds it back: decay, penalties, dropout, a limit on weights.
+//! Regularization of an overparameterized network: weight decay, L1 and L2 penalties, dropout, max-norm.
 use hadal::data::synthetic::moons;
 use hadal::monitor::plot::Plot;
 use hadal::nn::Regularizer;

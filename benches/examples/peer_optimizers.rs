@@ -3,7 +3,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use hadal::prelude::*;
-use hadal::{WeightDecay, UpdateRule};
+use hadal::{UpdateRule, WeightDecay};
 
 const PARAMETERS: usize = 10_000_000;
 

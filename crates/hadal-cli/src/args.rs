@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "hadal", version, arg_required_else_help = true)]
 pub struct Args {
-    /// What to do.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -18,7 +18,7 @@ pub struct Args {
 pub enum Command {
     /// Train a neural network on handwritten digits
     Train(Train),
-    /// Evaluate a trained network on its test images
+    /// Evaluate a trained model on the test set
     Evaluate(Evaluate),
     /// Classify images of digits with a trained network
     Predict(Predict),
@@ -38,9 +38,9 @@ pub enum DatasetName {
 pub enum OptimizerName {
     /// Stochastic gradient descent
     Sgd,
-    /// RMSprop, Keras's form
+    /// RMSprop, as in Keras
     Rmsprop,
-    /// Adam, Keras's form
+    /// Adam, as in Keras
     Adam,
 }
 
@@ -53,14 +53,14 @@ pub enum ScheduleName {
     Cosine,
 }
 
-/// How exactly matrix products are computed.
+/// The precision of matrix products.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PrecisionName {
     /// Full f32 precision
     Highest,
-    /// Each factor as the sum of two bf16 numbers, if the processor is faster that way (AMX)
+    /// Two bf16 terms per factor, on processors where this is faster (AMX)
     High,
-    /// Each factor rounded to bf16, if the processor is faster that way (AMX, or AVX-512 with bf16)
+    /// Factors rounded to bf16, on processors where this is faster (AMX, or AVX-512 with bf16)
     Medium,
 }
 
@@ -73,7 +73,7 @@ pub enum DeviceName {
     Cuda,
 }
 
-/// Train the lecture's network: 784, 512 relu, dropout 0.2, 512 relu, dropout 0.2, 10 softmax.
+/// Train a multilayer perceptron: 784 inputs, Dense 512 ReLU, Dropout 0.2, Dense 512 ReLU, Dropout 0.2, Dense 10 softmax.
 #[derive(Debug, clap::Args)]
 // So that -1 is refused as a number, not as an unknown flag.
 #[command(allow_negative_numbers = true)]
@@ -110,7 +110,7 @@ pub struct Train {
     #[arg(long, value_enum, default_value_t = ScheduleName::Constant)]
     pub schedule: ScheduleName,
 
-    /// Random seed of weights, shuffling and dropout; the same seed gives the same result
+    /// Random seed for weight initialization, shuffling and dropout; the same seed gives the same result
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = seed)]
     pub seed: u64,
 
@@ -123,7 +123,7 @@ pub struct Train {
     #[arg(long, value_enum, default_value_t = DeviceName::Cpu)]
     pub device: DeviceName,
 
-    /// Train on the CPU, which is the default
+    /// Disable CUDA training (the default)
     #[arg(long, conflicts_with = "device")]
     pub no_cuda: bool,
 
@@ -140,15 +140,15 @@ pub struct Train {
     #[arg(long, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
 
-    /// Folder for model.safetensors, history.csv and timing.csv, written after every epoch
+    /// Output directory for model.safetensors, history.csv and timing.csv, written after every epoch
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
 
-    /// Replace the model that --out holds
+    /// Overwrite the model in the output directory
     #[arg(long, requires = "out")]
     pub overwrite: bool,
 
-    /// Print only the result
+    /// Print only the final test results
     #[arg(long, short)]
     pub quiet: bool,
 }
@@ -176,7 +176,7 @@ pub struct Predict {
     #[arg(value_name = "IMAGE", required = true)]
     pub images: Vec<PathBuf>,
 
-    /// The images show dark digits on a light background
+    /// Invert the images: for dark digits on a light background
     #[arg(long)]
     pub invert: bool,
 }

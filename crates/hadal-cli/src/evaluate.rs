@@ -8,13 +8,13 @@ use crate::args::Evaluate;
 use crate::model::{self, DATASET};
 
 pub fn run(args: &Evaluate) -> Result<()> {
-    let mut trained = model::load(&args.model)?;
+    let trained = model::load(&args.model)?;
     let test = match trained.notes.get(DATASET).map(String::as_str) {
         Some("mnist") => Mnist::load_test(args.data_dir.as_deref())?,
         Some("digits") => Digits::generate_test(0)?,
         other => {
             return Err(Error::Data(format!(
-                "{}: was trained on {}, but mnist and digits are the datasets that can be evaluated",
+                "{}: the model was trained on {}; only models trained on mnist or digits can be evaluated",
                 trained.path.display(),
                 other.unwrap_or("a dataset that it does not name")
             )));

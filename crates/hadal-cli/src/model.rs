@@ -36,7 +36,7 @@ pub fn load(path: &Path) -> Result<Trained> {
     if input != Some([784].into()) || output != Some([10].into()) {
         let show = |shape: Option<Shape>| shape.map_or("unknown".to_owned(), |shape| shape.to_string());
         return Err(Error::Data(format!(
-            "{}: takes {} and gives {}; this command needs a model for digits, which takes [784] and gives [10]",
+            "{}: the model has input shape {} and output shape {}; this command needs input shape [784] and output shape [10]",
             path.display(),
             show(input),
             show(output)

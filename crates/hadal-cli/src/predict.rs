@@ -21,7 +21,9 @@ pub fn run(args: &Predict) -> Result<()> {
     });
     let images = stack(&images.collect::<Result<Vec<_>>>()?, 0);
     if !args.invert && images.mean().item() > 0.5 {
-        note("these images look dark on light, but the network learnt light on dark; try --invert");
+        note(
+            "these images look dark on light, but the model was trained on light digits on a dark background; try --invert",
+        );
     }
     let outputs = trained.trainer.predict(&images.flatten(1)).map_err(|error| trained.error(error))?;
     let digits = outputs.argmax(1).to_vec::<i64>();

@@ -25,7 +25,7 @@ pub fn run(args: &Train) -> Result<()> {
         PrecisionName::Medium => MatmulPrecision::Medium,
     };
     if precision != MatmulPrecision::Highest && !precision.is_faster() {
-        note(&format!("this processor is not faster at precision {precision}; products are computed at the highest"));
+        note(&format!("precision {precision} is not faster on this processor; matrix products use precision highest"));
     }
     hadal::set_matmul_precision(precision);
     if let Some(folder) = &args.out {
@@ -47,7 +47,8 @@ pub fn run(args: &Train) -> Result<()> {
     };
     let mut fit = Fit::epochs(args.epochs)
         .batch_size(args.batch_size)
-        .validation_data(&test).validation_batch_size(args.test_batch_size)
+        .validation_data(&test)
+        .validation_batch_size(args.test_batch_size)
         .schedule(schedule)
         .quiet();
     let folder =
@@ -94,7 +95,7 @@ fn check_vacant(folder: &Path, overwrite: bool) -> Result<()> {
         RunFolder::restore(folder, &notes);
     }
     let advice = "choose another folder for --out, or pass --overwrite to replace it";
-    Err(Error::Config(format!("{} is there already; {advice}", path.display())))
+    Err(Error::Config(format!("{} already exists; {advice}", path.display())))
 }
 
 fn optimizer(args: &Train) -> Result<Box<dyn Optimizer>> {
@@ -103,7 +104,7 @@ fn optimizer(args: &Train) -> Result<Box<dyn Optimizer>> {
         OptimizerName::Rmsprop => Box::new(RmsProp::new(args.lr.unwrap_or(0.001)).momentum(args.momentum)),
         OptimizerName::Adam if args.momentum != 0.0 => {
             return Err(Error::Config(
-                "adam has no --momentum; leave it out, or use --optimizer sgd or rmsprop".into(),
+                "--momentum cannot be used with adam; omit it, or use --optimizer sgd or rmsprop".into(),
             ));
         }
         OptimizerName::Adam => Box::new(Adam::new(args.lr.unwrap_or(0.001))),

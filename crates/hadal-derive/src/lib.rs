@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{Data, DeriveInput, Error, Fields, Index, Member, parse_quote};
 
-/// Implements `Module` by visiting the fields in order, each under its name.
+/// Derives `Module`: visits the fields in order, each under its name.
 ///
 /// Every field must itself be a `Module`: tensors, layers, vectors and options of them, and plain settings (numbers,
 /// `bool`, `String`), which hold no parameters. Others are left out with `#[module(skip)]`.
@@ -17,7 +17,7 @@ pub fn derive_module(input: proc_macro::TokenStream) -> proc_macro::TokenStream 
 
 fn expand(mut input: DeriveInput) -> Result<TokenStream, Error> {
     let Data::Struct(data) = &input.data else {
-        return Err(Error::new_spanned(&input.ident, "Module can be derived for structs only"));
+        return Err(Error::new_spanned(&input.ident, "Module can only be derived for structs"));
     };
     let mut members = Vec::new();
     let fields = match &data.fields {

@@ -1,4 +1,4 @@
-//! The record of what was computed, and the walk back through it.
+//! Automatic differentiation: the computation graph and the backward pass.
 //!
 //! Each result of an operation on tracked tensors holds a `Node`: the nodes of the inputs and a closure that turns
 //! the gradient of the result into those of the inputs. Ids grow as nodes are made, so taking the pending node with
@@ -31,7 +31,7 @@ pub(crate) struct Node {
     squashing: Option<OutputActivation>,
 }
 
-/// A function whose results are probabilities; see [`with_logit_gradient`].
+/// The function that turned logits into probabilities; see [`with_logit_gradient`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputActivation {
     /// [`Tensor::sigmoid`].
@@ -187,7 +187,7 @@ fn attach(value: Value, inputs: Inputs, backward: Box<BackwardFn>, squashing: Op
     Tensor::new(value, Some(Node::make(inputs, Some(backward), squashing)))
 }
 
-/// The numbers of `output` with a gradient of your own: `gradient(i, g)` is what input `i` receives when the result
+/// Gives `output` a custom gradient, as TensorFlow's `custom_gradient` and JAX's `custom_vjp`: `gradient(i, g)` is what input `i` receives when the result
 /// receives `g`. It is called only for inputs that need a gradient.
 ///
 /// ```
@@ -267,7 +267,7 @@ pub(crate) fn records(inputs: &[&Tensor]) -> bool {
     inputs.iter().any(|tensor| tensor.is_tracked()) && RECORDING.get()
 }
 
-/// Runs `f` without recording: its results are untracked, its intermediate values freed at once.
+/// Runs `f` with gradient computation disabled, as PyTorch's `no_grad`.
 ///
 /// ```
 /// use hadal_tensor::{Tensor, no_grad};
@@ -289,17 +289,17 @@ fn with_recording<T>(on: bool, f: impl FnOnce() -> T) -> T {
     f()
 }
 
-/// How [`Tensor::backward_with`] walks.
+/// Options of [`Tensor::backward_with`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BackwardOptions {
-    /// Keep the record, so that another walk can follow. Default: release it.
+    /// Keep the computation graph after the backward pass. Default: free it.
     pub retain_graph: bool,
-    /// Record the walk itself, so that the gradients can be differentiated again. Implies `retain_graph`.
+    /// Build a graph of the gradients, so that they can be differentiated again. Implies `retain_graph`.
     pub create_graph: bool,
 }
 
 impl Tensor {
-    /// The gradients of this scalar with respect to every leaf it depends on; releases the record.
+    /// Computes the gradients of this scalar with respect to all leaves, and frees the computation graph.
     ///
     /// # Panics
     /// If the tensor holds more than one element, is not tracked, or its record was released by an earlier walk.
@@ -329,7 +329,7 @@ impl Tensor {
             self.elements()
         );
         let Some(root) = self.node() else {
-            panic!("backward: nothing here requires a gradient; call requires_grad() on the parameters");
+            panic!("backward: this tensor does not require a gradient; call requires_grad() on the parameters");
         };
         let keep = options.retain_graph || options.create_graph;
         let mut gradients = Gradients::default();
@@ -346,8 +346,7 @@ impl Tensor {
                 let taken = if keep { None } else { slot.take() };
                 let Some(backward) = taken.as_ref().or(slot.as_ref()) else {
                     panic!(
-                        "backward: an earlier backward() released this record; to walk twice, \
-                         use backward_with and retain_graph"
+                        "backward: the computation graph was freed by an earlier backward(); to call it twice, use backward_with with retain_graph"
                     );
                 };
                 backward(&gradient, &node, &mut sink);

@@ -163,7 +163,7 @@ pub(crate) enum Distribution {
     Bernoulli { p: f64, value: f64 },
 }
 
-/// How one step of an optimizer changes a parameter `w` given its gradient `g`, in one pass over both.
+/// The update rule of an optimizer for a parameter `w` with gradient `g`.
 ///
 /// The optimizer's own state (momentum and the like) lies beside the parameter in tensors of its shape; each
 /// variant says how many it has and its formula.
@@ -309,7 +309,7 @@ pub enum UpdateRule {
 }
 
 impl UpdateRule {
-    /// The most states that a rule keeps.
+    /// The maximum number of state tensors of a rule.
     pub const MAX_STATES: usize = 3;
 
     /// How many state tensors the rule keeps beside a parameter.
@@ -324,7 +324,7 @@ impl UpdateRule {
     }
 }
 
-/// How an optimizer step pulls parameters toward zero, in the same pass as its [`UpdateRule`].
+/// The weight decay of an optimizer step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WeightDecay {
     /// Added to the gradient, times the parameter: `g + coupled * w` (an L2 penalty).

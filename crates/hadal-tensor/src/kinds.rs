@@ -79,7 +79,7 @@ fn meet_others(operation: &str, meeting: Meeting) -> DType {
             panic!("{operation}: dtypes {a} and {b} differ; convert one with to_dtype()")
         }
         Meeting::Tensors(DType::Bool, _) | Meeting::Scalar(DType::Bool, _) => {
-            panic!("{operation}: truth values have no arithmetic; convert them with to_dtype() first")
+            panic!("{operation}: bool tensors do not support arithmetic; convert them with to_dtype() first")
         }
         Meeting::Scalar(DType::I64 | DType::U8, Scalar::Float(_)) => DType::F32,
         Meeting::Scalar(DType::U8, Scalar::Integer(value)) if !(0..=255).contains(&value) => {

@@ -1,4 +1,4 @@
-//! Tensors that know their gradients: the mathematics under Hadal.
+//! N-dimensional tensors with automatic differentiation: the tensor library of Hadal.
 //!
 //! A [`Tensor`] is a cheap handle to an array on a device. Operations record how to differentiate
 //! themselves, and [`Tensor::backward`] walks that record:
@@ -26,7 +26,7 @@ mod shape;
 mod tensor;
 
 pub use autograd::{Gradients, no_grad};
-pub use backend::{WeightDecay, UpdateRule};
+pub use backend::{UpdateRule, WeightDecay};
 pub use cpu::pool::{can_allocate, live_bytes};
 pub use cpu::simd::SimdLevel;
 pub use cpu::threads::{MAX_THREADS, num_threads, set_num_threads};

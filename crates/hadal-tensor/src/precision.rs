@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::cpu::Gemm;
 
-/// How exactly products of `f32` matrices are computed: PyTorch's `set_float32_matmul_precision`, with its names.
+/// The precision of `f32` matrix products: the settings of PyTorch's `set_float32_matmul_precision`.
 ///
 /// Inputs and results are `f32` whatever the precision, and so is everything that is not a matrix product. A lower
 /// precision is used only where the processor is faster by it, and for products large enough to gain; elsewhere, and for
@@ -46,7 +46,7 @@ pub fn matmul_precision() -> MatmulPrecision {
     }
 }
 
-/// Sets how exactly products of `f32` matrices are computed, from the next operation on, in the whole process.
+/// Sets the precision of `f32` matrix products for the whole process, from the next operation on.
 ///
 /// ```standalone_crate
 /// use hadal_tensor::{MatmulPrecision, Tensor, set_matmul_precision};
@@ -77,6 +77,6 @@ impl FromStr for MatmulPrecision {
         [MatmulPrecision::Highest, MatmulPrecision::High, MatmulPrecision::Medium]
             .into_iter()
             .find(|precision| precision.to_string() == name)
-            .ok_or_else(|| format!("{name} is no precision; there are highest, high and medium"))
+            .ok_or_else(|| format!("unknown precision {name}; use highest, high or medium"))
     }
 }

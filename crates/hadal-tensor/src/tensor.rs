@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::autograd::{self, Node};
-use crate::backend::{WeightDecay, Distribution, Storage, UpdateRule, View};
+use crate::backend::{Distribution, Storage, UpdateRule, View, WeightDecay};
 use crate::cpu::buffer::{Buffer, vec_with_room};
 use crate::device::Device;
 use crate::dtype::{DType, Element};
@@ -12,7 +12,7 @@ use crate::kinds::{Scalar, holds};
 use crate::random::Rng;
 use crate::shape::{Layout, Shape};
 
-/// An n-dimensional array that knows how it was computed.
+/// An n-dimensional array with automatic differentiation.
 ///
 /// Cloning is cheap: clones and views share storage. Tensors behave like values all the same: `x += ...` writes in
 /// place only when nobody else can see it, and copies otherwise.
@@ -207,13 +207,13 @@ impl Tensor {
         Tensor::from_storage(shape, Storage::I64(Arc::new(numbers)))
     }
 
-    /// Uniform on `[0, 1)`, as `f32`.
+    /// Random numbers from the uniform distribution on `[0, 1)`, as `f32`.
     #[track_caller]
     pub fn rand(shape: impl Into<Shape>, rng: &mut Rng) -> Tensor {
         Tensor::random(shape.into(), Distribution::Uniform, rng)
     }
 
-    /// Normal with mean 0 and deviation 1, as `f32` (Box and Muller).
+    /// Random numbers from the standard normal distribution, as `f32` (Box-Muller).
     #[track_caller]
     pub fn randn(shape: impl Into<Shape>, rng: &mut Rng) -> Tensor {
         Tensor::random(shape.into(), Distribution::Normal, rng)
@@ -332,7 +332,7 @@ impl Tensor {
 
 /// # Gradients
 impl Tensor {
-    /// The same numbers as a leaf whose gradient [`backward`](Tensor::backward) will report.
+    /// Makes this tensor a leaf that requires a gradient, as PyTorch's `requires_grad_`.
     ///
     /// # Panics
     /// If the dtype is not a floating-point type.
@@ -350,7 +350,7 @@ impl Tensor {
         Tensor::new(value, Some(Node::leaf()))
     }
 
-    /// The same numbers without history: gradients stop here.
+    /// Returns a tensor with the same values, detached from the computation graph.
     pub fn detach(&self) -> Tensor {
         match self.node() {
             None => self.clone(),
@@ -358,7 +358,7 @@ impl Tensor {
         }
     }
 
-    /// Whether gradients flow into or through this tensor.
+    /// Whether this tensor requires a gradient: it is a leaf made by `requires_grad`, or was computed from one.
     pub fn is_tracked(&self) -> bool {
         self.0.node.is_some()
     }
@@ -368,7 +368,7 @@ impl Tensor {
         self.node().is_some_and(|node| node.is_leaf())
     }
 
-    /// Replaces the numbers and keeps the identity: a parameter that is loaded or initialized anew.
+    /// Replaces the values in place, as PyTorch's `copy_`. A leaf stays the same leaf.
     ///
     /// # Panics
     /// If shape or dtype differ.
@@ -376,7 +376,7 @@ impl Tensor {
     pub fn assign(&mut self, value: &Tensor) {
         assert!(
             self.shape() == value.shape() && self.dtype() == value.dtype(),
-            "assign: {} {} does not fit into {} {}",
+            "assign: cannot assign {} {} to a tensor of {} {}",
             value.dtype(),
             value.shape(),
             self.dtype(),

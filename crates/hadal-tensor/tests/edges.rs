@@ -205,7 +205,7 @@ fn in_place_operations_on_views_that_alone_own_their_storage_touch_the_view_alon
 
 #[test]
 fn a_large_gradient_does_not_make_an_optimizer_give_nan_and_nan_is_not_hidden() {
-    use hadal_tensor::{WeightDecay, UpdateRule};
+    use hadal_tensor::{UpdateRule, WeightDecay};
     let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-7);
     let rules = [
         UpdateRule::Adam { learning_rate: 0.01, beta1, beta2, epsilon },

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use hadal_tensor::autograd::with_gradient;
-use hadal_tensor::{DType, WeightDecay, Rng, Shape, Tensor, UpdateRule, concat, no_grad, stack};
+use hadal_tensor::{DType, Rng, Shape, Tensor, UpdateRule, WeightDecay, concat, no_grad, stack};
 use proptest::prelude::*;
 
 /// More elements than any memory holds, so that nothing of this size is ever filled.

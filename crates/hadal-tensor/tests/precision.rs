@@ -2,7 +2,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use hadal_tensor::{MatmulPrecision, Rng, SimdLevel, Tensor, available_levels, force_level, set_num_threads, set_matmul_precision};
+use hadal_tensor::{
+    MatmulPrecision, Rng, SimdLevel, Tensor, available_levels, force_level, set_matmul_precision, set_num_threads,
+};
 
 /// MatmulPrecision, instruction set and number of threads are the process's: one test at a time.
 fn alone() -> MutexGuard<'static, ()> {

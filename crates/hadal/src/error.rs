@@ -1,8 +1,8 @@
-//! What can go wrong where the outside world enters: files, networks, configuration, data.
+//! Errors from files, downloads, configuration and data.
 
 use std::path::{Path, PathBuf};
 
-/// An error, worded for the person who will read it.
+/// The error type of this crate.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -16,7 +16,7 @@ pub enum Error {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A file does not hold what it should.
+    /// A file's contents are invalid.
     #[error("{path}: {reason}", path = .path.display())]
     File {
         /// The file.
@@ -24,7 +24,7 @@ pub enum Error {
         /// What is wrong with it, and what would be right.
         reason: String,
     },
-    /// A dataset is nowhere on this machine and could not be fetched.
+    /// A dataset was not found on this machine and could not be downloaded.
     #[error("{dataset} is not available (tried {tried})\n{supply}")]
     Unavailable {
         /// The dataset's name.
@@ -37,12 +37,12 @@ pub enum Error {
     /// Data does not fit the model or the loss.
     #[error("{0}")]
     Data(String),
-    /// A setting that cannot work.
+    /// A setting is invalid.
     #[error("{0}")]
     Config(String),
 }
 
-/// As it is displayed: what `fn main() -> hadal::Result<()>` prints is for people.
+/// Same as `Display`, so that `fn main() -> hadal::Result<()>` prints a readable message.
 impl std::fmt::Debug for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::Display::fmt(self, f)

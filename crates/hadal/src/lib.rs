@@ -1,4 +1,4 @@
-//! Hadal: a deep-learning framework. The freedom of PyTorch, the ease of Keras, in one small, fast, safe library.
+//! Hadal is a deep-learning framework with PyTorch-style tensors and autograd and a Keras-style training API.
 //!
 //! ```no_run
 //! use hadal::prelude::*;
@@ -15,9 +15,7 @@
 //! # Ok::<(), hadal::Error>(())
 //! ```
 //!
-//! Data flows one way, and the modules show it: [`data`] → tensors ([`Tensor`], each operation with its gradient) →
-//! layers ([`nn`]) → [`loss`] → [`optim`] → the training loop ([`train`]) → what watches it ([`monitor`]) → what keeps
-//! the result ([`mod@format`]).
+//! The modules follow the flow of data: datasets ([`data`]), tensors with automatic differentiation ([`Tensor`]), layers ([`nn`]), losses ([`loss`]), metrics ([`metric`]), optimizers ([`optim`]), the training loop ([`train`]), callbacks and plots ([`monitor`]), file formats ([`mod@format`]).
 #![forbid(unsafe_code)]
 
 // The derive macro names this crate by its path, also from within.
@@ -40,14 +38,16 @@ pub mod train;
 pub use error::{Error, Result};
 pub use hadal_tensor::*;
 
-/// What most programs use: `use hadal::prelude::*;`.
+/// The types that most programs need: `use hadal::prelude::*;`.
 pub mod prelude {
     pub use crate::data::{Dataset, Digits, Mnist};
     pub use crate::loss::{
         BinaryCrossentropy, CategoricalCrossentropy, Hinge, Huber, KlDivergence, Loss, MeanAbsoluteError,
         MeanSquaredError, NegativeLogLikelihood,
     };
-    pub use crate::metric::{Accuracy, ConfusionMatrix, F1Score, Metric, Precision, R2Score, Recall, RocAuc, TopKAccuracy};
+    pub use crate::metric::{
+        Accuracy, ConfusionMatrix, F1Score, Metric, Precision, R2Score, Recall, RocAuc, TopKAccuracy,
+    };
     pub use crate::nn::Activation::{self, *};
     pub use crate::nn::{
         BatchNorm, Chain, Context, Dense, Dropout, Embedding, Flatten, Forward, LayerNorm, Linear, Module, Parallel,

@@ -289,7 +289,11 @@ fn decay_pulls_weights_toward_zero_coupled_or_not() {
         // Coupled under SGD and decoupled are the same: w (1 - learning rate decay).
         ("coupled", Sgd::new(0.1).weight_decay(0.5), 0.95),
         ("decoupled", Sgd::new(0.1).decoupled_weight_decay(0.5), 0.95),
-        ("no decay for biases", Sgd::new(0.1).weight_decay(0.5).param_group(ParamGroup::prefix("").weight_decay(0.0)), 1.0),
+        (
+            "no decay for biases",
+            Sgd::new(0.1).weight_decay(0.5).param_group(ParamGroup::prefix("").weight_decay(0.0)),
+            1.0,
+        ),
     ] {
         let mut w = Tensor::ones([1]).requires_grad();
         let g = gradient(&w);

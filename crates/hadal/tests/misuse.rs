@@ -129,7 +129,7 @@ fn numbers_that_are_none_are_found_in_data() {
     for bad in [f32::NAN, f32::INFINITY] {
         let x = Tensor::from_slice(&[1.0, 2.0, bad, 3.0], [2, 2]);
         says(Dataset::new("data", x.clone(), Tensor::arange(2)), &["input 1", &bad.to_string()]);
-        let mut model = softmax().compile(Sgd::default(), CategoricalCrossentropy, [Accuracy]).unwrap();
+        let model = softmax().compile(Sgd::default(), CategoricalCrossentropy, [Accuracy]).unwrap();
         says(model.predict(&x), &["sample 1 holds", &bad.to_string()]);
         let y = Tensor::from_slice(&[1.0, bad], [2, 1]);
         says(Dataset::new("data", Tensor::ones([2, 2]), y), &["target 1", &bad.to_string()]);
@@ -188,7 +188,7 @@ fn rates_and_other_settings_of_optimizers_are_checked_before_the_first_step() {
     says(run(Fit::epochs(1).schedule(Schedule::Step { step_size: 0, gamma: 0.1 })), &["step_size", "at least 1"]);
     says(run(Fit::epochs(1).schedule(Schedule::Exponential { gamma: -1.0 })), &["gamma -1"]);
     let warm = Schedule::WarmUp {
-        steps: 2,
+        warmup_steps: 2,
         then: Box::new(Schedule::OneCycle { div_factor: 25.0, final_div_factor: 1e4, pct_start: 2.0 }),
     };
     says(run(Fit::epochs(1).schedule(warm)), &["pct_start 2"]);

@@ -184,7 +184,7 @@ impl Callback for Recorder {
         seen.push(match event {
             Event::TrainBegin { dataset, samples, epochs, steps_per_epoch, .. } => {
                 format!("{dataset} {samples} {epochs} {steps_per_epoch}")
-            },
+            }
             Event::BatchEnd { epoch, batch, samples, .. } => format!("{epoch}/{batch}: {samples}"),
             Event::EpochEnd { epoch, logs, .. } => {
                 format!("end {epoch}: {}", logs.iter().map(|(name, _)| name).collect::<Vec<_>>().join(" "))

@@ -1,4 +1,4 @@
-//! What a walk back returns.
+//! The gradients that `backward` returns.
 
 use std::collections::BTreeMap;
 use std::ops::Index;
@@ -23,7 +23,7 @@ impl Gradients {
         self.0.remove(&leaf.node()?.id)
     }
 
-    /// How many leaves have a gradient.
+    /// The number of gradients.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -33,7 +33,7 @@ impl Gradients {
         self.0.is_empty()
     }
 
-    /// The length of all gradients together, as one vector (the 2-norm); waits for the device. Large and small numbers
+    /// The global 2-norm of the gradients; waits for the device. Large and small numbers
     /// alike: their squares need not be numbers of their type.
     pub fn norm(&self) -> f64 {
         let square = |gradient: &Tensor| gradient.detach().powi(2).sum().to_dtype(DType::F64).item();

@@ -18,7 +18,8 @@ mod update;
 use std::sync::Arc;
 
 use crate::backend::{
-    Backend, BinaryOp, CompareOp, WeightDecay, Distribution, Epilogue, HostData, ReduceOp, Storage, UnaryOp, UpdateRule, View,
+    Backend, BinaryOp, CompareOp, Distribution, Epilogue, HostData, ReduceOp, Storage, UnaryOp, UpdateRule, View,
+    WeightDecay,
 };
 use crate::dtype::DType;
 use crate::random::Key;

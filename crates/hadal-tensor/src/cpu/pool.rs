@@ -33,7 +33,7 @@ fn from_system(bytes: usize) -> Option<NonNull<u8>> {
 /// What happens where memory is short.
 #[cold]
 pub(super) fn out_of_memory(bytes: usize) -> ! {
-    panic!("out of memory: {bytes} bytes for a tensor are not available")
+    panic!("out of memory: cannot allocate {bytes} bytes for a tensor")
 }
 
 /// Whether this much memory is available for tensors now: it is asked of the system, and given back. For those who must refuse

@@ -206,7 +206,7 @@ fn run_shared(pool: &mut Vec<Arc<Worker>>, helpers: usize, pieces: usize, piece:
         let _recall = Recall(workers, &job);
         job.take(0, piece);
     }
-    assert!(!job.panicked.load(Ordering::Relaxed), "a piece of parallel work panicked; see the message above");
+    assert!(!job.panicked.load(Ordering::Relaxed), "a worker thread panicked; see the message above");
 }
 
 /// Starts the worker that is the given thread of every job; the caller is number 0.

@@ -4,7 +4,7 @@ use super::copy::contiguous;
 use super::float::Float;
 use super::simd::{Task, dispatch};
 use super::threads::{SharedMut, for_each_piece};
-use crate::backend::{WeightDecay, UpdateRule};
+use crate::backend::{UpdateRule, WeightDecay};
 use crate::shape::Layout;
 
 const PIECE: usize = 32 * 1024;

@@ -43,7 +43,7 @@ impl Tensor {
         match op {
             Neg | Abs | Sign | Relu | PowI(0..) | MaxScalar(_) | MinScalar(_) => assert!(
                 self.dtype() != DType::Bool,
-                "{}: truth values have no arithmetic; convert them with to_dtype() first",
+                "{}: bool tensors do not support arithmetic; convert them with to_dtype() first",
                 name(op)
             ),
             // The name is made for the message alone.
@@ -266,7 +266,7 @@ impl Tensor {
         self.unary(UnaryOp::PowF(p))
     }
 
-    /// The nearest number in `[low, high]`; NaN stays NaN. Gradients pass where nothing was cut, at the bounds themselves
+    /// Clamps all elements to `[low, high]`; NaN stays NaN. Gradients pass where nothing was cut, at the bounds themselves
     /// included: at a bound PyTorch passes 0, and JAX half of it.
     ///
     /// # Panics
@@ -282,7 +282,7 @@ impl Tensor {
         self.unary(UnaryOp::MaxScalar(low)).unary(UnaryOp::MinScalar(high))
     }
 
-    /// The same values in another type; gradients pass between float types.
+    /// Converts to another dtype. Gradients are propagated between floating-point types.
     ///
     /// Into integers, floats are rounded toward zero and cut to the type's range (NaN becomes 0), and wider integers keep
     /// their lowest bits, as in Rust and NumPy. Into `bool`, every value but 0 is true.

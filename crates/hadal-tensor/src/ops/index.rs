@@ -107,7 +107,7 @@ impl Tensor {
         })
     }
 
-    /// A last axis of `classes` zeros with a 1 at each index, as `f32`: labels `[N]` become `[N, classes]`.
+    /// One-hot encoding, as `f32`: labels `[N]` become `[N, classes]`.
     ///
     /// ```
     /// # use hadal_tensor::Tensor;

@@ -4,7 +4,7 @@ use crate::autograd::record;
 use crate::shape::Layout;
 use crate::tensor::{Tensor, Value};
 
-/// The tensors one after another along `axis`; all other sizes must agree.
+/// Concatenates tensors along an existing axis; all other sizes must be equal.
 ///
 /// ```
 /// use hadal_tensor::{Tensor, concat};
@@ -25,7 +25,7 @@ pub fn concat(tensors: &[Tensor], axis: isize) -> Tensor {
             tensor.rank() == first.rank()
                 && tensor.shape().with(axis, 0) == first.shape().with(axis, 0)
                 && tensor.dtype() == first.dtype(),
-            "concat: {} {} does not join {} {} along axis {axis}",
+            "concat: {} {} cannot be concatenated with {} {} along axis {axis}",
             tensor.dtype(),
             tensor.shape(),
             first.dtype(),
@@ -53,7 +53,7 @@ pub fn concat(tensors: &[Tensor], axis: isize) -> Tensor {
     })
 }
 
-/// Tensors of one shape along a new axis at `axis`.
+/// Stacks tensors of the same shape along a new axis.
 ///
 /// # Panics
 /// If there is no tensor, or shapes or dtypes differ.

@@ -30,7 +30,7 @@ impl Tensor {
         }
         result.sort_unstable();
         result.dedup();
-        assert!(result.len() == axes.len(), "{operation}: axes {axes:?} name one axis twice");
+        assert!(result.len() == axes.len(), "{operation}: axes {axes:?} contain a duplicate axis");
         result
     }
 
@@ -48,7 +48,7 @@ impl Tensor {
     fn extreme_value(&self, operation: &str, op: ReduceOp, axes: &[usize]) -> Tensor {
         assert!(
             self.dtype() != DType::Bool,
-            "{operation}: truth values have no order; convert them with to_dtype() first"
+            "{operation}: bool tensors do not support this operation; convert them with to_dtype() first"
         );
         let empty = axes.iter().any(|&axis| self.shape()[axis] == 0);
         assert!(!empty, "{operation}: shape {} has no elements along axes {axes:?}", self.shape());

@@ -36,7 +36,7 @@ impl Tensor {
         record(value, &[self], move |g, to| to.add(0, || g.reshape(from)))
     }
 
-    /// All axes from `start` on made one: `[N, 28, 28].flatten(1)` is `[N, 784]`.
+    /// Flattens the axes from `start` on into one: shape `[N, 28, 28]` becomes `[N, 784]` with `flatten(1)`.
     #[track_caller]
     pub fn flatten(&self, start: isize) -> Tensor {
         let start = self.shape().axis(start, "flatten");
@@ -83,7 +83,7 @@ impl Tensor {
         }
         assert!(
             order.len() == self.rank() && !inverse.contains(&usize::MAX),
-            "permute: {order:?} does not name each axis of shape {} once",
+            "permute: {order:?} is not a permutation of the axes of shape {}",
             self.shape()
         );
         let inverse: Vec<isize> = inverse.into_iter().map(|axis| axis as isize).collect();
@@ -140,7 +140,7 @@ impl Tensor {
             "slice: {start}..{end} does not lie within axis {axis} of shape {}",
             self.shape()
         );
-        assert!(step > 0, "slice: a step of 0 goes nowhere");
+        assert!(step > 0, "slice: the step must be at least 1, not 0");
         let shape = *self.shape();
         let part = move |layout: &Layout| layout.narrow(axis, start, end - start).step(axis, step);
         record(self.viewed(part(self.layout())), &[self], move |g, to| {
@@ -176,7 +176,7 @@ impl Tensor {
         }
         assert!(
             from.broadcast(&shape) == Some(shape),
-            "expand: {from} does not stretch to {shape}: only axes of size 1 and new leading axes can"
+            "expand: shape {from} cannot be expanded to {shape}: only axes of size 1 can be expanded, and new axes only added in front"
         );
         record(self.viewed(self.layout().expand(shape)), &[self], move |g, to| to.add(0, || g.sum_to(from)))
     }

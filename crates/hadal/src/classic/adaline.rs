@@ -57,7 +57,7 @@ impl Adaline {
         self
     }
 
-    /// Learns a line from vectors with labels 0 and 1.
+    /// Fits the classifier to vectors with labels 0 and 1.
     ///
     /// # Errors
     /// If a setting cannot work, the data is not of two classes, or the loss does not stay finite.

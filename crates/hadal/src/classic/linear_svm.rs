@@ -1,4 +1,4 @@
-//! The line farthest from the data.
+//! The linear support vector machine.
 
 use super::{Line, Samples, check_epochs, check_finite};
 use crate::data::Dataset;
@@ -6,8 +6,7 @@ use crate::linear_algebra::dot;
 use crate::optim::check_positive;
 use crate::{Error, Result};
 
-/// The largest-margin line: of all lines that separate the data the one whose nearest sample is farthest away (Boser,
-/// Guyon and Vapnik, COLT 1992). Solves the dual of `min |weight|^2 / 2 + penalty * sum of slack` by sequential minimal
+/// The maximum-margin classifier, a linear support vector machine (Boser, Guyon and Vapnik, COLT 1992), with hard margin by default. Solves the dual of `min |weight|^2 / 2 + penalty * sum of slack` by sequential minimal
 /// optimization, two multipliers at a time that violate the conditions most (Platt, 1998; Keerthi and others, 2001).
 ///
 /// ```
@@ -32,7 +31,7 @@ pub struct LinearSvmFit {
     pub line: Line,
     /// Whether the line separates the data.
     pub separated: bool,
-    /// The samples that hold the line in its place, in order.
+    /// The indices of the support vectors, in order.
     pub support: Vec<usize>,
     /// The distance of the nearest sample from the line; negative if one is on the wrong side.
     pub margin: f64,
@@ -52,8 +51,7 @@ impl LinearSvm {
         LinearSvm::default()
     }
 
-    /// What a sample on the wrong side of its margin costs: smaller values allow a wider margin with exceptions, which is
-    /// the thing to do where no line separates the data.
+    /// The penalty of margin violations, `C` in scikit-learn: smaller values give a wider, soft margin. Use a small value for data that is not linearly separable.
     pub fn penalty(mut self, penalty: f64) -> LinearSvm {
         self.penalty = penalty;
         self
@@ -65,7 +63,7 @@ impl LinearSvm {
         self
     }
 
-    /// Learns a line from vectors with labels 0 and 1.
+    /// Fits the classifier to vectors with labels 0 and 1.
     ///
     /// # Errors
     /// If a setting cannot work, the data is not of two classes, or the weights do not stay finite.

@@ -1,4 +1,4 @@
-//! Learning before deep learning: one line, found in different ways.
+//! Classical linear classifiers: perceptron, ADALINE, linear SVM.
 //!
 //! - [`Perceptron`]: Rosenblatt's rule, which ends at the first line that separates the data, and its average;
 //! - [`Adaline`]: the delta rule, which lowers a squared error whether a line separates the data or not;
@@ -16,7 +16,7 @@ use crate::data::Dataset;
 use crate::linear_algebra::{dot, norm};
 use crate::{DType, Error, Result, Tensor};
 
-/// The line, plane or hyperplane `weight · x + bias = 0`: class 1 where the left side is positive, class 0 elsewhere.
+/// A linear decision boundary `weight · x + bias = 0`: class 1 where `weight · x + bias` is positive, class 0 elsewhere.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
     /// One number for each feature.
@@ -48,9 +48,7 @@ impl Line {
         let rows = (0..inputs.size(0)).map(|sample| &x[sample * features..(sample + 1) * features]);
         let scores: Vec<f64> = rows.map(|x| self.score(x)).collect();
         if let Some(sample) = scores.iter().position(|score| score.is_nan()) {
-            return Err(Error::Data(format!(
-                "predict: sample {sample} has the score NaN, which is on no side of the line"
-            )));
+            return Err(Error::Data(format!("predict: the score of sample {sample} is NaN")));
         }
         let labels: Vec<i64> = scores.into_iter().map(|score| i64::from(score > 0.0)).collect();
         Ok(Tensor::from_vec(labels, [inputs.size(0)]))
@@ -100,10 +98,7 @@ impl Samples {
             return Err(Error::Data(format!("{name}: sample {sample} has label {}, not 0 or 1", labels[sample])));
         }
         if labels.iter().all(|label| *label == labels[0]) {
-            return Err(Error::Data(format!(
-                "{name}: all samples are of class {}; two classes are needed to draw a line between",
-                labels[0]
-            )));
+            return Err(Error::Data(format!("{name}: all samples are of class {}; two classes are needed", labels[0])));
         }
         let (x, _) = data.run(0, data.len());
         Ok(Samples {

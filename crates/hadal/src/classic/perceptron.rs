@@ -52,7 +52,7 @@ impl Default for Perceptron {
 }
 
 impl Perceptron {
-    /// Rate 1, at most 1,000 epochs, samples in order.
+    /// Learning rate 1, at most 1,000 epochs, samples in order.
     pub fn new() -> Perceptron {
         Perceptron::default()
     }
@@ -63,7 +63,7 @@ impl Perceptron {
         self
     }
 
-    /// The most passes through the data. Default: 1,000.
+    /// The maximum number of epochs. Default: 1,000.
     pub fn epochs(mut self, most: usize) -> Perceptron {
         self.epochs = most;
         self
@@ -75,7 +75,7 @@ impl Perceptron {
         self
     }
 
-    /// Learns a line from vectors with labels 0 and 1.
+    /// Fits the classifier to vectors with labels 0 and 1.
     ///
     /// # Errors
     /// If a setting cannot work, the data is not of two classes, or the weights do not stay finite.
@@ -140,7 +140,7 @@ impl std::fmt::Display for PerceptronFit {
         } else {
             write!(
                 f,
-                "not separated within {} epochs and {} mistakes; the best line has {} samples on the wrong side",
+                "not separated within {} epochs and {} mistakes; the best classifier misclassifies {} samples",
                 self.epochs, self.mistakes, self.wrong
             )
         }

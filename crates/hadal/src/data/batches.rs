@@ -1,4 +1,4 @@
-//! Walking through a dataset, batch by batch.
+//! Iterating over a dataset in batches.
 
 use super::Dataset;
 use crate::{Rng, Tensor};

@@ -1,4 +1,4 @@
-//! Samples in memory.
+//! The in-memory dataset.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::Batches;
 use crate::finite::first_not_finite;
 use crate::{DType, Error, Result, Shape, Tensor};
 
-/// Inputs and targets, sample by sample; cheap to clone.
+/// A dataset of inputs and targets in memory. Cloning is cheap.
 ///
 /// Inputs may be raw bytes (`u8`): they become `f32`, scaled and normalized, a batch at a time, so that a dataset takes no
 /// more memory than its file. Wider integers are indices and stay integers, unless they are to be scaled.
@@ -91,7 +91,7 @@ impl Dataset {
         &self.targets
     }
 
-    /// How much each sample counts in the loss: Keras's `sample_weight`. The loss of a batch is the sum of `weight * loss`
+    /// Sets the sample weights of the loss: Keras's `sample_weight`. The loss of a batch is the sum of `weight * loss`
     /// divided by the number of samples. Default: all count 1.
     ///
     /// # Errors

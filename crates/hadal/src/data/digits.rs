@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use super::Dataset;
 use crate::{Error, ROOM_FOR_THREAD, Result, Rng, Tensor, can_allocate, memory};
 
-/// The built-in digits.
+/// The built-in dataset of generated digits, in the format of MNIST.
 #[derive(Clone, Copy, Debug)]
 pub struct Digits;
 

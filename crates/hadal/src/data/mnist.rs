@@ -7,7 +7,7 @@ use super::source::{self, RemoteFile};
 use crate::format::idx;
 use crate::{DType, Error, ROOM_FOR_THREAD, Result, can_allocate};
 
-/// The handwritten digits on which the field has learnt to walk.
+/// The MNIST dataset of handwritten digits.
 #[derive(Clone, Copy, Debug)]
 pub struct Mnist;
 

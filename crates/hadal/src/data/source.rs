@@ -67,7 +67,7 @@ pub fn find(dataset: &str, files: &[RemoteFile], mirrors: &[&str], asked: Option
             None => return Ok(folder),
             Some(file) if folder.is_dir() => {
                 let reason =
-                    format!("is missing, though HADAL_DATA_DIR names this folder; it must hold {}", names(files));
+                    format!("is missing; HADAL_DATA_DIR is set to this folder, which must contain {}", names(files));
                 return Err(Error::file(&folder.join(file.name), reason));
             }
             Some(file) => {
@@ -76,7 +76,7 @@ pub fn find(dataset: &str, files: &[RemoteFile], mirrors: &[&str], asked: Option
         }
     }
     match cache_dir().map(|cache| cache.join(dataset)) {
-        None => tried.push("no cache folder (this user has no home folder)".into()),
+        None => tried.push("no cache folder (no home folder found)".into()),
         Some(folder) => {
             match missing(&folder) {
                 Ok(None) => return Ok(folder),

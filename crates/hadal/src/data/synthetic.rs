@@ -1,4 +1,4 @@
-//! Data to learn on, generated from a seed: the same seed gives the same samples.
+//! Synthetic datasets, generated from a seed.
 //!
 //! Points of a plane with class labels (`[N, 2]` `f32` and `[N]` `i64`), and curves (`[N, 1]` and `[N, 1]`).
 
@@ -78,7 +78,7 @@ fn alternate(samples: usize, classes: usize) -> Vec<i64> {
 pub fn cats_and_dogs(samples: usize, overlap: f64, seed: u64) -> Result<Dataset> {
     check("cats and dogs", samples, 2, "overlap", 0.0)?;
     if !(0.0..=1.0).contains(&overlap) {
-        return Err(Error::Config(format!("cats and dogs: overlap {overlap} is a share, from 0 to 1")));
+        return Err(Error::Config(format!("cats and dogs: overlap {overlap} must be between 0 and 1")));
     }
     let labels = alternate(samples, 2);
     let mut draw = Draw::new(seed, 0);
@@ -109,7 +109,7 @@ pub fn xor(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
     classes("xor", points.collect(), labels)
 }
 
-/// Two half circles that reach into each other, as scikit-learn's `make_moons`.
+/// Two interleaving half circles, as scikit-learn's `make_moons`.
 ///
 /// # Errors
 /// If there are fewer than 2 samples, or the noise is negative or not finite.
@@ -125,7 +125,7 @@ pub fn moons(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
     classes("moons", points.collect(), labels)
 }
 
-/// A ring (0) around another (1) of half its radius, as scikit-learn's `make_circles`.
+/// A large circle (class 0) containing a smaller one (class 1) of half its radius, as scikit-learn's `make_circles`.
 ///
 /// # Errors
 /// If there are fewer than 2 samples, or the noise is negative or not finite.
@@ -159,7 +159,7 @@ pub fn spirals(samples: usize, arms: usize, noise: f64, seed: u64) -> Result<Dat
     classes("spirals", points.collect(), labels)
 }
 
-/// Normal clouds of deviation `spread` around `centers` points drawn from the square from -1 to 1.
+/// Isotropic Gaussian blobs with standard deviation `spread` around `centers` random points in the square from -1 to 1, as scikit-learn's `make_blobs`.
 ///
 /// # Errors
 /// If there are fewer than 2 clouds, or fewer samples than clouds, or the spread is negative or not finite.
@@ -176,7 +176,7 @@ pub fn blobs(samples: usize, centers: usize, spread: f64, seed: u64) -> Result<D
     classes("blobs", points.collect(), labels)
 }
 
-/// A function of one number, to be learnt from noisy samples.
+/// A function of one variable, for regression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Curve {
     /// `x / 2`.
@@ -205,7 +205,7 @@ impl Curve {
     }
 }
 
-/// Samples of a curve at places drawn from -1 to 1, with normal noise of deviation `noise` added.
+/// A regression dataset: samples of a curve at random points in -1 to 1, with Gaussian noise of standard deviation `noise`.
 ///
 /// ```
 /// use hadal::data::synthetic::{Curve, regression};

@@ -28,7 +28,7 @@ pub(super) fn make_folder(folder: &Path) -> Result<()> {
         Ok(file) if !file.is_dir() => {
             Err(Error::file(folder, format!("is {}, not a folder", kind_name(file.file_type()))))
         }
-        Err(_) if folder.is_symlink() => Err(Error::file(folder, "is a link that leads nowhere, not a folder")),
+        Err(_) if folder.is_symlink() => Err(Error::file(folder, "is a broken symbolic link, not a folder")),
         _ => Err(Error::io(folder, "make the folder")(error)),
     }
 }

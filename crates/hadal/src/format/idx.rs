@@ -63,7 +63,7 @@ pub fn open_gzip(path: &Path, axes: usize) -> Result<IdxFile> {
     let sizes: Vec<usize> = numbers.map(|size| size as usize).collect();
     let shape = Shape::try_new(&sizes).ok().filter(|shape| shape.elements() <= LARGEST);
     let Some(shape) = shape else {
-        return Err(Error::file(path, format!("claims {sizes:?} elements, more than the {LARGEST} that are read")));
+        return Err(Error::file(path, format!("declares {sizes:?} elements, more than the maximum of {LARGEST}")));
     };
     let file = IdxFile { path: path.to_owned(), shape, data };
     // A forged header should not cost memory that the file could not fill.
@@ -103,7 +103,7 @@ impl IdxFile {
 
     fn cut_short(&self, bytes: usize) -> Error {
         let length = self.shape.elements();
-        Error::file(&self.path, format!("is cut short: {bytes} of {length} bytes for shape {}", self.shape))
+        Error::file(&self.path, format!("is truncated: it has {bytes} of {length} bytes for shape {}", self.shape))
     }
 }
 

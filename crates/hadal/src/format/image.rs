@@ -117,7 +117,7 @@ pub fn write_png(path: &Path, image: &Tensor) -> Result<()> {
         DType::U8 => image.to_vec::<u8>(),
         dtype if dtype.is_float() => {
             if let Some((_, value)) = first_not_finite(image) {
-                return Err(Error::Data(format!("an image holds numbers from 0 to 1, not {value}")));
+                return Err(Error::Data(format!("image values must be between 0 and 1, not {value}")));
             }
             (image.detach().to_dtype(DType::F32).clamp(0.0, 1.0) * 255.0 + 0.5).to_dtype(DType::U8).to_vec::<u8>()
         }

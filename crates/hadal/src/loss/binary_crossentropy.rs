@@ -8,7 +8,7 @@ use super::{
 use crate::autograd::{OutputActivation, with_logit_gradient};
 use crate::{DType, Result, Shape, Tensor};
 
-/// `-(t ln p + (1 - t) ln(1 - p))`, averaged over each sample's outputs: the loss of a network that ends in sigmoid.
+/// Binary cross-entropy, `-(t ln p + (1 - t) ln(1 - p))`, averaged over each sample's outputs. Use it after a sigmoid.
 ///
 /// Predictions are probabilities, clipped to `[1e-7, 1 - 1e-7]` as in Keras; targets have their shape, or are labels 0
 /// and 1 (`i64`, `[N]`) for one output. If the predictions are the direct output of a sigmoid, its input receives the gradient
@@ -31,20 +31,20 @@ pub struct BinaryCrossentropy {
 pub const BinaryCrossentropy: BinaryCrossentropy = BinaryCrossentropy { from_logits: false, smoothing: 0.0 };
 
 impl BinaryCrossentropy {
-    /// Predictions are what sigmoid would be taken of: more accurate, and never clipped (PyTorch's `BCEWithLogitsLoss`).
+    /// Takes logits instead of probabilities: more accurate, and not clipped (PyTorch's `BCEWithLogitsLoss`).
     pub fn from_logits(mut self) -> BinaryCrossentropy {
         self.from_logits = true;
         self
     }
 
-    /// Moves targets this share of the way to one half. Default: 0.
+    /// Label smoothing: moves the targets toward 1/2 by this fraction. Default: 0.
     ///
     /// # Panics
-    /// If `share` is not within `[0, 1)`.
+    /// If `smoothing` is not within `[0, 1)`.
     #[track_caller]
-    pub fn label_smoothing(mut self, share: f64) -> BinaryCrossentropy {
-        assert!((0.0..1.0).contains(&share), "label_smoothing: share {share} is not within [0, 1)");
-        self.smoothing = share;
+    pub fn label_smoothing(mut self, smoothing: f64) -> BinaryCrossentropy {
+        assert!((0.0..1.0).contains(&smoothing), "label_smoothing: {smoothing} is not within [0, 1)");
+        self.smoothing = smoothing;
         self
     }
 

@@ -5,7 +5,7 @@ use super::{EPSILON, Loss, NOT_PROBABILITIES, check_labels, check_probabilities,
 use crate::autograd::{OutputActivation, with_logit_gradient};
 use crate::{DType, Error, Result, Shape, Tensor};
 
-/// `-sum_k t_k ln p_k`: the loss of a network that ends in softmax.
+/// Categorical cross-entropy, `-sum_k t_k ln p_k`. Use it after a softmax.
 ///
 /// Predictions are probabilities `[N, C]`; targets are class labels (`i64`, `[N]`) or probabilities (`[N, C]`).
 /// As in Keras, predictions are first divided by their sum and clipped to `[1e-7, 1 - 1e-7]`, so that a confident
@@ -37,21 +37,21 @@ pub const CategoricalCrossentropy: CategoricalCrossentropy =
     CategoricalCrossentropy { from_logits: false, smoothing: 0.0, complement: false };
 
 impl CategoricalCrossentropy {
-    /// Predictions are what softmax would be taken of: more accurate, and never clipped.
+    /// Takes logits instead of probabilities: more accurate, and not clipped (PyTorch's `CrossEntropyLoss`).
     pub fn from_logits(mut self) -> CategoricalCrossentropy {
         self.from_logits = true;
         self
     }
 
-    /// Moves this share of the target's weight from the label to all classes alike (Szegedy and others, CVPR 2016,
+    /// Label smoothing: mixes the targets with the uniform distribution, which gets this weight (Szegedy and others, CVPR 2016,
     /// section 7). Default: 0.
     ///
     /// # Panics
-    /// If `share` is not within `[0, 1)`.
+    /// If `smoothing` is not within `[0, 1)`.
     #[track_caller]
-    pub fn label_smoothing(mut self, share: f64) -> CategoricalCrossentropy {
-        assert!((0.0..1.0).contains(&share), "label_smoothing: share {share} is not within [0, 1)");
-        self.smoothing = share;
+    pub fn label_smoothing(mut self, smoothing: f64) -> CategoricalCrossentropy {
+        assert!((0.0..1.0).contains(&smoothing), "label_smoothing: {smoothing} is not within [0, 1)");
+        self.smoothing = smoothing;
         self
     }
 

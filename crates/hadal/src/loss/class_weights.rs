@@ -3,7 +3,7 @@
 use super::{Loss, LossParts, Weights};
 use crate::{DType, Error, Result, Shape, Tensor};
 
-/// A loss whose samples count as much as their class: what [`Loss::class_weights`] makes. As in PyTorch the mean is
+/// A loss with class weights: what [`Loss::class_weights`] returns. As in PyTorch the mean is
 /// `sum of w l / sum of w` over the batch; Keras divides by the number of samples, as
 /// [`Dataset::sample_weights`](crate::data::Dataset::sample_weights) does. Both together, and with a [reduction](Loss::reduction), are as
 /// in [`Loss::parts`], in whatever order they are set.
@@ -29,7 +29,7 @@ impl<L> ClassWeighted<L> {
         let fit = narrow.clone().all(|w| w == 0.0 || (1e-30..=1e30).contains(&w)) && narrow.clone().any(|w| w > 0.0);
         assert!(
             fit,
-            "class_weights: weights must be 0 or positive and finite, from 1e-30 to 1e30 so that f32 holds their sums, not all 0: {weights:?}"
+            "class_weights: each weight must be 0 or between 1e-30 and 1e30, and at least one must be positive; got {weights:?}"
         );
         ClassWeighted { loss, weights: Tensor::from_slice(weights, [weights.len()]) }
     }

@@ -3,7 +3,7 @@
 use super::{EPSILON, Loss, NOT_PROBABILITIES, assert_same_shape, check_like_output, check_probabilities, sum_of_rest};
 use crate::{Result, Shape, Tensor};
 
-/// `sum_k t_k ln(t_k / p_k)` (Kullback and Leibler, 1951): how far the predicted distribution is from the target. As in
+/// Kullback-Leibler divergence, `sum_k t_k ln(t_k / p_k)` (1951). As in
 /// Keras, both are clipped to `[1e-7, 1]`. Predictions and targets are probabilities `[N, C]`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KlDivergence;

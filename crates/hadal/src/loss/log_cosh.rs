@@ -3,8 +3,7 @@
 use super::{Loss, assert_same_shape, check_like_output, mean_of_rest};
 use crate::{Result, Shape, Tensor};
 
-/// `ln cosh(y - t)`, averaged over all elements, as Keras's `LogCosh`: like half the squared error near 0 and like the
-/// absolute error far out, and smooth throughout.
+/// Log-cosh loss, `ln cosh(y - t)`, averaged over each sample's outputs, as Keras's `LogCosh`: close to half the squared error for small errors and to the absolute error for large ones.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LogCosh;
 

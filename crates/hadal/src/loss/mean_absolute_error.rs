@@ -3,7 +3,7 @@
 use super::{Loss, assert_same_shape, check_like_output, mean_of_rest};
 use crate::{Result, Shape, Tensor};
 
-/// `|y - t|`, averaged over all elements: PyTorch's `L1Loss`. Its minimum is the median, which outliers hardly move.
+/// Mean absolute error, `|y - t|`, averaged over all elements: PyTorch's `L1Loss`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MeanAbsoluteError;
 

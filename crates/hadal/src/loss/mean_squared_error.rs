@@ -3,7 +3,7 @@
 use super::{Loss, assert_same_shape, check_like_output, mean_of_rest};
 use crate::{Result, Shape, Tensor};
 
-/// `(y - t)^2`, averaged over all elements, as in PyTorch and Keras. Prediction and target have the same shape.
+/// Mean squared error, `(y - t)^2`, averaged over all elements: PyTorch's `MSELoss`. Prediction and target have the same shape.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MeanSquaredError;
 

@@ -1,4 +1,4 @@
-//! What training lowers: functions of prediction and target, one file each.
+//! Loss functions.
 
 mod binary_crossentropy;
 mod categorical_crossentropy;
@@ -29,7 +29,7 @@ pub use reduction::{Reduced, Reduction};
 
 use crate::{DType, Error, Result, Shape, Tensor};
 
-/// A differentiable number for each sample, and their mean.
+/// A loss function: a differentiable loss per sample, and its reduction over a batch.
 ///
 /// ```
 /// use hadal::prelude::*;
@@ -101,7 +101,7 @@ pub trait Loss: Send + Sync {
         self.parts(prediction, target, Weights { samples: Some(weights), classes: None }).value()
     }
 
-    /// Above which number a single output means class 1; metrics follow it. Default: 0.5, as for probabilities; 0 for
+    /// The decision threshold: a single output above it means class 1. Metrics use it. Default: 0.5, as for probabilities; 0 for
     /// logits and for [`Hinge`].
     fn decision_threshold(&self) -> f64 {
         0.5
@@ -131,7 +131,7 @@ pub trait Loss: Send + Sync {
         Reduced::new(self, reduction)
     }
 
-    /// Weighs each sample by the weight of its class, for classes of different size. Targets must be labels. With label
+    /// Weights each sample by the weight of its class, for imbalanced classes. Targets must be labels. With label
     /// smoothing, categorical cross-entropy weighs each class that the target is spread over by its own weight, as PyTorch
     /// does, and binary cross-entropy weighs the whole sample by the weight of its label, as Keras does.
     ///
@@ -258,7 +258,7 @@ const NOT_PROBABILITIES: &str = "end the network with Softmax or Sigmoid, or use
 fn check_labels(name: &str, output: &Shape, targets: &Tensor) -> Result<()> {
     let &[classes] = &**output else {
         return Err(Error::Data(format!(
-            "{name} takes one number per class, but the model's output has shape {output}"
+            "{name} takes one output per class, but the model's output has shape {output}"
         )));
     };
     if targets.dtype() != DType::I64 || targets.rank() != 1 {

@@ -3,7 +3,7 @@
 use super::{Loss, check_labels};
 use crate::{DType, Error, Result, Shape, Tensor};
 
-/// `-y[label]`: the loss of a network that ends in log-softmax, PyTorch's `nll_loss`.
+/// Negative log-likelihood, `-y[label]`, PyTorch's `NLLLoss`. Use it after a log-softmax.
 ///
 /// Predictions are log-probabilities `[N, C]`, targets class labels (`i64`, `[N]`).
 #[derive(Clone, Copy, Debug, Default)]

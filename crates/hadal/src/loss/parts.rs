@@ -3,7 +3,7 @@
 use super::Reduction;
 use crate::Tensor;
 
-/// How much samples and classes count in a loss; by default all count 1.
+/// Sample weights and class weights of a loss. Default: all weights are 1.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Weights<'a> {
     /// One weight for each sample of the batch, `[N]`.
@@ -51,8 +51,7 @@ impl LossParts {
 pub(crate) fn check_per_sample(name: &str, losses: &Tensor, prediction: &Tensor) -> Result<(), String> {
     match prediction.shape().first() {
         Some(&samples) if losses.shape()[..] != [samples] => Err(format!(
-            "per_sample of the loss `{name}` returned shape {} for a batch of {samples}; it must return one number for each \
-             sample, [{samples}]",
+            "per_sample of the loss `{name}` returned shape {} for a batch of {samples}; it must return one value per sample, [{samples}]",
             losses.shape()
         )),
         _ => Ok(()),

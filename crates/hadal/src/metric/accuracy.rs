@@ -4,8 +4,7 @@ use super::Metric;
 use super::classes::{Threshold, check_classes, predictions_and_labels};
 use crate::{Result, Shape, Tensor};
 
-/// The share of samples that are classified right. Predictions are `[N, C]`, the largest output is the class, or
-/// `[N, 1]`, class 1 above the [`threshold`](Accuracy::threshold); targets are labels (`i64`, `[N]`) or of the
+/// Accuracy: the fraction of samples that are classified correctly. Predictions are `[N, C]`, where the class is the argmax, or `[N, 1]`, where class 1 is above the [`threshold`](Accuracy::threshold); targets are labels (`i64`, `[N]`) or of the
 /// predictions' shape. A sample with a NaN among its outputs is wrong.
 ///
 /// ```
@@ -27,8 +26,7 @@ pub struct Accuracy {
 pub const Accuracy: Accuracy = Accuracy { threshold: Threshold::HALF, correct: 0, samples: 0 };
 
 impl Accuracy {
-    /// Takes a single output above `threshold` for class 1, whatever the loss. Default: where the loss says, which is 0
-    /// for logits and for [`Hinge`](crate::loss::Hinge), and 0.5 for all else and without a loss.
+    /// Sets the decision threshold: a single output above it means class 1. Default: the threshold of the loss, which is 0 for logits and [`Hinge`](crate::loss::Hinge) and 0.5 otherwise.
     pub fn threshold(mut self, threshold: f64) -> Accuracy {
         self.threshold = Threshold::fixed(threshold);
         self

@@ -91,10 +91,10 @@ pub(super) fn check_classes(name: &str, output: &Shape, targets: &Tensor, thresh
     let outputs = output.elements();
     if output.rank() > 1 && outputs != 1 || outputs == 0 {
         return Err(Error::Config(format!(
-            "{name} takes one number per class, or one number for two classes, not outputs of shape {output}"
+            "{name} takes one output per class, or a single output for two classes, not outputs of shape {output}"
         )));
     }
-    let advice = "for a regression there are MeanAbsoluteError, MeanSquaredError and R2Score";
+    let advice = "for regression use MeanAbsoluteError, MeanSquaredError or R2Score";
     let samples = targets.size(0);
     let per_sample = targets.elements().checked_div(samples).unwrap_or(1);
     if targets.dtype() == DType::I64 {
@@ -144,7 +144,7 @@ pub(super) fn check_classes(name: &str, output: &Shape, targets: &Tensor, thresh
     let fits = |t: f64| t == 1.0 || t == if signs { -1.0 } else { 0.0 };
     if let Some(sample) = numbers.iter().position(|t| !fits(*t)) {
         return Err(Error::Data(format!(
-            "{name} takes class labels, but sample {sample} has target {}, which is no class: classes are 0 and 1, or -1 and 1; \
+            "{name} takes class labels, but sample {sample} has target {}, which is not a class label: labels are 0 and 1, or -1 and 1; \
              {advice}",
             numbers[sample]
         )));

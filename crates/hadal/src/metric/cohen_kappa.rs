@@ -3,7 +3,7 @@
 use super::{ConfusionMatrix, Metric};
 use crate::{Result, Shape, Tensor};
 
-/// Cohen's kappa (1960): `(accuracy - chance) / (1 - chance)`, where chance is the accuracy of predictions drawn at random
+/// Cohen's kappa (1960), the agreement beyond chance: `(accuracy - chance) / (1 - chance)`, where chance is the accuracy of predictions drawn at random
 /// with the same frequencies. 1 is perfect, 0 no better than chance; NaN where chance is 1.
 #[derive(Clone, Debug, Default)]
 pub struct CohenKappa {
@@ -16,8 +16,7 @@ impl CohenKappa {
         CohenKappa::default()
     }
 
-    /// Takes a single output above `threshold` for class 1, whatever the loss. Default: where the loss says, which is 0
-    /// for logits and for [`Hinge`](crate::loss::Hinge), and 0.5 for all else and without a loss.
+    /// Sets the decision threshold: a single output above it means class 1. Default: the threshold of the loss, which is 0 for logits and [`Hinge`](crate::loss::Hinge) and 0.5 otherwise.
     pub fn threshold(mut self, threshold: f64) -> CohenKappa {
         self.matrix = self.matrix.threshold(threshold);
         self

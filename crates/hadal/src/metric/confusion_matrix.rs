@@ -1,4 +1,4 @@
-//! Who is taken for whom.
+//! The confusion matrix.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use super::Metric;
 use super::classes::{Threshold, check_classes, predictions_and_labels};
 use crate::{Result, Shape, Tensor};
 
-/// How often each class (row) was predicted as each class (column). Its value is the share on the diagonal: the accuracy.
+/// The confusion matrix: rows are true classes, columns are predicted classes. Its value is the accuracy.
 /// Predictions and targets are as for [`Accuracy`](struct@super::Accuracy); a sample with a NaN among its outputs is predicted
 /// as [no class](ConfusionMatrix::unpredicted).
 ///
@@ -34,8 +34,7 @@ impl ConfusionMatrix {
         ConfusionMatrix::default()
     }
 
-    /// Takes a single output above `threshold` for class 1, whatever the loss. Default: where the loss says, which is 0
-    /// for logits and for [`Hinge`](crate::loss::Hinge), and 0.5 for all else and without a loss.
+    /// Sets the decision threshold: a single output above it means class 1. Default: the threshold of the loss, which is 0 for logits and [`Hinge`](crate::loss::Hinge) and 0.5 otherwise.
     pub fn threshold(mut self, threshold: f64) -> ConfusionMatrix {
         self.threshold = Threshold::fixed(threshold);
         self

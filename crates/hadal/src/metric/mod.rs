@@ -1,9 +1,9 @@
-//! What is reported beside the loss, one file each.
+//! Metrics.
 
 mod accuracy;
 mod classes;
-mod confusion_matrix;
 mod cohen_kappa;
+mod confusion_matrix;
 mod list;
 mod precision_recall;
 mod r2_score;
@@ -12,8 +12,8 @@ mod roc_auc;
 mod top_k;
 
 pub use accuracy::Accuracy;
-pub use confusion_matrix::ConfusionMatrix;
 pub use cohen_kappa::CohenKappa;
+pub use confusion_matrix::ConfusionMatrix;
 pub use list::IntoMetrics;
 pub use precision_recall::{Average, F1Score, Precision, Recall};
 pub use r2_score::R2Score;
@@ -23,22 +23,22 @@ pub use top_k::TopKAccuracy;
 
 use crate::{DType, Error, Result, Shape, Tensor};
 
-/// A number gathered over the batches of a pass.
+/// A metric, accumulated over batches.
 pub trait Metric: Send + Sync {
     /// The metric's name, as it stands in reports: `accuracy`. Where several metrics of a trainer have one name, the second
     /// stands there as `accuracy_1`, the third as `accuracy_2`, as in Keras.
     fn name(&self) -> &'static str;
 
-    /// Forgets all batches.
+    /// Resets the metric (Keras's `reset_state`).
     fn reset(&mut self);
 
-    /// Takes in a batch of predictions and targets.
+    /// Updates the metric with a batch of predictions and targets (Keras's `update_state`).
     fn update(&mut self, prediction: &Tensor, target: &Tensor);
 
-    /// The number for all batches since [`reset`](Metric::reset); NaN where it has no meaning yet.
+    /// The value of the metric over all batches since [`reset`](Metric::reset) (Keras's `result`); NaN if it is undefined.
     fn compute(&self) -> f64;
 
-    /// The number for a reader: `97.31%`. Default: four decimals.
+    /// Formats a value of the metric: `97.31%`. Default: four decimals.
     fn display(&self, value: f64) -> String {
         format!("{value:.4}")
     }

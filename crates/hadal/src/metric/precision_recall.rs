@@ -3,7 +3,7 @@
 use super::{ConfusionMatrix, Metric};
 use crate::{Error, Result, Shape, Tensor};
 
-/// How the numbers of several classes become one.
+/// How the scores of several classes are averaged: scikit-learn's `average`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Average {
     /// Class 1 alone for two classes, as scikit-learn and Keras do, and [`Macro`](Average::Macro) for more.
@@ -60,8 +60,7 @@ macro_rules! ratio_metric {
                 $name { average, matrix: ConfusionMatrix::new() }
             }
 
-        /// Takes a single output above `threshold` for class 1, whatever the loss. Default: where the loss says, which is 0
-        /// for logits and for [`Hinge`](crate::loss::Hinge), and 0.5 for all else and without a loss.
+        /// Sets the decision threshold: a single output above it means class 1. Default: the threshold of the loss, which is 0 for logits and [`Hinge`](crate::loss::Hinge) and 0.5 otherwise.
         pub fn threshold(mut self, threshold: f64) -> $name {
             self.matrix = self.matrix.threshold(threshold);
             self
@@ -110,7 +109,7 @@ macro_rules! ratio_metric {
 }
 
 ratio_metric!(
-    /// Of the samples predicted as a class, the share that is of it. Predictions and targets as for
+    /// Precision: true positives divided by predicted positives. Predictions and targets as for
     /// [`Accuracy`](struct@super::Accuracy).
     ///
     /// ```
@@ -126,11 +125,11 @@ ratio_metric!(
     Precision, "precision", |right, predicted, _| over(right, predicted)
 );
 ratio_metric!(
-    /// Of the samples of a class, the share that is predicted as it. Predictions and targets as for
+    /// Recall: true positives divided by actual positives. Predictions and targets as for
     /// [`Accuracy`](struct@super::Accuracy).
     Recall, "recall", |right, _, samples| over(right, samples)
 );
 ratio_metric!(
-    /// The harmonic mean of [`Precision`] and [`Recall`], `2 right / (predicted + samples)` (van Rijsbergen, 1979).
+    /// The F1 score, the harmonic mean of [`Precision`] and [`Recall`]: `2 right / (predicted + samples)` (van Rijsbergen, 1979).
     F1Score, "f1_score", |right, predicted, samples| over(2.0 * right, predicted + samples)
 );

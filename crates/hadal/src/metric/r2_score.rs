@@ -4,7 +4,7 @@ use super::classes::assert_as_many;
 use super::{Metric, check_numbers, numbers};
 use crate::{Error, Result, Shape, Tensor};
 
-/// `1 - sum (y - t)^2 / sum (t - mean of t)^2`: 1 for perfect predictions, 0 for those no better than the mean, below for
+/// The coefficient of determination R², `1 - sum (y - t)^2 / sum (t - mean of t)^2`: 1 for perfect predictions, 0 for those no better than the mean, below for
 /// worse. Over all elements of all batches; NaN where all targets are the same.
 ///
 /// ```
@@ -69,6 +69,6 @@ impl Metric for R2Score {
         if all.iter().any(|t| *t != all[0]) {
             return Ok(());
         }
-        Err(Error::Data("r_squared compares with the targets' variance, but all targets are the same".into()))
+        Err(Error::Data("r_squared is undefined because all targets are equal".into()))
     }
 }

@@ -4,8 +4,7 @@ use super::classes::{Threshold, assert_as_many, check_classes};
 use super::{Metric, numbers};
 use crate::{Error, Result, Shape, Tensor};
 
-/// The probability that a sample of class 1 has a higher score than one of class 0, ties counting half (Hanley and
-/// McNeil, 1982): exact, from the ranks of all scores. Predictions are scores `[N, 1]`, or `[N, 2]` of which the second
+/// The area under the ROC curve (ROC AUC), computed exactly from the ranks of all scores (Hanley and McNeil, 1982). Predictions are scores `[N, 1]`, or `[N, 2]` of which the second
 /// counts; targets are labels 0 and 1, `i64` or numbers. NaN if a score is NaN, which has no rank.
 ///
 /// It sorts all scores, so it is computed at the end of a pass, not batch by batch.
@@ -94,7 +93,7 @@ impl Metric for RocAuc {
         check_classes(self.name(), output, targets, Threshold::fixed(0.0))?;
         let positive = is_positive(targets);
         if positive.iter().all(|&x| x) || !positive.iter().any(|&x| x) {
-            return Err(Error::Data("roc_auc compares two classes, but all samples are of one".into()));
+            return Err(Error::Data("roc_auc needs samples of both classes, but all samples are of one class".into()));
         }
         Ok(())
     }

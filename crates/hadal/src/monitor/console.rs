@@ -6,7 +6,7 @@ use super::note::printable;
 use crate::train::{BatchLogs, Callback, Event, Flow};
 use crate::{Error, Result};
 
-/// Shows a run on standard output.
+/// A callback that shows training progress on standard output.
 ///
 /// On a terminal, a bar per epoch with loss, metrics, samples per second and time left, which makes way for a line when
 /// the epoch ends. Elsewhere, that line alone, and one every `log_interval` batches if asked for.
@@ -71,7 +71,7 @@ impl Console {
     }
 }
 
-/// Prints a line on standard output. A reader that has left (`| head`) is no reason to lose a run.
+/// Prints a line to standard output. A closed pipe (`| head`) is not an error.
 ///
 /// # Errors
 /// If the line cannot be written for another reason, such as a full disk.

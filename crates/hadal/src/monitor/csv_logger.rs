@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::train::{Callback, Event, Flow};
 use crate::{Error, Result};
 
-/// Keeps a CSV file with one line per epoch: the epoch, all logs, the learning rate, the dataset. The file is replaced whole
-/// after every epoch, so it is never half a line. The same run writes the same bytes; what depends on the clock is in a file
+/// A callback that writes a CSV file with one line per epoch, as Keras's `CSVLogger`: the epoch, loss and metrics, the learning rate, the dataset. The file is replaced atomically after every epoch. The same run writes the same bytes; what depends on the clock is in a file
 /// of its own, see [`timing`](CsvLogger::timing).
 pub struct CsvLogger {
     path: PathBuf,
@@ -64,7 +63,7 @@ impl Record {
                 }
                 if self.names != *metric_names {
                     return Err(Error::Config(format!(
-                        "the history has columns for {}, but this run reports {}; keep it in another file",
+                        "the history has columns for {}, but this run reports {}; write it to another file",
                         self.names.join(", "),
                         metric_names.join(", ")
                     )));

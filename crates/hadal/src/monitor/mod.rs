@@ -1,4 +1,4 @@
-//! What watches a run: callbacks to its events.
+//! Callbacks for progress, CSV logs and plots.
 
 mod console;
 mod csv_logger;

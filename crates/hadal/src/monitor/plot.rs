@@ -100,7 +100,7 @@ impl Plot {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let mut svg = String::new();
-        self.draw(&mut svg).map_err(|reason| Error::file(path, format!("the picture cannot be drawn: {reason}")))?;
+        self.draw(&mut svg).map_err(|reason| Error::file(path, format!("the plot cannot be drawn: {reason}")))?;
         crate::format::write_atomically(path, |out| out.write_all(svg.as_bytes()))
     }
 
@@ -132,7 +132,7 @@ impl Plot {
         for (from, to) in [(left, right), (low, high)] {
             let narrowest = NARROWEST * from.abs().max(to.abs()) * 0.05;
             if !((to - from).is_finite() && to - from >= narrowest.max(1e-300)) {
-                return Err(format!("an axis from {from} to {to} is no range of numbers"));
+                return Err(format!("the axis limits {from} to {to} are not a valid range"));
             }
         }
         let area = SVGBackend::with_string(svg, (800, 480)).into_drawing_area();

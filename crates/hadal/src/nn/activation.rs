@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Context, Forward, Layer, LayerConfig, Module};
 use crate::Tensor;
 
-/// A function applied to every output of a layer; of itself a layer too.
+/// An activation function. It can be passed to a layer or used as a layer of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -11,7 +11,7 @@ use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 /// feature by feature. In training, mean and variance are the batch's; in evaluation, their running means.
 ///
 /// Features are the first axis of a sample: input `[batch, features, ..]`, as in PyTorch, whose defaults these are:
-/// epsilon 1e-5, momentum 0.1 (the share of the batch in the running means), and the unbiased variance in them.
+/// epsilon 1e-5, momentum 0.1 (the weight of the batch statistics in the running estimates), and the unbiased variance in the running estimate.
 /// [`keras`](BatchNorm::keras) gives Keras's.
 ///
 /// Training needs more than 1 value per feature, as in PyTorch: a batch of 1 vector panics, and `fit` returns an error before
@@ -23,7 +23,7 @@ pub struct BatchNorm {
     parameters: Option<Parameters>,
 }
 
-/// What a [`BatchNorm`] layer is set to.
+/// The settings of a [`BatchNorm`] layer.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -68,13 +68,13 @@ impl BatchNorm {
         BatchNorm { settings, parameters: None }
     }
 
-    /// Keeps the division finite.
+    /// A small constant added to the variance for numerical stability.
     pub fn epsilon(mut self, epsilon: f64) -> BatchNorm {
         self.settings.epsilon = epsilon;
         self
     }
 
-    /// The share of the batch in the running means (PyTorch's `momentum`; Keras's is 1 minus it).
+    /// The weight of the batch statistics in the running estimates (PyTorch's `momentum`; Keras's is 1 minus it).
     pub fn momentum(mut self, share: f64) -> BatchNorm {
         self.settings.momentum = share;
         self
@@ -138,12 +138,12 @@ impl Forward for BatchNorm {
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
         let Some(parameters) = &self.parameters else {
-            panic!("BatchNorm: the layer has no weights yet; compile the Sequential it belongs to first");
+            panic!("BatchNorm: the layer is not built; build or compile the Sequential that contains it first");
         };
         let features = parameters.weight.elements();
         assert!(
             x.rank() >= 2 && x.shape()[1] == features,
-            "BatchNorm: the input has shape {}, the layer {features} features, which must be axis 1",
+            "BatchNorm: the input has shape {}, but the layer expects {features} features on axis 1",
             x.shape()
         );
         // `[1, features, 1, ..]`, to broadcast over the batch and what follows the features.
@@ -184,7 +184,7 @@ impl Layer for BatchNorm {
         let Settings { epsilon, momentum, .. } = self.settings;
         crate::optim::check_positive_in_f32("BatchNorm: epsilon", epsilon, "1e-5")?;
         if !(0.0..=1.0).contains(&momentum) {
-            return Err(Error::Config(format!("BatchNorm: momentum {momentum} is a share, from 0 to 1")));
+            return Err(Error::Config(format!("BatchNorm: momentum {momentum} must be between 0 and 1")));
         }
         match input.first() {
             Some(&features) if features > 0 => Ok(Plan { output: *input, numbers: features.saturating_mul(4) }),

@@ -3,7 +3,7 @@
 use super::{Connection, Context, Forward, Layer, LayerConfig, Module, Plan};
 use crate::{Error, Result, Rng, Shape, Tensor};
 
-/// Layers one after another: what a [`Sequential`](super::Sequential) and the branches of other layers are made of.
+/// A sequence of layers that is itself a layer, for [`Residual`](super::Residual) blocks and the branches of [`Parallel`](super::Parallel).
 ///
 /// ```
 /// use hadal::nn::{Chain, Residual};

@@ -2,8 +2,7 @@
 
 use crate::{Rng, Tensor};
 
-/// Whether a pass is training or evaluation, the random numbers it may draw, and what layers leave for the loss. An
-/// argument, not a global mode.
+/// The context of a forward pass: training or evaluation mode, the random number generator, and the regularization penalties that layers add.
 #[derive(Clone, Debug)]
 pub struct Context {
     training: bool,
@@ -32,7 +31,7 @@ impl Context {
         self.training
     }
 
-    /// Adds a scalar to what the loss of this pass is raised by: a regularization term.
+    /// Adds a scalar regularization term to the loss of this pass, as Keras's `add_loss`.
     pub fn penalize(&mut self, term: Tensor) {
         self.penalty = Some(match self.penalty.take() {
             Some(sum) => sum + term,

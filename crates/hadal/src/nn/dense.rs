@@ -9,8 +9,7 @@ use super::{
 };
 use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 
-/// `activation(x Wᵀ + b)`, as Keras's `Dense`: the input size is taken from the layer before. Weights begin
-/// Glorot-uniform and biases at zero, Keras's defaults. Input `[batch, in]`, output `[batch, units]`.
+/// A fully connected layer, `activation(x Wᵀ + b)`, as Keras's `Dense`. The input size is inferred from the previous layer. Weights are initialized with Glorot uniform and biases with zeros, Keras's defaults. Input `[batch, in]`, output `[batch, units]`.
 ///
 /// ```
 /// use hadal::nn::{Initializer, Regularizer};
@@ -32,7 +31,7 @@ pub struct Dense {
     sends_error: bool,
 }
 
-/// What a [`Dense`] layer is set to; defaults are not written to files.
+/// The settings of a [`Dense`] layer. Defaults are not written to files.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DenseConfig {
@@ -114,13 +113,13 @@ impl Dense {
         self
     }
 
-    /// How the weights begin. Default: Glorot-uniform, Keras's.
+    /// The weight initializer. Default: Glorot uniform, as in Keras.
     pub fn weight_initializer(mut self, init: Initializer) -> Dense {
         self.settings.weight_init = init;
         self
     }
 
-    /// How the biases begin. Default: zeros, Keras's.
+    /// The bias initializer. Default: zeros, as in Keras.
     pub fn bias_initializer(mut self, init: Initializer) -> Dense {
         self.settings.bias_init = init;
         self
@@ -145,14 +144,14 @@ impl Dense {
         self
     }
 
-    /// The most length that the weights into one unit may have; longer ones are shortened after every step (Srebro and
+    /// Constrains the norm of the weights of each unit to at most this value, after every step: Keras's `MaxNorm` (Srebro and
     /// Shraibman, 2005; beside dropout, Srivastava and others, JMLR 15, 2014, section 5.1). Default: none.
     pub fn max_norm(mut self, length: f64) -> Dense {
         self.settings.max_norm = Some(length);
         self
     }
 
-    /// How the error passes this layer on its way back. Default: by backpropagation.
+    /// How the error is propagated back through this layer. Default: backpropagation.
     pub fn feedback(mut self, feedback: Feedback) -> Dense {
         self.settings.feedback = feedback;
         self
@@ -193,7 +192,7 @@ impl Forward for Dense {
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
         let Some(linear) = &self.linear else {
-            panic!("Dense: the layer has no weights yet; compile the Sequential it belongs to first");
+            panic!("Dense: the layer is not built; build or compile the Sequential that contains it first");
         };
         let settings = &self.settings;
         // What comes from a layer with direct feedback sends nothing back: its error will come from the output.

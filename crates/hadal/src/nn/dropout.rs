@@ -3,8 +3,7 @@
 use super::{Context, Forward, Layer, LayerConfig, Module, Plan};
 use crate::{Error, Result, Shape, Tensor};
 
-/// In training, sets each element to 0 with probability `rate` and scales the others by `1 / (1 - rate)`, so that the
-/// expected value stays; in evaluation, passes its input on.
+/// Dropout: in training, sets each element to 0 with probability `rate` and scales the others by `1 / (1 - rate)`; in evaluation, the identity.
 #[derive(Clone, Debug, Module)]
 pub struct Dropout {
     rate: f64,

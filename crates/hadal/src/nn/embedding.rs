@@ -3,8 +3,7 @@
 use super::{Context, Forward, Initializer, Layer, LayerConfig, Module, Plan};
 use crate::{DType, Error, Result, Rng, Shape, Tensor};
 
-/// A table with a trained vector for each index: input `i64` `[batch, ..]`, output `[batch, .., size]`. Vectors begin
-/// uniform on ±0.05, Keras's default; PyTorch's is the standard normal.
+/// An embedding layer: maps each index to a trainable vector. Input `i64` `[batch, ..]`, output `[batch, .., size]`. Vectors are initialized uniformly in ±0.05, Keras's default; PyTorch's is the standard normal.
 ///
 /// ```
 /// use hadal::nn::Embedding;
@@ -23,12 +22,12 @@ pub struct Embedding {
 }
 
 impl Embedding {
-    /// `vocabulary` vectors of `size` numbers.
+    /// An embedding of `vocabulary` indices into vectors of length `size`.
     pub fn new(vocabulary: usize, size: usize) -> Embedding {
         Embedding { vocabulary, size, init: Initializer::Uniform(0.05), weight: None }
     }
 
-    /// How the vectors begin.
+    /// The initializer of the vectors.
     pub fn init(mut self, init: Initializer) -> Embedding {
         self.init = init;
         self
@@ -51,7 +50,7 @@ impl Forward for Embedding {
     #[track_caller]
     fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
         let Some(weight) = &self.weight else {
-            panic!("Embedding: the layer has no weights yet; compile the Sequential it belongs to first");
+            panic!("Embedding: the layer is not built; build or compile the Sequential that contains it first");
         };
         let mut sizes = x.shape().to_vec();
         sizes.push(self.size);
@@ -61,7 +60,7 @@ impl Forward for Embedding {
     fn check_inputs(&self, x: &Tensor) -> Result<()> {
         if x.dtype() != DType::I64 {
             return Err(Error::Data(format!(
-                "Embedding takes indices, i64, not {}; convert them with to_dtype(DType::I64), u8 before a Dataset makes them f32",
+                "Embedding takes i64 indices, not {}; convert them with to_dtype(DType::I64), u8 inputs before they are put into a Dataset",
                 x.dtype()
             )));
         }
@@ -80,7 +79,9 @@ impl Forward for Embedding {
 impl Layer for Embedding {
     fn plan(&self, input: &Shape) -> Result<Plan> {
         if self.vocabulary == 0 || self.size == 0 {
-            return Err(Error::Config("Embedding needs at least one index and one number for each".into()));
+            return Err(Error::Config(
+                "Embedding: the vocabulary size and the vector length must be at least 1".into(),
+            ));
         }
         if input.rank() + 2 > crate::MAX_RANK {
             return Err(Error::Config(format!("Embedding: its input of shape {input} has too many axes")));

@@ -1,14 +1,13 @@
 //! How the error reaches hidden layers: through the weights, or through fixed random matrices.
 //!
-//! Backpropagation sends the error back through the transpose of each layer's weights, of which a cortex knows no way.
-//! Random matrices that never change do as well: the weights come to agree with them.
+//! Backpropagation multiplies the error by the transpose of each layer's weights, which is not biologically plausible. Feedback alignment uses fixed random matrices instead; during training the weights align with them.
 
 use serde::{Deserialize, Serialize};
 
 use crate::autograd::with_gradient;
 use crate::{Rng, Tensor};
 
-/// How the error passes a [`Dense`](super::Dense) layer on its way back.
+/// How the error is propagated back through a [`Dense`](super::Dense) layer: backpropagation, feedback alignment or direct feedback alignment.
 ///
 /// ```
 /// use hadal::nn::Feedback;

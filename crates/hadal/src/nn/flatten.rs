@@ -3,7 +3,7 @@
 use super::{Context, Forward, Layer, LayerConfig, Module, Plan};
 use crate::{Result, Shape, Tensor};
 
-/// All axes but the batch made one: `[batch, 28, 28]` to `[batch, 784]`.
+/// Flattens each sample to a vector: `[batch, 28, 28]` becomes `[batch, 784]`.
 #[derive(Clone, Debug, Default, Module)]
 pub struct Flatten;
 

@@ -1,4 +1,4 @@
-//! How weights begin. For a weight `[out, in]`, fan-in is `in` and fan-out is `out`.
+//! Weight initializers. For a weight `[out, in]`, fan-in is `in` and fan-out is `out`.
 
 use std::f64::consts::PI;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::linear_algebra::{Matrix, orthonormal_rows};
 use crate::{DType, Error, Result, Rng, Tensor};
 
-/// A way to begin.
+/// A weight initializer.
 ///
 /// ```
 /// use hadal::prelude::*;
@@ -43,7 +43,7 @@ pub enum Initializer {
     LecunUniform,
     /// Truncated normal distribution with variance `1 / fan_in` after truncation, for selu.
     LecunNormal,
-    /// Rows, or columns if there are fewer, at right angles and of this length (Saxe, McClelland and Ganguli, ICLR 2014).
+    /// A random (semi-)orthogonal matrix, scaled by this gain (Saxe, McClelland and Ganguli, ICLR 2014).
     Orthogonal(f64),
     /// Uniform with limit `1 / sqrt(fan_in)`: He's uniform initialization with slope `sqrt(5)`.
     TorchUniform,
@@ -94,7 +94,7 @@ impl Initializer {
         use Initializer::{Constant, Normal, Orthogonal, TruncatedNormal, Uniform};
         match self {
             Constant(x) | Uniform(x) | Normal(x) | TruncatedNormal(x) | Orthogonal(x) if !x.is_finite() => {
-                Err(Error::Config(format!("{self:?}: weights must begin as finite numbers")))
+                Err(Error::Config(format!("{self:?}: the value must be finite")))
             }
             _ => Ok(()),
         }

@@ -8,14 +8,13 @@ use super::{
 };
 use crate::{Error, Result, Rng, Shape};
 
-/// A module that can be built for an input shape and described in a file.
+/// A layer of a [`Sequential`](super::Sequential): a module whose parameters are created for an input shape and whose settings can be saved.
 ///
 /// A layer of your own that keeps the shape and makes its parameters itself needs no method: `impl Layer for MyLayer {}`.
 /// Networks with such layers are saved and resumed by the program that knows them, with
 /// [`state`](super::Module::state_dict) and [`load_state_dict`](super::Module::load_state_dict).
 pub trait Layer: Forward + Send + Sync {
-    /// What the layer will make of samples of shape `input` (without the batch axis). Makes nothing yet. Default: the
-    /// same shape, without parameters.
+    /// Computes the output shape and the number of weights for samples of shape `input` (without the batch axis), and checks the settings. Default: the same shape, no weights.
     ///
     /// # Errors
     /// If the layer cannot take that shape, or a setting cannot work.
@@ -23,7 +22,7 @@ pub trait Layer: Forward + Send + Sync {
         Ok(Plan { output: *input, numbers: 0 })
     }
 
-    /// Makes the parameters for a shape that [`plan`](Layer::plan) has accepted. Default: there are none to make.
+    /// Creates the parameters for an input shape that [`plan`](Layer::plan) has accepted. Default: none.
     ///
     /// # Errors
     /// If they cannot be made.
@@ -44,12 +43,12 @@ pub trait Layer: Forward + Send + Sync {
     }
 }
 
-/// What a layer will make of its input.
+/// The output shape and size of a layer, computed before it is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The shape of one sample of the output.
     pub output: Shape,
-    /// How many numbers the layer will keep: parameters and state.
+    /// The number of weights, trainable and non-trainable.
     pub numbers: usize,
 }
 
@@ -99,12 +98,12 @@ pub enum LayerConfig {
     BatchNorm(super::batch_norm::Settings),
     /// [`LayerNorm`].
     LayerNorm {
-        /// Keeps the division finite.
+        /// A small constant added to the variance for numerical stability.
         epsilon: f64,
     },
     /// [`Embedding`].
     Embedding {
-        /// How many different indices there are.
+        /// The number of embeddings (the vocabulary size).
         vocabulary: usize,
         /// The length of each vector.
         size: usize,
@@ -162,13 +161,13 @@ impl LayerConfig {
             }
             LayerConfig::Custom { name } => {
                 return Err(Error::Config(format!(
-                    "layer `{name}` is the program's own; build the network there and use load_state_dict"
+                    "layer `{name}` is a custom layer; build the model in the program that defines it and use load_state_dict"
                 )));
             }
         })
     }
 
-    /// The layer in a word, for summaries and messages: `Dense (relu)`.
+    /// A short name for summaries and messages: `Dense (relu)`.
     pub fn label(&self) -> String {
         match self {
             LayerConfig::Dense(DenseConfig { activation: Activation::Identity, .. }) => "Dense".into(),

@@ -19,7 +19,7 @@ impl LayerNorm {
         LayerNorm { epsilon: 1e-5, weight: None, bias: None }
     }
 
-    /// Keeps the division finite.
+    /// A small constant added to the variance for numerical stability.
     pub fn epsilon(mut self, epsilon: f64) -> LayerNorm {
         self.epsilon = epsilon;
         self
@@ -38,7 +38,7 @@ impl Forward for LayerNorm {
     #[track_caller]
     fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
         let (Some(weight), Some(bias)) = (&self.weight, &self.bias) else {
-            panic!("LayerNorm: the layer has no weights yet; compile the Sequential it belongs to first");
+            panic!("LayerNorm: the layer is not built; build or compile the Sequential that contains it first");
         };
         let centered = x - x.mean_keep(&[-1]);
         let variance = centered.powi(2).mean_keep(&[-1]);

@@ -1,9 +1,9 @@
-//! The affine map.
+//! The linear layer.
 
 use super::{Context, Forward, Initializer, Module};
 use crate::{Rng, Shape, Tensor};
 
-/// `y = x Wᵀ + b`, as PyTorch's `Linear`. Input `[batch, in]`, output `[batch, out]`.
+/// A linear layer, `y = x Wᵀ + b`, as PyTorch's `Linear`. Input `[batch, in]`, output `[batch, out]`.
 #[derive(Clone, Debug, Module)]
 pub struct Linear {
     /// `[out, in]`.

@@ -1,11 +1,11 @@
-//! What every layer and network is: a tree of named tensors, and a function.
+//! The `Module` and `Forward` traits of layers and networks.
 
 use std::collections::BTreeMap;
 
 use super::Context;
 use crate::{Error, Result, Shape, Tensor};
 
-/// A tree of named tensors: `fc1.weight`, `fc1.bias`, ... Usually derived.
+/// A module: a layer or network with named parameters such as `fc1.weight`. Usually derived with `#[derive(Module)]`.
 ///
 /// Tensors that require a gradient are the parameters; others (running statistics, say) are state that is saved with
 /// them but not trained.
@@ -16,7 +16,7 @@ pub trait Module {
     /// As [`visit`](Module::visit), in the same order, to change the tensors.
     fn visit_mut(&mut self, path: &str, visitor: &mut dyn FnMut(&str, &mut Tensor));
 
-    /// Brings parameters back within the limits that layers set, for example a largest norm. `fit` calls it after every
+    /// Applies the weight constraints of all layers, for example a maximum norm. `fit` calls it after every
     /// step; a loop of your own does so too if there are such limits. Default: there are none.
     fn constrain(&mut self) {}
 
@@ -26,8 +26,7 @@ pub trait Module {
         1
     }
 
-    /// Stops training the tensors whose names begin with `prefix`; the empty prefix is all. They are no leaves any more,
-    /// so gradients are not computed for them, and neither decay nor limits change them.
+    /// Freezes the parameters whose names begin with `prefix`; the empty prefix freezes all. Frozen tensors are no longer leaves: they get no gradients, and neither weight decay nor constraints change them.
     ///
     /// ```
     /// use hadal::prelude::*;
@@ -43,7 +42,7 @@ pub trait Module {
         each_named(self, prefix, |tensor| *tensor = tensor.detach())
     }
 
-    /// Trains the tensors whose names begin with `prefix` again; state such as running means stays state.
+    /// Unfreezes the tensors whose names begin with `prefix`. Non-trainable state such as running means stays non-trainable.
     ///
     /// # Errors
     /// If no tensor has such a name.
@@ -55,21 +54,21 @@ pub trait Module {
         })
     }
 
-    /// All tensors with their names, in order; cheap clones that share storage.
+    /// All parameters and state tensors with their names, in order: PyTorch's `state_dict`. The tensors share storage with the module.
     fn state_dict(&self) -> Vec<(String, Tensor)> {
         let mut state = Vec::new();
         self.visit("", &mut |name, tensor| state.push((name.to_owned(), tensor.clone())));
         state
     }
 
-    /// How many numbers are trained.
+    /// The number of trainable parameters.
     fn parameter_count(&self) -> usize {
         let mut count = 0;
         self.visit("", &mut |_, tensor| count += if tensor.is_leaf() { tensor.elements() } else { 0 });
         count
     }
 
-    /// Replaces the tensors by those of the same names.
+    /// Loads parameters and state by name: PyTorch's `load_state_dict`.
     ///
     /// # Errors
     /// If a name is missing or unknown, or a shape or dtype differs; then nothing has been changed.
@@ -84,7 +83,7 @@ pub trait Module {
                 problem = Some(match found {
                     None => format!("tensor `{name}` is missing"),
                     Some(found) => format!(
-                        "tensor `{name}` is {} {}, the model needs {} {}",
+                        "tensor `{name}` is {} {}, but the model expects {} {}",
                         found.dtype(),
                         found.shape(),
                         tensor.dtype(),
@@ -96,7 +95,8 @@ pub trait Module {
         if problem.is_none() && known != state.len() {
             let mut extra: Vec<&String> = state.keys().collect();
             self.visit("", &mut |name, _| extra.retain(|other| *other != name));
-            problem = extra.first().map(|name| format!("tensor `{name}` belongs to no part of this model"));
+            problem =
+                extra.first().map(|name| format!("unexpected tensor `{name}`: the model has no tensor of that name"));
         }
         if let Some(problem) = problem {
             return Err(Error::Data(problem));

@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Chain, Context, Forward, Layer, LayerConfig, Module, Plan, join};
 use crate::{Error, Result, Rng, Shape, Tensor, concat};
 
-/// The same input through several branches, whose outputs are joined; with [`Residual`](super::Residual), any
-/// feed-forward network.
+/// Applies several branches to the same input and merges their outputs.
 ///
 /// ```
 /// use hadal::nn::{Chain, Merge, Parallel};
@@ -100,7 +99,7 @@ impl Layer for Parallel {
         }
         let plan = whole.ok_or_else(|| Error::Config("Parallel needs at least one branch".into()))?;
         if plan.output.is_empty() && self.merge == Merge::Concatenate {
-            return Err(Error::Config("Parallel: branches without axes cannot be concatenated".into()));
+            return Err(Error::Config("Parallel: scalar outputs cannot be concatenated".into()));
         }
         Ok(plan)
     }
@@ -118,7 +117,7 @@ impl Parallel {
     fn join_shapes(&self, first: &Shape, other: &Shape, number: usize) -> Result<Shape> {
         let misfit = || {
             Error::Config(format!(
-                "Parallel: branch {number} gives shape {other}, the branches before it {first}; {}",
+                "Parallel: branch {number} has output shape {other}, but the branches before it have {first}; {}",
                 match self.merge {
                     Merge::Concatenate => "all axes but the last must agree",
                     Merge::Sum | Merge::Product => "shapes must agree",

@@ -3,7 +3,7 @@
 use super::{Context, Forward, Layer, LayerConfig, Module, Plan};
 use crate::{Error, Result, Shape, Tensor};
 
-/// Each sample in another shape: `[batch, 784]` to `[batch, 28, 28]`.
+/// Reshapes each sample: `[batch, 784]` becomes `[batch, 28, 28]`.
 #[derive(Clone, Debug, Module)]
 pub struct Reshape {
     shape: Shape,
@@ -32,7 +32,7 @@ impl Layer for Reshape {
             return Ok(Plan { output: self.shape, numbers: 0 });
         }
         Err(Error::Config(format!(
-            "Reshape to {} does not fit its input of shape {input}, which holds {} numbers",
+            "Reshape to {} is not possible for an input of shape {input}, which has {} elements",
             self.shape,
             input.elements()
         )))

@@ -3,7 +3,7 @@
 use super::{Chain, Context, Forward, Layer, LayerConfig, Module, Plan};
 use crate::{Error, Result, Rng, Shape, Tensor};
 
-/// `x + f(x)` for layers `f` that keep the shape (He and others, CVPR 2016, eq. 1).
+/// A residual block with an identity shortcut, `x + f(x)`, for layers `f` that keep the shape (He and others, CVPR 2016, eq. 1).
 ///
 /// ```
 /// use hadal::nn::Residual;
@@ -72,7 +72,7 @@ impl Layer for Residual {
             return Ok(plan);
         }
         Err(Error::Config(format!(
-            "Residual adds its input of shape {input} to what its layers make of it, of shape {}; both must agree",
+            "Residual: the input has shape {input}, but the output of the layers has shape {}; the shapes must be equal",
             plan.output
         )))
     }

@@ -17,7 +17,7 @@ use crate::{Error, Result, Rng, Shape, Tensor, can_allocate, memory};
 /// The random stream that initializes weights; training draws from others.
 const INITIALISATION: u64 = 0x1217;
 
-/// Layers one after another, as Keras's `Sequential`.
+/// A linear stack of layers, as Keras's `Sequential`.
 ///
 /// ```
 /// use hadal::prelude::*;
@@ -37,7 +37,7 @@ pub struct Sequential {
     seed: u64,
 }
 
-/// What a [`Sequential`] is made of, as it stands in a model file.
+/// The architecture of a [`Sequential`]: its input shape and layer settings, as saved in a model file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Architecture {
@@ -53,7 +53,7 @@ impl Sequential {
         Sequential { input: input.into(), layers: Chain::new(), shapes: Vec::new(), seed: 0 }
     }
 
-    /// The seed that weights, shuffling and dropout follow from. Default: 0.
+    /// The random seed of weight initialization, shuffling and dropout. Default: 0.
     pub fn seed(mut self, seed: u64) -> Sequential {
         self.seed = seed;
         self
@@ -67,7 +67,7 @@ impl Sequential {
         self
     }
 
-    /// Makes the weights.
+    /// Builds the model: creates the weights of all layers.
     ///
     /// # Errors
     /// If a layer does not fit its input; the message names the layer and both shapes. If there is not enough memory for the
@@ -118,7 +118,7 @@ impl Sequential {
             .collect()
     }
 
-    /// Makes the weights and joins the network with what training takes.
+    /// Configures the model for training, as Keras's `compile`; builds it first if needed.
     ///
     /// # Errors
     /// As [`build`](Sequential::build), and if the loss or a metric does not fit the output.
@@ -151,7 +151,7 @@ impl Sequential {
         let (index, widest) = outputs.max_by_key(|(_, elements)| *elements).unwrap_or_default();
         if !can_allocate(bytes(widest)) {
             return Err(Error::Config(format!(
-                "{} gives {widest} numbers for each sample, which need {} of memory, more than is available",
+                "the output of {} has {widest} values per sample, which need {} of memory, more than is available",
                 layer(index),
                 memory::show(bytes(widest))
             )));
@@ -201,10 +201,9 @@ impl Sequential {
         Ok(model)
     }
 
-    /// Writes architecture and weights to one safetensors file, with `notes` beside them in its metadata, and a digest of all
-    /// of it ([`safetensors::save`]).
+    /// Saves architecture and weights to a safetensors file, with `notes` and a SHA-256 checksum in its metadata ([`safetensors::save`]).
     ///
-    /// The file appears whole or not at all: a crash leaves what was there before.
+    /// The file is written atomically: after a crash the old file is still there.
     ///
     /// # Errors
     /// If a weight is NaN or infinite, or the file cannot be written.
@@ -212,7 +211,7 @@ impl Sequential {
         stage_parts(path.as_ref(), &self.architecture(), &self.state_dict(), notes.clone())?.commit()
     }
 
-    /// Reads a file that [`save`](Sequential::save) wrote: the network and the notes.
+    /// Loads a model that [`save`](Sequential::save) wrote; returns the model and the notes.
     ///
     /// # Errors
     /// If the file cannot be read, is damaged or is not a model, its tensors do not fit its architecture, or a weight is NaN or
@@ -225,7 +224,7 @@ impl Sequential {
             Error::file(path, "holds tensors but no architecture; it was not written by Sequential::save")
         })?;
         let architecture: Architecture = serde_json::from_str(json)
-            .map_err(|error| Error::file(path, format!("its architecture cannot be understood: {error}")))?;
+            .map_err(|error| Error::file(path, format!("its architecture is invalid: {error}")))?;
         let model = Sequential::from_architecture(&architecture).map_err(at_path)?;
         // Checked before anything is read or built, so that a forged file cannot ask for more memory than it brings.
         let (needed, stored) = (model.numbers().map_err(at_path)?, file.elements());
@@ -267,8 +266,7 @@ pub(crate) fn check_architecture(architecture: &Architecture, model: &dyn Module
     let mut expected = Sequential::from_architecture(architecture)?.build()?;
     expected.load_state_dict(&model.state_dict().into_iter().collect()).map_err(|error| {
         Error::Config(format!(
-            "the model that is trained is not of the architecture that is to be saved with it: {error}; take the architecture from \
-             the model itself"
+            "the model does not match the architecture to be saved with it: {error}; pass the architecture of the model itself"
         ))
     })
 }

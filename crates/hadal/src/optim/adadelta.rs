@@ -18,13 +18,13 @@ impl Adadelta {
         Adadelta { core: Core::new(learning_rate), rho: 0.9, epsilon: 1e-6 }
     }
 
-    /// The share of the mean squares that is kept. Default: 0.9.
+    /// The decay rate of the running averages of squared gradients and squared updates. Default: 0.9.
     pub fn rho(mut self, rho: f64) -> Adadelta {
         self.rho = rho;
         self
     }
 
-    /// Keeps the steps away from 0. Default: 1e-6.
+    /// A small constant for numerical stability. Default: 1e-6.
     pub fn epsilon(mut self, epsilon: f64) -> Adadelta {
         self.epsilon = epsilon;
         self
@@ -32,7 +32,7 @@ impl Adadelta {
 }
 
 impl Default for Adadelta {
-    /// Rate 1, as in the paper, rho 0.9, epsilon 1e-6: PyTorch's defaults.
+    /// Learning rate 1, rho 0.9, epsilon 1e-6: PyTorch's defaults.
     fn default() -> Adadelta {
         Adadelta::new(1.0)
     }

@@ -16,7 +16,7 @@ impl Adagrad {
         Adagrad { core: Core::new(learning_rate), epsilon: 1e-10 }
     }
 
-    /// Keeps the division finite. Default: 1e-10.
+    /// A small constant added to the denominator for numerical stability. Default: 1e-10.
     pub fn epsilon(mut self, epsilon: f64) -> Adagrad {
         self.epsilon = epsilon;
         self
@@ -24,7 +24,7 @@ impl Adagrad {
 }
 
 impl Default for Adagrad {
-    /// Rate 0.01, epsilon 1e-10: PyTorch's defaults.
+    /// Learning rate 0.01, epsilon 1e-10: PyTorch's defaults.
     fn default() -> Adagrad {
         Adagrad::new(0.01)
     }

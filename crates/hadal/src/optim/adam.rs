@@ -28,19 +28,19 @@ impl Adam {
         Adam { core, beta1: 0.9, beta2: 0.999, epsilon: 1e-7, amsgrad: false }
     }
 
-    /// The shares of mean and mean square that are kept. Default: 0.9 and 0.999.
+    /// The exponential decay rates of the first and second moment estimates. Default: 0.9 and 0.999.
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Adam {
         (self.beta1, self.beta2) = (beta1, beta2);
         self
     }
 
-    /// Keeps the division finite. Default: 1e-7.
+    /// A small constant added to the denominator for numerical stability. Default: 1e-7.
     pub fn epsilon(mut self, epsilon: f64) -> Adam {
         self.epsilon = epsilon;
         self
     }
 
-    /// AMSGrad: steps never grow again.
+    /// Enables AMSGrad: uses the maximum of the second moment estimates so far.
     pub fn amsgrad(mut self) -> Adam {
         self.amsgrad = true;
         self
@@ -48,7 +48,7 @@ impl Adam {
 }
 
 impl Default for Adam {
-    /// Rate 0.001, betas 0.9 and 0.999, epsilon 1e-7: Keras's defaults.
+    /// Learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-7: Keras's defaults.
     fn default() -> Adam {
         Adam::new(0.001)
     }

@@ -4,8 +4,7 @@ use super::adam::power;
 use super::{Core, Optimizer, check_positive_in_f32, check_share, has_core};
 use crate::{Result, UpdateRule};
 
-/// Adam by the largest gradient instead of the root of the mean square (Kingma and Ba, ICLR 2015, algorithm 2), in Keras's
-/// form: with `m += (1 - beta1) (g - m)` and `u = max(beta2 * u, |g|)`, step t is
+/// Adamax, the variant of Adam based on the infinity norm (Kingma and Ba, ICLR 2015, algorithm 2), in Keras's form: with `m += (1 - beta1) (g - m)` and `u = max(beta2 * u, |g|)`, step t is
 /// `w -= learning_rate / (1 - beta1^t) * m / (u + epsilon)`.
 #[derive(Clone, Debug)]
 pub struct Adamax {
@@ -21,13 +20,13 @@ impl Adamax {
         Adamax { core: Core::new(learning_rate), beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }
     }
 
-    /// The shares of `m` and `u` that are kept. Default: 0.9 and 0.999.
+    /// The exponential decay rates of the first moment `m` and the weighted infinity norm `u`. Default: 0.9 and 0.999.
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Adamax {
         (self.beta1, self.beta2) = (beta1, beta2);
         self
     }
 
-    /// Keeps the division finite. Default: 1e-7.
+    /// A small constant added to the denominator for numerical stability. Default: 1e-7.
     pub fn epsilon(mut self, epsilon: f64) -> Adamax {
         self.epsilon = epsilon;
         self
@@ -35,7 +34,7 @@ impl Adamax {
 }
 
 impl Default for Adamax {
-    /// Rate 0.001, betas 0.9 and 0.999, epsilon 1e-7: Keras's defaults.
+    /// Learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-7: Keras's defaults.
     fn default() -> Adamax {
         Adamax::new(0.001)
     }

@@ -14,19 +14,19 @@ impl AdamW {
         AdamW(Adam::with_core(Core::new(learning_rate).decoupled()).decoupled_weight_decay(0.004))
     }
 
-    /// The shares of mean and mean square that are kept. Default: 0.9 and 0.999.
+    /// The exponential decay rates of the first and second moment estimates. Default: 0.9 and 0.999.
     pub fn betas(self, beta1: f64, beta2: f64) -> AdamW {
         AdamW(self.0.betas(beta1, beta2))
     }
 
-    /// Keeps the division finite. Default: 1e-7.
+    /// A small constant added to the denominator for numerical stability. Default: 1e-7.
     pub fn epsilon(self, epsilon: f64) -> AdamW {
         AdamW(self.0.epsilon(epsilon))
     }
 }
 
 impl Default for AdamW {
-    /// Rate 0.001, decay 0.004, betas 0.9 and 0.999, epsilon 1e-7: Keras's defaults (PyTorch's decay is 0.01).
+    /// Learning rate 0.001, weight decay 0.004, betas 0.9 and 0.999, epsilon 1e-7: Keras's defaults (PyTorch's decay is 0.01).
     fn default() -> AdamW {
         AdamW::new(0.001)
     }

@@ -1,9 +1,9 @@
-//! What all optimizers share: the learning rate, decay, groups of parameters, and the state beside each parameter.
+//! The settings and state of all optimizers: learning rate, weight decay, parameter groups, state tensors.
 
 use std::collections::BTreeMap;
 
 use crate::nn::Module;
-use crate::{WeightDecay, Error, Gradients, Result, Tensor};
+use crate::{Error, Gradients, Result, Tensor, WeightDecay};
 
 /// Settings and state that every optimizer has.
 #[derive(Clone, Debug, Default)]
@@ -21,7 +21,7 @@ pub struct Core {
     states: BTreeMap<String, Vec<Tensor>>,
 }
 
-/// Parameters with settings of their own: those whose names begin with a prefix.
+/// A parameter group: parameters, selected by a name prefix or suffix, with their own learning rate and weight decay.
 ///
 /// ```
 /// use hadal::prelude::*;
@@ -80,13 +80,13 @@ impl std::fmt::Display for ParamGroup {
     }
 }
 
-/// One parameter at one step, as an optimizer sees it.
+/// One parameter in one optimizer step, with its gradient and optimizer state.
 pub struct ParamUpdate<'a> {
     /// The parameter, to be changed in place.
     pub parameter: &'a mut Tensor,
     /// Its gradient, of the same shape.
     pub gradient: &'a Tensor,
-    /// The tensors that the optimizer keeps beside it; empty at the first step.
+    /// The state tensors of the parameter, such as momentum buffers; empty at the first step.
     pub states: &'a mut Vec<Tensor>,
     /// The learning rate for this parameter.
     pub learning_rate: f64,
@@ -100,7 +100,7 @@ impl Core {
         Core { learning_rate, ..Core::default() }
     }
 
-    /// Makes decoupled weight decay, as AdamW's, the kind that a group's decay has if the optimizer has none.
+    /// Makes decoupled weight decay, as in AdamW, the default kind for the weight decay of parameter groups.
     pub fn decoupled(self) -> Core {
         Core { decoupled: true, ..self }
     }
@@ -116,7 +116,7 @@ impl Core {
         self.learning_rate
     }
 
-    /// How many steps have been taken.
+    /// The number of steps taken.
     pub fn steps(&self) -> u64 {
         self.steps
     }
@@ -129,7 +129,7 @@ impl Core {
     pub(super) fn assert_ready(&self, model: &dyn Module) {
         assert!(
             self.learning_rate >= 0.0 && self.learning_rate.is_finite(),
-            "step: learning rate {} must be a positive, finite number, for example 0.001",
+            "step: learning rate {} must be 0 or a positive, finite number, for example 0.001",
             self.learning_rate
         );
         let mut problem = self.empty_group(model);
@@ -192,7 +192,7 @@ impl Core {
         });
     }
 
-    /// Forgets the state of all parameters, to begin with others.
+    /// Resets the step count and the state of all parameters.
     pub fn reset(&mut self) {
         self.steps = 0;
         self.states.clear();
@@ -219,7 +219,7 @@ impl Core {
         if problem.is_none()
             && let Some(name) = unseen.first()
         {
-            problem = Some(format!("the optimizer began with a parameter `{name}`, which this model does not have"));
+            problem = Some(format!("the optimizer has state for a parameter `{name}`, which this model does not have"));
         }
         problem
             .map_or(Ok(()), |problem| Err(Error::Config(format!("{problem}; reset() the optimizer or use a new one"))))
@@ -251,7 +251,7 @@ fn misfit(name: &str, parameter: &Tensor, states: &[Tensor]) -> Option<String> {
     let fits = state.shape() == parameter.shape() && state.dtype() == parameter.dtype();
     (!fits).then(|| {
         format!(
-            "the optimizer began with a parameter `{name}` of {} {}, this one is {} {}",
+            "the optimizer's state for parameter `{name}` is {} {}, but the parameter is {} {}",
             state.dtype(),
             state.shape(),
             parameter.dtype(),
@@ -280,7 +280,7 @@ pub(crate) fn check_positive_in_f32(name: &str, value: f64, example: &str) -> Re
     )))
 }
 
-/// Shares that are kept must lie in `[0, 1)`.
+/// Momentum factors and decay rates must be in `[0, 1)`.
 pub(super) fn check_share(name: &str, share: f64) -> Result<()> {
     if (0.0..1.0).contains(&share) {
         return Ok(());

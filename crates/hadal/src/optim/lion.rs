@@ -19,7 +19,7 @@ impl Lion {
         Lion { core: Core::new(learning_rate).decoupled(), beta1: 0.9, beta2: 0.99 }
     }
 
-    /// The shares of `m` in the step, and that is kept. Default: 0.9 and 0.99.
+    /// The coefficient of `m` in the step, and the decay rate of `m`. Default: 0.9 and 0.99.
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Lion {
         (self.beta1, self.beta2) = (beta1, beta2);
         self
@@ -27,7 +27,7 @@ impl Lion {
 }
 
 impl Default for Lion {
-    /// Rate 0.0001, betas 0.9 and 0.99: the paper's defaults (Keras's learning rate is 0.001).
+    /// Learning rate 0.0001, betas 0.9 and 0.99: the paper's defaults (Keras's learning rate is 0.001).
     fn default() -> Lion {
         Lion::new(1e-4)
     }

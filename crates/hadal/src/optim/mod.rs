@@ -1,13 +1,13 @@
-//! How parameters follow their gradients, one file each.
+//! Optimizers and learning rate schedules.
 //!
-//! | optimizer | its idea |
+//! | optimizer | method |
 //! | --- | --- |
-//! | [`Sgd`] | the gradient, with momentum in three spellings, and Nesterov's look ahead |
-//! | [`Adagrad`], [`Adadelta`], [`RmsProp`] | each parameter at a learning rate of its own |
-//! | [`Adam`] (and AMSGrad), [`Adamax`], [`AdamW`], [`Nadam`] | both |
+//! | [`Sgd`] | gradient descent, optionally with momentum or Nesterov momentum |
+//! | [`Adagrad`], [`Adadelta`], [`RmsProp`] | adaptive learning rates per parameter |
+//! | [`Adam`] (and AMSGrad), [`Adamax`], [`AdamW`], [`Nadam`] | adaptive learning rates with momentum |
 //! | [`Lion`] | the sign of the momentum |
 //! | [`Muon`] | orthogonal steps for matrices |
-//! | [`second_order`] | curvature: Newton, L-BFGS, Levenberg and Marquardt |
+//! | [`second_order`] | second-order methods: Newton, L-BFGS, Levenberg-Marquardt |
 
 mod adadelta;
 mod adagrad;
@@ -43,7 +43,7 @@ pub use sgd::{MomentumForm, Sgd};
 use crate::nn::Module;
 use crate::{Gradients, Result, UpdateRule};
 
-/// Changes parameters, given their gradients.
+/// An optimizer: updates parameters from their gradients.
 ///
 /// ```
 /// use hadal::prelude::*;
@@ -54,19 +54,18 @@ use crate::{Gradients, Result, UpdateRule};
 /// assert_eq!(w.to_vec::<f32>(), [0.8, 0.8]);
 /// ```
 ///
-/// One of your own keeps a [`Core`] and names the [`UpdateRule`] of a step; or it overrides
-/// [`step`](Optimizer::step) and computes with tensors, as [`Muon`] does.
+/// To write a custom optimizer, store a [`Core`] and return the [`UpdateRule`] of a step from [`rule`](Optimizer::rule), or override [`step`](Optimizer::step) and compute with tensors, as [`Muon`] does.
 pub trait Optimizer: Send + Sync {
     /// The optimizer's name, as it stands in reports: `rmsprop`.
     fn name(&self) -> &'static str;
 
-    /// What it shares with all others.
+    /// The settings and state that all optimizers have.
     fn core(&self) -> &Core;
 
     /// As [`core`](Optimizer::core), to be changed.
     fn core_mut(&mut self) -> &mut Core;
 
-    /// How step `step` (counted from 1) changes a parameter whose learning rate is `learning_rate`.
+    /// The update rule of step `step` (counted from 1) for a parameter with this learning rate.
     fn update_rule(&self, learning_rate: f64, step: u64) -> UpdateRule;
 
     /// Checks the settings beyond those of [`Core`].
@@ -77,7 +76,7 @@ pub trait Optimizer: Send + Sync {
         Ok(())
     }
 
-    /// One step for every parameter of `model` that has a gradient, in place, in one pass over each.
+    /// Performs one optimization step: updates every parameter of `model` that has a gradient, in place.
     ///
     /// # Panics
     /// If the learning rate is negative or not finite, another setting cannot work, a group matches no parameter, or the parameters are not
@@ -136,7 +135,7 @@ pub trait Optimizer: Send + Sync {
         self
     }
 
-    /// Gives some parameters settings of their own. Rates of several groups multiply; the last decay counts.
+    /// Adds a parameter group with its own settings, as PyTorch's `add_param_group`. If several groups match a parameter, their learning rate scales multiply and the last weight decay applies.
     fn param_group(mut self, group: ParamGroup) -> Self
     where
         Self: Sized,

@@ -5,8 +5,7 @@ use super::{Core, Optimizer, ParamUpdate, assert_ready, check_share, has_core};
 use crate::nn::Module;
 use crate::{Gradients, Result, Tensor, UpdateRule, no_grad};
 
-/// Muon (Jordan and others, 2024): momentum whose matrix is made nearly orthogonal before each step, so that all
-/// directions move alike. `m = momentum * m + g`; the step is `O = newton_schulz(g + momentum * m)` and
+/// Muon (Jordan and others, 2024): SGD with Nesterov momentum whose update matrix is orthogonalized by Newton-Schulz iterations. `m = momentum * m + g`; the step is `O = newton_schulz(g + momentum * m)` and
 /// `w -= learning_rate * 0.2 sqrt(max(rows, columns)) * O` (the scale of Liu and others, arXiv 2502.16982, with which the learning rates of
 /// AdamW fit). `newton_schulz` runs five times `x = a x + (b A + c A^2) x` with `A = x xᵀ` on the matrix divided by
 /// its norm.
@@ -90,7 +89,7 @@ fn orthogonalize(x: &Tensor) -> Tensor {
 }
 
 impl Default for Muon {
-    /// Rate 0.001, momentum 0.95 with Nesterov's look ahead: Keras's defaults, but without decay.
+    /// Learning rate 0.001, momentum 0.95 with Nesterov momentum: Keras's defaults, but without weight decay.
     fn default() -> Muon {
         Muon::new(0.001)
     }

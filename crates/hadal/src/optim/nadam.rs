@@ -4,7 +4,7 @@ use super::adam::power;
 use super::{Core, Optimizer, check_positive_in_f32, check_share, has_core};
 use crate::{Result, UpdateRule};
 
-/// Adam with Nesterov's look ahead (Dozat, ICLR workshop 2016, algorithm 8), in Keras's form. With `m` and `v` of
+/// Adam with Nesterov momentum (Dozat, ICLR workshop 2016, algorithm 8), in Keras's form. With `m` and `v` of
 /// [`Adam`](super::Adam), `u_t = beta1 (1 - 0.5 * 0.96^t)` and `U_t = u_1 .. u_t`, step t is
 /// `w -= learning_rate * (u_(t+1) / (1 - U_(t+1)) * m + (1 - u_t) / (1 - U_t) * g) / (sqrt(v / (1 - beta2^t)) + epsilon)`.
 #[derive(Clone, Debug)]
@@ -21,13 +21,13 @@ impl Nadam {
         Nadam { core: Core::new(learning_rate), beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }
     }
 
-    /// The shares of mean and mean square that are kept. Default: 0.9 and 0.999.
+    /// The exponential decay rates of the first and second moment estimates. Default: 0.9 and 0.999.
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Nadam {
         (self.beta1, self.beta2) = (beta1, beta2);
         self
     }
 
-    /// Keeps the division finite. Default: 1e-7.
+    /// A small constant added to the denominator for numerical stability. Default: 1e-7.
     pub fn epsilon(mut self, epsilon: f64) -> Nadam {
         self.epsilon = epsilon;
         self
@@ -50,7 +50,7 @@ impl Nadam {
 }
 
 impl Default for Nadam {
-    /// Rate 0.001, betas 0.9 and 0.999, epsilon 1e-7: Keras's defaults.
+    /// Learning rate 0.001, betas 0.9 and 0.999, epsilon 1e-7: Keras's defaults.
     fn default() -> Nadam {
         Nadam::new(0.001)
     }

@@ -5,7 +5,7 @@ use crate::{Result, UpdateRule};
 
 /// RMSprop in Keras's form: `s = rho * s + (1 - rho) * g^2; w -= learning_rate * g / sqrt(s + epsilon)`
 /// (Tieleman and Hinton, COURSERA lecture 6.5, 2012). With momentum, the step goes through a velocity,
-/// `v = momentum * v + step; w -= v`. Centered, the squared running mean of `g` is taken off `s` (Graves,
+/// `v = momentum * v + step; w -= v`. If centered, the squared running mean of `g` is subtracted from `s` (Graves,
 /// arXiv 1308.0850, 2013, eq. 40).
 ///
 /// PyTorch divides by `sqrt(s) + epsilon` instead and keeps 0.99 of `s` by default.
@@ -24,25 +24,25 @@ impl RmsProp {
         RmsProp { core: Core::new(learning_rate), rho: 0.9, epsilon: 1e-7, momentum: 0.0, centered: false }
     }
 
-    /// The share of the mean square that is kept. Default: 0.9.
+    /// The decay rate of the running average of squared gradients. Default: 0.9.
     pub fn rho(mut self, rho: f64) -> RmsProp {
         self.rho = rho;
         self
     }
 
-    /// Keeps the division finite. Default: 1e-7.
+    /// A small constant added to the mean square for numerical stability. Default: 1e-7.
     pub fn epsilon(mut self, epsilon: f64) -> RmsProp {
         self.epsilon = epsilon;
         self
     }
 
-    /// The share of the last step's velocity that is kept. Default: 0.
+    /// The momentum factor. Default: 0.
     pub fn momentum(mut self, momentum: f64) -> RmsProp {
         self.momentum = momentum;
         self
     }
 
-    /// Divides by the deviation of the gradient instead of its root mean square.
+    /// Normalizes the gradient by an estimate of its standard deviation instead of its root mean square.
     pub fn centered(mut self) -> RmsProp {
         self.centered = true;
         self
@@ -50,7 +50,7 @@ impl RmsProp {
 }
 
 impl Default for RmsProp {
-    /// Rate 0.001, rho 0.9, epsilon 1e-7, no momentum, not centered: Keras's defaults.
+    /// Learning rate 0.001, rho 0.9, epsilon 1e-7, no momentum, not centered: Keras's defaults.
     fn default() -> RmsProp {
         RmsProp::new(0.001)
     }

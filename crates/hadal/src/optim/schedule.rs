@@ -1,4 +1,4 @@
-//! How the learning rate changes over a run.
+//! Learning rate schedules.
 
 use std::f64::consts::PI;
 

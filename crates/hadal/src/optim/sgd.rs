@@ -55,7 +55,7 @@ impl Sgd {
 }
 
 impl Default for Sgd {
-    /// Rate 0.01, no momentum: Keras's defaults.
+    /// Learning rate 0.01, no momentum: Keras's defaults.
     fn default() -> Sgd {
         Sgd::new(0.01)
     }
@@ -76,7 +76,7 @@ impl Optimizer for Sgd {
     fn check_settings(&self) -> Result<()> {
         if self.nesterov && self.momentum == 0.0 {
             return Err(crate::Error::Config(
-                "nesterov looks ahead along the velocity: set a momentum, for example 0.9".into(),
+                "Nesterov momentum requires a momentum above 0, for example momentum(0.9)".into(),
             ));
         }
         check_share("momentum", self.momentum)

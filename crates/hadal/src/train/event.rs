@@ -1,4 +1,4 @@
-//! What a run tells those who watch it.
+//! Training events and callbacks.
 
 use std::cell::OnceCell;
 use std::fmt;
@@ -8,16 +8,16 @@ use std::time::Duration;
 use crate::Result;
 use crate::nn::Module;
 
-/// A moment of a run.
+/// A training event, passed to every [`Callback`].
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// Everything has been checked; the first step follows.
+    /// Training begins: all settings and data have been checked (Keras's `on_train_begin`).
     TrainBegin {
         /// The name of the training data.
         dataset: &'a str,
         /// The number of training samples.
         samples: usize,
-        /// The number of the last epoch, those of earlier calls of `fit` counted.
+        /// The total number of epochs, including those of earlier calls of `fit`.
         epochs: usize,
         /// Steps per epoch.
         steps_per_epoch: usize,
@@ -26,7 +26,7 @@ pub enum Event<'a> {
         /// The model before the first step.
         model: &'a dyn Module,
     },
-    /// An optimizer step has been taken.
+    /// A training batch has ended: the optimizer has taken a step (Keras's `on_train_batch_end`).
     BatchEnd {
         /// The epoch, counted from 1 over all calls of `fit`.
         epoch: usize,
@@ -37,38 +37,38 @@ pub enum Event<'a> {
         /// Loss and metrics of this epoch so far, computed when they are first read.
         logs: &'a BatchLogs<'a>,
     },
-    /// All batches of an epoch are done, and validation if there is any.
+    /// An epoch has ended, including validation (Keras's `on_epoch_end`).
     EpochEnd {
         /// The epoch, counted from 1 over all calls of `fit`.
         epoch: usize,
-        /// Loss and metrics, those of validation named `val_...`.
+        /// The loss and metrics of the epoch; validation results have the prefix `val_`.
         logs: &'a Logs,
         /// The learning rate of the epoch's last step.
         learning_rate: f64,
-        /// The time that training took, without validation.
+        /// The training time of the epoch, without validation.
         elapsed: Duration,
         /// The model as it is now.
         model: &'a dyn Module,
     },
-    /// The run is over.
+    /// Training has ended (Keras's `on_train_end`).
     TrainEnd,
 }
 
-/// Whether a run goes on.
+/// Whether training continues after an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// Go on.
+    /// Continue training.
     Continue,
-    /// Stop after this event.
+    /// Stop training after this event (Keras's `stop_training`).
     Stop,
 }
 
-/// Someone who watches a run. An error ends it.
+/// A callback: an object that is called at every training event. An error ends training.
 pub trait Callback {
     /// Called at every event, in order.
     ///
     /// # Errors
-    /// Whatever went wrong; the run ends and `fit` returns it.
+    /// An error of the callback; training ends and `fit` returns the error.
     fn on_event(&mut self, event: &Event) -> Result<Flow>;
 }
 
@@ -105,12 +105,12 @@ impl fmt::Display for BatchLogs<'_> {
     }
 }
 
-/// Numbers by name, in order, and how each reads best.
+/// Loss and metric values by name, in order, with the text that displays each: Keras's `logs`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Logs(Vec<(String, f64, String)>);
 
 impl Logs {
-    /// Adds a number with the text that shows it to a reader.
+    /// Adds a value and the text that displays it.
     pub fn push(&mut self, name: impl Into<String>, value: f64, display: String) {
         self.0.push((name.into(), value, display));
     }
@@ -120,12 +120,12 @@ impl Logs {
         self.0.extend(other.0.iter().map(|(name, value, text)| (format!("{prefix}{name}"), *value, text.clone())));
     }
 
-    /// The number called `name`.
+    /// The value of the metric `name`, or of `loss`.
     pub fn get(&self, name: &str) -> Option<f64> {
         self.0.iter().find(|entry| entry.0 == name).map(|entry| entry.1)
     }
 
-    /// Names and numbers, in order.
+    /// Iterates over names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
         self.0.iter().map(|(name, value, _)| (name.as_str(), *value))
     }

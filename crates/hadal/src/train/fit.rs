@@ -13,7 +13,7 @@ use crate::nn::{Context, Forward};
 use crate::optim::{ReduceLrOnPlateau, Schedule, check_positive_in_f32};
 use crate::{Error, Gradients, Result};
 
-/// How to train: what `fit` takes beside the data. Defaults are Keras's.
+/// The options of [`Trainer::fit`](super::Trainer::fit). Defaults are Keras's.
 pub struct Fit<'a> {
     epochs: usize,
     batch_size: usize,
@@ -30,7 +30,7 @@ pub struct Fit<'a> {
 }
 
 impl<'a> Fit<'a> {
-    /// Trains for `epochs` passes through the data, in batches of 32, shuffled, showing progress.
+    /// Trains for `epochs` epochs, with batch size 32, shuffled samples and a progress bar.
     pub fn epochs(epochs: usize) -> Fit<'a> {
         Fit {
             epochs,
@@ -48,13 +48,13 @@ impl<'a> Fit<'a> {
         }
     }
 
-    /// Samples per step. Default: 32. The last step of an epoch takes what is left.
+    /// The number of samples per batch. Default: 32. The last batch of an epoch may be smaller.
     pub fn batch_size(mut self, samples: usize) -> Fit<'a> {
         self.batch_size = samples;
         self
     }
 
-    /// All samples in every step: gradient descent in the plain sense.
+    /// Uses all samples in every step: full-batch gradient descent.
     pub fn full_batch(mut self) -> Fit<'a> {
         self.batch_size = usize::MAX;
         self
@@ -72,14 +72,13 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// How the learning rate changes, step by step, over the steps of all calls of `fit`, earlier ones included. Default:
-    /// constant.
+    /// The learning rate schedule, updated at every step and counted over the steps of all calls of `fit`. Default: constant.
     pub fn schedule(mut self, schedule: Schedule) -> Fit<'a> {
         (self.schedule, self.by_epoch) = (schedule, false);
         self
     }
 
-    /// As [`schedule`](Fit::schedule), counted in epochs: the learning rate changes only between them.
+    /// As [`schedule`](Fit::schedule), updated once per epoch.
     pub fn schedule_by_epoch(mut self, schedule: Schedule) -> Fit<'a> {
         (self.schedule, self.by_epoch) = (schedule, true);
         self
@@ -92,7 +91,7 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// Clips the norm of all gradients together to `max_norm` before each step
+    /// Clips the global norm of the gradients to `max_norm` before each step, as PyTorch's `clip_grad_norm_` and Keras's `global_clipnorm`
     /// ([`Gradients::clip_norm`](crate::Gradients::clip_norm)). Default: no clipping.
     pub fn clip_norm(mut self, max_norm: f64) -> Fit<'a> {
         self.clip_norm = Some(max_norm);
@@ -105,19 +104,19 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// Whether each epoch takes the samples in another order. Default: yes.
+    /// Whether to shuffle the samples before each epoch. Default: true.
     pub fn shuffle(mut self, shuffle: bool) -> Fit<'a> {
         self.shuffle = shuffle;
         self
     }
 
-    /// Shows no progress on the console.
+    /// Disables the progress bar (Keras's `verbose=0`).
     pub fn quiet(mut self) -> Fit<'a> {
         self.quiet = true;
         self
     }
 
-    /// Adds someone who watches the run.
+    /// Adds a [`Callback`].
     pub fn callback(mut self, callback: impl Callback + 'a) -> Fit<'a> {
         self.callbacks.push(Box::new(callback));
         self
@@ -214,7 +213,7 @@ impl<'a> Fit<'a> {
                 let value = pass.update(trainer.metrics_mut(), &prediction, &y, &parts, penalty.as_ref());
                 if !value.is_finite() {
                     return Err(Error::Data(format!(
-                        "the loss became {value} in epoch {}, batch {batch}; a lower learning rate often helps",
+                        "the loss became {value} in epoch {}, batch {batch}; try a lower learning rate",
                         epoch + 1
                     )));
                 }
@@ -223,8 +222,7 @@ impl<'a> Fit<'a> {
                 }
                 if let Some((name, number)) = not_finite(&trainer.model, &gradients) {
                     return Err(Error::Data(format!(
-                        "the gradient of `{name}` became {number} in epoch {}, batch {batch}, while the loss is {value}; a lower \
-                         learning rate often helps, or an operation has no finite derivative at its input, as sqrt at 0",
+                        "the gradient of `{name}` became {number} in epoch {}, batch {batch} (loss {value}); try a lower learning rate, and check for operations without a finite derivative, such as sqrt at 0",
                         epoch + 1
                     )));
                 }

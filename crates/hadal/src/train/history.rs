@@ -1,8 +1,8 @@
-//! What a run leaves behind, epoch by epoch.
+//! The training history.
 
 use super::Logs;
 
-/// Loss and metrics of every epoch.
+/// The loss and metrics of every epoch: what `fit` returns, as Keras's `History`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     /// One entry per epoch, first to last.
@@ -10,7 +10,7 @@ pub struct History {
 }
 
 impl History {
-    /// The number called `name` for every epoch: `loss`, `accuracy`, `val_loss`, ... Empty if there is none.
+    /// The values of the metric `name`, one per epoch: `loss`, `accuracy`, `val_loss`, ... Empty if there is no such metric.
     pub fn get(&self, name: &str) -> Vec<f64> {
         self.epochs.iter().filter_map(|logs| logs.get(name)).collect()
     }

@@ -1,4 +1,4 @@
-//! Keeping the model of a run.
+//! Saving the model during training.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use super::{Callback, Event, Flow, Logs};
 use crate::Result;
 use crate::nn::{Architecture, check_architecture, stage_parts};
 
-/// Writes the model to one file after every epoch, whole or not at all: an interrupted run has lost an epoch at most. To keep
+/// A callback that saves the model after every epoch, as Keras's `ModelCheckpoint`. The file is written atomically: an interrupted run loses at most one epoch. To keep
 /// the history beside it, see [`RunFolder`](super::RunFolder).
 ///
 /// The file is what [`Sequential::load`](crate::nn::Sequential::load) reads; its notes name the epoch (`hadal.epoch`)
@@ -19,7 +19,7 @@ pub struct ModelCheckpoint {
 }
 
 impl ModelCheckpoint {
-    /// Writes to `path` a model of this architecture, with `notes` beside the weights.
+    /// Saves a model of this architecture to `path`, with `notes` in the metadata of the file.
     pub fn new(path: impl AsRef<Path>, architecture: Architecture, notes: BTreeMap<String, String>) -> ModelCheckpoint {
         ModelCheckpoint { path: path.as_ref().to_owned(), architecture, notes }
     }

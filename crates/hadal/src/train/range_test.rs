@@ -1,4 +1,4 @@
-//! Which learning rate to take.
+//! The learning rate range test.
 
 use std::collections::BTreeMap;
 
@@ -9,23 +9,22 @@ use crate::nn::{Context, Forward};
 use crate::optim::{Core, check_positive};
 use crate::{DType, Error, Result, Rng, Tensor};
 
-/// Losses at learning rates that grow from step to step: what [`Trainer::learning_rate_range_test`] returns.
+/// The result of a [learning rate range test](Trainer::learning_rate_range_test): the loss at each learning rate.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LearningRateRangeTest {
-    /// The learning rate of each step, growing by the same factor.
+    /// The learning rate of each step; it grows exponentially.
     pub learning_rates: Vec<f64>,
-    /// The loss at each step, smoothed: the mean of all so far, the last ones counting most.
+    /// The loss of each step, smoothed by an exponential moving average.
     pub losses: Vec<f64>,
 }
 
-/// The share of the past in the smoothed loss.
+/// The smoothing factor of the exponential moving average.
 const SMOOTHING: f64 = 0.9;
 /// The test ends when the smoothed loss is this many times the smallest so far.
 const DIVERGED: f64 = 4.0;
 
 impl LearningRateRangeTest {
-    /// The learning rate at which the loss fell fastest per factor of the learning rate while it was lower than ever before: a good first
-    /// choice.
+    /// The suggested learning rate: where the smoothed loss decreases fastest on a logarithmic scale of the learning rate, among steps with a new minimum of the loss.
     pub fn suggestion(&self) -> f64 {
         // Over a stretch of steps, since single losses are noisy.
         let reach = (self.learning_rates.len() / 20).max(1);

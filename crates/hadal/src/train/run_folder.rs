@@ -1,4 +1,4 @@
-//! A folder that keeps a run.
+//! A directory for the model and history of a training run.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::{Error, Result};
 /// The note in the model file that holds the history up to its epoch.
 const HISTORY_NOTE: &str = "hadal.history";
 
-/// Keeps a run in a folder: after every epoch the model, its history and how long it took.
+/// A callback that saves the model, the history and the training times to a directory after every epoch.
 ///
 /// | file | holds |
 /// | --- | --- |
@@ -21,9 +21,7 @@ const HISTORY_NOTE: &str = "hadal.history";
 /// | `timing.csv` | a line per epoch: the epoch, the seconds of training |
 /// | `.hadal.lock` | the process that writes to the folder, or did last |
 ///
-/// The folder belongs to one run at a time. The same run writes the same bytes, but for `timing.csv`. Each file appears whole or
-/// not at all, and no two files of different epochs or runs lie side by side as if they belonged together: a new model takes
-/// its place only after the old `history.csv` is set aside. If the run is killed in between, [`restore`](RunFolder::restore), or the
+/// The directory is locked: only one run can use it at a time. Runs with the same seed and data write identical files, except `timing.csv`. Files are written atomically, and the directory never holds a model and a history of different epochs or runs: the old `history.csv` is moved away before a new model replaces the old one. If the run is killed in between, [`restore`](RunFolder::restore), or the
 /// next run in the folder, writes the history that the model holds. `timing.csv` is written last and is not restored.
 ///
 /// ```
@@ -61,10 +59,10 @@ impl RunFolder {
     /// The name of the file with the times.
     pub const TIMING: &str = "timing.csv";
 
-    /// Takes a folder, which is made if need be, for a model of this architecture, with `notes` beside its weights. What the
+    /// Opens and locks a directory, creating it if needed, for a model of this architecture. `notes` are stored in the metadata of the model file. What the
     /// folder holds is replaced after the first epoch; see [`existing_run`](RunFolder::existing_run).
     ///
-    /// What killed runs left unfinished in the folder is removed, and a history that one of them did not write is restored.
+    /// Temporary files of interrupted runs are removed, and a missing history is restored from the model.
     ///
     /// # Errors
     /// If another run holds the folder, or its files cannot be written there.
@@ -89,7 +87,7 @@ impl RunFolder {
         Ok(RunFolder { path, architecture, notes, record: Record::default(), begun: false, lock })
     }
 
-    /// The model or the history that a folder holds, if it holds one.
+    /// The path of the model or history file in a directory, if there is one.
     pub fn existing_run(folder: &Path) -> Option<PathBuf> {
         let files = [RunFolder::MODEL, RunFolder::HISTORY].map(|name| folder.join(name));
         files.into_iter().find(|path| path.symlink_metadata().is_ok())

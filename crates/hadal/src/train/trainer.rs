@@ -1,4 +1,4 @@
-//! A model joined with what training takes.
+//! Training and evaluation of a model.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +12,7 @@ use crate::nn::{Context, Forward, Sequential, Summary};
 use crate::optim::Optimizer;
 use crate::{DType, Error, Result, Rng, Shape, Tensor, no_grad};
 
-/// A model, a loss, an optimizer and metrics: what `compile` makes.
+/// A model with its optimizer, loss and metrics, ready to train: what [`Sequential::compile`] returns.
 ///
 /// A second [`fit`](Trainer::fit) continues where the first one stopped, with its random numbers, its epochs and its schedule:
 /// `fit` for 5 epochs twice is `fit` for 10, unless the learning rate follows a schedule over the length of the run or
@@ -60,7 +60,7 @@ const EVALUATION_BATCH: usize = 1000;
 const PROBE: usize = 32;
 
 impl<M: Forward> Trainer<M> {
-    /// Joins any module with loss, optimizer and metrics; [`Sequential::compile`] does it for a `Sequential`.
+    /// Creates a trainer for any module. For a `Sequential` use [`Sequential::compile`].
     pub fn new(
         model: M,
         optimizer: impl Optimizer + 'static,
@@ -71,20 +71,27 @@ impl<M: Forward> Trainer<M> {
         metrics.iter_mut().for_each(|metric| metric.set_threshold(loss.decision_threshold()));
         let metric_names = distinct(metrics.iter().map(|metric| metric.name()));
         let (optimizer, loss) = (Box::new(optimizer), Box::new(loss));
-        Trainer { model, optimizer, loss, metrics: Mutex::new(metrics), metric_names, seed: 0, progress: Progress::start(0) }
+        Trainer {
+            model,
+            optimizer,
+            loss,
+            metrics: Mutex::new(metrics),
+            metric_names,
+            seed: 0,
+            progress: Progress::start(0),
+        }
     }
 
-    /// The seed of shuffling and dropout. Restarts their streams and the counts of epochs and steps. Default: 0.
+    /// Sets the random seed of shuffling and dropout, and resets the epoch and step counters. Default: 0.
     pub fn seed(mut self, seed: u64) -> Trainer<M> {
         self.seed = seed;
         self.progress = Progress::start(seed);
         self
     }
 
-    /// Trains on `data` as `fit` says. Everything is checked first: nothing is lost to a mistake in the last argument.
+    /// Trains the model on `data`. All settings and data are checked before the first step.
     ///
-    /// Later calls continue: the streams of random numbers go on, epochs are numbered on, and schedules count the steps (or
-    /// epochs) of all calls; their total is what has been done and what is planned now.
+    /// Later calls continue training: random number streams and epoch numbers continue, and schedules count the steps (or epochs) of all calls; their total is the sum of those done and those requested.
     ///
     /// # Errors
     /// If a setting cannot work, the data does not fit the model or the loss, the loss is no longer finite, or a
@@ -94,7 +101,7 @@ impl<M: Forward> Trainer<M> {
         fit.run(self, data)
     }
 
-    /// Loss and metrics on `data`, without changing anything.
+    /// Computes the loss and metrics on `data`, in evaluation mode.
     ///
     /// ```text
     /// loss 0.0912  accuracy 98.40%
@@ -113,13 +120,13 @@ impl<M: Forward> Trainer<M> {
         }
     }
 
-    /// The model's outputs for `inputs`, whose first axis counts the samples; in evaluation mode, without gradients.
+    /// Computes the model's outputs for a batch of `inputs`, in evaluation mode and without gradients.
     ///
     /// # Errors
     /// If the inputs do not fit the model or are not finite, or an output is NaN.
     pub fn predict(&self, inputs: &Tensor) -> Result<Tensor> {
         if inputs.rank() == 0 {
-            return Err(Error::Data("predict takes inputs of shape [N, ..], not a single number".into()));
+            return Err(Error::Data("predict takes inputs of shape [N, ..], not a scalar".into()));
         }
         let sample = Shape::from(&inputs.shape()[1..]);
         self.model.check_inputs(inputs)?;
@@ -154,7 +161,7 @@ impl<M: Forward> Trainer<M> {
         match cause {
             Some((name, element, value)) => format!("its tensor `{name}` holds {value} (element {element})"),
             None => {
-                "its weights are finite, but too large for these inputs, or a layer computes something undefined".into()
+                "its weights are finite, but its outputs overflow for these inputs, or a layer computes an undefined value such as 0 / 0".into()
             }
         }
     }
@@ -163,7 +170,7 @@ impl<M: Forward> Trainer<M> {
     fn check_input(&self, sample: &Shape, name: &str) -> Result<()> {
         match self.model.input_shape() {
             Some(expected) if expected != *sample => {
-                Err(Error::Data(format!("{name}: samples have shape {sample}, but the model takes {expected}")))
+                Err(Error::Data(format!("{name}: samples have shape {sample}, but the model expects {expected}")))
             }
             _ => Ok(()),
         }
@@ -222,7 +229,7 @@ impl<M: Forward> Trainer<M> {
         self.check_input(&data.input_shape(), data.name())?;
         let prefix = |error: Error| Error::Data(format!("{}: {error}", data.name()));
         if data.sample_weights_tensor().is_some_and(|weights| weights.max().item() == 0.0) {
-            return Err(prefix(Error::Data("the weights of all samples are 0, so none counts in the loss".into())));
+            return Err(prefix(Error::Data("all sample weights are 0; at least one must be positive".into())));
         }
         // All inputs, where they are indices; of floating-point numbers the dataset has checked all.
         if data.inputs().dtype() == DType::I64 {
@@ -309,7 +316,7 @@ fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
 }
 
 impl Trainer<Sequential> {
-    /// The table of layers, output shapes and parameters.
+    /// A summary of the model: its layers, output shapes and numbers of parameters.
     pub fn summary(&self) -> Summary {
         self.model.summary()
     }

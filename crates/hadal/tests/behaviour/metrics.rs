@@ -48,14 +48,15 @@ fn metrics_take_the_losss_threshold_unless_told() {
     assert_eq!(value(Recall::default().threshold(0.0), &logits, &y), 1.0);
     let score = |loss: Box<dyn Loss>, metric: Box<dyn Metric>, targets: Tensor| {
         let name = metric.name();
-        let model =
-            Sequential::new([1]).add(Dense::new(1).without_bias().weight_initializer(hadal::nn::Initializer::Constant(1.0)));
-        let mut trainer = model.compile(Sgd::default(), loss, [metric]).unwrap();
+        let model = Sequential::new([1])
+            .add(Dense::new(1).without_bias().weight_initializer(hadal::nn::Initializer::Constant(1.0)));
+        let trainer = model.compile(Sgd::default(), loss, [metric]).unwrap();
         let data = Dataset::new("logits", logits.clone(), targets).unwrap();
         trainer.evaluate(&data).unwrap().get(name).unwrap()
     };
     let logits_loss = || -> Box<dyn Loss> { Box::new(BinaryCrossentropy.from_logits().class_weights(&[1.0, 2.0])) };
-    for metric in [Accuracy.boxed(), ConfusionMatrix::new().boxed(), F1Score::default().boxed(), CohenKappa::new().boxed()]
+    for metric in
+        [Accuracy.boxed(), ConfusionMatrix::new().boxed(), F1Score::default().boxed(), CohenKappa::new().boxed()]
     {
         assert_eq!(score(logits_loss(), metric, y.clone()), 1.0);
     }
@@ -73,7 +74,7 @@ fn a_metric_of_classes_refuses_targets_that_are_none() {
     let x = Tensor::randn([4, 2], &mut Rng::new(1));
     let run = |units: usize, targets: Tensor, loss: Box<dyn Loss>, metric: Box<dyn Metric>| {
         let data = Dataset::new("data", x.clone(), targets).unwrap();
-        let mut trainer = Sequential::new([2]).add(Dense::new(units)).compile(Sgd::default(), loss, [metric]).unwrap();
+        let trainer = Sequential::new([2]).add(Dense::new(units)).compile(Sgd::default(), loss, [metric]).unwrap();
         trainer.evaluate(&data)
     };
     let mse = || -> Box<dyn Loss> { Box::new(MeanSquaredError) };
@@ -139,8 +140,7 @@ fn two_classes_are_averaged_as_scikit_learn_does_by_default() {
 fn metrics_of_one_name_are_all_reached() {
     let data = points(30, 3);
     let table = tempfile::NamedTempFile::new().unwrap();
-    let metrics =
-        (TopKAccuracy::new(1), TopKAccuracy::new(2), Accuracy, TopKAccuracy::new(3));
+    let metrics = (TopKAccuracy::new(1), TopKAccuracy::new(2), Accuracy, TopKAccuracy::new(3));
     let mut model = Sequential::new([2])
         .add(Dense::new(3).activation(Softmax))
         .compile(Sgd::default(), CategoricalCrossentropy, metrics)

@@ -79,7 +79,8 @@ fn steps_refuse_settings_that_cannot_work() {
 #[test]
 fn bias_corrections_are_right_after_many_steps() {
     let (beta, steps) = (1.0 - 1e-10, 3_000_000_000u64);
-    let hadal::UpdateRule::Adamax { learning_rate, .. } = Adamax::new(1.0).betas(beta, 0.999).update_rule(1.0, steps) else {
+    let hadal::UpdateRule::Adamax { learning_rate, .. } = Adamax::new(1.0).betas(beta, 0.999).update_rule(1.0, steps)
+    else {
         panic!("another rule")
     };
     let expected = 1.0 / -(steps as f64 * (-1e-10f64).ln_1p()).exp_m1();

@@ -412,6 +412,9 @@ fn files_that_could_not_be_loaded_are_refused_before_the_first_step() {
     model.fit(&points(4, 3), Fit::epochs(1).quiet().callback(&mut table)).unwrap();
     let before = bits(&model);
     let data = points(4, 3);
-    says(model.fit(&data, Fit::epochs(1).validation_data(&data).quiet().callback(&mut table)), &["columns", "val_loss"]);
+    says(
+        model.fit(&data, Fit::epochs(1).validation_data(&data).quiet().callback(&mut table)),
+        &["columns", "val_loss"],
+    );
     assert_eq!(bits(&model), before);
 }

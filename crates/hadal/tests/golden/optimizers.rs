@@ -28,7 +28,9 @@ fn optimizers_take_the_same_path() {
         // At a constant learning rate the lecture's spelling takes the same steps.
         ("sgd_momentum_keras", || Box::new(Sgd::new(0.01).momentum(0.9).momentum_form(MomentumForm::Classical))),
         ("sgd_nesterov", || Box::new(Sgd::new(0.01).momentum(0.9).nesterov(true))),
-        ("sgd_nesterov_keras", || Box::new(Sgd::new(0.01).momentum(0.9).momentum_form(MomentumForm::Keras).nesterov(true))),
+        ("sgd_nesterov_keras", || {
+            Box::new(Sgd::new(0.01).momentum(0.9).momentum_form(MomentumForm::Keras).nesterov(true))
+        }),
         ("adagrad", || Box::new(Adagrad::new(0.05))),
         ("adadelta", || Box::new(Adadelta::default())),
         ("adadelta_keras", || Box::new(Adadelta::new(1.0).rho(0.95).epsilon(1e-7))),

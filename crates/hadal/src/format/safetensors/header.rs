@@ -45,7 +45,7 @@ impl Header {
     /// Reads the header of a file of `length` bytes, and checks that the file can hold what it says.
     pub fn read(file: &mut impl Read, length: u64) -> Result<Header, String> {
         let broken = |reason: &dyn fmt::Display| {
-            format!("is not a whole safetensors file ({reason}); it may be cut short or something else")
+            format!("is not a valid safetensors file ({reason}); it may be truncated or have another format")
         };
         let mut size = [0; 8];
         file.read_exact(&mut size).map_err(|error| broken(&error))?;
@@ -80,7 +80,7 @@ fn check(info: &TensorInfo, begin: usize) -> Result<usize, String> {
     let (first, end) = info.data_offsets;
     if !bits.is_multiple_of(8) || first != begin || first as u128 + bits / 8 != end as u128 {
         return Err(format!(
-            "is said to lie at bytes {first} to {end}, but {} {shape:?} at byte {begin} takes {} bytes",
+            "has the data offsets {first} to {end}, but {} {shape:?} at byte {begin} takes {} bytes",
             info.dtype,
             bits.div_ceil(8)
         ));
@@ -120,7 +120,7 @@ impl<'de> Deserialize<'de> for Header {
                         tensors.insert(name.clone(), map.next_value::<TensorInfo>()?).is_some()
                     };
                     if again {
-                        return Err(A::Error::custom(format!("`{name}` is there twice")));
+                        return Err(A::Error::custom(format!("duplicate key `{name}`")));
                     }
                 }
                 Ok(Header { metadata: metadata.unwrap_or_default(), tensors: tensors.into_iter().collect() })
@@ -147,7 +147,7 @@ impl<'de> Deserialize<'de> for Metadata {
                 while let Some((key, value)) = map.next_entry::<String, String>()? {
                     if let Some(value) = entries.insert(key, value) {
                         return Err(A::Error::custom(format!(
-                            "a key of the metadata is there twice, first as `{value}`"
+                            "duplicate metadata key, first with the value `{value}`"
                         )));
                     }
                 }

@@ -1,4 +1,4 @@
-//! Products with the Hessian, without and with writing it down.
+//! Hessian-vector products, the full Hessian and its eigenvalues.
 
 use super::Space;
 use crate::autograd::BackwardOptions;
@@ -27,7 +27,7 @@ fn differentiate(leaves: &[Tensor], gradient: &[Tensor], direction: &[Tensor]) -
     leaves.iter().map(|leaf| second.get(leaf).cloned().unwrap_or_else(|| leaf.zeros_like())).collect()
 }
 
-/// `H v` for the Hessian `H` of `loss` at `at`, by differentiating `gradient · v` (Pearlmutter, Neural Computation 6,
+/// The Hessian-vector product `H v`, with `H` the Hessian of `loss` at `at`, by differentiating `gradient · v` (Pearlmutter, Neural Computation 6,
 /// 1994): about the cost of two gradients, whatever the number of parameters.
 ///
 /// ```

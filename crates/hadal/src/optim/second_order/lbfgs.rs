@@ -17,32 +17,32 @@ pub struct Lbfgs {
 }
 
 impl Default for Lbfgs {
-    /// 10 steps remembered, at most 1,000 iterations, to a gradient of 1e-10 relative to the loss.
+    /// History size 10, at most 1,000 iterations, tolerance 1e-10.
     fn default() -> Lbfgs {
         Lbfgs { history: 10, iterations: 1000, tolerance: 1e-10 }
     }
 }
 
 impl Lbfgs {
-    /// How many steps to remember.
+    /// The history size: the number of past updates used to approximate the inverse Hessian.
     pub fn history_size(mut self, steps: usize) -> Lbfgs {
         self.history = steps;
         self
     }
 
-    /// The most steps to take.
+    /// The maximum number of iterations.
     pub fn max_iter(mut self, most: usize) -> Lbfgs {
         self.iterations = most;
         self
     }
 
-    /// Stops when the gradient's length is below `tolerance * max(1, |loss|)`.
+    /// Stops when the norm of the gradient is at most `tolerance * max(1, |loss|)`.
     pub fn tolerance(mut self, tolerance: f64) -> Lbfgs {
         self.tolerance = tolerance;
         self
     }
 
-    /// Lowers `loss` from `start`.
+    /// Minimizes `loss`, starting from `start`.
     ///
     /// # Errors
     /// If the tolerance is negative or NaN, there are no parameters, they are of different dtypes, the loss is not one number that depends on them, or it is

@@ -6,7 +6,7 @@ use crate::linear_algebra::{Matrix, dot, least_squares, norm};
 use crate::optim::check_positive;
 use crate::{DType, Error, Result, Tensor};
 
-/// Minimizes a sum of squares `|r(p)|^2`: the step solves `min |J d + r|^2 + lambda |D d|^2`, between Gauss and Newton's
+/// The Levenberg-Marquardt method for nonlinear least squares: minimizes `|r(p)|^2`. Each step solves `min |J d + r|^2 + lambda |D d|^2`, between Gauss and Newton's
 /// step (`lambda` 0) and a short one downhill (Levenberg, 1944; Marquardt, 1963). `D` holds the largest lengths
 /// of the Jacobian's columns so far (Moré, 1978), which makes the method blind to the parameters' units; `lambda`
 /// follows the ratio of promised to kept descent (Nielsen, 1999). Systems are solved by Householder
@@ -27,7 +27,7 @@ pub struct LeastSquares {
     pub sum_of_squares: f64,
     /// Steps tried.
     pub iterations: usize,
-    /// Whether the stopping rule was met within the limit of iterations.
+    /// Whether the method converged within the maximum number of iterations.
     pub converged: bool,
 }
 
@@ -40,7 +40,7 @@ impl Default for LevenbergMarquardt {
 }
 
 impl LevenbergMarquardt {
-    /// The most steps to try.
+    /// The maximum number of iterations.
     pub fn max_iter(mut self, most: usize) -> LevenbergMarquardt {
         self.iterations = most;
         self
@@ -59,7 +59,7 @@ impl LevenbergMarquardt {
         self
     }
 
-    /// Lowers the sum of the squares of `residuals` from `start`.
+    /// Minimizes the sum of the squares of `residuals`, starting from `start`.
     ///
     /// ```
     /// use hadal::optim::second_order::LevenbergMarquardt;
@@ -85,7 +85,10 @@ impl LevenbergMarquardt {
         let mut sum = dot(&r, &r);
         check_start(sum)?;
         if r.len() < n {
-            return Err(Error::Data(format!("{} residuals do not determine {n} parameters", r.len())));
+            return Err(Error::Data(format!(
+                "there are {} residuals for {n} parameters; at least as many residuals as parameters are needed",
+                r.len()
+            )));
         }
         let mut scale = vec![0.0f64; n];
         let (mut lambda, mut growth) = (self.damping, 2.0);

@@ -1,4 +1,4 @@
-//! Curvature: where the inverse Hessian sets the learning rate.
+//! Second-order optimization: Newton's method, L-BFGS, Levenberg-Marquardt, and Hessian-vector products.
 //!
 //! Near a minimum the loss is a bowl `1/2 xᵀ H x`, and the best step is not `learning_rate * g` but `H^-1 g`. Here: products with
 //! the Hessian and its largest eigenvalues ([`hessian_vector_product`], [`largest_eigenvalues`]), and methods that
@@ -33,18 +33,18 @@ pub use newton::Newton;
 
 use crate::{DType, Error, Result, Shape, Tensor};
 
-/// What a method found.
+/// The result of a minimization.
 #[derive(Clone, Debug)]
 pub struct Minimum {
     /// The parameters, shaped as the start.
     pub parameters: Vec<Tensor>,
     /// The loss there.
     pub loss: f64,
-    /// The length of the gradient there.
+    /// The 2-norm of the gradient there.
     pub gradient_norm: f64,
     /// Steps taken.
     pub iterations: usize,
-    /// Whether the stopping rule was met within the limit of iterations.
+    /// Whether the method converged within the maximum number of iterations.
     pub converged: bool,
 }
 
@@ -60,7 +60,9 @@ impl Space {
             return Err(Error::Config("there are no parameters to optimize".into()));
         };
         if !first.dtype().is_float() || start.iter().any(|tensor| tensor.dtype() != first.dtype()) {
-            return Err(Error::Config("parameters must be floating-point tensors of one dtype, best f64".into()));
+            return Err(Error::Config(
+                "parameters must be floating-point tensors of the same dtype, preferably f64".into(),
+            ));
         }
         Ok(Space { shapes: start.iter().map(|tensor| *tensor.shape()).collect(), dtype: first.dtype() })
     }
@@ -92,7 +94,7 @@ impl Space {
         let value = loss(&leaves);
         if value.elements() != 1 || !value.is_tracked() {
             return Err(Error::Config(format!(
-                "the loss must be one number that depends on the parameters; it has shape {}",
+                "the loss must be a scalar that depends on the parameters; it has shape {}",
                 value.shape()
             )));
         }
@@ -115,5 +117,5 @@ fn check_start(loss: f64) -> Result<()> {
     if loss.is_finite() {
         return Ok(());
     }
-    Err(Error::Data(format!("the loss is {loss} at the start; begin elsewhere")))
+    Err(Error::Data(format!("the loss is {loss} at the starting point; choose another starting point")))
 }

@@ -6,7 +6,7 @@ use crate::{Result, Tensor, no_grad};
 
 /// Newton's method with damping: the step is `-(H + lambda I)^-1 g`, where `lambda` grows until `H + lambda I` is
 /// positive definite and the step lowers the loss, and shrinks while steps succeed (Goldfeld, Quandt and Trotter,
-/// Econometrica 34, 1966). Writes the Hessian down, so it is for up to some thousand parameters.
+/// Econometrica 34, 1966). Computes the full Hessian, so it is for up to a few thousand parameters.
 #[derive(Clone, Debug)]
 pub struct Newton {
     iterations: usize,
@@ -21,19 +21,19 @@ impl Default for Newton {
 }
 
 impl Newton {
-    /// The most steps to take.
+    /// The maximum number of iterations.
     pub fn max_iter(mut self, most: usize) -> Newton {
         self.iterations = most;
         self
     }
 
-    /// Stops when the gradient's length is below `tolerance * max(1, |loss|)`.
+    /// Stops when the norm of the gradient is at most `tolerance * max(1, |loss|)`.
     pub fn tolerance(mut self, tolerance: f64) -> Newton {
         self.tolerance = tolerance;
         self
     }
 
-    /// Lowers `loss` from `start`.
+    /// Minimizes `loss`, starting from `start`.
     ///
     /// # Errors
     /// If the tolerance is negative or NaN, there are no parameters, they are of different dtypes, the loss is not one number that depends on them, or it is
