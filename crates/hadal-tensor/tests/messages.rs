@@ -52,9 +52,9 @@ fn shape_mistakes_name_the_line_and_both_shapes() {
     panics!(a.transpose(0, 2), "axis 2", "[64, 3]");
     panics!(a.permute(&[0, 0]), "permute", "[64, 3]");
     panics!(a.sum_axes(&[-3]), "sum_axes", "axis -3", "[64, 3]");
-    panics!(a.sum_axes(&[0, -2]), "one axis twice");
+    panics!(a.sum_axes(&[0, -2]), "duplicate axis");
     panics!(a.narrow(1, 2, 2), "2..4", "axis 1", "[64, 3]");
-    panics!(a.slice_step(0, .., 0), "step of 0");
+    panics!(a.slice_step(0, .., 0), "step must be at least 1");
     panics!(a.squeeze(0), "squeeze", "[64, 3]");
     panics!(a.softmax(5), "softmax", "axis 5");
     panics!(concat(&[a.clone(), b.clone()], 0), "concat", "[64, 3]", "[4, 2]");
@@ -81,11 +81,11 @@ fn other_mistakes_say_what_would_be_right() {
     panics!(labels.clone().add_scaled(2.0, &labels), "add_scaled", "i64", "to_dtype");
     panics!(x.clone().add_scaled(2.0, &labels), "add_scaled", "f32", "i64");
     let truth = x.eq(0.0);
-    panics!(truth.max(), "max: truth values", "to_dtype");
-    panics!(truth.min_axes(&[0]), "min_axes: truth values");
-    panics!(truth.relu(), "relu: truth values");
-    panics!(truth.clamp(0.0, 1.0), "clamp: truth values");
-    panics!(truth.powi(2), "powi: truth values");
+    panics!(truth.max(), "max: bool tensors", "to_dtype");
+    panics!(truth.min_axes(&[0]), "min_axes: bool tensors");
+    panics!(truth.relu(), "relu: bool tensors");
+    panics!(truth.clamp(0.0, 1.0), "clamp: bool tensors");
+    panics!(truth.powi(2), "powi: bool tensors");
     panics!(x.narrow(0, 0, 0).max_axes(&[0]), "max_axes: shape [0, 3]");
     panics!(x.where_(&x, &x), "where_", "f32", "bool");
     panics!(x.clamp(1.0, 0.0), "clamp");

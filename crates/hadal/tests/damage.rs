@@ -148,7 +148,7 @@ fn architectures_that_cannot_be_are_refused() {
     assert!(refusal(&input(format!("[{huge},2]"))).contains("larger than memory"));
     assert!(refusal(&input(format!("[0,{huge},{huge}]"))).contains("larger than memory"));
     assert!(refusal(&input("[1,1,1,1,1,1]".into())).contains("too many axes"));
-    assert!(refusal(&input("[-1]".into())).contains("cannot be understood"));
+    assert!(refusal(&input("[-1]".into())).contains("architecture is invalid"));
     assert!(refusal(&layer(r#"{"layer":"telepathy"}"#)).contains("telepathy"));
     assert!(refusal(&layer(&format!(r#"{{"layer":"reshape","shape":[{huge},2]}}"#))).contains("larger than memory"));
     // An output that overflows, from a layer whose weights are few.
@@ -167,7 +167,10 @@ fn architectures_that_cannot_be_are_refused() {
     let norm = r#"{"layer":"batch_norm","momentum":0.9,"epsilon":1e-5,"unbiased":true}"#;
     assert!(refusal(&layer(&format!("{doubling},{norm}"))).contains("but 0 are stored"));
     let message = refusal(&layer(&doubling));
-    assert!(message.contains("layer 50 (Parallel of 2) gives 4503599627370496 numbers for each sample"), "{message}");
+    assert!(
+        message.contains("the output of layer 50 (Parallel of 2) has 4503599627370496 values per sample"),
+        "{message}"
+    );
 }
 
 #[test]

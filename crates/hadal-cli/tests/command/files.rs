@@ -22,7 +22,7 @@ fn damaged_data_is_refused_by_file_and_reason() {
         (0, Some(b"<html>404</html>".to_vec()), &["is not a gzip file"]),
         (0, Some(vec![]), &["is not a gzip file"]),
         (0, Some(gzip(&idx(0x801, &[300, 28, 28], &[0; 8]))), &["magic number 0x00000801", "0x00000803"]),
-        (0, Some(gzip(&images[..images.len() - 5])), &["is cut short", "235195 of 235200"]),
+        (0, Some(gzip(&images[..images.len() - 5])), &["is truncated", "235195 of 235200"]),
         (0, Some(gzip(&idx(0x803, &[u32::MAX, 28, 28], &[0; 8]))), &["more than"]),
         (1, Some(gzip(&idx(0x801, &[300], &labels))), &["label 17 is 10", "0 to 9"]),
         (1, Some(gzip(&idx(0x801, &[299], &labels[1..]))), &["holds 299 labels", "holds 300 images"]),
@@ -79,11 +79,11 @@ fn files_that_are_no_model_are_refused() {
         assert_ne!(changed, &json);
     }
     let cases: [(Vec<u8>, &[&str]); 11] = [
-        (whole[..whole.len() - 100].to_vec(), &["not a whole safetensors file"]),
-        (whole[..20].to_vec(), &["not a whole safetensors file"]),
-        (vec![], &["not a whole safetensors file"]),
-        (b"this is a text file, not a model".to_vec(), &["not a whole safetensors file"]),
-        (vec![0xff; 64], &["not a whole safetensors file"]),
+        (whole[..whole.len() - 100].to_vec(), &["not a valid safetensors file"]),
+        (whole[..20].to_vec(), &["not a valid safetensors file"]),
+        (vec![], &["not a valid safetensors file"]),
+        (b"this is a text file, not a model".to_vec(), &["not a valid safetensors file"]),
+        (vec![0xff; 64], &["not a valid safetensors file"]),
         (with_header(reshaped), &["is damaged", "SHA-256"]),
         (with_header(reshaped_without_digest), &["`layers.0.weight` is f32 [784, 512]", "f32 [512, 784]"]),
         (with_header(grown), &["are stored"]),
@@ -115,7 +115,7 @@ fn a_model_for_other_data_is_refused() {
     model.save(home.path().join("other.safetensors"), &Default::default()).unwrap();
     fails(
         &hadal(home.path()).args(["evaluate", "other.safetensors"]).output().unwrap(),
-        &["does not name", "mnist and digits"],
+        &["does not name", "mnist or digits"],
     );
 }
 
@@ -151,7 +151,7 @@ fn weights_that_no_network_can_compute_with_are_refused() {
     for (value, evaluated_words, predicted_words) in [
         (f64::NAN, nan, nan),
         (f64::NEG_INFINITY, infinite, infinite),
-        (3e38, "output is NaN", "too large for these inputs"),
+        (3e38, "output is NaN", "its outputs overflow"),
     ] {
         let (mut tensors, metadata) = safetensors::load(&path).unwrap();
         tensors.insert("layers.0.weight".into(), hadal::Tensor::full([512, 784], value));

@@ -11,7 +11,7 @@ fn a_folder_that_holds_a_run_is_not_overwritten_unasked() {
         let args = ["train", "--epochs", "1", "--seed", "9", "--out", "out", "--data-dir"];
         hadal(home.path()).args(args).arg(data.path()).args(extra).output().unwrap()
     };
-    fails(&again(&[]), &["model.safetensors is there already", "--overwrite"]);
+    fails(&again(&[]), &["model.safetensors already exists", "--overwrite"]);
     assert_eq!(std::fs::read(out.join("model.safetensors")).unwrap(), before);
     succeeds(&again(&["--overwrite"]));
     assert_ne!(std::fs::read(out.join("model.safetensors")).unwrap(), before);
@@ -109,7 +109,7 @@ fn a_kill_at_any_instant_never_mixes_epochs_or_runs() {
             1 => {
                 let args = ["train", "mnist", "--out", "out", "--data-dir", data];
                 let refused = hadal(home.path()).args(args).output().unwrap();
-                fails(&refused, &["is there already"]);
+                fails(&refused, &["already exists"]);
                 String::new()
             }
             // The next training run restores, too, but then goes on.

@@ -118,7 +118,7 @@ fn flags_that_cannot_work_are_refused_with_advice() {
         (&["--epoch", "3"], &["--epoch", "'--epochs'"]),
         (&["--optimizer", "rmsprob"], &["'rmsprob'", "rmsprop"]),
         (&["mnits"], &["'mnits'", "mnist"]),
-        (&["digits", "--optimizer", "adam", "--momentum", "0.9"], &["adam has no --momentum"]),
+        (&["digits", "--optimizer", "adam", "--momentum", "0.9"], &["--momentum cannot be used with adam"]),
         (&["digits", "--device", "cuda"], &["no GPU support yet", "--device cpu"]),
     ];
     for (flags, words) in cases {

@@ -61,7 +61,7 @@ pub(crate) fn stage(path: &Path, write: impl FnOnce(&mut dyn Write) -> std::io::
     if path.as_os_str().is_empty() {
         return Err(Error::Config("the path of a file to be written must not be empty".into()));
     }
-    // A link that leads nowhere is an error here.
+    // A broken link is an error here.
     let is_link = path.symlink_metadata().is_ok_and(|file| file.is_symlink());
     let target =
         if is_link { path.canonicalize().map_err(Error::io(path, "follow the link"))? } else { path.to_owned() };
@@ -156,7 +156,7 @@ mod tests {
         std::fs::write(&file, "").unwrap();
         std::os::unix::fs::symlink(folder.path().join("nowhere"), &link).unwrap();
         for (path, words) in
-            [(Path::new("/dev/null"), "is a device"), (&file, "is a file"), (&link, "is a link that leads nowhere")]
+            [(Path::new("/dev/null"), "is a device"), (&file, "is a file"), (&link, "is a broken symbolic link")]
         {
             let message = check_writable(path).unwrap_err().to_string();
             assert!(message.contains(words) && message.contains("not a folder"), "{message}");

@@ -162,7 +162,7 @@ mod tests {
             ([&good[..], &good[..]].concat(), 2, "holds more than the 6 bytes"),
             (gzip(&idx(&[0, huge, huge, huge], &[])), 4, "more than the"),
             (gzip(&idx(&[huge, 0, huge, huge], &[])), 4, "more than the"),
-            (gzip(&idx(&[1 << 30, 1], &[0; 9])), 2, "is cut short: 0 of 1073741824"),
+            (gzip(&idx(&[1 << 30, 1], &[0; 9])), 2, "is truncated: it has 0 of 1073741824"),
         ];
         for (bytes, axes, words) in cases {
             let message = read(&bytes, axes).unwrap_err().to_string();

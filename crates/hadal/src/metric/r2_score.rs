@@ -69,6 +69,6 @@ impl Metric for R2Score {
         if all.iter().any(|t| *t != all[0]) {
             return Ok(());
         }
-        Err(Error::Data("r_squared is undefined because all targets are equal".into()))
+        Err(Error::Data("r2_score is undefined because all targets are equal".into()))
     }
 }

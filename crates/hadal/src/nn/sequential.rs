@@ -192,9 +192,7 @@ impl Sequential {
     fn from_architecture(architecture: &Architecture) -> Result<Sequential> {
         // One axis more is for the samples of a batch.
         if architecture.input_shape.len() >= crate::MAX_RANK {
-            return Err(Error::Config(
-                "its architecture cannot be understood: too many axes in the input shape".into(),
-            ));
+            return Err(Error::Config("its architecture is invalid: the input shape has too many axes".into()));
         }
         let mut model = Sequential::new(Shape::try_new(&architecture.input_shape)?);
         model.layers = Chain::from_configs(&architecture.layers)?;

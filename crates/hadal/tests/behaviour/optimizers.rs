@@ -30,11 +30,12 @@ fn a_groups_decay_counts_where_the_optimizer_has_none() {
     close("muon", Box::new(Muon::new(0.1).param_group(group())), 0.95);
     // Where it has one, the group's is of that kind.
     close("adam, decoupled", Box::new(Adam::new(0.1).decoupled_weight_decay(0.1).param_group(group())), 0.95);
-    close(
-        "adamw, coupled",
-        Box::new(AdamW::new(0.1).decoupled_weight_decay(0.0).weight_decay(0.1).param_group(group())),
-        0.9,
-    );
+    close("adamw", Box::new(AdamW::new(0.1).weight_decay(0.1).param_group(group())), 0.95);
+    // The decay that an optimizer is named for is decoupled, as in PyTorch and Keras: 1 - 0.1 * 0.5.
+    close("weight_decay of adamw", Box::new(AdamW::new(0.1).weight_decay(0.5)), 0.95);
+    close("weight_decay of lion", Box::new(Lion::new(0.1).weight_decay(0.5)), 0.95);
+    close("weight_decay of muon", Box::new(Muon::new(0.1).weight_decay(0.5)), 0.95);
+    close("weight_decay of adam", Box::new(Adam::new(0.1).weight_decay(0.5)), 0.9);
     close("none", Box::new(AdamW::new(0.1).param_group(ParamGroup::prefix("").weight_decay(0.0))), 1.0);
 }
 

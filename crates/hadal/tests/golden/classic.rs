@@ -7,7 +7,7 @@ use super::{GOLDEN, labels, number, tensor};
 
 #[test]
 fn the_largest_margin_is_scikit_learns() {
-    let golden = &GOLDEN["max_margin"];
+    let golden = &GOLDEN["linear_svm"];
     let data = Dataset::new("points", tensor(&golden["points"]), labels(&golden["labels"])).unwrap();
     for (name, fit) in [
         ("weight", LinearSvm::new().fit(&data).unwrap()),

@@ -151,7 +151,7 @@ loss("huber", logits, lambda p: F.huber_loss(p, torch.tensor(soft)))
 loss("huber_wide", logits, lambda p: F.huber_loss(p, torch.tensor(soft), delta=2.5))
 loss("hinge", logits, lambda p: keras.losses.hinge(torch.tensor(2 * bits - 1), p).mean())
 loss("log_cosh", logits, lambda p: keras.losses.log_cosh(torch.tensor(soft), p).mean())
-loss("kullback_leibler", normalised_p, lambda p: F.kl_div(p.log(), torch.tensor(soft), reduction="batchmean"))
+loss("kl_divergence", normalised_p, lambda p: F.kl_div(p.log(), torch.tensor(soft), reduction="batchmean"))
 
 # Optimizers: 100 steps on three problems, from a fixed start: a bumpy bowl, sum(c (w - t)^2 / 2 + cos(3 w)); Rosenbrock's
 # valley in six dimensions, a hundredth of it; and softmax regression, whose parameter is a matrix.
@@ -261,7 +261,7 @@ golden["regression"] = {
     "predictions": array(guess),
     "mean_absolute_error": M.mean_absolute_error(truth, guess),
     "mean_squared_error": M.mean_squared_error(truth, guess),
-    "r_squared": M.r2_score(truth.ravel(), guess.ravel()),
+    "r2_score": M.r2_score(truth.ravel(), guess.ravel()),
 }
 
 # The largest-margin line.
@@ -270,7 +270,7 @@ sides = (points @ np.array([1.0, -0.5]) > 0.2).astype(int)
 points += 0.5 * np.outer(2 * sides - 1, [1.0, -0.5])
 svm = sklearn.svm.SVC(kernel="linear", C=1e6, tol=1e-12).fit(points, sides)
 soft_svm = sklearn.svm.SVC(kernel="linear", C=0.1, tol=1e-12).fit(points, sides)
-golden["max_margin"] = {
+golden["linear_svm"] = {
     "points": array(points),
     "labels": array(sides),
     "weight": array(svm.coef_[0]),

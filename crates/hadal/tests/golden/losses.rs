@@ -51,7 +51,7 @@ fn losses_and_their_gradients() {
         ("huber_wide", Box::new(Huber::new(2.5)), &logits, &soft),
         ("log_cosh", Box::new(hadal::loss::LogCosh), &logits, &soft),
         ("hinge", Box::new(Hinge), &logits, &signs),
-        ("kullback_leibler", Box::new(KlDivergence), &normalized, &soft),
+        ("kl_divergence", Box::new(KlDivergence), &normalized, &soft),
     ];
     for (name, loss, prediction, target) in cases {
         let prediction = prediction.clone().requires_grad();

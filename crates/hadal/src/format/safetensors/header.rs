@@ -183,24 +183,24 @@ mod tests {
             message(&tensor("[1,1,1,1,1,1,1]", 4), 4)
                 .contains("`w` cannot be read: shape [1, 1, 1, 1, 1, 1, 1] has 7 axes")
         );
-        assert!(message(&tensor("[2]", 4), 4).contains("`w` is said to lie at bytes 0 to 4"));
+        assert!(message(&tensor("[2]", 4), 4).contains("`w` has the data offsets 0 to 4"));
         assert!(message(&tensor("[2]", 8), 4).contains("tensors take 8 bytes, but 4 follow"));
-        assert!(message(&tensor("[2]", huge), 4).contains("`w` is said to lie"));
-        assert!(message(&tensor("[-2]", 8), 8).contains("not a whole safetensors file"));
+        assert!(message(&tensor("[2]", huge), 4).contains("`w` has the data offsets"));
+        assert!(message(&tensor("[-2]", 8), 8).contains("not a valid safetensors file"));
         // Nested more deeply than a stack could follow.
         let (open, close) = ("[".repeat(1_000_000), "]".repeat(1_000_000));
         for nested in [format!(r#"{{"w":{open}{close}}}"#), format!(r#"{{"w":{{"more":{open}{close}}}}}"#)] {
-            assert!(message(&nested, 0).contains("not a whole safetensors file"));
+            assert!(message(&nested, 0).contains("not a valid safetensors file"));
         }
     }
 
     #[test]
     fn one_name_twice_is_refused() {
         let w = r#""w":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}"#;
-        assert!(message(&format!("{{{w},{w}}}"), 0).contains("`w` is there twice"));
-        assert!(message(r#"{"__metadata__":{},"__metadata__":{}}"#, 0).contains("`__metadata__` is there twice"));
-        assert!(message(r#"{"__metadata__":{"a":"1","a":"2"}}"#, 0).contains("twice"));
-        assert!(message(r#"{"__metadata__":{"a":1}}"#, 0).contains("not a whole safetensors file"));
+        assert!(message(&format!("{{{w},{w}}}"), 0).contains("duplicate key `w`"));
+        assert!(message(r#"{"__metadata__":{},"__metadata__":{}}"#, 0).contains("duplicate key `__metadata__`"));
+        assert!(message(r#"{"__metadata__":{"a":"1","a":"2"}}"#, 0).contains("duplicate metadata key"));
+        assert!(message(r#"{"__metadata__":{"a":1}}"#, 0).contains("not a valid safetensors file"));
     }
 
     #[test]
@@ -209,6 +209,6 @@ mod tests {
         assert!(read(u64::MAX, 100).contains("does not fit into 100"));
         assert!(read(93, 100).contains("does not fit into 100"));
         assert!(read(1 << 40, 1 << 50).contains("more than the 32.0 MiB"));
-        assert!(Header::read(&mut &b"123"[..], 3).unwrap_err().contains("not a whole safetensors file"));
+        assert!(Header::read(&mut &b"123"[..], 3).unwrap_err().contains("not a valid safetensors file"));
     }
 }

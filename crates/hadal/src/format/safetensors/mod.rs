@@ -203,7 +203,9 @@ fn read_tensor(file: &mut impl Read, info: &TensorInfo, hash: &mut Hash) -> Resu
         Dtype::U8 => Tensor::from_vec(read_elements(file, shape, |[byte]: [u8; 1]| byte, hash)?, shape),
         Dtype::BOOL => Tensor::from_vec(read_elements(file, shape, |[byte]: [u8; 1]| byte != 0, hash)?, shape),
         other => {
-            return Err(format!("has the unsupported dtype {other:?}; supported dtypes are f32, f64, i64, u8 and bool"));
+            return Err(format!(
+                "has the unsupported dtype {other:?}; supported dtypes are f32, f64, i64, u8 and bool"
+            ));
         }
     })
 }
