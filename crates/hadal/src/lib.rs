@@ -50,7 +50,7 @@ pub mod prelude {
     };
     pub use crate::nn::Activation::{self, *};
     pub use crate::nn::{
-        BatchNorm, Chain, Context, Dense, Dropout, Embedding, Flatten, Forward, LayerNorm, Linear, Module, Parallel,
+        BatchNorm, Chain, Context, Dense, Dropout, Embedding, Flatten, Forward, Layer, LayerNorm, Linear, Module, Parallel,
         Reshape, Residual, Sequential,
     };
     pub use crate::optim::{Adadelta, Adagrad, Adam, AdamW, Lion, Muon, Nadam, Optimizer, RmsProp, Schedule, Sgd};

@@ -264,3 +264,30 @@ fn state_that_does_not_fit_changes_nothing() {
     assert!(wrong.contains("`layers.0.weight` is f32 [2, 32], but the model expects f32 [32, 2]"), "{wrong}");
     assert_eq!(model.state_dict()[0].1.to_vec::<f32>(), before);
 }
+
+#[test]
+fn state_is_loaded_in_part_under_other_names_and_with_a_report() {
+    use hadal::nn::LoadOptions;
+    let mut model = network(1).model;
+    let file: BTreeMap<String, Tensor> = [
+        ("body.first.weight".to_owned(), Tensor::full([32, 2], 2.0)),
+        ("body.first.bias".to_owned(), Tensor::full([32], 3.0)),
+        ("body.extra".to_owned(), Tensor::zeros([1])),
+        ("head.weight".to_owned(), Tensor::zeros([9])),
+    ]
+    .into();
+    let options = || LoadOptions::new().prefix("body.").rename(|name| name.replace("first", "layers.0"));
+    let before = model.state_dict()[0].1.to_vec::<f32>();
+    assert!(message(model.load_state_dict_with(&file, &options())).contains("`layers.2.weight` is missing"));
+    assert_eq!(model.state_dict()[0].1.to_vec::<f32>(), before);
+    let report = model.load_state_dict_with(&file, &options().strict(false)).unwrap();
+    assert_eq!(report.missing, ["layers.2.weight", "layers.2.bias"]);
+    assert_eq!(report.unexpected, ["body.extra"]);
+    assert_eq!(model.state_dict()[1].1.to_vec::<f32>(), [3.0; 32]);
+    // A shape that differs is an error all the same, and so are two names that become one.
+    let wrong = [("layers.0.weight".to_owned(), Tensor::zeros([2, 32]))].into();
+    let loose = LoadOptions::new().strict(false);
+    assert!(message(model.load_state_dict_with(&wrong, &loose)).contains("the model expects f32 [32, 2]"));
+    let same = LoadOptions::new().rename(|_| "layers.0.bias".into());
+    assert!(message(model.load_state_dict_with(&file, &same)).contains("both become `layers.0.bias`"));
+}

@@ -59,6 +59,35 @@ impl BatchNorm {
         BatchNorm::with_settings(Settings { epsilon: 1e-5, momentum: 0.1, unbiased: true })
     }
 
+    /// For a module of your own: a layer of `features` features, ready to be used.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let norm = BatchNorm::with(8);
+    /// let y = norm.forward(&Tensor::rand([4, 8], &mut Rng::new(1)), &mut Context::training(Rng::new(2)));
+    /// assert!(y.mean().item().abs() < 1e-6);
+    /// ```
+    ///
+    /// # Panics
+    /// If `features` is 0.
+    #[track_caller]
+    pub fn with(features: usize) -> BatchNorm {
+        assert!(features > 0, "BatchNorm: the number of features must be at least 1, not 0");
+        let mut layer = BatchNorm::new();
+        layer.make_parameters(&[features]);
+        layer
+    }
+
+    fn make_parameters(&mut self, input: &[usize]) {
+        let features = input[0];
+        self.parameters = Some(Parameters {
+            weight: Tensor::ones([features]).requires_grad(),
+            bias: Tensor::zeros([features]).requires_grad(),
+            running: Mutex::new([Tensor::zeros([features]), Tensor::ones([features])]),
+            values_per_sample: input[1..].iter().product(),
+        });
+    }
+
     /// With Keras's defaults: epsilon 0.001, and running means that keep 0.99 and count n.
     pub fn keras() -> BatchNorm {
         BatchNorm::with_settings(Settings { epsilon: 1e-3, momentum: 0.01, unbiased: false })
@@ -187,7 +216,7 @@ impl Layer for BatchNorm {
             return Err(Error::Config(format!("BatchNorm: momentum {momentum} must be between 0 and 1")));
         }
         match input.first() {
-            Some(&features) if features > 0 => Ok(Plan { output: *input, numbers: features.saturating_mul(4) }),
+            Some(&features) if features > 0 => Ok(Plan { output_shape: *input, weights: features.saturating_mul(4) }),
             _ => Err(Error::Config(format!(
                 "BatchNorm takes samples of shape [features, ..], but its input has shape {input}"
             ))),
@@ -195,13 +224,7 @@ impl Layer for BatchNorm {
     }
 
     fn build(&mut self, input: &Shape, _rng: &mut Rng) -> Result<()> {
-        let features = input[0];
-        self.parameters = Some(Parameters {
-            weight: Tensor::ones([features]).requires_grad(),
-            bias: Tensor::zeros([features]).requires_grad(),
-            running: Mutex::new([Tensor::zeros([features]), Tensor::ones([features])]),
-            values_per_sample: input[1..].iter().product(),
-        });
+        self.make_parameters(input);
         Ok(())
     }
 

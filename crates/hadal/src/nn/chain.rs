@@ -46,7 +46,7 @@ impl Chain {
             let plan = layer.plan(&shape).map_err(|error| {
                 Error::Config(format!("layer {} ({}): {error}", number + 1, layer.config().label()))
             })?;
-            shape = plan.output;
+            shape = plan.output_shape;
             plans.push(plan);
         }
         Ok(plans)
@@ -90,8 +90,8 @@ impl Forward for Chain {
 impl Layer for Chain {
     fn plan(&self, input: &Shape) -> Result<Plan> {
         let plans = self.plans(input)?;
-        let numbers = plans.iter().fold(0usize, |sum, plan| sum.saturating_add(plan.numbers));
-        Ok(Plan { output: plans.last().map_or(*input, |plan| plan.output), numbers })
+        let weights = plans.iter().fold(0usize, |sum, plan| sum.saturating_add(plan.weights));
+        Ok(Plan { output_shape: plans.last().map_or(*input, |plan| plan.output_shape), weights })
     }
 
     fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {
@@ -99,7 +99,7 @@ impl Layer for Chain {
         let mut shape = *input;
         for (layer, plan) in self.layers.iter_mut().zip(plans) {
             layer.build(&shape, rng)?;
-            shape = plan.output;
+            shape = plan.output_shape;
         }
         Ok(())
     }

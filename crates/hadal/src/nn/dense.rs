@@ -255,8 +255,8 @@ impl Layer for Dense {
         let weights = size.saturating_mul(settings.units);
         let feedback = if settings.feedback == Feedback::Alignment { weights } else { 0 };
         let bias = if settings.use_bias { settings.units } else { 0 };
-        let numbers = weights.saturating_add(feedback).saturating_add(bias);
-        Ok(Plan { output: Shape::try_new(&[settings.units])?, numbers })
+        let weights = weights.saturating_add(feedback).saturating_add(bias);
+        Ok(Plan { output_shape: Shape::try_new(&[settings.units])?, weights })
     }
 
     fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {

@@ -37,7 +37,7 @@ impl Layer for Dropout {
         if !(0.0..1.0).contains(&self.rate) {
             return Err(Error::Config(format!("Dropout: rate {} is not within [0, 1)", self.rate)));
         }
-        Ok(Plan { output: *input, numbers: 0 })
+        Ok(Plan { output_shape: *input, weights: 0 })
     }
 
     fn config(&self) -> LayerConfig {

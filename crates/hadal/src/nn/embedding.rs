@@ -3,7 +3,7 @@
 use super::{Context, Forward, Initializer, Layer, LayerConfig, Module, Plan};
 use crate::{DType, Error, Result, Rng, Shape, Tensor};
 
-/// An embedding layer: maps each index to a trainable vector. Input `i64` `[batch, ..]`, output `[batch, .., size]`. Vectors are initialized uniformly in ±0.05, Keras's default; PyTorch's is the standard normal.
+/// An embedding layer: maps each index to a trainable vector. Input `i64` `[batch, ..]`, output `[batch, .., embedding_dim]`. Vectors are initialized uniformly in ±0.05, Keras's default; PyTorch's is the standard normal.
 ///
 /// ```
 /// use hadal::nn::Embedding;
@@ -15,20 +15,43 @@ use crate::{DType, Error, Result, Rng, Shape, Tensor};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Embedding {
-    vocabulary: usize,
-    size: usize,
+    num_embeddings: usize,
+    embedding_dim: usize,
     init: Initializer,
     weight: Option<Tensor>,
 }
 
 impl Embedding {
-    /// An embedding of `vocabulary` indices into vectors of length `size`.
-    pub fn new(vocabulary: usize, size: usize) -> Embedding {
-        Embedding { vocabulary, size, init: Initializer::Uniform(0.05), weight: None }
+    /// An embedding of the indices below `num_embeddings` into vectors of length `embedding_dim`.
+    pub fn new(num_embeddings: usize, embedding_dim: usize) -> Embedding {
+        Embedding { num_embeddings, embedding_dim, init: Initializer::Uniform(0.05), weight: None }
+    }
+
+    /// For a module of your own: an embedding with its vectors, ready to be used.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let words = Embedding::with(1000, 16, &mut Rng::new(0));
+    /// let vectors = words.forward(&Tensor::arange(5), &mut Context::evaluation());
+    /// assert_eq!(vectors.shape(), &[5, 16]);
+    /// ```
+    ///
+    /// # Panics
+    /// If a size is 0.
+    #[track_caller]
+    pub fn with(num_embeddings: usize, embedding_dim: usize, rng: &mut Rng) -> Embedding {
+        assert!(num_embeddings > 0 && embedding_dim > 0, "Embedding: both sizes must be at least 1");
+        let mut layer = Embedding::new(num_embeddings, embedding_dim);
+        layer.make_vectors(rng);
+        layer
+    }
+
+    fn make_vectors(&mut self, rng: &mut Rng) {
+        self.weight = Some(self.init.make(&[self.num_embeddings, self.embedding_dim], rng).requires_grad());
     }
 
     /// The initializer of the vectors.
-    pub fn init(mut self, init: Initializer) -> Embedding {
+    pub fn initializer(mut self, init: Initializer) -> Embedding {
         self.init = init;
         self
     }
@@ -53,7 +76,7 @@ impl Forward for Embedding {
             panic!("Embedding: the layer is not built; build or compile the Sequential that contains it first");
         };
         let mut sizes = x.shape().to_vec();
-        sizes.push(self.size);
+        sizes.push(self.embedding_dim);
         weight.index_select(0, &x.reshape([x.elements()])).reshape(sizes)
     }
 
@@ -64,13 +87,13 @@ impl Forward for Embedding {
                 x.dtype()
             )));
         }
-        let bad = |&index: &i64| usize::try_from(index).is_err() || index as usize >= self.vocabulary;
+        let bad = |&index: &i64| usize::try_from(index).is_err() || index as usize >= self.num_embeddings;
         match x.to_vec::<i64>().into_iter().find(bad) {
             None => Ok(()),
             Some(index) => Err(Error::Data(format!(
                 "index {index} is out of range for an Embedding of {} vectors, 0 to {}",
-                self.vocabulary,
-                self.vocabulary as i64 - 1
+                self.num_embeddings,
+                self.num_embeddings as i64 - 1
             ))),
         }
     }
@@ -78,7 +101,7 @@ impl Forward for Embedding {
 
 impl Layer for Embedding {
     fn plan(&self, input: &Shape) -> Result<Plan> {
-        if self.vocabulary == 0 || self.size == 0 {
+        if self.num_embeddings == 0 || self.embedding_dim == 0 {
             return Err(Error::Config(
                 "Embedding: the vocabulary size and the vector length must be at least 1".into(),
             ));
@@ -88,16 +111,16 @@ impl Layer for Embedding {
         }
         self.init.check()?;
         let mut sizes = input.to_vec();
-        sizes.push(self.size);
-        Ok(Plan { output: Shape::try_new(&sizes)?, numbers: self.vocabulary.saturating_mul(self.size) })
+        sizes.push(self.embedding_dim);
+        Ok(Plan { output_shape: Shape::try_new(&sizes)?, weights: self.num_embeddings.saturating_mul(self.embedding_dim) })
     }
 
     fn build(&mut self, _input: &Shape, rng: &mut Rng) -> Result<()> {
-        self.weight = Some(self.init.make(&[self.vocabulary, self.size], rng).requires_grad());
+        self.make_vectors(rng);
         Ok(())
     }
 
     fn config(&self) -> LayerConfig {
-        LayerConfig::Embedding { vocabulary: self.vocabulary, size: self.size }
+        LayerConfig::Embedding { num_embeddings: self.num_embeddings, embedding_dim: self.embedding_dim }
     }
 }

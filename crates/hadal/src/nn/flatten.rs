@@ -17,7 +17,7 @@ impl Forward for Flatten {
 
 impl Layer for Flatten {
     fn plan(&self, input: &Shape) -> Result<Plan> {
-        Ok(Plan { output: Shape::from([input.elements()]), numbers: 0 })
+        Ok(Plan { output_shape: Shape::from([input.elements()]), weights: 0 })
     }
 
     fn config(&self) -> LayerConfig {

@@ -30,7 +30,7 @@ impl Forward for GaussianNoise {
 impl Layer for GaussianNoise {
     fn plan(&self, input: &Shape) -> Result<Plan> {
         if self.std >= 0.0 && self.std.is_finite() {
-            return Ok(Plan { output: *input, numbers: 0 });
+            return Ok(Plan { output_shape: *input, weights: 0 });
         }
         Err(Error::Config(format!("GaussianNoise: std {} must be 0 or a positive, finite number", self.std)))
     }

@@ -19,7 +19,7 @@ pub trait Layer: Forward + Send + Sync {
     /// # Errors
     /// If the layer cannot take that shape, or a setting cannot work.
     fn plan(&self, input: &Shape) -> Result<Plan> {
-        Ok(Plan { output: *input, numbers: 0 })
+        Ok(Plan { output_shape: *input, weights: 0 })
     }
 
     /// Creates the parameters for an input shape that [`plan`](Layer::plan) has accepted. Default: none.
@@ -29,6 +29,28 @@ pub trait Layer: Forward + Send + Sync {
     fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {
         let _ = (input, rng);
         Ok(())
+    }
+
+    /// Creates the parameters for samples of shape `input` and returns the layer, for a module of your own.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let hidden = Dense::new(16).activation(Relu).built([4], &mut Rng::new(0))?;
+    /// let y = hidden.forward(&Tensor::ones([2, 4]), &mut Context::evaluation());
+    /// assert_eq!(y.shape(), &[2, 16]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the layer cannot take that shape, or a setting cannot work.
+    fn built(mut self, input: impl Into<Shape>, rng: &mut Rng) -> Result<Self>
+    where
+        Self: Sized,
+    {
+        let input = input.into();
+        self.plan(&input)?;
+        self.build(&input, rng)?;
+        Ok(self)
     }
 
     /// Joins the layer to the output of its network, where its settings ask for that. Default: nothing.
@@ -47,9 +69,9 @@ pub trait Layer: Forward + Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The shape of one sample of the output.
-    pub output: Shape,
+    pub output_shape: Shape,
     /// The number of weights, trainable and non-trainable.
-    pub numbers: usize,
+    pub weights: usize,
 }
 
 /// How a layer is joined to its network's output, for [direct feedback](super::Feedback::Direct).
@@ -104,9 +126,11 @@ pub enum LayerConfig {
     /// [`Embedding`].
     Embedding {
         /// The number of embeddings (the vocabulary size).
-        vocabulary: usize,
+        #[serde(alias = "vocabulary")]
+        num_embeddings: usize,
         /// The length of each vector.
-        size: usize,
+        #[serde(alias = "size")]
+        embedding_dim: usize,
     },
     /// [`Chain`].
     Chain {
@@ -152,7 +176,9 @@ impl LayerConfig {
             LayerConfig::Activation { function } => Box::new(*function),
             LayerConfig::BatchNorm(settings) => Box::new(BatchNorm::with_settings(*settings)),
             LayerConfig::LayerNorm { epsilon } => Box::new(LayerNorm::new().epsilon(*epsilon)),
-            LayerConfig::Embedding { vocabulary, size } => Box::new(Embedding::new(*vocabulary, *size)),
+            LayerConfig::Embedding { num_embeddings, embedding_dim } => {
+                Box::new(Embedding::new(*num_embeddings, *embedding_dim))
+            },
             LayerConfig::Chain { layers } => Box::new(Chain::from_configs(layers)?),
             LayerConfig::Residual { layers } => Box::new(Residual::from_chain(Chain::from_configs(layers)?)),
             LayerConfig::Parallel { merge, branches } => {

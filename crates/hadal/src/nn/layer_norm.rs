@@ -19,6 +19,23 @@ impl LayerNorm {
         LayerNorm { epsilon: 1e-5, weight: None, bias: None }
     }
 
+    /// For a module of your own: a layer of `features` features, ready to be used.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let y = LayerNorm::with(3).forward(&Tensor::from_slice(&[1.0f32, 2.0, 3.0], [1, 3]), &mut Context::evaluation());
+    /// assert!(y.mean().item().abs() < 1e-6);
+    /// ```
+    ///
+    /// # Panics
+    /// If `features` is 0.
+    #[track_caller]
+    pub fn with(features: usize) -> LayerNorm {
+        assert!(features > 0, "LayerNorm: the number of features must be at least 1, not 0");
+        let weight = Some(Tensor::ones([features]).requires_grad());
+        LayerNorm { weight, bias: Some(Tensor::zeros([features]).requires_grad()), ..LayerNorm::new() }
+    }
+
     /// A small constant added to the variance for numerical stability.
     pub fn epsilon(mut self, epsilon: f64) -> LayerNorm {
         self.epsilon = epsilon;
@@ -50,7 +67,7 @@ impl Layer for LayerNorm {
     fn plan(&self, input: &Shape) -> Result<Plan> {
         crate::optim::check_positive_in_f32("LayerNorm: epsilon", self.epsilon, "1e-5")?;
         match input.last() {
-            Some(&features) if features > 0 => Ok(Plan { output: *input, numbers: features.saturating_mul(2) }),
+            Some(&features) if features > 0 => Ok(Plan { output_shape: *input, weights: features.saturating_mul(2) }),
             _ => Err(Error::Config(format!(
                 "LayerNorm takes samples of shape [.., features], but its input has shape {input}"
             ))),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Context;
+use super::{Context, LoadOptions, LoadReport};
 use crate::{Error, Result, Shape, Tensor};
 
 /// A module: a layer or network with named parameters such as `fc1.weight`. Usually derived with `#[derive(Module)]`.
@@ -72,37 +72,22 @@ pub trait Module {
     ///
     /// # Errors
     /// If a name is missing or unknown, or a shape or dtype differs; then nothing has been changed.
-    fn load_state_dict(&mut self, state: &BTreeMap<String, Tensor>) -> Result<()> {
-        let mut known = 0;
-        let mut problem = None;
-        self.visit("", &mut |name, tensor| {
-            known += 1;
-            let found = state.get(name);
-            let fits = found.is_some_and(|x| x.shape() == tensor.shape() && x.dtype() == tensor.dtype());
-            if problem.is_none() && !fits {
-                problem = Some(match found {
-                    None => format!("tensor `{name}` is missing"),
-                    Some(found) => format!(
-                        "tensor `{name}` is {} {}, but the model expects {} {}",
-                        found.dtype(),
-                        found.shape(),
-                        tensor.dtype(),
-                        tensor.shape()
-                    ),
-                });
-            }
-        });
-        if problem.is_none() && known != state.len() {
-            let mut extra: Vec<&String> = state.keys().collect();
-            self.visit("", &mut |name, _| extra.retain(|other| *other != name));
-            problem =
-                extra.first().map(|name| format!("unexpected tensor `{name}`: the model has no tensor of that name"));
-        }
-        if let Some(problem) = problem {
-            return Err(Error::Data(problem));
-        }
-        self.visit_mut("", &mut |name, tensor| tensor.assign(&state[name]));
-        Ok(())
+    fn load_state_dict(&mut self, state_dict: &BTreeMap<String, Tensor>) -> Result<()> {
+        super::load::load(self, state_dict, &LoadOptions::new()).map(drop)
+    }
+
+    /// As [`load_state_dict`](Module::load_state_dict), for a part of the tensors, under a prefix, or with their names mapped;
+    /// returns what did not match. A part of a model is loaded by calling it on that part.
+    ///
+    /// # Errors
+    /// If a shape or dtype differs, or, unless the options say otherwise, a name is missing or unexpected; then nothing has been
+    /// changed.
+    fn load_state_dict_with(
+        &mut self,
+        state_dict: &BTreeMap<String, Tensor>,
+        options: &LoadOptions,
+    ) -> Result<LoadReport> {
+        super::load::load(self, state_dict, options)
     }
 }
 

@@ -91,14 +91,14 @@ impl Layer for Parallel {
             let plan = branch.plan(input).map_err(|error| Error::Config(format!("branch {}: {error}", number + 1)))?;
             whole = Some(match whole {
                 None => plan,
-                Some(Plan { output, numbers }) => Plan {
-                    output: self.join_shapes(&output, &plan.output, number + 1)?,
-                    numbers: numbers.saturating_add(plan.numbers),
+                Some(Plan { output_shape, weights }) => Plan {
+                    output_shape: self.join_shapes(&output_shape, &plan.output_shape, number + 1)?,
+                    weights: weights.saturating_add(plan.weights),
                 },
             });
         }
         let plan = whole.ok_or_else(|| Error::Config("Parallel needs at least one branch".into()))?;
-        if plan.output.is_empty() && self.merge == Merge::Concatenate {
+        if plan.output_shape.is_empty() && self.merge == Merge::Concatenate {
             return Err(Error::Config("Parallel: scalar outputs cannot be concatenated".into()));
         }
         Ok(plan)

@@ -29,7 +29,7 @@ impl Layer for Reshape {
     fn plan(&self, input: &Shape) -> Result<Plan> {
         let wanted = self.shape.iter().try_fold(1usize, |product, &size| product.checked_mul(size));
         if wanted == Some(input.elements()) {
-            return Ok(Plan { output: self.shape, numbers: 0 });
+            return Ok(Plan { output_shape: self.shape, weights: 0 });
         }
         Err(Error::Config(format!(
             "Reshape to {} is not possible for an input of shape {input}, which has {} elements",

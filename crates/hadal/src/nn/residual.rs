@@ -68,12 +68,12 @@ impl Forward for Residual {
 impl Layer for Residual {
     fn plan(&self, input: &Shape) -> Result<Plan> {
         let plan = self.chain.plan(input)?;
-        if plan.output == *input {
+        if plan.output_shape == *input {
             return Ok(plan);
         }
         Err(Error::Config(format!(
             "Residual: the input has shape {input}, but the output of the layers has shape {}; the shapes must be equal",
-            plan.output
+            plan.output_shape
         )))
     }
 

@@ -77,7 +77,7 @@ impl Sequential {
         if self.layers.layers.is_empty() {
             return Err(Error::Config("a Sequential needs at least one layer; add one with add()".into()));
         }
-        self.shapes = self.layers.plans(&self.input)?.into_iter().map(|plan| plan.output).collect();
+        self.shapes = self.layers.plans(&self.input)?.into_iter().map(|plan| plan.output_shape).collect();
         self.check_memory()?;
         self.layers.build(&self.input, &mut rng)?;
         self.connect_feedback(&mut rng)?;
@@ -139,7 +139,7 @@ impl Sequential {
         let layer = |index: usize| format!("layer {} ({})", index + 1, self.layers.layers[index].config().label());
         let numbers = self.numbers()?;
         if !can_allocate(bytes(numbers)) {
-            let plans = self.layers.plans(&self.input)?.into_iter().map(|plan| plan.numbers);
+            let plans = self.layers.plans(&self.input)?.into_iter().map(|plan| plan.weights);
             let (index, most) = plans.enumerate().max_by_key(|(_, numbers)| *numbers).unwrap_or_default();
             return Err(Error::Config(format!(
                 "the network needs {} of memory for {numbers} parameters, more than is available; {} alone has {most}",
@@ -161,7 +161,7 @@ impl Sequential {
 
     /// How many numbers the network will keep, direct feedback's matrices included.
     fn numbers(&self) -> Result<usize> {
-        let mut numbers = self.layers.plan(&self.input)?.numbers;
+        let mut numbers = self.layers.plan(&self.input)?.weights;
         if let Some(((_, output), hidden)) = self.dense_layers().split_last() {
             for (_, settings) in hidden.iter().filter(|(_, settings)| settings.feedback == Feedback::Direct) {
                 numbers = numbers.saturating_add(settings.units.saturating_mul(output.units));

@@ -198,16 +198,37 @@ fn read_tensor(file: &mut impl Read, info: &TensorInfo, hash: &mut Hash) -> Resu
     let shape = info.shape.as_slice();
     Ok(match info.dtype {
         Dtype::F32 => Tensor::from_vec(read_elements(file, shape, f32::from_le_bytes, hash)?, shape),
+        // As f32, which has all their numbers.
+        Dtype::F16 => Tensor::from_vec(read_elements(file, shape, f32_from_f16, hash)?, shape),
+        Dtype::BF16 => Tensor::from_vec(read_elements(file, shape, f32_from_bf16, hash)?, shape),
         Dtype::F64 => Tensor::from_vec(read_elements(file, shape, f64::from_le_bytes, hash)?, shape),
         Dtype::I64 => Tensor::from_vec(read_elements(file, shape, i64::from_le_bytes, hash)?, shape),
         Dtype::U8 => Tensor::from_vec(read_elements(file, shape, |[byte]: [u8; 1]| byte, hash)?, shape),
         Dtype::BOOL => Tensor::from_vec(read_elements(file, shape, |[byte]: [u8; 1]| byte != 0, hash)?, shape),
         other => {
             return Err(format!(
-                "has the unsupported dtype {other:?}; supported dtypes are f32, f64, i64, u8 and bool"
+                "has the unsupported dtype {other:?}; supported dtypes are f16, bf16, f32, f64, i64, u8 and bool"
             ));
         }
     })
+}
+
+/// A bfloat16 is the upper half of an f32.
+fn f32_from_bf16([low, high]: [u8; 2]) -> f32 {
+    f32::from_le_bytes([0, 0, low, high])
+}
+
+/// IEEE 754's binary16: 1 bit of sign, 5 of exponent, 10 of fraction.
+fn f32_from_f16(bytes: [u8; 2]) -> f32 {
+    let bits = u16::from_le_bytes(bytes);
+    let (exponent, fraction) = ((bits >> 10) & 0x1f, f32::from(bits & 0x3ff));
+    let magnitude = match exponent {
+        0 => fraction * 2f32.powi(-24),
+        0x1f if fraction == 0.0 => f32::INFINITY,
+        0x1f => f32::NAN,
+        exponent => (1.0 + fraction / 1024.0) * 2f32.powi(i32::from(exponent) - 15),
+    };
+    if bits >> 15 == 0 { magnitude } else { -magnitude }
 }
 
 fn read_elements<T, const N: usize>(
@@ -300,6 +321,24 @@ mod tests {
         let huge = BTreeMap::from([("note".to_owned(), "x".repeat(33 << 20))]);
         assert!(super::save(&path, &[], huge).unwrap_err().to_string().contains("32.0 MiB"));
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn half_precision_is_read_as_f32() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        // 1, -2, 65504, the smallest subnormal, infinity, 1/3 rounded.
+        let halves = [0x3c00u16, 0xc000, 0x7bff, 0x0001, 0x7c00, 0x3555].map(u16::to_le_bytes).concat();
+        let brains = [0x3f80u16, 0xc000, 0x7f7f, 0x0001, 0x7f80, 0x3eab].map(u16::to_le_bytes).concat();
+        let view = |dtype, bytes| safetensors::tensor::TensorView::new(dtype, vec![6], bytes).unwrap();
+        let views = [("half", view(Dtype::F16, &halves[..])), ("brain", view(Dtype::BF16, &brains))];
+        std::fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
+        let (tensors, _) = load(&path).unwrap();
+        let third = 1365.0 / 4096.0;
+        let expected = [1.0, -2.0, 65504.0, 2f32.powi(-24), f32::INFINITY, third];
+        assert_eq!(tensors["half"].to_vec::<f32>(), expected);
+        let expected = [1.0, -2.0, f32::from_bits(0x7f7f_0000), f32::from_bits(0x0001_0000), f32::INFINITY, 0.333_984_38];
+        assert_eq!(tensors["brain"].to_vec::<f32>(), expected);
     }
 
     #[test]
