@@ -34,7 +34,7 @@ fn main() -> hadal::Result<()> {
     for (name, model, optimizer) in all {
         let mut model = model.compile(optimizer, BinaryCrossentropy, [Accuracy])?;
         let history = model.fit(&train, Fit::epochs(300).batch_size(20).validation_data(&test).quiet())?;
-        let (losses, accuracies) = (history.get("val_loss"), history.get("val_accuracy"));
+        let (losses, accuracies) = (history.get("val_loss")?, history.get("val_accuracy")?);
         println!("{name:>12}: test loss {:.3}, accuracy {:.2}%", losses[299], 100.0 * accuracies[299]);
         let points: Vec<(f64, f64)> =
             losses.iter().enumerate().map(|(epoch, &loss)| (epoch as f64 + 1.0, loss)).collect();

@@ -38,11 +38,11 @@ fn a_network_learns_what_no_line_can_separate() {
     let data = circle(2000);
     let mut model = network(1);
     let history = model.fit(&data, Fit::epochs(20).validation_data(&data).quiet()).unwrap();
-    let losses = history.get("loss");
+    let losses = history.get("loss").unwrap();
     assert!(losses.len() == 20 && losses[19] < 0.5 * losses[0], "{losses:?}");
     let accuracy = model.evaluate(&data).unwrap().get("accuracy").unwrap();
     assert!(accuracy > 0.95, "{accuracy}");
-    assert_eq!(history.get("val_accuracy").last(), Some(&accuracy));
+    assert_eq!(history.get("val_accuracy").unwrap().last(), Some(&accuracy));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn another_seed_gives_another_run_and_the_same_seed_the_same() {
     let data = circle(200);
     let run = |seed| {
         let mut model = network(seed);
-        model.fit(&data, Fit::epochs(2).quiet()).unwrap().get("loss")
+        model.fit(&data, Fit::epochs(2).quiet()).unwrap().get("loss").unwrap()
     };
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));

@@ -148,11 +148,9 @@ fn weights_that_no_network_can_compute_with_are_refused() {
     let path = trained(home.path(), data.path()).join("model.safetensors");
     write_png(&home.path().join("image.png"), 28, 28, 200);
     let (nan, infinite) = ("tensor `layers.0.weight` holds NaN", "tensor `layers.0.weight` holds -inf");
-    for (value, evaluated_words, predicted_words) in [
-        (f64::NAN, nan, nan),
-        (f64::NEG_INFINITY, infinite, infinite),
-        (3e38, "output is NaN", "its outputs overflow"),
-    ] {
+    for (value, evaluated_words, predicted_words) in
+        [(f64::NAN, nan, nan), (f64::NEG_INFINITY, infinite, infinite), (3e38, "output is NaN", "its outputs overflow")]
+    {
         let (mut tensors, metadata) = safetensors::load(&path).unwrap();
         tensors.insert("layers.0.weight".into(), hadal::Tensor::full([512, 784], value));
         let tensors: Vec<_> = tensors.into_iter().collect();

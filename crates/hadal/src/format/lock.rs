@@ -13,7 +13,6 @@ const LOCK_FILE: &str = ".hadal.lock";
 
 /// Holds a folder until it is dropped.
 pub(crate) struct FolderLock {
-    #[cfg_attr(not(unix), expect(dead_code, reason = "it is held, not read"))]
     file: File,
 }
 
@@ -84,6 +83,13 @@ impl FolderLock {
         }
         note(&format!("{} cannot be locked ({error}); no other run should write to it", folder.display()));
         Ok(FolderLock { file })
+    }
+}
+
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        // Closing the file is not enough while a process that another thread has just started still has a copy of it.
+        let _ = self.file.unlock();
     }
 }
 

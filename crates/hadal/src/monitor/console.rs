@@ -107,7 +107,7 @@ impl Callback for Console {
                 self.dataset = (*dataset).to_owned();
                 (self.samples, self.epochs, self.batches) = (*samples, *epochs, *steps_per_epoch);
             }
-            Event::BatchEnd { epoch, batch, samples, logs } => self.batch(*epoch, *batch, *samples, logs)?,
+            Event::BatchEnd { epoch, batch, samples, logs, .. } => self.batch(*epoch, *batch, *samples, logs)?,
             Event::EpochEnd { epoch, logs, elapsed, .. } => {
                 #[cfg(feature = "progress")]
                 if let Some(bar) = self.bar.take() {

@@ -59,6 +59,20 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(180, 40, 70),
 ];
 
+type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+
+/// The size of one picture.
+const SIZE: (u32, u32) = (800, 480);
+
+fn draw(plots: &[Plot], svg: &mut String) -> std::result::Result<(), String> {
+    let size = (SIZE.0, SIZE.1 * plots.len() as u32);
+    let area = SVGBackend::with_string(svg, size).into_drawing_area();
+    area.fill(&WHITE).map_err(|error| error.to_string())?;
+    let parts = area.split_evenly((plots.len(), 1));
+    plots.iter().zip(&parts).try_for_each(|(plot, part)| plot.draw(part))?;
+    area.present().map_err(|error| error.to_string())
+}
+
 impl Plot {
     /// An empty picture.
     pub fn new(title: &str) -> Plot {
@@ -98,9 +112,17 @@ impl Plot {
     /// # Errors
     /// If no point is finite, a range of [`limits`](Plot::limits) is not, or the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        Plot::save_all(std::slice::from_ref(self), path)
+    }
+
+    /// Writes several pictures, one below the other, to `path` as SVG.
+    ///
+    /// # Errors
+    /// As [`save`](Plot::save).
+    pub fn save_all(plots: &[Plot], path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let mut svg = String::new();
-        self.draw(&mut svg).map_err(|reason| Error::file(path, format!("the plot cannot be drawn: {reason}")))?;
+        draw(plots, &mut svg).map_err(|reason| Error::file(path, format!("the plot cannot be drawn: {reason}")))?;
         crate::format::write_atomically(path, |out| out.write_all(svg.as_bytes()))
     }
 
@@ -124,7 +146,7 @@ impl Plot {
         Some([left - beside, right + beside, low - below, high + 0.05 * tall])
     }
 
-    fn draw(&self, svg: &mut String) -> std::result::Result<(), String> {
+    fn draw(&self, area: &Area) -> std::result::Result<(), String> {
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let Some([left, right, low, high]) = self.limits.or_else(|| self.limits_of_points()) else {
             return Err("there is no finite point".into());
@@ -135,9 +157,7 @@ impl Plot {
                 return Err(format!("the axis limits {from} to {to} are not a valid range"));
             }
         }
-        let area = SVGBackend::with_string(svg, (800, 480)).into_drawing_area();
-        area.fill(&WHITE).map_err(|e| text(&e))?;
-        let mut chart = ChartBuilder::on(&area)
+        let mut chart = ChartBuilder::on(area)
             .caption(&self.title, ("sans-serif", 22))
             .margin(16)
             .margin_right(32)
@@ -190,7 +210,7 @@ impl Plot {
                 .draw()
                 .map_err(|e| text(&e))?;
         }
-        area.present().map_err(|e| text(&e))
+        Ok(())
     }
 }
 

@@ -112,7 +112,10 @@ impl Layer for Embedding {
         self.init.check()?;
         let mut sizes = input.to_vec();
         sizes.push(self.embedding_dim);
-        Ok(Plan { output_shape: Shape::try_new(&sizes)?, weights: self.num_embeddings.saturating_mul(self.embedding_dim) })
+        Ok(Plan {
+            output_shape: Shape::try_new(&sizes)?,
+            weights: self.num_embeddings.saturating_mul(self.embedding_dim),
+        })
     }
 
     fn build(&mut self, _input: &Shape, rng: &mut Rng) -> Result<()> {

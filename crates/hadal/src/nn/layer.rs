@@ -178,7 +178,7 @@ impl LayerConfig {
             LayerConfig::LayerNorm { epsilon } => Box::new(LayerNorm::new().epsilon(*epsilon)),
             LayerConfig::Embedding { num_embeddings, embedding_dim } => {
                 Box::new(Embedding::new(*num_embeddings, *embedding_dim))
-            },
+            }
             LayerConfig::Chain { layers } => Box::new(Chain::from_configs(layers)?),
             LayerConfig::Residual { layers } => Box::new(Residual::from_chain(Chain::from_configs(layers)?)),
             LayerConfig::Parallel { merge, branches } => {

@@ -97,9 +97,8 @@ pub(super) fn load<M: Module + ?Sized>(
     });
     report.unexpected = given.values().map(|(name, _)| (*name).to_owned()).collect();
     let strict = |names: &[String]| names.first().filter(|_| !options.partial).cloned();
-    let problem = misfit
-        .or_else(|| strict(&report.missing).map(|name| format!("tensor `{name}` is missing")))
-        .or_else(|| {
+    let problem =
+        misfit.or_else(|| strict(&report.missing).map(|name| format!("tensor `{name}` is missing"))).or_else(|| {
             strict(&report.unexpected)
                 .map(|name| format!("unexpected tensor `{name}`: the model has no tensor of that name"))
         });

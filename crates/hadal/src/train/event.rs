@@ -2,11 +2,11 @@
 
 use std::cell::OnceCell;
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, Index};
 use std::time::Duration;
 
-use crate::Result;
 use crate::nn::Module;
+use crate::{Gradients, Result};
 
 /// A training event, passed to every [`Callback`].
 #[non_exhaustive]
@@ -32,8 +32,20 @@ pub enum Event<'a> {
         epoch: usize,
         /// The batch within the epoch, counted from 1.
         batch: usize,
+        /// The optimizer step, counted from 1 over all calls of `fit`.
+        step: usize,
         /// Samples trained in this epoch so far.
         samples: usize,
+        /// The learning rate of this step.
+        learning_rate: f64,
+        /// The loss of this batch, penalties included.
+        loss: f64,
+        /// The gradients that the optimizer was given, after clipping. [`Gradients::norm`] computes their norm.
+        gradients: &'a Gradients,
+        /// The time that the step took.
+        elapsed: Duration,
+        /// The model after the step.
+        model: &'a dyn Module,
         /// Loss and metrics of this epoch so far, computed when they are first read.
         logs: &'a BatchLogs<'a>,
     },
@@ -128,6 +140,25 @@ impl Logs {
     /// Iterates over names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
         self.0.iter().map(|(name, value, _)| (name.as_str(), *value))
+    }
+}
+
+/// The value called by a name.
+///
+/// # Panics
+/// If there is none; the message lists the names that there are.
+impl Index<&str> for Logs {
+    type Output = f64;
+
+    #[track_caller]
+    fn index(&self, name: &str) -> &f64 {
+        match self.0.iter().find(|entry| entry.0 == name) {
+            Some(entry) => &entry.1,
+            None => {
+                let names: Vec<&str> = self.iter().map(|(name, _)| name).collect();
+                panic!("the logs have no `{name}`; they have {}", names.join(", "))
+            }
+        }
     }
 }
 

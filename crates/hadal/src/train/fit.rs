@@ -195,6 +195,7 @@ impl<'a> Fit<'a> {
             let mut batch = 0;
             while let Some((x, y, weights)) = all.next_weighted() {
                 batch += 1;
+                let batch_start = Instant::now();
                 let factor = if self.by_epoch {
                     self.schedule.factor(epoch, epochs)
                 } else {
@@ -234,7 +235,18 @@ impl<'a> Fit<'a> {
                 trainer.progress.steps += 1;
                 let make = || trainer.logs(&pass, true);
                 let logs = BatchLogs::new(&make);
-                flow = tell(Event::BatchEnd { epoch: epoch + 1, batch, samples: pass.samples(), logs: &logs })?;
+                flow = tell(Event::BatchEnd {
+                    epoch: epoch + 1,
+                    batch,
+                    step: trainer.progress.steps,
+                    samples: pass.samples(),
+                    learning_rate: trainer.optimizer.learning_rate(),
+                    loss: value,
+                    gradients: &gradients,
+                    elapsed: batch_start.elapsed(),
+                    model: &trainer.model,
+                    logs: &logs,
+                })?;
                 if flow == Flow::Stop {
                     break;
                 }

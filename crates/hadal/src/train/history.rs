@@ -1,8 +1,20 @@
-//! The training history.
+//! What a run leaves behind, epoch by epoch.
 
 use super::Logs;
+use crate::{Error, Result};
 
-/// The loss and metrics of every epoch: what `fit` returns, as Keras's `History`.
+/// Loss and metrics of every epoch: what [`fit`](super::Trainer::fit) returns.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+/// let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+/// let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy)?;
+/// let history = model.fit(&data, Fit::epochs(3).validation_data(&data).quiet())?;
+/// assert_eq!(history.get("loss")?.len(), 3);
+/// assert!(history.last("val_loss")? < history.get("val_loss")?[0]);
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
     /// One entry per epoch, first to last.
@@ -10,8 +22,50 @@ pub struct History {
 }
 
 impl History {
-    /// The values of the metric `name`, one per epoch: `loss`, `accuracy`, `val_loss`, ... Empty if there is no such metric.
-    pub fn get(&self, name: &str) -> Vec<f64> {
-        self.epochs.iter().filter_map(|logs| logs.get(name)).collect()
+    /// The values called `name` of every epoch: `loss`, `accuracy`, `val_loss`, ...
+    ///
+    /// # Errors
+    /// If there is no such name; the message lists those that there are.
+    pub fn get(&self, name: &str) -> Result<Vec<f64>> {
+        let values: Vec<f64> = self.epochs.iter().filter_map(|logs| logs.get(name)).collect();
+        if !values.is_empty() {
+            return Ok(values);
+        }
+        let names: Vec<&str> = self.epochs.iter().take(1).flat_map(Logs::iter).map(|(name, _)| name).collect();
+        let has = if names.is_empty() { "no epochs".to_owned() } else { names.join(", ") };
+        Err(Error::Config(format!("the history has no `{name}`; it has {has}")))
+    }
+
+    /// The value called `name` of the last epoch.
+    ///
+    /// # Errors
+    /// As [`get`](History::get).
+    pub fn last(&self, name: &str) -> Result<f64> {
+        self.get(name).map(|values| values[values.len() - 1])
+    }
+
+    /// Draws loss and metrics by epoch, those of training and validation together, and writes the picture to `path` as SVG.
+    ///
+    /// # Errors
+    /// If there are no finite values, or the file cannot be written.
+    #[cfg(feature = "plot")]
+    pub fn plot(&self, path: impl AsRef<std::path::Path>) -> Result<()> {
+        use crate::monitor::plot::Plot;
+        let names: Vec<&str> = self.epochs.iter().take(1).flat_map(Logs::iter).map(|(name, _)| name).collect();
+        let is_loss = |name: &&str| name.strip_prefix("val_").unwrap_or(name) == "loss";
+        let (losses, metrics): (Vec<&str>, Vec<&str>) = names.into_iter().partition(is_loss);
+        let plot = |title: &str, names: &[&str]| {
+            names.iter().fold(Plot::new(title).labels("epoch", ""), |plot, name| {
+                let values = self.epochs.iter().map(|logs| logs.get(name).unwrap_or(f64::NAN));
+                let points: Vec<(f64, f64)> = values.enumerate().map(|(i, value)| (i as f64 + 1.0, value)).collect();
+                // A curve of one epoch is a point.
+                if points.len() > 1 { plot.line(name, &points) } else { plot.points(name, &points) }
+            })
+        };
+        let mut plots = vec![plot("Loss", &losses)];
+        if !metrics.is_empty() {
+            plots.push(plot("Metrics", &metrics));
+        }
+        Plot::save_all(&plots, path)
     }
 }

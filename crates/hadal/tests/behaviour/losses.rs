@@ -149,7 +149,15 @@ fn a_batch_that_weighs_nothing_costs_nothing() {
         .add(Dense::new(3).activation(Softmax))
         .compile(Sgd::new(0.1), CategoricalCrossentropy.class_weights(&[0.0, 0.0, 1.0]), [Accuracy])
         .unwrap();
-    assert!(model.fit(&data, Fit::epochs(2).batch_size(1).quiet()).unwrap().get("loss").iter().all(|l| l.is_finite()));
+    assert!(
+        model
+            .fit(&data, Fit::epochs(2).batch_size(1).quiet())
+            .unwrap()
+            .get("loss")
+            .unwrap()
+            .iter()
+            .all(|l| l.is_finite())
+    );
 }
 
 #[test]
@@ -228,7 +236,7 @@ fn the_loss_of_a_data_set_does_not_depend_on_its_batches() {
                     let mut model =
                         Sequential::new([2]).add(dense).compile(Sgd::new(1e-3), loss, Vec::<Accuracy>::new()).unwrap();
                     let fit = Fit::epochs(1).full_batch().validation_data(&data).validation_batch_size(batch).quiet();
-                    model.fit(&data, fit).unwrap().get("val_loss")[0]
+                    model.fit(&data, fit).unwrap().get("val_loss").unwrap()[0]
                 });
                 for value in values {
                     assert!(

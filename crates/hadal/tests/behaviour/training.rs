@@ -58,7 +58,7 @@ fn five_epochs_and_five_are_ten() {
                             true => fit.schedule_by_epoch(schedule.clone()),
                             false => fit.schedule(schedule.clone()),
                         };
-                        losses.extend(model.fit(&data, fit).unwrap().get("loss"));
+                        losses.extend(model.fit(&data, fit).unwrap().get("loss").unwrap());
                     }
                     (losses, bits(&model))
                 };
@@ -299,7 +299,7 @@ fn logs_of_a_batch_are_computed_when_somebody_looks() {
             Ok(Flow::Continue)
         };
         let history = model.fit(&data, Fit::epochs(2).batch_size(4).quiet().callback(Watch(watch))).unwrap();
-        assert!(history.get("roc_auc").len() == 2 && history.get("costly").len() == 2);
+        assert!(history.get("roc_auc").unwrap().len() == 2 && history.get("costly").unwrap().len() == 2);
         calls.load(Ordering::Relaxed)
     };
     assert_eq!([run(true, false), run(true, true), run(false, true)], [2, 22, 2]);
@@ -418,4 +418,45 @@ fn files_that_could_not_be_loaded_are_refused_before_the_first_step() {
         &["columns", "val_loss"],
     );
     assert_eq!(bits(&model), before);
+}
+
+#[test]
+fn batches_report_what_a_callback_may_want_and_histories_name_what_they_have() {
+    let data = points(20, 3);
+    let mut model = network(Sgd::new(0.5));
+    let mut steps = Vec::new();
+    let watch = |event: &Event| {
+        if let Event::BatchEnd { step, learning_rate, loss, gradients, model, logs, .. } = event {
+            assert!(*loss > 0.0 && gradients.norm() > 0.0 && gradients.norm() <= 0.01 + 1e-6);
+            let weight = &model.state_dict()[0].1;
+            assert!(gradients.get(weight).is_some(), "gradients are those of the model's own parameters");
+            assert_eq!(*learning_rate, 0.5);
+            assert!((logs["loss"] - loss).abs() < 1e-9 || *step % 2 == 0);
+            steps.push(*step);
+        }
+        Ok(Flow::Continue)
+    };
+    let fit = Fit::epochs(2).batch_size(10).clip_norm(0.01).quiet().callback(Watch(watch));
+    let history = model.fit(&data, fit).unwrap();
+    assert_eq!(steps, [1, 2, 3, 4]);
+    assert_eq!(history.last("accuracy").unwrap(), history.get("accuracy").unwrap()[1]);
+    says(history.last("acuracy"), &["no `acuracy`", "it has loss, accuracy"]);
+    says(hadal::train::History::default().get("loss"), &["it has no epochs"]);
+    super::panics(|| model.evaluate(&data).unwrap()["auc"], &["no `auc`", "loss, accuracy"]);
+}
+
+#[cfg(feature = "plot")]
+#[test]
+fn a_history_is_drawn_with_loss_and_metrics() {
+    let (data, folder) = (points(20, 3), tempfile::tempdir().unwrap());
+    let path = folder.path().join("history.svg");
+    for epochs in [1, 5] {
+        let history = network(Sgd::new(0.1)).fit(&data, Fit::epochs(epochs).validation_data(&data).quiet()).unwrap();
+        history.plot(&path).unwrap();
+        let svg = std::fs::read_to_string(&path).unwrap();
+        for word in ["Loss", "Metrics", "val_loss", "val_accuracy", "epoch"] {
+            assert!(svg.contains(word), "{word}");
+        }
+    }
+    says(hadal::train::History::default().plot(&path), &["no finite point"]);
 }

@@ -248,6 +248,7 @@ fn a_model_file_describes_its_layers_in_json() {
         serde_json::from_str(r#"{"input_shape":[2],"layers":[{"layer":"gaussian_noise","deviation":0.5}]}"#).unwrap();
     assert_eq!(old, Sequential::new([2]).add(hadal::nn::GaussianNoise::new(0.5)).architecture());
     let old: Architecture =
-        serde_json::from_str(r#"{"input_shape":[2],"layers":[{"layer":"embedding","vocabulary":9,"size":4}]}"#).unwrap();
+        serde_json::from_str(r#"{"input_shape":[2],"layers":[{"layer":"embedding","vocabulary":9,"size":4}]}"#)
+            .unwrap();
     assert_eq!(old, Sequential::new([2]).add(Embedding::new(9, 4)).architecture());
 }

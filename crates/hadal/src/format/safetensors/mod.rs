@@ -337,7 +337,8 @@ mod tests {
         let third = 1365.0 / 4096.0;
         let expected = [1.0, -2.0, 65504.0, 2f32.powi(-24), f32::INFINITY, third];
         assert_eq!(tensors["half"].to_vec::<f32>(), expected);
-        let expected = [1.0, -2.0, f32::from_bits(0x7f7f_0000), f32::from_bits(0x0001_0000), f32::INFINITY, 0.333_984_38];
+        let expected =
+            [1.0, -2.0, f32::from_bits(0x7f7f_0000), f32::from_bits(0x0001_0000), f32::INFINITY, 0.333_984_38];
         assert_eq!(tensors["brain"].to_vec::<f32>(), expected);
     }
 
