@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Batches;
+use super::{Batches, Preprocessing, Transform};
 use crate::finite::first_not_finite;
 use crate::{DType, Error, Result, Shape, Tensor};
 
@@ -25,16 +25,7 @@ pub struct Dataset {
     inputs: Tensor,
     targets: Tensor,
     weights: Option<Tensor>,
-    /// What becomes of every input, in order.
-    steps: Vec<Step>,
-}
-
-/// One change of every input.
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Multiply(f64),
-    Divide(f64),
-    Subtract(f64),
+    preprocessing: Preprocessing,
 }
 
 /// Whether a number is a finite one in `f32`, too, and not 0.
@@ -62,7 +53,8 @@ impl Dataset {
                 return Err(Error::Data(format!("{name}: {what} {sample} holds {value}")));
             }
         }
-        Ok(Dataset { name: name.into(), inputs, targets, weights: None, steps: Vec::new() })
+        let preprocessing = Preprocessing::none(inputs.dtype());
+        Ok(Dataset { name: name.into(), inputs, targets, weights: None, preprocessing })
     }
 
     /// The dataset's name, as it stands in reports.
@@ -118,7 +110,7 @@ impl Dataset {
     #[track_caller]
     pub fn scale(mut self, factor: f64) -> Dataset {
         assert!(in_f32(factor) || factor == 0.0, "scale: factor {factor} must be a finite number of f32");
-        self.steps.push(Step::Multiply(factor));
+        self.preprocessing.push(Transform::Multiply(factor));
         self
     }
 
@@ -130,7 +122,7 @@ impl Dataset {
     #[track_caller]
     pub fn divide(mut self, divisor: f64) -> Dataset {
         assert!(in_f32(divisor), "divide: divisor {divisor} must be a finite number of f32 and not 0");
-        self.steps.push(Step::Divide(divisor));
+        self.preprocessing.push(Transform::Divide(divisor));
         self
     }
 
@@ -142,7 +134,8 @@ impl Dataset {
     pub fn normalize(mut self, mean: f64, std: f64) -> Dataset {
         assert!((mean as f32).is_finite(), "normalize: mean {mean} must be a finite number of f32");
         assert!(std > 0.0 && in_f32(std), "normalize: std {std} must be a positive, finite number of f32");
-        self.steps.extend([Step::Subtract(mean), Step::Divide(std)]);
+        self.preprocessing.push(Transform::Subtract(mean));
+        self.preprocessing.push(Transform::Divide(std));
         self
     }
 
@@ -215,17 +208,12 @@ impl Dataset {
     }
 
     fn ready(&self, inputs: &Tensor) -> Tensor {
-        // Bytes are pixels; wider integers are indices, and stay unless they are changed.
-        let floats = inputs.dtype() == DType::U8 || !self.steps.is_empty() && !inputs.dtype().is_float();
-        let mut x = if floats { inputs.to_dtype(DType::F32) } else { inputs.clone() };
-        for step in &self.steps {
-            match *step {
-                Step::Multiply(factor) => x *= factor,
-                Step::Divide(divisor) => x /= divisor,
-                Step::Subtract(mean) => x -= mean,
-            }
-        }
-        x
+        self.preprocessing.apply(inputs)
+    }
+
+    /// The transforms of the inputs.
+    pub fn preprocessing(&self) -> &Preprocessing {
+        &self.preprocessing
     }
 
     /// Batches of `size` samples (the last may be smaller), in order unless shuffled.

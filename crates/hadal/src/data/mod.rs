@@ -4,6 +4,7 @@ mod batches;
 mod dataset;
 mod digits;
 mod mnist;
+mod preprocessing;
 pub mod source;
 pub mod synthetic;
 
@@ -11,3 +12,4 @@ pub use batches::Batches;
 pub use dataset::Dataset;
 pub use digits::Digits;
 pub use mnist::Mnist;
+pub use preprocessing::{Preprocessing, Transform};

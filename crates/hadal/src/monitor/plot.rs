@@ -126,6 +126,13 @@ impl Plot {
         crate::format::write_atomically(path, |out| out.write_all(svg.as_bytes()))
     }
 
+    /// The right-hand corner in which there are fewer points.
+    fn legend_position(&self, [left, right, low, high]: [f64; 4]) -> SeriesLabelPosition {
+        let on_the_right = self.series.iter().flat_map(|series| &series.points).filter(|p| p.0 > left + 0.7 * (right - left));
+        let (above, below): (Vec<&(f64, f64)>, Vec<&(f64, f64)>) = on_the_right.partition(|p| p.1 > low + 0.5 * (high - low));
+        if above.len() > below.len() { SeriesLabelPosition::LowerRight } else { SeriesLabelPosition::UpperRight }
+    }
+
     fn limits_of_points(&self) -> Option<[f64; 4]> {
         let all = || self.series.iter().flat_map(|series| &series.points);
         let least = |of: fn(&(f64, f64)) -> f64| all().map(of).fold(f64::INFINITY, f64::min);
@@ -203,7 +210,7 @@ impl Plot {
         if self.series.iter().any(|series| !series.name.is_empty()) {
             chart
                 .configure_series_labels()
-                .position(SeriesLabelPosition::UpperRight)
+                .position(self.legend_position([left, right, low, high]))
                 .background_style(WHITE.mix(0.85))
                 .border_style(RGBColor(200, 200, 200))
                 .label_font(("sans-serif", 14))

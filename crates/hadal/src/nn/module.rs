@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Context, LoadOptions, LoadReport};
+use crate::data::Preprocessing;
 use crate::{Error, Result, Shape, Tensor};
 
 /// A module: a layer or network with named parameters such as `fc1.weight`. Usually derived with `#[derive(Module)]`.
@@ -130,6 +131,17 @@ pub trait Forward: Module {
             "the model takes floating-point inputs, not {}; convert them with to_dtype",
             x.dtype()
         )))
+    }
+
+    /// The transforms of the data that the module was trained on, where it keeps them.
+    fn preprocessing(&self) -> Option<&Preprocessing> {
+        None
+    }
+
+    /// Tells the module the transforms of the data that it is trained on; [`fit`](crate::train::Trainer::fit) does so. Default:
+    /// it does not keep them.
+    fn set_preprocessing(&mut self, preprocessing: &Preprocessing) {
+        let _ = preprocessing;
     }
 
     /// The shape of one sample's output, where it is known.

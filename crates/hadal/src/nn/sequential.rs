@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{Chain, Connection, Context, DenseConfig, Feedback, Forward, Layer, LayerConfig, Module, Summary, join};
+use crate::data::Preprocessing;
 use crate::finite::first_not_finite;
 use crate::format::{Staged, safetensors};
 use crate::loss::Loss;
@@ -35,6 +36,7 @@ pub struct Sequential {
     /// The shape of a sample after each layer; empty until built.
     shapes: Vec<Shape>,
     seed: u64,
+    preprocessing: Option<Preprocessing>,
 }
 
 /// The architecture of a [`Sequential`]: its input shape and layer settings, as saved in a model file.
@@ -45,12 +47,15 @@ pub struct Architecture {
     pub input_shape: Vec<usize>,
     /// The layers, first to last.
     pub layers: Vec<LayerConfig>,
+    /// The transforms of the data that the network was trained on; none if it was not trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preprocessing: Option<Preprocessing>,
 }
 
 impl Sequential {
     /// An empty network for samples of shape `input` (without the batch axis).
     pub fn new(input: impl Into<Shape>) -> Sequential {
-        Sequential { input: input.into(), layers: Chain::new(), shapes: Vec::new(), seed: 0 }
+        Sequential { input: input.into(), layers: Chain::new(), shapes: Vec::new(), seed: 0, preprocessing: None }
     }
 
     /// The random seed of weight initialization, shuffling and dropout. Default: 0.
@@ -185,7 +190,11 @@ impl Sequential {
 
     /// The layers and their settings, without weights.
     pub fn architecture(&self) -> Architecture {
-        Architecture { input_shape: self.input.to_vec(), layers: self.layers.configs() }
+        Architecture {
+            input_shape: self.input.to_vec(),
+            layers: self.layers.configs(),
+            preprocessing: self.preprocessing.clone(),
+        }
     }
 
     /// The network without weights.
@@ -196,6 +205,7 @@ impl Sequential {
         }
         let mut model = Sequential::new(Shape::try_new(&architecture.input_shape)?);
         model.layers = Chain::from_configs(&architecture.layers)?;
+        model.preprocessing = architecture.preprocessing.clone();
         Ok(model)
     }
 
@@ -306,6 +316,14 @@ impl Forward for Sequential {
 
     fn input_shape(&self) -> Option<Shape> {
         Some(self.input)
+    }
+
+    fn preprocessing(&self) -> Option<&Preprocessing> {
+        self.preprocessing.as_ref()
+    }
+
+    fn set_preprocessing(&mut self, preprocessing: &Preprocessing) {
+        self.preprocessing = Some(preprocessing.clone());
     }
 
     fn output_shape(&self) -> Option<Shape> {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::{Deref, Index};
 use std::time::Duration;
 
+use crate::data::Preprocessing;
 use crate::nn::Module;
 use crate::{Gradients, Result};
 
@@ -23,6 +24,8 @@ pub enum Event<'a> {
         steps_per_epoch: usize,
         /// The names of the loss and metrics that every epoch reports, in order.
         metric_names: &'a [String],
+        /// The transforms of the training inputs.
+        preprocessing: &'a Preprocessing,
         /// The model before the first step.
         model: &'a dyn Module,
     },

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::time::Instant;
 
 use super::pass::Pass;
-use super::trainer::total;
+use super::trainer::{check_preprocessing, total};
 use super::{BatchLogs, Callback, Event, Flow, History, Trainer};
 use crate::data::Dataset;
 use crate::finite::first_not_finite;
@@ -141,12 +141,15 @@ impl<'a> Fit<'a> {
         }
         trainer.check(data)?;
         trainer.check_batches(data, self.batch_size)?;
-        self.validation_data.map_or(Ok(()), |data| trainer.check(data))
+        let Some(validation) = self.validation_data else { return Ok(()) };
+        trainer.check(validation)?;
+        check_preprocessing(data.preprocessing(), validation)
     }
 
     pub(super) fn run<M: Forward>(mut self, trainer: &mut Trainer<M>, data: &Dataset) -> Result<History> {
         self.check(trainer, data)?;
         let learning_rate = trainer.optimizer.learning_rate();
+        trainer.set_preprocessing(data.preprocessing());
         let guard = RateGuard { trainer, learning_rate };
         self.train(guard.trainer, learning_rate, data)
     }
@@ -182,6 +185,7 @@ impl<'a> Fit<'a> {
             epochs,
             steps_per_epoch: batches,
             metric_names: &names,
+            preprocessing: data.preprocessing(),
             model: &trainer.model,
         })?;
         for epoch in done..epochs {

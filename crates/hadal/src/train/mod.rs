@@ -15,4 +15,4 @@ pub use history::History;
 pub use model_checkpoint::ModelCheckpoint;
 pub use range_test::LearningRateRangeTest;
 pub use run_folder::RunFolder;
-pub use trainer::Trainer;
+pub use trainer::{Samples, Trainer};

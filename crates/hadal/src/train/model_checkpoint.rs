@@ -28,7 +28,10 @@ impl ModelCheckpoint {
 impl Callback for ModelCheckpoint {
     fn on_event(&mut self, event: &Event) -> Result<Flow> {
         match event {
-            Event::TrainBegin { model, .. } => check_architecture(&self.architecture, *model)?,
+            Event::TrainBegin { model, preprocessing, .. } => {
+                self.architecture.preprocessing = Some((*preprocessing).clone());
+                check_architecture(&self.architecture, *model)?;
+            }
             Event::EpochEnd { epoch, logs, model, .. } => {
                 let notes = epoch_notes(&self.notes, *epoch, logs);
                 stage_parts(&self.path, &self.architecture, &model.state_dict(), notes)?.commit()?;

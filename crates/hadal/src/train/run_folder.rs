@@ -139,7 +139,8 @@ impl RunFolder {
 
 impl Callback for RunFolder {
     fn on_event(&mut self, event: &Event) -> Result<Flow> {
-        if let Event::TrainBegin { model, .. } = event {
+        if let Event::TrainBegin { model, preprocessing, .. } = event {
+            self.architecture.preprocessing = Some((*preprocessing).clone());
             check_architecture(&self.architecture, *model)?;
         }
         if self.record.take(event)?

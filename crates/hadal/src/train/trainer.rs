@@ -1,16 +1,17 @@
 //! Training and evaluation of a model.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use super::pass::Pass;
 use super::{Fit, History, Logs};
-use crate::data::Dataset;
+use crate::data::{Dataset, Preprocessing};
 use crate::finite::first_not_finite;
 use crate::loss::{Loss, LossParts, Weights, check_per_sample};
 use crate::metric::{IntoMetrics, Metric};
 use crate::nn::{Context, Forward, Sequential, Summary};
 use crate::optim::Optimizer;
-use crate::{DType, Error, Result, Rng, Shape, Tensor, no_grad};
+use crate::monitor::note;
+use crate::{DType, Error, Result, Rng, Shape, Tensor, concat, no_grad};
 
 /// A model with its optimizer, loss and metrics, ready to train: what [`Sequential::compile`] returns.
 ///
@@ -28,6 +29,8 @@ pub struct Trainer<M> {
     metric_names: Vec<String>,
     pub(super) seed: u64,
     pub(super) progress: Progress,
+    /// The transforms of the data that the model was trained on.
+    preprocessing: Option<Preprocessing>,
 }
 
 /// How far training has come.
@@ -71,6 +74,7 @@ impl<M: Forward> Trainer<M> {
         metrics.iter_mut().for_each(|metric| metric.set_threshold(loss.decision_threshold()));
         let metric_names = distinct(metrics.iter().map(|metric| metric.name()));
         let (optimizer, loss) = (Box::new(optimizer), Box::new(loss));
+        let (progress, preprocessing) = (Progress::start(0), model.preprocessing().cloned());
         Trainer {
             model,
             optimizer,
@@ -78,7 +82,8 @@ impl<M: Forward> Trainer<M> {
             metrics: Mutex::new(metrics),
             metric_names,
             seed: 0,
-            progress: Progress::start(0),
+            progress,
+            preprocessing,
         }
     }
 
@@ -111,6 +116,9 @@ impl<M: Forward> Trainer<M> {
     /// If the data does not fit the model or the loss, or the loss is not finite.
     pub fn evaluate(&self, data: &Dataset) -> Result<Logs> {
         self.check(data)?;
+        if let Some(own) = &self.preprocessing {
+            check_preprocessing(own, data)?;
+        }
         let score = self.score(data, EVALUATION_BATCH);
         match score.get("loss") {
             Some(loss) if !loss.is_finite() => {
@@ -120,11 +128,45 @@ impl<M: Forward> Trainer<M> {
         }
     }
 
-    /// Computes the model's outputs for a batch of `inputs`, in evaluation mode and without gradients.
+    /// The model's outputs for a [`Dataset`](crate::data::Dataset), or for a tensor whose first axis counts the samples; in
+    /// evaluation mode, without gradients.
+    ///
+    /// A dataset's transforms are applied, as in training. Raw samples, which are of the type that the training data was stored in,
+    /// are transformed as the training data was: bytes of pixels are scaled as those that the model was trained on, also after
+    /// the model was loaded from a file. Inputs of another type are taken as they are.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let pixels = Tensor::from_slice(&[0u8, 255, 255, 0], [2, 2]);
+    /// let data = Dataset::new("pixels", pixels.clone(), Tensor::arange(2))?.divide(255.0);
+    /// let model = Sequential::new([2]).add(Dense::new(2).activation(Softmax));
+    /// let mut model = model.compile(Adam::new(0.1), CategoricalCrossentropy, ())?;
+    /// model.fit(&data, Fit::epochs(20).quiet())?;
+    /// let from_pixels = model.predict(&pixels)?;
+    /// assert_eq!(from_pixels.argmax(1).to_vec::<i64>(), [0, 1]);
+    /// assert_eq!(from_pixels.to_vec::<f32>(), model.predict(&data)?.to_vec::<f32>());
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If the inputs do not fit the model or are not finite, or an output is NaN.
-    pub fn predict(&self, inputs: &Tensor) -> Result<Tensor> {
+    pub fn predict<'a>(&self, inputs: impl Into<Samples<'a>>) -> Result<Tensor> {
+        match inputs.into().0 {
+            Kind::Raw(inputs) => match &self.preprocessing {
+                Some(preprocessing) if preprocessing.is_raw(inputs) => self.outputs(&preprocessing.apply(inputs)),
+                _ => self.outputs(inputs),
+            },
+            Kind::Dataset(data) => {
+                if let Some(own) = &self.preprocessing {
+                    check_preprocessing(own, data)?;
+                }
+                let batches = data.batches(EVALUATION_BATCH).map(|(x, _)| self.outputs(&x));
+                Ok(concat(&batches.collect::<Result<Vec<_>>>()?, 0))
+            }
+        }
+    }
+
+    fn outputs(&self, inputs: &Tensor) -> Result<Tensor> {
         if inputs.rank() == 0 {
             return Err(Error::Data("predict takes inputs of shape [N, ..], not a scalar".into()));
         }
@@ -282,10 +324,52 @@ impl<M: Forward> Trainer<M> {
         pass.logs(&metrics, &self.metric_names, false)
     }
 
+    /// Keeps the transforms of the training data, with the model, too.
+    pub(super) fn set_preprocessing(&mut self, preprocessing: &Preprocessing) {
+        self.model.set_preprocessing(preprocessing);
+        self.preprocessing = Some(preprocessing.clone());
+    }
+
     /// Loss and metrics of a pass, by name.
     pub(super) fn logs(&self, pass: &Pass, running: bool) -> Logs {
         pass.logs(&self.metrics(), &self.metric_names, running)
     }
+}
+
+/// What [`Trainer::predict`] takes: `&Tensor` or `&Dataset`.
+pub struct Samples<'a>(Kind<'a>);
+
+enum Kind<'a> {
+    Raw(&'a Tensor),
+    Dataset(&'a Dataset),
+}
+
+impl<'a> From<&'a Tensor> for Samples<'a> {
+    fn from(inputs: &'a Tensor) -> Samples<'a> {
+        Samples(Kind::Raw(inputs))
+    }
+}
+
+impl<'a> From<&'a Dataset> for Samples<'a> {
+    fn from(data: &'a Dataset) -> Samples<'a> {
+        Samples(Kind::Dataset(data))
+    }
+}
+
+/// Refuses bytes that are transformed otherwise than those that the model was trained on. Floats may have been transformed
+/// before they were put into the dataset, so there is only a note.
+pub(super) fn check_preprocessing(trained: &Preprocessing, data: &Dataset) -> Result<()> {
+    let own = data.preprocessing();
+    if !trained.is_raw(data.inputs()) || own == trained {
+        return Ok(());
+    }
+    let problem = format!("{}: the model was trained on {trained}, but these are {own}", data.name());
+    if data.inputs().dtype().is_float() {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| note(&format!("{problem}; if they are raw, apply the same transforms to the dataset")));
+        return Ok(());
+    }
+    Err(Error::Data(format!("{problem}; apply the same transforms to the dataset")))
 }
 
 /// One scalar to walk back from.

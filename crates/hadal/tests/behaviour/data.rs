@@ -4,7 +4,7 @@ use hadal::classic::{Line, Perceptron};
 use hadal::data::synthetic;
 use hadal::prelude::*;
 
-use super::{panics, points, says};
+use super::{labels, panics, points, says};
 
 #[test]
 fn normalized_inputs_have_pytorchs_bits() {
@@ -100,4 +100,66 @@ fn settings_that_are_0_or_infinite_in_f32_and_sizes_beyond_memory_are_refused() 
     let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
     let mut model = model.compile(Sgd::new(1e-50), BinaryCrossentropy, [Accuracy]).unwrap();
     assert!(model.fit(&data(), Fit::epochs(1).quiet()).unwrap_err().to_string().contains("learning rate"));
+}
+
+#[test]
+fn predict_applies_the_transforms_of_training_also_after_loading() {
+    let pixels = Tensor::from_slice(&[0u8, 255, 255, 0, 30, 200], [3, 2]);
+    let data = || Dataset::new("pixels", pixels.clone(), labels([0, 1, 0])).unwrap();
+    let model = Sequential::new([2]).add(Dense::new(2).activation(Softmax));
+    let mut model = model.compile(Adam::new(0.1), CategoricalCrossentropy, ()).unwrap();
+    let scaled = data().divide(255.0).normalize(0.5, 0.25);
+    model.fit(&scaled, Fit::epochs(3).quiet()).unwrap();
+    let expected = model.model.forward(&scaled.batch(&[0, 1, 2]).0, &mut Context::evaluation()).to_vec::<f32>();
+    assert_eq!(model.predict(&pixels).unwrap().to_vec::<f32>(), expected);
+    assert_eq!(model.predict(scaled.inputs()).unwrap().to_vec::<f32>(), expected);
+    assert_eq!(model.predict(&scaled).unwrap().to_vec::<f32>(), expected);
+    // Floats are what the model takes.
+    assert_eq!(model.predict(&scaled.batch(&[0, 1, 2]).0).unwrap().to_vec::<f32>(), expected);
+    let words = ["pixels", "trained on u8 inputs, divided by 255, minus 0.5, divided by 0.25", "these are u8 inputs;"];
+    says(model.predict(&data()), &words);
+    says(model.evaluate(&data()), &words);
+    says(model.fit(&scaled, Fit::epochs(1).validation_data(&data()).quiet()), &words);
+    model.evaluate(&scaled).unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model");
+    model.model.save(&path, &Default::default()).unwrap();
+    let load = |path: &std::path::Path| Sequential::load(path).unwrap().0;
+    let loaded = load(&path).compile(Adam::new(0.1), CategoricalCrossentropy, ()).unwrap();
+    assert_eq!(loaded.predict(&pixels).unwrap().to_vec::<f32>(), expected);
+    // What callbacks write holds them, too, though they were made before the run.
+    let run = hadal::train::RunFolder::open(folder.path(), model.model.architecture(), Default::default()).unwrap();
+    model.fit(&scaled, Fit::epochs(1).quiet().callback(run)).unwrap();
+    let path = folder.path().join(hadal::train::RunFolder::MODEL);
+    let loaded = load(&path).compile(Adam::new(0.1), CategoricalCrossentropy, ()).unwrap();
+    assert_eq!(loaded.predict(&pixels).unwrap().to_vec::<f32>(), model.predict(&scaled).unwrap().to_vec::<f32>());
+}
+
+#[test]
+fn f64_data_is_an_error_that_says_what_to_do_or_is_converted() {
+    let x = Tensor::from_slice(&[1.0f64, 2.0], [2, 1]);
+    let data = |x: &Tensor, y: &Tensor| Dataset::new("doubles", x.clone(), y.clone()).unwrap();
+    let narrow = x.to_dtype(DType::F32);
+    let losses: [fn() -> Box<dyn Loss>; 4] =
+        [|| Box::new(MeanSquaredError), || Box::new(MeanAbsoluteError), || Box::new(Huber::default()), || Box::new(Hinge)];
+    for loss in losses {
+        let model = Sequential::new([1]).add(Dense::new(1));
+        let mut model = model.compile(Sgd::new(0.01), loss(), ()).unwrap();
+        says(model.fit(&data(&x, &narrow), Fit::epochs(1).quiet()), &["f64", "f32", "to_dtype"]);
+        says(model.predict(&x), &["f64", "f32", "to_dtype"]);
+        // Targets follow the predictions.
+        model.fit(&data(&narrow, &(&x * 0.0 + 1.0)), Fit::epochs(1).quiet()).unwrap();
+        model.evaluate(&data(&narrow, &(&x * 0.0 + 1.0))).unwrap();
+    }
+    let targets = Tensor::from_slice(&[0.0f64, 1.0], [2, 1]);
+    let model = Sequential::new([1]).add(Dense::new(1).activation(Sigmoid));
+    let mut model = model.compile(Sgd::new(0.01), BinaryCrossentropy, (Accuracy, RocAuc::new())).unwrap();
+    model.fit(&data(&narrow, &targets), Fit::epochs(1).quiet()).unwrap();
+    let targets = Tensor::from_slice(&[0.0f64, 1.0, 1.0, 0.0], [2, 2]);
+    for loss in [Box::new(CategoricalCrossentropy) as Box<dyn Loss>, Box::new(KlDivergence)] {
+        let model = Sequential::new([1]).add(Dense::new(2).activation(Softmax));
+        let mut model = model.compile(Sgd::new(0.01), loss, Accuracy).unwrap();
+        model.fit(&data(&narrow, &targets), Fit::epochs(1).quiet()).unwrap();
+    }
 }

@@ -1,0 +1,79 @@
+//! What becomes of raw inputs before a model sees them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{DType, Tensor};
+
+/// The transforms of a dataset's inputs, in order, and the type of the raw inputs. A model that was trained by
+/// [`fit`](crate::train::Trainer::fit) keeps those of its training data, also in its file, and
+/// [`predict`](crate::train::Trainer::predict) applies them to raw inputs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preprocessing {
+    /// The dtype of the raw inputs, by name.
+    dtype: String,
+    transforms: Vec<Transform>,
+}
+
+/// A change of every input.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Transform {
+    /// `x * factor`.
+    Multiply(f64),
+    /// `x / divisor`.
+    Divide(f64),
+    /// `x - number`.
+    Subtract(f64),
+}
+
+impl Preprocessing {
+    /// None, for raw inputs of a type.
+    pub(super) fn none(dtype: DType) -> Preprocessing {
+        Preprocessing { dtype: dtype.to_string(), transforms: Vec::new() }
+    }
+
+    pub(super) fn push(&mut self, transform: Transform) {
+        self.transforms.push(transform);
+    }
+
+    /// The transforms, in order.
+    pub fn transforms(&self) -> &[Transform] {
+        &self.transforms
+    }
+
+    /// Whether `inputs` are of the raw inputs' type.
+    pub fn is_raw(&self, inputs: &Tensor) -> bool {
+        inputs.dtype().to_string() == self.dtype
+    }
+
+    /// The inputs as the model takes them. Bytes become `f32`; wider integers are indices, and stay integers unless they are
+    /// transformed.
+    pub fn apply(&self, inputs: &Tensor) -> Tensor {
+        let floats = inputs.dtype() == DType::U8 || !self.transforms.is_empty() && !inputs.dtype().is_float();
+        let mut x = if floats { inputs.to_dtype(DType::F32) } else { inputs.clone() };
+        for transform in &self.transforms {
+            match *transform {
+                Transform::Multiply(factor) => x *= factor,
+                Transform::Divide(divisor) => x /= divisor,
+                Transform::Subtract(number) => x -= number,
+            }
+        }
+        x
+    }
+}
+
+impl std::fmt::Display for Preprocessing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} inputs", self.dtype)?;
+        for transform in &self.transforms {
+            match transform {
+                Transform::Multiply(factor) => write!(f, ", times {factor}")?,
+                Transform::Divide(divisor) => write!(f, ", divided by {divisor}")?,
+                Transform::Subtract(number) => write!(f, ", minus {number}")?,
+            }
+        }
+        Ok(())
+    }
+}
