@@ -6,8 +6,9 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 mod gradients;
 
@@ -80,6 +81,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
     static RECORDING: Cell<bool> = const { Cell::new(true) };
+    static BACKWARD_COUNT: Cell<u64> = const { Cell::new(0) };
 }
 
 impl Node {
@@ -262,6 +264,31 @@ pub fn with_logit_gradient(
     Some(attach(output.value().clone(), inputs, Box::new(backward), None))
 }
 
+/// The function that made this tensor, if it is the direct and tracked result of one of these.
+pub fn output_activation(tensor: &Tensor) -> Option<OutputActivation> {
+    tensor.node()?.squashing
+}
+
+/// How often this thread has called `backward`.
+#[doc(hidden)]
+pub fn backward_count() -> u64 {
+    BACKWARD_COUNT.get()
+}
+
+/// Says once that the program is built without optimization: training is then some 160 times slower.
+fn note_slow_build() {
+    static ONCE: Once = Once::new();
+    if env!("HADAL_OPT_LEVEL") == "0" {
+        ONCE.call_once(|| {
+            let _ = writeln!(
+                std::io::stderr(),
+                "note: Hadal is built without optimization, which makes it some 160 times slower; add to Cargo.toml:\n\
+                 [profile.dev.package.\"*\"]\nopt-level = 3"
+            );
+        });
+    }
+}
+
 /// Whether an operation on `inputs` would be recorded.
 pub(crate) fn records(inputs: &[&Tensor]) -> bool {
     inputs.iter().any(|tensor| tensor.is_tracked()) && RECORDING.get()
@@ -331,6 +358,8 @@ impl Tensor {
         let Some(root) = self.node() else {
             panic!("backward: this tensor does not require a gradient; call requires_grad() on the parameters");
         };
+        note_slow_build();
+        BACKWARD_COUNT.set(BACKWARD_COUNT.get() + 1);
         let keep = options.retain_graph || options.create_graph;
         let mut gradients = Gradients::default();
         let mut pending = BTreeMap::new();

@@ -94,7 +94,8 @@ fn labels_and_probabilities_must_be_what_the_loss_takes() {
         &["points", "sample 1", "label 3", "0 to 2"],
     );
     says(fit(softmax(), Sgd::default(), CategoricalCrossentropy, &points(&[0, -1])), &["sample 1", "label -1"]);
-    says(fit(softmax(), Sgd::default(), NegativeLogLikelihood, &points(&[5])), &["label 5"]);
+    let log_softmax = Sequential::new([2]).add(Dense::new(3).activation(LogSoftmax));
+    says(fit(log_softmax, Sgd::default(), NegativeLogLikelihood, &points(&[5])), &["label 5"]);
     let binary = || Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
     says(fit(binary(), Sgd::default(), BinaryCrossentropy, &points(&[0, 2])), &["sample 1", "label 2", "0 to 1"]);
     says(fit(binary(), Sgd::default(), Hinge, &points(&[0, 2])), &["label 2"]);

@@ -1,12 +1,15 @@
 //! Binary cross-entropy.
 
+use std::sync::Once;
+
 use super::parts::weigh;
 use super::{
     EPSILON, Loss, NOT_PROBABILITIES, assert_same_shape, check_label_range, check_like_output, check_probabilities,
     mean_of_rest,
 };
+use super::{note_once, probabilities_as_logits};
 use crate::autograd::{OutputActivation, with_logit_gradient};
-use crate::{DType, Result, Shape, Tensor};
+use crate::{DType, Error, Result, Shape, Tensor};
 
 /// Binary cross-entropy, `-(t ln p + (1 - t) ln(1 - p))`, averaged over each sample's outputs. Use it after a sigmoid.
 ///
@@ -70,6 +73,10 @@ impl Loss for BinaryCrossentropy {
         let labels = target.dtype() == DType::I64 && target.rank() == 1;
         let target = if labels { target.reshape(*prediction.shape()) } else { target.clone() };
         assert_same_shape(self.name(), prediction, &target);
+        static ONCE: Once = Once::new();
+        if self.from_logits {
+            note_once(&ONCE, || probabilities_as_logits(self.name(), prediction));
+        }
         let mut t = target.to_dtype(prediction.dtype());
         if self.smoothing > 0.0 {
             t = t * (1.0 - self.smoothing) + 0.5 * self.smoothing;
@@ -105,7 +112,8 @@ impl Loss for BinaryCrossentropy {
 
     fn check_prediction(&self, prediction: &Tensor) -> Result<()> {
         if self.from_logits {
-            return Ok(());
+            return probabilities_as_logits(self.name(), prediction)
+                .map_or(Ok(()), |problem| Err(Error::Config(problem)));
         }
         check_probabilities(self.name(), "prediction", prediction, NOT_PROBABILITIES)
     }

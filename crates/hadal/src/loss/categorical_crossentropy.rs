@@ -1,7 +1,10 @@
 //! Categorical cross-entropy.
 
+use std::sync::Once;
+
 use super::parts::weigh;
 use super::{EPSILON, Loss, NOT_PROBABILITIES, check_labels, check_probabilities, class_weighted};
+use super::{assert_classes, note_once, probabilities_as_logits};
 use crate::autograd::{OutputActivation, with_logit_gradient};
 use crate::{DType, Error, Result, Shape, Tensor};
 
@@ -83,6 +86,7 @@ impl CategoricalCrossentropy {
     }
 
     /// `-sum_k t_k ln p_k`, with the spread target or, where that is all there is to it, the label.
+    #[track_caller]
     fn own_class(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
         if target.dtype() == DType::I64 {
             let index = target.unsqueeze(1);
@@ -102,6 +106,7 @@ impl CategoricalCrossentropy {
     }
 
     /// [`own_class`](Self::own_class), whose gradient goes to the softmax's input where there is one.
+    #[track_caller]
     fn losses(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
         if !self.from_logits && prediction.is_tracked() {
             let losses = self.own_class(&prediction.detach(), target);
@@ -128,6 +133,11 @@ impl Loss for CategoricalCrossentropy {
 
     #[track_caller]
     fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
+        static ONCE: Once = Once::new();
+        assert_classes(self.name(), prediction, target);
+        if self.from_logits {
+            note_once(&ONCE, || probabilities_as_logits(self.name(), prediction));
+        }
         if target.dtype() == DType::I64 && self.smoothing == 0.0 && !self.complement {
             return self.losses(prediction, target);
         }
@@ -175,7 +185,8 @@ impl Loss for CategoricalCrossentropy {
 
     fn check_prediction(&self, prediction: &Tensor) -> Result<()> {
         if self.from_logits {
-            return Ok(());
+            return probabilities_as_logits(self.name(), prediction)
+                .map_or(Ok(()), |problem| Err(Error::Config(problem)));
         }
         check_probabilities(self.name(), "prediction", prediction, NOT_PROBABILITIES)
     }

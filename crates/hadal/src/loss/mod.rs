@@ -27,6 +27,11 @@ pub(crate) use parts::check_per_sample;
 pub use parts::{LossParts, Weights};
 pub use reduction::{Reduced, Reduction};
 
+use std::panic::Location;
+use std::sync::Once;
+
+use crate::autograd::{OutputActivation, output_activation};
+use crate::monitor::note;
 use crate::{DType, Error, Result, Shape, Tensor};
 
 /// A loss function: a differentiable loss per sample, and its reduction over a batch.
@@ -47,6 +52,7 @@ pub trait Loss: Send + Sync {
     ///
     /// # Panics
     /// If shapes or labels do not fit; [`fit`](crate::train::Trainer::fit) checks them beforehand.
+    #[track_caller]
     fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor;
 
     /// The loss of every sample, `[N]`, times the weight of its class: `weights` is `[C]`, targets are labels. Default:
@@ -54,6 +60,7 @@ pub trait Loss: Send + Sync {
     ///
     /// # Panics
     /// As [`per_sample`](Loss::per_sample).
+    #[track_caller]
     fn class_weighted(&self, prediction: &Tensor, target: &Tensor, weights: &Tensor) -> Tensor {
         class_weighted(self.per_sample(prediction, target), target, weights)
     }
@@ -66,6 +73,7 @@ pub trait Loss: Send + Sync {
     ///
     /// # Panics
     /// As [`per_sample`](Loss::per_sample).
+    #[track_caller]
     fn parts(&self, prediction: &Tensor, target: &Tensor, weights: Weights) -> LossParts {
         let mut losses = match weights.classes {
             Some(classes) => self.class_weighted(prediction, target, classes),
@@ -89,6 +97,7 @@ pub trait Loss: Send + Sync {
     ///
     /// # Panics
     /// As [`per_sample`](Loss::per_sample).
+    #[track_caller]
     fn loss(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
         self.parts(prediction, target, Weights::default()).value()
     }
@@ -97,6 +106,7 @@ pub trait Loss: Send + Sync {
     ///
     /// # Panics
     /// As [`per_sample`](Loss::per_sample).
+    #[track_caller]
     fn weighted(&self, prediction: &Tensor, target: &Tensor, weights: &Tensor) -> Tensor {
         self.parts(prediction, target, Weights { samples: Some(weights), classes: None }).value()
     }
@@ -186,6 +196,44 @@ impl Loss for Box<dyn Loss> {
 
 /// Keras's `epsilon()`: probabilities are kept this far from 0 and 1 before their logarithm is taken.
 const EPSILON: f64 = 1e-7;
+
+/// The message for probabilities under a loss that takes logits.
+fn probabilities_as_logits(name: &str, prediction: &Tensor) -> Option<String> {
+    let function = match output_activation(prediction)? {
+        OutputActivation::Sigmoid => "sigmoid",
+        OutputActivation::Softmax => "softmax",
+    };
+    Some(format!(
+        "{name} with from_logits() takes logits, but the prediction is the output of a {function}, which would be applied twice; \
+         remove from_logits() or the {function}"
+    ))
+}
+
+/// Notes a problem of a loop of the user's own, once in a process, with the line that it is in.
+#[track_caller]
+fn note_once(once: &Once, problem: impl FnOnce() -> Option<String>) {
+    if !once.is_completed()
+        && let Some(problem) = problem()
+    {
+        let at = Location::caller();
+        once.call_once(|| note(&format!("{}:{}: {problem}", at.file(), at.line())));
+    }
+}
+
+/// Checks that targets are labels, or of the shape of the prediction, `[N, C]`.
+#[track_caller]
+fn assert_classes(name: &str, prediction: &Tensor, target: &Tensor) {
+    let (p, t) = (prediction.shape(), target.shape());
+    assert!(prediction.rank() == 2, "{name}: the prediction must have shape [N, C], one value per class, not {p}");
+    let fits = if target.dtype() == DType::I64 { t[..] == p[..1] } else { target.dtype().is_float() && t == p };
+    assert!(
+        fits,
+        "{name}: the targets are {} of shape {t}, but for a prediction of shape {p} they must be labels (i64 of shape [{}]; convert \
+         them with to_dtype(DType::I64) and reshape) or one probability per class (of shape {p})",
+        target.dtype(),
+        p[0]
+    );
+}
 
 /// Losses of samples times the weights of their classes.
 #[track_caller]

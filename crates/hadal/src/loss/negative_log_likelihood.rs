@@ -1,6 +1,9 @@
 //! Negative log-likelihood of log-probabilities.
 
+use std::sync::Once;
+
 use super::{Loss, check_labels};
+use super::{assert_classes, note_once};
 use crate::{DType, Error, Result, Shape, Tensor};
 
 /// Negative log-likelihood, `-y[label]`, PyTorch's `NLLLoss`. Use it after a log-softmax.
@@ -16,6 +19,18 @@ impl Loss for NegativeLogLikelihood {
 
     #[track_caller]
     fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
+        static ONCE: Once = Once::new();
+        assert_classes(self.name(), prediction, target);
+        assert!(
+            target.dtype() == DType::I64,
+            "{}: the targets must be labels, i64, not {}",
+            self.name(),
+            target.dtype()
+        );
+        note_once(&ONCE, || {
+            let positive = prediction.elements() > 0 && prediction.detach().max().item() > ROUNDING;
+            positive.then(|| not_log_probabilities(self.name(), prediction.detach().max().item()))
+        });
         -prediction.gather(1, &target.unsqueeze(1)).squeeze(1)
     }
 
@@ -24,15 +39,20 @@ impl Loss for NegativeLogLikelihood {
     }
 
     fn check_prediction(&self, prediction: &Tensor) -> Result<()> {
-        // A little above 0 is rounding.
         let numbers = prediction.to_dtype(DType::F64).to_vec::<f64>();
-        match numbers.iter().find(|p| p.is_nan() || **p > 1e-6) {
+        match numbers.iter().find(|p| p.is_nan() || **p > ROUNDING) {
             None => Ok(()),
-            Some(bad) => Err(Error::Data(format!(
-                "{} takes log-probabilities, which are at most 0, but a prediction is {bad}; end the network with LogSoftmax, or \
-                 use CategoricalCrossentropy.from_logits()",
-                self.name()
-            ))),
+            Some(&bad) => Err(Error::Data(not_log_probabilities(self.name(), bad))),
         }
     }
+}
+
+/// Log-probabilities may be above 0 by so much, by rounding.
+const ROUNDING: f64 = 1e-6;
+
+fn not_log_probabilities(name: &str, value: f64) -> String {
+    format!(
+        "{name} takes log-probabilities, which are at most 0, but a prediction is {value}; end the network with LogSoftmax, or use \
+         CategoricalCrossentropy.from_logits()"
+    )
 }

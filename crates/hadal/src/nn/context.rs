@@ -1,5 +1,10 @@
 //! What a forward pass needs to know beside its input.
 
+use std::panic::Location;
+use std::sync::Once;
+
+use crate::autograd::backward_count;
+use crate::monitor::note;
 use crate::{Rng, Tensor};
 
 /// The context of a forward pass: training or evaluation mode, the random number generator, and the regularization penalties that layers add.
@@ -9,6 +14,10 @@ pub struct Context {
     /// The stream that dropout and its like draw from.
     pub rng: Rng,
     penalty: Option<Tensor>,
+    /// How often `backward` had been called when the penalty was added, and from where the layer was called.
+    penalized: (u64, Option<&'static Location<'static>>),
+    /// The line that called the network, where it says so.
+    pub(super) caller: Option<&'static Location<'static>>,
     /// The feedback matrix of the layer whose output is on its way to the next layer with weights.
     pub(super) feedback_matrix: Option<Tensor>,
     /// What hidden layers passed on, waiting for the error of the network's output, with their feedback matrices.
@@ -18,12 +27,22 @@ pub struct Context {
 impl Context {
     /// Training: dropout drops, drawing from `rng`.
     pub fn training(rng: Rng) -> Context {
-        Context { training: true, rng, penalty: None, feedback_matrix: None, awaiting_error: Vec::new() }
+        Context {
+            training: true,
+            rng,
+            penalty: None,
+            penalized: (0, None),
+            caller: None,
+            feedback_matrix: None,
+            awaiting_error: Vec::new(),
+        }
     }
 
     /// Evaluation: every layer is deterministic.
     pub fn evaluation() -> Context {
-        Context { training: false, ..Context::training(Rng::new(0)) }
+        let mut ctx = Context::training(Rng::new(0));
+        ctx.training = false;
+        ctx
     }
 
     /// Whether this is training.
@@ -32,10 +51,32 @@ impl Context {
     }
 
     /// Adds a scalar regularization term to the loss of this pass, as Keras's `add_loss`.
+    #[track_caller]
     pub fn penalize(&mut self, term: Tensor) {
+        self.drop_forgotten();
+        if self.penalty.is_none() {
+            self.penalized = (backward_count(), self.caller.or(Some(Location::caller())));
+        }
         self.penalty = Some(match self.penalty.take() {
             Some(sum) => sum + term,
             None => term,
+        });
+    }
+
+    /// A penalty from before a walk back was not part of its loss: it is dropped, with all that it holds, and that is said.
+    fn drop_forgotten(&mut self) {
+        static ONCE: Once = Once::new();
+        let (count, at) = self.penalized;
+        if !self.training || self.penalty.is_none() || count == backward_count() {
+            return;
+        }
+        self.penalty = None;
+        ONCE.call_once(|| {
+            let at = at.map_or(String::new(), |at| format!("{}:{}: ", at.file(), at.line()));
+            note(&format!(
+                "{at}the penalties of regularizers were not added to the loss; before backward(), add what ctx.take_penalty() \
+                 returns"
+            ));
         });
     }
 
@@ -56,5 +97,11 @@ impl Context {
     /// ```
     pub fn take_penalty(&mut self) -> Option<Tensor> {
         self.penalty.take()
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        self.drop_forgotten();
     }
 }

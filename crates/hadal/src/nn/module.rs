@@ -111,6 +111,7 @@ fn each_named<M: Module + ?Sized>(module: &mut M, prefix: &str, change: impl Fn(
 /// A module that maps a tensor to a tensor.
 pub trait Forward: Module {
     /// The output for `x`, whose first axis counts the samples of a batch. `ctx` says whether this is training.
+    #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor;
 
     /// The shape of one sample that the module expects, where it knows; data is checked against it before a run.

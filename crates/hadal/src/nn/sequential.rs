@@ -1,6 +1,7 @@
 //! Layers one after another.
 
 use std::collections::BTreeMap;
+use std::panic::Location;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -135,6 +136,13 @@ impl Sequential {
     ) -> Result<Trainer<Sequential>> {
         let seed = self.seed;
         let model = if self.is_built() { self } else { self.build()? };
+        // What the last layer gives for a sample of zeros shows what kind of numbers the loss will see.
+        let mut sizes = vec![1];
+        sizes.extend_from_slice(&model.input);
+        let zeros = Tensor::zeros(sizes);
+        if model.check_inputs(&zeros).is_ok() {
+            loss.check_prediction(&model.forward(&zeros, &mut Context::evaluation()))?;
+        }
         Ok(Trainer::new(model, optimizer, loss, metrics).seed(seed))
     }
 
@@ -305,12 +313,26 @@ impl Module for Sequential {
 }
 
 impl Forward for Sequential {
+    /// # Panics
+    /// If the network has not been built, or the shape of the samples is not its own.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+        assert!(self.is_built(), "Sequential: the network has no weights yet; call build() or compile() first");
+        let fits = x.rank() > 0 && x.shape()[1..] == self.input[..];
+        assert!(
+            fits,
+            "Sequential: the input has shape {}, but the network takes [N, ..] with samples of shape {}",
+            x.shape(),
+            self.input
+        );
+        ctx.caller = Some(Location::caller());
         self.layers.forward(x, ctx)
     }
 
     fn check_inputs(&self, x: &Tensor) -> Result<()> {
+        if !self.is_built() {
+            return Err(Error::Config("the network has no weights yet; call build() or compile() first".into()));
+        }
         self.layers.check_inputs(x)
     }
 

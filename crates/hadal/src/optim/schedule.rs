@@ -129,6 +129,23 @@ impl Schedule {
         }
     }
 
+    /// What is odd about this schedule in a run of `steps` steps: it ends before the schedule has had its way.
+    pub(crate) fn too_long_for(&self, steps: usize, unit: &str) -> Option<String> {
+        match self {
+            Schedule::WarmUp { warmup_steps, .. } if *warmup_steps >= steps => Some(format!(
+                "the warm-up takes {warmup_steps} {unit}, but there are only {steps}: the base learning rate is never reached"
+            )),
+            Schedule::WarmUp { warmup_steps, then } => then.too_long_for(steps - warmup_steps, unit),
+            Schedule::Step { step_size, .. } if *step_size >= steps => Some(format!(
+                "the learning rate is reduced every {step_size} {unit}, but there are only {steps}: it stays constant"
+            )),
+            Schedule::CosineRestarts { t_0, .. } if *t_0 > steps => Some(format!(
+                "the first restart is after {t_0} {unit}, but there are only {steps}: the cosine is cut off"
+            )),
+            _ => None,
+        }
+    }
+
     /// Checks the settings.
     ///
     /// # Errors

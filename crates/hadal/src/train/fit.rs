@@ -4,11 +4,11 @@ use std::io::IsTerminal;
 use std::time::Instant;
 
 use super::pass::Pass;
-use super::trainer::{check_preprocessing, total};
+use super::trainer::{check_preprocessing, note_missing_labels, total};
 use super::{BatchLogs, Callback, Event, Flow, History, Trainer};
 use crate::data::Dataset;
 use crate::finite::first_not_finite;
-use crate::monitor::Console;
+use crate::monitor::{Console, note};
 use crate::nn::{Context, Forward};
 use crate::optim::{ReduceLrOnPlateau, Schedule, check_positive_in_f32};
 use crate::{Error, Gradients, Result};
@@ -17,6 +17,8 @@ use crate::{Error, Gradients, Result};
 pub struct Fit<'a> {
     epochs: usize,
     batch_size: usize,
+    /// Whether `batch_size` was set to a number.
+    sized: bool,
     validation_data: Option<&'a Dataset>,
     validation_batch_size: usize,
     schedule: Schedule,
@@ -35,6 +37,7 @@ impl<'a> Fit<'a> {
         Fit {
             epochs,
             batch_size: 32,
+            sized: false,
             validation_data: None,
             validation_batch_size: 1000,
             schedule: Schedule::Constant,
@@ -50,13 +53,13 @@ impl<'a> Fit<'a> {
 
     /// The number of samples per batch. Default: 32. The last batch of an epoch may be smaller.
     pub fn batch_size(mut self, samples: usize) -> Fit<'a> {
-        self.batch_size = samples;
+        (self.batch_size, self.sized) = (samples, true);
         self
     }
 
     /// Uses all samples in every step: full-batch gradient descent.
     pub fn full_batch(mut self) -> Fit<'a> {
-        self.batch_size = usize::MAX;
+        (self.batch_size, self.sized) = (usize::MAX, false);
         self
     }
 
@@ -149,6 +152,7 @@ impl<'a> Fit<'a> {
     pub(super) fn run<M: Forward>(mut self, trainer: &mut Trainer<M>, data: &Dataset) -> Result<History> {
         self.check(trainer, data)?;
         let learning_rate = trainer.optimizer.learning_rate();
+        note_missing_labels(data, trainer.model.output_shape());
         trainer.set_preprocessing(data.preprocessing());
         let guard = RateGuard { trainer, learning_rate };
         self.train(guard.trainer, learning_rate, data)
@@ -169,11 +173,20 @@ impl<'a> Fit<'a> {
             }
             Ok(flow)
         };
+        if self.sized && self.batch_size > data.len() {
+            let (size, samples) = (self.batch_size, data.len());
+            note(&format!(
+                "batch size {size} is more than the {samples} samples of {}: each epoch is one step",
+                data.name()
+            ));
+        }
         self.batch_size = self.batch_size.min(data.len());
         let batches = data.len().div_ceil(self.batch_size);
         let (done, steps_done) = (trainer.progress.epochs, trainer.progress.steps);
         let epochs = done.saturating_add(self.epochs);
         let steps = steps_done.saturating_add(self.epochs.saturating_mul(batches));
+        let (length, unit) = if self.by_epoch { (epochs, "epochs") } else { (steps, "steps") };
+        self.schedule.too_long_for(length, unit).iter().for_each(|problem| note(problem));
         let mut history = History::default();
         let mut base = learning_rate;
         let names: Vec<String> =

@@ -8,9 +8,9 @@ use crate::data::{Dataset, Preprocessing};
 use crate::finite::first_not_finite;
 use crate::loss::{Loss, LossParts, Weights, check_per_sample};
 use crate::metric::{IntoMetrics, Metric};
+use crate::monitor::note;
 use crate::nn::{Context, Forward, Sequential, Summary};
 use crate::optim::Optimizer;
-use crate::monitor::note;
 use crate::{DType, Error, Result, Rng, Shape, Tensor, concat, no_grad};
 
 /// A model with its optimizer, loss and metrics, ready to train: what [`Sequential::compile`] returns.
@@ -75,16 +75,7 @@ impl<M: Forward> Trainer<M> {
         let metric_names = distinct(metrics.iter().map(|metric| metric.name()));
         let (optimizer, loss) = (Box::new(optimizer), Box::new(loss));
         let (progress, preprocessing) = (Progress::start(0), model.preprocessing().cloned());
-        Trainer {
-            model,
-            optimizer,
-            loss,
-            metrics: Mutex::new(metrics),
-            metric_names,
-            seed: 0,
-            progress,
-            preprocessing,
-        }
+        Trainer { model, optimizer, loss, metrics: Mutex::new(metrics), metric_names, seed: 0, progress, preprocessing }
     }
 
     /// Sets the random seed of shuffling and dropout, and resets the epoch and step counters. Default: 0.
@@ -280,12 +271,13 @@ impl<M: Forward> Trainer<M> {
         let (x, y) = data.run(0, data.len().min(PROBE));
         self.model.check_inputs(&x).map_err(prefix)?;
         self.check_dtype(&x).map_err(prefix)?;
-        let prediction = no_grad(|| self.model.forward(&x, &mut Context::evaluation()));
+        // Recorded, for the loss to see which function made the prediction.
+        let prediction = self.model.forward(&x, &mut Context::evaluation());
         let output = Shape::from(&prediction.shape()[1..]);
         self.loss.check(&output, data.targets()).map_err(prefix)?;
         self.check_not_nan(&prediction).map_err(prefix)?;
         self.loss.check_prediction(&prediction).map_err(prefix)?;
-        let losses = no_grad(|| self.loss.per_sample(&prediction, &y));
+        let losses = no_grad(|| self.loss.per_sample(&prediction.detach(), &y));
         check_per_sample(self.loss.name(), &losses, &prediction).map_err(Error::Config).map_err(prefix)?;
         self.metrics().iter().try_for_each(|metric| metric.check(&output, data.targets())).map_err(prefix)
     }
@@ -370,6 +362,26 @@ pub(super) fn check_preprocessing(trained: &Preprocessing, data: &Dataset) -> Re
         return Ok(());
     }
     Err(Error::Data(format!("{problem}; apply the same transforms to the dataset")))
+}
+
+/// Notes labels that no sample has, though the model has an output for each.
+pub(super) fn note_missing_labels(data: &Dataset, output: Option<Shape>) {
+    let Some(&[classes]) = output.as_deref() else { return };
+    if data.targets().dtype() != DType::I64 || data.targets().rank() != 1 || classes < 2 {
+        return;
+    }
+    let mut seen = vec![false; classes];
+    for label in data.targets().to_vec::<i64>() {
+        if let Some(seen) = usize::try_from(label).ok().and_then(|label| seen.get_mut(label)) {
+            *seen = true;
+        }
+    }
+    if let Some(missing) = seen.iter().position(|seen| !seen) {
+        let all = seen.iter().filter(|seen| !**seen).count();
+        let others = if all > 1 { format!(" and {} more of the labels", all - 1) } else { String::new() };
+        let name = data.name();
+        note(&format!("{name}: no sample has label {missing}{others}, though the model has {classes} outputs"));
+    }
 }
 
 /// One scalar to walk back from.

@@ -141,8 +141,12 @@ fn f64_data_is_an_error_that_says_what_to_do_or_is_converted() {
     let x = Tensor::from_slice(&[1.0f64, 2.0], [2, 1]);
     let data = |x: &Tensor, y: &Tensor| Dataset::new("doubles", x.clone(), y.clone()).unwrap();
     let narrow = x.to_dtype(DType::F32);
-    let losses: [fn() -> Box<dyn Loss>; 4] =
-        [|| Box::new(MeanSquaredError), || Box::new(MeanAbsoluteError), || Box::new(Huber::default()), || Box::new(Hinge)];
+    let losses: [fn() -> Box<dyn Loss>; 4] = [
+        || Box::new(MeanSquaredError),
+        || Box::new(MeanAbsoluteError),
+        || Box::new(Huber::default()),
+        || Box::new(Hinge),
+    ];
     for loss in losses {
         let model = Sequential::new([1]).add(Dense::new(1));
         let mut model = model.compile(Sgd::new(0.01), loss(), ()).unwrap();
