@@ -27,6 +27,8 @@ pub(crate) struct Node {
     /// `None` for a leaf, and for an operation whose record a backward walk has released.
     backward: Mutex<Option<Box<BackwardFn>>>,
     leaf: bool,
+    /// Whether the gradient of this result of an operation is reported; see [`Tensor::retain_grad`].
+    retained: bool,
     /// The function that made the result, if it is one of these.
     squashing: Option<Squashing>,
 }
@@ -84,17 +86,32 @@ thread_local! {
 
 impl Node {
     pub fn leaf() -> Arc<Node> {
-        Node::make(Inputs::Few([None, None]), None, None)
+        Node::make(Inputs::Few([None, None]), None, false, None)
     }
 
-    fn make(inputs: Inputs, backward: Option<Box<BackwardFn>>, squashing: Option<Squashing>) -> Arc<Node> {
+    /// The result of no operation but to hand the gradient on to `input`, and to have it reported.
+    pub fn retained(input: Arc<Node>) -> Arc<Node> {
+        let backward = |gradient: &Tensor, _: &Arc<Node>, sink: &mut Sink| sink.add(0, || gradient.clone());
+        Node::make(Inputs::Few([Some(input), None]), Some(Box::new(backward)), true, None)
+    }
+
+    fn make(
+        inputs: Inputs,
+        backward: Option<Box<BackwardFn>>,
+        retained: bool,
+        squashing: Option<Squashing>,
+    ) -> Arc<Node> {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let leaf = backward.is_none();
-        Arc::new(Node { id, inputs, backward: Mutex::new(backward), leaf, squashing })
+        Arc::new(Node { id, inputs, backward: Mutex::new(backward), leaf, retained, squashing })
     }
 
     pub fn is_leaf(&self) -> bool {
         self.leaf
+    }
+
+    pub fn is_retained(&self) -> bool {
+        self.retained
     }
 }
 
@@ -184,7 +201,7 @@ pub(crate) fn record_squashing(
 }
 
 fn attach(value: Value, inputs: Inputs, backward: Box<BackwardFn>, squashing: Option<Squashing>) -> Tensor {
-    Tensor::new(value, Some(Node::make(inputs, Some(backward), squashing)))
+    Tensor::new(value, Some(Node::make(inputs, Some(backward), false, squashing)))
 }
 
 /// The numbers of `output` with a gradient of your own: `gradient(i, g)` is what input `i` receives when the result
@@ -275,18 +292,22 @@ pub(crate) fn records(inputs: &[&Tensor]) -> bool {
 /// assert!(!no_grad(|| &w * 2.0).is_tracked());
 /// ```
 pub fn no_grad<T>(f: impl FnOnce() -> T) -> T {
-    with_recording(false, f)
+    let _restore = set_recording(false);
+    f()
 }
 
-fn with_recording<T>(on: bool, f: impl FnOnce() -> T) -> T {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            RECORDING.set(self.0);
-        }
+/// Puts recording back to what it was, also after a panic.
+struct Restore(bool);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        RECORDING.set(self.0);
     }
-    let _restore = Restore(RECORDING.replace(on));
-    f()
+}
+
+/// Turns recording on or off until the guard goes.
+fn set_recording(on: bool) -> Restore {
+    Restore(RECORDING.replace(on))
 }
 
 /// How [`Tensor::backward_with`] walks.
@@ -299,7 +320,8 @@ pub struct BackwardOptions {
 }
 
 impl Tensor {
-    /// The gradients of this scalar with respect to every leaf it depends on; releases the record.
+    /// The gradients of this scalar with respect to every leaf it depends on, and to results that
+    /// [`retain_grad`](Tensor::retain_grad) was called on; releases the record.
     ///
     /// # Panics
     /// If the tensor holds more than one element, is not tracked, or its record was released by an earlier walk.
@@ -335,24 +357,27 @@ impl Tensor {
         let mut gradients = Gradients::default();
         let mut pending = BTreeMap::new();
         pending.insert(root.id, (root.clone(), self.ones_like()));
-        with_recording(options.create_graph, || {
-            while let Some((_, (node, gradient))) = pending.pop_last() {
-                if node.leaf {
-                    gradients.0.insert(node.id, gradient);
-                    continue;
-                }
-                let mut sink = Sink { inputs: &node.inputs, pending: &mut pending };
-                let mut slot = node.backward.lock().unwrap_or_else(PoisonError::into_inner);
-                let taken = if keep { None } else { slot.take() };
-                let Some(backward) = taken.as_ref().or(slot.as_ref()) else {
-                    panic!(
-                        "backward: an earlier backward() released this record; to walk twice, \
-                         use backward_with and retain_graph"
-                    );
-                };
-                backward(&gradient, &node, &mut sink);
+        // A guard, not a closure: panics are to name the caller's line.
+        let _restore = set_recording(options.create_graph);
+        while let Some((_, (node, gradient))) = pending.pop_last() {
+            if node.leaf {
+                gradients.leaves.insert(node.id, gradient);
+                continue;
             }
-        });
+            if node.retained {
+                gradients.retained.insert(node.id, gradient.clone());
+            }
+            let mut sink = Sink { inputs: &node.inputs, pending: &mut pending };
+            let mut slot = node.backward.lock().unwrap_or_else(PoisonError::into_inner);
+            let taken = if keep { None } else { slot.take() };
+            let Some(backward) = taken.as_ref().or(slot.as_ref()) else {
+                panic!(
+                    "backward: an earlier backward() released this record; to walk twice, \
+                     use backward_with and retain_graph"
+                );
+            };
+            backward(&gradient, &node, &mut sink);
+        }
         gradients
     }
 }

@@ -17,12 +17,16 @@ pub mod autograd;
 pub(crate) mod backend;
 pub(crate) mod cpu;
 mod device;
+mod display;
 mod dtype;
 mod kinds;
+mod literal;
+mod operand;
 mod ops;
 mod precision;
 mod random;
 mod shape;
+mod sizes;
 mod tensor;
 
 pub use autograd::{Gradients, no_grad};
@@ -33,11 +37,13 @@ pub use cpu::threads::{MAX_THREADS, num_threads, set_num_threads};
 pub use device::Device;
 pub use dtype::{DType, Element};
 pub use kinds::Scalar;
-pub use ops::Operand;
+pub use literal::Literal;
+pub use operand::Operand;
 pub use ops::{concat, stack};
 pub use precision::{Precision, precision, set_precision};
 pub use random::Rng;
 pub use shape::{MAX_ELEMENTS, MAX_RANK, Shape, ShapeError};
+pub use sizes::{REST, Sizes};
 pub use tensor::Tensor;
 
 #[doc(hidden)]

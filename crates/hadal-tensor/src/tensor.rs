@@ -1,9 +1,8 @@
 //! The tensor handle: creation, inspection, and moving numbers in and out.
 
-use std::fmt;
 use std::sync::Arc;
 
-use crate::autograd::{self, Node};
+use crate::autograd::Node;
 use crate::backend::{Decay, Distribution, Storage, UpdateRule, View};
 use crate::cpu::buffer::{Buffer, vec_with_room};
 use crate::device::Device;
@@ -350,6 +349,32 @@ impl Tensor {
         Tensor::new(value, Some(Node::leaf()))
     }
 
+    /// The same numbers as a tensor whose gradient [`backward`](Tensor::backward) reports as well, though it is the result of
+    /// an operation. The gradient goes on to the leaves. Leaves stay as they are.
+    ///
+    /// ```
+    /// use hadal_tensor::Tensor;
+    /// let w = Tensor::from([1.0, 2.0]).requires_grad();
+    /// let h = (&w * 3).retain_grad();
+    /// let grads = h.powi(2).sum().backward();
+    /// assert_eq!(grads[&h].to_vec::<f32>(), [6.0, 12.0]);
+    /// assert_eq!(grads[&w].to_vec::<f32>(), [18.0, 36.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the tensor is not tracked.
+    #[track_caller]
+    pub fn retain_grad(self) -> Tensor {
+        match self.node() {
+            None => panic!(
+                "retain_grad: this tensor of shape {} does not depend on a leaf; call requires_grad() on it instead",
+                self.shape()
+            ),
+            Some(node) if node.is_leaf() => self,
+            Some(node) => Tensor::new(self.value().clone(), Some(Node::retained(node.clone()))),
+        }
+    }
+
     /// The same numbers without history: gradients stop here.
     pub fn detach(&self) -> Tensor {
         match self.node() {
@@ -366,6 +391,11 @@ impl Tensor {
     /// Whether this is a leaf made by [`requires_grad`](Tensor::requires_grad).
     pub fn is_leaf(&self) -> bool {
         self.node().is_some_and(|node| node.is_leaf())
+    }
+
+    /// Whether this was made by [`retain_grad`](Tensor::retain_grad).
+    pub(crate) fn is_retained(&self) -> bool {
+        self.node().is_some_and(|node| node.is_retained())
     }
 
     /// Replaces the numbers and keeps the identity: a parameter that is loaded or initialised anew.
@@ -432,26 +462,5 @@ impl Tensor {
         let mut states: Vec<&mut Storage> = states.iter_mut().map(|state| &mut state.make_unshared().storage).collect();
         let parameter = self.make_unshared();
         backend.update(rule, decay, &mut parameter.storage, &mut states, gradient.view());
-    }
-}
-
-impl fmt::Debug for Tensor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let numbers = autograd::no_grad(|| self.to_dtype(DType::F64).to_vec::<f64>());
-        write!(f, "Tensor({} {}, ", self.dtype(), self.shape())?;
-        if numbers.len() > 16 {
-            write!(f, "{:?}..", &numbers[..16])?;
-        } else if self.rank() == 0 {
-            write!(f, "{:?}", numbers[0])?;
-        } else {
-            write!(f, "{numbers:?}")?;
-        }
-        f.write_str(if self.is_leaf() {
-            ", requires_grad)"
-        } else if self.is_tracked() {
-            ", tracked)"
-        } else {
-            ")"
-        })
     }
 }

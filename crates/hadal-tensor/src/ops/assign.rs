@@ -10,6 +10,7 @@ use crate::autograd::records;
 use crate::backend::{BinaryOp, View};
 use crate::dtype::DType;
 use crate::kinds::{Meeting, Scalar, meet, quotient};
+use crate::operand::{Operand, Side};
 use crate::tensor::Tensor;
 
 impl Tensor {
@@ -82,28 +83,13 @@ impl Tensor {
 
 macro_rules! assign_operator {
     ($trait:ident, $method:ident, $operation:literal, $op:expr) => {
-        impl $trait<&Tensor> for Tensor {
+        impl<R: Operand> $trait<R> for Tensor {
             #[track_caller]
-            fn $method(&mut self, other: &Tensor) {
-                self.assign_op($operation, $op, other);
-            }
-        }
-        impl $trait<Tensor> for Tensor {
-            #[track_caller]
-            fn $method(&mut self, other: Tensor) {
-                self.assign_op($operation, $op, &other);
-            }
-        }
-        assign_scalar_operator!($trait, $method, $operation, $op, f64);
-        assign_scalar_operator!($trait, $method, $operation, $op, i64);
-    };
-}
-macro_rules! assign_scalar_operator {
-    ($trait:ident, $method:ident, $operation:literal, $op:expr, $number:ty) => {
-        impl $trait<$number> for Tensor {
-            #[track_caller]
-            fn $method(&mut self, scalar: $number) {
-                self.assign_scalar($operation, $op, scalar.into());
+            fn $method(&mut self, other: R) {
+                match other.operand() {
+                    Side::Tensor(other) => self.assign_op($operation, $op, other),
+                    Side::Number(scalar) => self.assign_scalar($operation, $op, scalar),
+                }
             }
         }
     };

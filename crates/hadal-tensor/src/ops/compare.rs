@@ -5,44 +5,8 @@ use crate::autograd::record;
 use crate::backend::{CompareOp, View};
 use crate::dtype::DType;
 use crate::kinds::Scalar;
+use crate::operand::{Operand, Side};
 use crate::tensor::{Tensor, Value};
-
-/// The right side of a comparison: a tensor or a number.
-pub trait Operand {
-    #[doc(hidden)]
-    fn operand(self) -> Side;
-}
-
-/// What an [`Operand`] is.
-#[doc(hidden)]
-#[derive(Debug)]
-pub enum Side {
-    Tensor(Tensor),
-    Number(Scalar),
-}
-
-impl Operand for &Tensor {
-    fn operand(self) -> Side {
-        Side::Tensor(self.clone())
-    }
-}
-
-impl Operand for Tensor {
-    fn operand(self) -> Side {
-        Side::Tensor(self)
-    }
-}
-
-macro_rules! number_operand {
-    ($($number:ty),*) => {$(
-        impl Operand for $number {
-            fn operand(self) -> Side {
-                Side::Number(self.into())
-            }
-        }
-    )*};
-}
-number_operand!(f64, i64);
 
 /// A comparison with a number by value: as one with a number that the tensor's type has, or the answer for all of its numbers.
 /// Floats are compared with the number rounded to their type, as in PyTorch, unless that would be infinite.
@@ -105,16 +69,20 @@ fn by_value_of_others(op: CompareOp, number: Scalar, value: f64, dtype: DType) -
 /// If shapes do not broadcast, or two tensors differ in dtype.
 impl Tensor {
     #[track_caller]
-    fn compare(&self, operation: &str, op: CompareOp, other: Side) -> Tensor {
+    fn compare(&self, operation: &str, op: CompareOp, other: Side<'_>) -> Tensor {
+        let number_as_tensor;
         let (op, other) = match other {
             Side::Tensor(other) => (op, other),
             Side::Number(number) => match by_value(op, number, self.dtype()) {
-                Ok((op, number)) => (op, Tensor::from_scalar(number, self.dtype())),
+                Ok((op, number)) => {
+                    number_as_tensor = Tensor::from_scalar(number, self.dtype());
+                    (op, &number_as_tensor)
+                }
                 Err(all) => return Tensor::full_of(self.shape(), f64::from(u8::from(all)), DType::Bool),
             },
         };
-        check_same_dtype(operation, self, &other);
-        let shape = broadcast(operation, self, &other);
+        check_same_dtype(operation, self, other);
+        let shape = broadcast(operation, self, other);
         let (a, b) = (self.layout().expand(shape), other.layout().expand(shape));
         let storage = self.backend().compare(
             op,

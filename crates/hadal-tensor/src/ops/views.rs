@@ -6,6 +6,7 @@ use std::ops::{Bound, RangeBounds};
 use super::reduce::permuted;
 use crate::autograd::record;
 use crate::shape::{Layout, Shape};
+use crate::sizes::Sizes;
 use crate::tensor::{Tensor, Value};
 
 impl Tensor {
@@ -13,13 +14,23 @@ impl Tensor {
         Value { layout, storage: self.value().storage.clone() }
     }
 
-    /// The elements in row-major order as `shape`; copies only if the strides make it necessary.
+    /// The elements in row-major order as `shape`; copies only if the strides make it necessary. One size may be
+    /// [`REST`](crate::REST), which stands for what the other sizes leave.
+    ///
+    /// ```
+    /// use hadal_tensor::{REST, Tensor};
+    /// let x = Tensor::arange(6);
+    /// assert_eq!(x.reshape([2, 3]).shape(), &[2, 3]);
+    /// assert_eq!(x.reshape([REST, 2]).shape(), &[3, 2]);
+    /// ```
     ///
     /// # Panics
-    /// If the number of elements differs.
+    /// If the number of elements differs; if more than one size is `REST`, or the number of elements does not divide by the
+    /// other sizes, or one of them is 0.
     #[track_caller]
-    pub fn reshape(&self, shape: impl Into<Shape>) -> Tensor {
-        let (from, shape) = (*self.shape(), shape.into());
+    pub fn reshape(&self, shape: impl Sizes) -> Tensor {
+        let from = *self.shape();
+        let shape = shape.complete(&from);
         if from == shape {
             return self.clone();
         }
