@@ -217,6 +217,8 @@ fn attach(value: Value, inputs: Inputs, backward: Box<BackwardFn>, squashing: Op
 ///
 /// # Panics
 /// `backward` panics if `gradient` returns a tensor whose shape or dtype is not that of the input.
+#[doc(alias = "Function")]
+#[doc(alias = "custom_gradient")]
 pub fn with_gradient(
     output: &Tensor,
     inputs: &[&Tensor],
@@ -291,6 +293,8 @@ pub(crate) fn records(inputs: &[&Tensor]) -> bool {
 /// let w = Tensor::ones([2]).requires_grad();
 /// assert!(!no_grad(|| &w * 2.0).is_tracked());
 /// ```
+#[doc(alias = "inference_mode")]
+#[doc(alias = "stop_gradient")]
 pub fn no_grad<T>(f: impl FnOnce() -> T) -> T {
     let _restore = set_recording(false);
     f()
@@ -323,8 +327,15 @@ impl Tensor {
     /// The gradients of this scalar with respect to every leaf it depends on, and to results that
     /// [`retain_grad`](Tensor::retain_grad) was called on; releases the record.
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let w = Tensor::from([1.0, 2.0]).requires_grad();
+    /// assert_eq!((&w * &w).sum().backward()[&w].to_vec::<f32>(), [2.0, 4.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the tensor holds more than one element, is not tracked, or its record was released by an earlier walk.
+    #[doc(alias = "grad")]
     #[track_caller]
     pub fn backward(&self) -> Gradients {
         self.backward_with(BackwardOptions::default())
@@ -342,6 +353,8 @@ impl Tensor {
     ///
     /// # Panics
     /// As [`backward`](Tensor::backward).
+    #[doc(alias = "retain_graph")]
+    #[doc(alias = "create_graph")]
     #[track_caller]
     pub fn backward_with(&self, options: BackwardOptions) -> Gradients {
         assert!(
@@ -395,6 +408,7 @@ impl Tensor {
 ///
 /// # Panics
 /// If an input is not `f64`.
+#[doc(alias = "gradcheck")]
 #[track_caller]
 pub fn check_gradients(f: impl Fn(&[Tensor]) -> Tensor, inputs: &[Tensor]) -> f64 {
     let step = 1e-6;

@@ -32,7 +32,6 @@ mod tensor;
 pub use autograd::{Gradients, no_grad};
 pub use backend::{Decay, UpdateRule};
 pub use cpu::pool::{can_allocate, live_bytes};
-pub use cpu::simd::SimdLevel;
 pub use cpu::threads::{MAX_THREADS, num_threads, set_num_threads};
 pub use device::Device;
 pub use dtype::{DType, Element};
@@ -47,6 +46,6 @@ pub use sizes::{REST, Sizes};
 pub use tensor::Tensor;
 
 #[doc(hidden)]
-pub use cpu::simd::{available_levels, force_level};
+pub use cpu::simd::{SimdLevel, available_levels, force_level};
 #[doc(hidden)]
 pub use cpu::threads::ROOM_FOR_THREAD;

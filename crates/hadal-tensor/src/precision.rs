@@ -38,6 +38,12 @@ impl Precision {
 static PRECISION: AtomicU8 = AtomicU8::new(Precision::Highest as u8);
 
 /// How exactly products of `f32` matrices are computed, in the whole process.
+///
+/// ```standalone_crate
+/// use hadal_tensor::{Precision, precision};
+/// assert_eq!(precision(), Precision::Highest);
+/// ```
+#[doc(alias = "get_float32_matmul_precision")]
 pub fn precision() -> Precision {
     match PRECISION.load(Ordering::Relaxed) {
         0 => Precision::Medium,
@@ -55,6 +61,7 @@ pub fn precision() -> Precision {
 /// assert!((product.to_vec::<f32>()[0] / 64.64 - 1.0).abs() < 4e-3);
 /// set_precision(Precision::Highest);
 /// ```
+#[doc(alias = "set_float32_matmul_precision")]
 pub fn set_precision(precision: Precision) {
     PRECISION.store(precision as u8, Ordering::Relaxed);
 }

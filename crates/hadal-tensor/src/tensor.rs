@@ -86,8 +86,18 @@ impl Tensor {
 impl Tensor {
     /// A copy of `data` in row-major order; the dtype is the slice's.
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let x = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0], [2, 2]);
+    /// assert_eq!(x.shape(), &[2, 2]);
+    /// ```
+    ///
     /// # Panics
     /// If `shape` does not hold exactly `data.len()` elements.
+    #[doc(alias = "tensor")]
+    #[doc(alias = "array")]
+    #[doc(alias = "from_numpy")]
+    #[doc(alias = "as_tensor")]
     #[track_caller]
     pub fn from_slice<T: Element>(data: &[T], shape: impl Into<Shape>) -> Tensor {
         let mut values = vec_with_room(data.len());
@@ -96,6 +106,11 @@ impl Tensor {
     }
 
     /// `data` in row-major order; the dtype is the vector's.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from_vec(vec![1i64, 2, 3, 4], [4, 1]).shape(), &[4, 1]);
+    /// ```
     ///
     /// # Panics
     /// If `shape` does not hold exactly `data.len()` elements.
@@ -125,6 +140,8 @@ impl Tensor {
     ///
     /// # Errors
     /// Those of `fill`.
+    #[doc(alias = "frombuffer")]
+    #[doc(alias = "fromfile")]
     #[track_caller]
     pub fn bytes_from<E>(shape: impl Into<Shape>, fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Tensor, E> {
         let shape = shape.into();
@@ -134,12 +151,22 @@ impl Tensor {
     }
 
     /// A tensor without axes that holds one `f32`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::scalar(0.5).item(), 0.5);
+    /// ```
     #[track_caller]
     pub fn scalar(value: f64) -> Tensor {
         Tensor::full([], value)
     }
 
     /// `shape` filled with `value`, as `f32`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::full([2], 0.5).to_vec::<f32>(), [0.5, 0.5]);
+    /// ```
     #[track_caller]
     pub fn full(shape: impl Into<Shape>, value: f64) -> Tensor {
         Tensor::full_of(shape, value, DType::F32)
@@ -147,8 +174,15 @@ impl Tensor {
 
     /// `shape` filled with `value`, as `dtype`; as `bool`, every value but 0 is true.
     ///
+    /// ```
+    /// use hadal_tensor::{DType, Tensor};
+    /// assert_eq!(Tensor::full_of([2], 7.0, DType::I64).to_vec::<i64>(), [7, 7]);
+    /// ```
+    ///
     /// # Panics
     /// If `dtype` is an integer type that does not have the value.
+    #[doc(alias = "full")]
+    #[doc(alias = "full_like")]
     #[track_caller]
     pub fn full_of(shape: impl Into<Shape>, value: f64, dtype: DType) -> Tensor {
         let shape = shape.into();
@@ -169,24 +203,46 @@ impl Tensor {
     }
 
     /// Zeros, as `f32`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([2, 3]).elements(), 6);
+    /// ```
+    #[doc(alias = "empty")]
     #[track_caller]
     pub fn zeros(shape: impl Into<Shape>) -> Tensor {
         Tensor::full(shape, 0.0)
     }
 
     /// Ones, as `f32`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::ones([2, 2]).sum().item(), 4.0);
+    /// ```
     #[track_caller]
     pub fn ones(shape: impl Into<Shape>) -> Tensor {
         Tensor::full(shape, 1.0)
     }
 
     /// Zeros with the shape and dtype of `self`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1, 2]).zeros_like().to_vec::<i64>(), [0, 0]);
+    /// ```
+    #[doc(alias = "empty_like")]
     #[track_caller]
     pub fn zeros_like(&self) -> Tensor {
         Tensor::full_of(self.shape(), 0.0, self.dtype())
     }
 
     /// Ones with the shape and dtype of `self`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([5, 6]).ones_like().to_vec::<i64>(), [1, 1]);
+    /// ```
     #[track_caller]
     pub fn ones_like(&self) -> Tensor {
         Tensor::full_of(self.shape(), 1.0, self.dtype())
@@ -198,6 +254,7 @@ impl Tensor {
     /// # use hadal_tensor::Tensor;
     /// assert_eq!(Tensor::arange(3).to_vec::<i64>(), [0, 1, 2]);
     /// ```
+    #[doc(alias = "range")]
     #[track_caller]
     pub fn arange(n: usize) -> Tensor {
         let shape = Shape::from([n]);
@@ -207,18 +264,39 @@ impl Tensor {
     }
 
     /// Uniform on `[0, 1)`, as `f32`.
+    ///
+    /// ```
+    /// use hadal_tensor::{Rng, Tensor};
+    /// let x = Tensor::rand([100], &mut Rng::new(0));
+    /// assert!(x.min().item() >= 0.0 && x.max().item() < 1.0);
+    /// ```
+    #[doc(alias = "uniform")]
     #[track_caller]
     pub fn rand(shape: impl Into<Shape>, rng: &mut Rng) -> Tensor {
         Tensor::random(shape.into(), Distribution::Uniform, rng)
     }
 
     /// Normal with mean 0 and deviation 1, as `f32` (Box and Muller).
+    ///
+    /// ```
+    /// use hadal_tensor::{Rng, Tensor};
+    /// let x = Tensor::randn([64, 64], &mut Rng::new(0));
+    /// assert!(x.mean().item().abs() < 0.1);
+    /// ```
+    #[doc(alias = "normal")]
+    #[doc(alias = "standard_normal")]
     #[track_caller]
     pub fn randn(shape: impl Into<Shape>, rng: &mut Rng) -> Tensor {
         Tensor::random(shape.into(), Distribution::Normal, rng)
     }
 
     /// 1 with probability `p`, else 0, as `f32`.
+    ///
+    /// ```
+    /// use hadal_tensor::{Rng, Tensor};
+    /// let coins = Tensor::bernoulli([1000], 0.5, &mut Rng::new(0));
+    /// assert!((coins.mean().item() - 0.5).abs() < 0.1);
+    /// ```
     ///
     /// # Panics
     /// If `p` is not within `[0, 1]`.
@@ -231,6 +309,7 @@ impl Tensor {
     ///
     /// # Panics
     /// If `p` is not within `[0, 1]`.
+    #[doc(alias = "dropout")]
     #[track_caller]
     pub fn bernoulli_scaled(shape: impl Into<Shape>, p: f64, value: f64, rng: &mut Rng) -> Tensor {
         assert!((0.0..=1.0).contains(&p), "bernoulli: probability {p} is not within [0, 1]");
@@ -238,6 +317,14 @@ impl Tensor {
     }
 
     /// The integers `0..n` in random order, as `i64`.
+    ///
+    /// ```
+    /// use hadal_tensor::{Rng, Tensor};
+    /// let order = Tensor::permutation(5, &mut Rng::new(0));
+    /// assert_eq!(order.sum().item(), 10.0);
+    /// ```
+    #[doc(alias = "randperm")]
+    #[doc(alias = "shuffle")]
     #[track_caller]
     pub fn permutation(n: usize, rng: &mut Rng) -> Tensor {
         let shape = Shape::from([n]);
@@ -257,11 +344,22 @@ impl Tensor {
 /// # Looking at tensors
 impl Tensor {
     /// The sizes of the axes.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([2, 3]).shape(), &[2, 3]);
+    /// ```
+    #[doc(alias = "size")]
     pub fn shape(&self) -> &Shape {
         &self.0.value.layout.shape
     }
 
     /// The size of `axis`, counted from the end when negative.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([2, 3]).size(-1), 3);
+    /// ```
     ///
     /// # Panics
     /// If the tensor has no such axis.
@@ -271,16 +369,36 @@ impl Tensor {
     }
 
     /// The number of axes.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([2, 3]).rank(), 2);
+    /// ```
+    #[doc(alias = "dim")]
+    #[doc(alias = "ndim")]
     pub fn rank(&self) -> usize {
         self.shape().rank()
     }
 
     /// The number of elements.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([2, 3]).elements(), 6);
+    /// ```
+    #[doc(alias = "numel")]
+    #[doc(alias = "size")]
+    #[doc(alias = "len")]
     pub fn elements(&self) -> usize {
         self.shape().elements()
     }
 
     /// The element type.
+    ///
+    /// ```
+    /// use hadal_tensor::{DType, Tensor};
+    /// assert_eq!(Tensor::from([1, 2]).dtype(), DType::I64);
+    /// ```
     pub fn dtype(&self) -> DType {
         self.0.value.storage.dtype()
     }
@@ -291,11 +409,21 @@ impl Tensor {
     }
 
     /// Whether the elements lie in row-major order without gaps.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert!(!Tensor::zeros([2, 3]).t().is_contiguous());
+    /// ```
     pub fn is_contiguous(&self) -> bool {
         self.layout().is_contiguous()
     }
 
     /// The single element as an `f64`; waits for the device.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1.0, 2.0]).sum().item(), 3.0);
+    /// ```
     ///
     /// # Panics
     /// If the tensor does not hold exactly one element.
@@ -318,8 +446,16 @@ impl Tensor {
 
     /// The elements in row-major order; waits for the device.
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let x = Tensor::from([[1, 2], [3, 4]]);
+    /// assert_eq!(x.t().to_vec::<i64>(), [1, 3, 2, 4]);
+    /// ```
+    ///
     /// # Panics
     /// If `T` is not the tensor's dtype; convert with [`to_dtype`](Tensor::to_dtype) first.
+    #[doc(alias = "numpy")]
+    #[doc(alias = "tolist")]
     #[track_caller]
     pub fn to_vec<T: Element>(&self) -> Vec<T> {
         match T::from_storage(self.backend().to_host(self.view())) {
@@ -333,8 +469,16 @@ impl Tensor {
 impl Tensor {
     /// The same numbers as a leaf whose gradient [`backward`](Tensor::backward) will report.
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let w = Tensor::from([3.0]).requires_grad();
+    /// assert_eq!(w.powi(2).sum().backward()[&w].item(), 6.0);
+    /// ```
+    ///
     /// # Panics
     /// If the dtype is not a floating-point type.
+    #[doc(alias = "requires_grad_")]
+    #[doc(alias = "Parameter")]
     #[track_caller]
     pub fn requires_grad(self) -> Tensor {
         assert!(
@@ -376,6 +520,13 @@ impl Tensor {
     }
 
     /// The same numbers without history: gradients stop here.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let w = Tensor::from([3.0]).requires_grad();
+    /// assert!(!w.detach().is_tracked());
+    /// ```
+    #[doc(alias = "stop_gradient")]
     pub fn detach(&self) -> Tensor {
         match self.node() {
             None => self.clone(),
@@ -384,11 +535,23 @@ impl Tensor {
     }
 
     /// Whether gradients flow into or through this tensor.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let w = Tensor::ones([2]).requires_grad();
+    /// assert!((&w * 2).is_tracked());
+    /// ```
     pub fn is_tracked(&self) -> bool {
         self.0.node.is_some()
     }
 
     /// Whether this is a leaf made by [`requires_grad`](Tensor::requires_grad).
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let w = Tensor::ones([2]).requires_grad();
+    /// assert!(w.is_leaf() && !(&w * 2).is_leaf());
+    /// ```
     pub fn is_leaf(&self) -> bool {
         self.node().is_some_and(|node| node.is_leaf())
     }
@@ -400,8 +563,17 @@ impl Tensor {
 
     /// Replaces the numbers and keeps the identity: a parameter that is loaded or initialised anew.
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let mut w = Tensor::zeros([2]).requires_grad();
+    /// w.assign(&Tensor::from([1.0, 2.0]));
+    /// assert!(w.is_leaf() && w.to_vec::<f32>() == [1.0, 2.0]);
+    /// ```
+    ///
     /// # Panics
     /// If shape or dtype differ.
+    #[doc(alias = "copy_")]
+    #[doc(alias = "set_")]
     #[track_caller]
     pub fn assign(&mut self, value: &Tensor) {
         assert!(

@@ -34,6 +34,14 @@ impl Gradients {
     }
 
     /// Takes the gradient with respect to `tensor` out.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let w = Tensor::from([3.0]).requires_grad();
+    /// let mut grads = w.powi(2).sum().backward();
+    /// assert_eq!(grads.remove(&w).unwrap().item(), 6.0);
+    /// assert!(grads.is_empty());
+    /// ```
     pub fn remove(&mut self, tensor: &Tensor) -> Option<Tensor> {
         let id = tensor.node()?.id;
         self.leaves.remove(&id).or_else(|| self.retained.remove(&id))
@@ -51,6 +59,13 @@ impl Gradients {
 
     /// The length of all gradients together, as one vector (the 2-norm); waits for the device. Large and small numbers
     /// alike: their squares need not be numbers of their type.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let w = Tensor::from([3.0, 4.0]).requires_grad();
+    /// assert_eq!((w.powi(2).sum() * 0.5).backward().norm(), 5.0);
+    /// ```
+    #[doc(alias = "get_total_norm")]
     pub fn norm(&self) -> f64 {
         let square = |gradient: &Tensor| gradient.detach().powi(2).sum().to_dtype(DType::F64).item();
         let squares: f64 = self.leaves.values().map(square).sum();
@@ -91,6 +106,7 @@ impl Gradients {
     ///
     /// # Panics
     /// If `largest` is not positive.
+    #[doc(alias = "clip_grad_norm_")]
     #[track_caller]
     pub fn clip_norm(&mut self, largest: f64) -> f64 {
         assert!(largest > 0.0, "clip_norm: the largest norm must be positive, not {largest}");
@@ -103,8 +119,17 @@ impl Gradients {
 
     /// Cuts every element to `[-limit, limit]` (PyTorch's `clip_grad_value_`).
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let w = Tensor::from([3.0, -0.25]).requires_grad();
+    /// let mut grads = w.powi(2).sum().backward();
+    /// grads.clip_value(1.0);
+    /// assert_eq!(grads[&w].to_vec::<f32>(), [1.0, -0.5]);
+    /// ```
+    ///
     /// # Panics
     /// If `limit` is not positive.
+    #[doc(alias = "clip_grad_value_")]
     #[track_caller]
     pub fn clip_value(&mut self, limit: f64) {
         assert!(limit > 0.0, "clip_value: the limit must be positive, not {limit}");

@@ -64,8 +64,18 @@ impl Tensor {
 
     /// `self += factor * other` in one pass, with the rules of `+=`.
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let mut x = Tensor::from([1.0, 2.0]);
+    /// x.add_scaled(0.5, &Tensor::from([2.0, 4.0]));
+    /// assert_eq!(x.to_vec::<f32>(), [2.0, 4.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the dtype is not a floating-point type, dtypes differ or `other` does not broadcast into `self`.
+    #[doc(alias = "add_")]
+    #[doc(alias = "alpha")]
+    #[doc(alias = "axpy")]
     #[track_caller]
     pub fn add_scaled(&mut self, factor: f64, other: &Tensor) {
         let update = self.is_leaf() && !other.is_tracked();

@@ -93,24 +93,52 @@ impl Tensor {
     }
 
     /// Where both are equal.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1, 2]).eq(2).to_vec::<bool>(), [false, true]);
+    /// ```
+    #[doc(alias = "equal")]
+    #[doc(alias = "==")]
     #[track_caller]
     pub fn eq(&self, other: impl Operand) -> Tensor {
         self.compare("eq", CompareOp::Eq, other.operand())
     }
 
     /// Where they differ.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1, 2]).ne(2).to_vec::<bool>(), [true, false]);
+    /// ```
+    #[doc(alias = "not_equal")]
+    #[doc(alias = "!=")]
     #[track_caller]
     pub fn ne(&self, other: impl Operand) -> Tensor {
         self.compare("ne", CompareOp::Ne, other.operand())
     }
 
     /// Where `self < other`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1, 2]).lt(1.5).to_vec::<bool>(), [true, false]);
+    /// ```
+    #[doc(alias = "less")]
+    #[doc(alias = "<")]
     #[track_caller]
     pub fn lt(&self, other: impl Operand) -> Tensor {
         self.compare("lt", CompareOp::Lt, other.operand())
     }
 
     /// Where `self <= other`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1, 2]).le(1).to_vec::<bool>(), [true, false]);
+    /// ```
+    #[doc(alias = "less_equal")]
+    #[doc(alias = "<=")]
     #[track_caller]
     pub fn le(&self, other: impl Operand) -> Tensor {
         self.compare("le", CompareOp::Le, other.operand())
@@ -123,12 +151,21 @@ impl Tensor {
     /// let x = Tensor::from_slice(&[-1.0f32, 2.0], [2]);
     /// assert_eq!(x.gt(0.0).to_vec::<bool>(), [false, true]);
     /// ```
+    #[doc(alias = "greater")]
+    #[doc(alias = ">")]
     #[track_caller]
     pub fn gt(&self, other: impl Operand) -> Tensor {
         self.compare("gt", CompareOp::Gt, other.operand())
     }
 
     /// Where `self >= other`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1, 2]).ge(2).to_vec::<bool>(), [false, true]);
+    /// ```
+    #[doc(alias = "greater_equal")]
+    #[doc(alias = ">=")]
     #[track_caller]
     pub fn ge(&self, other: impl Operand) -> Tensor {
         self.compare("ge", CompareOp::Ge, other.operand())
@@ -152,6 +189,9 @@ impl Tensor {
     ///
     /// # Panics
     /// If `self` is not of dtype `bool`, or `a` and `b` differ in dtype, or shapes do not broadcast.
+    #[doc(alias = "where")]
+    #[doc(alias = "masked_fill")]
+    #[doc(alias = "select")]
     #[track_caller]
     pub fn where_(&self, a: &Tensor, b: &Tensor) -> Tensor {
         assert!(self.dtype() == DType::Bool, "where_: the condition holds {}, not bool", self.dtype());
