@@ -16,6 +16,7 @@
 pub mod autograd;
 pub(crate) mod backend;
 pub(crate) mod cpu;
+mod creation;
 mod device;
 mod display;
 mod dtype;
