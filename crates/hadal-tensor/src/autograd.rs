@@ -28,6 +28,8 @@ pub(crate) struct Node {
     /// `None` for a leaf, and for an operation whose record a backward walk has released.
     backward: Mutex<Option<Box<BackwardFn>>>,
     leaf: bool,
+    /// Whether the gradient of this result of an operation is reported; see [`Tensor::retain_grad`].
+    retained: bool,
     /// The function that made the result, if it is one of these.
     squashing: Option<OutputActivation>,
 }
@@ -86,17 +88,32 @@ thread_local! {
 
 impl Node {
     pub fn leaf() -> Arc<Node> {
-        Node::make(Inputs::Few([None, None]), None, None)
+        Node::make(Inputs::Few([None, None]), None, false, None)
     }
 
-    fn make(inputs: Inputs, backward: Option<Box<BackwardFn>>, squashing: Option<OutputActivation>) -> Arc<Node> {
+    /// The result of no operation but to hand the gradient on to `input`, and to have it reported.
+    pub fn retained(input: Arc<Node>) -> Arc<Node> {
+        let backward = |gradient: &Tensor, _: &Arc<Node>, sink: &mut Sink| sink.add(0, || gradient.clone());
+        Node::make(Inputs::Few([Some(input), None]), Some(Box::new(backward)), true, None)
+    }
+
+    fn make(
+        inputs: Inputs,
+        backward: Option<Box<BackwardFn>>,
+        retained: bool,
+        squashing: Option<OutputActivation>,
+    ) -> Arc<Node> {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         let leaf = backward.is_none();
-        Arc::new(Node { id, inputs, backward: Mutex::new(backward), leaf, squashing })
+        Arc::new(Node { id, inputs, backward: Mutex::new(backward), leaf, retained, squashing })
     }
 
     pub fn is_leaf(&self) -> bool {
         self.leaf
+    }
+
+    pub fn is_retained(&self) -> bool {
+        self.retained
     }
 }
 
@@ -186,7 +203,7 @@ pub(crate) fn record_squashing(
 }
 
 fn attach(value: Value, inputs: Inputs, backward: Box<BackwardFn>, squashing: Option<OutputActivation>) -> Tensor {
-    Tensor::new(value, Some(Node::make(inputs, Some(backward), squashing)))
+    Tensor::new(value, Some(Node::make(inputs, Some(backward), false, squashing)))
 }
 
 /// Gives `output` a custom gradient, as TensorFlow's `custom_gradient` and JAX's `custom_vjp`: `gradient(i, g)` is what input `i` receives when the result
@@ -202,6 +219,8 @@ fn attach(value: Value, inputs: Inputs, backward: Box<BackwardFn>, squashing: Op
 ///
 /// # Panics
 /// `backward` panics if `gradient` returns a tensor whose shape or dtype is not that of the input.
+#[doc(alias = "Function")]
+#[doc(alias = "custom_gradient")]
 pub fn with_gradient(
     output: &Tensor,
     inputs: &[&Tensor],
@@ -301,19 +320,25 @@ pub(crate) fn records(inputs: &[&Tensor]) -> bool {
 /// let w = Tensor::ones([2]).requires_grad();
 /// assert!(!no_grad(|| &w * 2.0).is_tracked());
 /// ```
+#[doc(alias = "inference_mode")]
+#[doc(alias = "stop_gradient")]
 pub fn no_grad<T>(f: impl FnOnce() -> T) -> T {
-    with_recording(false, f)
+    let _restore = set_recording(false);
+    f()
 }
 
-fn with_recording<T>(on: bool, f: impl FnOnce() -> T) -> T {
-    struct Restore(bool);
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            RECORDING.set(self.0);
-        }
+/// Puts recording back to what it was, also after a panic.
+struct Restore(bool);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        RECORDING.set(self.0);
     }
-    let _restore = Restore(RECORDING.replace(on));
-    f()
+}
+
+/// Turns recording on or off until the guard goes.
+fn set_recording(on: bool) -> Restore {
+    Restore(RECORDING.replace(on))
 }
 
 /// Options of [`Tensor::backward_with`].
@@ -326,10 +351,18 @@ pub struct BackwardOptions {
 }
 
 impl Tensor {
-    /// Computes the gradients of this scalar with respect to all leaves, and frees the computation graph.
+    /// Computes the gradients of this scalar with respect to all leaves, and to results on which
+    /// [`retain_grad`](Tensor::retain_grad) was called, and frees the computation graph.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let w = Tensor::from([1.0, 2.0]).requires_grad();
+    /// assert_eq!((&w * &w).sum().backward()[&w].to_vec::<f32>(), [2.0, 4.0]);
+    /// ```
     ///
     /// # Panics
     /// If the tensor holds more than one element, is not tracked, or its record was released by an earlier walk.
+    #[doc(alias = "grad")]
     #[track_caller]
     pub fn backward(&self) -> Gradients {
         self.backward_with(BackwardOptions::default())
@@ -347,6 +380,8 @@ impl Tensor {
     ///
     /// # Panics
     /// As [`backward`](Tensor::backward).
+    #[doc(alias = "retain_graph")]
+    #[doc(alias = "create_graph")]
     #[track_caller]
     pub fn backward_with(&self, options: BackwardOptions) -> Gradients {
         assert!(
@@ -364,23 +399,27 @@ impl Tensor {
         let mut gradients = Gradients::default();
         let mut pending = BTreeMap::new();
         pending.insert(root.id, (root.clone(), self.ones_like()));
-        with_recording(options.create_graph, || {
-            while let Some((_, (node, gradient))) = pending.pop_last() {
-                if node.leaf {
-                    gradients.0.insert(node.id, gradient);
-                    continue;
-                }
-                let mut sink = Sink { inputs: &node.inputs, pending: &mut pending };
-                let mut slot = node.backward.lock().unwrap_or_else(PoisonError::into_inner);
-                let taken = if keep { None } else { slot.take() };
-                let Some(backward) = taken.as_ref().or(slot.as_ref()) else {
-                    panic!(
-                        "backward: the computation graph was freed by an earlier backward(); to call it twice, use backward_with with retain_graph"
-                    );
-                };
-                backward(&gradient, &node, &mut sink);
+        // A guard, not a closure: panics are to name the caller's line.
+        let _restore = set_recording(options.create_graph);
+        while let Some((_, (node, gradient))) = pending.pop_last() {
+            if node.leaf {
+                gradients.leaves.insert(node.id, gradient);
+                continue;
             }
-        });
+            if node.retained {
+                gradients.retained.insert(node.id, gradient.clone());
+            }
+            let mut sink = Sink { inputs: &node.inputs, pending: &mut pending };
+            let mut slot = node.backward.lock().unwrap_or_else(PoisonError::into_inner);
+            let taken = if keep { None } else { slot.take() };
+            let Some(backward) = taken.as_ref().or(slot.as_ref()) else {
+                panic!(
+                    "backward: the computation graph was freed by an earlier backward(); to call it twice, use backward_with with \
+                     retain_graph"
+                );
+            };
+            backward(&gradient, &node, &mut sink);
+        }
         gradients
     }
 }
@@ -398,6 +437,7 @@ impl Tensor {
 ///
 /// # Panics
 /// If an input is not `f64`.
+#[doc(alias = "gradcheck")]
 #[track_caller]
 pub fn check_gradients(f: impl Fn(&[Tensor]) -> Tensor, inputs: &[Tensor]) -> f64 {
     let step = 1e-6;

@@ -20,11 +20,23 @@ pub enum DType {
 
 impl DType {
     /// Whether the type is a floating-point type, the kind that has gradients.
+    ///
+    /// ```
+    /// use hadal_tensor::DType;
+    /// assert!(DType::F32.is_float() && !DType::I64.is_float());
+    /// ```
+    #[doc(alias = "is_floating_point")]
     pub fn is_float(self) -> bool {
         matches!(self, DType::F32 | DType::F64)
     }
 
     /// The size of one element in bytes.
+    ///
+    /// ```
+    /// use hadal_tensor::DType;
+    /// assert_eq!(DType::F64.size(), 8);
+    /// ```
+    #[doc(alias = "itemsize")]
     pub fn size(self) -> usize {
         match self {
             DType::F32 => 4,

@@ -2,8 +2,7 @@
 
 use crate::dtype::DType;
 
-/// A number beside a tensor: `2` is an integer, `2.0` is not. Operators and comparisons take `f64` and `i64`, one type
-/// of each kind, so that literals need no suffix.
+/// A number beside a tensor: `2` is an integer, `2.0` is not.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scalar {
     /// An integer.

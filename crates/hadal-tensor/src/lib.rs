@@ -16,31 +16,37 @@
 pub mod autograd;
 pub(crate) mod backend;
 pub(crate) mod cpu;
+mod creation;
 mod device;
+mod display;
 mod dtype;
 mod kinds;
+mod literal;
+mod operand;
 mod ops;
 mod precision;
 mod random;
 mod shape;
+mod sizes;
 mod tensor;
 
 pub use autograd::{Gradients, no_grad};
 pub use backend::{UpdateRule, WeightDecay};
 pub use cpu::pool::{can_allocate, live_bytes};
-pub use cpu::simd::SimdLevel;
 pub use cpu::threads::{MAX_THREADS, num_threads, set_num_threads};
 pub use device::Device;
 pub use dtype::{DType, Element};
 pub use kinds::Scalar;
-pub use ops::Operand;
+pub use literal::Literal;
+pub use operand::Operand;
 pub use ops::{concat, stack};
 pub use precision::{MatmulPrecision, matmul_precision, set_matmul_precision};
 pub use random::Rng;
 pub use shape::{MAX_ELEMENTS, MAX_RANK, Shape, ShapeError};
+pub use sizes::{REST, Sizes};
 pub use tensor::Tensor;
 
 #[doc(hidden)]
-pub use cpu::simd::{available_levels, force_level};
+pub use cpu::simd::{SimdLevel, available_levels, force_level};
 #[doc(hidden)]
 pub use cpu::threads::ROOM_FOR_THREAD;

@@ -38,6 +38,12 @@ impl MatmulPrecision {
 static PRECISION: AtomicU8 = AtomicU8::new(MatmulPrecision::Highest as u8);
 
 /// How exactly products of `f32` matrices are computed, in the whole process.
+///
+/// ```standalone_crate
+/// use hadal_tensor::{MatmulPrecision, matmul_precision};
+/// assert_eq!(matmul_precision(), MatmulPrecision::Highest);
+/// ```
+#[doc(alias = "get_float32_matmul_precision")]
 pub fn matmul_precision() -> MatmulPrecision {
     match PRECISION.load(Ordering::Relaxed) {
         0 => MatmulPrecision::Medium,
@@ -55,6 +61,7 @@ pub fn matmul_precision() -> MatmulPrecision {
 /// assert!((product.to_vec::<f32>()[0] / 64.64 - 1.0).abs() < 4e-3);
 /// set_matmul_precision(MatmulPrecision::Highest);
 /// ```
+#[doc(alias = "set_float32_matmul_precision")]
 pub fn set_matmul_precision(precision: MatmulPrecision) {
     PRECISION.store(precision as u8, Ordering::Relaxed);
 }

@@ -28,21 +28,39 @@ pub(crate) struct Key {
 
 impl Rng {
     /// The start of stream 0 under `seed`.
+    #[doc(alias = "manual_seed")]
+    #[doc(alias = "default_rng")]
     pub fn new(seed: u64) -> Rng {
         Rng::with_stream(seed, 0)
     }
 
     /// The start of a stream of its own: numbers of two streams under one seed are independent.
+    ///
+    /// ```
+    /// use hadal_tensor::Rng;
+    /// assert_ne!(Rng::with_stream(0, 1).uniform(), Rng::with_stream(0, 2).uniform());
+    /// ```
+    #[doc(alias = "spawn")]
     pub fn with_stream(seed: u64, stream: u64) -> Rng {
         Rng { key: Key { seed, stream }, position: 0 }
     }
 
     /// The seed, the stream, and how many blocks of four numbers have been drawn: all it takes to resume.
-    pub fn state_dict(&self) -> (u64, u64, u64) {
+    ///
+    /// ```
+    /// use hadal_tensor::Rng;
+    /// let mut rng = Rng::new(0);
+    /// rng.uniform();
+    /// let mut resumed = Rng::from_state(rng.state());
+    /// assert_eq!(resumed.uniform(), rng.uniform());
+    /// ```
+    #[doc(alias = "get_rng_state")]
+    pub fn state(&self) -> (u64, u64, u64) {
         (self.key.seed, self.key.stream, self.position)
     }
 
     /// The generator at a [`state`](Rng::state) read earlier.
+    #[doc(alias = "set_rng_state")]
     pub fn from_state((seed, stream, position): (u64, u64, u64)) -> Rng {
         Rng { key: Key { seed, stream }, position }
     }
@@ -56,8 +74,15 @@ impl Rng {
 
     /// A uniform integer in `0..limit` (without bias, by Lemire's method with rejection).
     ///
+    /// ```
+    /// use hadal_tensor::Rng;
+    /// assert!(Rng::new(0).below(6) < 6);
+    /// ```
+    ///
     /// # Panics
     /// If `limit` is 0.
+    #[doc(alias = "randint")]
+    #[doc(alias = "integers")]
     pub fn below(&mut self, limit: u64) -> u64 {
         assert!(limit > 0, "Rng::below: the limit must be at least 1");
         loop {
@@ -72,12 +97,28 @@ impl Rng {
     }
 
     /// A uniform number in `[0, 1)` with 24 random bits.
+    ///
+    /// ```
+    /// use hadal_tensor::Rng;
+    /// assert!((0.0..1.0).contains(&Rng::new(0).uniform()));
+    /// ```
+    #[doc(alias = "rand")]
+    #[doc(alias = "random")]
     pub fn uniform(&mut self) -> f32 {
         let (key, position) = self.reserve(4);
         unit(philox(key, position)[0])
     }
 
     /// The numbers `0..n` in random order (Fisher and Yates).
+    ///
+    /// ```
+    /// use hadal_tensor::Rng;
+    /// let mut order = Rng::new(0).permutation(4);
+    /// order.sort();
+    /// assert_eq!(order, [0, 1, 2, 3]);
+    /// ```
+    #[doc(alias = "randperm")]
+    #[doc(alias = "shuffle")]
     pub fn permutation(&mut self, n: usize) -> Vec<usize> {
         let mut order = crate::cpu::buffer::vec_with_room(n);
         order.extend(0..n);

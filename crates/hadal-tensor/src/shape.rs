@@ -56,19 +56,39 @@ impl Shape {
     }
 
     /// The number of axes.
+    ///
+    /// ```
+    /// use hadal_tensor::Shape;
+    /// assert_eq!(Shape::from([2, 3]).rank(), 2);
+    /// ```
+    #[doc(alias = "dim")]
+    #[doc(alias = "ndim")]
     pub fn rank(&self) -> usize {
         self.rank as usize
     }
 
     /// The number of elements: the product of the sizes, 1 for a scalar.
+    ///
+    /// ```
+    /// use hadal_tensor::Shape;
+    /// assert_eq!(Shape::from([2, 3]).elements(), 6);
+    /// ```
+    #[doc(alias = "numel")]
     pub fn elements(&self) -> usize {
         self.iter().product()
     }
 
     /// The shape both broadcast to by NumPy's rule: aligned at the last axis, sizes must agree or one be 1.
     ///
+    /// ```
+    /// use hadal_tensor::Shape;
+    /// let (a, b) = (Shape::from([4, 1]), Shape::from([3]));
+    /// assert_eq!(a.broadcast(&b), Some(Shape::from([4, 3])));
+    /// ```
+    ///
     /// # Panics
     /// If it would have more than [`MAX_ELEMENTS`] elements.
+    #[doc(alias = "broadcast_shapes")]
     #[track_caller]
     pub fn broadcast(&self, other: &Shape) -> Option<Shape> {
         if self == other {

@@ -1,15 +1,12 @@
-//! The tensor handle: creation, inspection, and moving numbers in and out.
+//! The tensor handle: inspection, moving numbers out, and its place in the record. How tensors are made stands in
+//! [`creation`](crate::creation).
 
-use std::fmt;
 use std::sync::Arc;
 
-use crate::autograd::{self, Node};
-use crate::backend::{Distribution, Storage, UpdateRule, View, WeightDecay};
-use crate::cpu::buffer::{Buffer, vec_with_room};
+use crate::autograd::Node;
+use crate::backend::{Storage, UpdateRule, View, WeightDecay};
 use crate::device::Device;
 use crate::dtype::{DType, Element};
-use crate::kinds::{Scalar, holds};
-use crate::random::Rng;
 use crate::shape::{Layout, Shape};
 
 /// An n-dimensional array with automatic differentiation.
@@ -83,186 +80,25 @@ impl Tensor {
     }
 }
 
-/// # Making tensors
-impl Tensor {
-    /// A copy of `data` in row-major order; the dtype is the slice's.
-    ///
-    /// # Panics
-    /// If `shape` does not hold exactly `data.len()` elements.
-    #[track_caller]
-    pub fn from_slice<T: Element>(data: &[T], shape: impl Into<Shape>) -> Tensor {
-        let mut values = vec_with_room(data.len());
-        values.extend_from_slice(data);
-        Tensor::from_vec(values, shape)
-    }
-
-    /// `data` in row-major order; the dtype is the vector's.
-    ///
-    /// # Panics
-    /// If `shape` does not hold exactly `data.len()` elements.
-    #[track_caller]
-    pub fn from_vec<T: Element>(data: Vec<T>, shape: impl Into<Shape>) -> Tensor {
-        let shape = shape.into();
-        assert!(
-            data.len() == shape.elements(),
-            "from_vec: {} values do not fill shape {shape}, which holds {}",
-            data.len(),
-            shape.elements()
-        );
-        Tensor::from_storage(shape, Device::Cpu.backend().upload(T::into_storage(data)))
-    }
-
-    /// Bytes that `fill` writes where the tensor keeps them: for large files, which need not be held twice. What the slice
-    /// holds before is arbitrary.
-    ///
-    /// ```
-    /// # use hadal_tensor::Tensor;
-    /// use std::io::Read;
-    /// let mut file = &[1u8, 2, 3, 4][..];
-    /// let x = Tensor::bytes_from([2, 2], |bytes| file.read_exact(bytes))?;
-    /// assert_eq!(x.to_vec::<u8>(), [1, 2, 3, 4]);
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// Those of `fill`.
-    #[track_caller]
-    pub fn bytes_from<E>(shape: impl Into<Shape>, fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Tensor, E> {
-        let shape = shape.into();
-        let mut bytes = Buffer::scratch(shape.elements());
-        fill(&mut bytes)?;
-        Ok(Tensor::from_storage(shape, Storage::U8(Arc::new(bytes))))
-    }
-
-    /// A tensor without axes that holds one `f32`.
-    #[track_caller]
-    pub fn scalar(value: f64) -> Tensor {
-        Tensor::full([], value)
-    }
-
-    /// `shape` filled with `value`, as `f32`.
-    #[track_caller]
-    pub fn full(shape: impl Into<Shape>, value: f64) -> Tensor {
-        Tensor::full_of(shape, value, DType::F32)
-    }
-
-    /// `shape` filled with `value`, as `dtype`; as `bool`, every value but 0 is true.
-    ///
-    /// # Panics
-    /// If `dtype` is an integer type that does not have the value.
-    #[track_caller]
-    pub fn full_of(shape: impl Into<Shape>, value: f64, dtype: DType) -> Tensor {
-        let shape = shape.into();
-        assert!(holds(dtype, value), "full_of: {dtype} cannot hold {value:?}");
-        Tensor::from_storage(shape, Device::Cpu.backend().full(shape.elements(), value, dtype))
-    }
-
-    /// A number as a tensor without axes, of a type that has it.
-    pub(crate) fn from_scalar(scalar: Scalar, dtype: DType) -> Tensor {
-        match (scalar, dtype) {
-            (Scalar::Integer(value), DType::I64) => Tensor::from_slice(&[value], []),
-            (scalar, DType::F32 | DType::F64) => {
-                let storage = Device::Cpu.backend().full(1, scalar.as_f64(), dtype);
-                Tensor::from_storage(Shape::new(&[]), storage)
-            }
-            (scalar, dtype) => Tensor::full_of([], scalar.as_f64(), dtype),
-        }
-    }
-
-    /// Zeros, as `f32`.
-    #[track_caller]
-    pub fn zeros(shape: impl Into<Shape>) -> Tensor {
-        Tensor::full(shape, 0.0)
-    }
-
-    /// Ones, as `f32`.
-    #[track_caller]
-    pub fn ones(shape: impl Into<Shape>) -> Tensor {
-        Tensor::full(shape, 1.0)
-    }
-
-    /// Zeros with the shape and dtype of `self`.
-    #[track_caller]
-    pub fn zeros_like(&self) -> Tensor {
-        Tensor::full_of(self.shape(), 0.0, self.dtype())
-    }
-
-    /// Ones with the shape and dtype of `self`.
-    #[track_caller]
-    pub fn ones_like(&self) -> Tensor {
-        Tensor::full_of(self.shape(), 1.0, self.dtype())
-    }
-
-    /// The integers `0, 1, .., n - 1`, as `i64`.
-    ///
-    /// ```
-    /// # use hadal_tensor::Tensor;
-    /// assert_eq!(Tensor::arange(3).to_vec::<i64>(), [0, 1, 2]);
-    /// ```
-    #[track_caller]
-    pub fn arange(n: usize) -> Tensor {
-        let shape = Shape::from([n]);
-        let mut numbers = Buffer::scratch(n);
-        numbers.iter_mut().zip(0..).for_each(|(number, i)| *number = i);
-        Tensor::from_storage(shape, Storage::I64(Arc::new(numbers)))
-    }
-
-    /// Random numbers from the uniform distribution on `[0, 1)`, as `f32`.
-    #[track_caller]
-    pub fn rand(shape: impl Into<Shape>, rng: &mut Rng) -> Tensor {
-        Tensor::random(shape.into(), Distribution::Uniform, rng)
-    }
-
-    /// Random numbers from the standard normal distribution, as `f32` (Box-Muller).
-    #[track_caller]
-    pub fn randn(shape: impl Into<Shape>, rng: &mut Rng) -> Tensor {
-        Tensor::random(shape.into(), Distribution::Normal, rng)
-    }
-
-    /// 1 with probability `p`, else 0, as `f32`.
-    ///
-    /// # Panics
-    /// If `p` is not within `[0, 1]`.
-    #[track_caller]
-    pub fn bernoulli(shape: impl Into<Shape>, p: f64, rng: &mut Rng) -> Tensor {
-        Tensor::bernoulli_scaled(shape, p, 1.0, rng)
-    }
-
-    /// `value` with probability `p`, else 0, as `f32`: a dropout mask in one pass.
-    ///
-    /// # Panics
-    /// If `p` is not within `[0, 1]`.
-    #[track_caller]
-    pub fn bernoulli_scaled(shape: impl Into<Shape>, p: f64, value: f64, rng: &mut Rng) -> Tensor {
-        assert!((0.0..=1.0).contains(&p), "bernoulli: probability {p} is not within [0, 1]");
-        Tensor::random(shape.into(), Distribution::Bernoulli { p, value }, rng)
-    }
-
-    /// The integers `0..n` in random order, as `i64`.
-    #[track_caller]
-    pub fn permutation(n: usize, rng: &mut Rng) -> Tensor {
-        let shape = Shape::from([n]);
-        let mut order = vec_with_room(n);
-        order.extend(rng.permutation(n).into_iter().map(|i| i as i64));
-        Tensor::from_vec(order, shape)
-    }
-
-    #[track_caller]
-    fn random(shape: Shape, distribution: Distribution, rng: &mut Rng) -> Tensor {
-        let (key, position) = rng.reserve(shape.elements());
-        let storage = Device::Cpu.backend().random(distribution, key, position, shape.elements());
-        Tensor::from_storage(shape, storage)
-    }
-}
-
 /// # Looking at tensors
 impl Tensor {
     /// The sizes of the axes.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([2, 3]).shape(), &[2, 3]);
+    /// ```
+    #[doc(alias = "size")]
     pub fn shape(&self) -> &Shape {
         &self.0.value.layout.shape
     }
 
     /// The size of `axis`, counted from the end when negative.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([2, 3]).size(-1), 3);
+    /// ```
     ///
     /// # Panics
     /// If the tensor has no such axis.
@@ -272,16 +108,36 @@ impl Tensor {
     }
 
     /// The number of axes.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([2, 3]).rank(), 2);
+    /// ```
+    #[doc(alias = "dim")]
+    #[doc(alias = "ndim")]
     pub fn rank(&self) -> usize {
         self.shape().rank()
     }
 
     /// The number of elements.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([2, 3]).elements(), 6);
+    /// ```
+    #[doc(alias = "numel")]
+    #[doc(alias = "size")]
+    #[doc(alias = "len")]
     pub fn elements(&self) -> usize {
         self.shape().elements()
     }
 
     /// The element type.
+    ///
+    /// ```
+    /// use hadal_tensor::{DType, Tensor};
+    /// assert_eq!(Tensor::from([1, 2]).dtype(), DType::I64);
+    /// ```
     pub fn dtype(&self) -> DType {
         self.0.value.storage.dtype()
     }
@@ -292,11 +148,21 @@ impl Tensor {
     }
 
     /// Whether the elements lie in row-major order without gaps.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert!(!Tensor::zeros([2, 3]).t().is_contiguous());
+    /// ```
     pub fn is_contiguous(&self) -> bool {
         self.layout().is_contiguous()
     }
 
     /// The single element as an `f64`; waits for the device.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1.0, 2.0]).sum().item(), 3.0);
+    /// ```
     ///
     /// # Panics
     /// If the tensor does not hold exactly one element.
@@ -319,8 +185,16 @@ impl Tensor {
 
     /// The elements in row-major order; waits for the device.
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let x = Tensor::from([[1, 2], [3, 4]]);
+    /// assert_eq!(x.t().to_vec::<i64>(), [1, 3, 2, 4]);
+    /// ```
+    ///
     /// # Panics
     /// If `T` is not the tensor's dtype; convert with [`to_dtype`](Tensor::to_dtype) first.
+    #[doc(alias = "numpy")]
+    #[doc(alias = "tolist")]
     #[track_caller]
     pub fn to_vec<T: Element>(&self) -> Vec<T> {
         match T::from_storage(self.backend().to_host(self.view())) {
@@ -334,8 +208,16 @@ impl Tensor {
 impl Tensor {
     /// Makes this tensor a leaf that requires a gradient, as PyTorch's `requires_grad_`.
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let w = Tensor::from([3.0]).requires_grad();
+    /// assert_eq!(w.powi(2).sum().backward()[&w].item(), 6.0);
+    /// ```
+    ///
     /// # Panics
     /// If the dtype is not a floating-point type.
+    #[doc(alias = "requires_grad_")]
+    #[doc(alias = "Parameter")]
     #[track_caller]
     pub fn requires_grad(self) -> Tensor {
         assert!(
@@ -350,7 +232,40 @@ impl Tensor {
         Tensor::new(value, Some(Node::leaf()))
     }
 
+    /// The same numbers as a tensor whose gradient [`backward`](Tensor::backward) reports as well, though it is the result of
+    /// an operation. The gradient goes on to the leaves. Leaves stay as they are.
+    ///
+    /// ```
+    /// use hadal_tensor::Tensor;
+    /// let w = Tensor::from([1.0, 2.0]).requires_grad();
+    /// let h = (&w * 3).retain_grad();
+    /// let grads = h.powi(2).sum().backward();
+    /// assert_eq!(grads[&h].to_vec::<f32>(), [6.0, 12.0]);
+    /// assert_eq!(grads[&w].to_vec::<f32>(), [18.0, 36.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the tensor is not tracked.
+    #[track_caller]
+    pub fn retain_grad(self) -> Tensor {
+        match self.node() {
+            None => panic!(
+                "retain_grad: this tensor of shape {} does not depend on a leaf; call requires_grad() on it instead",
+                self.shape()
+            ),
+            Some(node) if node.is_leaf() => self,
+            Some(node) => Tensor::new(self.value().clone(), Some(Node::retained(node.clone()))),
+        }
+    }
+
     /// Returns a tensor with the same values, detached from the computation graph.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let w = Tensor::from([3.0]).requires_grad();
+    /// assert!(!w.detach().is_tracked());
+    /// ```
+    #[doc(alias = "stop_gradient")]
     pub fn detach(&self) -> Tensor {
         match self.node() {
             None => self.clone(),
@@ -359,19 +274,45 @@ impl Tensor {
     }
 
     /// Whether this tensor requires a gradient: it is a leaf made by `requires_grad`, or was computed from one.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let w = Tensor::ones([2]).requires_grad();
+    /// assert!((&w * 2).is_tracked());
+    /// ```
     pub fn is_tracked(&self) -> bool {
         self.0.node.is_some()
     }
 
     /// Whether this is a leaf made by [`requires_grad`](Tensor::requires_grad).
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let w = Tensor::ones([2]).requires_grad();
+    /// assert!(w.is_leaf() && !(&w * 2).is_leaf());
+    /// ```
     pub fn is_leaf(&self) -> bool {
         self.node().is_some_and(|node| node.is_leaf())
     }
 
+    /// Whether this was made by [`retain_grad`](Tensor::retain_grad).
+    pub(crate) fn is_retained(&self) -> bool {
+        self.node().is_some_and(|node| node.is_retained())
+    }
+
     /// Replaces the values in place, as PyTorch's `copy_`. A leaf stays the same leaf.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let mut w = Tensor::zeros([2]).requires_grad();
+    /// w.assign(&Tensor::from([1.0, 2.0]));
+    /// assert!(w.is_leaf() && w.to_vec::<f32>() == [1.0, 2.0]);
+    /// ```
     ///
     /// # Panics
     /// If shape or dtype differ.
+    #[doc(alias = "copy_")]
+    #[doc(alias = "set_")]
     #[track_caller]
     pub fn assign(&mut self, value: &Tensor) {
         assert!(
@@ -432,26 +373,5 @@ impl Tensor {
         let mut states: Vec<&mut Storage> = states.iter_mut().map(|state| &mut state.make_unshared().storage).collect();
         let parameter = self.make_unshared();
         backend.update(rule, decay, &mut parameter.storage, &mut states, gradient.view());
-    }
-}
-
-impl fmt::Debug for Tensor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let numbers = autograd::no_grad(|| self.to_dtype(DType::F64).to_vec::<f64>());
-        write!(f, "Tensor({} {}, ", self.dtype(), self.shape())?;
-        if numbers.len() > 16 {
-            write!(f, "{:?}..", &numbers[..16])?;
-        } else if self.rank() == 0 {
-            write!(f, "{:?}", numbers[0])?;
-        } else {
-            write!(f, "{numbers:?}")?;
-        }
-        f.write_str(if self.is_leaf() {
-            ", requires_grad)"
-        } else if self.is_tracked() {
-            ", tracked)"
-        } else {
-            ")"
-        })
     }
 }

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
 use hadal_tensor::autograd::with_gradient;
-use hadal_tensor::{DType, Rng, Shape, Tensor, UpdateRule, WeightDecay, concat, no_grad, stack};
+use hadal_tensor::{DType, REST, Rng, Shape, Tensor, UpdateRule, WeightDecay, concat, no_grad, stack};
 use proptest::prelude::*;
 
 /// More elements than any memory holds, so that nothing of this size is ever filled.
@@ -103,6 +103,11 @@ fn operations() -> Vec<Operation> {
         op("integer_sub", |a| a.end as i64 - &a.x),
         op("mul_integer", |a| &a.x * -(a.start as i64)),
         op("div_integer", |a| &a.x / a.end as i64),
+        op("add_f32", |a| &a.x + a.number as f32),
+        op("sub_usize", |a| &a.x - a.start),
+        op("mul_i32", |a| &a.x * -(a.end as i32)),
+        op("div_u8", |a| &a.x / a.end as u8),
+        op("lt_usize", |a| a.x.lt(a.start)),
         op("pow", |a| a.x.pow(&a.y)),
         op("maximum", |a| a.x.maximum(&a.y)),
         op("minimum", |a| a.x.minimum(&a.y)),
@@ -163,6 +168,11 @@ fn operations() -> Vec<Operation> {
         op("softmax", |a| a.x.softmax(a.axis)),
         op("log_softmax", |a| a.x.log_softmax(a.axis)),
         op("reshape", |a| a.x.reshape(a.shape.clone())),
+        op("reshape_rest", |a| {
+            let mut sizes = a.shape.clone();
+            sizes.insert(a.start.min(sizes.len()), REST);
+            a.x.reshape(sizes)
+        }),
         op("flatten", |a| a.x.flatten(a.axis)),
         op("transpose", |a| a.x.transpose(a.axis, a.other_axis)),
         op("t", |a| a.x.t()),
@@ -179,6 +189,8 @@ fn operations() -> Vec<Operation> {
         op("ones_like", |a| a.x.ones_like()),
         op("detach", |a| a.x.detach()),
         op("requires_grad", |a| a.x.clone().requires_grad()),
+        op("retain_grad", |a| a.x.clone().retain_grad()),
+        op("to_string", |a| Tensor::arange(a.x.to_string().len() + format!("{:?}", a.x).len())),
         op("full_of", |a| Tensor::full_of(a.shape.clone(), a.number, a.dtype)),
         op("full", |a| Tensor::full(a.shape.clone(), a.number)),
         op("scalar", |a| Tensor::scalar(a.number)),

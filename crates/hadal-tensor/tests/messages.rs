@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
 use hadal_tensor::autograd::with_gradient;
-use hadal_tensor::{DType, Tensor, concat, stack};
+use hadal_tensor::{DType, REST, Tensor, concat, stack};
 
 static LAST: Mutex<Option<(String, u32, String)>> = Mutex::new(None);
 
@@ -149,4 +149,38 @@ fn a_gradient_of_ones_own_that_does_not_fit_is_named() {
     let y = with_gradient(&x.detach(), &[&x], |_, g| g.to_dtype(DType::F64));
     let (_, _, message) = panic_of(|| drop(y.sum().backward()));
     assert!(message.contains("f64 [2, 3], the input is f32 [2, 3]"), "{message}");
+}
+
+#[test]
+fn gradients_that_are_missing_say_why() {
+    let w = Tensor::ones([2]).requires_grad();
+    let (scaled, other) = (&w * 2.0, Tensor::ones([2]).requires_grad());
+    let loss = scaled.sum();
+    let grads = loss.backward();
+    panics!(&grads[&scaled], "[2]", "result of an operation", "requires_grad() after", "retain_grad()");
+    panics!(&grads[&Tensor::ones([3])], "[3]", "not a leaf", "call requires_grad() on it before");
+    panics!(&grads[&other], "does not depend on this tensor");
+    panics!(loss.backward(), "freed by an earlier backward()", "retain_graph");
+    panics!(Tensor::ones([2]).retain_grad(), "retain_grad", "[2]", "requires_grad()");
+}
+
+#[test]
+fn sizes_left_out_that_cannot_be_told_are_named() {
+    let x = Tensor::zeros([4, 6]);
+    panics!(x.reshape([REST, REST]), "[4, 6] as [REST, REST]", "only one");
+    panics!(x.reshape([REST, 5]), "[4, 6] as [REST, 5]", "24 elements do not divide by 5");
+    panics!(x.reshape([0, REST]), "[0, REST]", "size of 0");
+    panics!(Tensor::zeros([0, 3]).reshape([REST, 0]), "[0, 3] as [REST, 0]", "size of 0");
+    panics!(x.reshape([REST, 1 << 40, 1 << 40]), "do not divide");
+    panics!(x.reshape([REST, 1, 1, 1, 1, 1, 1]), "7 axes");
+}
+
+#[test]
+fn numbers_that_no_tensor_holds_are_named() {
+    let x = Tensor::from([1, 2]);
+    panics!(&x + usize::MAX, "18446744073709551615", "9223372036854775807");
+    panics!(x.lt(usize::MAX), "18446744073709551615");
+    panics!(x.clone().add_assign(usize::MAX), "18446744073709551615");
+    panics!(x.clone().add_assign(0.5f32), "+=", "f32", "i64");
+    panics!(&x.to_dtype(DType::U8) * 256usize, "mul", "u8 cannot hold 256");
 }

@@ -211,6 +211,6 @@ fn a_tensor_drawn_in_one_piece_equals_one_drawn_in_two() {
     let whole = Tensor::rand([100_000], &mut Rng::new(3)).to_vec::<f32>();
     let mut rng = Rng::new(3);
     let first = Tensor::rand([40_000], &mut rng).to_vec::<f32>();
-    let second = Tensor::rand([60_000], &mut Rng::from_state(rng.state_dict())).to_vec::<f32>();
+    let second = Tensor::rand([60_000], &mut Rng::from_state(rng.state())).to_vec::<f32>();
     assert_eq!(whole, [first, second].concat());
 }

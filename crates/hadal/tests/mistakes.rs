@@ -164,7 +164,7 @@ mod in_a_loop {
         Sequential::new([2]).add(dense).build().unwrap()
     }
 
-    pub const PENALTY: u32 = line!() + 8;
+    pub const PENALTY: u32 = line!() + 7;
     #[test]
     #[ignore = "run by another test, in a process of its own"]
     fn a_penalty_that_is_forgotten() {

@@ -6,38 +6,69 @@ use std::ops::Index;
 use crate::dtype::DType;
 use crate::tensor::Tensor;
 
-/// The gradients of one scalar with respect to every leaf it depends on.
+/// The gradients of one scalar with respect to every leaf it depends on, and to results of operations that
+/// [`retain_grad`](Tensor::retain_grad) was called on. Norms, clipping and [`len`](Gradients::len) are about the leaves alone.
+///
+/// ```
+/// use hadal_tensor::Tensor;
+/// let w = Tensor::from([1.0, 2.0]).requires_grad();
+/// let grads = w.powi(2).sum().backward();
+/// assert_eq!(grads[&w].to_vec::<f32>(), [2.0, 4.0]);
+/// assert!(grads.get(&Tensor::ones([2])).is_none());
+/// ```
 ///
 /// Indexing panics for a tensor that the scalar does not depend on; [`get`](Gradients::get) returns `None`.
 #[derive(Clone, Debug, Default)]
-pub struct Gradients(pub(super) BTreeMap<u64, Tensor>);
+pub struct Gradients {
+    pub(super) leaves: BTreeMap<u64, Tensor>,
+    pub(super) retained: BTreeMap<u64, Tensor>,
+}
 
 impl Gradients {
-    /// The gradient with respect to `leaf`, of its shape; `None` if it did not take part.
-    pub fn get(&self, leaf: &Tensor) -> Option<&Tensor> {
-        self.0.get(&leaf.node()?.id)
+    /// The gradient with respect to `tensor`, of its shape; `None` if it did not take part, or is neither a leaf nor
+    /// retained.
+    #[doc(alias = "grad")]
+    pub fn get(&self, tensor: &Tensor) -> Option<&Tensor> {
+        let id = tensor.node()?.id;
+        self.leaves.get(&id).or_else(|| self.retained.get(&id))
     }
 
-    /// Takes the gradient with respect to `leaf` out.
-    pub fn remove(&mut self, leaf: &Tensor) -> Option<Tensor> {
-        self.0.remove(&leaf.node()?.id)
+    /// Takes the gradient with respect to `tensor` out.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let w = Tensor::from([3.0]).requires_grad();
+    /// let mut grads = w.powi(2).sum().backward();
+    /// assert_eq!(grads.remove(&w).unwrap().item(), 6.0);
+    /// assert!(grads.is_empty());
+    /// ```
+    pub fn remove(&mut self, tensor: &Tensor) -> Option<Tensor> {
+        let id = tensor.node()?.id;
+        self.leaves.remove(&id).or_else(|| self.retained.remove(&id))
     }
 
     /// The number of gradients.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.leaves.len()
     }
 
     /// Whether no leaf has a gradient.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.leaves.is_empty()
     }
 
     /// The global 2-norm of the gradients; waits for the device. Large and small numbers
     /// alike: their squares need not be numbers of their type.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let w = Tensor::from([3.0, 4.0]).requires_grad();
+    /// assert_eq!((w.powi(2).sum() * 0.5).backward().norm(), 5.0);
+    /// ```
+    #[doc(alias = "get_total_norm")]
     pub fn norm(&self) -> f64 {
         let square = |gradient: &Tensor| gradient.detach().powi(2).sum().to_dtype(DType::F64).item();
-        let squares: f64 = self.0.values().map(square).sum();
+        let squares: f64 = self.leaves.values().map(square).sum();
         // Squares that overflow, or vanish beside f32's smallest numbers, are taken again of scaled numbers.
         if squares.is_finite() && squares > 1e-30 {
             return squares.sqrt();
@@ -45,7 +76,7 @@ impl Gradients {
         let largest = |gradient: &Tensor| {
             if gradient.elements() == 0 { 0.0 } else { gradient.detach().abs().max().to_dtype(DType::F64).item() }
         };
-        let scale = self.0.values().map(largest).fold(0.0, |a: f64, b: f64| {
+        let scale = self.leaves.values().map(largest).fold(0.0, |a: f64, b: f64| {
             if a.is_nan() {
                 a
             } else if b.is_nan() {
@@ -58,7 +89,7 @@ impl Gradients {
             return scale;
         }
         let square = |gradient: &Tensor| (gradient.detach().to_dtype(DType::F64) / scale).powi(2).sum().item();
-        scale * self.0.values().map(square).sum::<f64>().sqrt()
+        scale * self.leaves.values().map(square).sum::<f64>().sqrt()
     }
 
     /// Clips the norm of all gradients together to `max_norm`, in place; returns the norm before (Pascanu and others, ICML 2013,
@@ -74,24 +105,34 @@ impl Gradients {
     ///
     /// # Panics
     /// If `max_norm` is not positive.
+    #[doc(alias = "clip_grad_norm_")]
     #[track_caller]
     pub fn clip_norm(&mut self, max_norm: f64) -> f64 {
         assert!(max_norm > 0.0, "clip_norm: max_norm must be positive, not {max_norm}");
         let norm = self.norm();
         if norm > max_norm && norm.is_finite() {
-            self.0.values_mut().for_each(|gradient| *gradient *= max_norm / norm);
+            self.leaves.values_mut().for_each(|gradient| *gradient *= max_norm / norm);
         }
         norm
     }
 
     /// Clips every element to `[-clip_value, clip_value]`, in place (PyTorch's `clip_grad_value_`).
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let w = Tensor::from([3.0, -0.25]).requires_grad();
+    /// let mut grads = w.powi(2).sum().backward();
+    /// grads.clip_value(1.0);
+    /// assert_eq!(grads[&w].to_vec::<f32>(), [1.0, -0.5]);
+    /// ```
+    ///
     /// # Panics
     /// If `clip_value` is not positive.
+    #[doc(alias = "clip_grad_value_")]
     #[track_caller]
     pub fn clip_value(&mut self, clip_value: f64) {
         assert!(clip_value > 0.0, "clip_value: clip_value must be positive, not {clip_value}");
-        self.0.values_mut().for_each(|gradient| *gradient = gradient.detach().clamp(-clip_value, clip_value));
+        self.leaves.values_mut().for_each(|gradient| *gradient = gradient.detach().clamp(-clip_value, clip_value));
     }
 }
 
@@ -99,13 +140,19 @@ impl Index<&Tensor> for Gradients {
     type Output = Tensor;
 
     #[track_caller]
-    fn index(&self, leaf: &Tensor) -> &Tensor {
-        match self.get(leaf) {
+    fn index(&self, tensor: &Tensor) -> &Tensor {
+        let shape = tensor.shape();
+        match self.get(tensor) {
             Some(gradient) => gradient,
-            None if leaf.is_leaf() => panic!("gradients: the result does not depend on this tensor"),
+            None if tensor.is_leaf() || tensor.is_retained() => {
+                panic!("gradients: the result does not depend on this tensor")
+            }
+            None if tensor.is_tracked() => panic!(
+                "gradients: this tensor of shape {shape} is not a leaf but the result of an operation, for example of a \
+                 product after requires_grad(); call requires_grad() after the operation, or retain_grad() on its result"
+            ),
             None => panic!(
-                "gradients: this tensor of shape {} is not a leaf; call requires_grad() on it first",
-                leaf.shape()
+                "gradients: this tensor of shape {shape} is not a leaf; call requires_grad() on it before it is used"
             ),
         }
     }

@@ -247,6 +247,13 @@ static HOMES: Mutex<Vec<Weak<Home>>> = Mutex::new(Vec::new());
 
 /// How many bytes tensors hold now, in the whole process (rounded up to blocks). While other threads are making
 /// tensors, approximate.
+///
+/// ```
+/// use hadal_tensor::{Tensor, live_bytes};
+/// let x = Tensor::zeros([1 << 20]);
+/// assert!(live_bytes() >= 4 * x.elements());
+/// ```
+#[doc(alias = "memory_allocated")]
 pub fn live_bytes() -> usize {
     let homes = HOMES.lock().unwrap_or_else(PoisonError::into_inner);
     let kept: usize = homes.iter().filter_map(Weak::upgrade).map(|home| home.settled_bytes()).sum();

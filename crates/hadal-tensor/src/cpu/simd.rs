@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// A set of vector instructions.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum SimdLevel {
@@ -36,6 +37,7 @@ pub(crate) fn level() -> SimdLevel {
 }
 
 /// The levels this processor has, lowest first.
+#[doc(hidden)]
 pub fn available_levels() -> Vec<SimdLevel> {
     #[allow(unused_mut)]
     let mut levels = vec![SimdLevel::Baseline];
@@ -60,6 +62,7 @@ pub fn available_levels() -> Vec<SimdLevel> {
 ///
 /// # Panics
 /// If the processor does not have it.
+#[doc(hidden)]
 pub fn force_level(level: SimdLevel) {
     assert!(available_levels().contains(&level), "this processor has no {level:?}");
     LEVEL.store(level as u8 + 1, Ordering::Relaxed);

@@ -25,6 +25,11 @@ pub const MAX_THREADS: usize = 256;
 
 /// How many threads operations use. Default: `HADAL_NUM_THREADS`, else the processors available; at most [`MAX_THREADS`], and
 /// no more than the system was able to start.
+///
+/// ```
+/// assert!(hadal_tensor::num_threads() >= 1);
+/// ```
+#[doc(alias = "get_num_threads")]
 pub fn num_threads() -> usize {
     match THREADS.load(Ordering::Relaxed) {
         0 => {
@@ -60,6 +65,11 @@ fn note(text: &str) {
 /// Sets how many threads operations use, from the next operation on. Results do not depend on it. More than [`MAX_THREADS`] are
 /// taken as so many; threads that the system cannot start are done without, with a note on standard error.
 ///
+/// ```standalone_crate
+/// hadal_tensor::set_num_threads(1);
+/// assert_eq!(hadal_tensor::num_threads(), 1);
+/// ```
+///
 /// # Panics
 /// If `threads` is 0.
 #[track_caller]
@@ -70,6 +80,7 @@ pub fn set_num_threads(threads: usize) {
 
 /// What must be available for one more thread: its stack, what the allocator reserves for it (64 MiB with glibc), and as much
 /// again for tensors. A thread that starts without memory for its signal stack would abort the program.
+#[doc(hidden)]
 pub const ROOM_FOR_THREAD: usize = 128 << 20;
 
 /// One call of [`for_each_piece`], as the workers see it. Lives on the caller's stack.

@@ -103,8 +103,15 @@ impl Tensor {
     /// The gradient in the exponent is `self^exponent ln(self)`: NaN where `self` is negative, and 0 where `self` is 0 and the
     /// exponent is not negative. That in `self` is `exponent self^(exponent - 1)`: 0 where the exponent is 0.
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let (x, n) = (Tensor::from([2.0, 3.0]), Tensor::from([3.0, 2.0]));
+    /// assert_eq!(x.pow(&n).to_vec::<f32>(), [8.0, 9.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not broadcast or the dtypes differ or are not floating-point.
+    #[doc(alias = "power")]
     #[track_caller]
     pub fn pow(&self, exponent: &Tensor) -> Tensor {
         check_float("pow", self);
@@ -127,8 +134,15 @@ impl Tensor {
 
     /// The larger of both, element by element, broadcast; NaN where either is. Equal elements share the gradient.
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let (a, b) = (Tensor::from([1, 5]), Tensor::from([3, 2]));
+    /// assert_eq!(a.maximum(&b).to_vec::<i64>(), [3, 5]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not broadcast or the dtypes differ.
+    #[doc(alias = "max")]
     #[track_caller]
     pub fn maximum(&self, other: &Tensor) -> Tensor {
         self.extremum("maximum", BinaryOp::Max, other)
@@ -136,8 +150,15 @@ impl Tensor {
 
     /// The smaller of both, element by element, broadcast; NaN where either is. Equal elements share the gradient.
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let (a, b) = (Tensor::from([1, 5]), Tensor::from([3, 2]));
+    /// assert_eq!(a.minimum(&b).to_vec::<i64>(), [1, 2]);
+    /// ```
+    ///
     /// # Panics
     /// If the shapes do not broadcast or the dtypes differ.
+    #[doc(alias = "min")]
     #[track_caller]
     pub fn minimum(&self, other: &Tensor) -> Tensor {
         self.extremum("minimum", BinaryOp::Min, other)

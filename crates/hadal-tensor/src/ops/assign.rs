@@ -10,6 +10,7 @@ use crate::autograd::records;
 use crate::backend::{BinaryOp, View};
 use crate::dtype::DType;
 use crate::kinds::{Meeting, Scalar, meet, quotient};
+use crate::operand::{Operand, Side};
 use crate::tensor::Tensor;
 
 impl Tensor {
@@ -63,8 +64,18 @@ impl Tensor {
 
     /// `self += factor * other` in one pass, with the rules of `+=`.
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let mut x = Tensor::from([1.0, 2.0]);
+    /// x.add_scaled(0.5, &Tensor::from([2.0, 4.0]));
+    /// assert_eq!(x.to_vec::<f32>(), [2.0, 4.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the dtype is not a floating-point type, dtypes differ or `other` does not broadcast into `self`.
+    #[doc(alias = "add_")]
+    #[doc(alias = "alpha")]
+    #[doc(alias = "axpy")]
     #[track_caller]
     pub fn add_scaled(&mut self, factor: f64, other: &Tensor) {
         let update = self.is_leaf() && !other.is_tracked();
@@ -82,28 +93,13 @@ impl Tensor {
 
 macro_rules! assign_operator {
     ($trait:ident, $method:ident, $operation:literal, $op:expr) => {
-        impl $trait<&Tensor> for Tensor {
+        impl<R: Operand> $trait<R> for Tensor {
             #[track_caller]
-            fn $method(&mut self, other: &Tensor) {
-                self.assign_op($operation, $op, other);
-            }
-        }
-        impl $trait<Tensor> for Tensor {
-            #[track_caller]
-            fn $method(&mut self, other: Tensor) {
-                self.assign_op($operation, $op, &other);
-            }
-        }
-        assign_scalar_operator!($trait, $method, $operation, $op, f64);
-        assign_scalar_operator!($trait, $method, $operation, $op, i64);
-    };
-}
-macro_rules! assign_scalar_operator {
-    ($trait:ident, $method:ident, $operation:literal, $op:expr, $number:ty) => {
-        impl $trait<$number> for Tensor {
-            #[track_caller]
-            fn $method(&mut self, scalar: $number) {
-                self.assign_scalar($operation, $op, scalar.into());
+            fn $method(&mut self, other: R) {
+                match other.operand() {
+                    Side::Tensor(other) => self.assign_op($operation, $op, other),
+                    Side::Number(scalar) => self.assign_scalar($operation, $op, scalar),
+                }
             }
         }
     };

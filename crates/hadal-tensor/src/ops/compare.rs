@@ -5,44 +5,8 @@ use crate::autograd::record;
 use crate::backend::{CompareOp, View};
 use crate::dtype::DType;
 use crate::kinds::Scalar;
+use crate::operand::{Operand, Side};
 use crate::tensor::{Tensor, Value};
-
-/// The right side of a comparison: a tensor or a number.
-pub trait Operand {
-    #[doc(hidden)]
-    fn operand(self) -> Side;
-}
-
-/// What an [`Operand`] is.
-#[doc(hidden)]
-#[derive(Debug)]
-pub enum Side {
-    Tensor(Tensor),
-    Number(Scalar),
-}
-
-impl Operand for &Tensor {
-    fn operand(self) -> Side {
-        Side::Tensor(self.clone())
-    }
-}
-
-impl Operand for Tensor {
-    fn operand(self) -> Side {
-        Side::Tensor(self)
-    }
-}
-
-macro_rules! number_operand {
-    ($($number:ty),*) => {$(
-        impl Operand for $number {
-            fn operand(self) -> Side {
-                Side::Number(self.into())
-            }
-        }
-    )*};
-}
-number_operand!(f64, i64);
 
 /// A comparison with a number by value: as one with a number that the tensor's type has, or the answer for all of its numbers.
 /// Floats are compared with the number rounded to their type, as in PyTorch, unless that would be infinite.
@@ -105,16 +69,20 @@ fn by_value_of_others(op: CompareOp, number: Scalar, value: f64, dtype: DType) -
 /// If shapes do not broadcast, or two tensors differ in dtype.
 impl Tensor {
     #[track_caller]
-    fn compare(&self, operation: &str, op: CompareOp, other: Side) -> Tensor {
+    fn compare(&self, operation: &str, op: CompareOp, other: Side<'_>) -> Tensor {
+        let number_as_tensor;
         let (op, other) = match other {
             Side::Tensor(other) => (op, other),
             Side::Number(number) => match by_value(op, number, self.dtype()) {
-                Ok((op, number)) => (op, Tensor::from_scalar(number, self.dtype())),
+                Ok((op, number)) => {
+                    number_as_tensor = Tensor::from_scalar(number, self.dtype());
+                    (op, &number_as_tensor)
+                }
                 Err(all) => return Tensor::full_of(self.shape(), f64::from(u8::from(all)), DType::Bool),
             },
         };
-        check_same_dtype(operation, self, &other);
-        let shape = broadcast(operation, self, &other);
+        check_same_dtype(operation, self, other);
+        let shape = broadcast(operation, self, other);
         let (a, b) = (self.layout().expand(shape), other.layout().expand(shape));
         let storage = self.backend().compare(
             op,
@@ -125,24 +93,52 @@ impl Tensor {
     }
 
     /// Where both are equal.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1, 2]).eq(2).to_vec::<bool>(), [false, true]);
+    /// ```
+    #[doc(alias = "equal")]
+    #[doc(alias = "==")]
     #[track_caller]
     pub fn eq(&self, other: impl Operand) -> Tensor {
         self.compare("eq", CompareOp::Eq, other.operand())
     }
 
     /// Where they differ.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1, 2]).ne(2).to_vec::<bool>(), [true, false]);
+    /// ```
+    #[doc(alias = "not_equal")]
+    #[doc(alias = "!=")]
     #[track_caller]
     pub fn ne(&self, other: impl Operand) -> Tensor {
         self.compare("ne", CompareOp::Ne, other.operand())
     }
 
     /// Where `self < other`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1, 2]).lt(1.5).to_vec::<bool>(), [true, false]);
+    /// ```
+    #[doc(alias = "less")]
+    #[doc(alias = "<")]
     #[track_caller]
     pub fn lt(&self, other: impl Operand) -> Tensor {
         self.compare("lt", CompareOp::Lt, other.operand())
     }
 
     /// Where `self <= other`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1, 2]).le(1).to_vec::<bool>(), [true, false]);
+    /// ```
+    #[doc(alias = "less_equal")]
+    #[doc(alias = "<=")]
     #[track_caller]
     pub fn le(&self, other: impl Operand) -> Tensor {
         self.compare("le", CompareOp::Le, other.operand())
@@ -155,12 +151,21 @@ impl Tensor {
     /// let x = Tensor::from_slice(&[-1.0f32, 2.0], [2]);
     /// assert_eq!(x.gt(0.0).to_vec::<bool>(), [false, true]);
     /// ```
+    #[doc(alias = "greater")]
+    #[doc(alias = ">")]
     #[track_caller]
     pub fn gt(&self, other: impl Operand) -> Tensor {
         self.compare("gt", CompareOp::Gt, other.operand())
     }
 
     /// Where `self >= other`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1, 2]).ge(2).to_vec::<bool>(), [false, true]);
+    /// ```
+    #[doc(alias = "greater_equal")]
+    #[doc(alias = ">=")]
     #[track_caller]
     pub fn ge(&self, other: impl Operand) -> Tensor {
         self.compare("ge", CompareOp::Ge, other.operand())
@@ -184,6 +189,9 @@ impl Tensor {
     ///
     /// # Panics
     /// If `self` is not of dtype `bool`, or `a` and `b` differ in dtype, or shapes do not broadcast.
+    #[doc(alias = "where")]
+    #[doc(alias = "masked_fill")]
+    #[doc(alias = "select")]
     #[track_caller]
     pub fn where_(&self, a: &Tensor, b: &Tensor) -> Tensor {
         assert!(self.dtype() == DType::Bool, "where_: the condition holds {}, not bool", self.dtype());

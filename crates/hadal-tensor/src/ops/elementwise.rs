@@ -102,18 +102,34 @@ impl Tensor {
     }
 
     /// e^x.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([0.0]).exp().to_vec::<f32>(), [1.0]);
+    /// ```
     #[track_caller]
     pub fn exp(&self) -> Tensor {
         self.unary(UnaryOp::Exp)
     }
 
     /// The natural logarithm; -infinity at 0, NaN below.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1.0, 0.0]).ln().to_vec::<f32>(), [0.0, f32::NEG_INFINITY]);
+    /// ```
+    #[doc(alias = "log")]
     #[track_caller]
     pub fn ln(&self) -> Tensor {
         self.unary(UnaryOp::Ln)
     }
 
     /// The square root; NaN below 0.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([4.0, 9.0]).sqrt().to_vec::<f32>(), [2.0, 3.0]);
+    /// ```
     #[track_caller]
     pub fn sqrt(&self) -> Tensor {
         self.unary(UnaryOp::Sqrt)
@@ -125,6 +141,7 @@ impl Tensor {
     /// # use hadal_tensor::Tensor;
     /// assert_eq!(Tensor::from_slice(&[1e-9f32], [1]).expm1().to_vec::<f32>(), [1e-9]);
     /// ```
+    #[doc(alias = "exp_m1")]
     #[track_caller]
     pub fn expm1(&self) -> Tensor {
         self.unary(UnaryOp::Expm1)
@@ -143,36 +160,69 @@ impl Tensor {
     }
 
     /// The sine, in radians.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([0.0]).sin().to_vec::<f32>(), [0.0]);
+    /// ```
     #[track_caller]
     pub fn sin(&self) -> Tensor {
         self.unary(UnaryOp::Sin)
     }
 
     /// The cosine, in radians.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([0.0]).cos().to_vec::<f32>(), [1.0]);
+    /// ```
     #[track_caller]
     pub fn cos(&self) -> Tensor {
         self.unary(UnaryOp::Cos)
     }
 
     /// The angle whose tangent is x, in radians between -pi/2 and pi/2.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert!((Tensor::scalar(1.0).atan().item() - std::f64::consts::FRAC_PI_4).abs() < 1e-6);
+    /// ```
+    #[doc(alias = "arctan")]
     #[track_caller]
     pub fn atan(&self) -> Tensor {
         self.unary(UnaryOp::Atan)
     }
 
     /// The hyperbolic tangent.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([0.0, 100.0]).tanh().to_vec::<f32>(), [0.0, 1.0]);
+    /// ```
     #[track_caller]
     pub fn tanh(&self) -> Tensor {
         self.unary(UnaryOp::Tanh)
     }
 
     /// The logistic function 1 / (1 + e^-x).
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([0.0]).sigmoid().to_vec::<f32>(), [0.5]);
+    /// ```
+    #[doc(alias = "expit")]
+    #[doc(alias = "logistic")]
     #[track_caller]
     pub fn sigmoid(&self) -> Tensor {
         self.unary(UnaryOp::Sigmoid)
     }
 
     /// ln(1 + e^x), without overflow; its gradient is the sigmoid.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([200.0]).softplus().to_vec::<f32>(), [200.0]);
+    /// ```
     #[track_caller]
     pub fn softplus(&self) -> Tensor {
         self.unary(UnaryOp::Softplus)
@@ -201,12 +251,22 @@ impl Tensor {
     }
 
     /// x Phi(x) with the normal distribution's Phi (Hendrycks and Gimpel, 2016): PyTorch's exact `gelu`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert!((Tensor::scalar(1.0).gelu().item() - 0.841345).abs() < 1e-6);
+    /// ```
     #[track_caller]
     pub fn gelu(&self) -> Tensor {
         self.unary(UnaryOp::Gelu)
     }
 
     /// x sigmoid(x) (Elfwing, Uchibe and Doya, 2018), also called swish.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert!((Tensor::scalar(1.0).silu().item() - 0.731059).abs() < 1e-6);
+    /// ```
     #[doc(alias = "swish")]
     #[track_caller]
     pub fn silu(&self) -> Tensor {
@@ -214,6 +274,7 @@ impl Tensor {
     }
 
     /// ln(cosh x), without overflow and without loss of digits near 0; its gradient is tanh.
+    #[doc(alias = "logcosh")]
     #[track_caller]
     pub fn log_cosh(&self) -> Tensor {
         self.unary(UnaryOp::LogCosh)
@@ -231,36 +292,75 @@ impl Tensor {
     }
 
     /// |x|; the gradient at 0 is 0.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([-2, 3]).abs().to_vec::<i64>(), [2, 3]);
+    /// ```
+    #[doc(alias = "absolute")]
     #[track_caller]
     pub fn abs(&self) -> Tensor {
         self.unary(UnaryOp::Abs)
     }
 
     /// -1, 0 or 1; NaN for NaN, and zeros keep their sign. The gradient is 0.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([-2.5, 0.0, 7.0]).sign().to_vec::<f32>(), [-1.0, 0.0, 1.0]);
+    /// ```
+    #[doc(alias = "sgn")]
     #[track_caller]
     pub fn sign(&self) -> Tensor {
         self.unary(UnaryOp::Sign)
     }
 
     /// The largest whole number not above x. The gradient is 0.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1.7, -1.2]).floor().to_vec::<f32>(), [1.0, -2.0]);
+    /// ```
     #[track_caller]
     pub fn floor(&self) -> Tensor {
         self.unary(UnaryOp::Floor)
     }
 
     /// 1 / x.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([4.0]).recip().to_vec::<f32>(), [0.25]);
+    /// ```
+    #[doc(alias = "reciprocal")]
     #[track_caller]
     pub fn recip(&self) -> Tensor {
         self.unary(UnaryOp::RDivScalar(1.0))
     }
 
     /// x^n for a whole n.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([3.0, -2.0]).powi(2).to_vec::<f32>(), [9.0, 4.0]);
+    /// ```
+    #[doc(alias = "pow")]
+    #[doc(alias = "power")]
+    #[doc(alias = "square")]
     #[track_caller]
     pub fn powi(&self, n: i32) -> Tensor {
         self.unary(UnaryOp::PowI(n))
     }
 
     /// x^p for a real p; NaN where x is negative and p not whole.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([9.0]).powf(0.5).to_vec::<f32>(), [3.0]);
+    /// ```
+    #[doc(alias = "pow")]
+    #[doc(alias = "power")]
+    #[doc(alias = "float_power")]
     #[track_caller]
     pub fn powf(&self, p: f64) -> Tensor {
         self.unary(UnaryOp::PowF(p))
@@ -269,8 +369,14 @@ impl Tensor {
     /// Clamps all elements to `[low, high]`; NaN stays NaN. Gradients pass where nothing was cut, at the bounds themselves
     /// included: at a bound PyTorch passes 0, and JAX half of it.
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([-2.0, 0.5, 3.0]).clamp(0.0, 1.0).to_vec::<f32>(), [0.0, 0.5, 1.0]);
+    /// ```
+    ///
     /// # Panics
     /// If `low` is above `high` or either is NaN, or a bound of integers is a fraction.
+    #[doc(alias = "clip")]
     #[track_caller]
     pub fn clamp(&self, low: f64, high: f64) -> Tensor {
         assert!(low <= high, "clamp: the lower bound {low} is not below the upper bound {high}");
@@ -292,6 +398,13 @@ impl Tensor {
     /// let pixels = Tensor::from_slice(&[0u8, 255], [2]).to_dtype(DType::F32) / 255.0;
     /// assert_eq!(pixels.to_vec::<f32>(), [0.0, 1.0]);
     /// ```
+    #[doc(alias = "astype")]
+    #[doc(alias = "to")]
+    #[doc(alias = "type")]
+    #[doc(alias = "float")]
+    #[doc(alias = "long")]
+    #[doc(alias = "double")]
+    #[doc(alias = "cast")]
     pub fn to_dtype(&self, dtype: DType) -> Tensor {
         let from = self.dtype();
         if from == dtype {

@@ -27,6 +27,8 @@ impl Tensor {
     ///
     /// # Panics
     /// If an index is out of range, `index` is not `i64`, or it is larger than `self` along another axis.
+    #[doc(alias = "take_along_axis")]
+    #[doc(alias = "take_along_dim")]
     #[track_caller]
     pub fn gather(&self, axis: isize, index: &Tensor) -> Tensor {
         let axis = self.shape().axis(axis, "gather");
@@ -42,8 +44,17 @@ impl Tensor {
     /// Zeros of `shape` to which each element of `self` is added at the place that [`gather`](Tensor::gather) with
     /// the same `axis` and `index` would read it from. Bytes and truth values are added as `i64`.
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let (values, places) = (Tensor::from([1.0, 2.0, 3.0]), Tensor::from([0, 2, 0]));
+    /// assert_eq!(values.scatter_add(0, &places, [3]).to_vec::<f32>(), [4.0, 0.0, 2.0]);
+    /// ```
+    ///
     /// # Panics
     /// If an index is out of range, or shapes do not fit.
+    #[doc(alias = "bincount")]
+    #[doc(alias = "scatter")]
+    #[doc(alias = "index_add")]
     #[track_caller]
     pub fn scatter_add(&self, axis: isize, index: &Tensor, shape: impl Into<Shape>) -> Tensor {
         let shape = shape.into();
@@ -79,8 +90,16 @@ impl Tensor {
 
     /// The slices of `axis` that `index` (one axis, `i64`) names, in its order: rows of a table, samples of a batch.
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let table = Tensor::from([[1, 2], [3, 4], [5, 6]]);
+    /// assert_eq!(table.index_select(0, &Tensor::from([2, 0])).to_vec::<i64>(), [5, 6, 1, 2]);
+    /// ```
+    ///
     /// # Panics
     /// If an index is out of range, or `index` is not a vector of `i64`.
+    #[doc(alias = "take")]
+    #[doc(alias = "embedding")]
     #[track_caller]
     pub fn index_select(&self, axis: isize, index: &Tensor) -> Tensor {
         assert!(index.rank() == 1, "index_select: indices must be one vector, not of shape {}", index.shape());
@@ -117,6 +136,7 @@ impl Tensor {
     ///
     /// # Panics
     /// If `self` is not `i64` or an index is not below `classes`.
+    #[doc(alias = "to_categorical")]
     #[track_caller]
     pub fn one_hot(&self, classes: usize) -> Tensor {
         check_index("one_hot", self, classes);

@@ -14,6 +14,10 @@ use crate::tensor::{Tensor, Value};
 ///
 /// # Panics
 /// If there is no tensor, or shapes or dtypes do not fit.
+#[doc(alias = "cat")]
+#[doc(alias = "concatenate")]
+#[doc(alias = "hstack")]
+#[doc(alias = "vstack")]
 #[track_caller]
 pub fn concat(tensors: &[Tensor], axis: isize) -> Tensor {
     assert!(!tensors.is_empty(), "concat: at least one tensor is needed");
@@ -54,6 +58,13 @@ pub fn concat(tensors: &[Tensor], axis: isize) -> Tensor {
 }
 
 /// Stacks tensors of the same shape along a new axis.
+///
+/// ```
+/// use hadal_tensor::{Tensor, stack};
+/// let rows = [Tensor::from([1, 2]), Tensor::from([3, 4])];
+/// assert_eq!(stack(&rows, 0).shape(), &[2, 2]);
+/// assert_eq!(stack(&rows, 1).to_vec::<i64>(), [1, 3, 2, 4]);
+/// ```
 ///
 /// # Panics
 /// If there is no tensor, or shapes or dtypes differ.

@@ -20,6 +20,12 @@ impl Tensor {
     ///
     /// # Panics
     /// If the inner sizes differ, batch axes do not broadcast, or dtypes differ or are not floating-point.
+    #[doc(alias = "mm")]
+    #[doc(alias = "bmm")]
+    #[doc(alias = "mv")]
+    #[doc(alias = "dot")]
+    #[doc(alias = "inner")]
+    #[doc(alias = "@")]
     #[track_caller]
     pub fn matmul(&self, other: &Tensor) -> Tensor {
         assert!(
@@ -66,6 +72,7 @@ impl Tensor {
     ///
     /// # Panics
     /// If the sizes do not fit, or dtypes differ or are not floating-point.
+    #[doc(alias = "addmm")]
     #[track_caller]
     pub fn linear(&self, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
         self.affine(weight, bias, false)

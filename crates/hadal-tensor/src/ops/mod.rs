@@ -14,5 +14,4 @@ mod reduce;
 mod softmax;
 mod views;
 
-pub use compare::Operand;
 pub use join::{concat, stack};

@@ -1,63 +1,45 @@
 //! `+ - * /` and unary minus for tensors, references to them, and numbers on either side. How kinds of numbers meet stands in
 //! [`kinds`](crate::kinds).
+//!
+//! On the right, any [`Operand`] can stand. On the left, numbers are `f64` and `i64` alone: one type of each kind, without
+//! which the type of `(2.0 * x).sum()` could not be inferred. Convert others first, or write them on the right.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use crate::backend::{BinaryOp, UnaryOp};
 use crate::kinds::{Meeting, Scalar, meet, quotient};
+use crate::operand::{Operand, Side};
 use crate::tensor::Tensor;
 
+/// One implementation for all right sides, so that the result is known to be a tensor before the type of a literal is.
 macro_rules! binary_operator {
     ($trait:ident, $method:ident, $tensors:ident, $op:expr) => {
-        impl $trait<&Tensor> for &Tensor {
+        impl<R: Operand> $trait<R> for &Tensor {
             type Output = Tensor;
+            #[inline]
             #[track_caller]
-            fn $method(self, other: &Tensor) -> Tensor {
-                self.$tensors(other)
+            fn $method(self, other: R) -> Tensor {
+                match other.operand() {
+                    Side::Tensor(other) => self.$tensors(other),
+                    Side::Number(scalar) => self.with_scalar($op, scalar, false),
+                }
             }
         }
-        impl $trait<Tensor> for &Tensor {
+        impl<R: Operand> $trait<R> for Tensor {
             type Output = Tensor;
+            #[inline]
             #[track_caller]
-            fn $method(self, other: Tensor) -> Tensor {
-                self.$tensors(&other)
+            fn $method(self, other: R) -> Tensor {
+                $trait::$method(&self, other)
             }
         }
-        impl $trait<&Tensor> for Tensor {
-            type Output = Tensor;
-            #[track_caller]
-            fn $method(self, other: &Tensor) -> Tensor {
-                self.$tensors(other)
-            }
-        }
-        impl $trait<Tensor> for Tensor {
-            type Output = Tensor;
-            #[track_caller]
-            fn $method(self, other: Tensor) -> Tensor {
-                self.$tensors(&other)
-            }
-        }
-        scalar_operator!($trait, $method, $op, f64);
-        scalar_operator!($trait, $method, $op, i64);
+        number_operator!($trait, $method, $op, f64);
+        number_operator!($trait, $method, $op, i64);
     };
 }
 
-macro_rules! scalar_operator {
+macro_rules! number_operator {
     ($trait:ident, $method:ident, $op:expr, $number:ty) => {
-        impl $trait<$number> for &Tensor {
-            type Output = Tensor;
-            #[track_caller]
-            fn $method(self, scalar: $number) -> Tensor {
-                self.with_scalar($op, scalar.into(), false)
-            }
-        }
-        impl $trait<$number> for Tensor {
-            type Output = Tensor;
-            #[track_caller]
-            fn $method(self, scalar: $number) -> Tensor {
-                self.with_scalar($op, scalar.into(), false)
-            }
-        }
         impl $trait<&Tensor> for $number {
             type Output = Tensor;
             #[track_caller]

@@ -92,6 +92,7 @@ impl Tensor {
     /// assert_eq!(x.sum_axes(&[0]).to_vec::<f32>(), [4.0, 6.0]);
     /// assert_eq!(x.sum_keep(&[-1]).shape(), &[2, 1]);
     /// ```
+    #[doc(alias = "sum")]
     #[track_caller]
     pub fn sum_axes(&self, axes: &[isize]) -> Tensor {
         let axes = self.axes(axes, "sum_axes");
@@ -99,6 +100,15 @@ impl Tensor {
     }
 
     /// The sums over `axes`, which stay with size 1.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 3.0], [2.0, 2.0]]);
+    /// assert_eq!((&x / x.sum_keep(&[1])).to_vec::<f32>(), [0.25, 0.75, 0.5, 0.5]);
+    /// ```
+    #[doc(alias = "sum")]
+    #[doc(alias = "keepdim")]
+    #[doc(alias = "keepdims")]
     #[track_caller]
     pub fn sum_keep(&self, axes: &[isize]) -> Tensor {
         let axes = self.axes(axes, "sum_keep");
@@ -106,12 +116,23 @@ impl Tensor {
     }
 
     /// The mean of all elements, as a scalar; NaN for an empty tensor. Means of integers are `f32`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1.0, 3.0]).mean().to_vec::<f32>(), [2.0]);
+    /// ```
     #[track_caller]
     pub fn mean(&self) -> Tensor {
         self.mean_of(|x| x.sum(), self.elements() as f64)
     }
 
     /// The means over `axes`, which disappear from the shape.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([[1.0, 2.0], [3.0, 4.0]]).mean_axes(&[0]).to_vec::<f32>(), [2.0, 3.0]);
+    /// ```
+    #[doc(alias = "mean")]
     #[track_caller]
     pub fn mean_axes(&self, axes: &[isize]) -> Tensor {
         let count = self.count(axes, "mean_axes");
@@ -119,6 +140,15 @@ impl Tensor {
     }
 
     /// The means over `axes`, which stay with size 1.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let x = Tensor::from([[1.0, 3.0], [2.0, 6.0]]);
+    /// assert_eq!((&x - x.mean_keep(&[1])).to_vec::<f32>(), [-1.0, 1.0, -2.0, 2.0]);
+    /// ```
+    #[doc(alias = "mean")]
+    #[doc(alias = "keepdim")]
+    #[doc(alias = "keepdims")]
     #[track_caller]
     pub fn mean_keep(&self, axes: &[isize]) -> Tensor {
         let count = self.count(axes, "mean_keep");
@@ -140,6 +170,11 @@ impl Tensor {
 
     /// The largest element, as a scalar; NaN if there is one. Equal elements share the gradient; beside a NaN it is NaN for all.
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([1, 7, 3]).max().to_vec::<i64>(), [7]);
+    /// ```
+    ///
     /// # Panics
     /// If the tensor is empty.
     #[track_caller]
@@ -149,6 +184,12 @@ impl Tensor {
     }
 
     /// The largest elements along `axes`, which disappear from the shape.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([[1, 7], [4, 2]]).max_axes(&[1]).to_vec::<i64>(), [7, 4]);
+    /// ```
+    #[doc(alias = "amax")]
     #[track_caller]
     pub fn max_axes(&self, axes: &[isize]) -> Tensor {
         let axes = self.axes(axes, "max_axes");
@@ -156,6 +197,11 @@ impl Tensor {
     }
 
     /// The smallest element, as a scalar; NaN if there is one. Equal elements share the gradient; beside a NaN it is NaN for all.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([3, 1, 7]).min().to_vec::<i64>(), [1]);
+    /// ```
     ///
     /// # Panics
     /// If the tensor is empty.
@@ -166,6 +212,12 @@ impl Tensor {
     }
 
     /// The smallest elements along `axes`, which disappear from the shape.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([[1, 7], [4, 2]]).min_axes(&[1]).to_vec::<i64>(), [1, 2]);
+    /// ```
+    #[doc(alias = "amin")]
     #[track_caller]
     pub fn min_axes(&self, axes: &[isize]) -> Tensor {
         let axes = self.axes(axes, "min_axes");

@@ -18,6 +18,12 @@ impl Tensor {
     }
 
     /// `x - ln(sum(exp(x)))` along `axis`. Gradient: `g - exp(y) sum(g)`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let x = Tensor::from([[0.0, 1000.0]]);
+    /// assert_eq!(x.log_softmax(1).to_vec::<f32>(), [-1000.0, 0.0]);
+    /// ```
     #[track_caller]
     pub fn log_softmax(&self, axis: isize) -> Tensor {
         self.softmax_of("log_softmax", axis, true)

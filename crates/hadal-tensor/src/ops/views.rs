@@ -6,6 +6,7 @@ use std::ops::{Bound, RangeBounds};
 use super::reduce::permuted;
 use crate::autograd::record;
 use crate::shape::{Layout, Shape};
+use crate::sizes::Sizes;
 use crate::tensor::{Tensor, Value};
 
 impl Tensor {
@@ -13,13 +14,26 @@ impl Tensor {
         Value { layout, storage: self.value().storage.clone() }
     }
 
-    /// The elements in row-major order as `shape`; copies only if the strides make it necessary.
+    /// The elements in row-major order as `shape`; copies only if the strides make it necessary. One size may be
+    /// [`REST`](crate::REST), which stands for what the other sizes leave.
+    ///
+    /// ```
+    /// use hadal_tensor::{REST, Tensor};
+    /// let x = Tensor::arange(6);
+    /// assert_eq!(x.reshape([2, 3]).shape(), &[2, 3]);
+    /// assert_eq!(x.reshape([REST, 2]).shape(), &[3, 2]);
+    /// ```
     ///
     /// # Panics
-    /// If the number of elements differs.
+    /// If the number of elements differs; if more than one size is `REST`, or the number of elements does not divide by the
+    /// other sizes, or one of them is 0.
+    #[doc(alias = "view")]
+    #[doc(alias = "-1")]
+    #[doc(alias = "ravel")]
     #[track_caller]
-    pub fn reshape(&self, shape: impl Into<Shape>) -> Tensor {
-        let (from, shape) = (*self.shape(), shape.into());
+    pub fn reshape(&self, shape: impl Sizes) -> Tensor {
+        let from = *self.shape();
+        let shape = shape.complete(&from);
         if from == shape {
             return self.clone();
         }
@@ -37,6 +51,12 @@ impl Tensor {
     }
 
     /// Flattens the axes from `start` on into one: shape `[N, 28, 28]` becomes `[N, 784]` with `flatten(1)`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([32, 28, 28]).flatten(1).shape(), &[32, 784]);
+    /// ```
+    #[doc(alias = "ravel")]
     #[track_caller]
     pub fn flatten(&self, start: isize) -> Tensor {
         let start = self.shape().axis(start, "flatten");
@@ -46,6 +66,13 @@ impl Tensor {
     }
 
     /// Axes `a` and `b` exchanged.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([2, 3, 4]).transpose(0, -1).shape(), &[4, 3, 2]);
+    /// ```
+    #[doc(alias = "swapaxes")]
+    #[doc(alias = "swapdims")]
     #[track_caller]
     pub fn transpose(&self, a: isize, b: isize) -> Tensor {
         let (i, j) = (self.shape().axis(a, "transpose"), self.shape().axis(b, "transpose"));
@@ -55,6 +82,14 @@ impl Tensor {
     }
 
     /// The transpose of a matrix, or of every matrix in a batch: the last two axes exchanged.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([[1, 2], [3, 4]]).t().to_vec::<i64>(), [1, 3, 2, 4]);
+    /// ```
+    #[doc(alias = "T")]
+    #[doc(alias = "mT")]
+    #[doc(alias = "matrix_transpose")]
     #[track_caller]
     pub fn t(&self) -> Tensor {
         assert!(self.rank() >= 2, "t: shape {} has fewer than two axes", self.shape());
@@ -70,6 +105,9 @@ impl Tensor {
     ///
     /// # Panics
     /// Unless each axis is named exactly once.
+    #[doc(alias = "transpose")]
+    #[doc(alias = "moveaxis")]
+    #[doc(alias = "movedim")]
     #[track_caller]
     pub fn permute(&self, order: &[isize]) -> Tensor {
         let mut axes = Vec::with_capacity(order.len());
@@ -94,6 +132,11 @@ impl Tensor {
 
     /// `length` elements of `axis`, from `start` on.
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::arange(5).narrow(0, 1, 3).to_vec::<i64>(), [1, 2, 3]);
+    /// ```
+    ///
     /// # Panics
     /// If the range reaches past the axis.
     #[track_caller]
@@ -111,6 +154,8 @@ impl Tensor {
     ///
     /// # Panics
     /// If the range reaches past the axis.
+    #[doc(alias = "index")]
+    #[doc(alias = "[]")]
     #[track_caller]
     pub fn slice(&self, axis: isize, range: impl RangeBounds<usize>) -> Tensor {
         self.slice_step(axis, range, 1)
@@ -118,8 +163,14 @@ impl Tensor {
 
     /// Every `step`-th element of `axis` in `range`, the first included.
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::arange(6).slice_step(0, 1.., 2).to_vec::<i64>(), [1, 3, 5]);
+    /// ```
+    ///
     /// # Panics
     /// If the range reaches past the axis or `step` is 0.
+    #[doc(alias = "[::]")]
     #[track_caller]
     pub fn slice_step(&self, axis: isize, range: impl RangeBounds<usize>, step: usize) -> Tensor {
         let axis = self.shape().axis(axis, "slice");
@@ -166,8 +217,14 @@ impl Tensor {
 
     /// The tensor repeated along axes of size 1, and new leading axes, to `shape`, without copying.
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([[1], [2]]).expand([2, 2]).to_vec::<i64>(), [1, 1, 2, 2]);
+    /// ```
+    ///
     /// # Panics
     /// If `shape` is not one the tensor broadcasts to.
+    #[doc(alias = "broadcast_to")]
     #[track_caller]
     pub fn expand(&self, shape: impl Into<Shape>) -> Tensor {
         let (from, shape) = (*self.shape(), shape.into());
@@ -182,6 +239,13 @@ impl Tensor {
     }
 
     /// A new axis of size 1 at `axis`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([2, 3]).unsqueeze(0).shape(), &[1, 2, 3]);
+    /// ```
+    #[doc(alias = "expand_dims")]
+    #[doc(alias = "newaxis")]
     #[track_caller]
     pub fn unsqueeze(&self, axis: isize) -> Tensor {
         let rank = self.rank() as isize;
@@ -193,6 +257,11 @@ impl Tensor {
     }
 
     /// Without `axis`, whose size must be 1.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::zeros([2, 1]).squeeze(-1).shape(), &[2]);
+    /// ```
     #[track_caller]
     pub fn squeeze(&self, axis: isize) -> Tensor {
         let axis = self.shape().axis(axis, "squeeze");
@@ -201,6 +270,12 @@ impl Tensor {
     }
 
     /// The same tensor if its elements lie in row-major order, else a copy in which they do.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert!(Tensor::zeros([2, 3]).t().contiguous().is_contiguous());
+    /// ```
+    #[doc(alias = "ascontiguousarray")]
     pub fn contiguous(&self) -> Tensor {
         if self.is_contiguous() {
             return self.clone();

@@ -1,4 +1,4 @@
-//! What a run leaves behind, epoch by epoch.
+//! The training history.
 
 use super::Logs;
 use crate::{Error, Result};
