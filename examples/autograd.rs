@@ -16,6 +16,7 @@ fn main() -> hadal::Result<()> {
         w1 -= 1e-5 * &grads[&w1];
         w2 -= 1e-5 * &grads[&w2];
     }
-    println!("loss {:.3} -> {:.3}, drawn in losses.svg", losses[0], losses[1999]);
-    plot::line("losses.svg", "Gradient descent", "step", "loss", &losses)
+    let picture = "target/examples/autograd.svg";
+    println!("loss {:.3} -> {:.3}, drawn in {picture}", losses[0], losses[1999]);
+    plot::line(picture, "Gradient descent", "step", "loss", &losses)
 }

@@ -1,4 +1,4 @@
-//! A contact sheet of the built-in digits, ten rows of each digit's first twenty, as `digits.png`.
+//! A contact sheet of the built-in digits, ten rows of each digit's first twenty, as `target/examples/digits.png`.
 use hadal::{concat, format::image::write_png, prelude::*};
 
 fn main() -> hadal::Result<()> {
@@ -11,5 +11,8 @@ fn main() -> hadal::Result<()> {
             concat(&row, 1)
         })
         .collect();
-    write_png("digits.png".as_ref(), &concat(&rows, 0))
+    let picture = "target/examples/digits.png";
+    write_png(picture.as_ref(), &concat(&rows, 0))?;
+    println!("The digits are drawn in {picture}.");
+    Ok(())
 }

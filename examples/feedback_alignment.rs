@@ -85,7 +85,7 @@ fn main() -> hadal::Result<()> {
         }
     }
     println!("Behind backpropagation by {:.2} and {:.2} points.", reached[0] - reached[1], reached[0] - reached[2]);
-    picture.save("feedback_alignment.svg")?;
-    println!("The angles are drawn in feedback_alignment.svg.");
+    picture.save("target/examples/feedback_alignment.svg")?;
+    println!("The angles are drawn in target/examples/feedback_alignment.svg.");
     Ok(())
 }

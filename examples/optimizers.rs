@@ -37,7 +37,7 @@ fn main() -> hadal::Result<()> {
         println!("{name:>10}: loss {:.2e} after 100 steps", loss(&[w]).item());
         picture = picture.line(name, &losses);
     }
-    picture.save("optimizers.svg")?;
+    picture.save("target/examples/optimizers.svg")?;
     let newton = Newton::default().minimize(loss, std::slice::from_ref(&start))?;
     println!(
         "    Newton: loss {:.2e} after {} steps, the inverse Hessian being the best learning rate",
@@ -45,6 +45,6 @@ fn main() -> hadal::Result<()> {
     );
     let lbfgs = Lbfgs::default().minimize(loss, &[start])?;
     println!("    L-BFGS: loss {:.2e} after {} steps", lbfgs.loss, lbfgs.iterations);
-    println!("The curves are drawn in optimizers.svg.");
+    println!("The curves are drawn in target/examples/optimizers.svg.");
     Ok(())
 }

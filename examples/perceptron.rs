@@ -28,7 +28,7 @@ fn main() -> hadal::Result<()> {
     let best = LinearSvm::new().fit(&data)?;
     println!("  largest margin: {:.4}, held by {} samples", best.margin, best.support.len());
     picture = picture.line("largest margin", &curve(&best.line)).limits(0.0..10.0, 0.0..10.0);
-    picture.save("perceptron.svg")?;
+    picture.save("target/examples/perceptron.svg")?;
 
     let data = cats_and_dogs(100, 1.0, 3)?;
     println!("Overlapping: no line is right on every sample.");
@@ -41,6 +41,6 @@ fn main() -> hadal::Result<()> {
     let fit = LinearSvm::new().penalty(1.0).fit(&data)?;
     let right = fit.line.predict(data.inputs())?.eq(data.targets()).to_dtype(DType::I64).sum().item();
     println!("  soft margin: {} on the wrong side, held by {} samples", 100.0 - right, fit.support.len());
-    println!("The separable data is drawn in perceptron.svg.");
+    println!("The separable data is drawn in target/examples/perceptron.svg.");
     Ok(())
 }

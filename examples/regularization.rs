@@ -40,7 +40,7 @@ fn main() -> hadal::Result<()> {
             losses.iter().enumerate().map(|(epoch, &loss)| (epoch as f64 + 1.0, loss)).collect();
         picture = picture.line(name, &points);
     }
-    picture.save("regularization.svg")?;
-    println!("The curves are drawn in regularization.svg.");
+    picture.save("target/examples/regularization.svg")?;
+    println!("The curves are drawn in target/examples/regularization.svg.");
     Ok(())
 }
