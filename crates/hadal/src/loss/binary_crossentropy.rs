@@ -35,12 +35,27 @@ pub const BinaryCrossentropy: BinaryCrossentropy = BinaryCrossentropy { from_log
 
 impl BinaryCrossentropy {
     /// Takes logits instead of probabilities: more accurate, and not clipped (PyTorch's `BCEWithLogitsLoss`).
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let (logits, labels) = (Tensor::from([[0.0], [100.0]]), Tensor::from([1, 0]));
+    /// let loss = BinaryCrossentropy.from_logits().per_sample(&logits, &labels);
+    /// assert!((loss.to_vec::<f32>()[0] - 0.6931).abs() < 1e-4);
+    /// assert_eq!(loss.to_vec::<f32>()[1], 100.0);
+    /// ```
     pub fn from_logits(mut self) -> BinaryCrossentropy {
         self.from_logits = true;
         self
     }
 
     /// Label smoothing: moves the targets toward 1/2 by this fraction. Default: 0.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// // The targets are 0.9 and 0.1 in the place of 1 and 0, so that nothing is gained by more certainty than that.
+    /// let loss = |p: f32| BinaryCrossentropy.label_smoothing(0.2).loss(&Tensor::from([[p]]), &Tensor::from([1])).item();
+    /// assert!(loss(0.9) < loss(0.99));
+    /// ```
     ///
     /// # Panics
     /// If `smoothing` is not within `[0, 1)`.

@@ -41,6 +41,12 @@ pub const CategoricalCrossentropy: CategoricalCrossentropy =
 
 impl CategoricalCrossentropy {
     /// Takes logits instead of probabilities: more accurate, and not clipped (PyTorch's `CrossEntropyLoss`).
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let loss = CategoricalCrossentropy.from_logits().loss(&Tensor::from([[0.0, 0.0]]), &Tensor::from([1]));
+    /// assert!((loss.item() - 2f64.ln()).abs() < 1e-6);
+    /// ```
     pub fn from_logits(mut self) -> CategoricalCrossentropy {
         self.from_logits = true;
         self
@@ -48,6 +54,14 @@ impl CategoricalCrossentropy {
 
     /// Label smoothing: mixes the targets with the uniform distribution, which gets this weight (Szegedy and others, CVPR 2016,
     /// section 7). Default: 0.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// // Of two classes, the target is 0.9 and 0.1 in the place of 1 and 0.
+    /// let loss = CategoricalCrossentropy.label_smoothing(0.2);
+    /// let loss = |p: f32| loss.loss(&Tensor::from([[p, 1.0 - p]]), &Tensor::from([0])).item();
+    /// assert!(loss(0.9) < loss(0.99));
+    /// ```
     ///
     /// # Panics
     /// If `smoothing` is not within `[0, 1)`.
@@ -60,6 +74,13 @@ impl CategoricalCrossentropy {
 
     /// The lecture's form, which also counts how sure the network is of the wrong classes:
     /// `-sum_k (t_k ln p_k + (1 - t_k) ln(1 - p_k))`.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let (p, label) = (Tensor::from([[0.5, 0.5]]), Tensor::from([0]));
+    /// let loss = CategoricalCrossentropy.complement().loss(&p, &label).item();
+    /// assert!((loss - 2.0 * CategoricalCrossentropy.loss(&p, &label).item()).abs() < 1e-6);
+    /// ```
     pub fn complement(mut self) -> CategoricalCrossentropy {
         self.complement = true;
         self

@@ -6,6 +6,12 @@ use crate::{DType, Error, Result, Shape, Tensor};
 /// Hinge loss, `max(0, 1 - t y)` with targets -1 and 1 (Cortes and Vapnik, 1995), averaged over each sample's outputs. It is 0 for samples outside the margin.
 ///
 /// Targets have the predictions' shape, or are labels 0 and 1 (`i64`, `[N]`) for one output, which stand for -1 and 1.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let (scores, labels) = (Tensor::from([[2.0], [0.5], [0.5]]), Tensor::from([1, 1, 0]));
+/// assert_eq!(Hinge.per_sample(&scores, &labels).to_vec::<f32>(), [0.0, 0.5, 1.5]);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Hinge;
 

@@ -18,6 +18,12 @@ pub struct Huber {
 impl Huber {
     /// With this bound between small and large errors.
     ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let (y, t) = (Tensor::from([[3.0]]), Tensor::from([[0.0]]));
+    /// assert_eq!(Huber::new(2.0).loss(&y, &t).item(), 4.0);
+    /// ```
+    ///
     /// # Panics
     /// If `delta` is not positive and finite, as a number of `f32`.
     #[track_caller]

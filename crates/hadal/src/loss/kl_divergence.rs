@@ -5,6 +5,14 @@ use crate::{Result, Shape, Tensor};
 
 /// Kullback-Leibler divergence, `sum_k t_k ln(t_k / p_k)` (1951). As in
 /// Keras, both are clipped to `[1e-7, 1]`. Predictions and targets are probabilities `[N, C]`.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let p = Tensor::from([[0.5, 0.5]]);
+/// assert_eq!(KlDivergence.loss(&p, &p).item(), 0.0);
+/// let loss = KlDivergence.loss(&p, &Tensor::from([[1.0, 0.0]])).item();
+/// assert!((loss - 2f64.ln()).abs() < 1e-5);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KlDivergence;
 

@@ -4,6 +4,12 @@ use super::{Loss, assert_same_shape, check_like_output, mean_of_rest};
 use crate::{Result, Shape, Tensor};
 
 /// Mean absolute error, `|y - t|`, averaged over all elements: PyTorch's `L1Loss`.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let (y, t) = (Tensor::from([[1.0, -3.0]]), Tensor::from([[0.0, 0.0]]));
+/// assert_eq!(MeanAbsoluteError.loss(&y, &t).item(), 2.0);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MeanAbsoluteError;
 

@@ -4,6 +4,12 @@ use super::{Loss, assert_same_shape, check_like_output, mean_of_rest};
 use crate::{Result, Shape, Tensor};
 
 /// Mean squared error, `(y - t)^2`, averaged over all elements: PyTorch's `MSELoss`. Prediction and target have the same shape.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let (y, t) = (Tensor::from([[1.0, -3.0]]), Tensor::from([[0.0, 0.0]]));
+/// assert_eq!(MeanSquaredError.loss(&y, &t).item(), 5.0);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MeanSquaredError;
 

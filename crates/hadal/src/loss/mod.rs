@@ -45,10 +45,21 @@ use crate::{DType, Error, Result, Shape, Tensor};
 /// ```
 pub trait Loss: Send + Sync {
     /// The loss's name, as it stands in reports.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert_eq!(MeanSquaredError.name(), "mean_squared_error");
+    /// ```
     fn name(&self) -> &'static str;
 
     /// The loss of every sample, `[N]`: no reduction. Shapes are those that [`check`](Loss::check) accepts. A loss of your own
     /// that returns another shape is refused.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let (y, t) = (Tensor::from([[1.0, 1.0], [0.0, 2.0]]), Tensor::zeros([2, 2]));
+    /// assert_eq!(MeanSquaredError.per_sample(&y, &t).to_vec::<f32>(), [1.0, 2.0]);
+    /// ```
     ///
     /// # Panics
     /// If shapes or labels do not fit; [`fit`](crate::train::Trainer::fit) checks them beforehand.
@@ -57,6 +68,13 @@ pub trait Loss: Send + Sync {
 
     /// The loss of every sample, `[N]`, times the weight of its class: `weights` is `[C]`, targets are labels. Default:
     /// [`per_sample`](Loss::per_sample) times the weight of the label.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let (y, labels) = (Tensor::from([[2.0], [2.0]]), Tensor::from([0, 0]));
+    /// let losses = Hinge.class_weighted(&y, &labels, &Tensor::from([0.5, 1.0]));
+    /// assert_eq!(losses.to_vec::<f32>(), [1.5, 1.5]); // half of 3
+    /// ```
     ///
     /// # Panics
     /// As [`per_sample`](Loss::per_sample).
@@ -70,6 +88,14 @@ pub trait Loss: Send + Sync {
     /// Keras's `sample_weight`, `sum of s l / N`.
     ///
     /// [`fit`](crate::train::Trainer::fit) and [`evaluate`](crate::train::Trainer::evaluate) call this alone.
+    ///
+    /// ```
+    /// use hadal::loss::Weights;
+    /// use hadal::prelude::*;
+    /// let (y, t) = (Tensor::from([[1.0], [3.0]]), Tensor::zeros([2, 1]));
+    /// let parts = MeanSquaredError.parts(&y, &t, Weights::default());
+    /// assert_eq!((parts.sum.item(), parts.divisor.item()), (10.0, 2.0));
+    /// ```
     ///
     /// # Panics
     /// As [`per_sample`](Loss::per_sample).
@@ -95,6 +121,14 @@ pub trait Loss: Send + Sync {
 
     /// The mean over the batch, as a scalar, unless the loss says otherwise: [`parts`](Loss::parts) in one number.
     ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let (y, t) = (Tensor::from([[1.0], [3.0]]).requires_grad(), Tensor::zeros([2, 1]));
+    /// let loss = MeanSquaredError.loss(&y, &t);
+    /// assert_eq!(loss.item(), 5.0);
+    /// assert_eq!(loss.backward()[&y].to_vec::<f32>(), [1.0, 3.0]);
+    /// ```
+    ///
     /// # Panics
     /// As [`per_sample`](Loss::per_sample).
     #[track_caller]
@@ -103,6 +137,12 @@ pub trait Loss: Send + Sync {
     }
 
     /// As [`loss`](Loss::loss), each sample's loss times its weight (`[N]`).
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let (y, t) = (Tensor::from([[1.0], [3.0]]), Tensor::zeros([2, 1]));
+    /// assert_eq!(MeanSquaredError.weighted(&y, &t, &Tensor::from([1.0, 0.0])).item(), 0.5);
+    /// ```
     ///
     /// # Panics
     /// As [`per_sample`](Loss::per_sample).
@@ -113,11 +153,23 @@ pub trait Loss: Send + Sync {
 
     /// The decision threshold: a single output above it means class 1. Metrics use it. Default: 0.5, as for probabilities; 0 for
     /// logits and for [`Hinge`].
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert_eq!(BinaryCrossentropy.decision_threshold(), 0.5);
+    /// assert_eq!(BinaryCrossentropy.from_logits().decision_threshold(), 0.0);
+    /// ```
     fn decision_threshold(&self) -> f64 {
         0.5
     }
 
     /// Checks that targets (first axis: samples) suit a model whose samples come out with shape `output`.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let error = CategoricalCrossentropy.check(&[10].into(), &Tensor::from([3, 10])).unwrap_err();
+    /// assert!(error.to_string().contains("sample 1 has label 10"));
+    /// ```
     ///
     /// # Errors
     /// A message that says what does not fit.
@@ -125,6 +177,13 @@ pub trait Loss: Send + Sync {
 
     /// Checks predictions of an untrained model for what the loss cannot mean: probabilities outside `[0, 1]`. Default:
     /// any number will do.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let logits = Tensor::from([[-2.0], [3.0]]);
+    /// assert!(BinaryCrossentropy.check_prediction(&logits).is_err());
+    /// assert!(BinaryCrossentropy.from_logits().check_prediction(&logits).is_ok());
+    /// ```
     ///
     /// # Errors
     /// A message that says what is wrong, and what to change.
@@ -134,6 +193,13 @@ pub trait Loss: Send + Sync {
     }
 
     /// Sums or averages over the batch, or over the dataset. Default: [`Reduction::Mean`].
+    ///
+    /// ```
+    /// use hadal::loss::Reduction;
+    /// use hadal::prelude::*;
+    /// let (y, t) = (Tensor::from([[1.0], [3.0]]), Tensor::zeros([2, 1]));
+    /// assert_eq!(MeanAbsoluteError.reduction(Reduction::Sum).loss(&y, &t).item(), 4.0);
+    /// ```
     fn reduction(self, reduction: Reduction) -> Reduced<Self>
     where
         Self: Sized,
@@ -144,6 +210,13 @@ pub trait Loss: Send + Sync {
     /// Weights each sample by the weight of its class, for imbalanced classes. Targets must be labels. With label
     /// smoothing, categorical cross-entropy weighs each class that the target is spread over by its own weight, as PyTorch
     /// does, and binary cross-entropy weighs the whole sample by the weight of its label, as Keras does.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let (p, labels) = (Tensor::from([[0.5], [0.5]]), Tensor::from([0, 1]));
+    /// let losses = BinaryCrossentropy.class_weights(&[1.0, 3.0]).per_sample(&p, &labels).to_vec::<f32>();
+    /// assert!((losses[1] - 3.0 * losses[0]).abs() < 1e-6);
+    /// ```
     ///
     /// # Panics
     /// If a weight is negative or not a finite number of `f32`, or all are 0.

@@ -9,6 +9,13 @@ use crate::{DType, Error, Result, Shape, Tensor};
 /// Negative log-likelihood, `-y[label]`, PyTorch's `NLLLoss`. Use it after a log-softmax.
 ///
 /// Predictions are log-probabilities `[N, C]`, targets class labels (`i64`, `[N]`).
+///
+/// ```
+/// use hadal::prelude::*;
+/// let logits = Tensor::from([[0.0, 0.0]]);
+/// let loss = NegativeLogLikelihood.loss(&logits.log_softmax(1), &Tensor::from([1]));
+/// assert!((loss.item() - 2f64.ln()).abs() < 1e-6);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NegativeLogLikelihood;
 

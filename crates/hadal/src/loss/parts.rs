@@ -4,6 +4,15 @@ use super::Reduction;
 use crate::Tensor;
 
 /// Sample weights and class weights of a loss. Default: all weights are 1.
+///
+/// ```
+/// use hadal::loss::Weights;
+/// use hadal::prelude::*;
+/// let (y, t) = (Tensor::from([[1.0], [3.0]]), Tensor::zeros([2, 1]));
+/// let samples = Tensor::from([1.0, 0.0]);
+/// let parts = MeanSquaredError.parts(&y, &t, Weights { samples: Some(&samples), classes: None });
+/// assert_eq!(parts.value().item(), 0.5); // the second sample does not count
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Weights<'a> {
     /// One weight for each sample of the batch, `[N]`.
@@ -36,6 +45,16 @@ pub struct LossParts {
 impl LossParts {
     /// The loss of this batch: the sum, divided if the reduction is a mean. 0, with gradients of 0, if the divisor is 0, which
     /// is where no sample counts: all are of classes whose weight is 0, or there are none.
+    ///
+    /// ```
+    /// use hadal::loss::{LossParts, Reduction};
+    /// use hadal::Tensor;
+    /// let mut parts =
+    ///     LossParts { sum: Tensor::full([], 10.0), divisor: Tensor::full([], 4.0), reduction: Reduction::Mean };
+    /// assert_eq!(parts.value().item(), 2.5);
+    /// parts.reduction = Reduction::Sum;
+    /// assert_eq!(parts.value().item(), 10.0);
+    /// ```
     pub fn value(&self) -> Tensor {
         match self.reduction {
             Reduction::Sum => self.sum.clone(),

@@ -4,6 +4,14 @@ use super::{Loss, LossParts, Weights};
 use crate::{Result, Shape, Tensor};
 
 /// How the losses of a batch become one number, and those of a dataset: its mean or its sum over all samples. For none at all, call [`per_sample`](Loss::per_sample).
+///
+/// ```
+/// use hadal::loss::Reduction;
+/// use hadal::prelude::*;
+/// let (y, t) = (Tensor::from([[1.0], [3.0]]), Tensor::zeros([2, 1]));
+/// assert_eq!(MeanSquaredError.loss(&y, &t).item(), 5.0);
+/// assert_eq!(MeanSquaredError.reduction(Reduction::Sum).loss(&y, &t).item(), 10.0);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reduction {
     /// Their mean.

@@ -27,6 +27,14 @@ pub const Accuracy: Accuracy = Accuracy { threshold: Threshold::HALF, correct: 0
 
 impl Accuracy {
     /// Sets the decision threshold: a single output above it means class 1. Default: the threshold of the loss, which is 0 for logits and [`Hinge`](crate::loss::Hinge) and 0.5 otherwise.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let (logits, labels) = (Tensor::from([[0.3], [0.7]]), Tensor::from([1, 1]));
+    /// let mut accuracy = Accuracy.threshold(0.0);
+    /// accuracy.update(&logits, &labels);
+    /// assert_eq!(accuracy.compute(), 1.0);
+    /// ```
     pub fn threshold(mut self, threshold: f64) -> Accuracy {
         self.threshold = Threshold::fixed(threshold);
         self

@@ -5,6 +5,15 @@ use crate::{Result, Shape, Tensor};
 
 /// Cohen's kappa (1960), the agreement beyond chance: `(accuracy - chance) / (1 - chance)`, where chance is the accuracy of predictions drawn at random
 /// with the same frequencies. 1 is perfect, 0 no better than chance; NaN where chance is 1.
+///
+/// ```
+/// use hadal::metric::CohenKappa;
+/// use hadal::prelude::*;
+/// let mut kappa = CohenKappa::new();
+/// let scores = Tensor::from([[0.1], [0.2], [0.8], [0.9]]);
+/// kappa.update(&scores, &Tensor::from([0, 0, 1, 0]));
+/// assert_eq!(kappa.compute(), 0.5);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct CohenKappa {
     matrix: ConfusionMatrix,
@@ -12,11 +21,25 @@ pub struct CohenKappa {
 
 impl CohenKappa {
     /// Without samples.
+    ///
+    /// ```
+    /// use hadal::metric::CohenKappa;
+    /// use hadal::prelude::*;
+    /// assert!(CohenKappa::new().compute().is_nan());
+    /// ```
     pub fn new() -> CohenKappa {
         CohenKappa::default()
     }
 
     /// Sets the decision threshold: a single output above it means class 1. Default: the threshold of the loss, which is 0 for logits and [`Hinge`](crate::loss::Hinge) and 0.5 otherwise.
+    ///
+    /// ```
+    /// use hadal::metric::CohenKappa;
+    /// use hadal::prelude::*;
+    /// let mut kappa = CohenKappa::new().threshold(0.0);
+    /// kappa.update(&Tensor::from([[-0.2], [0.3]]), &Tensor::from([0, 1]));
+    /// assert_eq!(kappa.compute(), 1.0);
+    /// ```
     pub fn threshold(mut self, threshold: f64) -> CohenKappa {
         self.matrix = self.matrix.threshold(threshold);
         self

@@ -30,27 +30,69 @@ pub struct ConfusionMatrix {
 
 impl ConfusionMatrix {
     /// Without samples; it grows with the classes it meets.
+    ///
+    /// ```
+    /// use hadal::metric::ConfusionMatrix;
+    /// use hadal::prelude::*;
+    /// let mut matrix = ConfusionMatrix::new();
+    /// assert_eq!(matrix.classes(), 0);
+    /// matrix.update(&Tensor::from([[0.1, 0.2, 0.7]]), &Tensor::from([2]));
+    /// assert_eq!(matrix.classes(), 3);
+    /// ```
     pub fn new() -> ConfusionMatrix {
         ConfusionMatrix::default()
     }
 
     /// Sets the decision threshold: a single output above it means class 1. Default: the threshold of the loss, which is 0 for logits and [`Hinge`](crate::loss::Hinge) and 0.5 otherwise.
+    ///
+    /// ```
+    /// use hadal::metric::ConfusionMatrix;
+    /// use hadal::prelude::*;
+    /// let mut matrix = ConfusionMatrix::new().threshold(0.9);
+    /// matrix.update(&Tensor::from([[0.8], [0.95]]), &Tensor::from([1, 1]));
+    /// assert_eq!((matrix.count(1, 0), matrix.count(1, 1)), (1, 1));
+    /// ```
     pub fn threshold(mut self, threshold: f64) -> ConfusionMatrix {
         self.threshold = Threshold::fixed(threshold);
         self
     }
 
     /// The number of classes met so far, or outputs of the model if there were more.
+    ///
+    /// ```
+    /// use hadal::metric::ConfusionMatrix;
+    /// use hadal::prelude::*;
+    /// let mut matrix = ConfusionMatrix::new();
+    /// matrix.update(&Tensor::from([[0.1, 0.2, 0.7]]), &Tensor::from([0]));
+    /// assert_eq!(matrix.classes(), 3);
+    /// ```
     pub fn classes(&self) -> usize {
         self.counts.len()
     }
 
     /// How often samples of `class` were predicted as `predicted`.
+    ///
+    /// ```
+    /// use hadal::metric::ConfusionMatrix;
+    /// use hadal::prelude::*;
+    /// let mut matrix = ConfusionMatrix::new();
+    /// matrix.update(&Tensor::from([[0.1, 0.9], [0.2, 0.8]]), &Tensor::from([0, 1]));
+    /// assert_eq!(matrix.count(0, 1), 1); // a 0 taken for a 1
+    /// assert_eq!(matrix.count(1, 0), 0);
+    /// ```
     pub fn count(&self, class: usize, predicted: usize) -> u64 {
         self.counts.get(class).and_then(|row| row.get(predicted)).copied().unwrap_or(0)
     }
 
     /// How many samples of `class` were predicted as no class, because an output is NaN.
+    ///
+    /// ```
+    /// use hadal::metric::ConfusionMatrix;
+    /// use hadal::prelude::*;
+    /// let mut matrix = ConfusionMatrix::new();
+    /// matrix.update(&Tensor::from([[f32::NAN, 0.9]]), &Tensor::from([1]));
+    /// assert_eq!((matrix.unpredicted(1), matrix.count(1, 1)), (1, 0));
+    /// ```
     pub fn unpredicted(&self, class: usize) -> u64 {
         self.unpredicted.get(class).copied().unwrap_or(0)
     }

@@ -15,6 +15,13 @@ use super::Metric;
 /// ```
 pub trait IntoMetrics {
     /// The metrics in their order.
+    ///
+    /// ```
+    /// use hadal::metric::IntoMetrics;
+    /// use hadal::prelude::*;
+    /// let names: Vec<&str> = (Accuracy, RocAuc::new()).into_metrics().iter().map(|metric| metric.name()).collect();
+    /// assert_eq!(names, ["accuracy", "roc_auc"]);
+    /// ```
     fn into_metrics(self) -> Vec<Box<dyn Metric>>;
 }
 

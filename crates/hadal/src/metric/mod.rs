@@ -24,45 +24,130 @@ pub use top_k::TopKAccuracy;
 use crate::{DType, Error, Result, Shape, Tensor};
 
 /// A metric, accumulated over batches.
+///
+/// ```
+/// use hadal::metric::Metric;
+/// use hadal::Tensor;
+/// /// The largest error of all batches.
+/// struct MaxError(f64);
+///
+/// impl Metric for MaxError {
+///     fn name(&self) -> &'static str {
+///         "max_error"
+///     }
+///     fn reset(&mut self) {
+///         self.0 = 0.0;
+///     }
+///     fn update(&mut self, prediction: &Tensor, target: &Tensor) {
+///         self.0 = self.0.max((prediction - target).abs().max().item());
+///     }
+///     fn compute(&self) -> f64 {
+///         self.0
+///     }
+/// }
+///
+/// let mut error = MaxError(0.0);
+/// error.update(&Tensor::from([[1.0], [2.5]]), &Tensor::from([[1.0], [2.0]]));
+/// assert_eq!(error.compute(), 0.5);
+/// ```
 pub trait Metric: Send + Sync {
     /// The metric's name, as it stands in reports: `accuracy`. Where several metrics of a trainer have one name, the second
     /// stands there as `accuracy_1`, the third as `accuracy_2`, as in Keras.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert_eq!(TopKAccuracy::new(5).name(), "top_k_accuracy");
+    /// ```
     fn name(&self) -> &'static str;
 
     /// Resets the metric (Keras's `reset_state`).
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut accuracy = Accuracy;
+    /// accuracy.update(&Tensor::from([[0.1, 0.9]]), &Tensor::from([1]));
+    /// accuracy.reset();
+    /// assert!(accuracy.compute().is_nan());
+    /// ```
     fn reset(&mut self);
 
     /// Updates the metric with a batch of predictions and targets (Keras's `update_state`).
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut accuracy = Accuracy;
+    /// accuracy.update(&Tensor::from([[0.1, 0.9], [0.2, 0.8]]), &Tensor::from([1, 1]));
+    /// accuracy.update(&Tensor::from([[0.1, 0.9]]), &Tensor::from([0]));
+    /// assert_eq!(accuracy.compute(), 2.0 / 3.0);
+    /// ```
     fn update(&mut self, prediction: &Tensor, target: &Tensor);
 
     /// The value of the metric over all batches since [`reset`](Metric::reset) (Keras's `result`); NaN if it is undefined.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut recall = Recall::default();
+    /// recall.update(&Tensor::from([[0.9], [0.1]]), &Tensor::from([1, 1]));
+    /// assert_eq!(recall.compute(), 0.5);
+    /// ```
     fn compute(&self) -> f64;
 
     /// Formats a value of the metric: `97.31%`. Default: four decimals.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert_eq!(Accuracy.display(0.97314), "97.31%");
+    /// assert_eq!(RocAuc::new().display(0.97314), "0.9731");
+    /// ```
     fn display(&self, value: f64) -> String {
         format!("{value:.4}")
     }
 
     /// Whether [`compute`](Metric::compute) is cheap enough to be shown while a pass goes on. Default: yes; a metric that is not is
     /// computed once, at the end of a pass.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert!(Accuracy.has_running_value() && !RocAuc::new().has_running_value());
+    /// ```
     fn has_running_value(&self) -> bool {
         true
     }
 
     /// Whether larger numbers are better, for what watches a run, such as
     /// [`reduce_lr_on_plateau`](crate::train::Fit::reduce_lr_on_plateau). Default: unknown.
+    ///
+    /// ```
+    /// use hadal::metric::{Accuracy, MeanSquaredError, Metric};
+    /// assert_eq!(Accuracy.higher_is_better(), Some(true));
+    /// assert_eq!(MeanSquaredError::new().higher_is_better(), Some(false));
+    /// ```
     fn higher_is_better(&self) -> Option<bool> {
         None
     }
 
     /// Tells the metric above which number the loss takes a single output for class 1
     /// ([`Loss::decision_threshold`](crate::loss::Loss::decision_threshold)); trainers do so. Default: it has no use for it.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut accuracy = Accuracy;
+    /// accuracy.set_threshold(BinaryCrossentropy.from_logits().decision_threshold());
+    /// accuracy.update(&Tensor::from([[0.3]]), &Tensor::from([1]));
+    /// assert_eq!(accuracy.compute(), 1.0);
+    /// ```
     fn set_threshold(&mut self, threshold: f64) {
         let _ = threshold;
     }
 
     /// Checks that the metric means something for a model whose samples come out with shape `output`, on these targets.
     /// Default: it does.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert!(Accuracy.check(&[10].into(), &Tensor::from([0, 9])).is_ok());
+    /// assert!(Accuracy.check(&[10].into(), &Tensor::from([0, 10])).is_err());
+    /// ```
     ///
     /// # Errors
     /// A message that says what does not fit.
@@ -72,6 +157,15 @@ pub trait Metric: Send + Sync {
     }
 
     /// The metric in a box, for lists whose metrics are known at run time.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut metrics = vec![Accuracy.boxed()];
+    /// metrics.push(TopKAccuracy::new(5).boxed());
+    /// let model = Sequential::new([784]).add(Dense::new(10).activation(Softmax));
+    /// model.compile(Sgd::default(), CategoricalCrossentropy, metrics)?;
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     fn boxed(self) -> Box<dyn Metric>
     where
         Self: Sized + 'static,

@@ -4,6 +4,21 @@ use super::{ConfusionMatrix, Metric};
 use crate::{Error, Result, Shape, Tensor};
 
 /// How the scores of several classes are averaged: scikit-learn's `average`.
+///
+/// ```
+/// use hadal::metric::Average;
+/// use hadal::prelude::*;
+/// let scores = Tensor::from([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]]);
+/// let labels = Tensor::from([0, 1, 1]);
+/// let recall = |average| {
+///     let mut recall = Recall::new(average);
+///     recall.update(&scores, &labels);
+///     recall.compute()
+/// };
+/// assert_eq!(recall(Average::Auto), 0.5); // of class 1
+/// assert_eq!(recall(Average::Class(0)), 1.0);
+/// assert_eq!(recall(Average::Macro), 0.75);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Average {
     /// Class 1 alone for two classes, as scikit-learn and Keras do, and [`Macro`](Average::Macro) for more.

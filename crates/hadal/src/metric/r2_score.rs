@@ -4,7 +4,7 @@ use super::classes::assert_as_many;
 use super::{Metric, check_numbers, numbers};
 use crate::{Error, Result, Shape, Tensor};
 
-/// The coefficient of determination R², The coefficient of determination R², `1 - sum (y - t)^2 / sum (t - mean of t)^2`: 1 for perfect predictions, 0 for those no better than the mean, below for
+/// The coefficient of determination R², `1 - sum (y - t)^2 / sum (t - mean of t)^2`: 1 for perfect predictions, 0 for those no better than the mean, below for
 /// worse. Over all elements of all batches; NaN where all targets are the same.
 ///
 /// ```
@@ -27,6 +27,14 @@ pub struct R2Score {
 
 impl R2Score {
     /// Without samples.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut r2 = R2Score::new();
+    /// let target = Tensor::from([[1.0], [3.0]]);
+    /// r2.update(&Tensor::from([[2.0], [2.0]]), &target);
+    /// assert_eq!(r2.compute(), 0.0); // no better than the mean
+    /// ```
     pub fn new() -> R2Score {
         R2Score::default()
     }

@@ -25,6 +25,13 @@ pub struct RocAuc {
 
 impl RocAuc {
     /// Without samples.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut auc = RocAuc::new();
+    /// auc.update(&Tensor::from([[0.2], [0.9]]), &Tensor::from([0, 1]));
+    /// assert_eq!(auc.compute(), 1.0);
+    /// ```
     pub fn new() -> RocAuc {
         RocAuc::default()
     }

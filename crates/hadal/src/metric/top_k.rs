@@ -24,6 +24,13 @@ pub struct TopKAccuracy {
 impl TopKAccuracy {
     /// Among the `k` largest.
     ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut top = TopKAccuracy::new(1);
+    /// top.update(&Tensor::from([[0.5, 0.3, 0.2]]), &Tensor::from([1]));
+    /// assert_eq!(top.compute(), 0.0);
+    /// ```
+    ///
     /// # Panics
     /// If `k` is 0.
     #[track_caller]
