@@ -5,6 +5,17 @@ use crate::{Result, UpdateRule};
 
 /// AdaDelta (Zeiler, arXiv 1212.5701, 2012, algorithm 1): `s = rho * s + (1 - rho) * g^2;
 /// d = sqrt(u + epsilon) / sqrt(s + epsilon) * g; u = rho * u + (1 - rho) * d^2; w -= learning rate * d`.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let mut w = Tensor::from([1.0]).requires_grad();
+/// let mut optimizer = Adadelta::default();
+/// for _ in 0..2000 {
+///     let grads = w.powi(2).sum().backward();
+///     optimizer.step(&mut w, &grads);
+/// }
+/// assert!(w.item().abs() < 0.1);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Adadelta {
     core: Core,

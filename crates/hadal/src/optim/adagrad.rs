@@ -4,6 +4,15 @@ use super::{Core, Optimizer, check_positive_in_f32, has_core};
 use crate::{Result, UpdateRule};
 
 /// AdaGrad (Duchi, Hazan and Singer, JMLR 12, 2011), in PyTorch's form: `s += g^2; w -= learning_rate * g / (sqrt(s) + epsilon)`.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let mut w = Tensor::from([1.0]).requires_grad();
+/// let mut optimizer = Adagrad::new(0.1);
+/// let grads = w.powi(2).sum().backward();
+/// optimizer.step(&mut w, &grads);
+/// assert!((w.item() - 0.9).abs() < 1e-5);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Adagrad {
     core: Core,
@@ -17,6 +26,15 @@ impl Adagrad {
     }
 
     /// A small constant added to the denominator for numerical stability. Default: 1e-10.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut w = Tensor::from([1.0]).requires_grad();
+    /// let mut optimizer = Adagrad::new(0.1).epsilon(2.0);
+    /// let grads = w.powi(2).sum().backward();
+    /// optimizer.step(&mut w, &grads);
+    /// assert!((w.item() - 0.95).abs() < 1e-5); // half a step
+    /// ```
     pub fn epsilon(mut self, epsilon: f64) -> Adagrad {
         self.epsilon = epsilon;
         self

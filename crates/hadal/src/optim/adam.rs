@@ -9,6 +9,15 @@ use crate::{Result, UpdateRule};
 /// ICLR 2018, algorithm 2) it divides by the largest `v` so far.
 ///
 /// PyTorch adds its epsilon (1e-8) after the bias correction of `v`.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let mut w = Tensor::from([1.0]).requires_grad();
+/// let mut optimizer = Adam::new(0.1);
+/// let grads = w.powi(2).sum().backward();
+/// optimizer.step(&mut w, &grads);
+/// assert!((w.item() - 0.9).abs() < 1e-5); // the first step has the size of the learning rate
+/// ```
 #[derive(Clone, Debug)]
 pub struct Adam {
     core: Core,
@@ -29,18 +38,50 @@ impl Adam {
     }
 
     /// The exponential decay rates of the first and second moment estimates. Default: 0.9 and 0.999.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut w = Tensor::from([1.0]).requires_grad();
+    /// let mut optimizer = Adam::new(0.1).betas(0.8, 0.99);
+    /// for _ in 0..300 {
+    ///     let grads = w.powi(2).sum().backward();
+    ///     optimizer.step(&mut w, &grads);
+    /// }
+    /// assert!(w.item().abs() < 0.01);
+    /// ```
     pub fn betas(mut self, beta1: f64, beta2: f64) -> Adam {
         (self.beta1, self.beta2) = (beta1, beta2);
         self
     }
 
     /// A small constant added to the denominator for numerical stability. Default: 1e-7.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// // PyTorch's value.
+    /// let mut w = Tensor::from([1.0]).requires_grad();
+    /// let mut optimizer = Adam::new(0.1).epsilon(1e-8);
+    /// let grads = w.powi(2).sum().backward();
+    /// optimizer.step(&mut w, &grads);
+    /// assert!((w.item() - 0.9).abs() < 1e-5);
+    /// ```
     pub fn epsilon(mut self, epsilon: f64) -> Adam {
         self.epsilon = epsilon;
         self
     }
 
     /// Enables AMSGrad: uses the maximum of the second moment estimates so far.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut w = Tensor::from([1.0]).requires_grad();
+    /// let mut optimizer = Adam::new(0.1).amsgrad();
+    /// for _ in 0..300 {
+    ///     let grads = w.powi(2).sum().backward();
+    ///     optimizer.step(&mut w, &grads);
+    /// }
+    /// assert!(w.item().abs() < 0.01);
+    /// ```
     pub fn amsgrad(mut self) -> Adam {
         self.amsgrad = true;
         self

@@ -6,6 +6,16 @@ use crate::{Result, UpdateRule};
 
 /// Adamax, the variant of Adam based on the infinity norm (Kingma and Ba, ICLR 2015, algorithm 2), in Keras's form: with `m += (1 - beta1) (g - m)` and `u = max(beta2 * u, |g|)`, step t is
 /// `w -= learning_rate / (1 - beta1^t) * m / (u + epsilon)`.
+///
+/// ```
+/// use hadal::optim::Adamax;
+/// use hadal::prelude::*;
+/// let mut w = Tensor::from([1.0]).requires_grad();
+/// let mut optimizer = Adamax::new(0.1);
+/// let grads = w.powi(2).sum().backward();
+/// optimizer.step(&mut w, &grads);
+/// assert!((w.item() - 0.9).abs() < 1e-5);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Adamax {
     core: Core,

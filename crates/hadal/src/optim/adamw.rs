@@ -5,6 +5,17 @@ use crate::{Result, UpdateRule};
 
 /// [`Adam`] with decoupled weight decay (Loshchilov and Hutter, ICLR 2019, algorithm 2): `w -= learning_rate * decay * w` before
 /// each step. Set the decay with [`weight_decay`](Optimizer::weight_decay).
+///
+/// ```
+/// use hadal::prelude::*;
+/// let mut w = Tensor::from([1.0, 1.0]).requires_grad();
+/// let mut optimizer = AdamW::new(0.1).weight_decay(0.5);
+/// let grads = (&w * Tensor::from([1.0, 0.0])).sum().backward();
+/// optimizer.step(&mut w, &grads);
+/// // Both decay to 0.95; the first also takes a step of 0.1.
+/// let w = w.to_vec::<f32>();
+/// assert!((w[0] - 0.85).abs() < 1e-5 && (w[1] - 0.95).abs() < 1e-5);
+/// ```
 #[derive(Clone, Debug)]
 pub struct AdamW(Adam);
 

@@ -6,6 +6,36 @@ use crate::nn::Module;
 use crate::{Error, Gradients, Result, Tensor, WeightDecay};
 
 /// Settings and state that every optimizer has.
+///
+/// ```
+/// use hadal::optim::{Core, Optimizer};
+/// use hadal::{Tensor, UpdateRule};
+/// /// Gradient descent whose learning rate falls with the root of the number of steps.
+/// struct Slowing {
+///     core: Core,
+/// }
+///
+/// impl Optimizer for Slowing {
+///     fn name(&self) -> &'static str {
+///         "slowing"
+///     }
+///     fn core(&self) -> &Core {
+///         &self.core
+///     }
+///     fn core_mut(&mut self) -> &mut Core {
+///         &mut self.core
+///     }
+///     fn update_rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
+///         UpdateRule::Sgd { learning_rate: learning_rate / (step as f64).sqrt() }
+///     }
+/// }
+///
+/// let mut w = Tensor::from([1.0]).requires_grad();
+/// let mut optimizer = Slowing { core: Core::new(0.5) };
+/// let grads = w.sum().backward();
+/// optimizer.step(&mut w, &grads);
+/// assert_eq!(w.item(), 0.5);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Core {
     pub(super) learning_rate: f64,
@@ -43,16 +73,45 @@ pub struct ParamGroup {
 
 impl ParamGroup {
     /// The parameters whose names begin with `prefix`: `layers.0.` is all of the first layer.
+    ///
+    /// ```
+    /// use hadal::optim::ParamGroup;
+    /// use hadal::prelude::*;
+    /// let mut model = Sequential::new([2]).add(Dense::new(2)).add(Dense::new(1)).build()?;
+    /// let before = model.state_dict()[0].1.to_vec::<f32>();
+    /// let mut optimizer = Sgd::new(0.1).param_group(ParamGroup::prefix("layers.0.").learning_rate_scale(0.0));
+    /// let loss = model.forward(&Tensor::ones([1, 2]), &mut Context::evaluation()).sum();
+    /// optimizer.step(&mut model, &loss.backward());
+    /// assert_eq!(model.state_dict()[0].1.to_vec::<f32>(), before); // the first layer has not moved
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn prefix(prefix: impl Into<String>) -> ParamGroup {
         ParamGroup { prefix: prefix.into(), suffix: String::new(), learning_rate_scale: 1.0, weight_decay: None }
     }
 
     /// The parameters whose names end in `suffix`: `bias` is every bias.
+    ///
+    /// ```
+    /// use hadal::optim::ParamGroup;
+    /// use hadal::prelude::*;
+    /// let group = ParamGroup::suffix("bias");
+    /// assert_eq!(group.to_string(), "group with suffix `bias`");
+    /// ```
     pub fn suffix(suffix: impl Into<String>) -> ParamGroup {
         ParamGroup { suffix: suffix.into(), ..ParamGroup::prefix("") }
     }
 
     /// Multiplies the learning rate of these parameters. Default: 1; 0 leaves them unchanged.
+    ///
+    /// ```
+    /// use hadal::optim::ParamGroup;
+    /// use hadal::prelude::*;
+    /// let mut w = Tensor::from([1.0]).requires_grad();
+    /// let mut optimizer = Sgd::new(0.1).param_group(ParamGroup::prefix("").learning_rate_scale(0.5));
+    /// let grads = w.sum().backward();
+    /// optimizer.step(&mut w, &grads);
+    /// assert!((w.item() - 0.95).abs() < 1e-6);
+    /// ```
     pub fn learning_rate_scale(mut self, scale: f64) -> ParamGroup {
         self.learning_rate_scale = scale;
         self
@@ -60,6 +119,16 @@ impl ParamGroup {
 
     /// Their weight decay, in place of the optimizer's and of the same kind. If the optimizer has none, it is decoupled for
     /// AdamW, Lion and Muon, and coupled for all others. Default: the optimizer's.
+    ///
+    /// ```
+    /// use hadal::optim::ParamGroup;
+    /// use hadal::prelude::*;
+    /// let mut w = Tensor::from([1.0]).requires_grad();
+    /// let mut optimizer = Sgd::new(0.1).weight_decay(0.5).param_group(ParamGroup::prefix("").weight_decay(0.0));
+    /// let grads = w.sum().backward();
+    /// optimizer.step(&mut w, &grads);
+    /// assert!((w.item() - 0.9).abs() < 1e-6); // as without decay
+    /// ```
     pub fn weight_decay(mut self, decay: f64) -> ParamGroup {
         self.weight_decay = Some(decay);
         self
@@ -96,6 +165,12 @@ pub struct ParamUpdate<'a> {
 
 impl Core {
     /// With the given learning rate, without decay or groups.
+    ///
+    /// ```
+    /// use hadal::optim::Core;
+    /// let core = Core::new(0.1);
+    /// assert_eq!((core.learning_rate(), core.steps()), (0.1, 0));
+    /// ```
     pub fn new(learning_rate: f64) -> Core {
         Core { learning_rate, ..Core::default() }
     }
@@ -117,6 +192,15 @@ impl Core {
     }
 
     /// The number of steps taken.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut w = Tensor::from([1.0]).requires_grad();
+    /// let mut optimizer = Sgd::new(0.1);
+    /// let grads = w.powi(2).sum().backward();
+    /// optimizer.step(&mut w, &grads);
+    /// assert_eq!(optimizer.core().steps(), 1);
+    /// ```
     pub fn steps(&self) -> u64 {
         self.steps
     }
@@ -161,6 +245,16 @@ impl Core {
 
     /// Calls `visit` for every parameter of `model` that has a gradient, and counts the step.
     ///
+    /// ```
+    /// use hadal::optim::Core;
+    /// use hadal::prelude::*;
+    /// let mut w = Tensor::from([1.0]).requires_grad();
+    /// let mut core = Core::new(0.5);
+    /// let grads = w.sum().backward();
+    /// core.each(&mut w, &grads, &mut |place| place.parameter.add_scaled(-place.learning_rate, place.gradient));
+    /// assert_eq!(w.item(), 0.5);
+    /// ```
+    ///
     /// # Panics
     /// If the learning rate is negative or not finite, a parameter is not the one that its state was made for, or a group matches no
     /// parameter; nothing has been changed then.
@@ -193,12 +287,32 @@ impl Core {
     }
 
     /// Resets the step count and the state of all parameters.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut w = Tensor::from([1.0]).requires_grad();
+    /// let mut optimizer = Adam::new(0.1);
+    /// let grads = w.powi(2).sum().backward();
+    /// optimizer.step(&mut w, &grads);
+    /// optimizer.core_mut().reset();
+    /// assert_eq!(optimizer.core().steps(), 0);
+    /// ```
     pub fn reset(&mut self) {
         self.steps = 0;
         self.states.clear();
     }
 
     /// Checks that the parameters are those that the state was made for, and that each group matches one.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut w = Tensor::ones([2]).requires_grad();
+    /// let mut optimizer = Adam::default();
+    /// let grads = w.sum().backward();
+    /// optimizer.step(&mut w, &grads);
+    /// assert!(optimizer.core().check_parameters(&w).is_ok());
+    /// assert!(optimizer.core().check_parameters(&Tensor::ones([3]).requires_grad()).is_err());
+    /// ```
     ///
     /// # Errors
     /// If a parameter is gone or has another shape, or a group matches none.
@@ -226,6 +340,12 @@ impl Core {
     }
 
     /// Checks the settings that all optimizers have.
+    ///
+    /// ```
+    /// use hadal::optim::Core;
+    /// assert!(Core::new(0.1).check().is_ok());
+    /// assert!(Core::new(-0.1).check().is_err());
+    /// ```
     ///
     /// # Errors
     /// If a learning rate is not positive and finite, or a decay is negative or not finite.

@@ -6,6 +6,15 @@ use crate::{Result, UpdateRule};
 /// Lion (Chen and others, NeurIPS 2023, algorithm 2): `w -= learning rate * sign(beta1 * m + (1 - beta1) * g);
 /// m = beta2 * m + (1 - beta2) * g`. Every step has the same size, so learning rates are 3 to 10 times smaller than Adam's;
 /// decay is usually [decoupled](Optimizer::decoupled_weight_decay).
+///
+/// ```
+/// use hadal::prelude::*;
+/// let mut w = Tensor::from([1.0]).requires_grad();
+/// let mut optimizer = Lion::new(0.1);
+/// let grads = w.powi(2).sum().backward();
+/// optimizer.step(&mut w, &grads);
+/// assert!((w.item() - 0.9).abs() < 1e-5);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Lion {
     core: Core,

@@ -57,6 +57,11 @@ use crate::{Gradients, Result, UpdateRule};
 /// To write a custom optimizer, store a [`Core`] and return the [`UpdateRule`] of a step from [`rule`](Optimizer::rule), or override [`step`](Optimizer::step) and compute with tensors, as [`Muon`] does.
 pub trait Optimizer: Send + Sync {
     /// The optimizer's name, as it stands in reports: `rmsprop`.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert_eq!(RmsProp::default().name(), "rmsprop");
+    /// ```
     fn name(&self) -> &'static str;
 
     /// The settings and state that all optimizers have.
@@ -66,6 +71,13 @@ pub trait Optimizer: Send + Sync {
     fn core_mut(&mut self) -> &mut Core;
 
     /// The update rule of step `step` (counted from 1) for a parameter with this learning rate.
+    ///
+    /// ```
+    /// use hadal::UpdateRule;
+    /// use hadal::prelude::*;
+    /// let rule = Sgd::new(0.1).update_rule(0.1, 1);
+    /// assert!(matches!(rule, UpdateRule::Sgd { learning_rate: 0.1 }));
+    /// ```
     fn update_rule(&self, learning_rate: f64, step: u64) -> UpdateRule;
 
     /// Checks the settings beyond those of [`Core`].
@@ -77,6 +89,15 @@ pub trait Optimizer: Send + Sync {
     }
 
     /// Performs one optimization step: updates every parameter of `model` that has a gradient, in place.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut w = Tensor::from([1.0]).requires_grad();
+    /// let mut optimizer = Sgd::new(0.1);
+    /// let grads = w.powi(2).sum().backward();
+    /// optimizer.step(&mut w, &grads);
+    /// assert!((w.item() - 0.8).abs() < 1e-5);
+    /// ```
     ///
     /// # Panics
     /// If the learning rate is negative or not finite, another setting cannot work, a group matches no parameter, or the parameters are not
@@ -96,16 +117,34 @@ pub trait Optimizer: Send + Sync {
     }
 
     /// The learning rate of the next step.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert_eq!(RmsProp::default().learning_rate(), 0.001);
+    /// ```
     fn learning_rate(&self) -> f64 {
         self.core().learning_rate
     }
 
     /// Sets the learning rate of the next step.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut optimizer = Sgd::new(0.1);
+    /// optimizer.set_learning_rate(0.01);
+    /// assert_eq!(optimizer.learning_rate(), 0.01);
+    /// ```
     fn set_learning_rate(&mut self, learning_rate: f64) {
         self.core_mut().learning_rate = learning_rate;
     }
 
     /// Checks all settings.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert!(Sgd::new(0.1).momentum(0.9).check().is_ok());
+    /// assert!(Sgd::new(0.1).momentum(1.0).check().is_err());
+    /// ```
     ///
     /// # Errors
     /// If a setting cannot work: a learning rate that is not positive and finite, a momentum outside `[0, 1)`.
@@ -117,6 +156,15 @@ pub trait Optimizer: Send + Sync {
     /// Weight decay of the kind that PyTorch's optimizer of the same name has. For [`AdamW`], [`Lion`] and [`Muon`] it is
     /// [decoupled](Optimizer::decoupled_weight_decay). For all others it is an L2 penalty `weight_decay / 2 * |w|^2` on the loss:
     /// `g + weight_decay * w` replaces the gradient `g`. Default: 0; 0.004 for `AdamW`.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut w = Tensor::from([1.0]).requires_grad();
+    /// let mut optimizer = Sgd::new(0.1).weight_decay(0.5);
+    /// let grads = w.powi(2).sum().backward();
+    /// optimizer.step(&mut w, &grads);
+    /// assert!((w.item() - 0.75).abs() < 1e-5); // the gradient is 2 + 0.5
+    /// ```
     fn weight_decay(mut self, weight_decay: f64) -> Self
     where
         Self: Sized,
@@ -127,6 +175,15 @@ pub trait Optimizer: Send + Sync {
 
     /// Weight decay decoupled from the gradient, as AdamW's and as Keras's `weight_decay`: `w -= learning_rate * weight_decay * w`
     /// before the step (Loshchilov and Hutter, ICLR 2019). Default: 0.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut w = Tensor::from([1.0]).requires_grad();
+    /// let mut optimizer = Adam::new(0.1).decoupled_weight_decay(0.5);
+    /// let grads = w.powi(2).sum().backward();
+    /// optimizer.step(&mut w, &grads);
+    /// assert!((w.item() - 0.85).abs() < 1e-5); // decay of 0.05, then a step of 0.1
+    /// ```
     fn decoupled_weight_decay(mut self, weight_decay: f64) -> Self
     where
         Self: Sized,
@@ -136,6 +193,13 @@ pub trait Optimizer: Send + Sync {
     }
 
     /// Adds a parameter group with its own settings, as PyTorch's `add_param_group`. If several groups match a parameter, their learning rate scales multiply and the last weight decay applies.
+    ///
+    /// ```
+    /// use hadal::optim::ParamGroup;
+    /// use hadal::prelude::*;
+    /// let optimizer = AdamW::default().param_group(ParamGroup::suffix("bias").weight_decay(0.0));
+    /// assert!(optimizer.check().is_ok());
+    /// ```
     fn param_group(mut self, group: ParamGroup) -> Self
     where
         Self: Sized,

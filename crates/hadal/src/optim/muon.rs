@@ -12,6 +12,17 @@ use crate::{Gradients, Result, Tensor, UpdateRule, no_grad};
 ///
 /// It is meant for the weight matrices of hidden layers. Parameters with other than two axes follow
 /// [`Adam`]'s rule at the same learning rate, as in Keras.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let mut model = Sequential::new([4]).add(Dense::new(8).activation(Relu)).add(Dense::new(1)).build()?;
+/// let mut optimizer = Muon::new(0.01);
+/// let (x, y) = (Tensor::ones([2, 4]), Tensor::zeros([2, 1]));
+/// let loss = MeanSquaredError.loss(&model.forward(&x, &mut Context::evaluation()), &y);
+/// optimizer.step(&mut model, &loss.backward());
+/// assert_eq!(optimizer.core().steps(), 1);
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Muon {
     core: Core,

@@ -7,6 +7,17 @@ use crate::{Result, UpdateRule};
 /// Adam with Nesterov momentum (Dozat, ICLR workshop 2016, algorithm 8), in Keras's form. With `m` and `v` of
 /// [`Adam`](super::Adam), `u_t = beta1 (1 - 0.5 * 0.96^t)` and `U_t = u_1 .. u_t`, step t is
 /// `w -= learning_rate * (u_(t+1) / (1 - U_(t+1)) * m + (1 - u_t) / (1 - U_t) * g) / (sqrt(v / (1 - beta2^t)) + epsilon)`.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let mut w = Tensor::from([1.0]).requires_grad();
+/// let mut optimizer = Nadam::new(0.1);
+/// for _ in 0..300 {
+///     let grads = w.powi(2).sum().backward();
+///     optimizer.step(&mut w, &grads);
+/// }
+/// assert!(w.item().abs() < 0.01);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Nadam {
     core: Core,

@@ -28,6 +28,13 @@ pub struct ReduceLrOnPlateau {
 }
 
 /// Whether a metric improves when it decreases or when it increases.
+///
+/// ```
+/// use hadal::optim::{Mode, ReduceLrOnPlateau};
+/// let mut plateau = ReduceLrOnPlateau::new("score").mode(Mode::Max).patience(1);
+/// let learning_rates = [0.5, 0.6, 0.4].map(|score| plateau.step(score, 1.0));
+/// assert_eq!(learning_rates, [1.0, 1.0, 0.1]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Lower is better, as for a loss.
@@ -40,6 +47,12 @@ impl ReduceLrOnPlateau {
     /// Monitors the metric called `monitor`, for example `val_loss`. For a loss lower is better; metrics know their direction
     /// ([`Metric::higher_is_better`](crate::metric::Metric::higher_is_better)); for others set the
     /// [`mode`](ReduceLrOnPlateau::mode).
+    ///
+    /// ```
+    /// use hadal::optim::ReduceLrOnPlateau;
+    /// let plateau = ReduceLrOnPlateau::new("val_loss");
+    /// assert_eq!(plateau.monitor(), "val_loss");
+    /// ```
     pub fn new(monitor: impl Into<String>) -> ReduceLrOnPlateau {
         ReduceLrOnPlateau {
             monitor: monitor.into(),
@@ -55,42 +68,88 @@ impl ReduceLrOnPlateau {
     }
 
     /// Whether lower or higher is better. Default: what the metric of that name says.
+    ///
+    /// ```
+    /// use hadal::optim::{Mode, ReduceLrOnPlateau};
+    /// let mut plateau = ReduceLrOnPlateau::new("distance").mode(Mode::Min).patience(1);
+    /// assert_eq!([2.0, 3.0].map(|distance| plateau.step(distance, 1.0)), [1.0, 0.1]);
+    /// ```
     pub fn mode(mut self, mode: Mode) -> ReduceLrOnPlateau {
         self.mode = Some(mode);
         self
     }
 
     /// The factor by which the learning rate is reduced. Default: 0.1.
+    ///
+    /// ```
+    /// use hadal::optim::ReduceLrOnPlateau;
+    /// let mut plateau = ReduceLrOnPlateau::new("loss").patience(1).factor(0.5);
+    /// assert_eq!([1.0, 1.0, 1.0].map(|loss| plateau.step(loss, 1.0)), [1.0, 0.5, 0.25]);
+    /// ```
     pub fn factor(mut self, factor: f64) -> ReduceLrOnPlateau {
         self.factor = factor;
         self
     }
 
     /// The number of epochs without improvement after which the learning rate is reduced. Default: 10.
+    ///
+    /// ```
+    /// use hadal::optim::ReduceLrOnPlateau;
+    /// let mut plateau = ReduceLrOnPlateau::new("loss").patience(2);
+    /// assert_eq!([1.0, 1.0, 1.0].map(|loss| plateau.step(loss, 1.0)), [1.0, 1.0, 0.1]);
+    /// ```
     pub fn patience(mut self, epochs: usize) -> ReduceLrOnPlateau {
         self.patience = epochs;
         self
     }
 
     /// The minimum change that counts as an improvement. Default: 0.0001.
+    ///
+    /// ```
+    /// use hadal::optim::ReduceLrOnPlateau;
+    /// let mut plateau = ReduceLrOnPlateau::new("loss").patience(1).min_delta(0.1);
+    /// assert_eq!([1.0, 0.95].map(|loss| plateau.step(loss, 1.0)), [1.0, 0.1]); // 0.05 is no improvement
+    /// ```
     pub fn min_delta(mut self, min_delta: f64) -> ReduceLrOnPlateau {
         self.min_delta = min_delta;
         self
     }
 
     /// The lower bound of the learning rate. Default: 0.
+    ///
+    /// ```
+    /// use hadal::optim::ReduceLrOnPlateau;
+    /// let mut plateau = ReduceLrOnPlateau::new("loss").patience(1).min_lr(0.05);
+    /// assert_eq!([1.0, 1.0, 1.0].map(|loss| plateau.step(loss, 1.0)), [1.0, 0.1, 0.05]);
+    /// ```
     pub fn min_lr(mut self, min_lr: f64) -> ReduceLrOnPlateau {
         self.min_lr = min_lr;
         self
     }
 
     /// The name of the monitored metric.
+    ///
+    /// ```
+    /// use hadal::optim::ReduceLrOnPlateau;
+    /// assert_eq!(ReduceLrOnPlateau::new("val_accuracy").monitor(), "val_accuracy");
+    /// ```
     pub fn monitor(&self) -> &str {
         &self.monitor
     }
 
     /// Takes the metric of an epoch and the base learning rate; returns the learning rate of the next epoch. NaN is no
     /// improvement.
+    ///
+    /// ```
+    /// use hadal::optim::ReduceLrOnPlateau;
+    /// use hadal::prelude::*;
+    /// let mut plateau = ReduceLrOnPlateau::new("loss").patience(1);
+    /// let mut optimizer = Sgd::new(1.0);
+    /// for loss in [0.7, 0.8] {
+    ///     optimizer.set_learning_rate(plateau.step(loss, 1.0));
+    /// }
+    /// assert_eq!(optimizer.learning_rate(), 0.1);
+    /// ```
     ///
     /// # Panics
     /// If no mode is set and the name does not end in `loss`.

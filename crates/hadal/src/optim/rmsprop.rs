@@ -9,6 +9,15 @@ use crate::{Result, UpdateRule};
 /// arXiv 1308.0850, 2013, eq. 40).
 ///
 /// PyTorch divides by `sqrt(s) + epsilon` instead and keeps 0.99 of `s` by default.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let mut w = Tensor::from([1.0]).requires_grad();
+/// let mut optimizer = RmsProp::new(0.1);
+/// let grads = w.powi(2).sum().backward();
+/// optimizer.step(&mut w, &grads);
+/// assert!((w.item() - (1.0 - 0.1 / 0.1f64.sqrt())).abs() < 1e-5);
+/// ```
 #[derive(Clone, Debug)]
 pub struct RmsProp {
     core: Core,
@@ -25,6 +34,15 @@ impl RmsProp {
     }
 
     /// The decay rate of the running average of squared gradients. Default: 0.9.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut w = Tensor::from([1.0]).requires_grad();
+    /// let mut optimizer = RmsProp::new(0.1).rho(0.0);
+    /// let grads = w.powi(2).sum().backward();
+    /// optimizer.step(&mut w, &grads);
+    /// assert!((w.item() - 0.9).abs() < 1e-5); // the sign of the gradient
+    /// ```
     pub fn rho(mut self, rho: f64) -> RmsProp {
         self.rho = rho;
         self
@@ -37,12 +55,34 @@ impl RmsProp {
     }
 
     /// The momentum factor. Default: 0.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut w = Tensor::from([1.0]).requires_grad();
+    /// let mut optimizer = RmsProp::new(0.01).momentum(0.5);
+    /// for _ in 0..300 {
+    ///     let grads = w.powi(2).sum().backward();
+    ///     optimizer.step(&mut w, &grads);
+    /// }
+    /// assert!(w.item().abs() < 0.05);
+    /// ```
     pub fn momentum(mut self, momentum: f64) -> RmsProp {
         self.momentum = momentum;
         self
     }
 
     /// Normalizes the gradient by an estimate of its standard deviation instead of its root mean square.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut w = Tensor::from([1.0]).requires_grad();
+    /// let mut optimizer = RmsProp::new(0.01).centered();
+    /// for _ in 0..300 {
+    ///     let grads = w.powi(2).sum().backward();
+    ///     optimizer.step(&mut w, &grads);
+    /// }
+    /// assert!(w.item().abs() < 0.05);
+    /// ```
     pub fn centered(mut self) -> RmsProp {
         self.centered = true;
         self

@@ -53,6 +53,14 @@ pub fn hessian_vector_product(loss: impl Fn(&[Tensor]) -> Tensor, at: &[Tensor],
 
 /// The whole Hessian of `loss` at `at`, `[n, n]` in `f64` for `n` parameters in all: `n` products, for small `n`.
 ///
+/// ```
+/// use hadal::optim::second_order::hessian;
+/// use hadal::prelude::*;
+/// let x = Tensor::from_slice(&[1.0f64, 2.0], [2]);
+/// let matrix = hessian(|p| p[0].powi(3).sum(), &[x]);
+/// assert_eq!(matrix.to_vec::<f64>(), [6.0, 0.0, 0.0, 12.0]);
+/// ```
+///
 /// # Panics
 /// If the loss is not a tracked scalar.
 #[track_caller]

@@ -9,6 +9,17 @@ use crate::{Result, Tensor};
 
 /// Limited-memory BFGS (Liu and Nocedal, Mathematical Programming 45, 1989): the inverse Hessian is guessed from the
 /// last steps and the changes of the gradient along them; each step satisfies the strong Wolfe conditions. Full-batch.
+///
+/// ```
+/// use hadal::optim::second_order::Lbfgs;
+/// use hadal::prelude::*;
+/// // Rosenbrock's valley, whose minimum is at (1, 1).
+/// let valley = |p: &[Tensor]| (1.0 - &p[0]).powi(2) + 100.0 * (&p[1] - p[0].powi(2)).powi(2);
+/// let start = [-1.2, 1.0].map(|value: f64| Tensor::from_slice(&[value], []));
+/// let minimum = Lbfgs::default().minimize(valley, &start)?;
+/// assert!(minimum.converged && (minimum.parameters[0].item() - 1.0).abs() < 1e-6);
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Lbfgs {
     history: usize,
@@ -31,6 +42,15 @@ impl Lbfgs {
     }
 
     /// The maximum number of iterations.
+    ///
+    /// ```
+    /// use hadal::optim::second_order::Lbfgs;
+    /// use hadal::prelude::*;
+    /// let start = Tensor::from_slice(&[3.0f64], [1]);
+    /// let minimum = Lbfgs::default().max_iter(1).minimize(|p| p[0].powi(4).sum(), &[start])?;
+    /// assert!(minimum.iterations <= 1 && !minimum.converged);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn max_iter(mut self, most: usize) -> Lbfgs {
         self.iterations = most;
         self
@@ -43,6 +63,15 @@ impl Lbfgs {
     }
 
     /// Minimizes `loss`, starting from `start`.
+    ///
+    /// ```
+    /// use hadal::optim::second_order::Lbfgs;
+    /// use hadal::prelude::*;
+    /// let start = Tensor::from_slice(&[3.0f64, -2.0], [2]);
+    /// let minimum = Lbfgs::default().minimize(|p| (&p[0] - 1.0).powi(2).sum(), &[start])?;
+    /// assert!(minimum.loss < 1e-12);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If the tolerance is negative or NaN, there are no parameters, they are of different dtypes, the loss is not one number that depends on them, or it is

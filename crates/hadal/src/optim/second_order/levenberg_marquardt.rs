@@ -11,6 +11,15 @@ use crate::{DType, Error, Result, Tensor};
 /// of the Jacobian's columns so far (Moré, 1978), which makes the method blind to the parameters' units; `lambda`
 /// follows the ratio of promised to kept descent (Nielsen, 1999). Systems are solved by Householder
 /// reflections, never through `Jᵀ J`.
+///
+/// ```
+/// use hadal::optim::second_order::LevenbergMarquardt;
+/// use hadal::prelude::*;
+/// let (x, y) = (Tensor::from([1.0, 2.0, 3.0]), Tensor::from([2.1, 3.9, 6.0]));
+/// let fit = LevenbergMarquardt::default().fit(|p| &p[0] * &x - &y, &[Tensor::full([1], 1.0)])?;
+/// assert!((fit.parameters[0].item() - 1.992857).abs() < 1e-4);
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LevenbergMarquardt {
     iterations: usize,

@@ -34,6 +34,15 @@ pub use newton::Newton;
 use crate::{DType, Error, Result, Shape, Tensor};
 
 /// The result of a minimization.
+///
+/// ```
+/// use hadal::optim::second_order::{Minimum, Newton};
+/// use hadal::prelude::*;
+/// let start = Tensor::from_slice(&[3.0f64], [1]);
+/// let minimum: Minimum = Newton::default().minimize(|p| (&p[0] - 1.0).powi(2).sum() + 5.0, &[start])?;
+/// assert!(minimum.converged && (minimum.loss - 5.0).abs() < 1e-12);
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Minimum {
     /// The parameters, shaped as the start.

@@ -7,6 +7,17 @@ use crate::{Result, Tensor, no_grad};
 /// Newton's method with damping: the step is `-(H + lambda I)^-1 g`, where `lambda` grows until `H + lambda I` is
 /// positive definite and the step lowers the loss, and shrinks while steps succeed (Goldfeld, Quandt and Trotter,
 /// Econometrica 34, 1966). Computes the full Hessian, so it is for up to a few thousand parameters.
+///
+/// ```
+/// use hadal::optim::second_order::Newton;
+/// use hadal::prelude::*;
+/// // Rosenbrock's valley, whose minimum is at (1, 1).
+/// let valley = |p: &[Tensor]| (1.0 - &p[0]).powi(2) + 100.0 * (&p[1] - p[0].powi(2)).powi(2);
+/// let start = [-1.2, 1.0].map(|value: f64| Tensor::from_slice(&[value], []));
+/// let minimum = Newton::default().minimize(valley, &start)?;
+/// assert!(minimum.converged && (minimum.parameters[0].item() - 1.0).abs() < 1e-6);
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Newton {
     iterations: usize,
@@ -22,6 +33,15 @@ impl Default for Newton {
 
 impl Newton {
     /// The maximum number of iterations.
+    ///
+    /// ```
+    /// use hadal::optim::second_order::Newton;
+    /// use hadal::prelude::*;
+    /// let start = Tensor::from_slice(&[3.0f64], [1]);
+    /// let minimum = Newton::default().max_iter(1).minimize(|p| p[0].powi(4).sum(), &[start])?;
+    /// assert!(minimum.iterations <= 1 && !minimum.converged);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn max_iter(mut self, most: usize) -> Newton {
         self.iterations = most;
         self
@@ -34,6 +54,15 @@ impl Newton {
     }
 
     /// Minimizes `loss`, starting from `start`.
+    ///
+    /// ```
+    /// use hadal::optim::second_order::Newton;
+    /// use hadal::prelude::*;
+    /// let start = Tensor::from_slice(&[3.0f64, -2.0], [2]);
+    /// let minimum = Newton::default().minimize(|p| (&p[0] - 1.0).powi(2).sum(), &[start])?;
+    /// assert!(minimum.loss < 1e-12);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If the tolerance is negative or NaN, there are no parameters, they are of different dtypes, the loss is not one number that depends on them, or it is
