@@ -6,6 +6,16 @@ use super::{Context, Forward, Layer, LayerConfig, Module};
 use crate::Tensor;
 
 /// An activation function. It can be passed to a layer or used as a layer of its own.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let model = Sequential::new([2])
+///     .add(Dense::new(8).activation(Relu)) // in a layer
+///     .add(Dense::new(8))
+///     .add(LeakyRelu(0.01)) // as a layer of its own
+///     .build()?;
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -17,6 +17,17 @@ use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 /// Training needs more than 1 value per feature, as in PyTorch: a batch of 1 vector panics, and `fit` returns an error before
 /// the first step. A layer whose weight and bias are both [frozen](Module::freeze) uses its running means in training, too,
 /// and does not update them, as under Keras's `trainable = False`.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let model = Sequential::new([4])
+///     .add(Dense::new(8).without_bias())
+///     .add(BatchNorm::new())
+///     .add(Relu)
+///     .build()?;
+/// assert_eq!(model.parameter_count(), 4 * 8 + 2 * 8);
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct BatchNorm {
     settings: Settings,
@@ -55,6 +66,14 @@ impl Parameters {
 
 impl BatchNorm {
     /// With PyTorch's defaults.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let norm = BatchNorm::new().built([1], &mut Rng::new(0))?;
+    /// let y = norm.forward(&Tensor::from([[1.0], [3.0]]), &mut Context::training(Rng::new(0)));
+    /// assert!((y.to_vec::<f32>()[1] - 1.0).abs() < 1e-4);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn new() -> BatchNorm {
         BatchNorm::with_settings(Settings { epsilon: 1e-5, momentum: 0.1, unbiased: true })
     }
@@ -89,6 +108,13 @@ impl BatchNorm {
     }
 
     /// With Keras's defaults: epsilon 0.001, and running means that keep 0.99 and count n.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let model = Sequential::new([4]).add(BatchNorm::keras()).build()?;
+    /// assert_eq!(model.parameter_count(), 2 * 4);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn keras() -> BatchNorm {
         BatchNorm::with_settings(Settings { epsilon: 1e-3, momentum: 0.01, unbiased: false })
     }
@@ -98,12 +124,30 @@ impl BatchNorm {
     }
 
     /// A small constant added to the variance for numerical stability.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let norm = BatchNorm::new().epsilon(3.0).built([1], &mut Rng::new(0))?;
+    /// let y = norm.forward(&Tensor::from([[1.0], [3.0]]), &mut Context::training(Rng::new(0)));
+    /// assert!((y.to_vec::<f32>()[1] - 0.5).abs() < 1e-6); // 1 / sqrt(1 + 3)
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn epsilon(mut self, epsilon: f64) -> BatchNorm {
         self.settings.epsilon = epsilon;
         self
     }
 
     /// The weight of the batch statistics in the running estimates (PyTorch's `momentum`; Keras's is 1 minus it).
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// // The running means are those of the last batch.
+    /// let norm = BatchNorm::new().momentum(1.0).built([1], &mut Rng::new(0))?;
+    /// let x = Tensor::from([[1.0], [3.0]]);
+    /// norm.forward(&x, &mut Context::training(Rng::new(0)));
+    /// assert!(norm.forward(&x, &mut Context::evaluation()).mean().item().abs() < 1e-6);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn momentum(mut self, share: f64) -> BatchNorm {
         self.settings.momentum = share;
         self

@@ -19,11 +19,24 @@ pub struct Chain {
 
 impl Chain {
     /// No layers: the identity.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let x = Tensor::from([[1.0, 2.0]]);
+    /// assert_eq!(Chain::new().forward(&x, &mut Context::evaluation()).to_vec::<f32>(), [1.0, 2.0]);
+    /// ```
     pub fn new() -> Chain {
         Chain::default()
     }
 
     /// Appends a layer.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let chain = Chain::new().add(Dense::new(8)).add(Relu).built([4], &mut Rng::new(0))?;
+    /// assert_eq!(chain.parameter_count(), 4 * 8 + 8);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     #[expect(clippy::should_implement_trait, reason = "Keras's name")]
     pub fn add(mut self, layer: impl Layer + 'static) -> Chain {
         self.layers.push(Box::new(layer));

@@ -8,6 +8,14 @@ use crate::monitor::note;
 use crate::{Rng, Tensor};
 
 /// The context of a forward pass: training or evaluation mode, the random number generator, and the regularization penalties that layers add.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let (drop, x) = (Dropout::new(0.5), Tensor::ones([1, 1000]));
+/// let dropped = |ctx: &mut Context| drop.forward(&x, ctx).eq(0.0).to_dtype(DType::F32).mean().item();
+/// assert_eq!(dropped(&mut Context::evaluation()), 0.0);
+/// assert!((dropped(&mut Context::training(Rng::new(1))) - 0.5).abs() < 0.1);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Context {
     training: bool,
@@ -26,6 +34,13 @@ pub struct Context {
 
 impl Context {
     /// Training: dropout drops, drawing from `rng`.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut ctx = Context::training(Rng::new(1));
+    /// let y = Dropout::new(0.5).forward(&Tensor::ones([1, 100]), &mut ctx);
+    /// assert_eq!(y.max().item(), 2.0); // what is kept is scaled
+    /// ```
     pub fn training(rng: Rng) -> Context {
         Context {
             training: true,
@@ -39,6 +54,12 @@ impl Context {
     }
 
     /// Evaluation: every layer is deterministic.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let y = Dropout::new(0.5).forward(&Tensor::ones([1, 100]), &mut Context::evaluation());
+    /// assert_eq!((y.min().item(), y.max().item()), (1.0, 1.0));
+    /// ```
     pub fn evaluation() -> Context {
         let mut ctx = Context::training(Rng::new(0));
         ctx.training = false;
@@ -46,11 +67,24 @@ impl Context {
     }
 
     /// Whether this is training.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert!(Context::training(Rng::new(1)).is_training() && !Context::evaluation().is_training());
+    /// ```
     pub fn is_training(&self) -> bool {
         self.training
     }
 
     /// Adds a scalar regularization term to the loss of this pass, as Keras's `add_loss`.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut ctx = Context::training(Rng::new(1));
+    /// ctx.penalize(Tensor::full([], 0.5));
+    /// ctx.penalize(Tensor::full([], 0.25));
+    /// assert_eq!(ctx.take_penalty().map(|penalty| penalty.item()), Some(0.75));
+    /// ```
     #[track_caller]
     pub fn penalize(&mut self, term: Tensor) {
         self.drop_forgotten();

@@ -82,6 +82,13 @@ fn is_backpropagation(feedback: &Feedback) -> bool {
 
 impl Dense {
     /// A layer of `units` outputs without activation.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let layer = Dense::new(3).built([2], &mut Rng::new(0))?;
+    /// assert_eq!(layer.forward(&Tensor::ones([5, 2]), &mut Context::evaluation()).shape(), &[5, 3]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn new(units: usize) -> Dense {
         Dense::with_settings(DenseConfig {
             units,
@@ -102,36 +109,93 @@ impl Dense {
     }
 
     /// The function applied to the outputs. Default: none.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let layer = Dense::new(3).activation(Softmax).built([2], &mut Rng::new(0))?;
+    /// let y = layer.forward(&Tensor::ones([1, 2]), &mut Context::evaluation());
+    /// assert!((y.sum().item() - 1.0).abs() < 1e-6);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn activation(mut self, activation: Activation) -> Dense {
         self.settings.activation = activation;
         self
     }
 
     /// Leaves the bias out.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let layer = Dense::new(3).without_bias().built([2], &mut Rng::new(0))?;
+    /// assert_eq!(layer.parameter_count(), 2 * 3);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn without_bias(mut self) -> Dense {
         self.settings.use_bias = false;
         self
     }
 
     /// The weight initializer. Default: Glorot uniform, as in Keras.
+    ///
+    /// ```
+    /// use hadal::nn::Initializer;
+    /// use hadal::prelude::*;
+    /// let layer = Dense::new(1).weight_initializer(Initializer::Constant(0.5)).built([2], &mut Rng::new(0))?;
+    /// assert_eq!(layer.forward(&Tensor::ones([1, 2]), &mut Context::evaluation()).item(), 1.0);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn weight_initializer(mut self, init: Initializer) -> Dense {
         self.settings.weight_init = init;
         self
     }
 
     /// The bias initializer. Default: zeros, as in Keras.
+    ///
+    /// ```
+    /// use hadal::nn::Initializer;
+    /// use hadal::prelude::*;
+    /// let layer = Dense::new(1).bias_initializer(Initializer::Constant(0.5)).built([2], &mut Rng::new(0))?;
+    /// assert_eq!(layer.forward(&Tensor::zeros([1, 2]), &mut Context::evaluation()).item(), 0.5);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn bias_initializer(mut self, init: Initializer) -> Dense {
         self.settings.bias_init = init;
         self
     }
 
     /// A penalty on the weights, added to the loss. Default: none.
+    ///
+    /// ```
+    /// use hadal::nn::{Initializer, Regularizer};
+    /// use hadal::prelude::*;
+    /// let layer = Dense::new(1)
+    ///     .weight_initializer(Initializer::Constant(2.0))
+    ///     .weight_regularizer(Regularizer::l2(0.5))
+    ///     .built([1], &mut Rng::new(0))?;
+    /// let mut ctx = Context::training(Rng::new(0));
+    /// layer.forward(&Tensor::ones([4, 1]), &mut ctx);
+    /// assert_eq!(ctx.take_penalty().map(|penalty| penalty.item()), Some(2.0));
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn weight_regularizer(mut self, regularizer: Regularizer) -> Dense {
         self.settings.weight_regularizer = Some(regularizer);
         self
     }
 
     /// A penalty on the biases, added to the loss. Default: none.
+    ///
+    /// ```
+    /// use hadal::nn::{Initializer, Regularizer};
+    /// use hadal::prelude::*;
+    /// let layer = Dense::new(1)
+    ///     .bias_initializer(Initializer::Constant(2.0))
+    ///     .bias_regularizer(Regularizer::l2(0.5))
+    ///     .built([1], &mut Rng::new(0))?;
+    /// let mut ctx = Context::training(Rng::new(0));
+    /// layer.forward(&Tensor::ones([4, 1]), &mut ctx);
+    /// assert_eq!(ctx.take_penalty().map(|penalty| penalty.item()), Some(2.0));
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn bias_regularizer(mut self, regularizer: Regularizer) -> Dense {
         self.settings.bias_regularizer = Some(regularizer);
         self
@@ -139,6 +203,19 @@ impl Dense {
 
     /// A penalty on the outputs after the activation, divided by the batch size and added to the loss: Keras's activity
     /// regularizer. Default: none.
+    ///
+    /// ```
+    /// use hadal::nn::{Initializer, Regularizer};
+    /// use hadal::prelude::*;
+    /// let layer = Dense::new(1)
+    ///     .weight_initializer(Initializer::Constant(2.0))
+    ///     .activity_regularizer(Regularizer::l1(0.5))
+    ///     .built([1], &mut Rng::new(0))?;
+    /// let mut ctx = Context::training(Rng::new(0));
+    /// layer.forward(&Tensor::ones([4, 1]), &mut ctx);
+    /// assert_eq!(ctx.take_penalty().map(|penalty| penalty.item()), Some(1.0));
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn activity_regularizer(mut self, regularizer: Regularizer) -> Dense {
         self.settings.output_regularizer = Some(regularizer);
         self
@@ -146,12 +223,34 @@ impl Dense {
 
     /// Constrains the norm of the weights of each unit to at most this value, after every step: Keras's `MaxNorm` (Srebro and
     /// Shraibman, 2005; beside dropout, Srivastava and others, JMLR 15, 2014, section 5.1). Default: none.
+    ///
+    /// ```
+    /// use hadal::nn::Initializer;
+    /// use hadal::prelude::*;
+    /// let mut layer = Dense::new(1)
+    ///     .weight_initializer(Initializer::Constant(3.0))
+    ///     .max_norm(1.0)
+    ///     .built([1], &mut Rng::new(0))?;
+    /// layer.constrain(); // as `fit` does after each step
+    /// assert!((layer.forward(&Tensor::ones([1, 1]), &mut Context::evaluation()).item() - 1.0).abs() < 1e-6);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn max_norm(mut self, length: f64) -> Dense {
         self.settings.max_norm = Some(length);
         self
     }
 
     /// How the error is propagated back through this layer. Default: backpropagation.
+    ///
+    /// ```
+    /// use hadal::nn::Feedback;
+    /// use hadal::prelude::*;
+    /// let model = Sequential::new([4])
+    ///     .add(Dense::new(8).activation(Relu))
+    ///     .add(Dense::new(2).feedback(Feedback::Alignment))
+    ///     .build()?;
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn feedback(mut self, feedback: Feedback) -> Dense {
         self.settings.feedback = feedback;
         self

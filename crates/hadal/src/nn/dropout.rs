@@ -4,6 +4,13 @@ use super::{Context, Forward, Layer, LayerConfig, Module, Plan};
 use crate::{Error, Result, Shape, Tensor};
 
 /// Dropout: in training, sets each element to 0 with probability `rate` and scales the others by `1 / (1 - rate)`; in evaluation, the identity.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let y = Dropout::new(0.2).forward(&Tensor::ones([1, 1000]), &mut Context::training(Rng::new(1)));
+/// assert!((y.mean().item() - 1.0).abs() < 0.1); // the mean stays
+/// assert_eq!((y.min().item(), y.max().item()), (0.0, 1.25));
+/// ```
 #[derive(Clone, Debug, Module)]
 pub struct Dropout {
     rate: f64,
@@ -11,6 +18,12 @@ pub struct Dropout {
 
 impl Dropout {
     /// Drops with probability `rate`.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let model = Sequential::new([8]).add(Dropout::new(0.5)).add(Dense::new(1)).build()?;
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Panics
     /// If `rate` is not within `[0, 1)`.

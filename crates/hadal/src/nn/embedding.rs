@@ -23,6 +23,13 @@ pub struct Embedding {
 
 impl Embedding {
     /// An embedding of the indices below `num_embeddings` into vectors of length `embedding_dim`.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let model = Sequential::new([4]).add(Embedding::new(100, 8)).build()?;
+    /// assert_eq!(model.output_shape(), Some([4, 8].into()));
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn new(num_embeddings: usize, embedding_dim: usize) -> Embedding {
         Embedding { num_embeddings, embedding_dim, init: Initializer::Uniform(0.05), weight: None }
     }
@@ -51,6 +58,15 @@ impl Embedding {
     }
 
     /// The initializer of the vectors.
+    ///
+    /// ```
+    /// use hadal::nn::Initializer;
+    /// use hadal::prelude::*;
+    /// // PyTorch's default.
+    /// let words = Embedding::new(100, 8).initializer(Initializer::Normal(1.0)).built([4], &mut Rng::new(0))?;
+    /// assert_eq!(words.parameter_count(), 800);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn initializer(mut self, init: Initializer) -> Embedding {
         self.init = init;
         self

@@ -4,6 +4,12 @@ use super::{Context, Forward, Layer, LayerConfig, Module, Plan};
 use crate::{Result, Shape, Tensor};
 
 /// Flattens each sample to a vector: `[batch, 28, 28]` becomes `[batch, 784]`.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let y = Flatten.forward(&Tensor::zeros([5, 28, 28]), &mut Context::evaluation());
+/// assert_eq!(y.shape(), &[5, 784]);
+/// ```
 #[derive(Clone, Debug, Default, Module)]
 pub struct Flatten;
 

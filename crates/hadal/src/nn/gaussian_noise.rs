@@ -6,6 +6,15 @@ use crate::{Error, Result, Shape, Tensor};
 /// Adds zero-centered Gaussian noise to its input during training, as Keras's `GaussianNoise`; on small noise the same
 /// as an L2 penalty on the sensitivity of what follows (Bishop, Neural Computation 7, 1995). In evaluation, passes
 /// its input on.
+///
+/// ```
+/// use hadal::nn::GaussianNoise;
+/// use hadal::prelude::*;
+/// let (noise, x) = (GaussianNoise::new(0.1), Tensor::zeros([1, 1000]));
+/// assert_eq!(noise.forward(&x, &mut Context::evaluation()).abs().max().item(), 0.0);
+/// let y = noise.forward(&x, &mut Context::training(Rng::new(1)));
+/// assert!((y.powi(2).mean().sqrt().item() - 0.1).abs() < 0.01);
+/// ```
 #[derive(Clone, Debug, Module)]
 pub struct GaussianNoise {
     std: f64,

@@ -57,6 +57,13 @@ impl Initializer {
 
     /// A tensor `[out, in]`, or `[out]` for a bias whose fan-in counts as `out`; `f32`.
     ///
+    /// ```
+    /// use hadal::nn::Initializer;
+    /// use hadal::Rng;
+    /// let weight = Initializer::GlorotUniform.make(&[2, 4], &mut Rng::new(0));
+    /// assert!(weight.abs().max().item() <= 1.0); // sqrt(6 / (4 + 2))
+    /// ```
+    ///
     /// # Panics
     /// If the shape is not one of those.
     #[track_caller]
@@ -69,6 +76,14 @@ impl Initializer {
     }
 
     /// A tensor of any shape with the given fans.
+    ///
+    /// ```
+    /// use hadal::nn::Initializer;
+    /// use hadal::Rng;
+    /// // PyTorch's bias of a linear layer of 4 inputs.
+    /// let bias = Initializer::TORCH_DEFAULT.make_for(&[100], 4, 100, &mut Rng::new(0));
+    /// assert!(bias.abs().max().item() <= 0.5);
+    /// ```
     pub fn make_for(self, shape: &[usize], fan_in: usize, fan_out: usize, rng: &mut Rng) -> Tensor {
         let (fan_in, both) = (fan_in.max(1) as f64, (fan_in as f64 + fan_out as f64).max(1.0));
         match self {

@@ -13,8 +13,33 @@ use crate::{Error, Result, Rng, Shape};
 /// A layer of your own that keeps the shape and makes its parameters itself needs no method: `impl Layer for MyLayer {}`.
 /// Networks with such layers are saved and resumed by the program that knows them, with
 /// [`state`](super::Module::state_dict) and [`load_state_dict`](super::Module::load_state_dict).
+///
+/// ```
+/// use hadal::prelude::*;
+/// #[derive(Module)]
+/// struct Double;
+///
+/// impl Forward for Double {
+///     fn forward(&self, x: &Tensor, _: &mut Context) -> Tensor {
+///         x * 2.0
+///     }
+/// }
+/// impl Layer for Double {}
+///
+/// let model = Sequential::new([3]).add(Double).build()?;
+/// assert_eq!(model.forward(&Tensor::ones([1, 3]), &mut Context::evaluation()).sum().item(), 6.0);
+/// # Ok::<(), hadal::Error>(())
+/// ```
 pub trait Layer: Forward + Send + Sync {
     /// Computes the output shape and the number of weights for samples of shape `input` (without the batch axis), and checks the settings. Default: the same shape, no weights.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let plan = Dense::new(8).plan(&[4].into())?;
+    /// assert_eq!((plan.output_shape, plan.weights), ([8].into(), 4 * 8 + 8));
+    /// assert!(Reshape::new([3, 3]).plan(&[8].into()).is_err());
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If the layer cannot take that shape, or a setting cannot work.
@@ -59,6 +84,12 @@ pub trait Layer: Forward + Send + Sync {
     }
 
     /// The layer's settings. Default: a layer that only the program which made it knows.
+    ///
+    /// ```
+    /// use hadal::nn::LayerConfig;
+    /// use hadal::prelude::*;
+    /// assert_eq!(Dropout::new(0.2).config(), LayerConfig::Dropout { rate: 0.2 });
+    /// ```
     fn config(&self) -> LayerConfig {
         let name = std::any::type_name::<Self>();
         LayerConfig::Custom { name: name.rsplit("::").next().unwrap_or(name).to_owned() }
@@ -66,6 +97,13 @@ pub trait Layer: Forward + Send + Sync {
 }
 
 /// The output shape and size of a layer, computed before it is built.
+///
+/// ```
+/// use hadal::nn::Plan;
+/// use hadal::prelude::*;
+/// assert_eq!(Flatten.plan(&[28, 28].into())?, Plan { output_shape: [784].into(), weights: 0 });
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The shape of one sample of the output.
@@ -87,6 +125,14 @@ pub enum Connection {
 }
 
 /// A layer's settings, as they stand in a model file.
+///
+/// ```
+/// use hadal::nn::LayerConfig;
+/// use hadal::prelude::*;
+/// let model = Sequential::new([2, 2]).add(Flatten).add(Dropout::new(0.5)).build()?;
+/// assert_eq!(model.architecture().layers, [LayerConfig::Flatten, LayerConfig::Dropout { rate: 0.5 }]);
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "layer", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -159,6 +205,14 @@ pub enum LayerConfig {
 impl LayerConfig {
     /// The layer with these settings, not yet built.
     ///
+    /// ```
+    /// use hadal::nn::LayerConfig;
+    /// use hadal::prelude::*;
+    /// let layer = LayerConfig::Dropout { rate: 0.5 }.layer()?;
+    /// assert_eq!(layer.config().label(), "Dropout (0.5)");
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If it is a layer of another program's own.
     pub fn layer(&self) -> Result<Box<dyn Layer>> {
@@ -194,6 +248,11 @@ impl LayerConfig {
     }
 
     /// A short name for summaries and messages: `Dense (relu)`.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert_eq!(Dense::new(8).activation(Relu).config().label(), "Dense (relu)");
+    /// ```
     pub fn label(&self) -> String {
         match self {
             LayerConfig::Dense(DenseConfig { activation: Activation::Identity, .. }) => "Dense".into(),

@@ -6,6 +6,14 @@ use crate::{Error, Result, Rng, Shape, Tensor};
 /// Layer normalization (Ba, Kiros and Hinton, 2016, eq. 3): `(x - mean) / sqrt(variance + epsilon) * weight + bias`, mean and
 /// variance taken over the last axis of each sample. Input `[batch, .., features]`. Epsilon is 1e-5, PyTorch's (Keras's
 /// is 0.001).
+///
+/// ```
+/// use hadal::prelude::*;
+/// let model = Sequential::new([4]).add(Dense::new(8)).add(LayerNorm::new()).build()?;
+/// let y = model.forward(&Tensor::ones([1, 4]), &mut Context::evaluation());
+/// assert!(y.mean().item().abs() < 1e-5);
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Clone, Debug, Module)]
 pub struct LayerNorm {
     epsilon: f64,
@@ -37,6 +45,13 @@ impl LayerNorm {
     }
 
     /// A small constant added to the variance for numerical stability.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// // Keras's default.
+    /// let model = Sequential::new([4]).add(LayerNorm::new().epsilon(1e-3)).build()?;
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn epsilon(mut self, epsilon: f64) -> LayerNorm {
         self.epsilon = epsilon;
         self

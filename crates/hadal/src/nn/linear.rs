@@ -3,7 +3,14 @@
 use super::{Context, Forward, Initializer, Module};
 use crate::{Rng, Shape, Tensor};
 
-/// A linear layer, A linear layer, `y = x Wᵀ + b`, as PyTorch's `Linear`. Input `[batch, in]`, output `[batch, out]`.
+/// A linear layer, `y = x Wᵀ + b`, as PyTorch's `Linear`. Input `[batch, in]`, output `[batch, out]`.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let layer = Linear::new(3, 2, &mut Rng::new(0));
+/// assert_eq!(layer.weight.shape(), &[2, 3]);
+/// assert_eq!(layer.parameter_count(), 2 * 3 + 2);
+/// ```
 #[derive(Clone, Debug, Module)]
 pub struct Linear {
     /// `[out, in]`.
@@ -30,6 +37,13 @@ impl Linear {
     }
 
     /// From tensors: `weight` `[out, in]`, `bias` `[out]`.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let layer = Linear::from_weights(Tensor::from([[1.0, 2.0]]), Some(Tensor::from([0.5])));
+    /// let y = layer.forward(&Tensor::from([[10.0, 100.0]]), &mut Context::evaluation());
+    /// assert_eq!(y.item(), 210.5);
+    /// ```
     pub fn from_weights(weight: Tensor, bias: Option<Tensor>) -> Linear {
         Linear { weight, bias }
     }

@@ -31,6 +31,16 @@ pub struct LoadOptions<'a> {
 }
 
 /// What did not match when tensors were loaded.
+///
+/// ```
+/// use hadal::nn::LoadOptions;
+/// use hadal::prelude::*;
+/// let mut layer = Linear::new(2, 1, &mut Rng::new(0));
+/// let weights = [("weight".to_string(), Tensor::ones([1, 2])), ("scale".to_string(), Tensor::ones([1]))].into();
+/// let report = layer.load_state_dict_with(&weights, &LoadOptions::new().strict(false))?;
+/// assert_eq!((report.missing, report.unexpected), (vec!["bias".to_string()], vec!["scale".to_string()]));
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadReport {
     /// The module's tensors that were not given, and keep their values.
@@ -46,18 +56,49 @@ impl<'a> LoadOptions<'a> {
     }
 
     /// Takes only the tensors whose names begin with `prefix`, and removes it from their names. Default: none.
+    ///
+    /// ```
+    /// use hadal::nn::LoadOptions;
+    /// use hadal::prelude::*;
+    /// let mut layer = Linear::new(2, 1, &mut Rng::new(0));
+    /// let names = [("fc.weight", Tensor::ones([1, 2])), ("fc.bias", Tensor::zeros([1])), ("other", Tensor::ones([3]))];
+    /// let weights = names.map(|(name, tensor)| (name.to_string(), tensor)).into();
+    /// layer.load_state_dict_with(&weights, &LoadOptions::new().prefix("fc."))?;
+    /// assert_eq!(layer.weight.to_vec::<f32>(), [1.0, 1.0]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn prefix(mut self, prefix: impl Into<String>) -> LoadOptions<'a> {
         self.prefix = prefix.into();
         self
     }
 
     /// Maps the name of each given tensor, without the prefix, to the module's name for it. Default: the same name.
+    ///
+    /// ```
+    /// use hadal::nn::LoadOptions;
+    /// use hadal::prelude::*;
+    /// let mut layer = Linear::new(2, 1, &mut Rng::new(0));
+    /// let names = [("kernel", Tensor::ones([1, 2])), ("bias", Tensor::zeros([1]))];
+    /// let weights = names.map(|(name, tensor)| (name.to_string(), tensor)).into();
+    /// layer.load_state_dict_with(&weights, &LoadOptions::new().rename(|name| name.replace("kernel", "weight")))?;
+    /// assert_eq!(layer.weight.to_vec::<f32>(), [1.0, 1.0]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn rename(mut self, rename: impl Fn(&str) -> String + 'a) -> LoadOptions<'a> {
         self.rename = Some(Box::new(rename));
         self
     }
 
     /// Whether missing and unexpected tensors are errors. A shape or dtype that differs always is. Default: yes.
+    ///
+    /// ```
+    /// use hadal::nn::LoadOptions;
+    /// use hadal::prelude::*;
+    /// let mut layer = Linear::new(2, 1, &mut Rng::new(0));
+    /// let weights = [("weight".to_string(), Tensor::ones([1, 2]))].into();
+    /// assert!(layer.load_state_dict_with(&weights, &LoadOptions::new()).is_err()); // no bias
+    /// assert!(layer.load_state_dict_with(&weights, &LoadOptions::new().strict(false)).is_ok());
+    /// ```
     pub fn strict(mut self, strict: bool) -> LoadOptions<'a> {
         self.partial = !strict;
         self

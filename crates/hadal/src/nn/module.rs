@@ -10,11 +10,40 @@ use crate::{Error, Result, Shape, Tensor};
 ///
 /// Tensors that require a gradient are the parameters; others (running statistics, say) are state that is saved with
 /// them but not trained.
+///
+/// ```
+/// use hadal::prelude::*;
+/// #[derive(Module)]
+/// struct Net {
+///     fc1: Linear,
+///     scale: Tensor,
+/// }
+///
+/// let net = Net { fc1: Linear::new(2, 3, &mut Rng::new(0)), scale: Tensor::ones([1]) };
+/// let names: Vec<String> = net.state_dict().into_iter().map(|(name, _)| name).collect();
+/// assert_eq!(names, ["fc1.weight", "fc1.bias", "scale"]);
+/// assert_eq!(net.parameter_count(), 2 * 3 + 3); // `scale` requires no gradient
+/// ```
 pub trait Module {
     /// Calls `visitor` for every tensor below this one, with its dotted name under `path`.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let layer = Linear::new(2, 3, &mut Rng::new(0));
+    /// let mut shapes = Vec::new();
+    /// layer.visit("fc1", &mut |name, tensor| shapes.push(format!("{name} {}", tensor.shape())));
+    /// assert_eq!(shapes, ["fc1.weight [3, 2]", "fc1.bias [3]"]);
+    /// ```
     fn visit(&self, path: &str, visitor: &mut dyn FnMut(&str, &Tensor));
 
     /// As [`visit`](Module::visit), in the same order, to change the tensors.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut layer = Linear::new(2, 3, &mut Rng::new(0));
+    /// layer.visit_mut("", &mut |_, tensor| tensor.assign(&tensor.zeros_like()));
+    /// assert_eq!(layer.weight.abs().max().item(), 0.0);
+    /// ```
     fn visit_mut(&mut self, path: &str, visitor: &mut dyn FnMut(&str, &mut Tensor));
 
     /// Applies the weight constraints of all layers, for example a maximum norm. `fit` calls it after every
@@ -23,6 +52,12 @@ pub trait Module {
 
     /// The smallest batch that the module can be trained on, in samples: 2 for a [`BatchNorm`](super::BatchNorm) that sees one
     /// value per feature and sample. `fit` checks it. Default: 1.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert_eq!(Linear::new(2, 3, &mut Rng::new(0)).min_batch_size(), 1);
+    /// assert_eq!(BatchNorm::with(3).min_batch_size(), 2);
+    /// ```
     fn min_batch_size(&self) -> usize {
         1
     }
@@ -45,6 +80,15 @@ pub trait Module {
 
     /// Unfreezes the tensors whose names begin with `prefix`. Non-trainable state such as running means stays non-trainable.
     ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut model = Sequential::new([4]).add(Dense::new(3)).add(Dense::new(2)).build()?;
+    /// model.freeze("")?;
+    /// model.unfreeze("layers.1.")?;
+    /// assert_eq!(model.parameter_count(), 3 * 2 + 2);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If no tensor has such a name.
     fn unfreeze(&mut self, prefix: &str) -> Result<()> {
@@ -56,6 +100,13 @@ pub trait Module {
     }
 
     /// All parameters and state tensors with their names, in order: PyTorch's `state_dict`. The tensors share storage with the module.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let layer = Linear::new(2, 3, &mut Rng::new(0));
+    /// let names: Vec<String> = layer.state_dict().into_iter().map(|(name, _)| name).collect();
+    /// assert_eq!(names, ["weight", "bias"]);
+    /// ```
     fn state_dict(&self) -> Vec<(String, Tensor)> {
         let mut state = Vec::new();
         self.visit("", &mut |name, tensor| state.push((name.to_owned(), tensor.clone())));
@@ -63,6 +114,11 @@ pub trait Module {
     }
 
     /// The number of trainable parameters.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert_eq!(Linear::new(784, 10, &mut Rng::new(0)).parameter_count(), 7850);
+    /// ```
     fn parameter_count(&self) -> usize {
         let mut count = 0;
         self.visit("", &mut |_, tensor| count += if tensor.is_leaf() { tensor.elements() } else { 0 });
@@ -70,6 +126,15 @@ pub trait Module {
     }
 
     /// Loads parameters and state by name: PyTorch's `load_state_dict`.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let trained = Linear::new(2, 3, &mut Rng::new(1));
+    /// let mut layer = Linear::new(2, 3, &mut Rng::new(2));
+    /// layer.load_state_dict(&trained.state_dict().into_iter().collect())?;
+    /// assert_eq!(layer.weight.to_vec::<f32>(), trained.weight.to_vec::<f32>());
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If a name is missing or unknown, or a shape or dtype differs; then nothing has been changed.
@@ -79,6 +144,16 @@ pub trait Module {
 
     /// As [`load_state_dict`](Module::load_state_dict), for a part of the tensors, under a prefix, or with their names mapped;
     /// returns what did not match. A part of a model is loaded by calling it on that part.
+    ///
+    /// ```
+    /// use hadal::nn::LoadOptions;
+    /// use hadal::prelude::*;
+    /// let mut model = Sequential::new([2]).add(Dense::new(3)).add(Dense::new(1)).build()?;
+    /// let first = [("layers.0.bias".to_string(), Tensor::ones([3]))].into();
+    /// let report = model.load_state_dict_with(&first, &LoadOptions::new().strict(false))?;
+    /// assert_eq!(report.missing, ["layers.0.weight", "layers.1.weight", "layers.1.bias"]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If a shape or dtype differs, or, unless the options say otherwise, a name is missing or unexpected; then nothing has been
@@ -109,18 +184,58 @@ fn each_named<M: Module + ?Sized>(module: &mut M, prefix: &str, change: impl Fn(
 }
 
 /// A module that maps a tensor to a tensor.
+///
+/// ```
+/// use hadal::prelude::*;
+/// #[derive(Module)]
+/// struct Autoencoder {
+///     encoder: Linear,
+///     decoder: Linear,
+/// }
+///
+/// impl Forward for Autoencoder {
+///     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+///         self.decoder.forward(&self.encoder.forward(x, ctx).tanh(), ctx)
+///     }
+/// }
+///
+/// let mut rng = Rng::new(0);
+/// let model = Autoencoder { encoder: Linear::new(8, 2, &mut rng), decoder: Linear::new(2, 8, &mut rng) };
+/// assert_eq!(model.forward(&Tensor::ones([4, 8]), &mut Context::evaluation()).shape(), &[4, 8]);
+/// ```
 pub trait Forward: Module {
     /// The output for `x`, whose first axis counts the samples of a batch. `ctx` says whether this is training.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let y = Relu.forward(&Tensor::from([[-1.0, 2.0]]), &mut Context::evaluation());
+    /// assert_eq!(y.to_vec::<f32>(), [0.0, 2.0]);
+    /// ```
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor;
 
     /// The shape of one sample that the module expects, where it knows; data is checked against it before a run.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let model = Sequential::new([784]).add(Dense::new(10)).build()?;
+    /// assert_eq!(model.input_shape(), Some([784].into()));
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     fn input_shape(&self) -> Option<Shape> {
         None
     }
 
     /// Checks the numbers of a batch of inputs: their dtype, and the range of indices. Default: any floating-point numbers
     /// will do, and nothing else; a module that takes indices says so here.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let model = Sequential::new([2]).add(Dense::new(1)).build()?;
+    /// assert!(model.check_inputs(&Tensor::from([[1.0, 2.0]])).is_ok());
+    /// assert!(model.check_inputs(&Tensor::from([[1, 2]])).is_err()); // integers
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Errors
     /// A message that says what does not fit.
@@ -146,12 +261,25 @@ pub trait Forward: Module {
     }
 
     /// The shape of one sample's output, where it is known.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let model = Sequential::new([784]).add(Dense::new(10)).build()?;
+    /// assert_eq!(model.output_shape(), Some([10].into()));
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     fn output_shape(&self) -> Option<Shape> {
         None
     }
 }
 
 /// `path.name`, or `name` alone at the root.
+///
+/// ```
+/// use hadal::nn::join;
+/// assert_eq!(join("layers.0", "weight"), "layers.0.weight");
+/// assert_eq!(join("", "weight"), "weight");
+/// ```
 pub fn join(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }

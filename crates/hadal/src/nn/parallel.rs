@@ -26,6 +26,19 @@ pub struct Parallel {
 }
 
 /// How the outputs of branches are joined.
+///
+/// ```
+/// use hadal::nn::Merge;
+/// use hadal::prelude::*;
+/// let twice = |merge| -> hadal::Result<Vec<f32>> {
+///     let model = Sequential::new([1]).add(Parallel::new(merge).branch(Chain::new()).branch(Chain::new())).build()?;
+///     Ok(model.forward(&Tensor::from([[3.0]]), &mut Context::evaluation()).to_vec())
+/// };
+/// assert_eq!(twice(Merge::Concatenate)?, [3.0, 3.0]);
+/// assert_eq!(twice(Merge::Sum)?, [6.0]);
+/// assert_eq!(twice(Merge::Product)?, [9.0]);
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Merge {
@@ -44,6 +57,15 @@ impl Parallel {
     }
 
     /// Adds a branch.
+    ///
+    /// ```
+    /// use hadal::nn::Merge;
+    /// use hadal::prelude::*;
+    /// let block = Parallel::new(Merge::Sum).branch(Chain::new()).branch(Chain::new().add(Dense::new(4)));
+    /// let model = Sequential::new([4]).add(block).build()?;
+    /// assert_eq!(model.parameter_count(), 4 * 4 + 4);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn branch(mut self, branch: Chain) -> Parallel {
         self.branches.push(branch);
         self

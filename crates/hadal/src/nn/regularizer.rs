@@ -24,21 +24,47 @@ pub struct Regularizer {
 
 impl Regularizer {
     /// `l1 * sum |w|`, which drives weights to 0 (Tibshirani's lasso, 1996).
+    ///
+    /// ```
+    /// use hadal::nn::Regularizer;
+    /// use hadal::Tensor;
+    /// assert_eq!(Regularizer::l1(0.5).penalty(&Tensor::from([1.0, -3.0])).item(), 2.0);
+    /// ```
     pub fn l1(l1: f64) -> Regularizer {
         Regularizer { l1, l2: 0.0 }
     }
 
     /// `l2 * sum w^2`, which shrinks large weights most (Tikhonov's regularization).
+    ///
+    /// ```
+    /// use hadal::nn::Regularizer;
+    /// use hadal::Tensor;
+    /// assert_eq!(Regularizer::l2(0.5).penalty(&Tensor::from([1.0, -3.0])).item(), 5.0);
+    /// ```
     pub fn l2(l2: f64) -> Regularizer {
         Regularizer { l1: 0.0, l2 }
     }
 
     /// Both (Zou and Hastie's elastic net, 2005).
+    ///
+    /// ```
+    /// use hadal::nn::Regularizer;
+    /// use hadal::Tensor;
+    /// assert_eq!(Regularizer::l1_l2(0.5, 0.5).penalty(&Tensor::from([1.0, -3.0])).item(), 7.0);
+    /// ```
     pub fn l1_l2(l1: f64, l2: f64) -> Regularizer {
         Regularizer { l1, l2 }
     }
 
     /// The penalty for `w`, a scalar.
+    ///
+    /// ```
+    /// use hadal::nn::Regularizer;
+    /// use hadal::Tensor;
+    /// let w = Tensor::from([1.0, -3.0]).requires_grad();
+    /// let grads = Regularizer::l2(0.5).penalty(&w).backward();
+    /// assert_eq!(grads[&w].to_vec::<f32>(), [1.0, -3.0]);
+    /// ```
     pub fn penalty(&self, w: &Tensor) -> Tensor {
         match (self.l1 != 0.0, self.l2 != 0.0) {
             (true, true) => w.abs().sum() * self.l1 + w.powi(2).sum() * self.l2,

@@ -4,6 +4,12 @@ use super::{Context, Forward, Layer, LayerConfig, Module, Plan};
 use crate::{Error, Result, Shape, Tensor};
 
 /// Reshapes each sample: `[batch, 784]` becomes `[batch, 28, 28]`.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let y = Reshape::new([28, 28]).forward(&Tensor::zeros([5, 784]), &mut Context::evaluation());
+/// assert_eq!(y.shape(), &[5, 28, 28]);
+/// ```
 #[derive(Clone, Debug, Module)]
 pub struct Reshape {
     shape: Shape,

@@ -25,11 +25,24 @@ impl Residual {
     }
 
     /// Around these layers.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let block = Residual::from_chain(Chain::new().add(Relu));
+    /// let y = block.forward(&Tensor::from([[-1.0, 2.0]]), &mut Context::evaluation());
+    /// assert_eq!(y.to_vec::<f32>(), [-1.0, 4.0]);
+    /// ```
     pub fn from_chain(chain: Chain) -> Residual {
         Residual { chain }
     }
 
     /// Appends a layer to those beside the shortcut.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let y = Residual::new().add(Relu).forward(&Tensor::from([[3.0]]), &mut Context::evaluation());
+    /// assert_eq!(y.item(), 6.0);
+    /// ```
     #[expect(clippy::should_implement_trait, reason = "Keras's name")]
     pub fn add(self, layer: impl Layer + 'static) -> Residual {
         Residual { chain: self.chain.add(layer) }

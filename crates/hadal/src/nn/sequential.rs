@@ -41,6 +41,14 @@ pub struct Sequential {
 }
 
 /// The architecture of a [`Sequential`]: its input shape and layer settings, as saved in a model file.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let model = Sequential::new([28, 28]).add(Flatten).add(Dense::new(10)).build()?;
+/// let architecture = model.architecture();
+/// assert_eq!((architecture.input_shape, architecture.layers.len()), (vec![28, 28], 2));
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Architecture {
@@ -60,6 +68,16 @@ impl Sequential {
     }
 
     /// The random seed of weight initialization, shuffling and dropout. Default: 0.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let weights = |seed| -> hadal::Result<Vec<f32>> {
+    ///     Ok(Sequential::new([2]).seed(seed).add(Dense::new(3)).build()?.state_dict()[0].1.to_vec())
+    /// };
+    /// assert_eq!(weights(1)?, weights(1)?);
+    /// assert_ne!(weights(1)?, weights(2)?);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn seed(mut self, seed: u64) -> Sequential {
         self.seed = seed;
         self
@@ -74,6 +92,14 @@ impl Sequential {
     }
 
     /// Builds the model: creates the weights of all layers.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let model = Sequential::new([4]).add(Dense::new(3)).build()?;
+    /// assert_eq!(model.forward(&Tensor::ones([2, 4]), &mut Context::evaluation()).shape(), &[2, 3]);
+    /// assert!(Sequential::new([4]).add(Reshape::new([3])).build().is_err());
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If a layer does not fit its input; the message names the layer and both shapes. If there is not enough memory for the
@@ -125,6 +151,19 @@ impl Sequential {
     }
 
     /// Configures the model for training, as Keras's `compile`; builds it first if needed.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+    /// let mut trainer = model.compile(Adam::default(), BinaryCrossentropy, [Accuracy])?;
+    /// let xor = Dataset::new(
+    ///     "xor",
+    ///     Tensor::from([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]),
+    ///     Tensor::from([0, 1, 1, 0]),
+    /// )?;
+    /// trainer.fit(&xor, Fit::epochs(2).quiet())?;
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`build`](Sequential::build), and if the loss or a metric does not fit the output.
@@ -188,6 +227,15 @@ impl Sequential {
     }
 
     /// A table of layers, output shapes and parameters.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let model = Sequential::new([784]).add(Dense::new(10).activation(Softmax)).build()?;
+    /// let summary = model.summary();
+    /// assert_eq!(summary.parameters(), 7850);
+    /// println!("{summary}");
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn summary(&self) -> Summary {
         Summary::new(self.layers.layers.iter().zip(&self.shapes).map(|(layer, shape)| {
             let mut count = 0;
@@ -220,6 +268,18 @@ impl Sequential {
     /// Saves architecture and weights to a safetensors file, with `notes` and a SHA-256 checksum in its metadata ([`safetensors::save`]).
     ///
     /// The file is written atomically: after a crash the old file is still there.
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    /// use hadal::prelude::*;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("model.safetensors");
+    /// let model = Sequential::new([4]).add(Dense::new(3)).build()?;
+    /// model.save(&path, &BTreeMap::from([("data".into(), "irises".into())]))?;
+    /// let (loaded, notes) = Sequential::load(&path)?;
+    /// assert_eq!((loaded.parameter_count(), notes["data"].as_str()), (15, "irises"));
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If a weight is NaN or infinite, or the file cannot be written.

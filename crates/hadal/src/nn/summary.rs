@@ -5,6 +5,13 @@ use std::fmt;
 use crate::Shape;
 
 /// Layers, output shapes and numbers of parameters, as Keras prints them.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let model = Sequential::new([784]).add(Dense::new(512)).build()?;
+/// assert!(model.summary().to_string().ends_with("Parameters: 401,920"));
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     rows: Vec<(String, Shape, usize)>,
