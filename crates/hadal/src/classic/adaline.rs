@@ -25,6 +25,15 @@ pub struct Adaline {
 }
 
 /// What [`Adaline::fit`] found.
+///
+/// ```
+/// use hadal::classic::Adaline;
+/// use hadal::data::synthetic::cats_and_dogs;
+/// let fit = Adaline::new(0.001).epochs(20).fit(&cats_and_dogs(200, 1.0, 1)?)?;
+/// assert_eq!(fit.losses.len(), 20);
+/// println!("{} on the wrong side", fit.wrong);
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdalineFit {
     /// The line.

@@ -25,6 +25,16 @@ pub struct LinearSvm {
 }
 
 /// What [`LinearSvm::fit`] found.
+///
+/// ```
+/// use hadal::classic::LinearSvm;
+/// use hadal::data::synthetic::cats_and_dogs;
+/// let data = cats_and_dogs(100, 0.0, 1)?;
+/// let fit = LinearSvm::new().fit(&data)?;
+/// assert!(fit.separated && fit.converged);
+/// assert!(fit.support.len() < data.len()); // few samples hold the line
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinearSvmFit {
     /// The line, scaled so that the samples nearest to it have score -1 and 1.
@@ -52,6 +62,15 @@ impl LinearSvm {
     }
 
     /// The penalty of margin violations, `C` in scikit-learn: smaller values give a wider, soft margin. Use a small value for data that is not linearly separable.
+    ///
+    /// ```
+    /// use hadal::classic::LinearSvm;
+    /// use hadal::data::synthetic::cats_and_dogs;
+    /// let data = cats_and_dogs(100, 1.0, 3)?;
+    /// let support = |penalty| -> hadal::Result<_> { Ok(LinearSvm::new().penalty(penalty).fit(&data)?.support.len()) };
+    /// assert!(support(0.01)? > support(1.0)?); // a wider margin holds more samples
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn penalty(mut self, penalty: f64) -> LinearSvm {
         self.penalty = penalty;
         self

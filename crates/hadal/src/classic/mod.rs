@@ -17,6 +17,13 @@ use crate::linear_algebra::{dot, norm};
 use crate::{DType, Error, Result, Tensor};
 
 /// A linear decision boundary `weight · x + bias = 0`: class 1 where `weight · x + bias` is positive, class 0 elsewhere.
+///
+/// ```
+/// use hadal::classic::Line;
+/// // x = y
+/// let line = Line { weight: vec![1.0, -1.0], bias: 0.0 };
+/// assert!(line.score(&[2.0, 1.0]) > 0.0); // class 1
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
     /// One number for each feature.
@@ -31,11 +38,23 @@ impl Line {
     }
 
     /// `weight · x + bias`.
+    ///
+    /// ```
+    /// use hadal::classic::Line;
+    /// assert_eq!(Line { weight: vec![2.0, 1.0], bias: 0.5 }.score(&[1.0, 3.0]), 5.5);
+    /// ```
     pub fn score(&self, x: &[f64]) -> f64 {
         dot(&self.weight, x) + self.bias
     }
 
     /// The predicted class of each row of `inputs` (`[N, features]`), as `i64` `[N]`.
+    ///
+    /// ```
+    /// use hadal::{Tensor, classic::Line};
+    /// let line = Line { weight: vec![1.0, -1.0], bias: 0.0 };
+    /// assert_eq!(line.predict(&Tensor::from([[2.0, 1.0], [1.0, 2.0]]))?.to_vec::<i64>(), [1, 0]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If the inputs have another number of features, or a score is NaN.
@@ -55,6 +74,14 @@ impl Line {
     }
 
     /// The distance of the nearest sample from the line, negative if a sample is on the wrong side.
+    ///
+    /// ```
+    /// use hadal::{classic::Line, prelude::*};
+    /// let line = Line { weight: vec![2.0], bias: 0.0 };
+    /// let data = Dataset::new("points", Tensor::from([[-3.0], [1.5]]), Tensor::from([0, 1]))?;
+    /// assert_eq!(line.margin(&data)?, 1.5);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If the data is not points of two classes, or has another number of features.

@@ -26,6 +26,16 @@ pub struct Perceptron {
 }
 
 /// What [`Perceptron::fit`] found.
+///
+/// ```
+/// use hadal::classic::Perceptron;
+/// use hadal::data::synthetic::cats_and_dogs;
+/// let data = cats_and_dogs(100, 1.0, 3)?; // no line separates them
+/// let fit = Perceptron::new().epochs(50).fit(&data)?;
+/// assert!(!fit.separated && fit.wrong > 0);
+/// println!("the average line: margin {:.3}", fit.average.margin(&data)?);
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct PerceptronFit {
     /// The line: the last one if it separates the data, else the one in the pocket.
@@ -64,18 +74,44 @@ impl Perceptron {
     }
 
     /// The maximum number of epochs. Default: 1,000.
+    ///
+    /// ```
+    /// use hadal::classic::Perceptron;
+    /// use hadal::data::synthetic::cats_and_dogs;
+    /// let fit = Perceptron::new().epochs(3).fit(&cats_and_dogs(100, 1.0, 3)?)?;
+    /// assert_eq!(fit.epochs, 3);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn epochs(mut self, most: usize) -> Perceptron {
         self.epochs = most;
         self
     }
 
     /// Takes the samples of each epoch in a random order that follows from `seed`.
+    ///
+    /// ```
+    /// use hadal::classic::Perceptron;
+    /// use hadal::data::synthetic::cats_and_dogs;
+    /// let data = cats_and_dogs(100, 0.0, 3)?;
+    /// let line = |seed| -> hadal::Result<_> { Ok(Perceptron::new().shuffle(seed).fit(&data)?.line) };
+    /// assert_ne!(line(0)?, line(1)?); // another order, another line
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn shuffle(mut self, seed: u64) -> Perceptron {
         self.seed = Some(seed);
         self
     }
 
     /// Fits the classifier to vectors with labels 0 and 1.
+    ///
+    /// ```
+    /// use hadal::classic::Perceptron;
+    /// use hadal::data::synthetic::cats_and_dogs;
+    /// let data = cats_and_dogs(100, 0.0, 1)?;
+    /// let fit = Perceptron::new().fit(&data)?;
+    /// assert_eq!(fit.line.predict(data.inputs())?.to_vec::<i64>(), data.targets().to_vec::<i64>());
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If a setting cannot work, the data is not of two classes, or the weights do not stay finite.

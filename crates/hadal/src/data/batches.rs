@@ -4,6 +4,14 @@ use super::Dataset;
 use crate::{Rng, Tensor};
 
 /// An iterator over a dataset's batches; see [`Dataset::batches`].
+///
+/// ```
+/// use hadal::prelude::*;
+/// let data = Dataset::new("ten", Tensor::zeros([10, 2]), Tensor::arange(10))?;
+/// let sizes: Vec<usize> = data.batches(4).map(|(x, _)| x.size(0)).collect();
+/// assert_eq!(sizes, [4, 4, 2]);
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Batches<'a> {
     data: &'a Dataset,
@@ -21,6 +29,17 @@ impl<'a> Batches<'a> {
     }
 
     /// In random order, drawn from `rng`, beginning with the first batch.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let data = Dataset::new("ten", Tensor::zeros([10, 2]), Tensor::arange(10))?;
+    /// let mut rng = Rng::new(1);
+    /// let mut labels: Vec<i64> = data.batches(4).shuffle(&mut rng).flat_map(|(_, y)| y.to_vec::<i64>()).collect();
+    /// assert_ne!(labels, (0..10).collect::<Vec<i64>>());
+    /// labels.sort();
+    /// assert_eq!(labels, (0..10).collect::<Vec<i64>>()); // each sample once
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn shuffle(mut self, rng: &mut Rng) -> Batches<'a> {
         self.order = Some(rng.permutation(self.data.len()));
         self.next = 0;

@@ -36,6 +36,14 @@ fn in_f32(value: f64) -> bool {
 impl Dataset {
     /// From tensors whose first axis counts the samples.
     ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let data = Dataset::new("two samples", Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), Tensor::from([0, 1]))?;
+    /// assert_eq!(data.len(), 2);
+    /// assert!(Dataset::new("no", Tensor::ones([3, 2]), Tensor::from([0, 1])).is_err()); // 3 inputs, 2 targets
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If there are no samples, the numbers of inputs and targets differ, or an input or target is NaN or infinite.
     pub fn new(name: &str, inputs: Tensor, targets: Tensor) -> Result<Dataset> {
@@ -63,28 +71,64 @@ impl Dataset {
     }
 
     /// The number of samples.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let data = Dataset::new("two samples", Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), Tensor::from([0, 1]))?;
+    /// assert_eq!(data.len(), 2);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     #[expect(clippy::len_without_is_empty, reason = "a dataset is never empty")]
     pub fn len(&self) -> usize {
         self.inputs.size(0)
     }
 
     /// The shape of one input.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let data = Dataset::new("two samples", Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), Tensor::from([0, 1]))?;
+    /// assert_eq!(data.input_shape(), Shape::from([3]));
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn input_shape(&self) -> Shape {
         Shape::from(&self.inputs.shape()[1..])
     }
 
     /// The inputs as they are stored: neither scaled nor normalized.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let data = Dataset::new("two samples", Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), Tensor::from([0, 1]))?.scale(0.5);
+    /// assert_eq!(data.inputs().to_vec::<f32>()[0], 1.0); // as it was given
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn inputs(&self) -> &Tensor {
         &self.inputs
     }
 
     /// The targets of all samples.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let data = Dataset::new("two samples", Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), Tensor::from([0, 1]))?;
+    /// assert_eq!(data.targets().to_vec::<i64>(), [0, 1]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn targets(&self) -> &Tensor {
         &self.targets
     }
 
     /// Sets the sample weights of the loss: Keras's `sample_weight`. The loss of a batch is the sum of `weight * loss`
     /// divided by the number of samples. Default: all count 1.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let data = Dataset::new("two samples", Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), Tensor::from([0, 1]))?;
+    /// let data = data.sample_weights(&[1.0, 0.5])?;
+    /// assert!(data.sample_weights(&[1.0]).is_err()); // one for two samples
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If there is not one weight for each sample, or a weight is negative or not finite in `f32`.
@@ -105,6 +149,13 @@ impl Dataset {
 
     /// Multiplies every input by `factor`, after what was set before.
     ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let data = Dataset::new("two samples", Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), Tensor::from([0, 1]))?;
+    /// assert_eq!(data.scale(10.0).batch(&[0]).0.to_vec::<f32>(), [10.0, 20.0, 30.0]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
     /// # Panics
     /// If `factor` is not finite.
     #[track_caller]
@@ -117,6 +168,13 @@ impl Dataset {
     /// Divides every input by `divisor`, after what was set before: `divide(255.0)` brings bytes to `[0, 1]`, with the bits of
     /// PyTorch's `ToTensor`.
     ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let data = Dataset::new("pixels", Tensor::from_slice(&[0u8, 255], [2, 1]), Tensor::from([0, 1]))?.divide(255.0);
+    /// assert_eq!(data.batch(&[0, 1]).0.to_vec::<f32>(), [0.0, 1.0]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
     /// # Panics
     /// If `divisor` is 0 or not finite.
     #[track_caller]
@@ -127,6 +185,13 @@ impl Dataset {
     }
 
     /// Normalizes every input, `(x - mean) / std`, after the transforms set before: PyTorch's `Normalize`.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let data = Dataset::new("two samples", Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), Tensor::from([0, 1]))?;
+    /// assert_eq!(data.normalize(2.0, 0.5).batch(&[0]).0.to_vec::<f32>(), [-2.0, 0.0, 2.0]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Panics
     /// If `mean` is not finite, or `std` is not positive and finite.
@@ -140,6 +205,13 @@ impl Dataset {
     }
 
     /// The same samples with inputs of another shape, for example images for a convolution.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let data = Dataset::new("images", Tensor::zeros([5, 784]), Tensor::arange(5))?.reshape([28, 28])?;
+    /// assert_eq!(data.input_shape(), Shape::from([28, 28]));
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If the number of elements differs.
@@ -162,6 +234,13 @@ impl Dataset {
 
     /// The first `samples` samples, or all if there are fewer.
     ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let data = Dataset::new("images", Tensor::zeros([5, 784]), Tensor::arange(5))?;
+    /// assert_eq!(data.take(2).targets().to_vec::<i64>(), [0, 1]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
     /// # Panics
     /// If `samples` is 0: a dataset is never empty.
     #[track_caller]
@@ -175,6 +254,14 @@ impl Dataset {
     }
 
     /// The samples at `indices`, in their order, ready for a model: inputs as floats, scaled and normalized, and targets.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let data = Dataset::new("two samples", Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), Tensor::from([0, 1]))?;
+    /// let (x, y) = data.batch(&[1]);
+    /// assert_eq!((x.to_vec::<f32>(), y.to_vec::<i64>()), (vec![4.0, 5.0, 6.0], vec![1]));
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Panics
     /// If an index is not below [`len`](Dataset::len).
@@ -212,6 +299,14 @@ impl Dataset {
     }
 
     /// The transforms of the inputs.
+    ///
+    /// ```
+    /// use hadal::data::Transform;
+    /// use hadal::prelude::*;
+    /// let data = Dataset::new("two samples", Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), Tensor::from([0, 1]))?.divide(255.0);
+    /// assert_eq!(data.preprocessing().transforms(), [Transform::Divide(255.0)]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn preprocessing(&self) -> &Preprocessing {
         &self.preprocessing
     }

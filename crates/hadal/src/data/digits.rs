@@ -10,6 +10,14 @@ use super::Dataset;
 use crate::{Error, ROOM_FOR_THREAD, Result, Rng, Tensor, can_allocate, memory};
 
 /// The built-in dataset of generated digits, in the format of MNIST.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let (x, labels) = Digits::samples(7, 0, 10)?.batch(&[0]);
+/// println!("{}", labels.item());
+/// println!("{}", (x.reshape([28, 28]) * 9.0).to_dtype(DType::U8));
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Digits;
 
@@ -24,6 +32,13 @@ const PART: usize = 500;
 impl Digits {
     /// 60,000 training and 10,000 test images from `seed`: inputs `[N, 784]` scaled to `[0, 1]`, targets the digits
     /// (`i64`). Same seed, same bytes.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let (train, test) = Digits::generate(0)?;
+    /// assert_eq!((train.len(), test.len()), (60_000, 10_000));
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If there is not enough memory.
@@ -40,6 +55,13 @@ impl Digits {
     }
 
     /// Samples `first .. first + count` of the endless sequence that belongs to `seed`.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let data = Digits::samples(0, 0, 100)?;
+    /// assert_eq!((data.len(), data.input_shape()), (100, Shape::from([784])));
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If `count` is 0, or there is not enough memory for so many.

@@ -7,6 +7,14 @@ use crate::{DType, Tensor};
 /// The transforms of a dataset's inputs, in order, and the type of the raw inputs. A model that was trained by
 /// [`fit`](crate::train::Trainer::fit) keeps those of its training data, also in its file, and
 /// [`predict`](crate::train::Trainer::predict) applies them to raw inputs.
+///
+/// ```
+/// use hadal::prelude::*;
+/// let data = Dataset::new("two samples", Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), Tensor::from([0, 1]))?.normalize(1.0, 2.0);
+/// let x = data.preprocessing().apply(&Tensor::from([[3.0]]));
+/// assert_eq!(x.item(), 1.0);
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocessing {
@@ -44,6 +52,14 @@ impl Preprocessing {
     }
 
     /// Whether `inputs` are of the raw inputs' type.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let data = Dataset::new("pixels", Tensor::from_slice(&[0u8, 255], [2, 1]), Tensor::from([0, 1]))?.divide(255.0);
+    /// assert!(data.preprocessing().is_raw(data.inputs()));
+    /// assert!(!data.preprocessing().is_raw(&data.batch(&[0]).0)); // floats
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn is_raw(&self, inputs: &Tensor) -> bool {
         inputs.dtype().to_string() == self.dtype
     }

@@ -20,6 +20,13 @@ pub struct RemoteFile {
 }
 
 /// The cache folder for data, for example `~/.cache/hadal/data` on Linux.
+///
+/// ```
+/// use hadal::data::source::cache_dir;
+/// if let Some(folder) = cache_dir() {
+///     println!("MNIST is looked for in {}", folder.join("mnist").display());
+/// }
+/// ```
 pub fn cache_dir() -> Option<PathBuf> {
     use etcetera::BaseStrategy;
     Some(etcetera::choose_base_strategy().ok()?.cache_dir().join("hadal").join("data"))

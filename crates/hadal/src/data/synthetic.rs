@@ -95,6 +95,13 @@ pub fn cats_and_dogs(samples: usize, overlap: f64, seed: u64) -> Result<Dataset>
 
 /// Four clouds around (±1, ±1): class 1 where the signs differ. No line separates them (Minsky and Papert, 1969).
 ///
+/// ```
+/// use hadal::data::synthetic::xor;
+/// let data = xor(100, 0.1, 1)?;
+/// assert_eq!((data.len(), data.input_shape().elements()), (100, 2));
+/// # Ok::<(), hadal::Error>(())
+/// ```
+///
 /// # Errors
 /// If there are fewer than 2 samples, or the noise is negative or not finite.
 pub fn xor(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
@@ -110,6 +117,13 @@ pub fn xor(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
 }
 
 /// Two interleaving half circles, as scikit-learn's `make_moons`.
+///
+/// ```
+/// use hadal::data::synthetic::moons;
+/// let data = moons(100, 0.1, 1)?;
+/// assert_eq!((data.len(), data.input_shape().elements()), (100, 2));
+/// # Ok::<(), hadal::Error>(())
+/// ```
 ///
 /// # Errors
 /// If there are fewer than 2 samples, or the noise is negative or not finite.
@@ -127,6 +141,15 @@ pub fn moons(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
 
 /// A large circle (class 0) containing a smaller one (class 1) of half its radius, as scikit-learn's `make_circles`.
 ///
+/// ```
+/// use hadal::data::synthetic::circles;
+/// let data = circles(100, 0.0, 1)?;
+/// // Without noise, the first sample is at distance 1, the second at 1/2.
+/// let radius = data.inputs().powi(2).sum_keep(&[1]).sqrt().to_vec::<f32>();
+/// assert!((radius[0] - 1.0).abs() < 1e-6 && (radius[1] - 0.5).abs() < 1e-6);
+/// # Ok::<(), hadal::Error>(())
+/// ```
+///
 /// # Errors
 /// If there are fewer than 2 samples, or the noise is negative or not finite.
 pub fn circles(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
@@ -142,6 +165,13 @@ pub fn circles(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
 }
 
 /// `arms` spirals that wind around the origin one and a half times (Lang and Witbrock, 1988, with two).
+///
+/// ```
+/// use hadal::data::synthetic::spirals;
+/// let data = spirals(90, 3, 0.0, 1)?;
+/// assert_eq!(data.targets().max().item(), 2.0);
+/// # Ok::<(), hadal::Error>(())
+/// ```
 ///
 /// # Errors
 /// If there are fewer than 2 arms, or fewer samples than arms, or the noise is negative or not finite.
@@ -161,6 +191,13 @@ pub fn spirals(samples: usize, arms: usize, noise: f64, seed: u64) -> Result<Dat
 
 /// Isotropic Gaussian blobs with standard deviation `spread` around `centers` random points in the square from -1 to 1, as scikit-learn's `make_blobs`.
 ///
+/// ```
+/// use hadal::data::synthetic::blobs;
+/// let data = blobs(90, 3, 0.1, 1)?;
+/// assert_eq!(data.targets().max().item(), 2.0);
+/// # Ok::<(), hadal::Error>(())
+/// ```
+///
 /// # Errors
 /// If there are fewer than 2 clouds, or fewer samples than clouds, or the spread is negative or not finite.
 pub fn blobs(samples: usize, centers: usize, spread: f64, seed: u64) -> Result<Dataset> {
@@ -177,6 +214,13 @@ pub fn blobs(samples: usize, centers: usize, spread: f64, seed: u64) -> Result<D
 }
 
 /// A function of one variable, for regression.
+///
+/// ```
+/// use hadal::data::synthetic::{Curve, regression};
+/// let data = regression(Curve::Step, 50, 0.0, 1)?;
+/// assert_eq!(data.targets().abs().min().item(), 1.0);
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Curve {
     /// `x / 2`.
@@ -193,6 +237,11 @@ pub enum Curve {
 
 impl Curve {
     /// Its value at `x`.
+    ///
+    /// ```
+    /// use hadal::data::synthetic::Curve;
+    /// assert_eq!((Curve::Cubic.at(2.0), Curve::Line.at(2.0)), (8.0, 1.0));
+    /// ```
     pub fn at(self, x: f64) -> f64 {
         match self {
             Curve::Line => 0.5 * x,

@@ -14,6 +14,13 @@ pub(crate) const UNFINISHED: &str = ".hadal-";
 
 /// Checks that files can be written to `folder`, which is made if need be: better known before a long run than after.
 ///
+/// ```
+/// use hadal::format::check_writable;
+/// # let folder = tempfile::tempdir().unwrap();
+/// check_writable(&folder.path().join("runs"))?;
+/// # Ok::<(), hadal::Error>(())
+/// ```
+///
 /// # Errors
 /// If the folder cannot be made, or no file can be written to it.
 pub fn check_writable(folder: &Path) -> Result<()> {
@@ -42,6 +49,15 @@ fn without_path(error: std::io::Error) -> std::io::Error {
 /// Writes a file under a temporary name beside `path`, syncs it, then renames it: a crash at any instant leaves the old
 /// file or the new one. Missing folders are made. On an error nothing is left behind. A link is followed, and a file that is
 /// replaced keeps its permissions.
+///
+/// ```
+/// use hadal::format::write_atomically;
+/// # let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("new folder/notes.txt");
+/// write_atomically(&path, |out| out.write_all(b"epoch 1"))?;
+/// assert_eq!(std::fs::read_to_string(&path).unwrap(), "epoch 1");
+/// # Ok::<(), hadal::Error>(())
+/// ```
 ///
 /// # Errors
 /// If a folder or the file cannot be written or synced, `write` fails, or something that is no regular file is at `path`: a

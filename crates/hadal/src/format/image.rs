@@ -16,6 +16,15 @@ const LARGEST_RATIO: u64 = 1032;
 
 /// The size of a PNG, `[height, width]`, from its header alone.
 ///
+/// ```
+/// use hadal::{Tensor, format::image::{read_png_size, write_png}};
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("image.png");
+/// write_png(&path, &Tensor::zeros([28, 20]))?;
+/// assert_eq!(read_png_size(&path)?, [28, 20]);
+/// # Ok::<(), hadal::Error>(())
+/// ```
+///
 /// # Errors
 /// If the file is no regular file, cannot be read or is not a PNG.
 pub fn read_png_size(path: &Path) -> Result<[usize; 2]> {
@@ -98,6 +107,15 @@ fn grey(pixel: &[u8]) -> f32 {
 
 /// Writes grey values `[height, width]` as a PNG: `u8` as they are, floats from 0, black, to 1, white, beyond which they are
 /// cut off.
+///
+/// ```
+/// use hadal::{Tensor, format::image::{read_png, write_png}};
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("image.png");
+/// write_png(&path, &Tensor::from([[0.0, 1.0], [1.0, 0.0]]))?;
+/// assert_eq!(read_png(&path)?.to_vec::<f32>(), [0.0, 1.0, 1.0, 0.0]);
+/// # Ok::<(), hadal::Error>(())
+/// ```
 ///
 /// # Errors
 /// If the tensor is not a matrix of `u8` or finite floats, a side is 0 or 2^31 or more, or the file cannot be written.

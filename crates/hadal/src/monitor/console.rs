@@ -10,6 +10,18 @@ use crate::{Error, Result};
 ///
 /// On a terminal, a bar per epoch with loss, metrics, samples per second and time left, which makes way for a line when
 /// the epoch ends. Elsewhere, that line alone, and one every `log_interval` batches if asked for.
+///
+/// ```
+/// use hadal::monitor::Console;
+/// use hadal::prelude::*;
+/// # let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+/// # let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+/// # let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy)?;
+/// // Plain lines, one every 2 batches.
+/// let console = Console::new(false).log_interval(Some(2));
+/// model.fit(&data, Fit::epochs(1).quiet().callback(console))?;
+/// # Ok::<(), hadal::Error>(())
+/// ```
 pub struct Console {
     #[cfg(feature = "progress")]
     terminal: bool,
@@ -72,6 +84,11 @@ impl Console {
 }
 
 /// Prints a line to standard output. A closed pipe (`| head`) is not an error.
+///
+/// ```
+/// hadal::monitor::print_line("accuracy 97.31%")?;
+/// # Ok::<(), hadal::Error>(())
+/// ```
 ///
 /// # Errors
 /// If the line cannot be written for another reason, such as a full disk.

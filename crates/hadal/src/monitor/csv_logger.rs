@@ -7,6 +7,20 @@ use crate::{Error, Result};
 
 /// A callback that writes a CSV file with one line per epoch, as Keras's `CSVLogger`: the epoch, loss and metrics, the learning rate, the dataset. The file is replaced atomically after every epoch. The same run writes the same bytes; what depends on the clock is in a file
 /// of its own, see [`timing`](CsvLogger::timing).
+///
+/// ```
+/// use hadal::monitor::CsvLogger;
+/// use hadal::prelude::*;
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("history.csv");
+/// # let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+/// # let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+/// # let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy)?;
+/// model.fit(&data, Fit::epochs(2).quiet().callback(CsvLogger::new(&path)))?;
+/// let text = std::fs::read_to_string(&path).unwrap();
+/// assert_eq!(text.lines().count(), 3); // the names, and a line for each epoch
+/// # Ok::<(), hadal::Error>(())
+/// ```
 pub struct CsvLogger {
     path: PathBuf,
     timing: Option<PathBuf>,

@@ -8,6 +8,14 @@ use crate::{Error, Result};
 
 /// Draws `values` against their index (1, 2, ..) as a line and writes it to `path` as SVG.
 ///
+/// ```
+/// use hadal::monitor::plot;
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("losses.svg");
+/// plot::line(&path, "Training", "step", "loss", &[1.0, 0.5, 0.25])?;
+/// # Ok::<(), hadal::Error>(())
+/// ```
+///
 /// # Errors
 /// If there are fewer than two finite values, or the file cannot be written.
 pub fn line(path: impl AsRef<Path>, title: &str, x_label: &str, y_label: &str, values: &[f64]) -> Result<()> {
@@ -86,6 +94,14 @@ impl Plot {
     }
 
     /// The part of the plane to show. Default: all points. Each range must be finite and not empty.
+    ///
+    /// ```
+    /// use hadal::monitor::plot::Plot;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("plot.svg");
+    /// Plot::new("x squared").line("", &[(0.0, 0.0), (1.0, 1.0), (9.0, 81.0)]).limits(0.0..2.0, 0.0..2.0).save(&path)?;
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn limits(mut self, x: std::ops::Range<f64>, y: std::ops::Range<f64>) -> Plot {
         self.limits = Some([x.start, x.end, y.start, y.end]);
         self
@@ -97,6 +113,14 @@ impl Plot {
     }
 
     /// Adds points that are not joined.
+    ///
+    /// ```
+    /// use hadal::monitor::plot::Plot;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("plot.svg");
+    /// Plot::new("Samples").points("cats", &[(1.0, 2.0), (2.0, 1.5)]).points("dogs", &[(4.0, 5.0)]).save(&path)?;
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn points(self, name: &str, points: &[(f64, f64)]) -> Plot {
         self.add(name, points, false)
     }
@@ -109,6 +133,15 @@ impl Plot {
 
     /// Writes the picture to `path` as SVG.
     ///
+    /// ```
+    /// use hadal::monitor::plot::Plot;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("plot.svg");
+    /// Plot::new("A line").line("", &[(0.0, 0.0), (1.0, 1.0)]).save(&path)?;
+    /// assert!(std::fs::read_to_string(&path).unwrap().starts_with("<svg"));
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If no point is finite, a range of [`limits`](Plot::limits) is not, or the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
@@ -116,6 +149,15 @@ impl Plot {
     }
 
     /// Writes several pictures, one below the other, to `path` as SVG.
+    ///
+    /// ```
+    /// use hadal::monitor::plot::Plot;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("plot.svg");
+    /// let plot = |title: &str| Plot::new(title).line("", &[(0.0, 0.0), (1.0, 1.0)]);
+    /// Plot::save_all(&[plot("Loss"), plot("Accuracy")], &path)?;
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`save`](Plot::save).

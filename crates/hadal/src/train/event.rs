@@ -10,6 +10,21 @@ use crate::nn::Module;
 use crate::{Gradients, Result};
 
 /// A training event, passed to every [`Callback`].
+///
+/// ```
+/// use hadal::train::{Callback, Event, Flow};
+/// /// Prints the norm of the gradients of every step.
+/// struct PrintNorm;
+///
+/// impl Callback for PrintNorm {
+///     fn on_event(&mut self, event: &Event) -> hadal::Result<Flow> {
+///         if let Event::BatchEnd { step, gradients, .. } = event {
+///             println!("step {step}: gradient norm {:.3}", gradients.norm());
+///         }
+///         Ok(Flow::Continue)
+///     }
+/// }
+/// ```
 #[non_exhaustive]
 pub enum Event<'a> {
     /// Training begins: all settings and data have been checked (Keras's `on_train_begin`).
@@ -70,6 +85,17 @@ pub enum Event<'a> {
 }
 
 /// Whether training continues after an event.
+///
+/// ```
+/// use hadal::train::{Callback, Event, Flow};
+/// struct StopAfterTenSteps;
+///
+/// impl Callback for StopAfterTenSteps {
+///     fn on_event(&mut self, event: &Event) -> hadal::Result<Flow> {
+///         Ok(if matches!(event, Event::BatchEnd { step: 10, .. }) { Flow::Stop } else { Flow::Continue })
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
     /// Continue training.
@@ -79,6 +105,30 @@ pub enum Flow {
 }
 
 /// A callback: an object that is called at every training event. An error ends training.
+///
+/// ```
+/// use hadal::prelude::*;
+/// use hadal::train::{Callback, Event, Flow};
+///
+/// /// Stops when the loss of an epoch is low enough.
+/// struct StopBelow(f64);
+///
+/// impl Callback for StopBelow {
+///     fn on_event(&mut self, event: &Event) -> hadal::Result<Flow> {
+///         match event {
+///             Event::EpochEnd { logs, .. } if logs["loss"] < self.0 => Ok(Flow::Stop),
+///             _ => Ok(Flow::Continue),
+///         }
+///     }
+/// }
+///
+/// # let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+/// # let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+/// # let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy)?;
+/// let history = model.fit(&data, Fit::epochs(1000).quiet().callback(StopBelow(0.5)))?;
+/// assert!(history.epochs.len() < 1000);
+/// # Ok::<(), hadal::Error>(())
+/// ```
 pub trait Callback {
     /// Called at every event, in order.
     ///
@@ -121,26 +171,65 @@ impl fmt::Display for BatchLogs<'_> {
 }
 
 /// Loss and metric values by name, in order, with the text that displays each: Keras's `logs`.
+///
+/// ```
+/// use hadal::train::Logs;
+/// let mut logs = Logs::default();
+/// logs.push("loss", 0.25, "0.2500".into());
+/// logs.push("accuracy", 0.9, "90.00%".into());
+/// assert_eq!(logs["accuracy"], 0.9);
+/// assert_eq!(logs.to_string(), "loss 0.2500  accuracy 90.00%");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Logs(Vec<(String, f64, String)>);
 
 impl Logs {
     /// Adds a value and the text that displays it.
+    ///
+    /// ```
+    /// use hadal::train::Logs;
+    /// let mut logs = Logs::default();
+    /// logs.push("loss", 0.25, "0.2500".into());
+    /// assert_eq!(logs.to_string(), "loss 0.2500");
+    /// ```
     pub fn push(&mut self, name: impl Into<String>, value: f64, display: String) {
         self.0.push((name.into(), value, display));
     }
 
     /// Adds the entries of `other` with `prefix` before their names.
+    ///
+    /// ```
+    /// use hadal::train::Logs;
+    /// let mut logs = Logs::default();
+    /// logs.push("loss", 0.25, "0.2500".into());
+    /// let validation = logs.clone();
+    /// logs.extend(&validation, "val_");
+    /// assert_eq!(logs["val_loss"], 0.25);
+    /// ```
     pub fn extend(&mut self, other: &Logs, prefix: &str) {
         self.0.extend(other.0.iter().map(|(name, value, text)| (format!("{prefix}{name}"), *value, text.clone())));
     }
 
     /// The value of the metric `name`, or of `loss`.
+    ///
+    /// ```
+    /// use hadal::train::Logs;
+    /// let mut logs = Logs::default();
+    /// logs.push("loss", 0.25, "0.2500".into());
+    /// assert_eq!((logs.get("loss"), logs.get("accuracy")), (Some(0.25), None));
+    /// ```
     pub fn get(&self, name: &str) -> Option<f64> {
         self.0.iter().find(|entry| entry.0 == name).map(|entry| entry.1)
     }
 
     /// Iterates over names and values, in order.
+    ///
+    /// ```
+    /// use hadal::train::Logs;
+    /// let mut logs = Logs::default();
+    /// logs.push("loss", 0.25, "0.2500".into());
+    /// assert_eq!(logs.iter().collect::<Vec<_>>(), [("loss", 0.25)]);
+    /// ```
     pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
         self.0.iter().map(|(name, value, _)| (name.as_str(), *value))
     }

@@ -14,6 +14,17 @@ use crate::optim::{ReduceLrOnPlateau, Schedule, check_positive_in_f32};
 use crate::{Error, Gradients, Result};
 
 /// The options of [`Trainer::fit`](super::Trainer::fit). Defaults are Keras's.
+///
+/// ```
+/// use hadal::prelude::*;
+/// # let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+/// # let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+/// # let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy)?;
+/// let options = Fit::epochs(5).batch_size(20).schedule(Schedule::Cosine).clip_norm(1.0).quiet();
+/// let history = model.fit(&data, options)?;
+/// assert_eq!(history.epochs.len(), 5);
+/// # Ok::<(), hadal::Error>(())
+/// ```
 pub struct Fit<'a> {
     epochs: usize,
     batch_size: usize,
@@ -33,6 +44,16 @@ pub struct Fit<'a> {
 
 impl<'a> Fit<'a> {
     /// Trains for `epochs` epochs, with batch size 32, shuffled samples and a progress bar.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// # let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+    /// # let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+    /// # let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy)?;
+    /// let history = model.fit(&data, Fit::epochs(2).quiet())?;
+    /// assert_eq!(history.epochs.len(), 2);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn epochs(epochs: usize) -> Fit<'a> {
         Fit {
             epochs,
@@ -52,18 +73,47 @@ impl<'a> Fit<'a> {
     }
 
     /// The number of samples per batch. Default: 32. The last batch of an epoch may be smaller.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// # let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+    /// # let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+    /// # let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy)?;
+    /// model.fit(&data, Fit::epochs(1).batch_size(25).quiet())?;
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn batch_size(mut self, samples: usize) -> Fit<'a> {
         (self.batch_size, self.sized) = (samples, true);
         self
     }
 
     /// Uses all samples in every step: full-batch gradient descent.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// # let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+    /// # let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+    /// # let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy)?;
+    /// model.fit(&data, Fit::epochs(3).full_batch().quiet())?;
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn full_batch(mut self) -> Fit<'a> {
         (self.batch_size, self.sized) = (usize::MAX, false);
         self
     }
 
     /// Data on which loss and metrics are evaluated after every epoch. Default: none.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// # let test = hadal::data::synthetic::moons(100, 0.1, 2)?;
+    /// # let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+    /// # let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+    /// # let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy)?;
+    /// let history = model.fit(&data, Fit::epochs(2).validation_data(&test).quiet())?;
+    /// println!("{:.1}% of the test samples", 100.0 * history.last("val_accuracy")?);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn validation_data(mut self, data: &'a Dataset) -> Fit<'a> {
         self.validation_data = Some(data);
         self
@@ -76,12 +126,34 @@ impl<'a> Fit<'a> {
     }
 
     /// The learning rate schedule, updated at every step and counted over the steps of all calls of `fit`. Default: constant.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// # let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+    /// # let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+    /// # let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy)?;
+    /// // Warm up over 3 steps, then fall along a cosine.
+    /// let schedule = Schedule::WarmUp { warmup_steps: 3, then: Box::new(Schedule::Cosine) };
+    /// model.fit(&data, Fit::epochs(3).schedule(schedule).quiet())?;
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn schedule(mut self, schedule: Schedule) -> Fit<'a> {
         (self.schedule, self.by_epoch) = (schedule, false);
         self
     }
 
     /// As [`schedule`](Fit::schedule), updated once per epoch.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// # let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+    /// # let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+    /// # let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy)?;
+    /// // Divide the learning rate by 10 after every 2 epochs.
+    /// let schedule = Schedule::Step { step_size: 2, gamma: 0.1 };
+    /// model.fit(&data, Fit::epochs(4).schedule_by_epoch(schedule).quiet())?;
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn schedule_by_epoch(mut self, schedule: Schedule) -> Fit<'a> {
         (self.schedule, self.by_epoch) = (schedule, true);
         self
@@ -89,6 +161,17 @@ impl<'a> Fit<'a> {
 
     /// Reduces the learning rate when a monitored metric has stopped improving, in addition to the schedule, in this call of `fit`.
     /// Default: no reduction.
+    ///
+    /// ```
+    /// use hadal::optim::ReduceLrOnPlateau;
+    /// use hadal::prelude::*;
+    /// # let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+    /// # let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+    /// # let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy)?;
+    /// let plateau = ReduceLrOnPlateau::new("loss").patience(3);
+    /// model.fit(&data, Fit::epochs(5).reduce_lr_on_plateau(plateau).quiet())?;
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn reduce_lr_on_plateau(mut self, plateau: ReduceLrOnPlateau) -> Fit<'a> {
         self.plateau = Some(plateau);
         self
@@ -96,6 +179,15 @@ impl<'a> Fit<'a> {
 
     /// Clips the global norm of the gradients to `max_norm` before each step, as PyTorch's `clip_grad_norm_` and Keras's `global_clipnorm`
     /// ([`Gradients::clip_norm`](crate::Gradients::clip_norm)). Default: no clipping.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// # let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+    /// # let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+    /// # let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy)?;
+    /// model.fit(&data, Fit::epochs(1).clip_norm(1.0).quiet())?;
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn clip_norm(mut self, max_norm: f64) -> Fit<'a> {
         self.clip_norm = Some(max_norm);
         self
@@ -108,6 +200,16 @@ impl<'a> Fit<'a> {
     }
 
     /// Whether to shuffle the samples before each epoch. Default: true.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// # let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+    /// # let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+    /// # let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy)?;
+    /// // The samples in the order of the dataset.
+    /// model.fit(&data, Fit::epochs(1).shuffle(false).quiet())?;
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn shuffle(mut self, shuffle: bool) -> Fit<'a> {
         self.shuffle = shuffle;
         self

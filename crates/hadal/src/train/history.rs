@@ -24,6 +24,16 @@ pub struct History {
 impl History {
     /// The values called `name` of every epoch: `loss`, `accuracy`, `val_loss`, ...
     ///
+    /// ```
+    /// use hadal::train::{History, Logs};
+    /// let mut logs = Logs::default();
+    /// logs.push("loss", 0.5, "0.5".into());
+    /// let history = History { epochs: vec![logs.clone(), logs] };
+    /// assert_eq!(history.get("loss")?, [0.5, 0.5]);
+    /// assert!(history.get("accuracy").is_err());
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If there is no such name; the message lists those that there are.
     pub fn get(&self, name: &str) -> Result<Vec<f64>> {
@@ -37,6 +47,17 @@ impl History {
     }
 
     /// The value called `name` of the last epoch.
+    ///
+    /// ```
+    /// use hadal::train::{History, Logs};
+    /// let epoch = |loss: f64| {
+    ///     let mut logs = Logs::default();
+    ///     logs.push("loss", loss, loss.to_string());
+    ///     logs
+    /// };
+    /// assert_eq!(History { epochs: vec![epoch(0.5), epoch(0.25)] }.last("loss")?, 0.25);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`get`](History::get).

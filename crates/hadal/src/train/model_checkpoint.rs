@@ -12,6 +12,21 @@ use crate::nn::{Architecture, check_architecture, stage_parts};
 ///
 /// The file is what [`Sequential::load`](crate::nn::Sequential::load) reads; its notes name the epoch (`hadal.epoch`)
 /// and the epoch's numbers (`hadal.loss`, ...).
+///
+/// ```
+/// use hadal::train::ModelCheckpoint;
+/// use hadal::prelude::*;
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("model.safetensors");
+/// # let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+/// # let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+/// # let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy)?;
+/// let checkpoint = ModelCheckpoint::new(&path, model.model.architecture(), Default::default());
+/// model.fit(&data, Fit::epochs(2).quiet().callback(checkpoint))?;
+/// let (_, notes) = Sequential::load(&path)?;
+/// assert_eq!(notes["hadal.epoch"], "2");
+/// # Ok::<(), hadal::Error>(())
+/// ```
 pub struct ModelCheckpoint {
     path: PathBuf,
     architecture: Architecture,

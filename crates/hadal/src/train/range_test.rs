@@ -25,6 +25,13 @@ const DIVERGED: f64 = 4.0;
 
 impl LearningRateRangeTest {
     /// The suggested learning rate: where the smoothed loss decreases fastest on a logarithmic scale of the learning rate, among steps with a new minimum of the loss.
+    ///
+    /// ```
+    /// use hadal::train::LearningRateRangeTest;
+    /// let learning_rates = vec![0.001, 0.01, 0.1, 1.0, 10.0];
+    /// let test = LearningRateRangeTest { learning_rates, losses: vec![1.0, 0.9, 0.4, 0.35, 2.0] };
+    /// assert_eq!(test.suggestion(), 0.01);
+    /// ```
     pub fn suggestion(&self) -> f64 {
         // Over a stretch of steps, since single losses are noisy.
         let reach = (self.learning_rates.len() / 20).max(1);

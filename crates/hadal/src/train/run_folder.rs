@@ -88,6 +88,13 @@ impl RunFolder {
     }
 
     /// The path of the model or history file in a directory, if there is one.
+    ///
+    /// ```
+    /// use hadal::train::RunFolder;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let folder = folder.path();
+    /// assert_eq!(RunFolder::existing_run(folder), None);
+    /// ```
     pub fn existing_run(folder: &Path) -> Option<PathBuf> {
         let files = [RunFolder::MODEL, RunFolder::HISTORY].map(|name| folder.join(name));
         files.into_iter().find(|path| path.symlink_metadata().is_ok())

@@ -18,6 +18,17 @@ use crate::{DType, Error, Result, Rng, Shape, Tensor, concat, no_grad};
 /// A second [`fit`](Trainer::fit) continues where the first one stopped, with its random numbers, its epochs and its schedule:
 /// `fit` for 5 epochs twice is `fit` for 10, unless the learning rate follows a schedule over the length of the run or
 /// [`reduce_lr_on_plateau`](Fit::reduce_lr_on_plateau), which begin anew.
+///
+/// ```
+/// use hadal::prelude::*;
+/// # let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+/// let model = Sequential::new([2]).add(Dense::new(16).activation(Relu)).add(Dense::new(1).activation(Sigmoid));
+/// let mut trainer = model.compile(Adam::new(0.01), BinaryCrossentropy, [Accuracy])?;
+/// trainer.fit(&data, Fit::epochs(5).quiet())?;
+/// trainer.fit(&data, Fit::epochs(5).quiet())?; // epochs 6 to 10
+/// println!("{}", trainer.evaluate(&data)?);
+/// # Ok::<(), hadal::Error>(())
+/// ```
 pub struct Trainer<M> {
     /// The network.
     pub model: M,
@@ -64,6 +75,27 @@ const PROBE: usize = 32;
 
 impl<M: Forward> Trainer<M> {
     /// Creates a trainer for any module. For a `Sequential` use [`Sequential::compile`].
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    ///
+    /// #[derive(Module)]
+    /// struct Net {
+    ///     fc: Linear,
+    /// }
+    ///
+    /// impl Forward for Net {
+    ///     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+    ///         self.fc.forward(x, ctx)
+    ///     }
+    /// }
+    ///
+    /// let data = Dataset::new("sums", Tensor::from([[1.0, 2.0], [3.0, 4.0]]), Tensor::from([[3.0], [7.0]]))?;
+    /// let net = Net { fc: Linear::new(2, 1, &mut Rng::new(0)) };
+    /// let mut trainer = Trainer::new(net, Sgd::new(0.01), MeanSquaredError, ());
+    /// trainer.fit(&data, Fit::epochs(10).quiet())?;
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn new(
         model: M,
         optimizer: impl Optimizer + 'static,
@@ -88,6 +120,16 @@ impl<M: Forward> Trainer<M> {
     /// Trains the model on `data`. All settings and data are checked before the first step.
     ///
     /// Later calls continue training: random number streams and epoch numbers continue, and schedules count the steps (or epochs) of all calls; their total is the sum of those done and those requested.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// # let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+    /// # let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+    /// # let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy)?;
+    /// let history = model.fit(&data, Fit::epochs(3).quiet())?;
+    /// assert_eq!(history.get("loss")?.len(), 3);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If a setting cannot work, the data does not fit the model or the loss, the loss is no longer finite, or a
@@ -413,6 +455,15 @@ fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
 
 impl Trainer<Sequential> {
     /// A summary of the model: its layers, output shapes and numbers of parameters.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// # let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+    /// # let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+    /// # let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy)?;
+    /// assert_eq!(model.summary().parameters(), 3);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
     pub fn summary(&self) -> Summary {
         self.model.summary()
     }

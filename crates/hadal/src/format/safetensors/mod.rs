@@ -37,6 +37,16 @@ const PIECE: usize = 16 * 1024;
 /// its length: the number of other entries of the metadata, and each, sorted by key, as key and value; the number of tensors,
 /// and each, sorted by name, as name, dtype as the header says it, number of axes, sizes and SHA-256 of its bytes.
 ///
+/// ```
+/// use hadal::{Tensor, format::safetensors};
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("weights.safetensors");
+/// safetensors::save(&path, &[("weight".into(), Tensor::ones([2, 3]))], Default::default())?;
+/// let (tensors, _) = safetensors::load(&path)?;
+/// assert_eq!(tensors["weight"].shape(), &[2, 3]);
+/// # Ok::<(), hadal::Error>(())
+/// ```
+///
 /// # Errors
 /// If the file cannot be written, two tensors have one name, one is called `__metadata__`, or the header would be larger than
 /// the 32 MiB that are read.
@@ -89,6 +99,17 @@ pub(crate) fn stage(
 }
 
 /// Reads all tensors and the metadata. Files of other programs, which have no digest, are read as they are.
+///
+/// ```
+/// use hadal::{Tensor, format::safetensors};
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("weights.safetensors");
+/// let metadata = [("epoch".to_string(), "3".to_string())].into();
+/// safetensors::save(&path, &[("bias".into(), Tensor::zeros([4]))], metadata)?;
+/// let (tensors, metadata) = safetensors::load(&path)?;
+/// assert_eq!((tensors.len(), metadata["epoch"].as_str()), (1, "3"));
+/// # Ok::<(), hadal::Error>(())
+/// ```
 ///
 /// # Errors
 /// If the path is no regular file or cannot be read; if the file is not safetensors, is cut short, has a header larger than
