@@ -342,6 +342,15 @@ fn set_recording(on: bool) -> Restore {
 }
 
 /// Options of [`Tensor::backward_with`].
+///
+/// ```
+/// use hadal_tensor::{Tensor, autograd::BackwardOptions};
+/// // The second derivative of x^3.
+/// let x = Tensor::from([2.0]).requires_grad();
+/// let first = x.powi(3).sum().backward_with(BackwardOptions { create_graph: true, ..Default::default() });
+/// let second = first[&x].sum().backward();
+/// assert_eq!((first[&x].item(), second[&x].item()), (12.0, 12.0));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BackwardOptions {
     /// Keep the computation graph after the backward pass. Default: free it.

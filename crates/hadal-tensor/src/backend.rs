@@ -167,6 +167,17 @@ pub(crate) enum Distribution {
 ///
 /// The optimizer's own state (momentum and the like) lies beside the parameter in tensors of its shape; each
 /// variant says how many it has and its formula.
+///
+/// ```
+/// use hadal_tensor::{Tensor, UpdateRule, WeightDecay};
+/// let rule = UpdateRule::Momentum { learning_rate: 0.1, momentum: 0.9, nesterov: false };
+/// let (mut w, gradient) = (Tensor::from([1.0]), Tensor::from([1.0]));
+/// let mut states = vec![w.zeros_like()];
+/// for _ in 0..2 {
+///     w.update(rule, WeightDecay::NONE, &mut states, &gradient);
+/// }
+/// assert!((w.item() - (1.0 - 0.1 - 0.19)).abs() < 1e-6);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum UpdateRule {
@@ -313,6 +324,12 @@ impl UpdateRule {
     pub const MAX_STATES: usize = 3;
 
     /// How many state tensors the rule keeps beside a parameter.
+    ///
+    /// ```
+    /// use hadal_tensor::UpdateRule;
+    /// assert_eq!(UpdateRule::Sgd { learning_rate: 0.1 }.states(), 0);
+    /// assert_eq!(UpdateRule::Adagrad { learning_rate: 0.1, epsilon: 1e-10 }.states(), 1);
+    /// ```
     pub fn states(&self) -> usize {
         use UpdateRule::*;
         match self {
@@ -325,6 +342,18 @@ impl UpdateRule {
 }
 
 /// The weight decay of an optimizer step.
+///
+/// ```
+/// use hadal_tensor::{Tensor, UpdateRule, WeightDecay};
+/// let step = |decay| {
+///     let mut w = Tensor::from([1.0]);
+///     w.update(UpdateRule::Sgd { learning_rate: 0.5 }, decay, &mut [], &Tensor::from([0.5]));
+///     w.item()
+/// };
+/// assert_eq!(step(WeightDecay::NONE), 0.75);
+/// assert_eq!(step(WeightDecay { coupled: 0.5, ..WeightDecay::NONE }), 0.5); // the gradient is 0.5 + 0.5
+/// assert_eq!(step(WeightDecay { factor: 0.5, ..WeightDecay::NONE }), 0.25); // half of 1, then the step
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WeightDecay {
     /// Added to the gradient, times the parameter: `g + coupled * w` (an L2 penalty).

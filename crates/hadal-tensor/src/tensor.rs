@@ -347,6 +347,14 @@ impl Tensor {
 
     /// One step of an optimizer: changes `self` and `states` in place by `rule`, `decay` and `gradient`, in one pass.
     ///
+    /// ```
+    /// use hadal_tensor::{Tensor, UpdateRule, WeightDecay};
+    /// let mut w = Tensor::from([1.0, 2.0]).requires_grad();
+    /// let gradients = w.powi(2).sum().backward();
+    /// w.update(UpdateRule::Sgd { learning_rate: 0.25 }, WeightDecay::NONE, &mut [], &gradients[&w]);
+    /// assert_eq!(w.to_vec::<f32>(), [0.5, 1.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the rule keeps another number of states, or a shape or dtype differs from the parameter's.
     #[track_caller]
