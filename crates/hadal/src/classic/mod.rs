@@ -103,7 +103,7 @@ impl Samples {
         let (x, _) = data.run(0, data.len());
         Ok(Samples {
             features,
-            x: x.to_dtype(DType::F64).to_vec(),
+            x: x.first().to_dtype(DType::F64).to_vec(),
             y: labels.into_iter().map(|label| if label == 1 { 1.0 } else { -1.0 }).collect(),
         })
     }

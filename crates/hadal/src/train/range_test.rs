@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Trainer;
-use super::trainer::total;
 use crate::data::Dataset;
-use crate::nn::{Context, Forward};
+use crate::nn::{Context, Model};
 use crate::optim::{Core, check_positive};
 use crate::{DType, Error, Result, Rng, Tensor};
 
@@ -40,7 +39,7 @@ impl LearningRateRangeTest {
     }
 }
 
-impl<M: Forward> Trainer<M> {
+impl<M: Model> Trainer<M> {
     /// Trains for up to `steps` steps on batches of `batch_size` while the learning rate grows from `min_lr` to `max_lr`, until the
     /// loss explodes (Smith, WACV 2017, section 3.3); then puts model and optimizer back as they were, whatever happened.
     ///
@@ -90,9 +89,9 @@ impl<M: Forward> Trainer<M> {
                     break;
                 }
                 let learning_rate = min_lr * (max_lr / min_lr).powf(step as f64 / (steps - 1) as f64);
-                let prediction = trainer.model.forward(&x, &mut ctx);
+                let prediction = trainer.model.forward_parts(&x, &mut ctx);
                 let (parts, penalty) = trainer.parts(&prediction, &y, sample_weights.as_ref(), &mut ctx);
-                let loss = total(&parts, penalty.as_ref());
+                let loss = trainer.total(&parts, penalty.as_ref());
                 let gradients = loss.backward();
                 average = SMOOTHING * average + (1.0 - SMOOTHING) * loss.to_dtype(DType::F64).item();
                 let smoothed = average / (1.0 - SMOOTHING.powf(step as f64 + 1.0));
@@ -115,20 +114,20 @@ impl<M: Forward> Trainer<M> {
 }
 
 /// Restores model and optimizer when dropped: at the end of the test, on an error, on a panic.
-struct Restored<'a, M: Forward> {
+struct Restored<'a, M: Model> {
     trainer: &'a mut Trainer<M>,
     weights: BTreeMap<String, Tensor>,
     core: Core,
 }
 
-impl<M: Forward> Restored<'_, M> {
+impl<M: Model> Restored<'_, M> {
     fn after(trainer: &mut Trainer<M>) -> Restored<'_, M> {
         let (weights, core) = (trainer.model.state_dict().into_iter().collect(), trainer.optimizer.core().clone());
         Restored { trainer, weights, core }
     }
 }
 
-impl<M: Forward> Drop for Restored<'_, M> {
+impl<M: Model> Drop for Restored<'_, M> {
     fn drop(&mut self) {
         // The weights are the model's own, so they fit.
         let _ = self.trainer.model.load_state_dict(&self.weights);

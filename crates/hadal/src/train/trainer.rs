@@ -4,12 +4,12 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use super::pass::Pass;
 use super::{Fit, History, Logs};
-use crate::data::{Dataset, Preprocessing};
+use crate::data::{Dataset, Parts, Preprocessing};
 use crate::finite::first_not_finite;
-use crate::loss::{Loss, LossParts, Weights, check_per_sample};
+use crate::loss::{IntoLosses, LossParts, OutputLoss, Weights, check_per_sample};
 use crate::metric::{IntoMetrics, Metric};
 use crate::monitor::note;
-use crate::nn::{Context, Forward, Sequential, Summary};
+use crate::nn::{Context, Model, Sequential, Summary};
 use crate::optim::Optimizer;
 use crate::{DType, Error, Result, Rng, Shape, Tensor, concat, no_grad};
 
@@ -22,15 +22,15 @@ pub struct Trainer<M> {
     /// The network.
     pub model: M,
     pub(super) optimizer: Box<dyn Optimizer>,
-    pub(super) loss: Box<dyn Loss>,
+    pub(super) losses: Vec<OutputLoss>,
     /// Behind a lock, so that a shared trainer can be evaluated.
     metrics: Mutex<Vec<Box<dyn Metric>>>,
     /// The name of each metric in logs.
     metric_names: Vec<String>,
     pub(super) seed: u64,
     pub(super) progress: Progress,
-    /// The transforms of the data that the model was trained on.
-    preprocessing: Option<Preprocessing>,
+    /// The transforms of the data that the model was trained on, one for each input; none before.
+    preprocessing: Vec<Preprocessing>,
 }
 
 /// How far training has come.
@@ -62,20 +62,35 @@ const EVALUATION_BATCH: usize = 1000;
 /// How many samples are passed through the model before a run, to see that everything fits.
 const PROBE: usize = 32;
 
-impl<M: Forward> Trainer<M> {
+impl<M: Model> Trainer<M> {
     /// Creates a trainer for any module. For a `Sequential` use [`Sequential::compile`].
     pub fn new(
         model: M,
         optimizer: impl Optimizer + 'static,
-        loss: impl Loss + 'static,
+        loss: impl IntoLosses,
         metrics: impl IntoMetrics,
     ) -> Trainer<M> {
-        let mut metrics = metrics.into_metrics();
-        metrics.iter_mut().for_each(|metric| metric.set_threshold(loss.decision_threshold()));
-        let metric_names = distinct(metrics.iter().map(|metric| metric.name()));
-        let (optimizer, loss) = (Box::new(optimizer), Box::new(loss));
-        let (progress, preprocessing) = (Progress::start(0), model.preprocessing().cloned());
-        Trainer { model, optimizer, loss, metrics: Mutex::new(metrics), metric_names, seed: 0, progress, preprocessing }
+        let (mut metrics, losses) = (metrics.into_metrics(), loss.into_losses().0);
+        for metric in &mut metrics {
+            let own = losses.iter().find(|loss| loss.output.as_deref() == metric.output());
+            if let Some(own) = own {
+                metric.set_threshold(own.loss.decision_threshold());
+            }
+        }
+        let taken = losses.iter().filter_map(|loss| Some(format!("{}_loss", loss.output.as_ref()?)));
+        let metric_names = distinct(taken.collect(), metrics.iter().map(full_name));
+        let optimizer = Box::new(optimizer);
+        let (progress, preprocessing) = (Progress::start(0), model.kept_preprocessing());
+        Trainer {
+            model,
+            optimizer,
+            losses,
+            metrics: Mutex::new(metrics),
+            metric_names,
+            seed: 0,
+            progress,
+            preprocessing,
+        }
     }
 
     /// Sets the random seed of shuffling and dropout, and resets the epoch and step counters. Default: 0.
@@ -107,9 +122,7 @@ impl<M: Forward> Trainer<M> {
     /// If the data does not fit the model or the loss, or the loss is not finite.
     pub fn evaluate(&self, data: &Dataset) -> Result<Logs> {
         self.check(data)?;
-        if let Some(own) = &self.preprocessing {
-            check_preprocessing(own, data)?;
-        }
+        check_preprocessing(&self.preprocessing, data)?;
         let score = self.score(data, EVALUATION_BATCH);
         match score.get("loss") {
             Some(loss) if !loss.is_finite() => {
@@ -142,36 +155,51 @@ impl<M: Forward> Trainer<M> {
     /// # Errors
     /// If the inputs do not fit the model or are not finite, or an output is NaN.
     pub fn predict<'a>(&self, inputs: impl Into<Samples<'a>>) -> Result<Tensor> {
+        let outputs = self.predict_parts(inputs)?;
+        match outputs.only() {
+            Some(output) => Ok(output.clone()),
+            None => Err(Error::Config(format!("the model has the outputs {}; use predict_parts", outputs.names()))),
+        }
+    }
+
+    /// As [`predict`](Trainer::predict), for a model with several inputs or outputs.
+    ///
+    /// # Errors
+    /// As [`predict`](Trainer::predict).
+    pub fn predict_parts<'a>(&self, inputs: impl Into<Samples<'a>>) -> Result<Parts> {
         match inputs.into().0 {
-            Kind::Raw(inputs) => match &self.preprocessing {
-                Some(preprocessing) if preprocessing.is_raw(inputs) => self.outputs(&preprocessing.apply(inputs)),
-                _ => self.outputs(inputs),
-            },
+            Kind::Raw(inputs) => {
+                let own = &self.preprocessing;
+                let raw =
+                    own.len() == inputs.len() && inputs.iter().zip(own).all(|((_, input), own)| own.is_raw(input));
+                if raw { self.outputs(&inputs.map(|i, input| own[i].apply(input))) } else { self.outputs(&inputs) }
+            }
             Kind::Dataset(data) => {
-                if let Some(own) = &self.preprocessing {
-                    check_preprocessing(own, data)?;
+                check_preprocessing(&self.preprocessing, data)?;
+                let mut batches = data.batches(EVALUATION_BATCH);
+                let mut all: Vec<Parts> = Vec::new();
+                while let Some((x, _, _)) = batches.next_weighted() {
+                    all.push(self.outputs(&x)?);
                 }
-                let batches = data.batches(EVALUATION_BATCH).map(|(x, _)| self.outputs(&x));
-                Ok(concat(&batches.collect::<Result<Vec<_>>>()?, 0))
+                let column = |name: &str| all.iter().map(|parts| parts[name].clone()).collect::<Vec<_>>();
+                Ok(all[0].iter().map(|(name, _)| (name, concat(&column(name), 0))).collect())
             }
         }
     }
 
-    fn outputs(&self, inputs: &Tensor) -> Result<Tensor> {
-        if inputs.rank() == 0 {
-            return Err(Error::Data("predict takes inputs of shape [N, ..], not a scalar".into()));
+    fn outputs(&self, inputs: &Parts) -> Result<Parts> {
+        self.model.check_parts(inputs)?;
+        for (_, input) in inputs.iter() {
+            if let Some((element, value)) = first_not_finite(input) {
+                let sample = element / (input.elements() / input.size(0));
+                return Err(Error::Data(format!(
+                    "the inputs must be finite numbers, but sample {sample} holds {value}"
+                )));
+            }
         }
-        let sample = Shape::from(&inputs.shape()[1..]);
-        self.model.check_inputs(inputs)?;
-        self.check_input(&sample, "the inputs")?;
-        self.check_dtype(inputs)?;
-        if let Some((element, value)) = first_not_finite(inputs) {
-            let sample = element / (inputs.elements() / inputs.size(0));
-            return Err(Error::Data(format!("the inputs must be finite numbers, but sample {sample} holds {value}")));
-        }
-        let prediction = no_grad(|| self.model.forward(inputs, &mut Context::evaluation()));
-        self.check_not_nan(&prediction)?;
-        Ok(prediction)
+        let predictions = no_grad(|| self.model.forward_parts(inputs, &mut Context::evaluation()));
+        predictions.iter().try_for_each(|(_, prediction)| self.check_not_nan(prediction))?;
+        Ok(predictions)
     }
 
     /// Checks that outputs are numbers; the message names the weights that are not, if there are such.
@@ -196,31 +224,6 @@ impl<M: Forward> Trainer<M> {
             None => {
                 "its weights are finite, but its outputs overflow for these inputs, or a layer computes an undefined value such as 0 / 0".into()
             }
-        }
-    }
-
-    /// Checks the shape of one sample against what the model takes.
-    fn check_input(&self, sample: &Shape, name: &str) -> Result<()> {
-        match self.model.input_shape() {
-            Some(expected) if expected != *sample => {
-                Err(Error::Data(format!("{name}: samples have shape {sample}, but the model expects {expected}")))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Checks that inputs are of the floating-point type of the parameters, where those have one.
-    fn check_dtype(&self, x: &Tensor) -> Result<()> {
-        let mut dtypes = Vec::new();
-        self.model.visit("", &mut |_, tensor| dtypes.push(tensor.dtype()));
-        match dtypes.first() {
-            Some(&dtype) if x.dtype().is_float() && x.dtype() != dtype && dtypes.iter().all(|own| *own == dtype) => {
-                Err(Error::Data(format!(
-                    "the inputs are {}, but the model's tensors are {dtype}; convert them with to_dtype",
-                    x.dtype()
-                )))
-            }
-            _ => Ok(()),
         }
     }
 
@@ -249,6 +252,8 @@ impl<M: Forward> Trainer<M> {
         let metrics = self.metrics();
         let metrics = self.metric_names.iter().zip(metrics.iter());
         let mut all = vec![("loss".to_owned(), Some(false))];
+        let outputs = self.losses.iter().filter_map(|loss| loss.output.as_ref());
+        all.extend(outputs.map(|output| (format!("{output}_loss"), Some(false))));
         all.extend(metrics.map(|(name, metric)| (name.clone(), metric.higher_is_better())));
         if validation {
             let own: Vec<_> = all.iter().map(|(name, higher)| (format!("val_{name}"), *higher)).collect();
@@ -259,38 +264,82 @@ impl<M: Forward> Trainer<M> {
 
     /// Checks that data fits model and loss, by a pass of a few samples.
     pub(super) fn check(&self, data: &Dataset) -> Result<()> {
-        self.check_input(&data.input_shape(), data.name())?;
         let prefix = |error: Error| Error::Data(format!("{}: {error}", data.name()));
+        if self.losses.is_empty() {
+            return Err(Error::Config("there is no loss; add one for each output to Losses".into()));
+        }
         if data.sample_weights_tensor().is_some_and(|weights| weights.max().item() == 0.0) {
             return Err(prefix(Error::Data("all sample weights are 0; at least one must be positive".into())));
         }
-        // All inputs, where they are indices; of floating-point numbers the dataset has checked all.
-        if data.inputs().dtype() == DType::I64 {
-            self.model.check_inputs(data.inputs()).map_err(prefix)?;
-        }
         let (x, y) = data.run(0, data.len().min(PROBE));
-        self.model.check_inputs(&x).map_err(prefix)?;
-        self.check_dtype(&x).map_err(prefix)?;
+        self.model.check_parts(&x).map_err(prefix)?;
+        // All inputs, where there are indices; of floating-point numbers the dataset has checked all.
+        if data.input_parts().iter().any(|(_, input)| input.dtype() == DType::I64) {
+            self.model.check_parts(&data.run(0, data.len()).0).map_err(prefix)?;
+        }
         // Recorded, for the loss to see which function made the prediction.
-        let prediction = self.model.forward(&x, &mut Context::evaluation());
-        let output = Shape::from(&prediction.shape()[1..]);
-        self.loss.check(&output, data.targets()).map_err(prefix)?;
-        self.check_not_nan(&prediction).map_err(prefix)?;
-        self.loss.check_prediction(&prediction).map_err(prefix)?;
-        let losses = no_grad(|| self.loss.per_sample(&prediction.detach(), &y));
-        check_per_sample(self.loss.name(), &losses, &prediction).map_err(Error::Config).map_err(prefix)?;
-        self.metrics().iter().try_for_each(|metric| metric.check(&output, data.targets())).map_err(prefix)
+        let predictions = self.model.forward_parts(&x, &mut Context::evaluation());
+        for OutputLoss { output, loss, .. } in &self.losses {
+            let output = output.as_deref();
+            let prediction = part("output", &predictions, output).map_err(prefix)?;
+            let target = part("target", &y, output).map_err(prefix)?;
+            let targets = part("target", data.target_parts(), output).map_err(prefix)?;
+            if prediction.shape().first() != Some(&x.first().size(0)) {
+                return Err(prefix(Error::Data(format!(
+                    "the model gives shape {} for {} samples; outputs have the samples on their first axis",
+                    prediction.shape(),
+                    x.first().size(0)
+                ))));
+            }
+            let shape = Shape::from(&prediction.shape()[1..]);
+            loss.check(&shape, targets).map_err(prefix)?;
+            self.check_not_nan(prediction).map_err(prefix)?;
+            loss.check_prediction(prediction).map_err(prefix)?;
+            let losses = no_grad(|| loss.per_sample(&prediction.detach(), target));
+            check_per_sample(loss.name(), &losses, prediction).map_err(Error::Config).map_err(prefix)?;
+        }
+        self.metrics().iter().try_for_each(|metric| {
+            let prediction = part("output", &predictions, metric.output()).map_err(prefix)?;
+            let targets = part("target", data.target_parts(), metric.output()).map_err(prefix)?;
+            metric.check(&Shape::from(&prediction.shape()[1..]), targets).map_err(prefix)
+        })
     }
 
-    /// The loss of a batch, and the penalties that layers left in `ctx`.
+    /// The losses of a batch, and the penalties that layers left in `ctx`.
     pub(super) fn parts(
         &self,
-        prediction: &Tensor,
-        y: &Tensor,
+        predictions: &Parts,
+        targets: &Parts,
         weights: Option<&Tensor>,
         ctx: &mut Context,
-    ) -> (LossParts, Option<Tensor>) {
-        (self.loss.parts(prediction, y, Weights { samples: weights, classes: None }), ctx.take_penalty())
+    ) -> (Vec<LossParts>, Option<Tensor>) {
+        let weights = Weights { samples: weights, classes: None };
+        let parts = self.losses.iter().filter_map(|OutputLoss { output, loss, .. }| {
+            // Checked before the run.
+            Some(loss.parts(predictions.of(output.as_deref())?, targets.of(output.as_deref())?, weights))
+        });
+        (parts.collect(), ctx.take_penalty())
+    }
+
+    /// One scalar to walk back from.
+    pub(super) fn total(&self, parts: &[LossParts], penalty: Option<&Tensor>) -> Tensor {
+        let weighted = self.losses.iter().zip(parts).map(|(loss, parts)| {
+            let value = parts.value();
+            if loss.weight == 1.0 { value } else { value * loss.weight }
+        });
+        weighted.chain(penalty.cloned()).reduce(|sum, term| sum + term).unwrap_or_else(|| Tensor::scalar(0.0))
+    }
+
+    /// Takes a batch into a pass; returns its loss.
+    pub(super) fn update(
+        &mut self,
+        pass: &mut Pass,
+        batch: (&Parts, &Parts),
+        parts: &[LossParts],
+        penalty: Option<&Tensor>,
+    ) -> f64 {
+        let metrics = self.metrics.get_mut().unwrap_or_else(PoisonError::into_inner);
+        pass.update(&self.losses, metrics, batch, parts, penalty)
     }
 
     fn metrics(&self) -> MutexGuard<'_, Vec<Box<dyn Metric>>> {
@@ -308,37 +357,43 @@ impl<M: Forward> Trainer<M> {
         while let Some((x, y, weights)) = batches.next_weighted() {
             no_grad(|| {
                 let mut ctx = Context::evaluation();
-                let prediction = self.model.forward(&x, &mut ctx);
+                let prediction = self.model.forward_parts(&x, &mut ctx);
                 let (parts, penalty) = self.parts(&prediction, &y, weights.as_ref(), &mut ctx);
-                pass.update(&mut metrics, &prediction, &y, &parts, penalty.as_ref());
+                pass.update(&self.losses, &mut metrics, (&prediction, &y), &parts, penalty.as_ref());
             });
         }
-        pass.logs(&metrics, &self.metric_names, false)
+        pass.logs(&self.losses, &metrics, &self.metric_names, false)
     }
 
     /// Keeps the transforms of the training data, with the model, too.
-    pub(super) fn set_preprocessing(&mut self, preprocessing: &Preprocessing) {
-        self.model.set_preprocessing(preprocessing);
-        self.preprocessing = Some(preprocessing.clone());
+    pub(super) fn set_preprocessing(&mut self, preprocessing: &[Preprocessing]) {
+        self.model.keep_preprocessing(preprocessing);
+        self.preprocessing = preprocessing.to_vec();
     }
 
     /// Loss and metrics of a pass, by name.
     pub(super) fn logs(&self, pass: &Pass, running: bool) -> Logs {
-        pass.logs(&self.metrics(), &self.metric_names, running)
+        pass.logs(&self.losses, &self.metrics(), &self.metric_names, running)
     }
 }
 
-/// What [`Trainer::predict`] takes: `&Tensor` or `&Dataset`.
+/// What [`Trainer::predict`] takes: `&Tensor`, `&Dataset`, or `&Parts` for a model with several inputs.
 pub struct Samples<'a>(Kind<'a>);
 
 enum Kind<'a> {
-    Raw(&'a Tensor),
+    Raw(Parts),
     Dataset(&'a Dataset),
 }
 
 impl<'a> From<&'a Tensor> for Samples<'a> {
     fn from(inputs: &'a Tensor) -> Samples<'a> {
-        Samples(Kind::Raw(inputs))
+        Samples(Kind::Raw(inputs.clone().into()))
+    }
+}
+
+impl<'a> From<&'a Parts> for Samples<'a> {
+    fn from(inputs: &'a Parts) -> Samples<'a> {
+        Samples(Kind::Raw(inputs.clone()))
     }
 }
 
@@ -348,20 +403,36 @@ impl<'a> From<&'a Dataset> for Samples<'a> {
     }
 }
 
+/// The part of what a loss or metric is about.
+fn part<'a>(what: &str, parts: &'a Parts, output: Option<&str>) -> Result<&'a Tensor> {
+    parts.of(output).ok_or_else(|| {
+        Error::Config(match output {
+            Some(name) => {
+                format!("no {what} is called `{name}`, which a loss or metric is for; there are {}", parts.names())
+            }
+            None => format!(
+                "there are the {what}s {}, so each loss and metric must name its own: Losses::output and Metric::of",
+                parts.names()
+            ),
+        })
+    })
+}
+
 /// Refuses bytes that are transformed otherwise than those that the model was trained on. Floats may have been transformed
 /// before they were put into the dataset, so there is only a note.
-pub(super) fn check_preprocessing(trained: &Preprocessing, data: &Dataset) -> Result<()> {
-    let own = data.preprocessing();
-    if !trained.is_raw(data.inputs()) || own == trained {
-        return Ok(());
-    }
-    let problem = format!("{}: the model was trained on {trained}, but these are {own}", data.name());
-    if data.inputs().dtype().is_float() {
+pub(super) fn check_preprocessing(trained: &[Preprocessing], data: &Dataset) -> Result<()> {
+    for ((trained, own), (_, input)) in trained.iter().zip(data.preprocessing()).zip(data.input_parts().iter()) {
+        if !trained.is_raw(input) || own == trained {
+            continue;
+        }
+        let problem = format!("{}: the model was trained on {trained}, but these are {own}", data.name());
+        if !input.dtype().is_float() {
+            return Err(Error::Data(format!("{problem}; apply the same transforms to the dataset")));
+        }
         static ONCE: Once = Once::new();
         ONCE.call_once(|| note(&format!("{problem}; if they are raw, apply the same transforms to the dataset")));
-        return Ok(());
     }
-    Err(Error::Data(format!("{problem}; apply the same transforms to the dataset")))
+    Ok(())
 }
 
 /// Notes labels that no sample has, though the model has an output for each.
@@ -384,18 +455,19 @@ pub(super) fn note_missing_labels(data: &Dataset, output: Option<Shape>) {
     }
 }
 
-/// One scalar to walk back from.
-pub(super) fn total(parts: &LossParts, penalty: Option<&Tensor>) -> Tensor {
-    match penalty {
-        Some(penalty) => parts.value() + penalty,
-        None => parts.value(),
+/// The name of a metric in logs, if no other has it.
+fn full_name(metric: &Box<dyn Metric>) -> String {
+    match metric.output() {
+        Some(output) => format!("{output}_{}", metric.name()),
+        None => metric.name().to_owned(),
     }
 }
 
 /// Names of metrics in logs: the second `auc` is `auc_1`, the third `auc_2`, as in Keras, and none is the loss's or another's
 /// under validation.
-fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut taken = vec!["loss".to_owned()];
+fn distinct(mut taken: Vec<String>, names: impl Iterator<Item = String>) -> Vec<String> {
+    taken.push("loss".to_owned());
+    let before = taken.len();
     for name in names {
         let clashes = |candidate: &str| {
             taken.iter().any(|other| {
@@ -405,10 +477,10 @@ fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
             })
         };
         let numbered = (1..).map(|number| format!("{name}_{number}"));
-        let free = std::iter::once(name.to_owned()).chain(numbered).find(|candidate| !clashes(candidate));
+        let free = std::iter::once(name.clone()).chain(numbered).find(|candidate| !clashes(candidate));
         taken.extend(free);
     }
-    taken.split_off(1)
+    taken.split_off(before)
 }
 
 impl Trainer<Sequential> {
