@@ -55,7 +55,7 @@ pub mod prelude {
     };
     pub use crate::optim::{Adadelta, Adagrad, Adam, AdamW, Lion, Muon, Nadam, Optimizer, RmsProp, Schedule, Sgd};
     pub use crate::train::{Fit, Trainer};
-    pub use crate::{DType, Device, Gradients, Rng, Shape, Tensor, no_grad};
+    pub use crate::{DType, Device, Gradients, REST, Rng, Shape, Tensor, no_grad};
 }
 
 /// The README's programs compile.

@@ -78,7 +78,7 @@ impl<M: Model> Trainer<M> {
             }
         }
         let taken = losses.iter().filter_map(|loss| Some(format!("{}_loss", loss.output.as_ref()?)));
-        let metric_names = distinct(taken.collect(), metrics.iter().map(full_name));
+        let metric_names = distinct(taken.collect(), metrics.iter().map(|metric| full_name(&**metric)));
         let optimizer = Box::new(optimizer);
         let (progress, preprocessing) = (Progress::start(0), model.kept_preprocessing());
         Trainer {
@@ -456,7 +456,7 @@ pub(super) fn note_missing_labels(data: &Dataset, output: Option<Shape>) {
 }
 
 /// The name of a metric in logs, if no other has it.
-fn full_name(metric: &Box<dyn Metric>) -> String {
+fn full_name(metric: &dyn Metric) -> String {
     match metric.output() {
         Some(output) => format!("{output}_{}", metric.name()),
         None => metric.name().to_owned(),
