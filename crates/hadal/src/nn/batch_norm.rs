@@ -104,20 +104,20 @@ impl BatchNorm {
     }
 
     /// The weight of the batch statistics in the running estimates (PyTorch's `momentum`; Keras's is 1 minus it).
-    pub fn momentum(mut self, share: f64) -> BatchNorm {
-        self.settings.momentum = share;
+    pub fn momentum(mut self, momentum: f64) -> BatchNorm {
+        self.settings.momentum = momentum;
         self
     }
 
     /// Updates the running means from a batch of `count` values for each feature.
     fn observe(&self, parameters: &Parameters, mean: &Tensor, variance: &Tensor, count: usize) {
-        let share = self.settings.momentum;
+        let momentum = self.settings.momentum;
         let correction = if self.settings.unbiased { count as f64 / (count as f64 - 1.0) } else { 1.0 };
         no_grad(|| {
             let mut running = parameters.running();
             for (running, batch) in running.iter_mut().zip([mean.detach(), variance.detach() * correction]) {
-                *running *= 1.0 - share;
-                running.add_scaled(share, &batch.reshape(*running.shape()));
+                *running *= 1.0 - momentum;
+                running.add_scaled(momentum, &batch.reshape(*running.shape()));
             }
         });
     }

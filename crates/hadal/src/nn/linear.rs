@@ -3,7 +3,7 @@
 use super::{Context, Forward, Initializer, Module};
 use crate::{Rng, Shape, Tensor};
 
-/// A linear layer, A linear layer, `y = x Wᵀ + b`, as PyTorch's `Linear`. Input `[batch, in]`, output `[batch, out]`.
+/// A linear layer, `y = x Wᵀ + b`, as PyTorch's `Linear`. Input `[batch, in]`, output `[batch, out]`.
 #[derive(Clone, Debug, Module)]
 pub struct Linear {
     /// `[out, in]`.
