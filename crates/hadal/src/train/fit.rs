@@ -3,8 +3,8 @@
 use std::io::IsTerminal;
 use std::time::Instant;
 
+use super::checks::{check_preprocessing, note_missing_labels};
 use super::pass::Pass;
-use super::trainer::{check_preprocessing, note_missing_labels};
 use super::{BatchLogs, Callback, Event, Flow, History, Trainer};
 use crate::data::Dataset;
 use crate::finite::first_not_finite;

@@ -1,17 +1,16 @@
 //! Training and evaluation of a model.
 
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::checks::check_preprocessing;
 use super::pass::Pass;
 use super::{Fit, History, Logs};
 use crate::data::{Dataset, Parts, Preprocessing};
-use crate::finite::first_not_finite;
-use crate::loss::{IntoLosses, LossParts, OutputLoss, Weights, check_per_sample};
+use crate::loss::{IntoLosses, LossParts, OutputLoss, Weights};
 use crate::metric::{IntoMetrics, Metric};
-use crate::monitor::note;
 use crate::nn::{Context, Model, Sequential, Summary};
 use crate::optim::Optimizer;
-use crate::{DType, Error, Result, Rng, Shape, Tensor, concat, no_grad};
+use crate::{Error, Result, Rng, Tensor, no_grad};
 
 /// A model with its optimizer, loss and metrics, ready to train: what [`Sequential::compile`] returns.
 ///
@@ -30,7 +29,7 @@ pub struct Trainer<M> {
     pub(super) seed: u64,
     pub(super) progress: Progress,
     /// The transforms of the data that the model was trained on, one for each input; none before.
-    preprocessing: Vec<Preprocessing>,
+    pub(super) preprocessing: Vec<Preprocessing>,
 }
 
 /// How far training has come.
@@ -57,10 +56,7 @@ impl Progress {
 }
 
 /// How many samples `evaluate` takes at once.
-const EVALUATION_BATCH: usize = 1000;
-
-/// How many samples are passed through the model before a run, to see that everything fits.
-const PROBE: usize = 32;
+pub(super) const EVALUATION_BATCH: usize = 1000;
 
 impl<M: Model> Trainer<M> {
     /// Creates a trainer for any module. For a `Sequential` use [`Sequential::compile`].
@@ -132,121 +128,6 @@ impl<M: Model> Trainer<M> {
         }
     }
 
-    /// The model's outputs for a [`Dataset`](crate::data::Dataset), or for a tensor whose first axis counts the samples; in
-    /// evaluation mode, without gradients.
-    ///
-    /// A dataset's transforms are applied, as in training. Raw samples, which are of the type that the training data was stored in,
-    /// are transformed as the training data was: bytes of pixels are scaled as those that the model was trained on, also after
-    /// the model was loaded from a file. Inputs of another type are taken as they are.
-    ///
-    /// ```
-    /// use hadal::prelude::*;
-    /// let pixels = Tensor::from_slice(&[0u8, 255, 255, 0], [2, 2]);
-    /// let data = Dataset::new("pixels", pixels.clone(), Tensor::arange(2))?.divide(255.0);
-    /// let model = Sequential::new([2]).add(Dense::new(2).activation(Softmax));
-    /// let mut model = model.compile(Adam::new(0.1), CategoricalCrossentropy, ())?;
-    /// model.fit(&data, Fit::epochs(20).quiet())?;
-    /// let from_pixels = model.predict(&pixels)?;
-    /// assert_eq!(from_pixels.argmax(1).to_vec::<i64>(), [0, 1]);
-    /// assert_eq!(from_pixels.to_vec::<f32>(), model.predict(&data)?.to_vec::<f32>());
-    /// # Ok::<(), hadal::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If the inputs do not fit the model or are not finite, or an output is NaN.
-    pub fn predict<'a>(&self, inputs: impl Into<Samples<'a>>) -> Result<Tensor> {
-        let outputs = self.predict_parts(inputs)?;
-        match outputs.only() {
-            Some(output) => Ok(output.clone()),
-            None => Err(Error::Config(format!("the model has the outputs {}; use predict_parts", outputs.names()))),
-        }
-    }
-
-    /// As [`predict`](Trainer::predict), for a model with several inputs or outputs.
-    ///
-    /// # Errors
-    /// As [`predict`](Trainer::predict).
-    pub fn predict_parts<'a>(&self, inputs: impl Into<Samples<'a>>) -> Result<Parts> {
-        match inputs.into().0 {
-            Kind::Raw(inputs) => {
-                let own = &self.preprocessing;
-                let raw =
-                    own.len() == inputs.len() && inputs.iter().zip(own).all(|((_, input), own)| own.is_raw(input));
-                if raw { self.outputs(&inputs.map(|i, input| own[i].apply(input))) } else { self.outputs(&inputs) }
-            }
-            Kind::Dataset(data) => {
-                check_preprocessing(&self.preprocessing, data)?;
-                let mut batches = data.batches(EVALUATION_BATCH);
-                let mut all: Vec<Parts> = Vec::new();
-                while let Some((x, _, _)) = batches.next_weighted() {
-                    all.push(self.outputs(&x)?);
-                }
-                let column = |name: &str| all.iter().map(|parts| parts[name].clone()).collect::<Vec<_>>();
-                Ok(all[0].iter().map(|(name, _)| (name, concat(&column(name), 0))).collect())
-            }
-        }
-    }
-
-    fn outputs(&self, inputs: &Parts) -> Result<Parts> {
-        self.model.check_parts(inputs)?;
-        for (_, input) in inputs.iter() {
-            if let Some((element, value)) = first_not_finite(input) {
-                let sample = element / (input.elements() / input.size(0));
-                return Err(Error::Data(format!(
-                    "the inputs must be finite numbers, but sample {sample} holds {value}"
-                )));
-            }
-        }
-        let predictions = no_grad(|| self.model.forward_parts(inputs, &mut Context::evaluation()));
-        predictions.iter().try_for_each(|(_, prediction)| self.check_not_nan(prediction))?;
-        Ok(predictions)
-    }
-
-    /// Checks that outputs are numbers; the message names the weights that are not, if there are such.
-    fn check_not_nan(&self, prediction: &Tensor) -> Result<()> {
-        // Infinite outputs have their uses, as logits of classes that cannot be.
-        if first_not_finite(prediction).is_none() || prediction.ne(prediction).sum().item() == 0.0 {
-            return Ok(());
-        }
-        Err(Error::Data(format!("the model's output is NaN: {}", self.cause_of_nan())))
-    }
-
-    /// Why numbers that the model computes are not finite.
-    fn cause_of_nan(&self) -> String {
-        let mut cause = None;
-        self.model.visit("", &mut |name, tensor| {
-            if cause.is_none() {
-                cause = first_not_finite(tensor).map(|(element, value)| (name.to_owned(), element, value));
-            }
-        });
-        match cause {
-            Some((name, element, value)) => format!("its tensor `{name}` holds {value} (element {element})"),
-            None => {
-                "its weights are finite, but its outputs overflow for these inputs, or a layer computes an undefined value such as 0 / 0".into()
-            }
-        }
-    }
-
-    /// Checks that the model can be trained in batches of `batch_size` samples of `data`.
-    pub(super) fn check_batches(&self, data: &Dataset, batch_size: usize) -> Result<()> {
-        if self.model.parameter_count() == 0 {
-            return Err(Error::Config("the model has no parameters to train; unfreeze() some".into()));
-        }
-        let (samples, needed) = (data.len(), self.model.min_batch_size());
-        let last = match samples % batch_size.min(samples) {
-            0 => batch_size.min(samples),
-            rest => rest,
-        };
-        if last >= needed {
-            return Ok(());
-        }
-        Err(Error::Config(format!(
-            "{}: with batch size {batch_size} the smallest batch of the {samples} samples has {last}, but training this model needs \
-             at least {needed} samples per batch (BatchNorm computes their variance); choose another batch size or number of samples",
-            data.name()
-        )))
-    }
-
     /// The numbers that an epoch reports, and whether larger ones are better, where that is known.
     pub(super) fn reported(&self, validation: bool) -> Vec<(String, Option<bool>)> {
         let metrics = self.metrics();
@@ -260,49 +141,6 @@ impl<M: Model> Trainer<M> {
             all.extend(own);
         }
         all
-    }
-
-    /// Checks that data fits model and loss, by a pass of a few samples.
-    pub(super) fn check(&self, data: &Dataset) -> Result<()> {
-        let prefix = |error: Error| Error::Data(format!("{}: {error}", data.name()));
-        if self.losses.is_empty() {
-            return Err(Error::Config("there is no loss; add one for each output to Losses".into()));
-        }
-        if data.sample_weights_tensor().is_some_and(|weights| weights.max().item() == 0.0) {
-            return Err(prefix(Error::Data("all sample weights are 0; at least one must be positive".into())));
-        }
-        let (x, y) = data.run(0, data.len().min(PROBE));
-        self.model.check_parts(&x).map_err(prefix)?;
-        // All inputs, where there are indices; of floating-point numbers the dataset has checked all.
-        if data.input_parts().iter().any(|(_, input)| input.dtype() == DType::I64) {
-            self.model.check_parts(&data.run(0, data.len()).0).map_err(prefix)?;
-        }
-        // Recorded, for the loss to see which function made the prediction.
-        let predictions = self.model.forward_parts(&x, &mut Context::evaluation());
-        for OutputLoss { output, loss, .. } in &self.losses {
-            let output = output.as_deref();
-            let prediction = part("output", &predictions, output).map_err(prefix)?;
-            let target = part("target", &y, output).map_err(prefix)?;
-            let targets = part("target", data.target_parts(), output).map_err(prefix)?;
-            if prediction.shape().first() != Some(&x.first().size(0)) {
-                return Err(prefix(Error::Data(format!(
-                    "the model gives shape {} for {} samples; outputs have the samples on their first axis",
-                    prediction.shape(),
-                    x.first().size(0)
-                ))));
-            }
-            let shape = Shape::from(&prediction.shape()[1..]);
-            loss.check(&shape, targets).map_err(prefix)?;
-            self.check_not_nan(prediction).map_err(prefix)?;
-            loss.check_prediction(prediction).map_err(prefix)?;
-            let losses = no_grad(|| loss.per_sample(&prediction.detach(), target));
-            check_per_sample(loss.name(), &losses, prediction).map_err(Error::Config).map_err(prefix)?;
-        }
-        self.metrics().iter().try_for_each(|metric| {
-            let prediction = part("output", &predictions, metric.output()).map_err(prefix)?;
-            let targets = part("target", data.target_parts(), metric.output()).map_err(prefix)?;
-            metric.check(&Shape::from(&prediction.shape()[1..]), targets).map_err(prefix)
-        })
     }
 
     /// The losses of a batch, and the penalties that layers left in `ctx`.
@@ -342,7 +180,7 @@ impl<M: Model> Trainer<M> {
         pass.update(&self.losses, metrics, batch, parts, penalty)
     }
 
-    fn metrics(&self) -> MutexGuard<'_, Vec<Box<dyn Metric>>> {
+    pub(super) fn metrics(&self) -> MutexGuard<'_, Vec<Box<dyn Metric>>> {
         self.metrics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -374,84 +212,6 @@ impl<M: Model> Trainer<M> {
     /// Loss and metrics of a pass, by name.
     pub(super) fn logs(&self, pass: &Pass, running: bool) -> Logs {
         pass.logs(&self.losses, &self.metrics(), &self.metric_names, running)
-    }
-}
-
-/// What [`Trainer::predict`] takes: `&Tensor`, `&Dataset`, or `&Parts` for a model with several inputs.
-pub struct Samples<'a>(Kind<'a>);
-
-enum Kind<'a> {
-    Raw(Parts),
-    Dataset(&'a Dataset),
-}
-
-impl<'a> From<&'a Tensor> for Samples<'a> {
-    fn from(inputs: &'a Tensor) -> Samples<'a> {
-        Samples(Kind::Raw(inputs.clone().into()))
-    }
-}
-
-impl<'a> From<&'a Parts> for Samples<'a> {
-    fn from(inputs: &'a Parts) -> Samples<'a> {
-        Samples(Kind::Raw(inputs.clone()))
-    }
-}
-
-impl<'a> From<&'a Dataset> for Samples<'a> {
-    fn from(data: &'a Dataset) -> Samples<'a> {
-        Samples(Kind::Dataset(data))
-    }
-}
-
-/// The part of what a loss or metric is about.
-fn part<'a>(what: &str, parts: &'a Parts, output: Option<&str>) -> Result<&'a Tensor> {
-    parts.of(output).ok_or_else(|| {
-        Error::Config(match output {
-            Some(name) => {
-                format!("no {what} is called `{name}`, which a loss or metric is for; there are {}", parts.names())
-            }
-            None => format!(
-                "there are the {what}s {}, so each loss and metric must name its own: Losses::output and Metric::of",
-                parts.names()
-            ),
-        })
-    })
-}
-
-/// Refuses bytes that are transformed otherwise than those that the model was trained on. Floats may have been transformed
-/// before they were put into the dataset, so there is only a note.
-pub(super) fn check_preprocessing(trained: &[Preprocessing], data: &Dataset) -> Result<()> {
-    for ((trained, own), (_, input)) in trained.iter().zip(data.preprocessing()).zip(data.input_parts().iter()) {
-        if !trained.is_raw(input) || own == trained {
-            continue;
-        }
-        let problem = format!("{}: the model was trained on {trained}, but these are {own}", data.name());
-        if !input.dtype().is_float() {
-            return Err(Error::Data(format!("{problem}; apply the same transforms to the dataset")));
-        }
-        static ONCE: Once = Once::new();
-        ONCE.call_once(|| note(&format!("{problem}; if they are raw, apply the same transforms to the dataset")));
-    }
-    Ok(())
-}
-
-/// Notes labels that no sample has, though the model has an output for each.
-pub(super) fn note_missing_labels(data: &Dataset, output: Option<Shape>) {
-    let Some(&[classes]) = output.as_deref() else { return };
-    if data.targets().dtype() != DType::I64 || data.targets().rank() != 1 || classes < 2 {
-        return;
-    }
-    let mut seen = vec![false; classes];
-    for label in data.targets().to_vec::<i64>() {
-        if let Some(seen) = usize::try_from(label).ok().and_then(|label| seen.get_mut(label)) {
-            *seen = true;
-        }
-    }
-    if let Some(missing) = seen.iter().position(|seen| !seen) {
-        let all = seen.iter().filter(|seen| !**seen).count();
-        let others = if all > 1 { format!(" and {} more of the labels", all - 1) } else { String::new() };
-        let name = data.name();
-        note(&format!("{name}: no sample has label {missing}{others}, though the model has {classes} outputs"));
     }
 }
 
