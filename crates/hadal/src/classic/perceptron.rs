@@ -1,6 +1,6 @@
 //! The perceptron.
 
-use super::{Line, Samples, check_epochs, check_finite, is_right};
+use super::{LinearClassifier, Samples, check_epochs, check_finite, is_right};
 use crate::data::Dataset;
 use crate::optim::check_positive;
 use crate::{Result, Rng};
@@ -29,10 +29,10 @@ pub struct Perceptron {
 #[derive(Clone, Debug, PartialEq)]
 pub struct PerceptronFit {
     /// The line: the last one if it separates the data, else the one in the pocket.
-    pub line: Line,
+    pub classifier: LinearClassifier,
     /// The average of the lines after every sample of all epochs, a line at rest counted for those left (Freund and
     /// Schapire, 1999): steadier where the data overlaps.
-    pub average: Line,
+    pub average: LinearClassifier,
     /// Whether the line separates the data.
     pub separated: bool,
     /// How many times the rule was applied.
@@ -40,7 +40,7 @@ pub struct PerceptronFit {
     /// How many passes were made.
     pub epochs: usize,
     /// Samples that the line has on the wrong side.
-    pub wrong: usize,
+    pub misclassified: usize,
     /// The distance of the nearest sample from the line; negative if one is on the wrong side.
     pub margin: f64,
 }
@@ -84,9 +84,9 @@ impl Perceptron {
         check_epochs(self.epochs)?;
         let samples = Samples::of(data)?;
         let mut rng = self.seed.map(Rng::new);
-        let mut line = Line::zero(samples.features);
+        let mut line = LinearClassifier::zero(samples.features);
         // The sum of corrections times the step they came at, from which the average of all lines follows.
-        let mut late = Line::zero(samples.features);
+        let mut late = LinearClassifier::zero(samples.features);
         let (mut mistakes, mut steps, mut epochs) = (0, 0.0f64, 0);
         let mut pocket = (samples.wrong(&line), line.clone());
         while epochs < self.epochs {
@@ -122,14 +122,22 @@ impl Perceptron {
         }
         // Corrections count from the step they came at to the last of all epochs.
         let all = self.epochs as f64 * samples.len() as f64;
-        let average = Line {
+        let average = LinearClassifier {
             weight: line.weight.iter().zip(&late.weight).map(|(now, late)| now - late / all).collect(),
             bias: line.bias - late.bias / all,
         };
         check_finite(&average, "use a smaller learning rate, or scale the data")?;
         let (wrong, line) = pocket;
         let margin = samples.margin(&line);
-        Ok(PerceptronFit { line, average, separated: wrong == 0, mistakes, epochs, wrong, margin })
+        Ok(PerceptronFit {
+            classifier: line,
+            average,
+            separated: wrong == 0,
+            mistakes,
+            epochs,
+            misclassified: wrong,
+            margin,
+        })
     }
 }
 
@@ -141,7 +149,7 @@ impl std::fmt::Display for PerceptronFit {
             write!(
                 f,
                 "not separated within {} epochs and {} mistakes; the best classifier misclassifies {} samples",
-                self.epochs, self.mistakes, self.wrong
+                self.epochs, self.mistakes, self.misclassified
             )
         }
     }

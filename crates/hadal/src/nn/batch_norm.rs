@@ -188,8 +188,8 @@ impl Forward for BatchNorm {
                 larger(x.shape())
             );
             let axes: Vec<isize> = (0..x.rank() as isize).filter(|&axis| axis != 1).collect();
-            let mean = x.mean_keep(&axes);
-            let variance = (x - &mean).powi(2).mean_keep(&axes);
+            let mean = x.mean_keepdim(&axes);
+            let variance = (x - &mean).powi(2).mean_keepdim(&axes);
             self.observe(parameters, &mean, &variance, count);
             (mean, variance)
         } else {

@@ -178,7 +178,7 @@ impl Module for Dense {
         let linear = self.linear.as_mut().filter(|linear| linear.weight.is_leaf());
         if let (Some(longest), Some(linear)) = (self.settings.max_norm, linear) {
             no_grad(|| {
-                let length = linear.weight.detach().powi(2).sum_keep(&[1]).sqrt();
+                let length = linear.weight.detach().powi(2).sum_keepdim(&[1]).sqrt();
                 let shorter = (longest / length.clamp(longest, f64::INFINITY)).detach();
                 linear.weight *= &shorter;
             });

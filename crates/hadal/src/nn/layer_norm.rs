@@ -57,8 +57,8 @@ impl Forward for LayerNorm {
         let (Some(weight), Some(bias)) = (&self.weight, &self.bias) else {
             panic!("LayerNorm: the layer is not built; build or compile the Sequential that contains it first");
         };
-        let centered = x - x.mean_keep(&[-1]);
-        let variance = centered.powi(2).mean_keep(&[-1]);
+        let centered = x - x.mean_keepdim(&[-1]);
+        let variance = centered.powi(2).mean_keepdim(&[-1]);
         centered / (variance + self.epsilon).sqrt() * weight + bias
     }
 }

@@ -46,7 +46,7 @@ impl<M: Model> Trainer<M> {
     /// ```
     /// use hadal::prelude::*;
     /// let x = Tensor::rand([256, 2], &mut Rng::new(1));
-    /// let data = Dataset::new("sums", x.clone(), x.sum_keep(&[1]))?;
+    /// let data = Dataset::new("sums", x.clone(), x.sum_keepdim(&[1]))?;
     /// let mut model = Sequential::new([2]).add(Dense::new(1)).compile(Sgd::default(), MeanSquaredError, ())?;
     /// let test = model.learning_rate_range_test(&data, 1e-4, 10.0, 100, 32)?;
     /// assert!(test.suggestion() > 1e-4 && test.suggestion() < 10.0);
