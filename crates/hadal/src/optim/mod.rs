@@ -87,10 +87,7 @@ pub trait Optimizer: Send + Sync {
         let mut core = std::mem::take(self.core_mut());
         core.each(model, gradients, &mut |place| {
             let rule = self.update_rule(place.learning_rate, step);
-            if place.states.is_empty() {
-                place.states.extend((0..rule.states()).map(|_| place.parameter.zeros_like()));
-            }
-            place.parameter.update(rule, place.decay, place.states, place.gradient);
+            place.apply(rule);
         });
         *self.core_mut() = core;
     }
