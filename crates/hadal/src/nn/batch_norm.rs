@@ -167,7 +167,9 @@ impl Forward for BatchNorm {
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
         let Some(parameters) = &self.parameters else {
-            panic!("BatchNorm: the layer is not built; build or compile the Sequential that contains it first");
+            panic!(
+                "BatchNorm: the layer has no weights yet; make it with built(), or build or compile the Sequential that contains it"
+            );
         };
         let features = parameters.weight.elements();
         assert!(

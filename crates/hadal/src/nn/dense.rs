@@ -192,7 +192,9 @@ impl Forward for Dense {
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
         let Some(linear) = &self.linear else {
-            panic!("Dense: the layer is not built; build or compile the Sequential that contains it first");
+            panic!(
+                "Dense: the layer has no weights yet; make it with built(), or build or compile the Sequential that contains it"
+            );
         };
         let settings = &self.settings;
         // What comes from a layer with direct feedback sends nothing back: its error will come from the output.
