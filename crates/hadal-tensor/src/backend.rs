@@ -191,7 +191,7 @@ pub enum UpdateRule {
     Momentum {
         /// The learning rate.
         learning_rate: f64,
-        /// The share of `v` that is kept.
+        /// The decay factor of `v`.
         momentum: f64,
         /// Whether to look ahead by one step.
         nesterov: bool,
@@ -201,7 +201,7 @@ pub enum UpdateRule {
     Velocity {
         /// The learning rate.
         learning_rate: f64,
-        /// The share of `v` that is kept.
+        /// The decay factor of `v`.
         momentum: f64,
         /// Whether to look ahead by one step.
         nesterov: bool,
@@ -214,11 +214,11 @@ pub enum UpdateRule {
         epsilon: f64,
     },
     /// Two states, `s` and `u`: `s = rho * s + (1 - rho) * g^2; d = sqrt(u + epsilon) / sqrt(s + epsilon) * g;
-    /// u = rho * u + (1 - rho) * d^2; w -= learning rate * d`.
+    /// u = rho * u + (1 - rho) * d^2; w -= learning_rate * d`.
     Adadelta {
         /// The learning rate.
         learning_rate: f64,
-        /// The share of `s` and `u` that is kept.
+        /// The decay factor of `s` and `u`.
         rho: f64,
         /// Keeps the division finite.
         epsilon: f64,
@@ -227,7 +227,7 @@ pub enum UpdateRule {
     RmsProp {
         /// The learning rate.
         learning_rate: f64,
-        /// The share of `s` that is kept.
+        /// The decay factor of `s`.
         rho: f64,
         /// Keeps the division finite.
         epsilon: f64,
@@ -237,11 +237,11 @@ pub enum UpdateRule {
     RmsPropMomentum {
         /// The learning rate.
         learning_rate: f64,
-        /// The share of `s` that is kept.
+        /// The decay factor of `s`.
         rho: f64,
         /// Keeps the division finite.
         epsilon: f64,
-        /// The share of `v` that is kept.
+        /// The decay factor of `v`.
         momentum: f64,
     },
     /// Three states, `s`, `v` and `a`: as [`RmsPropMomentum`](UpdateRule::RmsPropMomentum), with the squared running mean
@@ -249,11 +249,11 @@ pub enum UpdateRule {
     RmsPropCentered {
         /// The learning rate.
         learning_rate: f64,
-        /// The share of `s` and `a` that is kept.
+        /// The decay factor of `s` and `a`.
         rho: f64,
         /// Keeps the division finite.
         epsilon: f64,
-        /// The share of `v` that is kept.
+        /// The decay factor of `v`.
         momentum: f64,
     },
     /// Two states, `m` and `v`: `m = beta1 * m + (1 - beta1) g; v = beta2 * v + (1 - beta2) g^2; w -= learning_rate * m / (sqrt(v) + epsilon)`;
@@ -261,9 +261,9 @@ pub enum UpdateRule {
     Adam {
         /// The learning rate, bias correction included.
         learning_rate: f64,
-        /// The share of `m` that is kept.
+        /// The decay factor of `m`.
         beta1: f64,
-        /// The share of `v` that is kept.
+        /// The decay factor of `v`.
         beta2: f64,
         /// Keeps the division finite.
         epsilon: f64,
@@ -273,9 +273,9 @@ pub enum UpdateRule {
     AmsGrad {
         /// The learning rate, bias correction included.
         learning_rate: f64,
-        /// The share of `m` that is kept.
+        /// The decay factor of `m`.
         beta1: f64,
-        /// The share of `v` that is kept.
+        /// The decay factor of `v`.
         beta2: f64,
         /// Keeps the division finite.
         epsilon: f64,
@@ -285,9 +285,9 @@ pub enum UpdateRule {
     Adamax {
         /// The learning rate, bias correction included.
         learning_rate: f64,
-        /// The share of `m` that is kept.
+        /// The decay factor of `m`.
         beta1: f64,
-        /// The share of `u` that is kept.
+        /// The decay factor of `u`.
         beta2: f64,
         /// Keeps the division finite.
         epsilon: f64,
@@ -299,9 +299,9 @@ pub enum UpdateRule {
         momentum_rate: f64,
         /// The learning rate of `g`, bias correction included.
         gradient_rate: f64,
-        /// The share of `m` that is kept.
+        /// The decay factor of `m`.
         beta1: f64,
-        /// The share of `v` that is kept.
+        /// The decay factor of `v`.
         beta2: f64,
         /// `1 - beta2^t`.
         correction: f64,
@@ -312,9 +312,9 @@ pub enum UpdateRule {
     Lion {
         /// The learning rate.
         learning_rate: f64,
-        /// The share of `m` in the step.
+        /// The weight of `m` in the step.
         beta1: f64,
-        /// The share of `m` that is kept.
+        /// The decay factor of `m`.
         beta2: f64,
     },
 }

@@ -161,7 +161,7 @@ fn every_operation_takes_views_of_nothing() {
             x.softmax(last),
             x.log_softmax(0),
             x.sum_axes(&[0]),
-            x.sum_keep(&[last]),
+            x.sum_keepdim(&[last]),
             x.matmul(&x.t()),
             x.t().matmul(&x),
             concat(&[x.clone(), x.clone()], 0),

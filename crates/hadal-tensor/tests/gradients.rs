@@ -108,7 +108,7 @@ fn functions_of_one_tensor() {
     ];
     let positives: [(&str, Function); 5] = [
         ("ln", Tensor::ln),
-        ("ln_1p", Tensor::ln_1p),
+        ("log1p", Tensor::log1p),
         ("sqrt", Tensor::sqrt),
         ("powf", |x| x.powf(1.7)),
         ("scalar / x", |x| 2.0 / x),
@@ -177,9 +177,9 @@ fn reductions() {
         check("min", |x| x[0].min(), std::slice::from_ref(&x));
         for axis in 0..shape.len() as isize {
             check("sum_axes", |x| x[0].sum_axes(&[axis]), std::slice::from_ref(&x));
-            check("sum_keep", |x| x[0].sum_keep(&[axis]) * &x[0], std::slice::from_ref(&x));
+            check("sum_keepdim", |x| x[0].sum_keepdim(&[axis]) * &x[0], std::slice::from_ref(&x));
             check("mean_axes", |x| x[0].mean_axes(&[axis]), std::slice::from_ref(&x));
-            check("mean_keep", |x| x[0].mean_keep(&[axis]), std::slice::from_ref(&x));
+            check("mean_keepdim", |x| x[0].mean_keepdim(&[axis]), std::slice::from_ref(&x));
             check("max_axes", |x| x[0].max_axes(&[axis]), std::slice::from_ref(&x));
             check("min_axes", |x| x[0].min_axes(&[axis]), std::slice::from_ref(&x));
             check("softmax", |x| x[0].softmax(axis), std::slice::from_ref(&x));

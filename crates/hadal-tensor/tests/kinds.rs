@@ -30,7 +30,7 @@ fn fractions_are_kept() {
     assert_eq!(integers(&[2, 4]).mean().to_vec::<f32>(), [3.0]);
     assert_eq!(integers(&[2, 5]).mean_axes(&[0]).to_vec::<f32>(), [3.5]);
     assert_eq!(integers(&[i64::MAX, i64::MAX]).mean().to_vec::<f32>(), [i64::MAX as f32]);
-    assert_eq!(bytes(&[255, 254]).mean_keep(&[0]).to_vec::<f32>(), [254.5]);
+    assert_eq!(bytes(&[255, 254]).mean_keepdim(&[0]).to_vec::<f32>(), [254.5]);
     assert_eq!(integers(&[2, 5]).gt(2).mean().to_vec::<f32>(), [0.5]);
 }
 
@@ -122,7 +122,7 @@ fn sums_of_small_integers_are_wide() {
     let ones = Tensor::ones([5000]).to_dtype(DType::U8);
     assert_eq!(ones.sum().to_vec::<i64>(), [5000]);
     assert_eq!(Tensor::ones([3, 300]).to_dtype(DType::U8).sum_axes(&[1]).to_vec::<i64>(), [300; 3]);
-    assert_eq!(Tensor::ones([300, 3]).to_dtype(DType::U8).t().sum_keep(&[1]).to_vec::<i64>(), [300; 3]);
+    assert_eq!(Tensor::ones([300, 3]).to_dtype(DType::U8).t().sum_keepdim(&[1]).to_vec::<i64>(), [300; 3]);
     assert_eq!(ones.eq(1).sum().to_vec::<i64>(), [5000]);
     let many = Tensor::full_of([1], 200.0, DType::U8).expand([3, 70_000]);
     assert_eq!(many.sum().to_vec::<i64>(), [3 * 70_000 * 200]);
@@ -145,7 +145,7 @@ fn division_is_not_multiplication_by_the_reciprocal() {
     assert_eq!((Tensor::from_slice(&[49.0f64], [1]) / 49.0).item(), 1.0);
     assert_eq!(Tensor::ones([41]).mean().item(), 1.0);
     assert_eq!(Tensor::ones([3, 41]).mean_axes(&[1]).to_vec::<f32>(), [1.0; 3]);
-    assert_eq!(Tensor::ones([41, 3]).mean_keep(&[0]).to_vec::<f32>(), [1.0; 3]);
+    assert_eq!(Tensor::ones([41, 3]).mean_keepdim(&[0]).to_vec::<f32>(), [1.0; 3]);
     let mut x = Tensor::from_slice(&[169.0f32], [1]);
     x /= 13.0;
     assert_eq!(x.item(), 13.0);

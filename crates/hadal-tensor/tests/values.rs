@@ -80,7 +80,7 @@ proptest! {
             sums[place] += value;
             highest[place] = highest[place].max(value);
         }
-        let got = x.sum_keep(&axes);
+        let got = x.sum_keepdim(&axes);
         prop_assert_eq!(&got.shape()[..], &kept[..]);
         for (got, sum) in got.to_vec::<f64>().iter().zip(&sums) {
             prop_assert!((got - sum).abs() < 1e-12);

@@ -40,9 +40,9 @@ pub use hadal_tensor::*;
 
 /// The types that most programs need: `use hadal::prelude::*;`.
 pub mod prelude {
-    pub use crate::data::{Dataset, Digits, Mnist};
+    pub use crate::data::{Dataset, Digits, Mnist, Parts};
     pub use crate::loss::{
-        BinaryCrossentropy, CategoricalCrossentropy, Hinge, Huber, KlDivergence, Loss, MeanAbsoluteError,
+        BinaryCrossentropy, CategoricalCrossentropy, Hinge, Huber, KlDivergence, Loss, Losses, MeanAbsoluteError,
         MeanSquaredError, NegativeLogLikelihood,
     };
     pub use crate::metric::{
@@ -50,12 +50,12 @@ pub mod prelude {
     };
     pub use crate::nn::Activation::{self, *};
     pub use crate::nn::{
-        BatchNorm, Chain, Context, Dense, Dropout, Embedding, Flatten, Forward, Layer, LayerNorm, Linear, Module,
-        Parallel, Reshape, Residual, Sequential,
+        BatchNorm, Chain, Context, Dense, Dropout, Embedding, Flatten, Forward, Layer, LayerNorm, Linear, Model,
+        Module, Parallel, Reshape, Residual, Sequential,
     };
     pub use crate::optim::{Adadelta, Adagrad, Adam, AdamW, Lion, Muon, Nadam, Optimizer, RmsProp, Schedule, Sgd};
     pub use crate::train::{Fit, Trainer};
-    pub use crate::{DType, Device, Gradients, Rng, Shape, Tensor, no_grad};
+    pub use crate::{DType, Device, Gradients, REST, Rng, Shape, Tensor, no_grad};
 }
 
 /// The README's programs compile.

@@ -24,12 +24,12 @@ proptest! {
     fn a_perceptron_separates_what_can_be_separated_within_novikoffs_bound(seed in any::<u64>(), samples in 4usize..80) {
         let data = synthetic::cats_and_dogs(samples, 0.0, seed).unwrap();
         let fit = Perceptron::new().epochs(100_000).shuffle(seed).fit(&data).unwrap();
-        prop_assert!(fit.separated && fit.margin > 0.0 && fit.wrong == 0);
+        prop_assert!(fit.separated && fit.margin > 0.0 && fit.misclassified == 0);
         let best = LinearSvm::new().fit(&data).unwrap();
         prop_assert!(best.separated && best.margin >= fit.margin * (1.0 - 1e-6), "{} {}", best.margin, fit.margin);
         // Mistakes are at most (R / margin)^2 in the space with a 1 appended to every sample, for any separating line.
         let radius = data.inputs().to_vec::<f32>().chunks(2).map(|x| f64::from(x[0] * x[0] + x[1] * x[1]) + 1.0).fold(0.0, f64::max);
-        let line = &best.line;
+        let line = &best.classifier;
         let length = line.weight.iter().map(|w| w * w).sum::<f64>();
         let margin = best.margin * length.sqrt() / (length + line.bias * line.bias).sqrt();
         prop_assert!((fit.mistakes as f64) <= radius / (margin * margin) * (1.0 + 1e-6));
@@ -41,11 +41,11 @@ fn on_data_that_no_line_separates_a_perceptron_stops_at_its_limit_and_says_so() 
     for data in [synthetic::xor(100, 0.1, 1), synthetic::cats_and_dogs(100, 1.0, 1)] {
         let data = data.unwrap();
         let fit = Perceptron::new().epochs(50).fit(&data).unwrap();
-        assert!(!fit.separated && fit.epochs == 50 && fit.wrong > 0 && fit.margin < 0.0);
+        assert!(!fit.separated && fit.epochs == 50 && fit.misclassified > 0 && fit.margin < 0.0);
         assert!(fit.to_string().contains("not separated within 50 epochs"), "{fit}");
-        let predicted = fit.line.predict(data.inputs()).unwrap();
+        let predicted = fit.classifier.predict(data.inputs()).unwrap();
         let wrong = predicted.ne(data.targets()).to_dtype(DType::I64).sum().item();
-        assert_eq!(wrong, fit.wrong as f64, "the pocket's line is the one that is counted");
+        assert_eq!(wrong, fit.misclassified as f64, "the pocket's line is the one that is counted");
     }
 }
 

@@ -62,6 +62,11 @@ fn mistakes_in_a_loop_of_ones_own_name_the_line() {
     panics!(net.forward(&Tensor::ones([2]), &mut ctx), "[2]", "[N, ..]");
     panics!(network(Softmax).forward(&x, &mut ctx), "no weights yet", "build() or compile()");
 
+    panics!(Dense::new(3).forward(&x, &mut ctx), "Dense", "no weights yet", "built()");
+    panics!(BatchNorm::new().forward(&x, &mut ctx), "BatchNorm", "no weights yet", "built()");
+    panics!(LayerNorm::with(3).forward(&x, &mut ctx), "LayerNorm", "[4, 2]", "3 features");
+    panics!(LayerNorm::with(3).forward(&Tensor::ones([4, 1]), &mut ctx), "[4, 1]", "3 features");
+
     let y = net.forward(&x, &mut ctx);
     let loss = CategoricalCrossentropy;
     panics!(loss.loss(&y, &labels.to_dtype(DType::F32)), "labels (i64 of shape [4]", "to_dtype(DType::I64)", "f32");

@@ -258,7 +258,7 @@ fn lines_need_two_classes_and_numbers_that_fit() {
     let images = Dataset::new("images", Tensor::zeros([2, 3, 3]), Tensor::arange(2)).unwrap();
     says(Perceptron::new().fit(&images), &["images", "[3, 3]"]);
     let fitted = Perceptron::new().fit(&data).unwrap();
-    says(fitted.line.predict(&Tensor::zeros([2, 5])), &["[N, 2]", "[2, 5]"]);
+    says(fitted.classifier.predict(&Tensor::zeros([2, 5])), &["[N, 2]", "[2, 5]"]);
 }
 
 #[test]

@@ -70,16 +70,9 @@ fn by_value_of_others(op: CompareOp, number: Scalar, value: f64, dtype: DType) -
 impl Tensor {
     #[track_caller]
     fn compare(&self, operation: &str, op: CompareOp, other: Side<'_>) -> Tensor {
-        let number_as_tensor;
-        let (op, other) = match other {
-            Side::Tensor(other) => (op, other),
-            Side::Number(number) => match by_value(op, number, self.dtype()) {
-                Ok((op, number)) => {
-                    number_as_tensor = Tensor::from_scalar(number, self.dtype());
-                    (op, &number_as_tensor)
-                }
-                Err(all) => return Tensor::full_of(self.shape(), f64::from(u8::from(all)), DType::Bool),
-            },
+        let other = match other {
+            Side::Tensor(other) => other,
+            Side::Number(number) => return self.compare_number(op, number),
         };
         check_same_dtype(operation, self, other);
         let shape = broadcast(operation, self, other);
@@ -89,6 +82,19 @@ impl Tensor {
             View { storage: &self.value().storage, layout: &a },
             View { storage: &other.value().storage, layout: &b },
         );
+        Tensor::from_storage(shape, storage)
+    }
+
+    fn compare_number(&self, op: CompareOp, number: Scalar) -> Tensor {
+        let shape = *self.shape();
+        let (op, number) = match by_value(op, number, self.dtype()) {
+            Ok(comparison) => comparison,
+            Err(all) => return Tensor::full_of(shape, f64::from(u8::from(all)), DType::Bool),
+        };
+        let number = Tensor::from_scalar(number, self.dtype());
+        let wide = number.layout().expand(shape);
+        let right = View { storage: &number.value().storage, layout: &wide };
+        let storage = self.backend().compare(op, self.view(), right);
         Tensor::from_storage(shape, storage)
     }
 

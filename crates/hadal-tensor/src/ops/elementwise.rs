@@ -23,7 +23,7 @@ fn silu_gradient(x: &Tensor) -> Tensor {
 /// What the public methods call it.
 fn name(op: UnaryOp) -> String {
     match op {
-        UnaryOp::Ln1p => "ln_1p".into(),
+        UnaryOp::Ln1p => "log1p".into(),
         UnaryOp::LogCosh => "log_cosh".into(),
         UnaryOp::RDivScalar(_) => "recip".into(),
         UnaryOp::PowI(..0) => "powi with a negative exponent".into(),
@@ -151,11 +151,11 @@ impl Tensor {
     ///
     /// ```
     /// # use hadal_tensor::Tensor;
-    /// assert_eq!(Tensor::from_slice(&[1e-9f32], [1]).ln_1p().to_vec::<f32>(), [1e-9]);
+    /// assert_eq!(Tensor::from_slice(&[1e-9f32], [1]).log1p().to_vec::<f32>(), [1e-9]);
     /// ```
-    #[doc(alias = "log1p")]
+    #[doc(alias = "ln_1p")]
     #[track_caller]
-    pub fn ln_1p(&self) -> Tensor {
+    pub fn log1p(&self) -> Tensor {
         self.unary(UnaryOp::Ln1p)
     }
 

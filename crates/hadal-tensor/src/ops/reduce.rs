@@ -90,7 +90,7 @@ impl Tensor {
     /// # use hadal_tensor::Tensor;
     /// let x = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0], [2, 2]);
     /// assert_eq!(x.sum_axes(&[0]).to_vec::<f32>(), [4.0, 6.0]);
-    /// assert_eq!(x.sum_keep(&[-1]).shape(), &[2, 1]);
+    /// assert_eq!(x.sum_keepdim(&[-1]).shape(), &[2, 1]);
     /// ```
     #[doc(alias = "sum")]
     #[track_caller]
@@ -104,14 +104,13 @@ impl Tensor {
     /// ```
     /// # use hadal_tensor::Tensor;
     /// let x = Tensor::from([[1.0, 3.0], [2.0, 2.0]]);
-    /// assert_eq!((&x / x.sum_keep(&[1])).to_vec::<f32>(), [0.25, 0.75, 0.5, 0.5]);
+    /// assert_eq!((&x / x.sum_keepdim(&[1])).to_vec::<f32>(), [0.25, 0.75, 0.5, 0.5]);
     /// ```
     #[doc(alias = "sum")]
-    #[doc(alias = "keepdim")]
     #[doc(alias = "keepdims")]
     #[track_caller]
-    pub fn sum_keep(&self, axes: &[isize]) -> Tensor {
-        let axes = self.axes(axes, "sum_keep");
+    pub fn sum_keepdim(&self, axes: &[isize]) -> Tensor {
+        let axes = self.axes(axes, "sum_keepdim");
         self.sum_value(&axes)
     }
 
@@ -144,15 +143,14 @@ impl Tensor {
     /// ```
     /// # use hadal_tensor::Tensor;
     /// let x = Tensor::from([[1.0, 3.0], [2.0, 6.0]]);
-    /// assert_eq!((&x - x.mean_keep(&[1])).to_vec::<f32>(), [-1.0, 1.0, -2.0, 2.0]);
+    /// assert_eq!((&x - x.mean_keepdim(&[1])).to_vec::<f32>(), [-1.0, 1.0, -2.0, 2.0]);
     /// ```
     #[doc(alias = "mean")]
-    #[doc(alias = "keepdim")]
     #[doc(alias = "keepdims")]
     #[track_caller]
-    pub fn mean_keep(&self, axes: &[isize]) -> Tensor {
-        let count = self.count(axes, "mean_keep");
-        self.mean_of(|x| x.sum_keep(axes), count)
+    pub fn mean_keepdim(&self, axes: &[isize]) -> Tensor {
+        let count = self.count(axes, "mean_keepdim");
+        self.mean_of(|x| x.sum_keepdim(axes), count)
     }
 
     /// A sum divided by a count; of `i64` in floats, since the sum itself could wrap.

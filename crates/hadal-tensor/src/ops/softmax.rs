@@ -41,7 +41,9 @@ impl Tensor {
         let value = Value::contiguous(*self.shape(), self.backend().softmax(self.view(), logarithm));
         let squashing = (!logarithm).then_some(OutputActivation::Softmax);
         record_squashing(value, &[self], squashing, move |g, y, to| {
-            to.add(0, || if logarithm { g - y.exp() * g.sum_keep(&[-1]) } else { y * (g - (g * y).sum_keep(&[-1])) });
+            to.add(0, || {
+                if logarithm { g - y.exp() * g.sum_keepdim(&[-1]) } else { y * (g - (g * y).sum_keepdim(&[-1])) }
+            });
         })
     }
 }

@@ -33,7 +33,7 @@ FUNCTIONS = {
     "exp": mpmath.exp,
     "expm1": mpmath.expm1,
     "ln": lambda x: mpmath.log(x) if x > 0 else None,
-    "ln_1p": lambda x: mpmath.log1p(x) if x > -1 else None,
+    "log1p": lambda x: mpmath.log1p(x) if x > -1 else None,
     "sqrt": lambda x: mpmath.sqrt(x) if x >= 0 else None,
     "sin": mpmath.sin,
     "cos": mpmath.cos,
@@ -140,7 +140,7 @@ def peers():
     import torch.nn.functional as F
 
     torch_functions = {
-        "exp": torch.exp, "expm1": torch.expm1, "ln": torch.log, "ln_1p": torch.log1p, "sqrt": torch.sqrt, "sin": torch.sin,
+        "exp": torch.exp, "expm1": torch.expm1, "ln": torch.log, "log1p": torch.log1p, "sqrt": torch.sqrt, "sin": torch.sin,
         "cos": torch.cos, "atan": torch.atan, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "softplus": F.softplus,
         "erf": torch.erf, "erfc": torch.erfc, "gelu": F.gelu, "silu": F.silu, "elu": F.elu, "selu": F.selu,
         "recip": torch.reciprocal, "powi 3": lambda x: x**3, "powi -2": lambda x: x**-2, "powf 0.3": lambda x: x**0.3,

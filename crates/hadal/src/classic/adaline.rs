@@ -1,6 +1,6 @@
 //! The delta rule.
 
-use super::{Line, Samples, check_epochs};
+use super::{LinearClassifier, Samples, check_epochs};
 use crate::data::Dataset;
 use crate::optim::check_positive;
 use crate::{Error, Result, Rng};
@@ -31,19 +31,19 @@ pub struct Adaline {
 /// use hadal::data::synthetic::cats_and_dogs;
 /// let fit = Adaline::new(0.001).epochs(20).fit(&cats_and_dogs(200, 1.0, 1)?)?;
 /// assert_eq!(fit.losses.len(), 20);
-/// println!("{} on the wrong side", fit.wrong);
+/// println!("{} on the wrong side", fit.misclassified);
 /// # Ok::<(), hadal::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdalineFit {
     /// The line.
-    pub line: Line,
+    pub classifier: LinearClassifier,
     /// The sum of squared errors after each epoch.
     pub losses: Vec<f64>,
     /// Whether the line separates the data.
     pub separated: bool,
     /// Samples on the wrong side.
-    pub wrong: usize,
+    pub misclassified: usize,
     /// The distance of the nearest sample from the line; negative if one is on the wrong side.
     pub margin: f64,
 }
@@ -75,7 +75,7 @@ impl Adaline {
         check_epochs(self.epochs)?;
         let samples = Samples::of(data)?;
         let mut rng = self.seed.map(Rng::new);
-        let mut line = Line::zero(samples.features);
+        let mut line = LinearClassifier::zero(samples.features);
         let mut losses = Vec::with_capacity(self.epochs);
         for epoch in 1..=self.epochs {
             let order = match &mut rng {
@@ -84,11 +84,11 @@ impl Adaline {
             };
             for index in order {
                 let x = samples.row(index);
-                let delta = self.learning_rate * (samples.y[index] - line.score(x));
+                let delta = self.learning_rate * (samples.y[index] - line.decision_function(x));
                 line.weight.iter_mut().zip(x).for_each(|(weight, x)| *weight += delta * x);
                 line.bias += delta;
             }
-            let error = |index: usize| samples.y[index] - line.score(samples.row(index));
+            let error = |index: usize| samples.y[index] - line.decision_function(samples.row(index));
             let loss: f64 = (0..samples.len()).map(|index| error(index).powi(2)).sum();
             if !loss.is_finite() {
                 return Err(Error::Data(format!(
@@ -98,6 +98,6 @@ impl Adaline {
             losses.push(loss);
         }
         let (wrong, margin) = (samples.wrong(&line), samples.margin(&line));
-        Ok(AdalineFit { line, losses, separated: wrong == 0, wrong, margin })
+        Ok(AdalineFit { classifier: line, losses, separated: wrong == 0, misclassified: wrong, margin })
     }
 }

@@ -1,6 +1,6 @@
 //! The linear support vector machine.
 
-use super::{Line, Samples, check_epochs, check_finite};
+use super::{LinearClassifier, Samples, check_epochs, check_finite};
 use crate::data::Dataset;
 use crate::linear_algebra::dot;
 use crate::optim::check_positive;
@@ -38,7 +38,7 @@ pub struct LinearSvm {
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinearSvmFit {
     /// The line, scaled so that the samples nearest to it have score -1 and 1.
-    pub line: Line,
+    pub classifier: LinearClassifier,
     /// Whether the line separates the data.
     pub separated: bool,
     /// The indices of the support vectors, in order.
@@ -125,7 +125,7 @@ impl LinearSvm {
                 gradient[k] += y[k] * (y[i] * change_i * product(i, k) + y[j] * change_j * product(j, k));
             }
         }
-        let mut line = Line { weight: vec![0.0; samples.features], bias };
+        let mut line = LinearClassifier { weight: vec![0.0; samples.features], bias };
         for (i, multiplier) in multipliers.iter().enumerate() {
             for (weight, x) in line.weight.iter_mut().zip(samples.row(i)) {
                 *weight += multiplier * y[i] * x;
@@ -134,6 +134,6 @@ impl LinearSvm {
         check_finite(&line, "use a smaller penalty, or scale the data")?;
         let support = (0..n).filter(|&i| multipliers[i] > 1e-8 * self.penalty.min(1.0)).collect();
         let margin = samples.margin(&line);
-        Ok(LinearSvmFit { separated: samples.wrong(&line) == 0, line, support, margin, converged })
+        Ok(LinearSvmFit { separated: samples.wrong(&line) == 0, classifier: line, support, margin, converged })
     }
 }

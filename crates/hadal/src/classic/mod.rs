@@ -19,39 +19,39 @@ use crate::{DType, Error, Result, Tensor};
 /// A linear decision boundary `weight · x + bias = 0`: class 1 where `weight · x + bias` is positive, class 0 elsewhere.
 ///
 /// ```
-/// use hadal::classic::Line;
+/// use hadal::classic::LinearClassifier;
 /// // x = y
-/// let line = Line { weight: vec![1.0, -1.0], bias: 0.0 };
-/// assert!(line.score(&[2.0, 1.0]) > 0.0); // class 1
+/// let line = LinearClassifier { weight: vec![1.0, -1.0], bias: 0.0 };
+/// assert!(line.decision_function(&[2.0, 1.0]) > 0.0); // class 1
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Line {
+pub struct LinearClassifier {
     /// One number for each feature.
     pub weight: Vec<f64>,
     /// What is added.
     pub bias: f64,
 }
 
-impl Line {
-    fn zero(features: usize) -> Line {
-        Line { weight: vec![0.0; features], bias: 0.0 }
+impl LinearClassifier {
+    fn zero(features: usize) -> LinearClassifier {
+        LinearClassifier { weight: vec![0.0; features], bias: 0.0 }
     }
 
     /// `weight · x + bias`.
     ///
     /// ```
-    /// use hadal::classic::Line;
-    /// assert_eq!(Line { weight: vec![2.0, 1.0], bias: 0.5 }.score(&[1.0, 3.0]), 5.5);
+    /// use hadal::classic::LinearClassifier;
+    /// assert_eq!(LinearClassifier { weight: vec![2.0, 1.0], bias: 0.5 }.decision_function(&[1.0, 3.0]), 5.5);
     /// ```
-    pub fn score(&self, x: &[f64]) -> f64 {
+    pub fn decision_function(&self, x: &[f64]) -> f64 {
         dot(&self.weight, x) + self.bias
     }
 
     /// The predicted class of each row of `inputs` (`[N, features]`), as `i64` `[N]`.
     ///
     /// ```
-    /// use hadal::{Tensor, classic::Line};
-    /// let line = Line { weight: vec![1.0, -1.0], bias: 0.0 };
+    /// use hadal::{Tensor, classic::LinearClassifier};
+    /// let line = LinearClassifier { weight: vec![1.0, -1.0], bias: 0.0 };
     /// assert_eq!(line.predict(&Tensor::from([[2.0, 1.0], [1.0, 2.0]]))?.to_vec::<i64>(), [1, 0]);
     /// # Ok::<(), hadal::Error>(())
     /// ```
@@ -65,7 +65,7 @@ impl Line {
         }
         let x = inputs.to_dtype(DType::F64).to_vec::<f64>();
         let rows = (0..inputs.size(0)).map(|sample| &x[sample * features..(sample + 1) * features]);
-        let scores: Vec<f64> = rows.map(|x| self.score(x)).collect();
+        let scores: Vec<f64> = rows.map(|x| self.decision_function(x)).collect();
         if let Some(sample) = scores.iter().position(|score| score.is_nan()) {
             return Err(Error::Data(format!("predict: the score of sample {sample} is NaN")));
         }
@@ -76,8 +76,8 @@ impl Line {
     /// The distance of the nearest sample from the line, negative if a sample is on the wrong side.
     ///
     /// ```
-    /// use hadal::{classic::Line, prelude::*};
-    /// let line = Line { weight: vec![2.0], bias: 0.0 };
+    /// use hadal::{classic::LinearClassifier, prelude::*};
+    /// let line = LinearClassifier { weight: vec![2.0], bias: 0.0 };
     /// let data = Dataset::new("points", Tensor::from([[-3.0], [1.5]]), Tensor::from([0, 1]))?;
     /// assert_eq!(line.margin(&data)?, 1.5);
     /// # Ok::<(), hadal::Error>(())
@@ -130,7 +130,7 @@ impl Samples {
         let (x, _) = data.run(0, data.len());
         Ok(Samples {
             features,
-            x: x.to_dtype(DType::F64).to_vec(),
+            x: x.first().to_dtype(DType::F64).to_vec(),
             y: labels.into_iter().map(|label| if label == 1 { 1.0 } else { -1.0 }).collect(),
         })
     }
@@ -144,16 +144,16 @@ impl Samples {
     }
 
     /// Positive if the sample is on its side.
-    fn signed(&self, line: &Line, index: usize) -> f64 {
-        self.y[index] * line.score(self.row(index))
+    fn signed(&self, line: &LinearClassifier, index: usize) -> f64 {
+        self.y[index] * line.decision_function(self.row(index))
     }
 
-    fn wrong(&self, line: &Line) -> usize {
+    fn wrong(&self, line: &LinearClassifier) -> usize {
         // NaN is on no side.
         (0..self.len()).filter(|&i| !is_right(self.signed(line, i))).count()
     }
 
-    fn margin(&self, line: &Line) -> f64 {
+    fn margin(&self, line: &LinearClassifier) -> f64 {
         let smaller = |a: f64, b: f64| if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) };
         let nearest = (0..self.len()).map(|i| self.signed(line, i)).fold(f64::INFINITY, smaller);
         let length = norm(&line.weight);
@@ -167,7 +167,7 @@ fn is_right(signed: f64) -> bool {
 }
 
 /// A line found must be of finite numbers.
-fn check_finite(line: &Line, advice: &str) -> Result<()> {
+fn check_finite(line: &LinearClassifier, advice: &str) -> Result<()> {
     if line.bias.is_finite() && line.weight.iter().all(|weight| weight.is_finite()) {
         return Ok(());
     }

@@ -1,6 +1,6 @@
 //! The perceptron.
 
-use super::{Line, Samples, check_epochs, check_finite, is_right};
+use super::{LinearClassifier, Samples, check_epochs, check_finite, is_right};
 use crate::data::Dataset;
 use crate::optim::check_positive;
 use crate::{Result, Rng};
@@ -32,17 +32,17 @@ pub struct Perceptron {
 /// use hadal::data::synthetic::cats_and_dogs;
 /// let data = cats_and_dogs(100, 1.0, 3)?; // no line separates them
 /// let fit = Perceptron::new().epochs(50).fit(&data)?;
-/// assert!(!fit.separated && fit.wrong > 0);
+/// assert!(!fit.separated && fit.misclassified > 0);
 /// println!("the average line: margin {:.3}", fit.average.margin(&data)?);
 /// # Ok::<(), hadal::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct PerceptronFit {
     /// The line: the last one if it separates the data, else the one in the pocket.
-    pub line: Line,
+    pub classifier: LinearClassifier,
     /// The average of the lines after every sample of all epochs, a line at rest counted for those left (Freund and
     /// Schapire, 1999): steadier where the data overlaps.
-    pub average: Line,
+    pub average: LinearClassifier,
     /// Whether the line separates the data.
     pub separated: bool,
     /// How many times the rule was applied.
@@ -50,7 +50,7 @@ pub struct PerceptronFit {
     /// How many passes were made.
     pub epochs: usize,
     /// Samples that the line has on the wrong side.
-    pub wrong: usize,
+    pub misclassified: usize,
     /// The distance of the nearest sample from the line; negative if one is on the wrong side.
     pub margin: f64,
 }
@@ -93,7 +93,7 @@ impl Perceptron {
     /// use hadal::classic::Perceptron;
     /// use hadal::data::synthetic::cats_and_dogs;
     /// let data = cats_and_dogs(100, 0.0, 3)?;
-    /// let line = |seed| -> hadal::Result<_> { Ok(Perceptron::new().shuffle(seed).fit(&data)?.line) };
+    /// let line = |seed| -> hadal::Result<_> { Ok(Perceptron::new().shuffle(seed).fit(&data)?.classifier) };
     /// assert_ne!(line(0)?, line(1)?); // another order, another line
     /// # Ok::<(), hadal::Error>(())
     /// ```
@@ -109,7 +109,7 @@ impl Perceptron {
     /// use hadal::data::synthetic::cats_and_dogs;
     /// let data = cats_and_dogs(100, 0.0, 1)?;
     /// let fit = Perceptron::new().fit(&data)?;
-    /// assert_eq!(fit.line.predict(data.inputs())?.to_vec::<i64>(), data.targets().to_vec::<i64>());
+    /// assert_eq!(fit.classifier.predict(data.inputs())?.to_vec::<i64>(), data.targets().to_vec::<i64>());
     /// # Ok::<(), hadal::Error>(())
     /// ```
     ///
@@ -120,9 +120,9 @@ impl Perceptron {
         check_epochs(self.epochs)?;
         let samples = Samples::of(data)?;
         let mut rng = self.seed.map(Rng::new);
-        let mut line = Line::zero(samples.features);
+        let mut line = LinearClassifier::zero(samples.features);
         // The sum of corrections times the step they came at, from which the average of all lines follows.
-        let mut late = Line::zero(samples.features);
+        let mut late = LinearClassifier::zero(samples.features);
         let (mut mistakes, mut steps, mut epochs) = (0, 0.0f64, 0);
         let mut pocket = (samples.wrong(&line), line.clone());
         while epochs < self.epochs {
@@ -158,14 +158,22 @@ impl Perceptron {
         }
         // Corrections count from the step they came at to the last of all epochs.
         let all = self.epochs as f64 * samples.len() as f64;
-        let average = Line {
+        let average = LinearClassifier {
             weight: line.weight.iter().zip(&late.weight).map(|(now, late)| now - late / all).collect(),
             bias: line.bias - late.bias / all,
         };
         check_finite(&average, "use a smaller learning rate, or scale the data")?;
         let (wrong, line) = pocket;
         let margin = samples.margin(&line);
-        Ok(PerceptronFit { line, average, separated: wrong == 0, mistakes, epochs, wrong, margin })
+        Ok(PerceptronFit {
+            classifier: line,
+            average,
+            separated: wrong == 0,
+            mistakes,
+            epochs,
+            misclassified: wrong,
+            margin,
+        })
     }
 }
 
@@ -177,7 +185,7 @@ impl std::fmt::Display for PerceptronFit {
             write!(
                 f,
                 "not separated within {} epochs and {} mistakes; the best classifier misclassifies {} samples",
-                self.epochs, self.mistakes, self.wrong
+                self.epochs, self.mistakes, self.misclassified
             )
         }
     }

@@ -1,9 +1,9 @@
 //! Iterating over a dataset in batches.
 
-use super::Dataset;
+use super::{Dataset, Parts};
 use crate::{Rng, Tensor};
 
-/// An iterator over a dataset's batches; see [`Dataset::batches`].
+/// An iterator over a dataset's batches, of the first input and target if there are several; see [`Dataset::batches`].
 ///
 /// ```
 /// use hadal::prelude::*;
@@ -48,8 +48,8 @@ impl<'a> Batches<'a> {
 }
 
 impl Batches<'_> {
-    /// The next batch, with the samples' weights if they have any.
-    pub(crate) fn next_weighted(&mut self) -> Option<(Tensor, Tensor, Option<Tensor>)> {
+    /// The next batch, of all inputs and targets, with the samples' weights if they have any.
+    pub(crate) fn next_weighted(&mut self) -> Option<(Parts, Parts, Option<Tensor>)> {
         let start = self.next;
         let length = self.size.min(self.data.len() - start);
         if length == 0 {
@@ -59,7 +59,7 @@ impl Batches<'_> {
         Some(match &self.order {
             Some(order) => {
                 let indices = &order[start..start + length];
-                let (x, y) = self.data.batch(indices);
+                let (x, y) = self.data.batch_parts(indices);
                 (x, y, self.data.weights_of(indices))
             }
             None => {
@@ -74,7 +74,7 @@ impl Iterator for Batches<'_> {
     type Item = (Tensor, Tensor);
 
     fn next(&mut self) -> Option<(Tensor, Tensor)> {
-        self.next_weighted().map(|(x, y, _)| (x, y))
+        self.next_weighted().map(|(x, y, _)| (x.first().clone(), y.first().clone()))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Batches, Preprocessing, Transform};
+use super::{Batches, Parts, Preprocessing, Transform};
 use crate::finite::first_not_finite;
 use crate::{DType, Error, Result, Shape, Tensor};
 
@@ -22,10 +22,13 @@ use crate::{DType, Error, Result, Shape, Tensor};
 #[derive(Clone, Debug)]
 pub struct Dataset {
     name: Arc<str>,
-    inputs: Tensor,
-    targets: Tensor,
+    inputs: Parts,
+    targets: Parts,
     weights: Option<Tensor>,
-    preprocessing: Preprocessing,
+    /// One for each input.
+    preprocessing: Vec<Preprocessing>,
+    /// The input that transforms are for; all, if it is none.
+    selected: Option<usize>,
 }
 
 /// Whether a number is a finite one in `f32`, too, and not 0.
@@ -47,22 +50,53 @@ impl Dataset {
     /// # Errors
     /// If there are no samples, the numbers of inputs and targets differ, or an input or target is NaN or infinite.
     pub fn new(name: &str, inputs: Tensor, targets: Tensor) -> Result<Dataset> {
-        let samples = |what: &str, tensor: &Tensor| match tensor.shape().first() {
-            None | Some(0) => Err(Error::Data(format!("{name}: there are no {what}"))),
-            Some(&samples) => Ok(samples),
-        };
-        let (n, m) = (samples("inputs", &inputs)?, samples("targets", &targets)?);
-        if n != m {
-            return Err(Error::Data(format!("{name}: {n} inputs but {m} targets; each input needs one")));
-        }
-        for (what, tensor) in [("input", &inputs), ("target", &targets)] {
-            if let Some((element, value)) = first_not_finite(tensor) {
-                let sample = element / (tensor.elements() / n).max(1);
-                return Err(Error::Data(format!("{name}: {what} {sample} holds {value}")));
+        Dataset::with_parts(name, inputs, targets)
+    }
+
+    /// From several named inputs and targets, for a [`Model`](crate::nn::Model) that has several.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let (images, ages) = (Tensor::zeros([4, 784]), Tensor::ones([4, 1]));
+    /// let targets = [("digit", Tensor::arange(4)), ("weight", Tensor::ones([4, 1]))];
+    /// let data = Dataset::with_parts("people", [("image", images), ("age", ages)], targets)?;
+    /// assert_eq!((data.len(), data.input_parts().len()), (4, 2));
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there are no samples, the numbers of samples differ, a name is there twice, or an input or target is NaN or infinite.
+    pub fn with_parts(name: &str, inputs: impl Into<Parts>, targets: impl Into<Parts>) -> Result<Dataset> {
+        let (inputs, targets) = (inputs.into(), targets.into());
+        let mut samples = None;
+        for (what, parts) in [("input", &inputs), ("target", &targets)] {
+            if parts.is_empty() {
+                return Err(Error::Data(format!("{name}: there are no {what}s")));
+            }
+            for (index, (part, tensor)) in parts.iter().enumerate() {
+                let own = if part.is_empty() { format!("{what}s") } else { format!("{what}s `{part}`") };
+                if parts.iter().take(index).any(|(other, _)| other == part) {
+                    return Err(Error::Data(format!("{name}: two {what}s are called `{part}`")));
+                }
+                let n = match tensor.shape().first() {
+                    None | Some(0) => return Err(Error::Data(format!("{name}: there are no {own}"))),
+                    Some(&n) => n,
+                };
+                let (expected, first) = samples.get_or_insert_with(|| (n, own.clone()));
+                if n != *expected {
+                    return Err(Error::Data(format!(
+                        "{name}: {expected} {first} but {n} {own}; each sample needs one"
+                    )));
+                }
+                if let Some((element, value)) = first_not_finite(tensor) {
+                    let sample = element / (tensor.elements() / n).max(1);
+                    let part = if part.is_empty() { String::new() } else { format!(" `{part}`") };
+                    return Err(Error::Data(format!("{name}: {what}{part} {sample} holds {value}")));
+                }
             }
         }
-        let preprocessing = Preprocessing::none(inputs.dtype());
-        Ok(Dataset { name: name.into(), inputs, targets, weights: None, preprocessing })
+        let preprocessing = inputs.iter().map(|(_, input)| Preprocessing::none(input.dtype())).collect();
+        Ok(Dataset { name: name.into(), inputs, targets, weights: None, preprocessing, selected: None })
     }
 
     /// The dataset's name, as it stands in reports.
@@ -80,10 +114,10 @@ impl Dataset {
     /// ```
     #[expect(clippy::len_without_is_empty, reason = "a dataset is never empty")]
     pub fn len(&self) -> usize {
-        self.inputs.size(0)
+        self.inputs.first().size(0)
     }
 
-    /// The shape of one input.
+    /// The shape of one input; of the first, if there are several.
     ///
     /// ```
     /// use hadal::prelude::*;
@@ -92,22 +126,27 @@ impl Dataset {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn input_shape(&self) -> Shape {
-        Shape::from(&self.inputs.shape()[1..])
+        Shape::from(&self.inputs.first().shape()[1..])
     }
 
-    /// The inputs as they are stored: neither scaled nor normalized.
+    /// The inputs as they are stored, neither scaled nor normalized; the first, if there are several.
     ///
     /// ```
     /// use hadal::prelude::*;
-    /// let data = Dataset::new("two samples", Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), Tensor::from([0, 1]))?.scale(0.5);
+    /// let data = Dataset::new("two samples", Tensor::from([[1.0], [4.0]]), Tensor::from([0, 1]))?.scale(0.5);
     /// assert_eq!(data.inputs().to_vec::<f32>()[0], 1.0); // as it was given
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn inputs(&self) -> &Tensor {
+        self.inputs.first()
+    }
+
+    /// All inputs, as they are stored.
+    pub fn input_parts(&self) -> &Parts {
         &self.inputs
     }
 
-    /// The targets of all samples.
+    /// The targets of all samples; the first, if there are several.
     ///
     /// ```
     /// use hadal::prelude::*;
@@ -116,6 +155,11 @@ impl Dataset {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn targets(&self) -> &Tensor {
+        self.targets.first()
+    }
+
+    /// All targets.
+    pub fn target_parts(&self) -> &Parts {
         &self.targets
     }
 
@@ -147,6 +191,31 @@ impl Dataset {
         Ok(self)
     }
 
+    /// Applies the transforms that follow to one of several inputs alone. Default: to all.
+    ///
+    /// # Errors
+    /// If no input has that name.
+    pub fn for_input(mut self, name: &str) -> Result<Dataset> {
+        let index = self.inputs.iter().position(|(own, _)| own == name);
+        match index {
+            Some(_) => {
+                self.selected = index;
+                Ok(self)
+            }
+            None => Err(Error::Data(format!(
+                "{}: no input is called `{name}`; there are {}",
+                self.name,
+                self.inputs.names()
+            ))),
+        }
+    }
+
+    fn transform(&mut self, transform: Transform) {
+        let selected = self.selected;
+        let all = self.preprocessing.iter_mut().enumerate();
+        all.filter(|(i, _)| selected.is_none_or(|own| own == *i)).for_each(|(_, own)| own.push(transform));
+    }
+
     /// Multiplies every input by `factor`, after what was set before.
     ///
     /// ```
@@ -161,7 +230,7 @@ impl Dataset {
     #[track_caller]
     pub fn scale(mut self, factor: f64) -> Dataset {
         assert!(in_f32(factor) || factor == 0.0, "scale: factor {factor} must be a finite number of f32");
-        self.preprocessing.push(Transform::Multiply(factor));
+        self.transform(Transform::Multiply(factor));
         self
     }
 
@@ -180,7 +249,7 @@ impl Dataset {
     #[track_caller]
     pub fn divide(mut self, divisor: f64) -> Dataset {
         assert!(in_f32(divisor), "divide: divisor {divisor} must be a finite number of f32 and not 0");
-        self.preprocessing.push(Transform::Divide(divisor));
+        self.transform(Transform::Divide(divisor));
         self
     }
 
@@ -199,12 +268,12 @@ impl Dataset {
     pub fn normalize(mut self, mean: f64, std: f64) -> Dataset {
         assert!((mean as f32).is_finite(), "normalize: mean {mean} must be a finite number of f32");
         assert!(std > 0.0 && in_f32(std), "normalize: std {std} must be a positive, finite number of f32");
-        self.preprocessing.push(Transform::Subtract(mean));
-        self.preprocessing.push(Transform::Divide(std));
+        self.transform(Transform::Subtract(mean));
+        self.transform(Transform::Divide(std));
         self
     }
 
-    /// The same samples with inputs of another shape, for example images for a convolution.
+    /// The same samples with inputs of another shape, for example images for a convolution; the first, if there are several.
     ///
     /// ```
     /// use hadal::prelude::*;
@@ -228,7 +297,8 @@ impl Dataset {
         }
         let mut sizes = vec![self.len()];
         sizes.extend_from_slice(&shape);
-        self.inputs = self.inputs.reshape(sizes);
+        // The first alone: `from` is its shape.
+        self.inputs = self.inputs.map(|i, input| if i == 0 { input.reshape(sizes.clone()) } else { input.clone() });
         Ok(self)
     }
 
@@ -247,8 +317,8 @@ impl Dataset {
     pub fn take(mut self, samples: usize) -> Dataset {
         assert!(samples > 0, "take: a dataset needs at least 1 sample, not 0");
         let samples = samples.min(self.len());
-        self.inputs = self.inputs.narrow(0, 0, samples);
-        self.targets = self.targets.narrow(0, 0, samples);
+        self.inputs = self.inputs.map(|_, input| input.narrow(0, 0, samples));
+        self.targets = self.targets.map(|_, target| target.narrow(0, 0, samples));
         self.weights = self.weights.map(|weights| weights.narrow(0, 0, samples));
         self
     }
@@ -267,8 +337,19 @@ impl Dataset {
     /// If an index is not below [`len`](Dataset::len).
     #[track_caller]
     pub fn batch(&self, indices: &[usize]) -> (Tensor, Tensor) {
+        let (inputs, targets) = self.batch_parts(indices);
+        (inputs.first().clone(), targets.first().clone())
+    }
+
+    /// As [`batch`](Dataset::batch), with all inputs and targets.
+    ///
+    /// # Panics
+    /// As [`batch`](Dataset::batch).
+    #[track_caller]
+    pub fn batch_parts(&self, indices: &[usize]) -> (Parts, Parts) {
         let index = self.index(indices);
-        (self.ready(&self.inputs.index_select(0, &index)), self.targets.index_select(0, &index))
+        let pick = |_: usize, part: &Tensor| part.index_select(0, &index);
+        (self.ready(&self.inputs.map(pick)), self.targets.map(pick))
     }
 
     #[track_caller]
@@ -290,24 +371,25 @@ impl Dataset {
 
     /// Samples `start .. start + length`, ready for a model.
     #[track_caller]
-    pub(crate) fn run(&self, start: usize, length: usize) -> (Tensor, Tensor) {
-        (self.ready(&self.inputs.narrow(0, start, length)), self.targets.narrow(0, start, length))
+    pub(crate) fn run(&self, start: usize, length: usize) -> (Parts, Parts) {
+        let pick = |_: usize, part: &Tensor| part.narrow(0, start, length);
+        (self.ready(&self.inputs.map(pick)), self.targets.map(pick))
     }
 
-    fn ready(&self, inputs: &Tensor) -> Tensor {
-        self.preprocessing.apply(inputs)
+    fn ready(&self, inputs: &Parts) -> Parts {
+        inputs.map(|i, input| self.preprocessing[i].apply(input))
     }
 
-    /// The transforms of the inputs.
+    /// The transforms of the inputs, in the order of the inputs.
     ///
     /// ```
     /// use hadal::data::Transform;
     /// use hadal::prelude::*;
-    /// let data = Dataset::new("two samples", Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), Tensor::from([0, 1]))?.divide(255.0);
-    /// assert_eq!(data.preprocessing().transforms(), [Transform::Divide(255.0)]);
+    /// let data = Dataset::new("two samples", Tensor::from([[1.0], [4.0]]), Tensor::from([0, 1]))?.divide(255.0);
+    /// assert_eq!(data.preprocessing()[0].transforms(), [Transform::Divide(255.0)]);
     /// # Ok::<(), hadal::Error>(())
     /// ```
-    pub fn preprocessing(&self) -> &Preprocessing {
+    pub fn preprocessing(&self) -> &[Preprocessing] {
         &self.preprocessing
     }
 

@@ -10,8 +10,8 @@ use crate::{DType, Tensor};
 ///
 /// ```
 /// use hadal::prelude::*;
-/// let data = Dataset::new("two samples", Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), Tensor::from([0, 1]))?.normalize(1.0, 2.0);
-/// let x = data.preprocessing().apply(&Tensor::from([[3.0]]));
+/// let data = Dataset::new("two samples", Tensor::from([[1.0], [4.0]]), Tensor::from([0, 1]))?.normalize(1.0, 2.0);
+/// let x = data.preprocessing()[0].apply(&Tensor::from([[3.0]]));
 /// assert_eq!(x.item(), 1.0);
 /// # Ok::<(), hadal::Error>(())
 /// ```
@@ -56,8 +56,8 @@ impl Preprocessing {
     /// ```
     /// use hadal::prelude::*;
     /// let data = Dataset::new("pixels", Tensor::from_slice(&[0u8, 255], [2, 1]), Tensor::from([0, 1]))?.divide(255.0);
-    /// assert!(data.preprocessing().is_raw(data.inputs()));
-    /// assert!(!data.preprocessing().is_raw(&data.batch(&[0]).0)); // floats
+    /// assert!(data.preprocessing()[0].is_raw(data.inputs()));
+    /// assert!(!data.preprocessing()[0].is_raw(&data.batch(&[0]).0)); // floats
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn is_raw(&self, inputs: &Tensor) -> bool {

@@ -145,7 +145,7 @@ pub fn moons(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
 /// use hadal::data::synthetic::circles;
 /// let data = circles(100, 0.0, 1)?;
 /// // Without noise, the first sample is at distance 1, the second at 1/2.
-/// let radius = data.inputs().powi(2).sum_keep(&[1]).sqrt().to_vec::<f32>();
+/// let radius = data.inputs().powi(2).sum_keepdim(&[1]).sqrt().to_vec::<f32>();
 /// assert!((radius[0] - 1.0).abs() < 1e-6 && (radius[1] - 0.5).abs() < 1e-6);
 /// # Ok::<(), hadal::Error>(())
 /// ```
@@ -189,7 +189,7 @@ pub fn spirals(samples: usize, arms: usize, noise: f64, seed: u64) -> Result<Dat
     classes("spirals", points.collect(), labels)
 }
 
-/// Isotropic Gaussian blobs with standard deviation `spread` around `centers` random points in the square from -1 to 1, as scikit-learn's `make_blobs`.
+/// Isotropic Gaussian blobs with standard deviation `cluster_std` around `centers` random points in the square from -1 to 1, as scikit-learn's `make_blobs`.
 ///
 /// ```
 /// use hadal::data::synthetic::blobs;
@@ -199,16 +199,16 @@ pub fn spirals(samples: usize, arms: usize, noise: f64, seed: u64) -> Result<Dat
 /// ```
 ///
 /// # Errors
-/// If there are fewer than 2 clouds, or fewer samples than clouds, or the spread is negative or not finite.
-pub fn blobs(samples: usize, centers: usize, spread: f64, seed: u64) -> Result<Dataset> {
+/// If there are fewer than 2 clouds, or fewer samples than clouds, or `cluster_std` is negative or not finite.
+pub fn blobs(samples: usize, centers: usize, cluster_std: f64, seed: u64) -> Result<Dataset> {
     check_several("blobs", "centers", centers)?;
-    check("blobs", samples, centers, "spread", spread)?;
+    check("blobs", samples, centers, "cluster_std", cluster_std)?;
     let (mut draw, labels) = (Draw::new(seed, 5), alternate(samples, centers));
     let middles = draw.uniform(2 * centers);
     let shift = draw.normal(2 * samples);
     let points = labels.iter().enumerate().map(|(i, &label)| {
         let middle = |axis: usize| 2.0 * middles[2 * label as usize + axis] - 1.0;
-        [middle(0) + spread * shift[2 * i], middle(1) + spread * shift[2 * i + 1]]
+        [middle(0) + cluster_std * shift[2 * i], middle(1) + cluster_std * shift[2 * i + 1]]
     });
     classes("blobs", points.collect(), labels)
 }

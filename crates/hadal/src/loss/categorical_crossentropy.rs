@@ -114,14 +114,14 @@ impl CategoricalCrossentropy {
             let chosen = if self.from_logits {
                 prediction.log_softmax(1).gather(1, &index)
             } else {
-                Self::logarithm(&prediction.gather(1, &index), &prediction.sum_keep(&[1]))
+                Self::logarithm(&prediction.gather(1, &index), &prediction.sum_keepdim(&[1]))
             };
             return -chosen.squeeze(1);
         }
         let logarithm = if self.from_logits {
             prediction.log_softmax(1)
         } else {
-            Self::logarithm(prediction, &prediction.sum_keep(&[1]))
+            Self::logarithm(prediction, &prediction.sum_keepdim(&[1]))
         };
         -weigh(target, &logarithm).sum_axes(&[1])
     }
@@ -137,7 +137,7 @@ impl CategoricalCrossentropy {
                 if target.dtype() == DType::I64 {
                     return (&p - target.one_hot(p.size(1)).to_dtype(p.dtype())) * g;
                 }
-                (&p * target.sum_keep(&[1]) - &target) * g
+                (&p * target.sum_keepdim(&[1]) - &target) * g
             });
             if let Some(losses) = direct {
                 return losses;
@@ -169,7 +169,7 @@ impl Loss for CategoricalCrossentropy {
         let p = if self.from_logits {
             prediction.softmax(1)
         } else {
-            prediction / prediction.sum_keep(&[1]).clamp(SMALLEST_SUM, f64::INFINITY)
+            prediction / prediction.sum_keepdim(&[1]).clamp(SMALLEST_SUM, f64::INFINITY)
         };
         let others = (1.0 - p).clamp(EPSILON, 1.0 - EPSILON).ln();
         self.own_class(prediction, &target) - ((1.0 - target) * others).sum_axes(&[1])

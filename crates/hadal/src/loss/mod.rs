@@ -10,6 +10,7 @@ mod log_cosh;
 mod mean_absolute_error;
 mod mean_squared_error;
 mod negative_log_likelihood;
+mod outputs;
 mod parts;
 mod reduction;
 
@@ -23,6 +24,8 @@ pub use log_cosh::LogCosh;
 pub use mean_absolute_error::MeanAbsoluteError;
 pub use mean_squared_error::MeanSquaredError;
 pub use negative_log_likelihood::NegativeLogLikelihood;
+pub(crate) use outputs::OutputLoss;
+pub use outputs::{IntoLosses, Losses};
 pub(crate) use parts::check_per_sample;
 pub use parts::{LossParts, Weights};
 pub use reduction::{Reduced, Reduction};

@@ -63,9 +63,10 @@ impl Metric for CohenKappa {
     fn compute(&self) -> f64 {
         let classes = 0..self.matrix.classes();
         let all = classes.clone().map(|class| self.matrix.of_class(class)).sum::<u64>() as f64;
-        let share = |count: u64| count as f64 / all;
-        let chance: f64 =
-            classes.map(|class| share(self.matrix.of_class(class)) * share(self.matrix.predicted_as(class))).sum();
+        let fraction = |count: u64| count as f64 / all;
+        let chance: f64 = classes
+            .map(|class| fraction(self.matrix.of_class(class)) * fraction(self.matrix.predicted_as(class)))
+            .sum();
         (self.matrix.compute() - chance) / (1.0 - chance)
     }
 

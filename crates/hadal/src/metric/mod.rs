@@ -5,6 +5,7 @@ mod classes;
 mod cohen_kappa;
 mod confusion_matrix;
 mod list;
+mod of_output;
 mod precision_recall;
 mod r2_score;
 mod regression;
@@ -15,6 +16,7 @@ pub use accuracy::Accuracy;
 pub use cohen_kappa::CohenKappa;
 pub use confusion_matrix::ConfusionMatrix;
 pub use list::IntoMetrics;
+pub use of_output::OfOutput;
 pub use precision_recall::{Average, F1Score, Precision, Recall};
 pub use r2_score::R2Score;
 pub use regression::{MeanAbsoluteError, MeanSquaredError};
@@ -156,6 +158,26 @@ pub trait Metric: Send + Sync {
         Ok(())
     }
 
+    /// The name of the output that the metric is about, if the model has several. Default: none, for a model with one.
+    fn output(&self) -> Option<&str> {
+        None
+    }
+
+    /// The metric of the output called `output`, for a [`Model`](crate::nn::Model) with several; it is reported as
+    /// `<output>_<name>`.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let metrics = (Accuracy.of("digit"), hadal::metric::MeanAbsoluteError::new().of("age"));
+    /// # let _ = metrics;
+    /// ```
+    fn of(self, output: impl Into<String>) -> OfOutput<Self>
+    where
+        Self: Sized,
+    {
+        OfOutput { metric: self, output: output.into() }
+    }
+
     /// The metric in a box, for lists whose metrics are known at run time.
     ///
     /// ```
@@ -177,6 +199,10 @@ pub trait Metric: Send + Sync {
 impl Metric for Box<dyn Metric> {
     fn name(&self) -> &'static str {
         (**self).name()
+    }
+
+    fn output(&self) -> Option<&str> {
+        (**self).output()
     }
 
     fn reset(&mut self) {

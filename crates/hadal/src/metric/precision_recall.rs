@@ -26,7 +26,7 @@ pub enum Average {
     Auto,
     /// The plain mean over the classes that occur among labels or predictions: small classes count as much as large ones.
     Macro,
-    /// From the counts of all classes together: with one label a sample, precision, recall and F1Score are all the accuracy.
+    /// From the counts of all classes together: with one label a sample, precision, recall and F1 are all the accuracy.
     Micro,
     /// This class alone.
     Class(usize),

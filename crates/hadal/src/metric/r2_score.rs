@@ -1,4 +1,4 @@
-//! The share of variance explained.
+//! The coefficient of determination.
 
 use super::classes::assert_as_many;
 use super::{Metric, check_numbers, numbers};

@@ -170,11 +170,14 @@ impl Plot {
 
     /// The right-hand corner in which there are fewer points.
     fn legend_position(&self, [left, right, low, high]: [f64; 4]) -> SeriesLabelPosition {
-        let on_the_right =
-            self.series.iter().flat_map(|series| &series.points).filter(|p| p.0 > left + 0.7 * (right - left));
-        let (above, below): (Vec<&(f64, f64)>, Vec<&(f64, f64)>) =
-            on_the_right.partition(|p| p.1 > low + 0.5 * (high - low));
-        if above.len() > below.len() { SeriesLabelPosition::LowerRight } else { SeriesLabelPosition::UpperRight }
+        let (beyond, middle) = (left + 0.7 * (right - left), (low + high) / 2.0);
+        let on_the_right = || self.series.iter().flat_map(|series| &series.points).filter(|p| p.0 > beyond);
+        let above = on_the_right().filter(|p| p.1 > middle).count();
+        if 2 * above > on_the_right().count() {
+            SeriesLabelPosition::LowerRight
+        } else {
+            SeriesLabelPosition::UpperRight
+        }
     }
 
     fn limits_of_points(&self) -> Option<[f64; 4]> {

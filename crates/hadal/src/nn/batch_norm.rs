@@ -148,20 +148,20 @@ impl BatchNorm {
     /// assert!(norm.forward(&x, &mut Context::evaluation()).mean().item().abs() < 1e-6);
     /// # Ok::<(), hadal::Error>(())
     /// ```
-    pub fn momentum(mut self, share: f64) -> BatchNorm {
-        self.settings.momentum = share;
+    pub fn momentum(mut self, momentum: f64) -> BatchNorm {
+        self.settings.momentum = momentum;
         self
     }
 
     /// Updates the running means from a batch of `count` values for each feature.
     fn observe(&self, parameters: &Parameters, mean: &Tensor, variance: &Tensor, count: usize) {
-        let share = self.settings.momentum;
+        let momentum = self.settings.momentum;
         let correction = if self.settings.unbiased { count as f64 / (count as f64 - 1.0) } else { 1.0 };
         no_grad(|| {
             let mut running = parameters.running();
             for (running, batch) in running.iter_mut().zip([mean.detach(), variance.detach() * correction]) {
-                *running *= 1.0 - share;
-                running.add_scaled(share, &batch.reshape(*running.shape()));
+                *running *= 1.0 - momentum;
+                running.add_scaled(momentum, &batch.reshape(*running.shape()));
             }
         });
     }
@@ -211,7 +211,9 @@ impl Forward for BatchNorm {
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
         let Some(parameters) = &self.parameters else {
-            panic!("BatchNorm: the layer is not built; build or compile the Sequential that contains it first");
+            panic!(
+                "BatchNorm: the layer has no weights yet; make it with built(), or build or compile the Sequential that contains it"
+            );
         };
         let features = parameters.weight.elements();
         assert!(
@@ -232,8 +234,8 @@ impl Forward for BatchNorm {
                 larger(x.shape())
             );
             let axes: Vec<isize> = (0..x.rank() as isize).filter(|&axis| axis != 1).collect();
-            let mean = x.mean_keep(&axes);
-            let variance = (x - &mean).powi(2).mean_keep(&axes);
+            let mean = x.mean_keepdim(&axes);
+            let variance = (x - &mean).powi(2).mean_keepdim(&axes);
             self.observe(parameters, &mean, &variance, count);
             (mean, variance)
         } else {

@@ -277,7 +277,7 @@ impl Module for Dense {
         let linear = self.linear.as_mut().filter(|linear| linear.weight.is_leaf());
         if let (Some(longest), Some(linear)) = (self.settings.max_norm, linear) {
             no_grad(|| {
-                let length = linear.weight.detach().powi(2).sum_keep(&[1]).sqrt();
+                let length = linear.weight.detach().powi(2).sum_keepdim(&[1]).sqrt();
                 let shorter = (longest / length.clamp(longest, f64::INFINITY)).detach();
                 linear.weight *= &shorter;
             });
@@ -291,7 +291,9 @@ impl Forward for Dense {
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
         let Some(linear) = &self.linear else {
-            panic!("Dense: the layer is not built; build or compile the Sequential that contains it first");
+            panic!(
+                "Dense: the layer has no weights yet; make it with built(), or build or compile the Sequential that contains it"
+            );
         };
         let settings = &self.settings;
         // What comes from a layer with direct feedback sends nothing back: its error will come from the output.

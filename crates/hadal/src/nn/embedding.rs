@@ -89,7 +89,9 @@ impl Forward for Embedding {
     #[track_caller]
     fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
         let Some(weight) = &self.weight else {
-            panic!("Embedding: the layer is not built; build or compile the Sequential that contains it first");
+            panic!(
+                "Embedding: the layer has no weights yet; make it with built(), or build or compile the Sequential that contains it"
+            );
         };
         let mut sizes = x.shape().to_vec();
         sizes.push(self.embedding_dim);

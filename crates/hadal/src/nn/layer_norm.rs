@@ -70,10 +70,18 @@ impl Forward for LayerNorm {
     #[track_caller]
     fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
         let (Some(weight), Some(bias)) = (&self.weight, &self.bias) else {
-            panic!("LayerNorm: the layer is not built; build or compile the Sequential that contains it first");
+            panic!(
+                "LayerNorm: the layer has no weights yet; make it with built(), or build or compile the Sequential that contains it"
+            );
         };
-        let centered = x - x.mean_keep(&[-1]);
-        let variance = centered.powi(2).mean_keep(&[-1]);
+        let features = weight.elements();
+        assert!(
+            x.shape().last() == Some(&features),
+            "LayerNorm: the input has shape {}, but the layer expects {features} features on the last axis",
+            x.shape()
+        );
+        let centered = x - x.mean_keepdim(&[-1]);
+        let variance = centered.powi(2).mean_keepdim(&[-1]);
         centered / (variance + self.epsilon).sqrt() * weight + bias
     }
 }

@@ -26,9 +26,11 @@ use crate::{Error, Result, Tensor};
 #[derive(Default)]
 pub struct LoadOptions<'a> {
     prefix: String,
-    rename: Option<Box<dyn Fn(&str) -> String + 'a>>,
+    rename: Option<Rename<'a>>,
     partial: bool,
 }
+
+type Rename<'a> = Box<dyn Fn(&str) -> String + 'a>;
 
 /// What did not match when tensors were loaded.
 ///

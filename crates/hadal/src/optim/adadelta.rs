@@ -4,7 +4,7 @@ use super::{Core, Optimizer, check_positive_in_f32, check_share, has_core};
 use crate::{Result, UpdateRule};
 
 /// AdaDelta (Zeiler, arXiv 1212.5701, 2012, algorithm 1): `s = rho * s + (1 - rho) * g^2;
-/// d = sqrt(u + epsilon) / sqrt(s + epsilon) * g; u = rho * u + (1 - rho) * d^2; w -= learning rate * d`.
+/// d = sqrt(u + epsilon) / sqrt(s + epsilon) * g; u = rho * u + (1 - rho) * d^2; w -= learning_rate * d`.
 ///
 /// ```
 /// use hadal::prelude::*;

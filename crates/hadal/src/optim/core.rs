@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::nn::Module;
-use crate::{Error, Gradients, Result, Tensor, WeightDecay};
+use crate::{Error, Gradients, Result, Tensor, UpdateRule, WeightDecay};
 
 /// Settings and state that every optimizer has.
 ///
@@ -161,6 +161,16 @@ pub struct ParamUpdate<'a> {
     pub learning_rate: f64,
     /// The decay for this parameter.
     pub decay: WeightDecay,
+}
+
+impl ParamUpdate<'_> {
+    /// Updates parameter and states by a rule; states begin as zeros.
+    pub(super) fn apply(self, rule: UpdateRule) {
+        if self.states.is_empty() {
+            self.states.extend((0..rule.states()).map(|_| self.parameter.zeros_like()));
+        }
+        self.parameter.update(rule, self.decay, self.states, self.gradient);
+    }
 }
 
 impl Core {

@@ -3,7 +3,7 @@
 use super::{Core, Optimizer, check_share, has_core};
 use crate::{Result, UpdateRule};
 
-/// Lion (Chen and others, NeurIPS 2023, algorithm 2): `w -= learning rate * sign(beta1 * m + (1 - beta1) * g);
+/// Lion (Chen and others, NeurIPS 2023, algorithm 2): `w -= learning_rate * sign(beta1 * m + (1 - beta1) * g);
 /// m = beta2 * m + (1 - beta2) * g`. Every step has the same size, so learning rates are 3 to 10 times smaller than Adam's;
 /// decay is usually [decoupled](Optimizer::decoupled_weight_decay).
 ///

@@ -54,7 +54,7 @@ use crate::{Gradients, Result, UpdateRule};
 /// assert_eq!(w.to_vec::<f32>(), [0.8, 0.8]);
 /// ```
 ///
-/// To write a custom optimizer, store a [`Core`] and return the [`UpdateRule`] of a step from [`rule`](Optimizer::rule), or override [`step`](Optimizer::step) and compute with tensors, as [`Muon`] does.
+/// To write a custom optimizer, store a [`Core`] and return the [`UpdateRule`] of a step from [`update_rule`](Optimizer::update_rule), or override [`step`](Optimizer::step) and compute with tensors, as [`Muon`] does.
 pub trait Optimizer: Send + Sync {
     /// The optimizer's name, as it stands in reports: `rmsprop`.
     ///
@@ -108,10 +108,7 @@ pub trait Optimizer: Send + Sync {
         let mut core = std::mem::take(self.core_mut());
         core.each(model, gradients, &mut |place| {
             let rule = self.update_rule(place.learning_rate, step);
-            if place.states.is_empty() {
-                place.states.extend((0..rule.states()).map(|_| place.parameter.zeros_like()));
-            }
-            place.parameter.update(rule, place.decay, place.states, place.gradient);
+            place.apply(rule);
         });
         *self.core_mut() = core;
     }

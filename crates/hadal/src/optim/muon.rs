@@ -122,10 +122,7 @@ impl Optimizer for Muon {
                 return self.matrix_step(place);
             }
             let rule = self.update_rule(place.learning_rate, step);
-            if place.states.is_empty() {
-                place.states.extend((0..rule.states()).map(|_| place.parameter.zeros_like()));
-            }
-            place.parameter.update(rule, place.decay, place.states, place.gradient);
+            place.apply(rule);
         });
         self.core = core;
     }

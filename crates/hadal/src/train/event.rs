@@ -39,8 +39,8 @@ pub enum Event<'a> {
         steps_per_epoch: usize,
         /// The names of the loss and metrics that every epoch reports, in order.
         metric_names: &'a [String],
-        /// The transforms of the training inputs.
-        preprocessing: &'a Preprocessing,
+        /// The transforms of the training inputs, one for each.
+        preprocessing: &'a [Preprocessing],
         /// The model before the first step.
         model: &'a dyn Module,
     },

@@ -3,13 +3,13 @@
 use std::io::IsTerminal;
 use std::time::Instant;
 
+use super::checks::{check_preprocessing, note_missing_labels};
 use super::pass::Pass;
-use super::trainer::{check_preprocessing, note_missing_labels, total};
 use super::{BatchLogs, Callback, Event, Flow, History, Trainer};
 use crate::data::Dataset;
 use crate::finite::first_not_finite;
 use crate::monitor::{Console, note};
-use crate::nn::{Context, Forward};
+use crate::nn::{Context, Model};
 use crate::optim::{ReduceLrOnPlateau, Schedule, check_positive_in_f32};
 use crate::{Error, Gradients, Result};
 
@@ -228,7 +228,7 @@ impl<'a> Fit<'a> {
     }
 
     /// Checks all settings and data.
-    fn check<M: Forward>(&mut self, trainer: &Trainer<M>, data: &Dataset) -> Result<()> {
+    fn check<M: Model>(&mut self, trainer: &Trainer<M>, data: &Dataset) -> Result<()> {
         if self.epochs == 0 {
             return Err(Error::Config("epochs must be at least 1, not 0".into()));
         }
@@ -251,17 +251,17 @@ impl<'a> Fit<'a> {
         check_preprocessing(data.preprocessing(), validation)
     }
 
-    pub(super) fn run<M: Forward>(mut self, trainer: &mut Trainer<M>, data: &Dataset) -> Result<History> {
+    pub(super) fn run<M: Model>(mut self, trainer: &mut Trainer<M>, data: &Dataset) -> Result<History> {
         self.check(trainer, data)?;
         let learning_rate = trainer.optimizer.learning_rate();
-        note_missing_labels(data, trainer.model.output_shape());
+        note_missing_labels(data, trainer.model.only_output_shape());
         trainer.set_preprocessing(data.preprocessing());
         let guard = RateGuard { trainer, learning_rate };
         self.train(guard.trainer, learning_rate, data)
     }
 
     /// The loop. Leaves the optimizer at the learning rate of the last step.
-    fn train<M: Forward>(mut self, trainer: &mut Trainer<M>, learning_rate: f64, data: &Dataset) -> Result<History> {
+    fn train<M: Model>(mut self, trainer: &mut Trainer<M>, learning_rate: f64, data: &Dataset) -> Result<History> {
         let mut callbacks = std::mem::take(&mut self.callbacks);
         if !self.quiet {
             callbacks.insert(0, Box::new(Console::new(std::io::stdout().is_terminal())));
@@ -322,15 +322,15 @@ impl<'a> Fit<'a> {
                 };
                 trainer.optimizer.set_learning_rate(base * factor);
                 let mut ctx = Context::training(trainer.progress.dropout.clone());
-                let prediction = trainer.model.forward(&x, &mut ctx);
+                let prediction = trainer.model.forward_parts(&x, &mut ctx);
                 trainer.progress.dropout = ctx.rng.clone();
                 let (parts, penalty) = trainer.parts(&prediction, &y, weights.as_ref(), &mut ctx);
-                let loss = total(&parts, penalty.as_ref());
+                let loss = trainer.total(&parts, penalty.as_ref());
                 if !loss.is_tracked() {
                     return Err(Error::Config("the loss does not depend on the model's parameters".into()));
                 }
                 let mut gradients = loss.backward();
-                let value = pass.update(trainer.metrics_mut(), &prediction, &y, &parts, penalty.as_ref());
+                let value = trainer.update(&mut pass, (&prediction, &y), &parts, penalty.as_ref());
                 if !value.is_finite() {
                     return Err(Error::Data(format!(
                         "the loss became {value} in epoch {}, batch {batch}; try a lower learning rate",
@@ -399,7 +399,7 @@ impl<'a> Fit<'a> {
 }
 
 /// The first parameter whose gradient is not finite, and the first such number.
-fn not_finite(model: &impl Forward, gradients: &Gradients) -> Option<(String, f64)> {
+fn not_finite(model: &impl Model, gradients: &Gradients) -> Option<(String, f64)> {
     let mut found = None;
     model.visit("", &mut |name, parameter| {
         if found.is_none() {

@@ -1,10 +1,12 @@
 //! The training loop and its callbacks.
 
+mod checks;
 mod event;
 mod fit;
 mod history;
 mod model_checkpoint;
 mod pass;
+mod predict;
 mod range_test;
 mod run_folder;
 mod trainer;
@@ -13,6 +15,7 @@ pub use event::{BatchLogs, Callback, Event, Flow, Logs};
 pub use fit::Fit;
 pub use history::History;
 pub use model_checkpoint::ModelCheckpoint;
+pub use predict::Samples;
 pub use range_test::LearningRateRangeTest;
 pub use run_folder::RunFolder;
-pub use trainer::{Samples, Trainer};
+pub use trainer::Trainer;

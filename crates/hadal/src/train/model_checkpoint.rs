@@ -44,7 +44,7 @@ impl Callback for ModelCheckpoint {
     fn on_event(&mut self, event: &Event) -> Result<Flow> {
         match event {
             Event::TrainBegin { model, preprocessing, .. } => {
-                self.architecture.preprocessing = Some((*preprocessing).clone());
+                self.architecture.preprocessing = preprocessing.first().cloned();
                 check_architecture(&self.architecture, *model)?;
             }
             Event::EpochEnd { epoch, logs, model, .. } => {

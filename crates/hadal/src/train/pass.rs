@@ -1,64 +1,104 @@
 //! Loss and metrics of one pass through data.
 
 use super::Logs;
-use crate::loss::{LossParts, Reduction};
+use crate::data::Parts;
+use crate::loss::{LossParts, OutputLoss, Reduction};
 use crate::metric::Metric;
 use crate::{DType, Tensor, stack};
 
-/// Running loss and metrics of one pass through data.
+/// Running losses and metrics of one pass through data.
 pub(super) struct Pass {
-    /// The sums and divisors of all batches, added up: the loss is that of all samples, however they came in batches.
-    sum: f64,
-    divisor: f64,
-    reduction: Reduction,
+    /// One for each loss.
+    sums: Vec<Sum>,
     /// Penalties, each times the samples of its batch.
     penalties: f64,
     samples: usize,
 }
 
+/// The sums and divisors of all batches, added up: the loss is that of all samples, however they came in batches.
+#[derive(Clone, Copy)]
+struct Sum {
+    sum: f64,
+    divisor: f64,
+    reduction: Reduction,
+}
+
+impl Sum {
+    /// As [`LossParts::value`].
+    fn value(self) -> f64 {
+        match self.reduction {
+            Reduction::Sum => self.sum,
+            Reduction::Mean => self.sum / if self.divisor == 0.0 { 1.0 } else { self.divisor },
+        }
+    }
+}
+
+fn total(losses: &[OutputLoss], sums: &[Sum]) -> f64 {
+    losses.iter().zip(sums).map(|(loss, sum)| loss.weight * sum.value()).sum()
+}
+
 impl Pass {
     pub fn start(metrics: &mut [Box<dyn Metric>]) -> Pass {
         metrics.iter_mut().for_each(|metric| metric.reset());
-        Pass { sum: 0.0, divisor: 0.0, reduction: Reduction::Mean, penalties: 0.0, samples: 0 }
+        Pass { sums: Vec::new(), penalties: 0.0, samples: 0 }
     }
 
     /// Takes in a batch; returns its loss, penalty included. Waits for the numbers once.
     pub fn update(
         &mut self,
+        losses: &[OutputLoss],
         metrics: &mut [Box<dyn Metric>],
-        prediction: &Tensor,
-        target: &Tensor,
-        parts: &LossParts,
+        (predictions, targets): (&Parts, &Parts),
+        parts: &[LossParts],
         penalty: Option<&Tensor>,
     ) -> f64 {
-        let scalars: Vec<Tensor> = [Some(&parts.sum), Some(&parts.divisor), penalty]
-            .into_iter()
-            .flatten()
+        let scalars: Vec<Tensor> = parts
+            .iter()
+            .flat_map(|part| [&part.sum, &part.divisor])
+            .chain(penalty)
             .map(|scalar| scalar.detach().to_dtype(DType::F64).reshape([]))
             .collect();
         let numbers = stack(&scalars, 0).to_vec::<f64>();
-        let (sum, divisor, penalty) = (numbers[0], numbers[1], numbers.get(2).copied().unwrap_or(0.0));
-        let samples = prediction.size(0);
-        self.sum += sum;
-        self.divisor += divisor;
-        self.reduction = parts.reduction;
+        let penalty = numbers.get(2 * parts.len()).copied().unwrap_or(0.0);
+        let batch: Vec<Sum> = parts
+            .iter()
+            .zip(numbers.chunks(2))
+            .map(|(part, numbers)| Sum { sum: numbers[0], divisor: numbers[1], reduction: part.reduction })
+            .collect();
+        if self.sums.is_empty() {
+            self.sums = batch.iter().map(|sum| Sum { sum: 0.0, divisor: 0.0, ..*sum }).collect();
+        }
+        for (all, own) in self.sums.iter_mut().zip(&batch) {
+            all.sum += own.sum;
+            all.divisor += own.divisor;
+        }
+        let samples = predictions.first().size(0);
         self.penalties += penalty * samples as f64;
         self.samples += samples;
-        let prediction = prediction.detach();
-        metrics.iter_mut().for_each(|metric| metric.update(&prediction, target));
-        reduced(sum, divisor, parts.reduction) + penalty
+        for metric in metrics {
+            let of = |parts: &Parts| parts.of(metric.output()).map(Tensor::detach);
+            // Checked before the run.
+            if let (Some(prediction), Some(target)) = (of(predictions), of(targets)) {
+                metric.update(&prediction, &target);
+            }
+        }
+        total(losses, &batch) + penalty
     }
 
     pub fn samples(&self) -> usize {
         self.samples
     }
 
-    /// Loss and metrics so far, by name; `running` leaves out metrics that are too costly before the end of the pass.
-    pub fn logs(&self, metrics: &[Box<dyn Metric>], names: &[String], running: bool) -> Logs {
+    /// Losses and metrics so far, by name; `running` leaves out metrics that are too costly before the end of the pass.
+    pub fn logs(&self, losses: &[OutputLoss], metrics: &[Box<dyn Metric>], names: &[String], running: bool) -> Logs {
         let mut logs = Logs::default();
-        let penalty = self.penalties / self.samples.max(1) as f64;
-        let loss = reduced(self.sum, self.divisor, self.reduction) + penalty;
+        let loss = total(losses, &self.sums) + self.penalties / self.samples.max(1) as f64;
         logs.push("loss", loss, format!("{loss:.4}"));
+        for (loss, sum) in losses.iter().zip(&self.sums) {
+            if let Some(output) = &loss.output {
+                logs.push(format!("{output}_loss"), sum.value(), format!("{:.4}", sum.value()));
+            }
+        }
         for (metric, name) in metrics.iter().zip(names) {
             if running && !metric.has_running_value() {
                 continue;
@@ -67,13 +107,5 @@ impl Pass {
             logs.push(name, value, metric.display(value));
         }
         logs
-    }
-}
-
-/// As [`LossParts::value`].
-fn reduced(sum: f64, divisor: f64, reduction: Reduction) -> f64 {
-    match reduction {
-        Reduction::Sum => sum,
-        Reduction::Mean => sum / if divisor == 0.0 { 1.0 } else { divisor },
     }
 }

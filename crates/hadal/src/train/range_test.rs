@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Trainer;
-use super::trainer::total;
 use crate::data::Dataset;
-use crate::nn::{Context, Forward};
+use crate::nn::{Context, Model};
 use crate::optim::{Core, check_positive};
 use crate::{DType, Error, Result, Rng, Tensor};
 
@@ -47,14 +46,14 @@ impl LearningRateRangeTest {
     }
 }
 
-impl<M: Forward> Trainer<M> {
+impl<M: Model> Trainer<M> {
     /// Trains for up to `steps` steps on batches of `batch_size` while the learning rate grows from `min_lr` to `max_lr`, until the
     /// loss explodes (Smith, WACV 2017, section 3.3); then puts model and optimizer back as they were, whatever happened.
     ///
     /// ```
     /// use hadal::prelude::*;
     /// let x = Tensor::rand([256, 2], &mut Rng::new(1));
-    /// let data = Dataset::new("sums", x.clone(), x.sum_keep(&[1]))?;
+    /// let data = Dataset::new("sums", x.clone(), x.sum_keepdim(&[1]))?;
     /// let mut model = Sequential::new([2]).add(Dense::new(1)).compile(Sgd::default(), MeanSquaredError, ())?;
     /// let test = model.learning_rate_range_test(&data, 1e-4, 10.0, 100, 32)?;
     /// assert!(test.suggestion() > 1e-4 && test.suggestion() < 10.0);
@@ -97,9 +96,9 @@ impl<M: Forward> Trainer<M> {
                     break;
                 }
                 let learning_rate = min_lr * (max_lr / min_lr).powf(step as f64 / (steps - 1) as f64);
-                let prediction = trainer.model.forward(&x, &mut ctx);
+                let prediction = trainer.model.forward_parts(&x, &mut ctx);
                 let (parts, penalty) = trainer.parts(&prediction, &y, sample_weights.as_ref(), &mut ctx);
-                let loss = total(&parts, penalty.as_ref());
+                let loss = trainer.total(&parts, penalty.as_ref());
                 let gradients = loss.backward();
                 average = SMOOTHING * average + (1.0 - SMOOTHING) * loss.to_dtype(DType::F64).item();
                 let smoothed = average / (1.0 - SMOOTHING.powf(step as f64 + 1.0));
@@ -122,20 +121,20 @@ impl<M: Forward> Trainer<M> {
 }
 
 /// Restores model and optimizer when dropped: at the end of the test, on an error, on a panic.
-struct Restored<'a, M: Forward> {
+struct Restored<'a, M: Model> {
     trainer: &'a mut Trainer<M>,
     weights: BTreeMap<String, Tensor>,
     core: Core,
 }
 
-impl<M: Forward> Restored<'_, M> {
+impl<M: Model> Restored<'_, M> {
     fn after(trainer: &mut Trainer<M>) -> Restored<'_, M> {
         let (weights, core) = (trainer.model.state_dict().into_iter().collect(), trainer.optimizer.core().clone());
         Restored { trainer, weights, core }
     }
 }
 
-impl<M: Forward> Drop for Restored<'_, M> {
+impl<M: Model> Drop for Restored<'_, M> {
     fn drop(&mut self) {
         // The weights are the model's own, so they fit.
         let _ = self.trainer.model.load_state_dict(&self.weights);

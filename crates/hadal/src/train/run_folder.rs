@@ -147,7 +147,7 @@ impl RunFolder {
 impl Callback for RunFolder {
     fn on_event(&mut self, event: &Event) -> Result<Flow> {
         if let Event::TrainBegin { model, preprocessing, .. } = event {
-            self.architecture.preprocessing = Some((*preprocessing).clone());
+            self.architecture.preprocessing = preprocessing.first().cloned();
             check_architecture(&self.architecture, *model)?;
         }
         if self.record.take(event)?

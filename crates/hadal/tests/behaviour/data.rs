@@ -1,6 +1,6 @@
 //! Datasets: the digits of normalized inputs, and what is asked of them in vain.
 
-use hadal::classic::{Line, Perceptron};
+use hadal::classic::{LinearClassifier, Perceptron};
 use hadal::data::synthetic;
 use hadal::prelude::*;
 
@@ -57,7 +57,7 @@ fn generators_name_what_they_were_given() {
     says(synthetic::spirals(10, 1, 0.0, 0), &["2 arms", "not 1"]);
     says(synthetic::spirals(3, 5, 0.0, 0), &["5 samples", "not 3"]);
     says(synthetic::blobs(10, 0, 0.1, 0), &["2 centers", "not 0"]);
-    says(synthetic::blobs(10, 2, -0.1, 0), &["spread -0.1"]);
+    says(synthetic::blobs(10, 2, -0.1, 0), &["cluster_std -0.1"]);
 }
 
 #[test]
@@ -65,10 +65,13 @@ fn a_line_that_is_not_finite_separates_nothing() {
     let x = Tensor::from_slice(&[3e38f32, 1.0, -3e38, 2.0], [2, 2]);
     let data = Dataset::new("far", x, Tensor::from_slice(&[0i64, 1], [2])).unwrap();
     says(Perceptron::new().learning_rate(1e300).fit(&data), &["no longer finite", "smaller learning rate"]);
-    let line = Line { weight: vec![1.0, -1.0], bias: 0.0 };
+    let line = LinearClassifier { weight: vec![1.0, -1.0], bias: 0.0 };
     let infinite = Tensor::from_slice(&[1.0f32, 0.0, f32::INFINITY, f32::INFINITY], [2, 2]);
     says(line.predict(&infinite), &["sample 1", "NaN"]);
-    assert_eq!(Line { weight: vec![], bias: 1.0 }.predict(&Tensor::zeros([2, 0])).unwrap().to_vec::<i64>(), [1, 1]);
+    assert_eq!(
+        LinearClassifier { weight: vec![], bias: 1.0 }.predict(&Tensor::zeros([2, 0])).unwrap().to_vec::<i64>(),
+        [1, 1]
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod layers;
 mod losses;
 mod metrics;
 mod optimizers;
+mod parts;
 mod training;
 
 use hadal::prelude::*;

@@ -15,10 +15,14 @@ fn the_largest_margin_is_scikit_learns() {
     ] {
         assert!(fit.converged);
         let expected = tensor(&golden[name]).to_vec::<f64>();
-        for (found, expected) in fit.line.weight.iter().zip(&expected) {
+        for (found, expected) in fit.classifier.weight.iter().zip(&expected) {
             assert!((found - expected).abs() < 1e-5 * expected.abs().max(1.0), "{name}: {found} instead of {expected}");
         }
         let bias = number(&golden[name.replace("weight", "bias")]);
-        assert!((fit.line.bias - bias).abs() < 1e-5 * bias.abs().max(1.0), "{} instead of {bias}", fit.line.bias);
+        assert!(
+            (fit.classifier.bias - bias).abs() < 1e-5 * bias.abs().max(1.0),
+            "{} instead of {bias}",
+            fit.classifier.bias
+        );
     }
 }

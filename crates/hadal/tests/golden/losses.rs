@@ -12,7 +12,7 @@ fn losses_and_their_gradients() {
     let labels = labels(&golden["labels"]);
     let (p, logits, soft) = (of("p"), of("logits"), of("soft"));
     let (bits, p_bits, signs) = (of("bits"), of("p_bits"), of("signs"));
-    let normalized = &p / p.sum_keep(&[1]);
+    let normalized = &p / p.sum_keepdim(&[1]);
     let cases: Vec<(&str, Box<dyn Loss>, &Tensor, &Tensor)> = vec![
         ("categorical_crossentropy", Box::new(CategoricalCrossentropy), &p, &labels),
         ("categorical_crossentropy_soft", Box::new(CategoricalCrossentropy), &p, &soft),
