@@ -19,6 +19,7 @@ use crate::{DType, Error, Result, Shape, Tensor};
 /// assert_eq!(x.to_vec::<f32>(), [25.0, 50.0]);
 /// # Ok::<(), hadal::Error>(())
 /// ```
+#[doc(alias = "TensorDataset")]
 #[derive(Clone, Debug)]
 pub struct Dataset {
     name: Arc<str>,
@@ -407,6 +408,7 @@ impl Dataset {
     ///
     /// # Panics
     /// If `size` is 0.
+    #[doc(alias = "DataLoader")]
     #[track_caller]
     pub fn batches(&self, size: usize) -> Batches<'_> {
         Batches::new(self, size)

@@ -127,6 +127,7 @@ pub fn xor(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
 ///
 /// # Errors
 /// If there are fewer than 2 samples, or the noise is negative or not finite.
+#[doc(alias = "make_moons")]
 pub fn moons(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
     check("moons", samples, 2, "noise", noise)?;
     let (mut draw, labels) = (Draw::new(seed, 2), alternate(samples, 2));
@@ -152,6 +153,7 @@ pub fn moons(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
 ///
 /// # Errors
 /// If there are fewer than 2 samples, or the noise is negative or not finite.
+#[doc(alias = "make_circles")]
 pub fn circles(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
     check("rings", samples, 2, "noise", noise)?;
     let (mut draw, labels) = (Draw::new(seed, 3), alternate(samples, 2));
@@ -200,6 +202,7 @@ pub fn spirals(samples: usize, arms: usize, noise: f64, seed: u64) -> Result<Dat
 ///
 /// # Errors
 /// If there are fewer than 2 clouds, or fewer samples than clouds, or `cluster_std` is negative or not finite.
+#[doc(alias = "make_blobs")]
 pub fn blobs(samples: usize, centers: usize, cluster_std: f64, seed: u64) -> Result<Dataset> {
     check_several("blobs", "centers", centers)?;
     check("blobs", samples, centers, "cluster_std", cluster_std)?;

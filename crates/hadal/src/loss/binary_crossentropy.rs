@@ -23,6 +23,8 @@ use crate::{DType, Error, Result, Shape, Tensor};
 /// let loss = BinaryCrossentropy.loss(&p, &Tensor::from_slice(&[0i64, 1], [2]));
 /// assert!((loss.item() - 0.39925).abs() < 1e-4);
 /// ```
+#[doc(alias = "BCELoss")]
+#[doc(alias = "BCEWithLogitsLoss")]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BinaryCrossentropy {
     from_logits: bool,

@@ -27,6 +27,8 @@ use crate::{DType, Error, Result, Shape, Tensor};
 /// let loss = CategoricalCrossentropy.from_logits().label_smoothing(0.1).loss(&scores, &labels);
 /// assert!((loss.item() - 0.2128).abs() < 1e-4);
 /// ```
+#[doc(alias = "CrossEntropyLoss")]
+#[doc(alias = "SparseCategoricalCrossentropy")]
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CategoricalCrossentropy {
     from_logits: bool,

@@ -12,6 +12,7 @@ use crate::{DType, Error, Result, Shape, Tensor};
 /// let (scores, labels) = (Tensor::from([[2.0], [0.5], [0.5]]), Tensor::from([1, 1, 0]));
 /// assert_eq!(Hinge.per_sample(&scores, &labels).to_vec::<f32>(), [0.0, 0.5, 1.5]);
 /// ```
+#[doc(alias = "HingeLoss")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Hinge;
 

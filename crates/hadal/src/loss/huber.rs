@@ -10,6 +10,8 @@ use crate::{Result, Shape, Tensor};
 /// let (y, t) = (Tensor::from_slice(&[0.5f32, 3.0], [2, 1]), Tensor::zeros([2, 1]));
 /// assert_eq!(Huber::new(1.0).per_sample(&y, &t).to_vec::<f32>(), [0.125, 2.5]);
 /// ```
+#[doc(alias = "HuberLoss")]
+#[doc(alias = "SmoothL1Loss")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Huber {
     delta: f64,

@@ -13,6 +13,8 @@ use crate::{Result, Shape, Tensor};
 /// let loss = KlDivergence.loss(&p, &Tensor::from([[1.0, 0.0]])).item();
 /// assert!((loss - 2f64.ln()).abs() < 1e-5);
 /// ```
+#[doc(alias = "KLDivLoss")]
+#[doc(alias = "KLDivergence")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KlDivergence;
 

@@ -10,6 +10,8 @@ use crate::{Result, Shape, Tensor};
 /// let (y, t) = (Tensor::from([[1.0, -3.0]]), Tensor::from([[0.0, 0.0]]));
 /// assert_eq!(MeanAbsoluteError.loss(&y, &t).item(), 2.0);
 /// ```
+#[doc(alias = "L1Loss")]
+#[doc(alias = "mae")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MeanAbsoluteError;
 

@@ -10,6 +10,8 @@ use crate::{Result, Shape, Tensor};
 /// let (y, t) = (Tensor::from([[1.0, -3.0]]), Tensor::from([[0.0, 0.0]]));
 /// assert_eq!(MeanSquaredError.loss(&y, &t).item(), 5.0);
 /// ```
+#[doc(alias = "MSELoss")]
+#[doc(alias = "mse")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MeanSquaredError;
 

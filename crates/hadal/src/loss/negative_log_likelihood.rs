@@ -16,6 +16,7 @@ use crate::{DType, Error, Result, Shape, Tensor};
 /// let loss = NegativeLogLikelihood.loss(&logits.log_softmax(1), &Tensor::from([1]));
 /// assert!((loss.item() - 2f64.ln()).abs() < 1e-6);
 /// ```
+#[doc(alias = "NLLLoss")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NegativeLogLikelihood;
 

@@ -14,6 +14,9 @@ use crate::{Result, Shape, Tensor};
 /// accuracy.update(&scores, &Tensor::from_slice(&[0i64, 0], [2]));
 /// assert_eq!(accuracy.compute(), 0.5);
 /// ```
+#[doc(alias = "SparseCategoricalAccuracy")]
+#[doc(alias = "BinaryAccuracy")]
+#[doc(alias = "accuracy_score")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Accuracy {
     threshold: Threshold,

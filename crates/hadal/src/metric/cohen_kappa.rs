@@ -14,6 +14,7 @@ use crate::{Result, Shape, Tensor};
 /// kappa.update(&scores, &Tensor::from([0, 0, 1, 0]));
 /// assert_eq!(kappa.compute(), 0.5);
 /// ```
+#[doc(alias = "cohen_kappa_score")]
 #[derive(Clone, Debug, Default)]
 pub struct CohenKappa {
     matrix: ConfusionMatrix,

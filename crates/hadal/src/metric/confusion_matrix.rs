@@ -19,6 +19,7 @@ use crate::{Result, Shape, Tensor};
 /// assert_eq!((matrix.count(0, 0), matrix.count(0, 1)), (1, 1));
 /// println!("{matrix}");
 /// ```
+#[doc(alias = "confusion_matrix")]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ConfusionMatrix {
     threshold: Threshold,

@@ -15,6 +15,7 @@ use crate::{Error, Result, Shape, Tensor};
 /// r2.update(&(&t + 0.1), &t);
 /// assert!((r2.compute() - 0.985).abs() < 1e-6);
 /// ```
+#[doc(alias = "r2_score")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct R2Score {
     count: f64,

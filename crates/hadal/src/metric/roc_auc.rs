@@ -17,6 +17,9 @@ use crate::{Error, Result, Shape, Tensor};
 /// auc.update(&scores, &Tensor::from_slice(&[0i64, 0, 1, 1], [4]));
 /// assert_eq!(auc.compute(), 0.75);
 /// ```
+#[doc(alias = "AUC")]
+#[doc(alias = "AUROC")]
+#[doc(alias = "roc_auc_score")]
 #[derive(Clone, Debug, Default)]
 pub struct RocAuc {
     /// Scores, and whether they belong to class 1.

@@ -14,6 +14,7 @@ use crate::{Error, Result, Shape, Tensor};
 /// top.update(&scores, &Tensor::from_slice(&[1i64, 2], [2]));
 /// assert_eq!(top.compute(), 0.5);
 /// ```
+#[doc(alias = "TopKCategoricalAccuracy")]
 #[derive(Clone, Copy, Debug)]
 pub struct TopKAccuracy {
     k: usize,

@@ -22,6 +22,7 @@ use crate::{Error, Result};
 /// model.fit(&data, Fit::epochs(1).quiet().callback(console))?;
 /// # Ok::<(), hadal::Error>(())
 /// ```
+#[doc(alias = "ProgbarLogger")]
 pub struct Console {
     #[cfg(feature = "progress")]
     terminal: bool,

@@ -28,6 +28,9 @@ use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 /// assert_eq!(model.parameter_count(), 4 * 8 + 2 * 8);
 /// # Ok::<(), hadal::Error>(())
 /// ```
+#[doc(alias = "BatchNorm1d")]
+#[doc(alias = "BatchNorm2d")]
+#[doc(alias = "BatchNormalization")]
 #[derive(Debug)]
 pub struct BatchNorm {
     settings: Settings,

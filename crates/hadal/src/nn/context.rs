@@ -16,6 +16,8 @@ use crate::{Rng, Tensor};
 /// assert_eq!(dropped(&mut Context::evaluation()), 0.0);
 /// assert!((dropped(&mut Context::training(Rng::new(1))) - 0.5).abs() < 0.1);
 /// ```
+#[doc(alias = "train")]
+#[doc(alias = "eval")]
 #[derive(Clone, Debug)]
 pub struct Context {
     training: bool,

@@ -21,6 +21,7 @@ use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 ///     .max_norm(3.0);
 /// # let _ = layer;
 /// ```
+#[doc(alias = "fully_connected")]
 #[derive(Clone, Debug)]
 pub struct Dense {
     settings: DenseConfig,

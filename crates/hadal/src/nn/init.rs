@@ -32,12 +32,16 @@ pub enum Initializer {
     /// Normal distribution with mean 0, truncated at two standard deviations; the standard deviation before truncation.
     TruncatedNormal(f64),
     /// Uniform with limit `sqrt(6 / (fan_in + fan_out))` (Glorot and Bengio, AISTATS 2010, eq. 16).
+    #[doc(alias = "xavier_uniform")]
     GlorotUniform,
     /// Truncated normal distribution with variance `2 / (fan_in + fan_out)` after truncation (their eq. 12).
+    #[doc(alias = "xavier_normal")]
     GlorotNormal,
     /// Uniform with limit `sqrt(6 / fan_in)` (He and others, ICCV 2015), for relu.
+    #[doc(alias = "kaiming_uniform")]
     HeUniform,
     /// Truncated normal distribution with variance `2 / fan_in` after truncation (their eq. 10), for relu.
+    #[doc(alias = "kaiming_normal")]
     HeNormal,
     /// Uniform with limit `sqrt(3 / fan_in)` (LeCun and others, Efficient BackProp, 1998, section 4.6), for selu.
     LecunUniform,

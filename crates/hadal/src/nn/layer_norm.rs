@@ -14,6 +14,7 @@ use crate::{Error, Result, Rng, Shape, Tensor};
 /// assert!(y.mean().item().abs() < 1e-5);
 /// # Ok::<(), hadal::Error>(())
 /// ```
+#[doc(alias = "LayerNormalization")]
 #[derive(Clone, Debug, Module)]
 pub struct LayerNorm {
     epsilon: f64,

@@ -20,6 +20,8 @@ use crate::{Error, Result, Rng, Shape, Tensor, concat};
 /// assert_eq!(model.output_shape(), Some([1].into()));
 /// # Ok::<(), hadal::Error>(())
 /// ```
+#[doc(alias = "Concatenate")]
+#[doc(alias = "Add")]
 pub struct Parallel {
     merge: Merge,
     branches: Vec<Chain>,

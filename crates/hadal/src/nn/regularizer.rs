@@ -15,6 +15,7 @@ use crate::{Error, Result, Tensor};
 /// let layer = Dense::new(10).weight_regularizer(Regularizer::l1_l2(1e-5, 1e-4));
 /// # let _ = layer;
 /// ```
+#[doc(alias = "L1L2")]
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Regularizer {

@@ -63,6 +63,7 @@ pub struct Core {
 ///     .param_group(ParamGroup::suffix("bias").weight_decay(0.0));
 /// # let _ = optimizer;
 /// ```
+#[doc(alias = "param_groups")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParamGroup {
     prefix: String,

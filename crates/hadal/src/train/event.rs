@@ -96,6 +96,7 @@ pub enum Event<'a> {
 ///     }
 /// }
 /// ```
+#[doc(alias = "stop_training")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
     /// Continue training.

@@ -9,6 +9,7 @@ use crate::optim::{Core, check_positive};
 use crate::{DType, Error, Result, Rng, Tensor};
 
 /// The result of a [learning rate range test](Trainer::learning_rate_range_test): the loss at each learning rate.
+#[doc(alias = "lr_find")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct LearningRateRangeTest {
     /// The learning rate of each step; it grows exponentially.

@@ -41,6 +41,7 @@ fn differentiate(leaves: &[Tensor], gradient: &[Tensor], direction: &[Tensor]) -
 ///
 /// # Panics
 /// If the loss is not a tracked scalar, or a direction does not have the shape of its parameter.
+#[doc(alias = "hvp")]
 #[track_caller]
 pub fn hessian_vector_product(loss: impl Fn(&[Tensor]) -> Tensor, at: &[Tensor], direction: &[Tensor]) -> Vec<Tensor> {
     assert!(
