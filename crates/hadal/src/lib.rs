@@ -66,6 +66,8 @@ struct Readme;
 /// So do those of the guide.
 #[cfg(doctest)]
 mod book {
+    #[doc = include_str!("../../../book/src/first_program.md")]
+    struct FirstProgram;
     #[doc = include_str!("../../../book/src/before_deep_learning.md")]
     struct BeforeDeepLearning;
     #[doc = include_str!("../../../book/src/tensors.md")]
