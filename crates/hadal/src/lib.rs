@@ -68,6 +68,8 @@ struct Readme;
 mod book {
     #[doc = include_str!("../../../book/src/first_program.md")]
     struct FirstProgram;
+    #[doc = include_str!("../../../book/src/mnist.md")]
+    struct MnistStepByStep;
     #[doc = include_str!("../../../book/src/before_deep_learning.md")]
     struct BeforeDeepLearning;
     #[doc = include_str!("../../../book/src/tensors.md")]
