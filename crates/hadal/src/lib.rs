@@ -80,6 +80,8 @@ mod book {
     struct Losses;
     #[doc = include_str!("../../../book/src/optimizers.md")]
     struct Optimizers;
+    #[doc = include_str!("../../../book/src/own_loop.md")]
+    struct OwnLoop;
     #[doc = include_str!("../../../book/src/keeping.md")]
     struct Keeping;
 }
