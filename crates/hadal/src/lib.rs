@@ -84,4 +84,6 @@ mod book {
     struct OwnLoop;
     #[doc = include_str!("../../../book/src/keeping.md")]
     struct Keeping;
+    #[doc = include_str!("../../../book/src/from_pytorch_and_keras.md")]
+    struct FromPytorchAndKeras;
 }
