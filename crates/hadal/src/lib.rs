@@ -86,4 +86,6 @@ mod book {
     struct Keeping;
     #[doc = include_str!("../../../book/src/from_pytorch_and_keras.md")]
     struct FromPytorchAndKeras;
+    #[doc = include_str!("../../../book/src/mistakes.md")]
+    struct Mistakes;
 }
