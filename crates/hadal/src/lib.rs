@@ -66,6 +66,10 @@ struct Readme;
 /// So do those of the guide.
 #[cfg(doctest)]
 mod book {
+    #[doc = include_str!("../../../book/src/first_program.md")]
+    struct FirstProgram;
+    #[doc = include_str!("../../../book/src/mnist.md")]
+    struct MnistStepByStep;
     #[doc = include_str!("../../../book/src/before_deep_learning.md")]
     struct BeforeDeepLearning;
     #[doc = include_str!("../../../book/src/tensors.md")]
@@ -76,6 +80,12 @@ mod book {
     struct Losses;
     #[doc = include_str!("../../../book/src/optimizers.md")]
     struct Optimizers;
+    #[doc = include_str!("../../../book/src/own_loop.md")]
+    struct OwnLoop;
     #[doc = include_str!("../../../book/src/keeping.md")]
     struct Keeping;
+    #[doc = include_str!("../../../book/src/from_pytorch_and_keras.md")]
+    struct FromPytorchAndKeras;
+    #[doc = include_str!("../../../book/src/mistakes.md")]
+    struct Mistakes;
 }
