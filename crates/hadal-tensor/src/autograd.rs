@@ -285,7 +285,11 @@ pub fn with_logit_gradient(
 
 /// The function that made this tensor, if it is the direct and tracked result of one of these.
 pub fn output_activation(tensor: &Tensor) -> Option<OutputActivation> {
-    tensor.node()?.squashing
+    let mut node = tensor.node()?;
+    while node.retained {
+        node = node.inputs.first()?.as_ref()?;
+    }
+    node.squashing
 }
 
 /// How often this thread has called `backward`.

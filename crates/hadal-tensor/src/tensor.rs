@@ -235,6 +235,9 @@ impl Tensor {
     /// The same numbers as a tensor whose gradient [`backward`](Tensor::backward) reports as well, though it is the result of
     /// an operation. The gradient goes on to the leaves. Leaves stay as they are.
     ///
+    /// The gradient of a cross-entropy, which otherwise goes straight to the input of a sigmoid or softmax, goes through the
+    /// retained probabilities, and is 0 where they are rounded to 0 or 1.
+    ///
     /// ```
     /// use hadal_tensor::Tensor;
     /// let w = Tensor::from([1.0, 2.0]).requires_grad();

@@ -96,7 +96,7 @@ impl Dataset {
                 }
             }
         }
-        let preprocessing = inputs.iter().map(|(_, input)| Preprocessing::none(input.dtype())).collect();
+        let preprocessing = inputs.iter().map(|(name, input)| Preprocessing::none(name, input.dtype())).collect();
         Ok(Dataset { name: name.into(), inputs, targets, weights: None, preprocessing, selected: None })
     }
 

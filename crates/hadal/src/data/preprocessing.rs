@@ -18,6 +18,9 @@ use crate::{DType, Tensor};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocessing {
+    /// The name of the input, if the model has several.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    input: String,
     /// The dtype of the raw inputs, by name.
     dtype: String,
     transforms: Vec<Transform>,
@@ -38,12 +41,17 @@ pub enum Transform {
 
 impl Preprocessing {
     /// None, for raw inputs of a type.
-    pub(super) fn none(dtype: DType) -> Preprocessing {
-        Preprocessing { dtype: dtype.to_string(), transforms: Vec::new() }
+    pub(super) fn none(input: &str, dtype: DType) -> Preprocessing {
+        Preprocessing { input: input.to_owned(), dtype: dtype.to_string(), transforms: Vec::new() }
     }
 
     pub(super) fn push(&mut self, transform: Transform) {
         self.transforms.push(transform);
+    }
+
+    /// The name of the input; empty, if the model has one without a name.
+    pub fn input(&self) -> &str {
+        &self.input
     }
 
     /// The transforms, in order.

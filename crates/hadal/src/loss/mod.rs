@@ -66,7 +66,6 @@ pub trait Loss: Send + Sync {
     ///
     /// # Panics
     /// If shapes or labels do not fit; [`fit`](crate::train::Trainer::fit) checks them beforehand.
-    #[track_caller]
     fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor;
 
     /// The loss of every sample, `[N]`, times the weight of its class: `weights` is `[C]`, targets are labels. Default:

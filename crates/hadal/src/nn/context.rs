@@ -89,9 +89,13 @@ impl Context {
     /// ```
     #[track_caller]
     pub fn penalize(&mut self, term: Tensor) {
-        self.drop_forgotten();
+        let at = self.caller.or(Some(Location::caller()));
+        // The same line again: a loop. Another may be a second network, whose penalties add up.
+        if at == self.penalized.1 {
+            self.drop_forgotten();
+        }
         if self.penalty.is_none() {
-            self.penalized = (backward_count(), self.caller.or(Some(Location::caller())));
+            self.penalized = (backward_count(), at);
         }
         self.penalty = Some(match self.penalty.take() {
             Some(sum) => sum + term,

@@ -18,6 +18,10 @@ use crate::{Error, Result, Shape, Tensor};
 /// struct Net { image: Linear, meta: Linear, digit: Linear, age: Linear }
 ///
 /// impl Model for Net {
+///     fn input_names(&self) -> Vec<&str> {
+///         vec!["image", "meta"]
+///     }
+///
 ///     fn forward_parts(&self, inputs: &Parts, ctx: &mut Context) -> Parts {
 ///         let hidden = (self.image.forward(&inputs["image"], ctx) + self.meta.forward(&inputs["meta"], ctx)).relu();
 ///         Parts::from([("digit", self.digit.forward(&hidden, ctx)), ("age", self.age.forward(&hidden, ctx))])
@@ -46,16 +50,23 @@ use crate::{Error, Result, Shape, Tensor};
 /// ```
 pub trait Model: Module {
     /// Computes the outputs for a batch of `inputs`, by name.
-    #[track_caller]
     fn forward_parts(&self, inputs: &Parts, ctx: &mut Context) -> Parts;
 
-    /// Checks a batch of inputs: their names, shapes and dtypes, and the range of indices. Default: any will do.
+    /// The names of the inputs, which are checked before a run. Default: none, so that nothing is checked.
+    fn input_names(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// Checks a batch of inputs: their names, shapes and dtypes, and the range of indices. Default: all
+    /// [`input_names`](Model::input_names) must be there.
     ///
     /// # Errors
     /// A message that says what does not fit.
     fn check_parts(&self, inputs: &Parts) -> Result<()> {
-        let _ = inputs;
-        Ok(())
+        match self.input_names().iter().find(|name| inputs.get(name).is_none()) {
+            Some(name) => Err(Error::Data(format!("the model takes an input `{name}`; there are {}", inputs.names()))),
+            None => Ok(()),
+        }
     }
 
     /// The shape of one sample of the only output, where there is one and it is known.

@@ -211,7 +211,6 @@ pub trait Forward: Module {
     /// let y = Relu.forward(&Tensor::from([[-1.0, 2.0]]), &mut Context::evaluation());
     /// assert_eq!(y.to_vec::<f32>(), [0.0, 2.0]);
     /// ```
-    #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor;
 
     /// The shape of one sample that the module expects, where it knows; data is checked against it before a run.

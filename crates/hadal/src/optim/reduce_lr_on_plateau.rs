@@ -115,7 +115,7 @@ impl ReduceLrOnPlateau {
         self
     }
 
-    /// The lower bound of the learning rate. Default: 0.
+    /// The lower bound of the learning rate, before a schedule, if there is one. Default: 0.
     ///
     /// ```
     /// use hadal::optim::ReduceLrOnPlateau;

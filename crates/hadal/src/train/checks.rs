@@ -121,7 +121,8 @@ fn part<'a>(what: &str, parts: &'a Parts, output: Option<&str>) -> Result<&'a Te
 /// Refuses bytes that are transformed otherwise than those that the model was trained on. Floats may have been transformed
 /// before they were put into the dataset, so there is only a note.
 pub(super) fn check_preprocessing(trained: &[Preprocessing], data: &Dataset) -> Result<()> {
-    for ((trained, own), (_, input)) in trained.iter().zip(data.preprocessing()).zip(data.input_parts().iter()) {
+    for ((name, input), own) in data.input_parts().iter().zip(data.preprocessing()) {
+        let Some(trained) = trained.iter().find(|trained| trained.input() == name) else { continue };
         if !trained.is_raw(input) || own == trained {
             continue;
         }

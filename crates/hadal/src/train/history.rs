@@ -73,7 +73,7 @@ impl History {
     pub fn plot(&self, path: impl AsRef<std::path::Path>) -> Result<()> {
         use crate::monitor::plot::Plot;
         let names: Vec<&str> = self.epochs.iter().take(1).flat_map(Logs::iter).map(|(name, _)| name).collect();
-        let is_loss = |name: &&str| name.strip_prefix("val_").unwrap_or(name) == "loss";
+        let is_loss = |name: &&str| *name == "loss" || name.ends_with("_loss");
         let (losses, metrics): (Vec<&str>, Vec<&str>) = names.into_iter().partition(is_loss);
         let plot = |title: &str, names: &[&str]| {
             names.iter().fold(Plot::new(title).labels("epoch", ""), |plot, name| {

@@ -40,7 +40,8 @@ impl<M: Model> Trainer<M> {
     ///
     /// A dataset's transforms are applied, as in training. Raw samples, which are of the type that the training data was stored in,
     /// are transformed as the training data was: bytes of pixels are scaled as those that the model was trained on, also after
-    /// the model was loaded from a file. Inputs of another type are taken as they are.
+    /// the model was loaded from a file. Inputs of another type are taken as they are. What [`Dataset::batch`] returns is transformed
+    /// already: where the raw inputs are floats, too, give the dataset, or call the model itself.
     ///
     /// ```
     /// use hadal::prelude::*;
@@ -72,13 +73,16 @@ impl<M: Model> Trainer<M> {
     pub fn predict_parts<'a>(&self, inputs: impl Into<Samples<'a>>) -> Result<Parts> {
         match inputs.into().0 {
             Kind::Raw(inputs) => {
-                let own = &self.preprocessing;
-                let raw =
-                    own.len() == inputs.len() && inputs.iter().zip(own).all(|((_, input), own)| own.is_raw(input));
-                if raw { self.outputs(&inputs.map(|i, input| own[i].apply(input))) } else { self.outputs(&inputs) }
+                let all = self.preprocessing();
+                let own = |name: &str| all.iter().find(|own| own.input() == name);
+                let ready = inputs.iter().map(|(name, input)| match own(name) {
+                    Some(own) if own.is_raw(input) => (name, own.apply(input)),
+                    _ => (name, input.clone()),
+                });
+                self.outputs(&ready.collect())
             }
             Kind::Dataset(data) => {
-                check_preprocessing(&self.preprocessing, data)?;
+                check_preprocessing(&self.preprocessing(), data)?;
                 let mut batches = data.batches(EVALUATION_BATCH);
                 let mut all: Vec<Parts> = Vec::new();
                 while let Some((x, _, _)) = batches.next_weighted() {

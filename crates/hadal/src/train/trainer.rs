@@ -40,7 +40,7 @@ pub struct Trainer<M> {
     pub(super) seed: u64,
     pub(super) progress: Progress,
     /// The transforms of the data that the model was trained on, one for each input; none before.
-    pub(super) preprocessing: Vec<Preprocessing>,
+    preprocessing: Vec<Preprocessing>,
 }
 
 /// How far training has come.
@@ -100,8 +100,9 @@ impl<M: Model> Trainer<M> {
     ) -> Trainer<M> {
         let (mut metrics, losses) = (metrics.into_metrics(), loss.into_losses().0);
         for metric in &mut metrics {
-            let own = losses.iter().find(|loss| loss.output.as_deref() == metric.output());
-            if let Some(own) = own {
+            // The only loss is that of the only output, whoever names it.
+            let is_its = |loss: &&OutputLoss| losses.len() == 1 || loss.output.as_deref() == metric.output();
+            if let Some(own) = losses.iter().find(is_its) {
                 metric.set_threshold(own.loss.decision_threshold());
             }
         }
@@ -160,7 +161,7 @@ impl<M: Model> Trainer<M> {
     /// If the data does not fit the model or the loss, or the loss is not finite.
     pub fn evaluate(&self, data: &Dataset) -> Result<Logs> {
         self.check(data)?;
-        check_preprocessing(&self.preprocessing, data)?;
+        check_preprocessing(&self.preprocessing(), data)?;
         let score = self.score(data, EVALUATION_BATCH);
         match score.get("loss") {
             Some(loss) if !loss.is_finite() => {
@@ -207,7 +208,10 @@ impl<M: Model> Trainer<M> {
             let value = parts.value();
             if loss.weight == 1.0 { value } else { value * loss.weight }
         });
-        weighted.chain(penalty.cloned()).reduce(|sum, term| sum + term).unwrap_or_else(|| Tensor::scalar(0.0))
+        weighted
+            .chain(penalty.cloned())
+            .reduce(|sum, term| &sum + term.to_dtype(sum.dtype()))
+            .unwrap_or_else(|| Tensor::scalar(0.0))
     }
 
     /// Takes a batch into a pass; returns its loss.
@@ -243,6 +247,12 @@ impl<M: Model> Trainer<M> {
             });
         }
         pass.logs(&self.losses, &metrics, &self.metric_names, false)
+    }
+
+    /// The transforms of the data that the model was trained on: those that it keeps itself, or that it was trained on here.
+    pub(super) fn preprocessing(&self) -> Vec<Preprocessing> {
+        let kept = self.model.kept_preprocessing();
+        if kept.is_empty() { self.preprocessing.clone() } else { kept }
     }
 
     /// Keeps the transforms of the training data, with the model, too.

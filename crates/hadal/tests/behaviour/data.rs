@@ -140,6 +140,30 @@ fn predict_applies_the_transforms_of_training_also_after_loading() {
 }
 
 #[test]
+fn transforms_come_back_from_a_file_to_the_last_bit() {
+    let mut rng = Rng::new(5);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model");
+    let pixels = Tensor::from_slice(&[0u8, 255, 255, 0], [2, 2]);
+    for _ in 0..50 {
+        let (mean, std) = (f64::from(rng.uniform()) / 3.0 + 0.1, f64::from(rng.uniform()) / 7.0 + 0.2);
+        let data = Dataset::new("pixels", pixels.clone(), labels([0, 1])).unwrap().divide(255.0).normalize(mean, std);
+        let model = Sequential::new([2]).add(Dense::new(2).activation(Softmax));
+        let mut model = model.compile(Adam::new(0.1), CategoricalCrossentropy, ()).unwrap();
+        model.fit(&data, Fit::epochs(1).quiet()).unwrap();
+        model.model.save(&path, &Default::default()).unwrap();
+        let loaded = Sequential::load(&path).unwrap().0;
+        let mut other = Sequential::new([2]).add(Dense::new(2).activation(Softmax));
+        other = other.seed(9);
+        let mut other = other.compile(Adam::new(0.1), CategoricalCrossentropy, ()).unwrap();
+        // A network that is put into another trainer brings its transforms along.
+        other.model = loaded;
+        other.evaluate(&data).unwrap();
+        assert_eq!(other.predict(&pixels).unwrap().to_vec::<f32>(), model.predict(&pixels).unwrap().to_vec::<f32>());
+    }
+}
+
+#[test]
 fn f64_data_is_an_error_that_says_what_to_do_or_is_converted() {
     let x = Tensor::from_slice(&[1.0f64, 2.0], [2, 1]);
     let data = |x: &Tensor, y: &Tensor| Dataset::new("doubles", x.clone(), y.clone()).unwrap();

@@ -8,6 +8,97 @@ use hadal::prelude::*;
 
 use super::{floats, labels, panics, points, says};
 
+/// One output, which is the input as it came: what a model was fed.
+#[derive(Module)]
+struct Echo {
+    scale: Tensor,
+}
+
+impl Echo {
+    fn new() -> Echo {
+        Echo { scale: Tensor::ones([1]).requires_grad() }
+    }
+}
+
+impl Model for Echo {
+    fn input_names(&self) -> Vec<&str> {
+        vec!["image", "age"]
+    }
+
+    fn forward_parts(&self, inputs: &Parts, _: &mut Context) -> Parts {
+        Parts::from([("image", &inputs["image"] * &self.scale), ("age", &inputs["age"] * &self.scale)])
+    }
+}
+
+#[test]
+fn raw_inputs_are_transformed_by_name_and_each_by_itself() {
+    let (image, age) = (Tensor::from_slice(&[100u8, 200], [2, 1]), Tensor::from_slice(&[3u8, 5], [2, 1]));
+    let inputs = [("image", image.clone()), ("age", age.clone())];
+    let targets = [("image", Tensor::zeros([2, 1])), ("age", Tensor::zeros([2, 1]))];
+    let data = Dataset::with_parts("echo", inputs, targets).unwrap().for_input("image").unwrap().divide(100.0);
+    let losses = Losses::new().output("image", MeanSquaredError).output("age", MeanSquaredError);
+    let mut model = Trainer::new(Echo::new(), Sgd::new(1e-12), losses, ());
+    model.fit(&data, Fit::epochs(1).quiet()).unwrap();
+    let fed = |inputs: Parts| {
+        let outputs = model.predict_parts(&inputs).unwrap();
+        (outputs["image"].to_vec::<f32>(), outputs["age"].to_vec::<f32>())
+    };
+    let expected = (vec![1.0, 2.0], vec![3.0, 5.0]);
+    assert_eq!(fed(Parts::from([("image", image.clone()), ("age", age.clone())])), expected);
+    assert_eq!(fed(Parts::from([("age", age.clone()), ("image", image.clone())])), expected);
+    assert_eq!(fed(Parts::from([("age", age.to_dtype(DType::F32)), ("image", image.clone())])), expected);
+    let data = Dataset::with_parts("echo", [("picture", image)], Tensor::zeros([2, 1])).unwrap();
+    says(model.evaluate(&data), &["takes an input `image`", "picture"]);
+}
+
+#[test]
+fn the_only_loss_tells_every_metric_its_threshold() {
+    struct Named;
+    impl Module for Named {
+        fn visit(&self, _: &str, _: &mut dyn FnMut(&str, &Tensor)) {}
+        fn visit_mut(&mut self, _: &str, _: &mut dyn FnMut(&str, &mut Tensor)) {}
+    }
+    impl Model for Named {
+        fn forward_parts(&self, inputs: &Parts, _: &mut Context) -> Parts {
+            inputs.iter().map(|(_, input)| ("out", input.clone())).collect()
+        }
+    }
+    let x = floats([0.2, -0.2, 0.3, -0.3], [4, 1]);
+    let loss = || BinaryCrossentropy.from_logits();
+    let data =
+        |target: &str| Dataset::with_parts("logits", x.clone(), [(target.to_owned(), labels([1, 0, 1, 0]))]).unwrap();
+    let accuracy = |model: Trainer<Named>, name: &str| {
+        let logs = model.evaluate(&data(name)).unwrap();
+        logs.iter().find(|(name, _)| name.ends_with("accuracy")).unwrap().1
+    };
+    assert_eq!(accuracy(Trainer::new(Named, Sgd::new(0.1), loss(), Accuracy), "out"), 1.0);
+    assert_eq!(accuracy(Trainer::new(Named, Sgd::new(0.1), loss(), Accuracy.of("out")), "out"), 1.0);
+    let losses = Losses::new().output("out", loss());
+    assert_eq!(accuracy(Trainer::new(Named, Sgd::new(0.1), losses, Accuracy), "out"), 1.0);
+}
+
+#[test]
+fn outputs_of_two_dtypes_train_together() {
+    #[derive(Module)]
+    struct Mixed {
+        weight: Tensor,
+    }
+    impl Model for Mixed {
+        fn forward_parts(&self, inputs: &Parts, _: &mut Context) -> Parts {
+            let y = &inputs["x"] * &self.weight;
+            Parts::from([("wide", y.to_dtype(DType::F64)), ("narrow", y)])
+        }
+    }
+    let x = Tensor::ones([4, 1]);
+    let targets = [("wide", x.clone()), ("narrow", x.clone())];
+    let data = Dataset::with_parts("mixed", [("x", x.clone())], targets).unwrap();
+    let losses = Losses::new().output("wide", MeanSquaredError).output("narrow", MeanSquaredError);
+    let mut model = Trainer::new(Mixed { weight: Tensor::zeros([1]).requires_grad() }, Sgd::new(0.1), losses, ());
+    model.fit(&data, Fit::epochs(1).quiet()).unwrap();
+    // Two gradients of -2 and a learning rate of 0.1.
+    assert!((model.model.weight.item() - 0.4).abs() < 1e-6);
+}
+
 /// Two inputs, two outputs.
 #[derive(Module)]
 struct Net {
