@@ -154,6 +154,11 @@ fn what_may_be_meant_is_said_once_with_the_remedy_and_the_line() {
     notes("in_a_loop::a_penalty_that_is_forgotten", Some(in_a_loop::PENALTY), &["regularizers", "ctx.take_penalty()"]);
     assert_eq!(notes_of("in_a_loop::a_penalty_that_is_taken"), "");
     assert_eq!(notes_of("in_a_loop::penalties_of_two_networks"), "");
+    notes(
+        "in_a_loop::a_step_without_gradients",
+        None,
+        &["step changed nothing", "none of the parameters has a gradient"],
+    );
     notes("in_fit::odd_settings", None, &["batch size 100 is more than the 12 samples of points"]);
     notes("in_fit::odd_settings", None, &["no sample has label 3 and 1 more of the labels", "5 outputs"]);
     notes("in_fit::odd_settings", None, &["warm-up takes 50 steps", "only 2"]);
@@ -207,6 +212,15 @@ mod in_a_loop {
             }
             optimizer.step(&mut net, &loss.backward());
         }
+    }
+
+    #[test]
+    #[ignore = "run by another test, in a process of its own"]
+    fn a_step_without_gradients() {
+        let (a, mut b) = (regularized(), regularized());
+        let gradients = a.forward(points().inputs(), &mut Context::evaluation()).sum().backward();
+        Sgd::new(0.1).step(&mut b, &gradients);
+        Sgd::new(0.1).step(&mut b, &gradients);
     }
 
     #[test]

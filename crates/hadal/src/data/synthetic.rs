@@ -155,7 +155,7 @@ pub fn moons(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
 /// If there are fewer than 2 samples, or the noise is negative or not finite.
 #[doc(alias = "make_circles")]
 pub fn circles(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
-    check("rings", samples, 2, "noise", noise)?;
+    check("circles", samples, 2, "noise", noise)?;
     let (mut draw, labels) = (Draw::new(seed, 3), alternate(samples, 2));
     let (angle, shift) = (draw.uniform(samples), draw.normal(2 * samples));
     let points = labels.iter().enumerate().map(|(i, &label)| {
@@ -163,7 +163,7 @@ pub fn circles(samples: usize, noise: f64, seed: u64) -> Result<Dataset> {
         let radius = if label == 0 { 1.0 } else { 0.5 };
         [radius * cos + noise * shift[2 * i], radius * sin + noise * shift[2 * i + 1]]
     });
-    classes("rings", points.collect(), labels)
+    classes("circles", points.collect(), labels)
 }
 
 /// `arms` spirals that wind around the origin one and a half times (Lang and Witbrock, 1988, with two).

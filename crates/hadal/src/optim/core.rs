@@ -1,7 +1,9 @@
 //! The settings and state of all optimizers: learning rate, weight decay, parameter groups, state tensors.
 
 use std::collections::BTreeMap;
+use std::sync::Once;
 
+use crate::monitor::note;
 use crate::nn::Module;
 use crate::{Error, Gradients, Result, Tensor, UpdateRule, WeightDecay};
 
@@ -272,8 +274,10 @@ impl Core {
     pub fn each(&mut self, model: &mut dyn Module, gradients: &Gradients, visit: &mut dyn FnMut(ParamUpdate)) {
         self.assert_ready(model);
         self.steps += 1;
+        let mut updated = false;
         model.visit_mut("", &mut |name, parameter| {
             let Some(gradient) = gradients.get(parameter) else { return };
+            updated = true;
             let (mut learning_rate, mut weight_decay) = (self.learning_rate, None);
             for group in self.groups.iter().filter(|group| group.holds(name)) {
                 learning_rate *= group.learning_rate_scale;
@@ -295,6 +299,15 @@ impl Core {
             let Some(states) = self.states.get_mut(name) else { return };
             visit(ParamUpdate { parameter, gradient, states, learning_rate, decay });
         });
+        if !updated && !gradients.is_empty() {
+            static ONCE: Once = Once::new();
+            ONCE.call_once(|| {
+                note(
+                    "an optimizer's step changed nothing: none of the parameters has a gradient. They were replaced after the loss was \
+                     computed, or the gradients are those of another model",
+                );
+            });
+        }
     }
 
     /// Resets the step count and the state of all parameters.

@@ -227,6 +227,25 @@ impl<'a> Fit<'a> {
         self
     }
 
+    /// Calls `f` at every training event: a [`Callback`] in a closure.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// # let data = hadal::data::synthetic::moons(40, 0.1, 1)?;
+    /// # let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+    /// # let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, ())?;
+    /// // Stops when the loss is below 0.5.
+    /// let stop = |event: &Event| match event {
+    ///     Event::EpochEnd { logs, .. } if logs["loss"] < 0.5 => Ok(Flow::Stop),
+    ///     _ => Ok(Flow::Continue),
+    /// };
+    /// model.fit(&data, Fit::epochs(100).quiet().on_event(stop))?;
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    pub fn on_event(self, f: impl FnMut(&Event) -> Result<Flow> + 'a) -> Fit<'a> {
+        self.callback(Closure(f))
+    }
+
     /// Checks all settings and data.
     fn check<M: Model>(&mut self, trainer: &Trainer<M>, data: &Dataset) -> Result<()> {
         if self.epochs == 0 {
@@ -395,6 +414,15 @@ impl<'a> Fit<'a> {
         }
         tell(Event::TrainEnd)?;
         Ok(history)
+    }
+}
+
+/// A function as a callback.
+struct Closure<F>(F);
+
+impl<F: FnMut(&Event) -> Result<Flow>> Callback for Closure<F> {
+    fn on_event(&mut self, event: &Event) -> Result<Flow> {
+        self.0(event)
     }
 }
 
