@@ -20,7 +20,7 @@ pub(super) fn printable(text: &str) -> String {
     })
 }
 
-/// Prints `note: text` on standard error: something to know about that is no error.
+/// Prints `note: text` to standard error, for what is worth knowing but is not an error.
 pub fn note(text: &str) {
     eprint_line(&format!("note: {text}"));
 }

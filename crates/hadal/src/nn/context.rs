@@ -103,7 +103,7 @@ impl Context {
         });
     }
 
-    /// A penalty from before a walk back was not part of its loss: it is dropped, with all that it holds, and that is said.
+    /// Drops a penalty from before the last backward pass, which was not part of its loss, and says so once.
     fn drop_forgotten(&mut self) {
         static ONCE: Once = Once::new();
         let (count, at) = self.penalized;

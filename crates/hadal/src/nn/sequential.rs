@@ -211,7 +211,7 @@ impl Sequential {
         Ok(())
     }
 
-    /// How many numbers the network will keep, direct feedback's matrices included.
+    /// The number of weights of the network, the matrices of direct feedback included.
     fn numbers(&self) -> Result<usize> {
         let mut numbers = self.layers.plan(&self.input)?.weights;
         if let Some(((_, output), hidden)) = self.dense_layers().split_last() {

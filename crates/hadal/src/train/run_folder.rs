@@ -16,7 +16,7 @@ const HISTORY_NOTE: &str = "hadal.history";
 ///
 /// | file | holds |
 /// | --- | --- |
-/// | `model.safetensors` | the model, and in its notes those given, `hadal.epoch`, the epoch's numbers (`hadal.loss`, ...) and `hadal.history`, the whole of `history.csv` |
+/// | `model.safetensors` | the model, and in its metadata the notes given, `hadal.epoch`, loss and metrics (`hadal.loss`, ...) and `hadal.history`, the whole of `history.csv` |
 /// | `history.csv` | a line per epoch: the epoch, all logs, the learning rate, the dataset |
 /// | `timing.csv` | a line per epoch: the epoch, the seconds of training |
 /// | `.hadal.lock` | the process that writes to the folder, or did last |

@@ -202,7 +202,7 @@ impl<M: Model> Trainer<M> {
         (parts.collect(), ctx.take_penalty())
     }
 
-    /// One scalar to walk back from.
+    /// The loss of a batch, as a scalar: the weighted sum of all losses and the penalties.
     pub(super) fn total(&self, parts: &[LossParts], penalty: Option<&Tensor>) -> Tensor {
         let weighted = self.losses.iter().zip(parts).map(|(loss, parts)| {
             let value = parts.value();
