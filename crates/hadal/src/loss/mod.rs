@@ -295,7 +295,7 @@ fn note_once(once: &Once, problem: impl FnOnce() -> Option<String>) {
     }
 }
 
-/// Checks that targets are labels, or of the shape of the prediction, `[N, C]`.
+/// Checks that targets are labels below `C`, or of the shape of the prediction, `[N, C]`.
 #[track_caller]
 fn assert_classes(name: &str, prediction: &Tensor, target: &Tensor) {
     let (p, t) = (prediction.shape(), target.shape());
@@ -308,6 +308,17 @@ fn assert_classes(name: &str, prediction: &Tensor, target: &Tensor) {
         target.dtype(),
         p[0]
     );
+    if target.dtype() == DType::I64 {
+        let labels = target.to_vec::<i64>();
+        if let Some(sample) = labels.iter().position(|&label| label < 0 || label >= p[1] as i64) {
+            panic!(
+                "{name}: sample {sample} has label {}, but the {} values per sample of the prediction stand for labels 0 to {}",
+                labels[sample],
+                p[1],
+                p[1] as i64 - 1
+            );
+        }
+    }
 }
 
 /// Losses of samples times the weights of their classes.
