@@ -77,7 +77,7 @@ impl From<Tensor> for Parts {
 
 impl<N: Into<Arc<str>>, const COUNT: usize> From<[(N, Tensor); COUNT]> for Parts {
     fn from(parts: [(N, Tensor); COUNT]) -> Parts {
-        Parts(parts.into_iter().map(|(name, tensor)| (name.into(), tensor)).collect())
+        parts.into_iter().collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Parts;
 use crate::{DType, Tensor};
 
 /// The transforms of a dataset's inputs, in order, and the type of the raw inputs. A model that was trained by
@@ -43,6 +44,14 @@ impl Preprocessing {
     /// None, for raw inputs of a type.
     pub(super) fn none(input: &str, dtype: DType) -> Preprocessing {
         Preprocessing { input: input.to_owned(), dtype: dtype.to_string(), transforms: Vec::new() }
+    }
+
+    /// The transforms of the input called `name` of `inputs`; the only ones are those of the only input, whatever its name.
+    pub(crate) fn of<'a>(all: &'a [Preprocessing], inputs: &Parts, name: &str) -> Option<&'a Preprocessing> {
+        match (all, inputs.only()) {
+            ([only], Some(_)) => Some(only),
+            _ => all.iter().find(|own| own.input == name),
+        }
     }
 
     pub(super) fn push(&mut self, transform: Transform) {

@@ -385,8 +385,11 @@ impl Forward for Sequential {
             x.shape(),
             self.input
         );
-        ctx.caller = Some(Location::caller());
-        self.layers.forward(x, ctx)
+        // The outermost call is the user's.
+        let outer = ctx.caller.replace(ctx.caller.unwrap_or(Location::caller()));
+        let y = self.layers.forward(x, ctx);
+        ctx.caller = outer;
+        y
     }
 
     fn check_inputs(&self, x: &Tensor) -> Result<()> {

@@ -3,6 +3,7 @@
 use std::sync::Once;
 
 use super::Trainer;
+use super::trainer::EVALUATION_BATCH;
 use crate::data::{Dataset, Parts, Preprocessing};
 use crate::finite::first_not_finite;
 use crate::loss::{OutputLoss, check_per_sample};
@@ -33,9 +34,9 @@ impl<M: Model> Trainer<M> {
         });
         match cause {
             Some((name, element, value)) => format!("its tensor `{name}` holds {value} (element {element})"),
-            None => {
-                "its weights are finite, but its outputs overflow for these inputs, or a layer computes an undefined value such as 0 / 0".into()
-            }
+            None => "its weights are finite, but its outputs overflow for these inputs, or a layer computes an undefined value \
+                     such as 0 / 0"
+                .into(),
         }
     }
 
@@ -72,22 +73,27 @@ impl<M: Model> Trainer<M> {
         self.model.check_parts(&x).map_err(prefix)?;
         // All inputs, where there are indices; of floating-point numbers the dataset has checked all.
         if data.input_parts().iter().any(|(_, input)| input.dtype() == DType::I64) {
-            self.model.check_parts(&data.run(0, data.len()).0).map_err(prefix)?;
+            let mut batches = data.batches(EVALUATION_BATCH);
+            while let Some((x, _, _)) = batches.next_weighted() {
+                self.model.check_parts(&x).map_err(prefix)?;
+            }
         }
         // Recorded, for the loss to see which function made the prediction.
         let predictions = self.model.forward_parts(&x, &mut Context::evaluation());
+        let samples = x.first().size(0);
+        for (_, prediction) in predictions.iter() {
+            if prediction.shape().first() != Some(&samples) {
+                return Err(prefix(Error::Data(format!(
+                    "the model gives shape {} for {samples} samples; outputs have the samples on their first axis",
+                    prediction.shape()
+                ))));
+            }
+        }
         for OutputLoss { output, loss, .. } in &self.losses {
             let output = output.as_deref();
             let prediction = part("output", &predictions, output).map_err(prefix)?;
             let target = part("target", &y, output).map_err(prefix)?;
             let targets = part("target", data.target_parts(), output).map_err(prefix)?;
-            if prediction.shape().first() != Some(&x.first().size(0)) {
-                return Err(prefix(Error::Data(format!(
-                    "the model gives shape {} for {} samples; outputs have the samples on their first axis",
-                    prediction.shape(),
-                    x.first().size(0)
-                ))));
-            }
             let shape = Shape::from(&prediction.shape()[1..]);
             loss.check(&shape, targets).map_err(prefix)?;
             self.check_not_nan(prediction).map_err(prefix)?;
@@ -122,8 +128,8 @@ fn part<'a>(what: &str, parts: &'a Parts, output: Option<&str>) -> Result<&'a Te
 /// before they were put into the dataset, so there is only a note.
 pub(super) fn check_preprocessing(trained: &[Preprocessing], data: &Dataset) -> Result<()> {
     for ((name, input), own) in data.input_parts().iter().zip(data.preprocessing()) {
-        let Some(trained) = trained.iter().find(|trained| trained.input() == name) else { continue };
-        if !trained.is_raw(input) || own == trained {
+        let Some(trained) = Preprocessing::of(trained, data.input_parts(), name) else { continue };
+        if !trained.is_raw(input) || own.transforms() == trained.transforms() {
             continue;
         }
         let problem = format!("{}: the model was trained on {trained}, but these are {own}", data.name());

@@ -11,7 +11,7 @@ use crate::finite::first_not_finite;
 use crate::monitor::{Console, note};
 use crate::nn::{Context, Model};
 use crate::optim::{ReduceLrOnPlateau, Schedule, check_positive_in_f32};
-use crate::{Error, Gradients, Result};
+use crate::{Error, Gradients, Result, Shape};
 
 /// The options of [`Trainer::fit`](super::Trainer::fit). Defaults are Keras's.
 ///
@@ -273,10 +273,24 @@ impl<'a> Fit<'a> {
     pub(super) fn run<M: Model>(mut self, trainer: &mut Trainer<M>, data: &Dataset) -> Result<History> {
         self.check(trainer, data)?;
         let learning_rate = trainer.optimizer.learning_rate();
-        note_missing_labels(data, trainer.model.only_output_shape());
+        if trainer.progress.steps == 0 {
+            self.note_oddities(data, trainer.model.only_output_shape());
+        }
         trainer.set_preprocessing(data.preprocessing());
         let guard = RateGuard { trainer, learning_rate };
         self.train(guard.trainer, learning_rate, data)
+    }
+
+    /// Says what may not be meant, at the first of several calls of `fit`.
+    fn note_oddities(&self, data: &Dataset, output: Option<Shape>) {
+        note_missing_labels(data, output);
+        if self.sized && self.batch_size > data.len() {
+            let (size, samples) = (self.batch_size, data.len());
+            note(&format!(
+                "batch size {size} is more than the {samples} samples of {}: each epoch is one step",
+                data.name()
+            ));
+        }
     }
 
     /// The loop. Leaves the optimizer at the learning rate of the last step.
@@ -294,13 +308,6 @@ impl<'a> Fit<'a> {
             }
             Ok(flow)
         };
-        if self.sized && self.batch_size > data.len() {
-            let (size, samples) = (self.batch_size, data.len());
-            note(&format!(
-                "batch size {size} is more than the {samples} samples of {}: each epoch is one step",
-                data.name()
-            ));
-        }
         self.batch_size = self.batch_size.min(data.len());
         let batches = data.len().div_ceil(self.batch_size);
         let (done, steps_done) = (trainer.progress.epochs, trainer.progress.steps);
@@ -361,7 +368,8 @@ impl<'a> Fit<'a> {
                 }
                 if let Some((name, number)) = not_finite(&trainer.model, &gradients) {
                     return Err(Error::Data(format!(
-                        "the gradient of `{name}` became {number} in epoch {}, batch {batch} (loss {value}); try a lower learning rate, and check for operations without a finite derivative, such as sqrt at 0",
+                        "the gradient of `{name}` became {number} in epoch {}, batch {batch} (loss {value}); try a lower \
+                         learning rate, and check for operations without a finite derivative, such as sqrt at 0",
                         epoch + 1
                     )));
                 }

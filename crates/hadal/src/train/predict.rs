@@ -3,7 +3,7 @@
 use super::Trainer;
 use super::checks::check_preprocessing;
 use super::trainer::EVALUATION_BATCH;
-use crate::data::{Dataset, Parts};
+use crate::data::{Dataset, Parts, Preprocessing};
 use crate::finite::first_not_finite;
 use crate::nn::{Context, Model};
 use crate::{Error, Result, Tensor, concat, no_grad};
@@ -74,8 +74,7 @@ impl<M: Model> Trainer<M> {
         match inputs.into().0 {
             Kind::Raw(inputs) => {
                 let all = self.preprocessing();
-                let own = |name: &str| all.iter().find(|own| own.input() == name);
-                let ready = inputs.iter().map(|(name, input)| match own(name) {
+                let ready = inputs.iter().map(|(name, input)| match Preprocessing::of(&all, &inputs, name) {
                     Some(own) if own.is_raw(input) => (name, own.apply(input)),
                     _ => (name, input.clone()),
                 });
@@ -98,7 +97,8 @@ impl<M: Model> Trainer<M> {
         self.model.check_parts(inputs)?;
         for (_, input) in inputs.iter() {
             if let Some((element, value)) = first_not_finite(input) {
-                let sample = element / (input.elements() / input.size(0));
+                let samples = input.shape().first().copied().unwrap_or(1);
+                let sample = element / (input.elements() / samples);
                 return Err(Error::Data(format!(
                     "the inputs must be finite numbers, but sample {sample} holds {value}"
                 )));

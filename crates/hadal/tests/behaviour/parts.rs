@@ -255,3 +255,37 @@ fn sample_weights_and_penalties_count_as_with_one_output() {
     let expected = a + 3.0 * b + 0.5 * weight;
     assert!((found["loss"] - expected).abs() < 1e-5, "{} {expected}", found["loss"]);
 }
+
+#[test]
+fn the_only_input_needs_no_name_when_it_is_predicted() {
+    let pixels = Tensor::from_slice(&[0u8, 255], [2, 1]);
+    let named = Dataset::with_parts("named", [("pixel", pixels.clone())], labels([0, 1])).unwrap().divide(255.0);
+    let model = Sequential::new([1]).add(Dense::new(2).activation(Softmax));
+    let mut model = model.compile(Adam::new(0.1), CategoricalCrossentropy, ()).unwrap();
+    model.fit(&named, Fit::epochs(2).quiet()).unwrap();
+    let expected = model.predict(&named).unwrap().to_vec::<f32>();
+    assert_eq!(model.predict(&pixels).unwrap().to_vec::<f32>(), expected);
+    let unnamed = Dataset::new("unnamed", pixels, labels([0, 1])).unwrap();
+    says(model.evaluate(&unnamed), &["divided by 255"]);
+    model.evaluate(&unnamed.divide(255.0)).unwrap();
+}
+
+#[test]
+fn an_output_without_samples_is_an_error_even_if_only_a_metric_sees_it() {
+    #[derive(Module)]
+    struct Scalar {
+        weight: Tensor,
+    }
+    impl Model for Scalar {
+        fn forward_parts(&self, inputs: &Parts, _: &mut Context) -> Parts {
+            let y = &inputs["x"] * &self.weight;
+            Parts::from([("sum", y.sum()), ("y", y)])
+        }
+    }
+    let x = Tensor::ones([3, 1]);
+    let data = Dataset::with_parts("scalar", [("x", x.clone())], [("sum", x.clone()), ("y", x)]).unwrap();
+    let model = Scalar { weight: Tensor::ones([1]).requires_grad() };
+    let losses = Losses::new().output("y", MeanSquaredError);
+    let mut model = Trainer::new(model, Sgd::new(0.1), losses, AbsoluteError::new().of("sum"));
+    says(model.fit(&data, Fit::epochs(1).quiet()), &["shape [] for 3 samples", "first axis"]);
+}
