@@ -1,11 +1,10 @@
 //! The guide's page on common mistakes shows the messages that they get, and no others.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
-
 use hadal::prelude::*;
 
-const PAGE: &str = include_str!("../../../book/src/mistakes.md");
+use super::panic_of;
+
+const PAGE: &str = include_str!("../../../../book/src/mistakes.md");
 
 /// Long fractions depend on the data.
 fn without_fractions(text: &str) -> String {
@@ -29,21 +28,9 @@ fn messages(heading: &str) -> Vec<String> {
     .collect()
 }
 
-static LAST: Mutex<Option<(String, String)>> = Mutex::new(None);
-
 /// The message of the panic in `f`, which must name this file: the user's.
-fn panic_of<T>(f: impl FnOnce() -> T) -> String {
-    static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let old = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|info| {
-        let file = info.location().map(|at| at.file().to_owned()).unwrap_or_default();
-        *LAST.lock().unwrap() = Some((file, info.payload_as_str().unwrap_or_default().to_owned()));
-    }));
-    let outcome = catch_unwind(AssertUnwindSafe(|| drop(f())));
-    std::panic::set_hook(old);
-    assert!(outcome.is_err(), "this should panic");
-    let (file, message) = LAST.lock().unwrap().take().expect("the hook has run");
+fn message_of<T>(f: impl FnOnce() -> T) -> String {
+    let (file, _, message) = panic_of(|| drop(f()));
     assert!(file.ends_with("guide.rs"), "{file}: {message}");
     message
 }
@@ -76,32 +63,32 @@ fn messages_of_tensors_and_loops() {
     check(
         "Tensors and loops of your own",
         &[
-            panic_of(|| a.matmul(&b)),
-            panic_of(|| &a + &b),
-            panic_of(|| Tensor::zeros([3]) + &integers),
-            panic_of(|| Tensor::zeros([4, 6]).reshape([hadal::REST, 5])),
-            panic_of(|| b.item()),
-            panic_of(|| b.to_vec::<f64>()),
-            panic_of(|| integers.exp()),
-            panic_of(|| &bytes * 256),
-            panic_of(|| {
+            message_of(|| a.matmul(&b)),
+            message_of(|| &a + &b),
+            message_of(|| Tensor::zeros([3]) + &integers),
+            message_of(|| Tensor::zeros([4, 6]).reshape([hadal::REST, 5])),
+            message_of(|| b.item()),
+            message_of(|| b.to_vec::<f64>()),
+            message_of(|| integers.exp()),
+            message_of(|| &bytes * 256),
+            message_of(|| {
                 let mut x = integers.clone();
                 x += 0.5;
             }),
-            panic_of(|| integers.clone().requires_grad()),
-            panic_of(|| y.backward()),
-            panic_of(|| Tensor::ones([2]).sum().backward()),
-            panic_of(|| loss.backward()),
-            panic_of(|| gradients[&product].clone()),
-            panic_of(|| gradients[&Tensor::ones([3])].clone()),
-            panic_of(|| gradients[&Tensor::ones([2]).requires_grad()].clone()),
-            panic_of(|| net.forward(&Tensor::ones([4, 5]), &mut Context::evaluation())),
-            panic_of(|| net.forward(&Tensor::ones([2]), &mut Context::evaluation())),
-            panic_of(|| unbuilt.forward(&Tensor::ones([4, 2]), &mut Context::evaluation())),
-            panic_of(|| cross.loss(&y, &labels.to_dtype(DType::F32))),
-            panic_of(|| cross.loss(&y, &labels.reshape([4, 1]))),
-            panic_of(|| cross.loss(&y, &(&labels + 1))),
-            panic_of(|| MeanSquaredError.loss(&y, &labels)),
+            message_of(|| integers.clone().requires_grad()),
+            message_of(|| y.backward()),
+            message_of(|| Tensor::ones([2]).sum().backward()),
+            message_of(|| loss.backward()),
+            message_of(|| gradients[&product].clone()),
+            message_of(|| gradients[&Tensor::ones([3])].clone()),
+            message_of(|| gradients[&Tensor::ones([2]).requires_grad()].clone()),
+            message_of(|| net.forward(&Tensor::ones([4, 5]), &mut Context::evaluation())),
+            message_of(|| net.forward(&Tensor::ones([2]), &mut Context::evaluation())),
+            message_of(|| unbuilt.forward(&Tensor::ones([4, 2]), &mut Context::evaluation())),
+            message_of(|| cross.loss(&y, &labels.to_dtype(DType::F32))),
+            message_of(|| cross.loss(&y, &labels.reshape([4, 1]))),
+            message_of(|| cross.loss(&y, &(&labels + 1))),
+            message_of(|| MeanSquaredError.loss(&y, &labels)),
         ],
     );
 }

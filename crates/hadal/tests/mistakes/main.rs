@@ -1,5 +1,7 @@
 //! A beginner's mistakes: the message that each gets, and the line that it names. The guide has them as a table.
 
+mod guide;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
@@ -31,7 +33,7 @@ macro_rules! panics {
         let line = line!();
         let (file, at, message) = panic_of(|| { let _ = $expression; });
         $(assert!(message.contains($word), "{message:?} does not say {:?}", $word);)+
-        assert!(file.ends_with("mistakes.rs"), "{file}:{at}: {message}");
+        assert!(file.ends_with("main.rs"), "{file}:{at}: {message}");
         assert_eq!(at, line, "{message}");
     }};
 }
@@ -103,7 +105,7 @@ impl Forward for Wrong {
 fn mistakes_in_a_module_of_ones_own_name_its_line() {
     let module = Wrong { weight: Tensor::ones([5, 1]) };
     let (file, line, message) = panic_of(|| drop(module.forward(&Tensor::ones([4, 2]), &mut Context::evaluation())));
-    assert!(file.ends_with("mistakes.rs") && message.contains("inner sizes 2 and 5 differ"), "{file}: {message}");
+    assert!(file.ends_with("main.rs") && message.contains("inner sizes 2 and 5 differ"), "{file}: {message}");
     assert_eq!(line, WRONG, "{message}");
 }
 
@@ -143,7 +145,7 @@ fn notes(name: &str, line: Option<u32>, words: &[&str]) {
         assert!(found[0].contains(word), "`{}` does not say `{word}`", found[0]);
     }
     if let Some(line) = line {
-        assert!(found[0].contains(&format!("mistakes.rs:{line}: ")), "`{}` does not name line {line}", found[0]);
+        assert!(found[0].contains(&format!("main.rs:{line}: ")), "`{}` does not name line {line}", found[0]);
     }
 }
 
