@@ -206,8 +206,8 @@ fn attach(value: Value, inputs: Inputs, backward: Box<BackwardFn>, squashing: Op
     Tensor::new(value, Some(Node::make(inputs, Some(backward), false, squashing)))
 }
 
-/// Gives `output` a custom gradient, as TensorFlow's `custom_gradient` and JAX's `custom_vjp`: `gradient(i, g)` is what input `i` receives when the result
-/// receives `g`. It is called only for inputs that need a gradient.
+/// Gives `output` a custom gradient, as TensorFlow's `custom_gradient` and JAX's `custom_vjp`: `gradient(i, g)` is what input
+/// `i` receives when the result receives `g`. It is called only for inputs that need a gradient.
 ///
 /// ```
 /// use hadal_tensor::{Tensor, autograd::with_gradient};

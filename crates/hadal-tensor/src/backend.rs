@@ -196,8 +196,8 @@ pub enum UpdateRule {
         /// Whether to look ahead by one step.
         nesterov: bool,
     },
-    /// One state, `v`: `v = momentum * v + learning_rate * g; w -= v`, the form in which the learning rate is part of the velocity. With
-    /// `nesterov`, `w -= momentum * v + learning_rate * g`.
+    /// One state, `v`: `v = momentum * v + learning_rate * g; w -= v`, the form in which the learning rate is part of the
+    /// velocity. With `nesterov`, `w -= momentum * v + learning_rate * g`.
     Velocity {
         /// The learning rate.
         learning_rate: f64,
@@ -256,8 +256,9 @@ pub enum UpdateRule {
         /// The decay factor of `v`.
         momentum: f64,
     },
-    /// Two states, `m` and `v`: `m = beta1 * m + (1 - beta1) g; v = beta2 * v + (1 - beta2) g^2; w -= learning_rate * m / (sqrt(v) + epsilon)`;
-    /// the caller folds the bias correction of the step into `learning_rate` (Keras's form).
+    /// Two states, `m` and `v`:
+    /// `m = beta1 * m + (1 - beta1) g; v = beta2 * v + (1 - beta2) g^2; w -= learning_rate * m / (sqrt(v) + epsilon)`; the
+    /// caller folds the bias correction of the step into `learning_rate` (Keras's form).
     Adam {
         /// The learning rate, bias correction included.
         learning_rate: f64,
@@ -280,8 +281,9 @@ pub enum UpdateRule {
         /// Keeps the division finite.
         epsilon: f64,
     },
-    /// Two states, `m` and `u`: `m = beta1 * m + (1 - beta1) g; u = max(beta2 * u, |g|); w -= learning_rate * m / (u + epsilon)`; the
-    /// caller folds the bias correction of the step into `learning_rate` (Keras's form).
+    /// Two states, `m` and `u`:
+    /// `m = beta1 * m + (1 - beta1) g; u = max(beta2 * u, |g|); w -= learning_rate * m / (u + epsilon)`; the caller folds the
+    /// bias correction of the step into `learning_rate` (Keras's form).
     Adamax {
         /// The learning rate, bias correction included.
         learning_rate: f64,

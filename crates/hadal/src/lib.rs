@@ -15,7 +15,9 @@
 //! # Ok::<(), hadal::Error>(())
 //! ```
 //!
-//! The modules follow the flow of data: datasets ([`data`]), tensors with automatic differentiation ([`Tensor`]), layers ([`nn`]), losses ([`loss`]), metrics ([`metric`]), optimizers ([`optim`]), the training loop ([`train`]), callbacks and plots ([`monitor`]), file formats ([`mod@format`]).
+//! The modules follow the flow of data: datasets ([`data`]), tensors with automatic differentiation ([`Tensor`]), layers
+//! ([`nn`]), losses ([`loss`]), metrics ([`metric`]), optimizers ([`optim`]), the training loop ([`train`]), callbacks and
+//! plots ([`monitor`]), file formats ([`mod@format`]).
 #![forbid(unsafe_code)]
 
 // The derive macro names this crate by its path, also from within.

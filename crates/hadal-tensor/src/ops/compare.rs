@@ -177,7 +177,8 @@ impl Tensor {
         self.compare("ge", CompareOp::Ge, other.operand())
     }
 
-    /// Selects elements from `a` where `self` is true and from `b` elsewhere; all three broadcast. Gradients flow to the side that was chosen.
+    /// Selects elements from `a` where `self` is true and from `b` elsewhere; all three broadcast. Gradients flow to the side
+    /// that was chosen.
     ///
     /// Both sides are computed, and so are both gradients: as in PyTorch, a side whose derivative is not finite where it was not
     /// chosen makes the gradient NaN (0 times infinity). Choose the argument of such a function, not its result:

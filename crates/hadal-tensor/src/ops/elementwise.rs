@@ -6,8 +6,8 @@ use crate::backend::UnaryOp;
 use crate::dtype::DType;
 use crate::tensor::{Tensor, Value};
 
-/// `Phi(x) + x phi(x)`, with the normal distribution's Phi and its density phi. Beyond 40 it is 0 or 1, and held there, so that no
-/// infinity meets a 0.
+/// `Phi(x) + x phi(x)`, with the normal distribution's Phi and its density phi. Beyond 40 it is 0 or 1, and held there, so that
+/// no infinity meets a 0.
 fn gelu_gradient(x: &Tensor) -> Tensor {
     let x = x.clamp(-40.0, 40.0);
     let distribution = (&x * -std::f64::consts::FRAC_1_SQRT_2).erfc() * 0.5;

@@ -6,8 +6,9 @@ use crate::linear_algebra::dot;
 use crate::optim::check_positive;
 use crate::{Error, Result};
 
-/// The maximum-margin classifier, a linear support vector machine (Boser, Guyon and Vapnik, COLT 1992), with hard margin by default. Solves the dual of `min |weight|^2 / 2 + penalty * sum of slack` by sequential minimal
-/// optimization, two multipliers at a time that violate the conditions most (Platt, 1998; Keerthi and others, 2001).
+/// The maximum-margin classifier, a linear support vector machine (Boser, Guyon and Vapnik, COLT 1992), with hard margin by
+/// default. Solves the dual of `min |weight|^2 / 2 + penalty * sum of slack` by sequential minimal optimization, two
+/// multipliers at a time that violate the conditions most (Platt, 1998; Keerthi and others, 2001).
 ///
 /// ```
 /// use hadal::classic::{LinearSvm, Perceptron};
@@ -61,7 +62,8 @@ impl LinearSvm {
         LinearSvm::default()
     }
 
-    /// The penalty of margin violations, `C` in scikit-learn: smaller values give a wider, soft margin. Use a small value for data that is not linearly separable.
+    /// The penalty of margin violations, `C` in scikit-learn: smaller values give a wider, soft margin. Use a small value for
+    /// data that is not linearly separable.
     ///
     /// ```
     /// use hadal::classic::LinearSvm;

@@ -5,10 +5,10 @@ use crate::data::Dataset;
 use crate::optim::check_positive;
 use crate::{Result, Rng};
 
-/// Rosenblatt's perceptron (Psychological Review 65, 1958): for each sample on the wrong side, `weight += learning_rate * y x` and
-/// `bias += learning_rate * y` with `y` -1 or 1. Where a line separates the data it makes at most `(R / margin)^2` mistakes
-/// (Novikoff, 1962) and stops at a line that separates it; which one depends on the order of the samples. Where none
-/// does it never comes to rest: it stops at its limit with the best line it met in its pocket (Gallant, 1990).
+/// Rosenblatt's perceptron (Psychological Review 65, 1958): for each sample on the wrong side, `weight += learning_rate * y x`
+/// and `bias += learning_rate * y` with `y` -1 or 1. Where a line separates the data it makes at most `(R / margin)^2` mistakes
+/// (Novikoff, 1962) and stops at a line that separates it; which one depends on the order of the samples. Where none does it
+/// never comes to rest: it stops at its limit with the best line it met in its pocket (Gallant, 1990).
 ///
 /// ```
 /// use hadal::classic::Perceptron;

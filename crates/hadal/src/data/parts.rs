@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::Tensor;
 
-/// Named tensors, in order: the inputs, targets or outputs of a [`Model`](crate::nn::Model) that has several. All have the samples
-/// on their first axis.
+/// Named tensors, in order: the inputs, targets or outputs of a [`Model`](crate::nn::Model) that has several. All have the
+/// samples on their first axis.
 ///
 /// ```
 /// use hadal::data::Parts;

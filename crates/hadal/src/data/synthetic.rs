@@ -191,7 +191,8 @@ pub fn spirals(samples: usize, arms: usize, noise: f64, seed: u64) -> Result<Dat
     classes("spirals", points.collect(), labels)
 }
 
-/// Isotropic Gaussian blobs with standard deviation `cluster_std` around `centers` random points in the square from -1 to 1, as scikit-learn's `make_blobs`.
+/// Isotropic Gaussian blobs with standard deviation `cluster_std` around `centers` random points in the square from -1 to 1, as
+/// scikit-learn's `make_blobs`.
 ///
 /// ```
 /// use hadal::data::synthetic::blobs;

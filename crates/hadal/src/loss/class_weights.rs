@@ -3,10 +3,9 @@
 use super::{Loss, LossParts, Weights};
 use crate::{DType, Error, Result, Shape, Tensor};
 
-/// A loss with class weights: what [`Loss::class_weights`] returns. As in PyTorch the mean is
-/// `sum of w l / sum of w` over the batch; Keras divides by the number of samples, as
-/// [`Dataset::sample_weights`](crate::data::Dataset::sample_weights) does. Both together, and with a [reduction](Loss::reduction), are as
-/// in [`Loss::parts`], in whatever order they are set.
+/// A loss with class weights: what [`Loss::class_weights`] returns. As in PyTorch the mean is `sum of w l / sum of w` over the
+/// batch; Keras divides by the number of samples, as [`Dataset::sample_weights`](crate::data::Dataset::sample_weights) does.
+/// Both together, and with a [reduction](Loss::reduction), are as in [`Loss::parts`], in whatever order they are set.
 ///
 /// ```
 /// use hadal::prelude::*;

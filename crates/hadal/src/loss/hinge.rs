@@ -3,7 +3,8 @@
 use super::{Loss, assert_same_shape, check_label_range, check_like_output, mean_of_rest};
 use crate::{DType, Error, Result, Shape, Tensor};
 
-/// Hinge loss, `max(0, 1 - t y)` with targets -1 and 1 (Cortes and Vapnik, 1995), averaged over each sample's outputs. It is 0 for samples outside the margin.
+/// Hinge loss, `max(0, 1 - t y)` with targets -1 and 1 (Cortes and Vapnik, 1995), averaged over each sample's outputs. It is 0
+/// for samples outside the margin.
 ///
 /// Targets have the predictions' shape, or are labels 0 and 1 (`i64`, `[N]`) for one output, which stand for -1 and 1.
 ///

@@ -3,7 +3,8 @@
 use super::{Loss, assert_same_shape, check_like_output, mean_of_rest};
 use crate::{Result, Shape, Tensor};
 
-/// Huber loss: `e^2 / 2` for errors up to `delta`, `delta (|e| - delta / 2)` beyond (Huber, 1964), averaged over each sample's outputs. It is less sensitive to outliers than the squared error.
+/// Huber loss: `e^2 / 2` for errors up to `delta`, `delta (|e| - delta / 2)` beyond (Huber, 1964), averaged over each sample's
+/// outputs. It is less sensitive to outliers than the squared error.
 ///
 /// ```
 /// use hadal::prelude::*;

@@ -3,7 +3,8 @@
 use super::{Loss, assert_same_shape, check_like_output, mean_of_rest};
 use crate::{Result, Shape, Tensor};
 
-/// Log-cosh loss, `ln cosh(y - t)`, averaged over each sample's outputs, as Keras's `LogCosh`: close to half the squared error for small errors and to the absolute error for large ones.
+/// Log-cosh loss, `ln cosh(y - t)`, averaged over each sample's outputs, as Keras's `LogCosh`: close to half the squared error
+/// for small errors and to the absolute error for large ones.
 ///
 /// ```
 /// use hadal::loss::{Loss, LogCosh};

@@ -2,8 +2,8 @@
 
 use super::Loss;
 
-/// The losses of the outputs of a [`Model`](crate::nn::Model) with several. Their sum, each times its weight, is what is minimized;
-/// each is reported as `<output>_loss`.
+/// The losses of the outputs of a [`Model`](crate::nn::Model) with several. Their sum, each times its weight, is what is
+/// minimized; each is reported as `<output>_loss`.
 ///
 /// ```
 /// use hadal::loss::Losses;

@@ -3,7 +3,8 @@
 use super::{Loss, LossParts, Weights};
 use crate::{Result, Shape, Tensor};
 
-/// How the losses of a batch become one number, and those of a dataset: its mean or its sum over all samples. For none at all, call [`per_sample`](Loss::per_sample).
+/// How the losses of a batch become one number, and those of a dataset: its mean or its sum over all samples. For none at all,
+/// call [`per_sample`](Loss::per_sample).
 ///
 /// ```
 /// use hadal::loss::Reduction;

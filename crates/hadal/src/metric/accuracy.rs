@@ -4,7 +4,8 @@ use super::Metric;
 use super::classes::{Threshold, check_classes, predictions_and_labels};
 use crate::{Result, Shape, Tensor};
 
-/// Accuracy: the fraction of samples that are classified correctly. Predictions are `[N, C]`, where the class is the argmax, or `[N, 1]`, where class 1 is above the [`threshold`](Accuracy::threshold); targets are labels (`i64`, `[N]`) or of the
+/// Accuracy: the fraction of samples that are classified correctly. Predictions are `[N, C]`, where the class is the argmax, or
+/// `[N, 1]`, where class 1 is above the [`threshold`](Accuracy::threshold); targets are labels (`i64`, `[N]`) or of the
 /// predictions' shape. A sample with a NaN among its outputs is wrong.
 ///
 /// ```
@@ -29,7 +30,8 @@ pub struct Accuracy {
 pub const Accuracy: Accuracy = Accuracy { threshold: Threshold::HALF, correct: 0, samples: 0 };
 
 impl Accuracy {
-    /// Sets the decision threshold: a single output above it means class 1. Default: the threshold of the loss, which is 0 for logits and [`Hinge`](crate::loss::Hinge) and 0.5 otherwise.
+    /// Sets the decision threshold: a single output above it means class 1. Default: the threshold of the loss, which is 0 for
+    /// logits and [`Hinge`](crate::loss::Hinge) and 0.5 otherwise.
     ///
     /// ```
     /// use hadal::prelude::*;

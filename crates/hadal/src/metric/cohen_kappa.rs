@@ -3,8 +3,8 @@
 use super::{ConfusionMatrix, Metric};
 use crate::{Result, Shape, Tensor};
 
-/// Cohen's kappa (1960), the agreement beyond chance: `(accuracy - chance) / (1 - chance)`, where chance is the accuracy of predictions drawn at random
-/// with the same frequencies. 1 is perfect, 0 no better than chance; NaN where chance is 1.
+/// Cohen's kappa (1960), the agreement beyond chance: `(accuracy - chance) / (1 - chance)`, where chance is the accuracy of
+/// predictions drawn at random with the same frequencies. 1 is perfect, 0 no better than chance; NaN where chance is 1.
 ///
 /// ```
 /// use hadal::metric::CohenKappa;
@@ -32,7 +32,8 @@ impl CohenKappa {
         CohenKappa::default()
     }
 
-    /// Sets the decision threshold: a single output above it means class 1. Default: the threshold of the loss, which is 0 for logits and [`Hinge`](crate::loss::Hinge) and 0.5 otherwise.
+    /// Sets the decision threshold: a single output above it means class 1. Default: the threshold of the loss, which is 0 for
+    /// logits and [`Hinge`](crate::loss::Hinge) and 0.5 otherwise.
     ///
     /// ```
     /// use hadal::metric::CohenKappa;

@@ -44,7 +44,8 @@ impl ConfusionMatrix {
         ConfusionMatrix::default()
     }
 
-    /// Sets the decision threshold: a single output above it means class 1. Default: the threshold of the loss, which is 0 for logits and [`Hinge`](crate::loss::Hinge) and 0.5 otherwise.
+    /// Sets the decision threshold: a single output above it means class 1. Default: the threshold of the loss, which is 0 for
+    /// logits and [`Hinge`](crate::loss::Hinge) and 0.5 otherwise.
     ///
     /// ```
     /// use hadal::metric::ConfusionMatrix;

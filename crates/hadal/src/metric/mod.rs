@@ -105,8 +105,8 @@ pub trait Metric: Send + Sync {
         format!("{value:.4}")
     }
 
-    /// Whether [`compute`](Metric::compute) is cheap enough to be shown while a pass goes on. Default: yes; a metric that is not is
-    /// computed once, at the end of a pass.
+    /// Whether [`compute`](Metric::compute) is cheap enough to be shown while a pass goes on. Default: yes; a metric that is
+    /// not is computed once, at the end of a pass.
     ///
     /// ```
     /// use hadal::prelude::*;

@@ -75,7 +75,8 @@ macro_rules! ratio_metric {
                 $name { average, matrix: ConfusionMatrix::new() }
             }
 
-        /// Sets the decision threshold: a single output above it means class 1. Default: the threshold of the loss, which is 0 for logits and [`Hinge`](crate::loss::Hinge) and 0.5 otherwise.
+        /// Sets the decision threshold: a single output above it means class 1. Default: the threshold of the loss, which is 0
+        /// for logits and [`Hinge`](crate::loss::Hinge) and 0.5 otherwise.
         pub fn threshold(mut self, threshold: f64) -> $name {
             self.matrix = self.matrix.threshold(threshold);
             self

@@ -4,8 +4,8 @@ use super::classes::assert_as_many;
 use super::{Metric, check_numbers, numbers};
 use crate::{Error, Result, Shape, Tensor};
 
-/// The coefficient of determination R², `1 - sum (y - t)^2 / sum (t - mean of t)^2`: 1 for perfect predictions, 0 for those no better than the mean, below for
-/// worse. Over all elements of all batches; NaN where all targets are the same.
+/// The coefficient of determination R², `1 - sum (y - t)^2 / sum (t - mean of t)^2`: 1 for perfect predictions, 0 for those no
+/// better than the mean, below for worse. Over all elements of all batches; NaN where all targets are the same.
 ///
 /// ```
 /// use hadal::metric::R2Score;

@@ -4,8 +4,9 @@ use super::classes::{Threshold, assert_as_many, check_classes};
 use super::{Metric, numbers};
 use crate::{Error, Result, Shape, Tensor};
 
-/// The area under the ROC curve (ROC AUC), computed exactly from the ranks of all scores (Hanley and McNeil, 1982). Predictions are scores `[N, 1]`, or `[N, 2]` of which the second
-/// counts; targets are labels 0 and 1, `i64` or numbers. NaN if a score is NaN, which has no rank.
+/// The area under the ROC curve (ROC AUC), computed exactly from the ranks of all scores (Hanley and McNeil, 1982). Predictions
+/// are scores `[N, 1]`, or `[N, 2]` of which the second counts; targets are labels 0 and 1, `i64` or numbers. NaN if a score is
+/// NaN, which has no rank.
 ///
 /// It sorts all scores, so it is computed at the end of a pass, not batch by batch.
 ///

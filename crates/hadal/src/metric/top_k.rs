@@ -4,7 +4,8 @@ use super::classes::{Threshold, assert_as_many, check_classes, labels};
 use super::{Metric, numbers};
 use crate::{Error, Result, Shape, Tensor};
 
-/// Top-k accuracy: the fraction of samples whose label is among the `k` largest outputs `[N, C]`. Ties are broken by class index, lowest first; NaN ranks above all numbers, as in PyTorch's `topk`, but a sample whose own output is NaN is wrong.
+/// Top-k accuracy: the fraction of samples whose label is among the `k` largest outputs `[N, C]`. Ties are broken by class
+/// index, lowest first; NaN ranks above all numbers, as in PyTorch's `topk`, but a sample whose own output is NaN is wrong.
 ///
 /// ```
 /// use hadal::metric::TopKAccuracy;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::train::{Callback, Event, Flow};
 use crate::{Error, Result};
 
-/// A callback that writes a CSV file with one line per epoch, as Keras's `CSVLogger`: the epoch, loss and metrics, the learning rate, the dataset. The file is replaced atomically after every epoch. The same run writes the same bytes; what depends on the clock is in a file
-/// of its own, see [`timing`](CsvLogger::timing).
+/// A callback that writes a CSV file with one line per epoch, as Keras's `CSVLogger`: the epoch, loss and metrics, the learning
+/// rate, the dataset. The file is replaced atomically after every epoch. The same run writes the same bytes; what depends on
+/// the clock is in a file of its own, see [`timing`](CsvLogger::timing).
 ///
 /// ```
 /// use hadal::monitor::CsvLogger;

@@ -10,9 +10,9 @@ use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 /// Batch normalization (Ioffe and Szegedy, ICML 2015, algorithm 1): `(x - mean) / sqrt(variance + epsilon) * weight + bias`,
 /// feature by feature. In training, mean and variance are the batch's; in evaluation, their running means.
 ///
-/// Features are the first axis of a sample: input `[batch, features, ..]`, as in PyTorch, whose defaults these are:
-/// epsilon 1e-5, momentum 0.1 (the weight of the batch statistics in the running estimates), and the unbiased variance in the running estimate.
-/// [`keras`](BatchNorm::keras) gives Keras's.
+/// Features are the first axis of a sample: input `[batch, features, ..]`, as in PyTorch, whose defaults these are: epsilon
+/// 1e-5, momentum 0.1 (the weight of the batch statistics in the running estimates), and the unbiased variance in the running
+/// estimate. [`keras`](BatchNorm::keras) gives Keras's.
 ///
 /// Training needs more than 1 value per feature, as in PyTorch: a batch of 1 vector panics, and `fit` returns an error before
 /// the first step. A layer whose weight and bias are both [frozen](Module::freeze) uses its running means in training, too,

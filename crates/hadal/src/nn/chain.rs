@@ -3,7 +3,8 @@
 use super::{Connection, Context, Forward, Layer, LayerConfig, Module, Plan};
 use crate::{Error, Result, Rng, Shape, Tensor};
 
-/// A sequence of layers that is itself a layer, for [`Residual`](super::Residual) blocks and the branches of [`Parallel`](super::Parallel).
+/// A sequence of layers that is itself a layer, for [`Residual`](super::Residual) blocks and the branches of
+/// [`Parallel`](super::Parallel).
 ///
 /// ```
 /// use hadal::nn::{Chain, Residual};

@@ -7,7 +7,8 @@ use crate::autograd::backward_count;
 use crate::monitor::note;
 use crate::{Rng, Tensor};
 
-/// The context of a forward pass: training or evaluation mode, the random number generator, and the regularization penalties that layers add.
+/// The context of a forward pass: training or evaluation mode, the random number generator, and the regularization penalties
+/// that layers add.
 ///
 /// ```
 /// use hadal::prelude::*;

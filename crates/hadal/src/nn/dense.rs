@@ -9,7 +9,9 @@ use super::{
 };
 use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 
-/// A fully connected layer, `activation(x Wᵀ + b)`, as Keras's `Dense`. The input size is inferred from the previous layer. Weights are initialized with Glorot uniform and biases with zeros, Keras's defaults. Input `[batch, in]`, output `[batch, units]`.
+/// A fully connected layer, `activation(x Wᵀ + b)`, as Keras's `Dense`. The input size is inferred from the previous layer.
+/// Weights are initialized with Glorot uniform and biases with zeros, Keras's defaults. Input `[batch, in]`, output
+/// `[batch, units]`.
 ///
 /// ```
 /// use hadal::nn::{Initializer, Regularizer};

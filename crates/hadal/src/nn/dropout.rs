@@ -3,7 +3,8 @@
 use super::{Context, Forward, Layer, LayerConfig, Module, Plan};
 use crate::{Error, Result, Shape, Tensor};
 
-/// Dropout: in training, sets each element to 0 with probability `rate` and scales the others by `1 / (1 - rate)`; in evaluation, the identity.
+/// Dropout: in training, sets each element to 0 with probability `rate` and scales the others by `1 / (1 - rate)`; in
+/// evaluation, the identity.
 ///
 /// ```
 /// use hadal::prelude::*;

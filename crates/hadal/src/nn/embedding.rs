@@ -3,7 +3,8 @@
 use super::{Context, Forward, Initializer, Layer, LayerConfig, Module, Plan};
 use crate::{DType, Error, Result, Rng, Shape, Tensor};
 
-/// An embedding layer: maps each index to a trainable vector. Input `i64` `[batch, ..]`, output `[batch, .., embedding_dim]`. Vectors are initialized uniformly in ±0.05, Keras's default; PyTorch's is the standard normal.
+/// An embedding layer: maps each index to a trainable vector. Input `i64` `[batch, ..]`, output `[batch, .., embedding_dim]`.
+/// Vectors are initialized uniformly in ±0.05, Keras's default; PyTorch's is the standard normal.
 ///
 /// ```
 /// use hadal::nn::Embedding;

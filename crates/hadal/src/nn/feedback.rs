@@ -1,13 +1,15 @@
 //! How the error reaches hidden layers: through the weights, or through fixed random matrices.
 //!
-//! Backpropagation multiplies the error by the transpose of each layer's weights, which is not biologically plausible. Feedback alignment uses fixed random matrices instead; during training the weights align with them.
+//! Backpropagation multiplies the error by the transpose of each layer's weights, which is not biologically plausible. Feedback
+//! alignment uses fixed random matrices instead; during training the weights align with them.
 
 use serde::{Deserialize, Serialize};
 
 use crate::autograd::with_gradient;
 use crate::{Rng, Tensor};
 
-/// How the error is propagated back through a [`Dense`](super::Dense) layer: backpropagation, feedback alignment or direct feedback alignment.
+/// How the error is propagated back through a [`Dense`](super::Dense) layer: backpropagation, feedback alignment or direct
+/// feedback alignment.
 ///
 /// ```
 /// use hadal::nn::Feedback;
@@ -30,8 +32,8 @@ pub enum Feedback {
     /// 7, 13276, 2016).
     Alignment,
     /// What this layer passes on to the next dense layer receives the error of the network's output through a fixed random
-    /// matrix, and nothing from the layers in between (Nøkland, NeurIPS 2016). The network's output is the last dense layer of its
-    /// [`Sequential`](super::Sequential), before its activation.
+    /// matrix, and nothing from the layers in between (Nøkland, NeurIPS 2016). The network's output is the last dense layer of
+    /// its [`Sequential`](super::Sequential), before its activation.
     Direct,
 }
 

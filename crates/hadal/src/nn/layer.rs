@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{Error, Result, Rng, Shape};
 
-/// A layer of a [`Sequential`](super::Sequential): a module whose parameters are created for an input shape and whose settings can be saved.
+/// A layer of a [`Sequential`](super::Sequential): a module whose parameters are created for an input shape and whose settings
+/// can be saved.
 ///
 /// A layer of your own that keeps the shape and makes its parameters itself needs no method: `impl Layer for MyLayer {}`.
 /// Networks with such layers are saved and resumed by the program that knows them, with
@@ -31,7 +32,8 @@ use crate::{Error, Result, Rng, Shape};
 /// # Ok::<(), hadal::Error>(())
 /// ```
 pub trait Layer: Forward + Send + Sync {
-    /// Computes the output shape and the number of weights for samples of shape `input` (without the batch axis), and checks the settings. Default: the same shape, no weights.
+    /// Computes the output shape and the number of weights for samples of shape `input` (without the batch axis), and checks
+    /// the settings. Default: the same shape, no weights.
     ///
     /// ```
     /// use hadal::prelude::*;

@@ -4,8 +4,8 @@ use super::{Context, Forward, Module};
 use crate::data::{Parts, Preprocessing};
 use crate::{Error, Result, Shape, Tensor};
 
-/// A module that a [`Trainer`](crate::train::Trainer) can train. Every [`Forward`] is one, with one input and one output. A module with
-/// several implements this trait alone:
+/// A module that a [`Trainer`](crate::train::Trainer) can train. Every [`Forward`] is one, with one input and one output. A
+/// module with several implements this trait alone:
 ///
 /// ```
 /// use hadal::data::Parts;

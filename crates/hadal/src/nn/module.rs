@@ -62,7 +62,8 @@ pub trait Module {
         1
     }
 
-    /// Freezes the parameters whose names begin with `prefix`; the empty prefix freezes all. Frozen tensors are no longer leaves: they get no gradients, and neither weight decay nor constraints change them.
+    /// Freezes the parameters whose names begin with `prefix`; the empty prefix freezes all. Frozen tensors are no longer
+    /// leaves: they get no gradients, and neither weight decay nor constraints change them.
     ///
     /// ```
     /// use hadal::prelude::*;
@@ -99,7 +100,8 @@ pub trait Module {
         })
     }
 
-    /// All parameters and state tensors with their names, in order: PyTorch's `state_dict`. The tensors share storage with the module.
+    /// All parameters and state tensors with their names, in order: PyTorch's `state_dict`. The tensors share storage with the
+    /// module.
     ///
     /// ```
     /// use hadal::prelude::*;

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, Tensor};
 
-/// L1 and L2 regularization: adds `l1 * sum |w| + l2 * sum w^2` to the loss, as Keras's `L1L2`. An L2 penalty is the same as coupled weight
-/// decay of `2 * l2` under plain gradient descent, and under no other optimizer.
+/// L1 and L2 regularization: adds `l1 * sum |w| + l2 * sum w^2` to the loss, as Keras's `L1L2`. An L2 penalty is the same as
+/// coupled weight decay of `2 * l2` under plain gradient descent, and under no other optimizer.
 ///
 /// ```
 /// use hadal::nn::Regularizer;

@@ -265,7 +265,8 @@ impl Sequential {
         Ok(model)
     }
 
-    /// Saves architecture and weights to a safetensors file, with `notes` and a SHA-256 checksum in its metadata ([`safetensors::save`]).
+    /// Saves architecture and weights to a safetensors file, with `notes` and a SHA-256 checksum in its metadata
+    /// ([`safetensors::save`]).
     ///
     /// The file is written atomically: after a crash the old file is still there.
     ///

@@ -4,7 +4,8 @@ use super::adam::power;
 use super::{Core, Optimizer, check_positive_in_f32, check_share, has_core};
 use crate::{Result, UpdateRule};
 
-/// Adamax, the variant of Adam based on the infinity norm (Kingma and Ba, ICLR 2015, algorithm 2), in Keras's form: with `m += (1 - beta1) (g - m)` and `u = max(beta2 * u, |g|)`, step t is
+/// Adamax, the variant of Adam based on the infinity norm (Kingma and Ba, ICLR 2015, algorithm 2), in Keras's form: with
+/// `m += (1 - beta1) (g - m)` and `u = max(beta2 * u, |g|)`, step t is
 /// `w -= learning_rate / (1 - beta1^t) * m / (u + epsilon)`.
 ///
 /// ```

@@ -221,8 +221,8 @@ impl Core {
     /// Checks learning rate, groups and parameters before a step changes anything.
     ///
     /// # Panics
-    /// If the learning rate is negative or not finite, a parameter is not the one that its state was made for, or a group matches no
-    /// parameter.
+    /// If the learning rate is negative or not finite, a parameter is not the one that its state was made for, or a group
+    /// matches no parameter.
     pub(super) fn assert_ready(&self, model: &dyn Module) {
         assert!(
             self.learning_rate >= 0.0 && self.learning_rate.is_finite(),
@@ -269,8 +269,8 @@ impl Core {
     /// ```
     ///
     /// # Panics
-    /// If the learning rate is negative or not finite, a parameter is not the one that its state was made for, or a group matches no
-    /// parameter; nothing has been changed then.
+    /// If the learning rate is negative or not finite, a parameter is not the one that its state was made for, or a group
+    /// matches no parameter; nothing has been changed then.
     pub fn each(&mut self, model: &mut dyn Module, gradients: &Gradients, visit: &mut dyn FnMut(ParamUpdate)) {
         self.assert_ready(model);
         self.steps += 1;

@@ -54,7 +54,8 @@ use crate::{Gradients, Result, UpdateRule};
 /// assert_eq!(w.to_vec::<f32>(), [0.8, 0.8]);
 /// ```
 ///
-/// To write a custom optimizer, store a [`Core`] and return the [`UpdateRule`] of a step from [`update_rule`](Optimizer::update_rule), or override [`step`](Optimizer::step) and compute with tensors, as [`Muon`] does.
+/// To write a custom optimizer, store a [`Core`] and return the [`UpdateRule`] of a step from
+/// [`update_rule`](Optimizer::update_rule), or override [`step`](Optimizer::step) and compute with tensors, as [`Muon`] does.
 pub trait Optimizer: Send + Sync {
     /// The optimizer's name, as it stands in reports: `rmsprop`.
     ///
@@ -100,8 +101,8 @@ pub trait Optimizer: Send + Sync {
     /// ```
     ///
     /// # Panics
-    /// If the learning rate is negative or not finite, another setting cannot work, a group matches no parameter, or the parameters are not
-    /// those that the optimizer began with; nothing has been changed then.
+    /// If the learning rate is negative or not finite, another setting cannot work, a group matches no parameter, or the
+    /// parameters are not those that the optimizer began with; nothing has been changed then.
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
         assert_ready(self, model);
         let step = self.core().steps() + 1;
@@ -170,8 +171,8 @@ pub trait Optimizer: Send + Sync {
         self
     }
 
-    /// Weight decay decoupled from the gradient, as AdamW's and as Keras's `weight_decay`: `w -= learning_rate * weight_decay * w`
-    /// before the step (Loshchilov and Hutter, ICLR 2019). Default: 0.
+    /// Weight decay decoupled from the gradient, as AdamW's and as Keras's `weight_decay`:
+    /// `w -= learning_rate * weight_decay * w` before the step (Loshchilov and Hutter, ICLR 2019). Default: 0.
     ///
     /// ```
     /// use hadal::prelude::*;
@@ -189,7 +190,8 @@ pub trait Optimizer: Send + Sync {
         self
     }
 
-    /// Adds a parameter group with its own settings, as PyTorch's `add_param_group`. If several groups match a parameter, their learning rate scales multiply and the last weight decay applies.
+    /// Adds a parameter group with its own settings, as PyTorch's `add_param_group`. If several groups match a parameter, their
+    /// learning rate scales multiply and the last weight decay applies.
     ///
     /// ```
     /// use hadal::optim::ParamGroup;

@@ -5,10 +5,11 @@ use super::{Core, Optimizer, ParamUpdate, assert_ready, check_share, has_core};
 use crate::nn::Module;
 use crate::{Gradients, Result, Tensor, UpdateRule, no_grad};
 
-/// Muon (Jordan and others, 2024): SGD with Nesterov momentum whose update matrix is orthogonalized by Newton-Schulz iterations. `m = momentum * m + g`; the step is `O = newton_schulz(g + momentum * m)` and
-/// `w -= learning_rate * 0.2 sqrt(max(rows, columns)) * O` (the scale of Liu and others, arXiv 2502.16982, with which the learning rates of
-/// AdamW fit). `newton_schulz` runs five times `x = a x + (b A + c A^2) x` with `A = x xᵀ` on the matrix divided by
-/// its norm.
+/// Muon (Jordan and others, 2024): SGD with Nesterov momentum whose update matrix is orthogonalized by Newton-Schulz
+/// iterations. `m = momentum * m + g`; the step is `O = newton_schulz(g + momentum * m)` and
+/// `w -= learning_rate * 0.2 sqrt(max(rows, columns)) * O` (the scale of Liu and others, arXiv 2502.16982, with which the
+/// learning rates of AdamW fit). `newton_schulz` runs five times `x = a x + (b A + c A^2) x` with `A = x xᵀ` on the matrix
+/// divided by its norm.
 ///
 /// It is meant for the weight matrices of hidden layers. Parameters with other than two axes follow
 /// [`Adam`]'s rule at the same learning rate, as in Keras.

@@ -4,7 +4,8 @@ use std::f64::consts::PI;
 
 /// A learning rate schedule: the factor by which the base learning rate, that of the optimizer, is multiplied at each step.
 ///
-/// Counts are optimizer steps, or epochs under [`schedule_by_epoch`](crate::train::Fit::schedule_by_epoch), over all calls of `fit`.
+/// Counts are optimizer steps, or epochs under [`schedule_by_epoch`](crate::train::Fit::schedule_by_epoch), over all calls of
+/// `fit`.
 ///
 /// ```
 /// use hadal::optim::Schedule;
@@ -57,8 +58,9 @@ pub enum Schedule {
         /// The factor by which the number of steps grows after each restart.
         t_mult: usize,
     },
-    /// Linear warm-up from 0 to the base learning rate, `step / warmup_steps` for steps counted from 0, then another schedule over the
-    /// remaining steps (Goyal and others, arXiv 1706.02677, 2017; as Keras's `CosineDecay` and Hugging Face's schedules count).
+    /// Linear warm-up from 0 to the base learning rate, `step / warmup_steps` for steps counted from 0, then another schedule
+    /// over the remaining steps (Goyal and others, arXiv 1706.02677, 2017; as Keras's `CosineDecay` and Hugging Face's
+    /// schedules count).
     WarmUp {
         /// The number of steps before the first at the base learning rate.
         warmup_steps: usize,

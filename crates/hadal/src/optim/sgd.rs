@@ -23,8 +23,8 @@ pub struct Sgd {
     nesterov: bool,
 }
 
-/// How the momentum update is written. At a constant learning rate all forms take the same steps. When the learning rate changes, the
-/// first uses the new one at once; the others keep the old one in the velocity.
+/// How the momentum update is written. At a constant learning rate all forms take the same steps. When the learning rate
+/// changes, the first uses the new one at once; the others keep the old one in the velocity.
 ///
 /// ```
 /// use hadal::optim::MomentumForm;

@@ -159,8 +159,8 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// Reduces the learning rate when a monitored metric has stopped improving, in addition to the schedule, in this call of `fit`.
-    /// Default: no reduction.
+    /// Reduces the learning rate when a monitored metric has stopped improving, in addition to the schedule, in this call of
+    /// `fit`. Default: no reduction.
     ///
     /// ```
     /// use hadal::optim::ReduceLrOnPlateau;
@@ -177,8 +177,8 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// Clips the global norm of the gradients to `max_norm` before each step, as PyTorch's `clip_grad_norm_` and Keras's `global_clipnorm`
-    /// ([`Gradients::clip_norm`](crate::Gradients::clip_norm)). Default: no clipping.
+    /// Clips the global norm of the gradients to `max_norm` before each step, as PyTorch's `clip_grad_norm_` and Keras's
+    /// `global_clipnorm` ([`Gradients::clip_norm`](crate::Gradients::clip_norm)). Default: no clipping.
     ///
     /// ```
     /// use hadal::prelude::*;

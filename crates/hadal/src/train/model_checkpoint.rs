@@ -7,8 +7,8 @@ use super::{Callback, Event, Flow, Logs};
 use crate::Result;
 use crate::nn::{Architecture, check_architecture, stage_parts};
 
-/// A callback that saves the model after every epoch, as Keras's `ModelCheckpoint`. The file is written atomically: an interrupted run loses at most one epoch. To keep
-/// the history beside it, see [`RunFolder`](super::RunFolder).
+/// A callback that saves the model after every epoch, as Keras's `ModelCheckpoint`. The file is written atomically: an
+/// interrupted run loses at most one epoch. To keep the history beside it, see [`RunFolder`](super::RunFolder).
 ///
 /// The file is what [`Sequential::load`](crate::nn::Sequential::load) reads; its notes name the epoch (`hadal.epoch`)
 /// and the epoch's numbers (`hadal.loss`, ...).

@@ -38,10 +38,10 @@ impl<M: Model> Trainer<M> {
     /// The model's outputs for a [`Dataset`](crate::data::Dataset), or for a tensor whose first axis counts the samples; in
     /// evaluation mode, without gradients.
     ///
-    /// A dataset's transforms are applied, as in training. Raw samples, which are of the type that the training data was stored in,
-    /// are transformed as the training data was: bytes of pixels are scaled as those that the model was trained on, also after
-    /// the model was loaded from a file. Inputs of another type are taken as they are. What [`Dataset::batch`] returns is transformed
-    /// already: where the raw inputs are floats, too, give the dataset, or call the model itself.
+    /// A dataset's transforms are applied, as in training. Raw samples, which are of the type that the training data was stored
+    /// in, are transformed as the training data was: bytes of pixels are scaled as those that the model was trained on, also
+    /// after the model was loaded from a file. Inputs of another type are taken as they are. What [`Dataset::batch`] returns is
+    /// transformed already: where the raw inputs are floats, too, give the dataset, or call the model itself.
     ///
     /// ```
     /// use hadal::prelude::*;

@@ -24,7 +24,8 @@ const SMOOTHING: f64 = 0.9;
 const DIVERGED: f64 = 4.0;
 
 impl LearningRateRangeTest {
-    /// The suggested learning rate: where the smoothed loss decreases fastest on a logarithmic scale of the learning rate, among steps with a new minimum of the loss.
+    /// The suggested learning rate: where the smoothed loss decreases fastest on a logarithmic scale of the learning rate,
+    /// among steps with a new minimum of the loss.
     ///
     /// ```
     /// use hadal::train::LearningRateRangeTest;
@@ -48,8 +49,8 @@ impl LearningRateRangeTest {
 }
 
 impl<M: Model> Trainer<M> {
-    /// Trains for up to `steps` steps on batches of `batch_size` while the learning rate grows from `min_lr` to `max_lr`, until the
-    /// loss explodes (Smith, WACV 2017, section 3.3); then puts model and optimizer back as they were, whatever happened.
+    /// Trains for up to `steps` steps on batches of `batch_size` while the learning rate grows from `min_lr` to `max_lr`, until
+    /// the loss explodes (Smith, WACV 2017, section 3.3); then puts model and optimizer back as they were, whatever happened.
     ///
     /// ```
     /// use hadal::prelude::*;
@@ -62,7 +63,8 @@ impl<M: Model> Trainer<M> {
     /// ```
     ///
     /// # Errors
-    /// If the learning rates are not positive, finite and growing, there are fewer than 2 steps, the data does not fit the model, or as [`fit`](Trainer::fit).
+    /// If the learning rates are not positive, finite and growing, there are fewer than 2 steps, the data does not fit the
+    /// model, or as [`fit`](Trainer::fit).
     pub fn learning_rate_range_test(
         &mut self,
         data: &Dataset,

@@ -21,8 +21,11 @@ const HISTORY_NOTE: &str = "hadal.history";
 /// | `timing.csv` | a line per epoch: the epoch, the seconds of training |
 /// | `.hadal.lock` | the process that writes to the folder, or did last |
 ///
-/// The directory is locked: only one run can use it at a time. Runs with the same seed and data write identical files, except `timing.csv`. Files are written atomically, and the directory never holds a model and a history of different epochs or runs: the old `history.csv` is moved away before a new model replaces the old one. If the run is killed in between, [`restore`](RunFolder::restore), or the
-/// next run in the folder, writes the history that the model holds. `timing.csv` is written last and is not restored.
+/// The directory is locked: only one run can use it at a time. Runs with the same seed and data write identical files, except
+/// `timing.csv`. Files are written atomically, and the directory never holds a model and a history of different epochs or runs:
+/// the old `history.csv` is moved away before a new model replaces the old one. If the run is killed in between,
+/// [`restore`](RunFolder::restore), or the next run in the folder, writes the history that the model holds. `timing.csv` is
+/// written last and is not restored.
 ///
 /// ```
 /// use hadal::prelude::*;
@@ -59,8 +62,9 @@ impl RunFolder {
     /// The name of the file with the times.
     pub const TIMING: &str = "timing.csv";
 
-    /// Opens and locks a directory, creating it if needed, for a model of this architecture. `notes` are stored in the metadata of the model file. What the
-    /// folder holds is replaced after the first epoch; see [`existing_run`](RunFolder::existing_run).
+    /// Opens and locks a directory, creating it if needed, for a model of this architecture. `notes` are stored in the metadata
+    /// of the model file. What the folder holds is replaced after the first epoch; see
+    /// [`existing_run`](RunFolder::existing_run).
     ///
     /// Temporary files of interrupted runs are removed, and a missing history is restored from the model.
     ///

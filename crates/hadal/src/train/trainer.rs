@@ -131,7 +131,8 @@ impl<M: Model> Trainer<M> {
 
     /// Trains the model on `data`. All settings and data are checked before the first step.
     ///
-    /// Later calls continue training: random number streams and epoch numbers continue, and schedules count the steps (or epochs) of all calls; their total is the sum of those done and those requested.
+    /// Later calls continue training: random number streams and epoch numbers continue, and schedules count the steps (or
+    /// epochs) of all calls; their total is the sum of those done and those requested.
     ///
     /// ```
     /// use hadal::prelude::*;

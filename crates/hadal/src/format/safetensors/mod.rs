@@ -29,8 +29,8 @@ const NEWEST: &str = "2";
 /// How many elements are converted at once.
 const PIECE: usize = 16 * 1024;
 
-/// Writes tensors under their names, with `metadata` in the header. The file appears whole or not at all. Any numbers are written,
-/// NaN and infinities included, which [`Sequential::save`](crate::nn::Sequential::save) refuses.
+/// Writes tensors under their names, with `metadata` in the header. The file appears whole or not at all. Any numbers are
+/// written, NaN and infinities included, which [`Sequential::save`](crate::nn::Sequential::save) refuses.
 ///
 /// Two entries are added to the metadata, and taken out by [`load`]: `hadal.format`, which is `2`, and `hadal.sha256`, the
 /// SHA-256, in hexadecimal, of the following, where numbers and lengths are 64 bits, little-endian, and each text comes after

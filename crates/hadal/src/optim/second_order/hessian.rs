@@ -27,8 +27,8 @@ fn differentiate(leaves: &[Tensor], gradient: &[Tensor], direction: &[Tensor]) -
     leaves.iter().map(|leaf| second.get(leaf).cloned().unwrap_or_else(|| leaf.zeros_like())).collect()
 }
 
-/// The Hessian-vector product `H v`, with `H` the Hessian of `loss` at `at`, by differentiating `gradient · v` (Pearlmutter, Neural Computation 6,
-/// 1994): about the cost of two gradients, whatever the number of parameters.
+/// The Hessian-vector product `H v`, with `H` the Hessian of `loss` at `at`, by differentiating `gradient · v` (Pearlmutter,
+/// Neural Computation 6, 1994): about the cost of two gradients, whatever the number of parameters.
 ///
 /// ```
 /// use hadal::optim::second_order::hessian_vector_product;

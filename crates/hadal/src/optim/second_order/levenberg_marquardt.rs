@@ -6,11 +6,11 @@ use crate::linear_algebra::{Matrix, dot, least_squares, norm};
 use crate::optim::check_positive;
 use crate::{DType, Error, Result, Tensor};
 
-/// The Levenberg-Marquardt method for nonlinear least squares: minimizes `|r(p)|^2`. Each step solves `min |J d + r|^2 + lambda |D d|^2`, between Gauss and Newton's
-/// step (`lambda` 0) and a short one downhill (Levenberg, 1944; Marquardt, 1963). `D` holds the largest lengths
-/// of the Jacobian's columns so far (Moré, 1978), which makes the method blind to the parameters' units; `lambda`
-/// follows the ratio of promised to kept descent (Nielsen, 1999). Systems are solved by Householder
-/// reflections, never through `Jᵀ J`.
+/// The Levenberg-Marquardt method for nonlinear least squares: minimizes `|r(p)|^2`. Each step solves
+/// `min |J d + r|^2 + lambda |D d|^2`, between Gauss and Newton's step (`lambda` 0) and a short one downhill (Levenberg, 1944;
+/// Marquardt, 1963). `D` holds the largest lengths of the Jacobian's columns so far (Moré, 1978), which makes the method blind
+/// to the parameters' units; `lambda` follows the ratio of promised to kept descent (Nielsen, 1999). Systems are solved by
+/// Householder reflections, never through `Jᵀ J`.
 ///
 /// ```
 /// use hadal::optim::second_order::LevenbergMarquardt;
@@ -82,8 +82,8 @@ impl LevenbergMarquardt {
     /// ```
     ///
     /// # Errors
-    /// If a setting cannot work, there are no parameters, they are of different dtypes, there are fewer residuals than parameters, residuals do
-    /// not depend on the parameters or are not finite at the start.
+    /// If a setting cannot work, there are no parameters, they are of different dtypes, there are fewer residuals than
+    /// parameters, residuals do not depend on the parameters or are not finite at the start.
     pub fn fit(&self, residuals: impl Fn(&[Tensor]) -> Tensor, start: &[Tensor]) -> Result<LeastSquares> {
         check_tolerance(self.tolerance)?;
         check_positive("damping", self.damping, "30")?;

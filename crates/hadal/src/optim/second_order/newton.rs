@@ -65,8 +65,8 @@ impl Newton {
     /// ```
     ///
     /// # Errors
-    /// If the tolerance is negative or NaN, there are no parameters, they are of different dtypes, the loss is not one number that depends on them, or it is
-    /// not finite at the start.
+    /// If the tolerance is negative or NaN, there are no parameters, they are of different dtypes, the loss is not one number
+    /// that depends on them, or it is not finite at the start.
     pub fn minimize(&self, loss: impl Fn(&[Tensor]) -> Tensor, start: &[Tensor]) -> Result<Minimum> {
         check_tolerance(self.tolerance)?;
         let space = Space::new(start)?;
