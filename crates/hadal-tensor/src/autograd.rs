@@ -298,14 +298,14 @@ pub fn backward_count() -> u64 {
     BACKWARD_COUNT.get()
 }
 
-/// Says once that the program is built without optimization: training is then some 160 times slower.
+/// Says once that the program is built without optimization: training is then more than 70 times slower.
 fn note_slow_build() {
     static ONCE: Once = Once::new();
     if env!("HADAL_OPT_LEVEL") == "0" {
         ONCE.call_once(|| {
             let _ = writeln!(
                 std::io::stderr(),
-                "note: Hadal is built without optimization, which makes it some 160 times slower; add to Cargo.toml:\n\
+                "note: Hadal is built without optimization, which makes it more than 70 times slower; add to Cargo.toml:\n\
                  [profile.dev.package.\"*\"]\nopt-level = 3"
             );
         });
