@@ -49,4 +49,4 @@ pub use tensor::Tensor;
 #[doc(hidden)]
 pub use cpu::simd::{SimdLevel, available_levels, force_level};
 #[doc(hidden)]
-pub use cpu::threads::ROOM_FOR_THREAD;
+pub use cpu::threads::{ROOM_FOR_THREAD, for_each_part};

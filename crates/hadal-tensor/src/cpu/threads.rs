@@ -281,7 +281,8 @@ fn work(worker: &Worker, thread: usize) {
 }
 
 /// Cuts `out` into pieces of `size` elements (the last may be shorter) and runs `piece(start, part)` on each.
-pub(crate) fn for_each_part<T: Send>(out: &mut [T], size: usize, piece: impl Fn(usize, &mut [T]) + Sync) {
+#[doc(hidden)]
+pub fn for_each_part<T: Send>(out: &mut [T], size: usize, piece: impl Fn(usize, &mut [T]) + Sync) {
     let length = out.len();
     if length <= size {
         if length > 0 {

@@ -324,6 +324,32 @@ impl Dataset {
         self
     }
 
+    /// The samples at `indices`, in their order, as a dataset: a part of this one, or one with samples repeated.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let data = Dataset::new("images", Tensor::zeros([5, 784]), Tensor::arange(5))?;
+    /// assert_eq!(data.select(&[4, 0])?.targets().to_vec::<i64>(), [4, 0]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If there are no indices, or one is not below [`len`](Dataset::len).
+    pub fn select(&self, indices: &[usize]) -> Result<Dataset> {
+        let (name, samples) = (&self.name, self.len());
+        if indices.is_empty() {
+            return Err(Error::Data(format!("{name}: no samples are selected; a dataset needs at least 1")));
+        }
+        if let Some(index) = indices.iter().find(|index| **index >= samples) {
+            return Err(Error::Data(format!("{name}: there is no sample {index}; there are {samples}, from 0 on")));
+        }
+        let index = self.index(indices);
+        let pick = |_: usize, part: &Tensor| part.index_select(0, &index);
+        let weights = self.weights.as_ref().map(|weights| weights.index_select(0, &index));
+        let (inputs, targets) = (self.inputs.map(pick), self.targets.map(pick));
+        Ok(Dataset { inputs, targets, weights, ..self.clone() })
+    }
+
     /// The samples at `indices`, in their order, ready for a model: inputs as floats, scaled and normalized, and targets.
     ///
     /// ```
