@@ -1,17 +1,25 @@
 //! Datasets: where they come from, and how they are cut into batches.
 
+mod augment;
 mod batches;
 mod dataset;
 mod digits;
+mod inputs;
 mod mnist;
 mod parts;
 mod preprocessing;
+mod rows;
+mod scaling;
 pub mod source;
 pub mod synthetic;
 
+pub use augment::Augment;
+pub(crate) use batches::Batch;
 pub use batches::Batches;
+pub(crate) use dataset::AugmentPass;
 pub use dataset::Dataset;
 pub use digits::Digits;
 pub use mnist::Mnist;
 pub use parts::Parts;
 pub use preprocessing::{Preprocessing, Transform};
+pub use rows::Rows;
