@@ -117,6 +117,12 @@ impl Dataset {
         &self.name
     }
 
+    /// The same dataset under another name.
+    pub(super) fn renamed(mut self, name: &str) -> Dataset {
+        self.name = name.into();
+        self
+    }
+
     /// The number of samples.
     ///
     /// ```
