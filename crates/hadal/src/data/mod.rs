@@ -9,6 +9,8 @@ mod kfold;
 mod mnist;
 mod partition;
 mod parts;
+#[cfg(feature = "table")]
+mod preprocess;
 mod preprocessing;
 mod rows;
 mod scaling;
@@ -26,6 +28,8 @@ pub use kfold::KFold;
 pub use mnist::Mnist;
 pub use partition::{Part, Partition, SplitBy};
 pub use parts::Parts;
+#[cfg(feature = "table")]
+pub use preprocess::{ColumnReport, Encoder, Leak, Preprocess, Task};
 pub use preprocessing::{Preprocessing, Transform};
 pub use rows::Rows;
 pub use split::{Split, Stratify};
