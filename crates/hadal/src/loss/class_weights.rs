@@ -3,6 +3,53 @@
 use super::{Loss, LossParts, Weights};
 use crate::{DType, Error, Result, Shape, Tensor};
 
+/// The weights that make every class count the same in sum: `n / (classes * count)`, scikit-learn's `"balanced"`, for
+/// [`Loss::class_weights`]. `targets` are labels, `i64` of shape `[N]`, from 0 to `classes - 1`.
+///
+/// ```
+/// use hadal::loss::balanced_class_weights;
+/// use hadal::prelude::*;
+/// let labels = Tensor::from([0, 0, 0, 1]);
+/// let weights = balanced_class_weights(&labels, 2)?;
+/// assert_eq!(weights, [4.0 / 6.0, 2.0]);
+/// let loss = BinaryCrossentropy.class_weights(&weights);
+/// # let _ = loss;
+/// # Ok::<(), hadal::Error>(())
+/// ```
+///
+/// # Errors
+/// If the targets are no labels, a label is not below `classes`, or a class has no samples, as in scikit-learn: no weight makes up
+/// for that.
+#[doc(alias = "compute_class_weight")]
+pub fn balanced_class_weights(targets: &Tensor, classes: usize) -> Result<Vec<f64>> {
+    if targets.dtype() != DType::I64 || targets.rank() != 1 {
+        return Err(Error::Data(format!(
+            "balanced class weights need class labels, i64 of shape [N], not targets that are {} of shape {}",
+            targets.dtype(),
+            targets.shape()
+        )));
+    }
+    let mut counts = vec![0usize; classes];
+    let labels = targets.to_vec::<i64>();
+    for (sample, label) in labels.iter().enumerate() {
+        match usize::try_from(*label).ok().and_then(|label| counts.get_mut(label)) {
+            Some(count) => *count += 1,
+            None => {
+                return Err(Error::Data(format!(
+                    "balanced class weights: sample {sample} has label {label}, but the labels of {classes} classes are below \
+                     {classes}, from 0 on"
+                )));
+            }
+        }
+    }
+    if let Some(class) = counts.iter().position(|&count| count == 0) {
+        return Err(Error::Data(format!(
+            "balanced class weights: class {class} of {classes} has no samples, so that its weight would be infinite"
+        )));
+    }
+    Ok(counts.iter().map(|&count| labels.len() as f64 / (classes as f64 * count as f64)).collect())
+}
+
 /// A loss with class weights: what [`Loss::class_weights`] returns. As in PyTorch the mean is `sum of w l / sum of w` over the
 /// batch; Keras divides by the number of samples, as [`Dataset::sample_weights`](crate::data::Dataset::sample_weights) does.
 /// Both together, and with a [reduction](Loss::reduction), are as in [`Loss::parts`], in whatever order they are set.
