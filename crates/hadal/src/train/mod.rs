@@ -11,6 +11,7 @@ mod model_checkpoint;
 mod pass;
 mod predict;
 mod range_test;
+mod restore;
 mod run_folder;
 mod trainer;
 
