@@ -141,3 +141,30 @@ impl<L: Loss> Loss for ClassWeighted<L> {
         self.loss.check_prediction(prediction)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_that_cannot_be_balanced_are_named() {
+        let says = |targets: Tensor, classes: usize, words: &[&str]| {
+            let message = balanced_class_weights(&targets, classes).unwrap_err().to_string();
+            assert!(words.iter().all(|word| message.contains(word)), "{message}");
+        };
+        says(Tensor::from([0, 2, 0]), 3, &["class 1 of 3 has no samples"]);
+        says(Tensor::from([0, 1, 2]), 2, &["sample 2 has label 2", "below 2"]);
+        says(Tensor::from([0, -1]), 2, &["sample 1 has label -1"]);
+        says(Tensor::from([0.0, 1.0]), 2, &["need class labels", "f32 of shape [2]"]);
+        says(Tensor::from([[0], [1]]), 2, &["need class labels", "i64 of shape [2, 1]"]);
+        says(Tensor::zeros([0]).to_dtype(DType::I64), 1, &["class 0 of 1 has no samples"]);
+    }
+
+    #[test]
+    fn every_class_counts_the_same_in_sum() {
+        let labels = [0, 0, 0, 1, 2, 2, 0, 0];
+        let weights = balanced_class_weights(&Tensor::from(labels), 3).unwrap();
+        let sum = |class: i64| labels.iter().filter(|label| **label == class).count() as f64 * weights[class as usize];
+        assert!([sum(0), sum(1), sum(2)].iter().all(|sum| (sum - 8.0 / 3.0).abs() < 1e-12));
+    }
+}
