@@ -19,7 +19,7 @@ use crate::{Error, Result, Tensor};
 /// # let mut model = model.compile(Adam::new(0.05), BinaryCrossentropy, Accuracy)?;
 /// let mut stopping = EarlyStopping::new("val_loss").patience(5).restore_best_weights(true);
 /// model.fit(&data, Fit::epochs(1000).validation_data(&validation).callback(&mut stopping).quiet())?;
-/// println!("{stopping}"); // stopped after epoch 17: val_loss was best after epoch 12 (0.0912)
+/// println!("{stopping}"); // stopped after epoch 11: val_loss was best after epoch 6 (0.3741)
 /// assert_eq!(stopping.stopped_epoch(), stopping.best_epoch().map(|epoch| epoch + 5));
 /// # Ok::<(), hadal::Error>(())
 /// ```

@@ -55,18 +55,15 @@ impl KeepBest {
 
 impl Callback for KeepBest {
     fn on_event(&mut self, event: &Event) -> Result<Flow> {
-        match event {
-            Event::TrainBegin { metric_names, higher_is_better, .. } => {
-                self.best.prepare(metric_names, higher_is_better)?;
-                self.best.reset();
-                self.weights = None;
-            }
-            Event::EpochEnd { epoch, logs, model, .. } => {
-                if self.best.update(*epoch, logs) {
-                    self.weights = Some(model.state_dict());
-                }
-            }
-            _ => {}
+        if let Event::TrainBegin { metric_names, higher_is_better, .. } = event {
+            self.best.prepare(metric_names, higher_is_better)?;
+            self.best.reset();
+            self.weights = None;
+        }
+        if let Event::EpochEnd { epoch, logs, model, .. } = event
+            && self.best.update(*epoch, logs)
+        {
+            self.weights = Some(model.state_dict());
         }
         Ok(Flow::Continue)
     }

@@ -211,7 +211,7 @@ fn weights_that_were_kept_do_not_change_under_any_optimizer() {
         Box::new(Muon::new(0.1)),
     ];
     for optimizer in optimizers {
-        let mut kept: Vec<(Vec<(String, Tensor)>, Vec<u32>)> = Vec::new();
+        let mut kept = Vec::new();
         let watch = |event: &Event| {
             if let Event::BatchEnd { model, .. } = event {
                 let weights = model.state_dict();
