@@ -6,6 +6,7 @@ mod digits;
 mod mnist;
 mod parts;
 mod preprocessing;
+mod rows;
 pub mod source;
 pub mod synthetic;
 
@@ -15,3 +16,4 @@ pub use digits::Digits;
 pub use mnist::Mnist;
 pub use parts::Parts;
 pub use preprocessing::{Preprocessing, Transform};
+pub use rows::Rows;
