@@ -17,3 +17,5 @@ pub use mnist::Mnist;
 pub use parts::Parts;
 pub use preprocessing::{Preprocessing, Transform};
 pub use rows::Rows;
+#[cfg(any(feature = "image", feature = "numpy"))]
+pub(crate) use rows::check_indices;
