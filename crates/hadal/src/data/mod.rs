@@ -3,7 +3,11 @@
 mod batches;
 mod dataset;
 mod digits;
+#[cfg(feature = "image")]
+mod image_folder;
 mod mnist;
+#[cfg(feature = "numpy")]
+mod numpy;
 mod parts;
 mod preprocessing;
 mod rows;
@@ -13,9 +17,13 @@ pub mod synthetic;
 pub use batches::Batches;
 pub use dataset::Dataset;
 pub use digits::Digits;
+#[cfg(feature = "image")]
+pub use image_folder::ImageFolder;
 pub use mnist::Mnist;
+#[cfg(feature = "numpy")]
+pub use numpy::NumPy;
 pub use parts::Parts;
 pub use preprocessing::{Preprocessing, Transform};
 pub use rows::Rows;
-#[cfg(any(feature = "image", feature = "numpy"))]
+#[cfg(feature = "numpy")]
 pub(crate) use rows::check_indices;

@@ -51,6 +51,23 @@ pub trait Rows: Send + Sync + Debug {
     fn read(&self, indices: &[usize]) -> Result<Tensor>;
 }
 
+/// Up to how many bytes are kept in memory unless something else is asked for.
+#[cfg(any(feature = "image", feature = "numpy"))]
+const IN_MEMORY: usize = 256 << 20;
+
+/// Whether data is kept in memory unless something else is asked for: if it is small, here and for this machine.
+#[cfg(any(feature = "image", feature = "numpy"))]
+pub(super) fn fits_in_memory(bytes: usize) -> bool {
+    bytes <= IN_MEMORY && crate::can_allocate(4 * bytes)
+}
+
+/// A dataset whose inputs are these rows.
+#[cfg(any(feature = "image", feature = "numpy"))]
+pub(super) fn dataset_of_rows(name: &str, rows: std::sync::Arc<dyn Rows>, targets: Tensor) -> Result<super::Dataset> {
+    let all: Vec<usize> = (0..rows.len()).collect();
+    super::Dataset::new(name, rows.read(&all)?, targets)
+}
+
 /// That every index is one of `rows` rows of `name`.
 #[cfg(any(feature = "image", feature = "numpy"))]
 pub(crate) fn check_indices(name: impl std::fmt::Display, rows: usize, indices: &[usize]) -> Result<()> {

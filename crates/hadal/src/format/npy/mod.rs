@@ -47,7 +47,7 @@ pub struct Array {
 
 /// Where an array's bytes are.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+enum Place {
     /// A file of its own.
     File,
     /// A member of an archive.
@@ -101,7 +101,7 @@ fn bytes<T: Element, const N: usize>(part: Tensor, number: impl Fn(T) -> [u8; N]
 
 impl Array {
     /// Of a header, if it says what `length` bytes hold.
-    pub(super) fn new(path: PathBuf, file: Arc<File>, header: Header, length: u64, place: Place) -> Result<Array> {
+    fn new(path: PathBuf, file: Arc<File>, header: Header, length: u64, place: Place) -> Result<Array> {
         let array = Array { path, file, header, dtype: header.number.dtype(), place };
         let (wanted, found) = (u128::from(header.length) + header.bytes(), u128::from(length));
         if header.shape.rank() == 0 {
