@@ -42,7 +42,7 @@ pub use hadal_tensor::*;
 
 /// The types that most programs need: `use hadal::prelude::*;`.
 pub mod prelude {
-    pub use crate::data::{Dataset, Digits, Mnist, Parts};
+    pub use crate::data::{Dataset, Digits, KFold, Mnist, Parts, Split};
     pub use crate::loss::{
         BinaryCrossentropy, CategoricalCrossentropy, Hinge, Huber, KlDivergence, Loss, Losses, MeanAbsoluteError,
         MeanSquaredError, NegativeLogLikelihood,

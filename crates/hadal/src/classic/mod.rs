@@ -127,7 +127,7 @@ impl Samples {
         if labels.iter().all(|label| *label == labels[0]) {
             return Err(Error::Data(format!("{name}: all samples are of class {}; two classes are needed", labels[0])));
         }
-        let (x, _) = data.run(0, data.len());
+        let (x, _) = data.run(0, data.len())?;
         Ok(Samples {
             features,
             x: x.first().to_dtype(DType::F64).to_vec(),

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Batches, Parts, Preprocessing, Transform};
+use super::inputs::{Inputs, Pick};
+use super::{Augment, Batches, Parts, Preprocessing, Rows};
 use crate::finite::first_not_finite;
 use crate::{DType, Error, Result, Shape, Tensor};
 
@@ -23,18 +24,14 @@ use crate::{DType, Error, Result, Shape, Tensor};
 #[derive(Clone, Debug)]
 pub struct Dataset {
     name: Arc<str>,
-    inputs: Parts,
+    pub(super) inputs: Inputs,
     targets: Parts,
     weights: Option<Tensor>,
     /// One for each input.
-    preprocessing: Vec<Preprocessing>,
+    pub(super) preprocessing: Vec<Preprocessing>,
     /// The input that transforms are for; all, if it is none.
-    selected: Option<usize>,
-}
-
-/// Whether a number is a finite one in `f32`, too, and not 0.
-fn in_f32(value: f64) -> bool {
-    value as f32 != 0.0 && (value as f32).is_finite()
+    pub(super) selected: Option<usize>,
+    augment: Option<Arc<Augment>>,
 }
 
 impl Dataset {
@@ -97,12 +94,33 @@ impl Dataset {
             }
         }
         let preprocessing = inputs.iter().map(|(name, input)| Preprocessing::none(name, input.dtype())).collect();
-        Ok(Dataset { name: name.into(), inputs, targets, weights: None, preprocessing, selected: None })
+        let inputs = Inputs::Memory(inputs);
+        Ok(Dataset { name: name.into(), inputs, targets, weights: None, preprocessing, selected: None, augment: None })
+    }
+
+    /// From inputs that lie outside memory, and targets whose first axis counts the samples. Batches are read ahead of the
+    /// step that needs them.
+    ///
+    /// # Errors
+    /// As [`new`](Dataset::new); whether the inputs are finite is for `rows` to check.
+    pub fn from_rows(name: &str, rows: Arc<dyn Rows>, targets: Tensor) -> Result<Dataset> {
+        // One number for each sample is checked like any other input.
+        let stand_in = Tensor::zeros([rows.len(), 1]);
+        let mut data = Dataset::new(name, stand_in, targets)?;
+        data.preprocessing = vec![Preprocessing::none("", rows.dtype())];
+        data.inputs = Inputs::outside(rows);
+        Ok(data)
     }
 
     /// The dataset's name, as it stands in reports.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The same dataset under another name.
+    pub(super) fn renamed(mut self, name: &str) -> Dataset {
+        self.name = name.into();
+        self
     }
 
     /// The number of samples.
@@ -115,7 +133,7 @@ impl Dataset {
     /// ```
     #[expect(clippy::len_without_is_empty, reason = "a dataset is never empty")]
     pub fn len(&self) -> usize {
-        self.inputs.first().size(0)
+        self.inputs.len()
     }
 
     /// The shape of one input; of the first, if there are several.
@@ -127,7 +145,7 @@ impl Dataset {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn input_shape(&self) -> Shape {
-        Shape::from(&self.inputs.first().shape()[1..])
+        self.inputs.sample_shape()
     }
 
     /// The inputs as they are stored, neither scaled nor normalized; the first, if there are several.
@@ -138,13 +156,26 @@ impl Dataset {
     /// assert_eq!(data.inputs().to_vec::<f32>()[0], 1.0); // as it was given
     /// # Ok::<(), hadal::Error>(())
     /// ```
+    ///
+    /// # Panics
+    /// If they lie outside memory ([`from_rows`](Dataset::from_rows)).
+    #[track_caller]
     pub fn inputs(&self) -> &Tensor {
-        self.inputs.first()
+        self.input_parts().first()
     }
 
     /// All inputs, as they are stored.
+    ///
+    /// # Panics
+    /// As [`inputs`](Dataset::inputs).
+    #[track_caller]
     pub fn input_parts(&self) -> &Parts {
-        &self.inputs
+        match &self.inputs {
+            Inputs::Memory(parts) => parts,
+            Inputs::Outside(_) => {
+                panic!("inputs: those of {} lie outside memory; read some with try_batch", self.name)
+            }
+        }
     }
 
     /// The targets of all samples; the first, if there are several.
@@ -192,88 +223,6 @@ impl Dataset {
         Ok(self)
     }
 
-    /// Applies the transforms that follow to one of several inputs alone. Default: to all.
-    ///
-    /// # Errors
-    /// If no input has that name.
-    pub fn for_input(mut self, name: &str) -> Result<Dataset> {
-        let index = self.inputs.iter().position(|(own, _)| own == name);
-        match index {
-            Some(_) => {
-                self.selected = index;
-                Ok(self)
-            }
-            None => Err(Error::Data(format!(
-                "{}: no input is called `{name}`; there are {}",
-                self.name,
-                self.inputs.names()
-            ))),
-        }
-    }
-
-    fn transform(&mut self, transform: Transform) {
-        let selected = self.selected;
-        let all = self.preprocessing.iter_mut().enumerate();
-        all.filter(|(i, _)| selected.is_none_or(|own| own == *i)).for_each(|(_, own)| own.push(transform));
-    }
-
-    /// Multiplies every input by `factor`, after what was set before.
-    ///
-    /// ```
-    /// use hadal::prelude::*;
-    /// let data = Dataset::new("two samples", Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), Tensor::from([0, 1]))?;
-    /// assert_eq!(data.scale(10.0).batch(&[0]).0.to_vec::<f32>(), [10.0, 20.0, 30.0]);
-    /// # Ok::<(), hadal::Error>(())
-    /// ```
-    ///
-    /// # Panics
-    /// If `factor` is not finite.
-    #[track_caller]
-    pub fn scale(mut self, factor: f64) -> Dataset {
-        assert!(in_f32(factor) || factor == 0.0, "scale: factor {factor} must be a finite number of f32");
-        self.transform(Transform::Multiply(factor));
-        self
-    }
-
-    /// Divides every input by `divisor`, after what was set before: `divide(255.0)` brings bytes to `[0, 1]`, with the bits of
-    /// PyTorch's `ToTensor`.
-    ///
-    /// ```
-    /// use hadal::prelude::*;
-    /// let data = Dataset::new("pixels", Tensor::from_slice(&[0u8, 255], [2, 1]), Tensor::from([0, 1]))?.divide(255.0);
-    /// assert_eq!(data.batch(&[0, 1]).0.to_vec::<f32>(), [0.0, 1.0]);
-    /// # Ok::<(), hadal::Error>(())
-    /// ```
-    ///
-    /// # Panics
-    /// If `divisor` is 0 or not finite.
-    #[track_caller]
-    pub fn divide(mut self, divisor: f64) -> Dataset {
-        assert!(in_f32(divisor), "divide: divisor {divisor} must be a finite number of f32 and not 0");
-        self.transform(Transform::Divide(divisor));
-        self
-    }
-
-    /// Normalizes every input, `(x - mean) / std`, after the transforms set before: PyTorch's `Normalize`.
-    ///
-    /// ```
-    /// use hadal::prelude::*;
-    /// let data = Dataset::new("two samples", Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), Tensor::from([0, 1]))?;
-    /// assert_eq!(data.normalize(2.0, 0.5).batch(&[0]).0.to_vec::<f32>(), [-2.0, 0.0, 2.0]);
-    /// # Ok::<(), hadal::Error>(())
-    /// ```
-    ///
-    /// # Panics
-    /// If `mean` is not finite, or `std` is not positive and finite.
-    #[track_caller]
-    pub fn normalize(mut self, mean: f64, std: f64) -> Dataset {
-        assert!((mean as f32).is_finite(), "normalize: mean {mean} must be a finite number of f32");
-        assert!(std > 0.0 && in_f32(std), "normalize: std {std} must be a positive, finite number of f32");
-        self.transform(Transform::Subtract(mean));
-        self.transform(Transform::Divide(std));
-        self
-    }
-
     /// The same samples with inputs of another shape, for example images for a convolution; the first, if there are several.
     ///
     /// ```
@@ -296,10 +245,8 @@ impl Dataset {
                 shape.elements()
             )));
         }
-        let mut sizes = vec![self.len()];
-        sizes.extend_from_slice(&shape);
         // The first alone: `from` is its shape.
-        self.inputs = self.inputs.map(|i, input| if i == 0 { input.reshape(sizes.clone()) } else { input.clone() });
+        self.inputs = self.inputs.reshape(shape);
         Ok(self)
     }
 
@@ -318,7 +265,7 @@ impl Dataset {
     pub fn take(mut self, samples: usize) -> Dataset {
         assert!(samples > 0, "take: a dataset needs at least 1 sample, not 0");
         let samples = samples.min(self.len());
-        self.inputs = self.inputs.map(|_, input| input.narrow(0, 0, samples));
+        self.inputs = self.inputs.select(Pick::Run { start: 0, length: samples });
         self.targets = self.targets.map(|_, target| target.narrow(0, 0, samples));
         self.weights = self.weights.map(|weights| weights.narrow(0, 0, samples));
         self
@@ -343,10 +290,9 @@ impl Dataset {
         if let Some(index) = indices.iter().find(|index| **index >= samples) {
             return Err(Error::Data(format!("{name}: there is no sample {index}; there are {samples}, from 0 on")));
         }
-        let index = self.index(indices);
-        let pick = |_: usize, part: &Tensor| part.index_select(0, &index);
-        let weights = self.weights.as_ref().map(|weights| weights.index_select(0, &index));
-        let (inputs, targets) = (self.inputs.map(pick), self.targets.map(pick));
+        let pick = Pick::Indices(indices);
+        let weights = self.weights.as_ref().map(|weights| pick.of(weights));
+        let (inputs, targets) = (self.inputs.select(pick), self.targets.map(|_, target| pick.of(target)));
         Ok(Dataset { inputs, targets, weights, ..self.clone() })
     }
 
@@ -374,22 +320,27 @@ impl Dataset {
     /// As [`batch`](Dataset::batch).
     #[track_caller]
     pub fn batch_parts(&self, indices: &[usize]) -> (Parts, Parts) {
-        let index = self.index(indices);
-        let pick = |_: usize, part: &Tensor| part.index_select(0, &index);
-        (self.ready(&self.inputs.map(pick)), self.targets.map(pick))
-    }
-
-    #[track_caller]
-    fn index(&self, indices: &[usize]) -> Tensor {
-        if let Some(index) = indices.iter().find(|index| **index >= self.len()) {
-            panic!("batch: index {index} is out of range for the {} samples of {}", self.len(), self.name);
+        match self.try_batch(indices) {
+            Ok(batch) => batch,
+            Err(error) => panic!("batch: {error}"),
         }
-        Tensor::from_vec(indices.iter().map(|&index| index as i64).collect(), [indices.len()])
     }
 
-    /// The weights of the samples at `indices`, if samples have weights.
-    pub(super) fn weights_of(&self, indices: &[usize]) -> Option<Tensor> {
-        self.weights.as_ref().map(|weights| weights.index_select(0, &self.index(indices)))
+    /// As [`batch_parts`](Dataset::batch_parts), with an error where that panics.
+    ///
+    /// # Errors
+    /// If an index is not below [`len`](Dataset::len), or inputs lie outside memory and cannot be read.
+    pub fn try_batch(&self, indices: &[usize]) -> Result<(Parts, Parts)> {
+        if let Some(index) = indices.iter().find(|index| **index >= self.len()) {
+            let (samples, name) = (self.len(), &self.name);
+            return Err(Error::Data(format!("index {index} is out of range for the {samples} samples of {name}")));
+        }
+        self.read(Pick::Indices(indices))
+    }
+
+    /// The weights of some samples, if samples have weights.
+    pub(super) fn weights_of(&self, pick: Pick) -> Option<Tensor> {
+        self.weights.as_ref().map(|weights| pick.of(weights))
     }
 
     pub(crate) fn sample_weights_tensor(&self) -> Option<&Tensor> {
@@ -397,14 +348,74 @@ impl Dataset {
     }
 
     /// Samples `start .. start + length`, ready for a model.
-    #[track_caller]
-    pub(crate) fn run(&self, start: usize, length: usize) -> (Parts, Parts) {
-        let pick = |_: usize, part: &Tensor| part.narrow(0, start, length);
-        (self.ready(&self.inputs.map(pick)), self.targets.map(pick))
+    pub(crate) fn run(&self, start: usize, length: usize) -> Result<(Parts, Parts)> {
+        self.read(Pick::Run { start, length })
+    }
+
+    /// Some samples, ready for a model.
+    pub(super) fn read(&self, pick: Pick) -> Result<(Parts, Parts)> {
+        let inputs = self.inputs.read(pick)?;
+        Ok((self.ready(&inputs), self.targets.map(|_, target| pick.of(target))))
+    }
+
+    /// Some samples as a training pass takes them: changed by the random transforms, too.
+    pub(super) fn read_augmented(&self, pick: Pick, pass: AugmentPass) -> Result<(Parts, Parts)> {
+        let Some(augment) = &self.augment else { return self.read(pick) };
+        let chosen = self.selected.unwrap_or(0);
+        let (mut inputs, mut targets) = (self.inputs.read(pick)?, self.targets.map(|_, target| pick.of(target)));
+        let (mut x, mut y) = (inputs.at(chosen).clone(), targets.first().clone());
+        (x, y) = augment.apply(&x, &y, pass.seed, pass.epoch, &pick.indices())?;
+        inputs = inputs.map(|i, input| if i == chosen { x.clone() } else { input.clone() });
+        targets = targets.map(|i, target| if i == 0 { y.clone() } else { target.clone() });
+        Ok((self.ready(&inputs), targets))
     }
 
     fn ready(&self, inputs: &Parts) -> Parts {
         inputs.map(|i, input| self.preprocessing[i].apply(input))
+    }
+
+    /// The name and type of each input, as it is stored.
+    pub(crate) fn input_kinds(&self) -> Vec<(&str, DType)> {
+        self.inputs.kinds()
+    }
+
+    /// Changes the first input, or the one chosen by [`for_input`](Dataset::for_input), at random in every training batch of
+    /// [`fit`](crate::train::Trainer::fit), before it is scaled and normalized. Evaluation and prediction see it as it is.
+    ///
+    /// ```
+    /// use hadal::data::Augment;
+    /// use hadal::prelude::*;
+    /// let images = Dataset::new("images", Tensor::zeros([5, 28, 28]), Tensor::arange(5))?;
+    /// let images = images.augment(Augment::new().shift(0.1).rotate(10.0))?;
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the transforms do not fit the shape or type of the inputs.
+    pub fn augment(mut self, augment: Augment) -> Result<Dataset> {
+        let (_, dtype) = self.inputs.kinds()[self.selected.unwrap_or(0)];
+        let shape = match (&self.inputs, self.selected) {
+            (Inputs::Memory(parts), Some(index)) => Shape::from(&parts.at(index).shape()[1..]),
+            _ => self.input_shape(),
+        };
+        augment.check(&shape, dtype).map_err(|error| Error::Data(format!("{}: {error}", self.name)))?;
+        self.augment = Some(Arc::new(augment));
+        Ok(self)
+    }
+
+    /// Whether batches take so long to make that they are made ahead, on another thread.
+    pub(super) fn is_made_ahead(&self) -> bool {
+        self.augment.is_some() || matches!(self.inputs, Inputs::Outside(_))
+    }
+
+    /// The first samples as a training pass takes them, if they are changed at random.
+    pub(crate) fn augmented_start(&self, samples: usize, seed: u64) -> Result<Option<Dataset>> {
+        if self.augment.is_none() {
+            return Ok(None);
+        }
+        let pick = Pick::Run { start: 0, length: samples.min(self.len()) };
+        let (inputs, targets) = self.read_augmented(pick, AugmentPass { seed, epoch: 0 })?;
+        Dataset::with_parts(&self.name, inputs, targets).map(Some)
     }
 
     /// The transforms of the inputs, in the order of the inputs.
@@ -439,4 +450,11 @@ impl Dataset {
     pub fn batches(&self, size: usize) -> Batches<'_> {
         Batches::new(self, size)
     }
+}
+
+/// Which random numbers a training pass draws.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AugmentPass {
+    pub seed: u64,
+    pub epoch: u64,
 }

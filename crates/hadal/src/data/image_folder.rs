@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::rows::{check_indices, dataset_of_rows, fits_in_memory};
+use super::rows::{check_indices, fits_in_memory};
 use super::{Dataset, Rows};
 use crate::format::image::{self, Channels, Form, Found};
 use crate::{DType, Error, Result, Shape, Tensor, monitor};
@@ -143,7 +143,7 @@ impl ImageFolder {
             Dataset::new(&name, form.read_all(&self.paths())?, targets)?
         } else {
             form.check_all(&self.paths())?;
-            dataset_of_rows(&name, Arc::new(ImageRows { files: self.files.clone(), form }), targets)?
+            Dataset::from_rows(&name, Arc::new(ImageRows { files: self.files.clone(), form }), targets)?
         };
         Ok(data.divide(255.0))
     }

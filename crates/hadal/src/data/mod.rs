@@ -1,29 +1,41 @@
 //! Datasets: where they come from, and how they are cut into batches.
 
+mod augment;
 mod batches;
 mod dataset;
 mod digits;
 #[cfg(feature = "image")]
 mod image_folder;
+mod inputs;
+mod kfold;
 mod mnist;
 #[cfg(feature = "numpy")]
 mod numpy;
+mod partition;
 mod parts;
 mod preprocessing;
 mod rows;
+mod scaling;
 pub mod source;
+mod split;
 pub mod synthetic;
 
+pub use augment::Augment;
+pub(crate) use batches::Batch;
 pub use batches::Batches;
+pub(crate) use dataset::AugmentPass;
 pub use dataset::Dataset;
 pub use digits::Digits;
 #[cfg(feature = "image")]
 pub use image_folder::ImageFolder;
+pub use kfold::KFold;
 pub use mnist::Mnist;
 #[cfg(feature = "numpy")]
 pub use numpy::NumPy;
+pub use partition::{Part, Partition, SplitBy};
 pub use parts::Parts;
 pub use preprocessing::{Preprocessing, Transform};
 pub use rows::Rows;
 #[cfg(feature = "numpy")]
 pub(crate) use rows::check_indices;
+pub use split::{Split, Stratify};

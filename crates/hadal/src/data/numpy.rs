@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::rows::{dataset_of_rows, fits_in_memory};
+use super::rows::fits_in_memory;
 use super::{Dataset, Rows};
 use crate::finite::first_not_finite;
 use crate::format::npy::{self, Array, DiskRows};
@@ -95,7 +95,7 @@ impl NumPy {
         }
         let rows = self.x.rows()?;
         check_rows(&self.x, &rows)?;
-        dataset_of_rows(&name, Arc::new(rows), targets)
+        Dataset::from_rows(&name, Arc::new(rows), targets)
     }
 
     /// The inputs alone, in memory, for predictions: an `.npy` file, or the `x` of a folder or an archive, which need no `y`.

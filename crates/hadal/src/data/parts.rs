@@ -63,6 +63,10 @@ impl Parts {
         &self.0[0].1
     }
 
+    pub(super) fn at(&self, index: usize) -> &Tensor {
+        &self.0[index].1
+    }
+
     pub(crate) fn map(&self, mut change: impl FnMut(usize, &Tensor) -> Tensor) -> Parts {
         Parts(self.0.iter().enumerate().map(|(i, (name, tensor))| (name.clone(), change(i, tensor))).collect())
     }

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Parts;
 use crate::{DType, Tensor};
 
 /// The transforms of a dataset's inputs, in order, and the type of the raw inputs. A model that was trained by
@@ -28,7 +27,7 @@ pub struct Preprocessing {
 }
 
 /// A change of every input.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Transform {
@@ -38,6 +37,10 @@ pub enum Transform {
     Divide(f64),
     /// `x - number`.
     Subtract(f64),
+    /// `x - number`, with a number for each feature of samples `[F]` or channel of `[C, H, W]`, or one for all.
+    SubtractEach(Vec<f64>),
+    /// `x / divisor`, with a divisor for each.
+    DivideEach(Vec<f64>),
 }
 
 impl Preprocessing {
@@ -46,10 +49,10 @@ impl Preprocessing {
         Preprocessing { input: input.to_owned(), dtype: dtype.to_string(), transforms: Vec::new() }
     }
 
-    /// The transforms of the input called `name` of `inputs`; the only ones are those of the only input, whatever its name.
-    pub(crate) fn of<'a>(all: &'a [Preprocessing], inputs: &Parts, name: &str) -> Option<&'a Preprocessing> {
-        match (all, inputs.only()) {
-            ([only], Some(_)) => Some(only),
+    /// The transforms of the input called `name` of several `inputs`; the only ones are those of the only input, whatever its name.
+    pub(crate) fn of<'a>(all: &'a [Preprocessing], inputs: usize, name: &str) -> Option<&'a Preprocessing> {
+        match (all, inputs) {
+            ([only], 1) => Some(only),
             _ => all.iter().find(|own| own.input == name),
         }
     }
@@ -78,7 +81,11 @@ impl Preprocessing {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn is_raw(&self, inputs: &Tensor) -> bool {
-        inputs.dtype().to_string() == self.dtype
+        self.is_of_type(inputs.dtype())
+    }
+
+    pub(crate) fn is_of_type(&self, dtype: DType) -> bool {
+        dtype.to_string() == self.dtype
     }
 
     /// The inputs as the model takes them. Bytes become `f32`; wider integers are indices, and stay integers unless they are
@@ -87,14 +94,25 @@ impl Preprocessing {
         let floats = inputs.dtype() == DType::U8 || !self.transforms.is_empty() && !inputs.dtype().is_float();
         let mut x = if floats { inputs.to_dtype(DType::F32) } else { inputs.clone() };
         for transform in &self.transforms {
-            match *transform {
-                Transform::Multiply(factor) => x *= factor,
-                Transform::Divide(divisor) => x /= divisor,
-                Transform::Subtract(number) => x -= number,
+            match transform {
+                Transform::Multiply(factor) => x *= *factor,
+                Transform::Divide(divisor) => x /= *divisor,
+                Transform::Subtract(number) => x -= *number,
+                Transform::SubtractEach(numbers) => x = &x - for_each(numbers, &x),
+                Transform::DivideEach(divisors) => x = &x / for_each(divisors, &x),
             }
         }
         x
     }
+}
+
+/// Numbers of features or channels, shaped to meet a batch of samples.
+fn for_each(numbers: &[f64], batch: &Tensor) -> Tensor {
+    let mut sizes = vec![1; batch.rank().max(1)];
+    if let Some(size) = sizes.get_mut(1) {
+        *size = numbers.len();
+    }
+    Tensor::from_slice(numbers, sizes).to_dtype(batch.dtype())
 }
 
 impl std::fmt::Display for Preprocessing {
@@ -105,6 +123,8 @@ impl std::fmt::Display for Preprocessing {
                 Transform::Multiply(factor) => write!(f, ", times {factor}")?,
                 Transform::Divide(divisor) => write!(f, ", divided by {divisor}")?,
                 Transform::Subtract(number) => write!(f, ", minus {number}")?,
+                Transform::SubtractEach(numbers) => write!(f, ", minus {numbers:?}")?,
+                Transform::DivideEach(divisors) => write!(f, ", divided by {divisors:?}")?,
             }
         }
         Ok(())

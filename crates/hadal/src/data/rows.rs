@@ -35,8 +35,12 @@ use crate::{DType, Result, Shape, Tensor};
 /// ```
 pub trait Rows: Send + Sync + Debug {
     /// The number of rows.
-    #[expect(clippy::len_without_is_empty, reason = "a dataset is never empty")]
     fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 
     /// The shape of one row.
     fn sample_shape(&self) -> Shape;
@@ -59,13 +63,6 @@ const IN_MEMORY: usize = 256 << 20;
 #[cfg(any(feature = "image", feature = "numpy"))]
 pub(super) fn fits_in_memory(bytes: usize) -> bool {
     bytes <= IN_MEMORY && crate::can_allocate(4 * bytes)
-}
-
-/// A dataset whose inputs are these rows.
-#[cfg(any(feature = "image", feature = "numpy"))]
-pub(super) fn dataset_of_rows(name: &str, rows: std::sync::Arc<dyn Rows>, targets: Tensor) -> Result<super::Dataset> {
-    let all: Vec<usize> = (0..rows.len()).collect();
-    super::Dataset::new(name, rows.read(&all)?, targets)
 }
 
 /// That every index is one of `rows` rows of `name`.

@@ -12,7 +12,7 @@ use crate::nn::{Context, Model};
 use crate::{DType, Error, Result, Shape, Tensor, no_grad};
 
 /// How many samples are passed through the model before a run, to see that everything fits.
-const PROBE: usize = 32;
+pub(super) const PROBE: usize = 32;
 
 impl<M: Model> Trainer<M> {
     /// Checks that outputs are numbers; the message names the weights that are not, if there are such.
@@ -69,13 +69,13 @@ impl<M: Model> Trainer<M> {
         if data.sample_weights_tensor().is_some_and(|weights| weights.max().item() == 0.0) {
             return Err(prefix(Error::Data("all sample weights are 0; at least one must be positive".into())));
         }
-        let (x, y) = data.run(0, data.len().min(PROBE));
+        let (x, y) = data.run(0, data.len().min(PROBE))?;
         self.model.check_parts(&x).map_err(prefix)?;
         // All inputs, where there are indices; of floating-point numbers the dataset has checked all.
-        if data.input_parts().iter().any(|(_, input)| input.dtype() == DType::I64) {
+        if data.input_kinds().iter().any(|(_, dtype)| *dtype == DType::I64) {
             let mut batches = data.batches(EVALUATION_BATCH);
-            while let Some((x, _, _)) = batches.next_weighted() {
-                self.model.check_parts(&x).map_err(prefix)?;
+            while let Some(batch) = batches.next_batch()? {
+                self.model.check_parts(&batch.inputs).map_err(prefix)?;
             }
         }
         // Recorded, for the loss to see which function made the prediction.
@@ -127,13 +127,14 @@ fn part<'a>(what: &str, parts: &'a Parts, output: Option<&str>) -> Result<&'a Te
 /// Refuses bytes that are transformed otherwise than those that the model was trained on. Floats may have been transformed
 /// before they were put into the dataset, so there is only a note.
 pub(super) fn check_preprocessing(trained: &[Preprocessing], data: &Dataset) -> Result<()> {
-    for ((name, input), own) in data.input_parts().iter().zip(data.preprocessing()) {
-        let Some(trained) = Preprocessing::of(trained, data.input_parts(), name) else { continue };
-        if !trained.is_raw(input) || own.transforms() == trained.transforms() {
+    let inputs = data.input_kinds();
+    for ((name, dtype), own) in inputs.iter().zip(data.preprocessing()) {
+        let Some(trained) = Preprocessing::of(trained, inputs.len(), name) else { continue };
+        if !trained.is_of_type(*dtype) || own.transforms() == trained.transforms() {
             continue;
         }
         let problem = format!("{}: the model was trained on {trained}, but these are {own}", data.name());
-        if !input.dtype().is_float() {
+        if !dtype.is_float() {
             return Err(Error::Data(format!("{problem}; apply the same transforms to the dataset")));
         }
         static ONCE: Once = Once::new();

@@ -3,10 +3,10 @@
 use std::io::IsTerminal;
 use std::time::Instant;
 
-use super::checks::{check_preprocessing, note_missing_labels};
+use super::checks::{PROBE, check_preprocessing, note_missing_labels};
 use super::pass::Pass;
 use super::{BatchLogs, Callback, Event, Flow, History, Trainer};
-use crate::data::Dataset;
+use crate::data::{AugmentPass, Batch, Dataset};
 use crate::finite::first_not_finite;
 use crate::monitor::{Console, note};
 use crate::nn::{Context, Model};
@@ -264,6 +264,9 @@ impl<'a> Fit<'a> {
             limit.map_or(Ok(()), |limit| check_positive_in_f32(name, limit, "1"))?;
         }
         trainer.check(data)?;
+        if let Some(changed) = data.augmented_start(PROBE, trainer.seed)? {
+            trainer.check(&changed)?;
+        }
         trainer.check_batches(data, self.batch_size)?;
         let Some(validation) = self.validation_data else { return Ok(()) };
         trainer.check(validation)?;
@@ -338,69 +341,74 @@ impl<'a> Fit<'a> {
             }
             let mut flow = Flow::Continue;
             let mut batch = 0;
-            while let Some((x, y, weights)) = all.next_weighted() {
-                batch += 1;
-                let batch_start = Instant::now();
-                let factor = if self.by_epoch {
-                    self.schedule.factor(epoch, epochs)
-                } else {
-                    self.schedule.factor(trainer.progress.steps, steps)
-                };
-                trainer.optimizer.set_learning_rate(base * factor);
-                let mut ctx = Context::training(trainer.progress.dropout.clone());
-                let prediction = trainer.model.forward_parts(&x, &mut ctx);
-                trainer.progress.dropout = ctx.rng.clone();
-                let (parts, penalty) = trainer.parts(&prediction, &y, weights.as_ref(), &mut ctx);
-                let loss = trainer.total(&parts, penalty.as_ref());
-                if !loss.is_tracked() {
-                    return Err(Error::Config("the loss does not depend on the model's parameters".into()));
+            let pass_of_data = AugmentPass { seed: trainer.seed, epoch: epoch as u64 };
+            let outcome = all.augmented(pass_of_data).read_ahead(|next| -> Result<()> {
+                while let Some(Batch { inputs: x, targets: y, weights }) = next()? {
+                    batch += 1;
+                    let batch_start = Instant::now();
+                    let factor = if self.by_epoch {
+                        self.schedule.factor(epoch, epochs)
+                    } else {
+                        self.schedule.factor(trainer.progress.steps, steps)
+                    };
+                    trainer.optimizer.set_learning_rate(base * factor);
+                    let mut ctx = Context::training(trainer.progress.dropout.clone());
+                    let prediction = trainer.model.forward_parts(&x, &mut ctx);
+                    trainer.progress.dropout = ctx.rng.clone();
+                    let (parts, penalty) = trainer.parts(&prediction, &y, weights.as_ref(), &mut ctx);
+                    let loss = trainer.total(&parts, penalty.as_ref());
+                    if !loss.is_tracked() {
+                        return Err(Error::Config("the loss does not depend on the model's parameters".into()));
+                    }
+                    let mut gradients = loss.backward();
+                    let value = trainer.update(&mut pass, (&prediction, &y), &parts, penalty.as_ref());
+                    if !value.is_finite() {
+                        return Err(Error::Data(format!(
+                            "the loss became {value} in epoch {}, batch {batch}; try a lower learning rate",
+                            epoch + 1
+                        )));
+                    }
+                    if let Some(limit) = self.clip_value {
+                        gradients.clip_value(limit);
+                    }
+                    if let Some((name, number)) = not_finite(&trainer.model, &gradients) {
+                        return Err(Error::Data(format!(
+                            "the gradient of `{name}` became {number} in epoch {}, batch {batch} (loss {value}); try a lower \
+                             learning rate, and check for operations without a finite derivative, such as sqrt at 0",
+                            epoch + 1
+                        )));
+                    }
+                    if let Some(max_norm) = self.clip_norm {
+                        gradients.clip_norm(max_norm);
+                    }
+                    trainer.optimizer.step(&mut trainer.model, &gradients);
+                    trainer.model.constrain();
+                    trainer.progress.steps += 1;
+                    let make = || trainer.logs(&pass, true);
+                    let logs = BatchLogs::new(&make);
+                    flow = tell(Event::BatchEnd {
+                        epoch: epoch + 1,
+                        batch,
+                        step: trainer.progress.steps,
+                        samples: pass.samples(),
+                        learning_rate: trainer.optimizer.learning_rate(),
+                        loss: value,
+                        gradients: &gradients,
+                        elapsed: batch_start.elapsed(),
+                        model: &trainer.model,
+                        logs: &logs,
+                    })?;
+                    if flow == Flow::Stop {
+                        break;
+                    }
                 }
-                let mut gradients = loss.backward();
-                let value = trainer.update(&mut pass, (&prediction, &y), &parts, penalty.as_ref());
-                if !value.is_finite() {
-                    return Err(Error::Data(format!(
-                        "the loss became {value} in epoch {}, batch {batch}; try a lower learning rate",
-                        epoch + 1
-                    )));
-                }
-                if let Some(limit) = self.clip_value {
-                    gradients.clip_value(limit);
-                }
-                if let Some((name, number)) = not_finite(&trainer.model, &gradients) {
-                    return Err(Error::Data(format!(
-                        "the gradient of `{name}` became {number} in epoch {}, batch {batch} (loss {value}); try a lower \
-                         learning rate, and check for operations without a finite derivative, such as sqrt at 0",
-                        epoch + 1
-                    )));
-                }
-                if let Some(max_norm) = self.clip_norm {
-                    gradients.clip_norm(max_norm);
-                }
-                trainer.optimizer.step(&mut trainer.model, &gradients);
-                trainer.model.constrain();
-                trainer.progress.steps += 1;
-                let make = || trainer.logs(&pass, true);
-                let logs = BatchLogs::new(&make);
-                flow = tell(Event::BatchEnd {
-                    epoch: epoch + 1,
-                    batch,
-                    step: trainer.progress.steps,
-                    samples: pass.samples(),
-                    learning_rate: trainer.optimizer.learning_rate(),
-                    loss: value,
-                    gradients: &gradients,
-                    elapsed: batch_start.elapsed(),
-                    model: &trainer.model,
-                    logs: &logs,
-                })?;
-                if flow == Flow::Stop {
-                    break;
-                }
-            }
+                Ok(())
+            });
+            outcome?;
             let elapsed = start.elapsed();
             let mut logs = trainer.logs(&pass, false);
             if let Some(data) = self.validation_data {
-                logs.extend(&trainer.score(data, self.validation_batch_size), "val_");
+                logs.extend(&trainer.score(data, self.validation_batch_size)?, "val_");
             }
             trainer.progress.epochs += 1;
             let told = tell(Event::EpochEnd {

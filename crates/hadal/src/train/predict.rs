@@ -74,7 +74,7 @@ impl<M: Model> Trainer<M> {
         match inputs.into().0 {
             Kind::Raw(inputs) => {
                 let all = self.preprocessing();
-                let ready = inputs.iter().map(|(name, input)| match Preprocessing::of(&all, &inputs, name) {
+                let ready = inputs.iter().map(|(name, input)| match Preprocessing::of(&all, inputs.len(), name) {
                     Some(own) if own.is_raw(input) => (name, own.apply(input)),
                     _ => (name, input.clone()),
                 });
@@ -82,11 +82,13 @@ impl<M: Model> Trainer<M> {
             }
             Kind::Dataset(data) => {
                 check_preprocessing(&self.preprocessing(), data)?;
-                let mut batches = data.batches(EVALUATION_BATCH);
                 let mut all: Vec<Parts> = Vec::new();
-                while let Some((x, _, _)) = batches.next_weighted() {
-                    all.push(self.outputs(&x)?);
-                }
+                data.batches(EVALUATION_BATCH).read_ahead(|next| -> Result<()> {
+                    while let Some(batch) = next()? {
+                        all.push(self.outputs(&batch.inputs)?);
+                    }
+                    Ok(())
+                })?;
                 let column = |name: &str| all.iter().map(|parts| parts[name].clone()).collect::<Vec<_>>();
                 Ok(all[0].iter().map(|(name, _)| (name, concat(&column(name), 0))).collect())
             }

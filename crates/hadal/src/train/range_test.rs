@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Trainer;
-use crate::data::Dataset;
+use crate::data::{Batch, Dataset};
 use crate::nn::{Context, Model};
 use crate::optim::{Core, check_positive};
 use crate::{DType, Error, Result, Rng, Tensor};
@@ -93,14 +93,14 @@ impl<M: Model> Trainer<M> {
         let (mut average, mut smallest) = (0.0, f64::INFINITY);
         'steps: while test.learning_rates.len() < steps {
             let mut batches = data.batches(batch_size).shuffle(&mut rng);
-            while let Some((x, y, sample_weights)) = batches.next_weighted() {
+            while let Some(Batch { inputs, targets, weights }) = batches.next_batch()? {
                 let step = test.learning_rates.len();
                 if step == steps {
                     break;
                 }
                 let learning_rate = min_lr * (max_lr / min_lr).powf(step as f64 / (steps - 1) as f64);
-                let prediction = trainer.model.forward_parts(&x, &mut ctx);
-                let (parts, penalty) = trainer.parts(&prediction, &y, sample_weights.as_ref(), &mut ctx);
+                let prediction = trainer.model.forward_parts(&inputs, &mut ctx);
+                let (parts, penalty) = trainer.parts(&prediction, &targets, weights.as_ref(), &mut ctx);
                 let loss = trainer.total(&parts, penalty.as_ref());
                 let gradients = loss.backward();
                 average = SMOOTHING * average + (1.0 - SMOOTHING) * loss.to_dtype(DType::F64).item();

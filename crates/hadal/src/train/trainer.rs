@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::checks::check_preprocessing;
 use super::pass::Pass;
 use super::{Fit, History, Logs};
-use crate::data::{Dataset, Parts, Preprocessing};
+use crate::data::{Batch, Dataset, Parts, Preprocessing};
 use crate::loss::{IntoLosses, LossParts, OutputLoss, Weights};
 use crate::metric::{IntoMetrics, Metric};
 use crate::nn::{Context, Model, Sequential, Summary};
@@ -163,7 +163,7 @@ impl<M: Model> Trainer<M> {
     pub fn evaluate(&self, data: &Dataset) -> Result<Logs> {
         self.check(data)?;
         check_preprocessing(&self.preprocessing(), data)?;
-        let score = self.score(data, EVALUATION_BATCH);
+        let score = self.score(data, EVALUATION_BATCH)?;
         match score.get("loss") {
             Some(loss) if !loss.is_finite() => {
                 Err(Error::Data(format!("{}: the model's loss is {loss}: {}", data.name(), self.cause_of_nan())))
@@ -235,19 +235,21 @@ impl<M: Model> Trainer<M> {
         self.metrics.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn score(&self, data: &Dataset, batch_size: usize) -> Logs {
+    pub(super) fn score(&self, data: &Dataset, batch_size: usize) -> Result<Logs> {
         let mut metrics = self.metrics();
         let mut pass = Pass::start(&mut metrics);
-        let mut batches = data.batches(batch_size);
-        while let Some((x, y, weights)) = batches.next_weighted() {
-            no_grad(|| {
-                let mut ctx = Context::evaluation();
-                let prediction = self.model.forward_parts(&x, &mut ctx);
-                let (parts, penalty) = self.parts(&prediction, &y, weights.as_ref(), &mut ctx);
-                pass.update(&self.losses, &mut metrics, (&prediction, &y), &parts, penalty.as_ref());
-            });
-        }
-        pass.logs(&self.losses, &metrics, &self.metric_names, false)
+        data.batches(batch_size).read_ahead(|next| -> Result<()> {
+            while let Some(Batch { inputs, targets, weights }) = next()? {
+                no_grad(|| {
+                    let mut ctx = Context::evaluation();
+                    let prediction = self.model.forward_parts(&inputs, &mut ctx);
+                    let (parts, penalty) = self.parts(&prediction, &targets, weights.as_ref(), &mut ctx);
+                    pass.update(&self.losses, &mut metrics, (&prediction, &targets), &parts, penalty.as_ref());
+                });
+            }
+            Ok(())
+        })?;
+        Ok(pass.logs(&self.losses, &metrics, &self.metric_names, false))
     }
 
     /// The transforms of the data that the model was trained on: those that it keeps itself, or that it was trained on here.
