@@ -150,9 +150,10 @@ impl Member {
 
 /// Which array is missing, and which there are.
 pub(crate) fn missing(name: &str, names: &[&str]) -> String {
-    let near =
-        |other: &&&str| strsim::damerau_levenshtein(&name.to_lowercase(), &other.to_lowercase()) <= 1 + name.len() / 4;
-    let nearest = names.iter().filter(near).min_by_key(|other| strsim::damerau_levenshtein(name, other));
+    let distance = |other: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &other.to_lowercase());
+    // One letter in three may differ: by `y`, `x` is not meant.
+    let near = names.iter().filter(|other| distance(other) <= name.len() / 3);
+    let nearest = near.min_by_key(|other| strsim::damerau_levenshtein(name, other));
     let there = match names {
         [] => "there are no arrays in it".to_owned(),
         names => format!("there are `{}`", names[..names.len().min(20)].join("`, `")),

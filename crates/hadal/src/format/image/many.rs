@@ -59,8 +59,8 @@ impl Form {
     pub fn check_all(&self, paths: &[&Path]) -> Result<()> {
         let failures = Failures::default();
         for_each_part(&mut vec![(); paths.len()], 4, |start, part| {
-            for index in start..start + part.len() {
-                if let Err(error) = self.read(paths[index]) {
+            for (index, path) in paths.iter().enumerate().skip(start).take(part.len()) {
+                if let Err(error) = self.read(path) {
                     failures.add(index, error);
                 }
             }
