@@ -4,9 +4,13 @@ mod augment;
 mod batches;
 mod dataset;
 mod digits;
+#[cfg(feature = "image")]
+mod image_folder;
 mod inputs;
 mod kfold;
 mod mnist;
+#[cfg(feature = "numpy")]
+mod numpy;
 mod partition;
 mod parts;
 #[cfg(feature = "table")]
@@ -24,12 +28,18 @@ pub use batches::Batches;
 pub(crate) use dataset::AugmentPass;
 pub use dataset::Dataset;
 pub use digits::Digits;
+#[cfg(feature = "image")]
+pub use image_folder::ImageFolder;
 pub use kfold::KFold;
 pub use mnist::Mnist;
+#[cfg(feature = "numpy")]
+pub use numpy::NumPy;
 pub use partition::{Part, Partition, SplitBy};
 pub use parts::Parts;
 #[cfg(feature = "table")]
 pub use preprocess::{ColumnReport, Encoder, Leak, Preprocess, Task};
 pub use preprocessing::{Preprocessing, Transform};
 pub use rows::Rows;
+#[cfg(feature = "numpy")]
+pub(crate) use rows::check_indices;
 pub use split::{Split, Stratify};

@@ -3,11 +3,17 @@
 //! Sizes are judged by a file's header before anything is read or allocated: by the file's length, by limits that each reader
 //! states, and by the memory that is available. Devices, FIFOs, sockets and folders are refused by name.
 
+#[cfg(feature = "numpy")]
+mod at;
 mod atomic;
 pub mod idx;
 #[cfg(feature = "image")]
 pub mod image;
 mod lock;
+#[cfg(feature = "numpy")]
+pub mod npy;
+#[cfg(feature = "numpy")]
+pub mod npz;
 mod open;
 pub mod safetensors;
 
@@ -15,3 +21,5 @@ pub(crate) use atomic::{Staged, UNFINISHED, stage};
 pub use atomic::{check_writable, write_atomically};
 pub(crate) use lock::FolderLock;
 pub(crate) use open::kind_name;
+#[cfg(feature = "numpy")]
+pub(crate) use open::open_regular;

@@ -1,15 +1,13 @@
-//! PNG images as grey values.
+//! PNG images.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufRead, BufReader, Seek};
 use std::path::Path;
 
-use super::open::open_regular;
+use super::{Channels, Header, MOST_PIXELS, Samples};
 use crate::finite::first_not_finite;
+use crate::format::open::open_regular;
 use crate::{DType, Error, Result, Tensor, memory};
-
-/// The most pixels of an image that is read: 64 Mi, for example 8192 x 8192. It takes 512 MiB while it is read.
-const MOST_PIXELS: u64 = 1 << 26;
 
 /// The most that deflate compresses (zlib's documentation, "Maximum Expansion Factor").
 const LARGEST_RATIO: u64 = 1032;
@@ -43,16 +41,7 @@ pub fn read_png(path: &Path) -> Result<Tensor> {
     let (mut decoder, length) = decoder(path)?;
     let info = decoder.read_header_info().map_err(not_png(path))?;
     let (width, height) = (info.width as usize, info.height as usize);
-    let pixels = info.width as u64 * info.height as u64;
-    if pixels > MOST_PIXELS {
-        let reason = format!("is {width} x {height} pixels, more than the {MOST_PIXELS} pixels that are read");
-        return Err(Error::file(path, reason));
-    }
-    // A forged header should not cost memory that the file could not fill.
-    if pixels * info.bits_per_pixel() as u64 / 8 > length.saturating_mul(LARGEST_RATIO) {
-        let reason = format!("is cut short: {width} x {height} pixels do not fit into a PNG of {length} bytes");
-        return Err(Error::file(path, reason));
-    }
+    check_size(path, info, length)?;
     let too_large = |reason| Error::file(path, reason);
     // Twice: here, and where the tensor will keep them.
     memory::require(8 * width * height).map_err(too_large)?;
@@ -79,15 +68,67 @@ pub fn read_png(path: &Path) -> Result<Tensor> {
     Ok(Tensor::from_vec(greys, [height, width]))
 }
 
+/// That an image of this header is read, and a file of this length can hold it.
+fn check_size(path: &Path, info: &png::Info, length: u64) -> Result<()> {
+    let (width, height) = (info.width, info.height);
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels > MOST_PIXELS {
+        let reason = format!("is {width} x {height} pixels, more than the {MOST_PIXELS} pixels that are read");
+        return Err(Error::file(path, reason));
+    }
+    // A forged header should not cost memory that the file could not fill.
+    if pixels * info.bits_per_pixel() as u64 / 8 > length.saturating_mul(LARGEST_RATIO) {
+        let reason = format!("is cut short: {width} x {height} pixels do not fit into a PNG of {length} bytes");
+        return Err(Error::file(path, reason));
+    }
+    Ok(())
+}
+
+/// Size and colour from what stands before the pixels.
+pub(super) fn header(path: &Path, file: impl BufRead + Seek) -> Result<Header> {
+    let mut decoder = decoder_of(file);
+    let info = decoder.read_header_info().map_err(not_png(path))?;
+    let size = [info.height as usize, info.width as usize];
+    let grey = match info.color_type {
+        png::ColorType::Grayscale | png::ColorType::GrayscaleAlpha => true,
+        png::ColorType::Rgb | png::ColorType::Rgba => false,
+        png::ColorType::Indexed => {
+            let reader = decoder.read_info().map_err(not_png(path))?;
+            let is_grey = |[r, g, b]: &[u8; 3]| r == g && g == b;
+            reader.info().palette.as_ref().is_some_and(|palette| palette.as_chunks().0.iter().all(is_grey))
+        }
+    };
+    Ok(Header { size, channels: if grey { Channels::Grey } else { Channels::Rgb } })
+}
+
+/// Decodes the bytes of a file.
+pub(super) fn samples(path: &Path, bytes: &[u8]) -> Result<Samples> {
+    let mut decoder = decoder_of(std::io::Cursor::new(bytes));
+    check_size(path, decoder.read_header_info().map_err(not_png(path))?, bytes.len() as u64)?;
+    let mut reader = decoder.read_info().map_err(not_png(path))?;
+    let length = reader.output_buffer_size().unwrap_or(usize::MAX);
+    let mut samples = memory::reserve(length).map_err(|reason| Error::file(path, reason))?;
+    samples.resize(length, 0);
+    let frame = reader.next_frame(&mut samples).map_err(not_png(path))?;
+    // Checks what is left, the image's end included.
+    reader.finish().map_err(not_png(path))?;
+    let size = [frame.height as usize, frame.width as usize];
+    Ok(Samples { size, per_pixel: frame.color_type.samples(), bytes: samples })
+}
+
 /// A decoder to 8 bits per channel, and the length of the file.
 fn decoder(path: &Path) -> Result<(png::Decoder<BufReader<File>>, u64)> {
     let (file, length) = open_regular(path, "open the image")?;
-    let mut decoder = png::Decoder::new(BufReader::new(file));
+    Ok((decoder_of(BufReader::new(file)), length))
+}
+
+fn decoder_of<R: BufRead + Seek>(file: R) -> png::Decoder<R> {
+    let mut decoder = png::Decoder::new(file);
     decoder.set_transformations(png::Transformations::normalize_to_color8());
     // Texts and colour profiles may be compressed, and large; nothing here needs them.
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
-    Ok((decoder, length))
+    decoder
 }
 
 fn not_png(path: &Path) -> impl FnOnce(png::DecodingError) -> Error {
@@ -141,7 +182,7 @@ pub fn write_png(path: &Path, image: &Tensor) -> Result<()> {
         }
         other => return Err(Error::Data(format!("an image holds u8, or floats from 0 to 1, not {other}"))),
     };
-    super::write_atomically(path, |out| {
+    crate::format::write_atomically(path, |out| {
         let mut encoder = png::Encoder::new(out, width, height);
         encoder.set_color(png::ColorType::Grayscale);
         let mut writer = encoder.write_header()?;
