@@ -1,5 +1,6 @@
 //! Datasets: where they come from, and how they are cut into batches.
 
+mod augment;
 mod batches;
 mod dataset;
 mod digits;
@@ -9,6 +10,7 @@ mod preprocessing;
 pub mod source;
 pub mod synthetic;
 
+pub use augment::{Augment, AugmentStep};
 pub use batches::Batches;
 pub use dataset::Dataset;
 pub use digits::Digits;

@@ -1,0 +1,132 @@
+//! Where each pixel comes from: the geometric steps as one map.
+
+use super::AugmentStep;
+use super::check::Frame;
+use super::elastic;
+use crate::Rng;
+
+/// A map from the pixels of the output to places in the input, both in pixels (x to the right, y down) from the centre of
+/// the image: `linear * p + offset + displacement(p)`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Map {
+    pub linear: [[f64; 2]; 2],
+    pub offset: [f64; 2],
+    /// x and y for each pixel of the output.
+    pub displacement: Option<[Vec<f32>; 2]>,
+}
+
+impl Map {
+    pub const IDENTITY: Map = Map { linear: [[1.0, 0.0], [0.0, 1.0]], offset: [0.0, 0.0], displacement: None };
+
+    fn linear(&mut self, [[a, b], [c, d]]: [[f64; 2]; 2]) {
+        let row = |[p, q]: [f64; 2]| [p * a + q * c, p * b + q * d];
+        self.linear = self.linear.map(row);
+    }
+
+    /// Moves the image by `x` to the right and `y` down.
+    pub fn shift(&mut self, x: f64, y: f64) {
+        for (offset, [p, q]) in self.offset.iter_mut().zip(self.linear) {
+            *offset -= p * x + q * y;
+        }
+    }
+
+    /// Rotates the image clockwise.
+    pub fn rotate(&mut self, degrees: f64) {
+        let (sin, cos) = degrees.to_radians().sin_cos();
+        self.linear([[cos, sin], [-sin, cos]]);
+    }
+
+    pub fn scale(&mut self, x: f64, y: f64) {
+        self.linear([[1.0 / x, 0.0], [0.0, 1.0 / y]]);
+    }
+
+    /// Moves the row at `y` by `-y * tan(degrees)` to the right.
+    pub fn shear(&mut self, degrees: f64) {
+        self.linear([[1.0, degrees.to_radians().tan()], [0.0, 1.0]]);
+    }
+
+    pub fn flip_horizontal(&mut self) {
+        self.linear([[-1.0, 0.0], [0.0, 1.0]]);
+    }
+
+    pub fn flip_vertical(&mut self) {
+        self.linear([[1.0, 0.0], [0.0, -1.0]]);
+    }
+
+    /// Takes what lies `field` away from each pixel. Steps that follow leave the field on the pixels of the output: it is as
+    /// random there as anywhere.
+    pub fn displace(&mut self, field: [Vec<f32>; 2]) {
+        let [[a, b], [c, d]] = self.linear.map(|row| row.map(|number| number as f32));
+        let [x, y] = field;
+        let mut own = [x.clone(), y.clone()];
+        for (((own_x, own_y), x), y) in own_x_y(&mut own).zip(&x).zip(&y) {
+            (*own_x, *own_y) = (a * x + b * y, c * x + d * y);
+        }
+        if let Some(before) = self.displacement.take() {
+            for (own, before) in own.iter_mut().zip(before) {
+                own.iter_mut().zip(before).for_each(|(own, before)| *own += before);
+            }
+        }
+        self.displacement = Some(own);
+    }
+}
+
+fn own_x_y(field: &mut [Vec<f32>; 2]) -> impl Iterator<Item = (&mut f32, &mut f32)> {
+    let [x, y] = field;
+    x.iter_mut().zip(y)
+}
+
+/// A uniform number from `low` to `high`.
+pub(super) fn between(rng: &mut Rng, low: f64, high: f64) -> f64 {
+    low + (high - low) * f64::from(rng.uniform())
+}
+
+/// True with this probability: always for 1, never for 0.
+pub(super) fn happens(rng: &mut Rng, probability: f64) -> bool {
+    f64::from(rng.uniform()) < probability
+}
+
+impl AugmentStep {
+    /// Draws the step's parameters and adds it to the map; false if it is not a geometric step.
+    pub(super) fn draw(&self, map: &mut Map, frame: Frame, rng: &mut Rng) -> bool {
+        let (width, height) = (frame.width as f64, frame.height as f64);
+        match *self {
+            AugmentStep::Shift(fraction) => {
+                let mut pixels = |size: f64| between(rng, -fraction * size, fraction * size).round();
+                map.shift(pixels(width), pixels(height));
+            }
+            AugmentStep::Rotate(degrees) => map.rotate(between(rng, -degrees, degrees)),
+            AugmentStep::Scale(min, max) => {
+                let factor = between(rng, min, max);
+                map.scale(factor, factor);
+            }
+            AugmentStep::Shear(degrees) => map.shear(between(rng, -degrees, degrees)),
+            AugmentStep::Elastic { alpha, sigma } => map.displace(elastic::field(frame, alpha, sigma, rng)),
+            AugmentStep::FlipHorizontal(probability) => {
+                if happens(rng, probability) {
+                    map.flip_horizontal();
+                }
+            }
+            AugmentStep::FlipVertical(probability) => {
+                if happens(rng, probability) {
+                    map.flip_vertical();
+                }
+            }
+            AugmentStep::Crop(padding) => {
+                let mut pixels = || rng.below(2 * padding as u64 + 1) as f64 - padding as f64;
+                map.shift(pixels(), pixels());
+            }
+            AugmentStep::CropResized(min, max) => {
+                let area = between(rng, min, max);
+                let ratio = between(rng, (0.75f64).ln(), -(0.75f64).ln()).exp();
+                // As fractions of the image's width and height.
+                let (part_x, part_y) = ((area * ratio).sqrt().min(1.0), (area / ratio).sqrt().min(1.0));
+                let mut side = |part: f64, size: f64| (1.0 - part) * size * between(rng, -0.5, 0.5);
+                map.shift(-side(part_x, width), -side(part_y, height));
+                map.scale(1.0 / part_x, 1.0 / part_y);
+            }
+            _ => return false,
+        }
+        true
+    }
+}
