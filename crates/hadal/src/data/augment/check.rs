@@ -22,6 +22,9 @@ impl Frame {
     }
 }
 
+/// The longest side of an image: places within it are exact enough in `f32`, and indices fit 32 bits.
+const MAX_SIDE: usize = 32_768;
+
 impl AugmentStep {
     pub(super) fn name(&self) -> &'static str {
         match self {
@@ -152,6 +155,9 @@ fn image_frame(step: &str, sample_shape: &Shape) -> Result<Frame> {
                 "{needs}; inputs of shape {sample_shape} seem to have their channels last: \
                  Tensor::permute(&[0, 3, 1, 2]) puts them first"
             )))
+        }
+        Some(Frame { height, width, .. }) if height.max(width) > MAX_SIDE => {
+            Err(Error::Data(format!("augment: images have at most {MAX_SIDE} pixels a side, not {height}x{width}")))
         }
         Some(frame) => Ok(frame),
     }

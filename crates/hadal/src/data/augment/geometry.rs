@@ -55,25 +55,17 @@ impl Map {
 
     /// Takes what lies `field` away from each pixel. Steps that follow leave the field on the pixels of the output: it is as
     /// random there as anywhere.
-    pub fn displace(&mut self, field: [Vec<f32>; 2]) {
+    pub fn displace(&mut self, mut field: [Vec<f32>; 2]) {
         let [[a, b], [c, d]] = self.linear.map(|row| row.map(|number| number as f32));
-        let [x, y] = field;
-        let mut own = [x.clone(), y.clone()];
-        for (((own_x, own_y), x), y) in own_x_y(&mut own).zip(&x).zip(&y) {
-            (*own_x, *own_y) = (a * x + b * y, c * x + d * y);
+        let [along_x, along_y] = &mut field;
+        for (x, y) in along_x.iter_mut().zip(along_y) {
+            (*x, *y) = (a * *x + b * *y, c * *x + d * *y);
         }
-        if let Some(before) = self.displacement.take() {
-            for (own, before) in own.iter_mut().zip(before) {
-                own.iter_mut().zip(before).for_each(|(own, before)| *own += before);
-            }
+        for (own, before) in field.iter_mut().zip(self.displacement.iter().flatten()) {
+            own.iter_mut().zip(before).for_each(|(own, before)| *own += before);
         }
-        self.displacement = Some(own);
+        self.displacement = Some(field);
     }
-}
-
-fn own_x_y(field: &mut [Vec<f32>; 2]) -> impl Iterator<Item = (&mut f32, &mut f32)> {
-    let [x, y] = field;
-    x.iter_mut().zip(y)
 }
 
 /// A uniform number from `low` to `high`.
@@ -118,11 +110,14 @@ impl AugmentStep {
             }
             AugmentStep::CropResized(min, max) => {
                 let area = between(rng, min, max);
-                let ratio = between(rng, (0.75f64).ln(), -(0.75f64).ln()).exp();
+                // No further than both sides fit.
+                let widest = (4.0f64 / 3.0).min(1.0 / area).ln();
+                let ratio = between(rng, -widest, widest).exp();
                 // As fractions of the image's width and height.
-                let (part_x, part_y) = ((area * ratio).sqrt().min(1.0), (area / ratio).sqrt().min(1.0));
-                let mut side = |part: f64, size: f64| (1.0 - part) * size * between(rng, -0.5, 0.5);
-                map.shift(-side(part_x, width), -side(part_y, height));
+                let (part_x, part_y) = ((area * ratio).sqrt(), (area / ratio).sqrt());
+                // From the first pixel's centre to the last one's, so that nothing comes from outside.
+                let mut moved = |part: f64, size: f64| (1.0 - part) * (size - 1.0) * between(rng, -0.5, 0.5);
+                map.shift(moved(part_x, width), moved(part_y, height));
                 map.scale(1.0 / part_x, 1.0 / part_y);
             }
             _ => return false,

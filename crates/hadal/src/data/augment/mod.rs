@@ -110,6 +110,38 @@ pub enum AugmentStep {
     },
 }
 
+/// As the call that adds the step: `shift(0.1)`.
+impl std::fmt::Display for AugmentStep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = self.name();
+        match *self {
+            AugmentStep::Shift(x)
+            | AugmentStep::Rotate(x)
+            | AugmentStep::Shear(x)
+            | AugmentStep::FlipHorizontal(x)
+            | AugmentStep::FlipVertical(x)
+            | AugmentStep::Erase(x)
+            | AugmentStep::Brightness(x)
+            | AugmentStep::Contrast(x)
+            | AugmentStep::Noise(x) => write!(f, "{name}({x})"),
+            AugmentStep::Crop(padding) => write!(f, "{name}({padding})"),
+            AugmentStep::Scale(min, max) | AugmentStep::CropResized(min, max) => write!(f, "{name}({min}, {max})"),
+            AugmentStep::Elastic { alpha, sigma } => write!(f, "{name}({alpha}, {sigma})"),
+            AugmentStep::Mixup { alpha, classes } => write!(f, "{name}({alpha}, {classes})"),
+        }
+    }
+}
+
+/// The steps, separated by commas: `shift(0.1), rotate(15)`.
+impl std::fmt::Display for Augment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (i, step) in self.steps.iter().enumerate() {
+            write!(f, "{}{step}", if i > 0 { ", " } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
 impl Augment {
     /// No steps.
     pub fn new() -> Augment {
@@ -193,9 +225,9 @@ impl Augment {
     }
 
     /// Crops a random part and enlarges it to the image's own size. The part's area is a fraction from `min` to `max` of the
-    /// image's; its width divided by its height is the image's own times a factor from 3/4 to 4/3, uniform in the
-    /// logarithm. torchvision's `RandomResizedCrop(size, scale=(min, max))`, which takes 0.08 and 1 by default, draws the
-    /// ratio itself from 3/4 to 4/3.
+    /// image's; its width divided by its height is the image's own times a factor from 3/4 to 4/3 (or less, where it would not
+    /// fit), uniform in the logarithm: torchvision's `RandomResizedCrop(size, scale=(min, max))`, which takes 0.08 and 1
+    /// by default and draws the ratio itself from 3/4 to 4/3.
     #[doc(alias = "RandomResizedCrop")]
     pub fn crop_resized(self, min: f64, max: f64) -> Augment {
         self.with(AugmentStep::CropResized(min, max))

@@ -2,6 +2,7 @@
 
 use super::check::Frame;
 use super::geometry::Map;
+use crate::{Task, dispatch};
 
 /// Replaces the image by what the map takes from it; `fill` is what lies outside.
 pub(super) fn resample(pixels: &mut [f32], frame: Frame, map: &Map, fill: f32) {
@@ -80,16 +81,17 @@ fn interpolate(pixels: &mut [f32], frame: Frame, map: &Map, fill: f32) {
     let stride = width + BORDER;
     let plane = stride * (height + BORDER);
     let source = bordered(pixels, frame, fill);
-    let mut places = vec![Place::default(); width];
+    let mut places = Places { index: vec![0; width], right: vec![0.0; width], down: vec![0.0; width] };
     for y in 0..height {
-        find_places(&mut places, y, frame, map);
+        dispatch(FindPlaces { places: &mut places, y, frame, map });
         for (out, source) in pixels.chunks_exact_mut(height * width).zip(source.chunks_exact(plane)) {
-            for (out, place) in out[y * width..][..width].iter_mut().zip(&places) {
-                let index = place.index as usize;
+            let places = places.index.iter().zip(&places.right).zip(&places.down);
+            for (out, ((index, right), down)) in out[y * width..][..width].iter_mut().zip(places) {
+                let index = *index as usize;
                 let (top, bottom) = (&source[index..index + 2], &source[index + stride..index + stride + 2]);
-                let above = top[0] + place.right * (top[1] - top[0]);
-                let below = bottom[0] + place.right * (bottom[1] - bottom[0]);
-                *out = above + place.down * (below - above);
+                let above = top[0] + right * (top[1] - top[0]);
+                let below = bottom[0] + right * (bottom[1] - bottom[0]);
+                *out = above + down * (below - above);
             }
         }
     }
@@ -99,9 +101,9 @@ fn interpolate(pixels: &mut [f32], frame: Frame, map: &Map, fill: f32) {
 fn bordered(pixels: &[f32], frame: Frame, fill: f32) -> Vec<f32> {
     let Frame { channels, height, width } = frame;
     let stride = width + BORDER;
-    let mut source = vec![fill; channels * stride * (height + BORDER)];
-    for (source, pixels) in source.chunks_exact_mut(stride * (height + BORDER)).zip(pixels.chunks_exact(height * width))
-    {
+    let plane = stride * (height + BORDER);
+    let mut source = vec![fill; channels * plane];
+    for (source, pixels) in source.chunks_exact_mut(plane).zip(pixels.chunks_exact(height * width)) {
         let rows = source.chunks_exact_mut(stride).skip(BEFORE);
         for (source, row) in rows.zip(pixels.chunks_exact(width)) {
             source[BEFORE..BEFORE + width].copy_from_slice(row);
@@ -110,41 +112,51 @@ fn bordered(pixels: &[f32], frame: Frame, fill: f32) -> Vec<f32> {
     source
 }
 
-/// Where a pixel comes from: the index of the upper left of four neighbours, and the weights of those to its right and below.
-#[derive(Clone, Copy, Default)]
-struct Place {
-    index: u32,
-    right: f32,
-    down: f32,
+/// Where the pixels of a row come from: the index of the upper left of four neighbours, and the weights of those to its right
+/// and below.
+struct Places {
+    index: Vec<i32>,
+    right: Vec<f32>,
+    down: Vec<f32>,
 }
 
-fn find_places(places: &mut [Place], y: usize, frame: Frame, map: &Map) {
-    let Frame { height, width, .. } = frame;
-    let (centre_x, centre_y) = ((width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0);
-    let start = |[a, b]: [f64; 2], offset: f64, centre: f64| {
-        (b * (y as f64 - centre_y) - a * centre_x + offset + centre + BEFORE as f64) as f32
-    };
-    let start_x = start(map.linear[0], map.offset[0], centre_x);
-    let start_y = start(map.linear[1], map.offset[1], centre_y);
-    let (step_x, step_y) = (map.linear[0][0] as f32, map.linear[1][0] as f32);
-    let (last_x, last_y) = ((width + BEFORE) as f32, (height + BEFORE) as f32);
-    let stride = (width + BORDER) as u32;
-    let place = |x: f32, y: f32| {
-        let (x, y) = (x.clamp(0.0, last_x), y.clamp(0.0, last_y));
-        let (left, top) = (x as u32, y as u32);
-        Place { index: top * stride + left, right: x - left as f32, down: y - top as f32 }
-    };
-    match &map.displacement {
-        None => {
-            for (i, own) in places.iter_mut().enumerate() {
-                *own = place(start_x + step_x * i as f32, start_y + step_y * i as f32);
-            }
-        }
-        Some([dx, dy]) => {
-            let (dx, dy) = (&dx[y * width..][..width], &dy[y * width..][..width]);
-            for (i, ((own, dx), dy)) in places.iter_mut().zip(dx).zip(dy).enumerate() {
-                *own = place(start_x + step_x * i as f32 + dx, start_y + step_y * i as f32 + dy);
-            }
+struct FindPlaces<'a> {
+    places: &'a mut Places,
+    y: usize,
+    frame: Frame,
+    map: &'a Map,
+}
+
+impl Task for FindPlaces<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let FindPlaces { places, y, frame, map } = self;
+        let Frame { height, width, .. } = frame;
+        let (centre_x, centre_y) = ((width as f64 - 1.0) / 2.0, (height as f64 - 1.0) / 2.0);
+        let start = |[a, b]: [f64; 2], offset: f64, centre: f64| {
+            (b * (y as f64 - centre_y) - a * centre_x + offset + centre + BEFORE as f64) as f32
+        };
+        let start_x = start(map.linear[0], map.offset[0], centre_x);
+        let start_y = start(map.linear[1], map.offset[1], centre_y);
+        let (step_x, step_y) = (map.linear[0][0] as f32, map.linear[1][0] as f32);
+        // Wherever a place is, it is within the border.
+        let (last_x, last_y) = ((width + BEFORE) as f32, (height + BEFORE) as f32);
+        let stride = (width + BORDER) as i32;
+        let field = map.displacement.as_ref().map(|field| field.each_ref().map(|along| &along[y * width..][..width]));
+        let own = places.index.iter_mut().zip(&mut places.right).zip(&mut places.down).enumerate();
+        let set = |(i, ((index, right), down)): (usize, ((&mut i32, &mut f32), &mut f32)), dx: f32, dy: f32| {
+            let x = (start_x + step_x * i as f32 + dx).clamp(0.0, last_x);
+            let y = (start_y + step_y * i as f32 + dy).clamp(0.0, last_y);
+            let (left, top) = (x as i32, y as i32);
+            *index = top * stride + left;
+            *right = x - left as f32;
+            *down = y - top as f32;
+        };
+        match field {
+            None => own.for_each(|own| set(own, 0.0, 0.0)),
+            Some([dx, dy]) => own.zip(dx).zip(dy).for_each(|((own, dx), dy)| set(own, *dx, *dy)),
         }
     }
 }
