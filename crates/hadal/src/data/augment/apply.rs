@@ -61,7 +61,7 @@ impl Augment {
             indices,
         };
         let (outputs, targets) = batch.run(inputs, targets)?;
-        Ok((Tensor::from_vec(outputs, inputs.shape().clone()), targets))
+        Ok((Tensor::from_vec(outputs, *inputs.shape()), targets))
     }
 
     /// Floats that a step takes for pixels are from 0 (black) to 1 (white).

@@ -125,3 +125,85 @@ impl AugmentStep {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAME: Frame = Frame { channels: 1, height: 20, width: 40 };
+
+    /// The maps of a step for many samples.
+    fn draws(step: AugmentStep) -> Vec<Map> {
+        let draw = |sample| {
+            let mut map = Map::IDENTITY;
+            assert!(step.draw(&mut map, FRAME, &mut Rng::with_stream(5, sample)));
+            map
+        };
+        (0..4000).map(draw).collect()
+    }
+
+    /// Numbers that are uniform from `low` to `high`: they stay within, come near both ends, and their mean is in the middle.
+    #[track_caller]
+    fn uniform(numbers: impl Iterator<Item = f64>, low: f64, high: f64) {
+        let numbers: Vec<f64> = numbers.collect();
+        let (mut min, mut max, mut sum) = (f64::INFINITY, f64::NEG_INFINITY, 0.0);
+        for number in &numbers {
+            (min, max, sum) = (min.min(*number), max.max(*number), sum + number);
+        }
+        let (width, mean) = (high - low, sum / numbers.len() as f64);
+        assert!(min >= low - 1e-9 && max <= high + 1e-9, "{min} to {max} leaves {low} to {high}");
+        assert!(min < low + 0.01 * width && max > high - 0.01 * width, "{min} to {max} does not fill {low} to {high}");
+        // Five standard errors.
+        let error = 5.0 * width / (12.0 * numbers.len() as f64).sqrt();
+        assert!((mean - (low + high) / 2.0).abs() < error, "mean {mean} of {low} to {high}");
+    }
+
+    #[test]
+    fn parameters_are_uniform_over_their_ranges() {
+        let angle = |map: &Map| map.linear[0][1].atan2(map.linear[0][0]).to_degrees();
+        uniform(draws(AugmentStep::Rotate(15.0)).iter().map(angle), -15.0, 15.0);
+        uniform(draws(AugmentStep::Scale(0.8, 1.5)).iter().map(|map| 1.0 / map.linear[0][0]), 0.8, 1.5);
+        uniform(draws(AugmentStep::Shear(10.0)).iter().map(|map| map.linear[0][1].atan().to_degrees()), -10.0, 10.0);
+        let shifts = draws(AugmentStep::Shift(0.1));
+        uniform(shifts.iter().map(|map| map.offset[0]), -4.0, 4.0);
+        uniform(shifts.iter().map(|map| map.offset[1]), -2.0, 2.0);
+        assert!(shifts.iter().flat_map(|map| map.offset).all(|pixels| pixels.fract() == 0.0));
+        let crops = draws(AugmentStep::Crop(3));
+        uniform(crops.iter().map(|map| map.offset[0]), -3.0, 3.0);
+        uniform(crops.iter().map(|map| map.offset[1]), -3.0, 3.0);
+    }
+
+    #[test]
+    fn flips_come_with_their_probability() {
+        let share = |probability| {
+            let maps = draws(AugmentStep::FlipHorizontal(probability));
+            maps.iter().filter(|map| map.linear[0][0] == -1.0).count() as f64 / maps.len() as f64
+        };
+        assert_eq!((share(0.0), share(1.0)), (0.0, 1.0));
+        assert!((share(0.3) - 0.3).abs() < 0.04, "{}", share(0.3));
+        let turned = draws(AugmentStep::FlipVertical(1.0));
+        assert!(turned.iter().all(|map| map.linear == [[1.0, 0.0], [0.0, -1.0]]));
+    }
+
+    #[test]
+    fn a_resized_crop_has_an_area_in_its_range_and_lies_within_the_image() {
+        let maps = draws(AugmentStep::CropResized(0.2, 1.0));
+        uniform(maps.iter().map(|map| map.linear[0][0] * map.linear[1][1]), 0.2, 1.0);
+        for map in maps {
+            for (axis, size) in [(0, 40.0), (1, 20.0)] {
+                let half = (size - 1.0) / 2.0;
+                assert!(map.linear[axis][axis] * half + map.offset[axis].abs() <= half + 1e-9, "{map:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_field_before_other_steps_is_turned_with_the_map() {
+        let mut map = Map::IDENTITY;
+        map.rotate(90.0);
+        map.displace([vec![1.0], vec![0.0]]);
+        map.displace([vec![1.0], vec![0.0]]);
+        let [x, y] = map.displacement.unwrap();
+        assert!(x[0].abs() < 1e-6 && (y[0] + 2.0).abs() < 1e-6, "{x:?} {y:?}");
+    }
+}

@@ -86,3 +86,42 @@ fn probabilities(labels: &Tensor, classes: usize) -> Result<Tensor> {
     }
     Ok(labels.one_hot(classes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lambda_has_the_moments_of_the_beta_distribution() {
+        for alpha in [0.01, 0.2, 1.0, 8.0] {
+            let numbers: Vec<f64> = (0..20_000).map(|stream| beta(alpha, &mut Rng::with_stream(1, stream))).collect();
+            assert!(numbers.iter().all(|number| (0.0..=1.0).contains(number)));
+            let mean = numbers.iter().sum::<f64>() / 20_000.0;
+            let variance = numbers.iter().map(|number| (number - 0.5).powi(2)).sum::<f64>() / 20_000.0;
+            let expected = 1.0 / (4.0 * (2.0 * alpha + 1.0));
+            assert!((mean - 0.5).abs() < 5.0 * (expected / 20_000.0).sqrt(), "alpha {alpha}: mean {mean}");
+            assert!((variance / expected - 1.0).abs() < 0.06, "alpha {alpha}: {variance} instead of {expected}");
+        }
+    }
+
+    #[test]
+    fn the_other_sample_is_any_but_the_own() {
+        let mut seen = [0; 5];
+        for stream in 0..4000 {
+            seen[draw(2, 5, 1.0, &mut Rng::with_stream(0, stream)).other] += 1;
+        }
+        assert_eq!(seen[2], 0);
+        assert!([0, 1, 3, 4].iter().all(|i| (850..1150).contains(&seen[*i])), "{seen:?}");
+        assert_eq!(draw(0, 1, 1.0, &mut Rng::new(0)), Mix { other: 0, lambda: 1.0 });
+    }
+
+    #[test]
+    fn inputs_and_targets_are_mixed_by_the_same_shares() {
+        let mixes = [Mix { other: 1, lambda: 0.75 }, Mix { other: 0, lambda: 0.5 }];
+        assert_eq!(mix_inputs(&[0.0, 4.0, 8.0, 0.0], 2, &mixes), [2.0, 3.0, 4.0, 2.0]);
+        let labels = mix_targets(&Tensor::from([0, 2]), &mixes, 3).unwrap();
+        assert_eq!(labels.to_vec::<f32>(), [0.75, 0.0, 0.25, 0.5, 0.0, 0.5]);
+        let numbers = mix_targets(&Tensor::from([[0.0], [8.0]]), &mixes, 3).unwrap();
+        assert_eq!((numbers.shape().to_vec(), numbers.to_vec::<f32>()), (vec![2, 1], vec![2.0, 4.0]));
+    }
+}

@@ -10,6 +10,8 @@ mod color;
 mod elastic;
 mod erase;
 mod geometry;
+#[cfg(test)]
+mod golden;
 mod mixup;
 mod noise;
 mod resample;
@@ -159,7 +161,8 @@ impl Augment {
     }
 
     /// The value of pixels that come from outside the image, and of erased areas, in the unit of the inputs. Default: 0, as in
-    /// torchvision and Keras.
+    /// torchvision and Keras. A pixel whose neighbours lie partly outside is interpolated between them and the fill; torchvision
+    /// gives it less of those within.
     pub fn fill(mut self, value: f64) -> Augment {
         self.fill = value;
         self

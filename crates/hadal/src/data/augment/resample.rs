@@ -160,3 +160,54 @@ impl Task for FindPlaces<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Rng, Tensor};
+
+    #[test]
+    fn whole_pixels_moved_are_whole_pixels_interpolated() {
+        let frame = Frame { channels: 2, height: 5, width: 7 };
+        let pixels = Tensor::rand([70], &mut Rng::new(0)).to_vec::<f32>();
+        for flips in 0..4 {
+            for (x, y) in [(0.0, 0.0), (2.0, 0.0), (-3.0, 1.0), (6.0, -4.0), (7.0, 0.0), (0.0, 5.0), (-90.0, 1e9)] {
+                let mut map = Map::IDENTITY;
+                map.shift(x, y);
+                if flips & 1 == 1 {
+                    map.flip_horizontal();
+                }
+                if flips & 2 == 2 {
+                    map.flip_vertical();
+                }
+                let (mut moved, mut interpolated) = (pixels.clone(), pixels.clone());
+                move_pixels(&mut moved, frame, whole_pixels(&map).unwrap(), 0.5);
+                interpolate(&mut interpolated, frame, &map, 0.5);
+                assert_eq!(moved, interpolated, "shift by {x} and {y}, flips {flips}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_step_moves_out_another_brings_back() {
+        let frame = Frame { channels: 1, height: 4, width: 4 };
+        let pixels: Vec<f32> = (0..16u8).map(f32::from).collect();
+        let mut map = Map::IDENTITY;
+        map.shift(3.0, 1.0);
+        map.flip_horizontal();
+        map.flip_horizontal();
+        map.shift(-3.0, -1.0);
+        let mut got = pixels.clone();
+        resample(&mut got, frame, &map, 9.0);
+        assert_eq!(got, pixels);
+    }
+
+    #[test]
+    fn a_shift_moves_right_and_down() {
+        let mut pixels = vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let mut map = Map::IDENTITY;
+        map.shift(1.0, 1.0);
+        resample(&mut pixels, Frame { channels: 1, height: 2, width: 3 }, &map, 0.0);
+        assert_eq!(pixels, [0.0, 0.0, 0.0, 0.0, 1.0, 2.0]);
+    }
+}
