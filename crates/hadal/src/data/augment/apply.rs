@@ -11,8 +11,8 @@ use crate::{DType, Error, Result, Rng, Shape, Tensor, for_each_part};
 const PART: usize = 4096;
 
 impl Augment {
-    /// Transforms a batch: `inputs` `[n, ...]` and `targets` `[n, ...]` of the samples with these `indices` in their dataset. The
-    /// draws for a sample depend on `seed`, `epoch` and its index alone.
+    /// Transforms a batch: `inputs` `[n, ...]` and `targets` `[n, ...]` of the samples with these `indices` in their
+    /// dataset. The draws for a sample depend on `seed`, `epoch` and its index alone.
     ///
     /// ```
     /// use hadal::data::Augment;
@@ -26,8 +26,8 @@ impl Augment {
     /// ```
     ///
     /// # Errors
-    /// As [`check`](Augment::check); if the numbers of inputs, targets and indices differ; if brightness or contrast meets floats
-    /// outside 0 to 1; if mixup meets a label that is no class.
+    /// As [`check`](Augment::check); if the numbers of inputs, targets and indices differ; if brightness or contrast
+    /// meets floats outside 0 to 1; if mixup meets a label that is no class.
     pub fn apply(
         &self,
         inputs: &Tensor,
@@ -117,8 +117,8 @@ impl Batch<'_> {
         Ok((values, mix_targets(targets, &mixes, classes)?))
     }
 
-    /// Runs `work(sample, values)` on the threads of the pool. Parts are cut by the size of a sample, whatever the number of
-    /// threads.
+    /// Runs `work(sample, values)` on the threads of the pool. Parts are cut by the size of a sample, whatever the
+    /// number of threads.
     fn for_each_sample(&self, values: &mut [f32], work: impl Fn(usize, &mut [f32]) + Sync) {
         for_each_part(values, self.length * PART.div_ceil(self.length), |start, part| {
             for (i, values) in part.chunks_exact_mut(self.length).enumerate() {
@@ -136,8 +136,8 @@ impl Batch<'_> {
         }
     }
 
-    /// A step's own random numbers for a sample: a stretch of the sample's stream, so that no step depends on how many numbers
-    /// another draws.
+    /// A step's own random numbers for a sample: a stretch of the sample's stream, so that no step depends on how
+    /// many numbers another draws.
     fn rng(&self, sample: usize, step: usize) -> Rng {
         Rng::from_state((self.seed, self.indices[sample] as u64, (step as u64) << 40))
     }

@@ -111,8 +111,8 @@ impl AugmentStep {
 }
 
 impl Augment {
-    /// Checks the settings, and that the steps can work on samples of this shape and type: `sample_shape` is that of one input,
-    /// without the batch axis.
+    /// Checks the settings, and that the steps can work on samples of this shape and type: `sample_shape` is that of
+    /// one input, without the batch axis.
     ///
     /// ```
     /// use hadal::data::Augment;
@@ -124,8 +124,8 @@ impl Augment {
     /// ```
     ///
     /// # Errors
-    /// If a setting is out of its range, the samples are not images where a step needs them, their values are neither bytes nor
-    /// `f32`, or there are two mixups.
+    /// If a setting is out of its range, the samples are not images where a step needs them, their values are neither
+    /// bytes nor `f32`, or there are two mixups.
     pub fn check(&self, sample_shape: &Shape, dtype: DType) -> Result<()> {
         if !(self.fill as f32).is_finite() {
             return Err(Error::Config(format!("augment: the fill is a finite number of f32, not {}", self.fill)));

@@ -117,7 +117,8 @@ mod tests {
         }
     }
 
-    /// Uniform numbers from -1 to 1 have the variance 1/3; a Gaussian in two dimensions leaves 1 / (4 pi sigma^2) of it.
+    /// Uniform numbers from -1 to 1 have the variance 1/3; a Gaussian in two dimensions leaves 1 / (4 pi sigma^2) of
+    /// it.
     #[test]
     fn displacements_have_the_spread_that_theory_gives() {
         let (alpha, sigma) = (34.0, 3.0);

@@ -5,8 +5,8 @@ use super::check::Frame;
 use super::elastic;
 use crate::Rng;
 
-/// A map from the pixels of the output to places in the input, both in pixels (x to the right, y down) from the centre of
-/// the image: `linear * p + offset + displacement(p)`.
+/// A map from the pixels of the output to places in the input, both in pixels (x to the right, y down) from the
+/// centre of the image: `linear * p + offset + displacement(p)`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Map {
     pub linear: [[f64; 2]; 2],
@@ -53,8 +53,8 @@ impl Map {
         self.linear([[1.0, 0.0], [0.0, -1.0]]);
     }
 
-    /// Takes what lies `field` away from each pixel. Steps that follow leave the field on the pixels of the output: it is as
-    /// random there as anywhere.
+    /// Takes what lies `field` away from each pixel. Steps that follow leave the field on the pixels of the output:
+    /// it is as random there as anywhere.
     pub fn displace(&mut self, mut field: [Vec<f32>; 2]) {
         let [[a, b], [c, d]] = self.linear.map(|row| row.map(|number| number as f32));
         let [along_x, along_y] = &mut field;
@@ -142,7 +142,8 @@ mod tests {
         (0..4000).map(draw).collect()
     }
 
-    /// Numbers that are uniform from `low` to `high`: they stay within, come near both ends, and their mean is in the middle.
+    /// Numbers that are uniform from `low` to `high`: they stay within, come near both ends, and their mean is in the
+    /// middle.
     #[track_caller]
     fn uniform(numbers: impl Iterator<Item = f64>, low: f64, high: f64) {
         let numbers: Vec<f64> = numbers.collect();

@@ -1,5 +1,5 @@
-//! Transforms against golden values that `tests/golden/augment.py` made with torchvision. Both compute in `f32`, torchvision the places of
-//! pixels as fractions of the image: the tolerance is 2e-5 of white.
+//! Transforms against golden values that `tests/golden/augment.py` made with torchvision. Both compute in `f32`,
+//! torchvision the places of pixels as fractions of the image: the tolerance is 2e-5 of white.
 
 use serde_json::Value;
 

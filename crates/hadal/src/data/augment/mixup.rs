@@ -20,15 +20,15 @@ pub(super) fn draw(position: usize, samples: usize, alpha: f64, rng: &mut Rng) -
     Mix { other: other + usize::from(other >= position), lambda: beta(alpha, rng) as f32 }
 }
 
-/// A number from the beta distribution with both parameters `alpha`: the share of the first of two gamma variates, from their
-/// logarithms, since those of a small `alpha` underflow.
+/// A number from the beta distribution with both parameters `alpha`: the share of the first of two gamma variates,
+/// from their logarithms, since those of a small `alpha` underflow.
 fn beta(alpha: f64, rng: &mut Rng) -> f64 {
     let (a, b) = (log_gamma_variate(alpha, rng), log_gamma_variate(alpha, rng));
     1.0 / (1.0 + (b - a).exp())
 }
 
-/// The logarithm of a variate of the gamma distribution (Marsaglia and Tsang, "A simple method for generating gamma variables",
-/// ACM TOMS 2000), for a shape below 1 from that of a shape above.
+/// The logarithm of a variate of the gamma distribution (Marsaglia and Tsang, "A simple method for generating gamma
+/// variables", ACM TOMS 2000), for a shape below 1 from that of a shape above.
 fn log_gamma_variate(shape: f64, rng: &mut Rng) -> f64 {
     // In (0, 1], whose logarithm is finite.
     let uniform = |rng: &mut Rng| 1.0 - f64::from(rng.uniform());

@@ -20,9 +20,9 @@ fn normals(count: usize, rng: &mut Rng) -> Vec<f32> {
     numbers
 }
 
-/// Makes pairs of uniform numbers pairs of normal ones (Box and Muller, 1958): one half holds the first of each pair, the other
-/// half the second. Several times as fast as [`Tensor::randn`], since logarithm, sine and cosine are polynomials that
-/// run in vector registers, exact to 1e-6.
+/// Makes pairs of uniform numbers pairs of normal ones (Box and Muller, 1958): one half holds the first of each pair,
+/// the other half the second. Several times as fast as [`Tensor::randn`], since logarithm, sine and cosine are
+/// polynomials that run in vector registers, exact to 1e-6.
 struct BoxMuller<'a>(&'a mut [f32]);
 
 impl Task for BoxMuller<'_> {
@@ -40,8 +40,8 @@ impl Task for BoxMuller<'_> {
     }
 }
 
-/// The natural logarithm of a normal number: that of its mantissa `m`, `2 artanh((m - 1) / (m + 1))`, by five terms of the
-/// series.
+/// The natural logarithm of a normal number: that of its mantissa `m`, `2 artanh((m - 1) / (m + 1))`, by five terms
+/// of the series.
 #[inline(always)]
 fn ln(x: f32) -> f32 {
     let bits = x.to_bits();
@@ -54,7 +54,8 @@ fn ln(x: f32) -> f32 {
     exponent as f32 * LN_2 + 2.0 * s * series
 }
 
-/// Sine and cosine of `turn` times 2 pi, for a turn from 0 to 1: those of the angle from the nearest quarter, by the series.
+/// Sine and cosine of `turn` times 2 pi, for a turn from 0 to 1: those of the angle from the nearest quarter, by the
+/// series.
 #[inline(always)]
 fn sin_cos_of_turn(turn: f32) -> (f32, f32) {
     let quarter = (4.0 * turn + 0.5) as i32;

@@ -112,8 +112,8 @@ fn bordered(pixels: &[f32], frame: Frame, fill: f32) -> Vec<f32> {
     source
 }
 
-/// Where the pixels of a row come from: the index of the upper left of four neighbours, and the weights of those to its right
-/// and below.
+/// Where the pixels of a row come from: the index of the upper left of four neighbours, and the weights of those to
+/// its right and below.
 struct Places {
     index: Vec<i32>,
     right: Vec<f32>,
