@@ -22,8 +22,12 @@ pub mod source;
 mod split;
 pub mod synthetic;
 
+<<<<<<< HEAD
 pub use augment::Augment;
 pub(crate) use batches::Batch;
+=======
+pub use augment::{Augment, AugmentStep};
+>>>>>>> wt-augment
 pub use batches::Batches;
 pub(crate) use dataset::AugmentPass;
 pub use dataset::Dataset;
