@@ -75,7 +75,7 @@ def from_start(table, model, file):
 
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--folds", metavar="FILE.json", default=os.path.join(tempfile.gettempdir(), "hadal-table-folds.json"))
+parser.add_argument("--folds", metavar="FILE.json")
 parser.add_argument("--start", action="store_true", help="time from process start to trained model")
 parser.add_argument("--fit", choices=MODELS, help=argparse.SUPPRESS)
 parser.add_argument("tables", nargs="*", metavar="TABLE")
@@ -83,7 +83,8 @@ arguments = parser.parse_args()
 for table in arguments.tables:
     if table not in tables_data.TABLES:
         parser.error(f"no table {table}; there are {', '.join(tables_data.TABLES)}")
-folds = tables_data.folds(arguments.folds)
+file = arguments.folds or os.path.join(tempfile.gettempdir(), "hadal-table-folds.json")
+folds = tables_data.folds(file)
 if arguments.fit:
     [table] = arguments.tables
     x, y = data(table, arguments.fit)
@@ -93,6 +94,6 @@ if arguments.fit:
 threads = len(os.sched_getaffinity(0))
 for table in arguments.tables or (["iris", "diamonds"] if arguments.start else tables_data.TABLES):
     for model in MODELS:
-        result = from_start(table, model, arguments.folds) if arguments.start else cross_validate(table, model, folds[table])
-        result = {"table": table, "model": model, **result, "threads": threads}
-        print(json.dumps(result, default=float), flush=True)
+        measured = from_start(table, model, file) if arguments.start else cross_validate(table, model, folds[table])
+        line = {"table": table, "model": model, **measured, "threads": threads}
+        print(json.dumps(line, default=float), flush=True)

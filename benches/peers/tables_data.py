@@ -1,4 +1,4 @@
-"""Five tables of $HADAL_DATA_DIR/tables, the folds of their rows, and scikit-learn's usual preparation of their columns."""
+"""Five tables of $HADAL_DATA_DIR/tables, the folds of their rows and scikit-learn's usual preparation of columns."""
 import json
 import os
 import pandas as pd
@@ -33,7 +33,7 @@ def load(table):
 
 
 def folds(file):
-    """Test rows (0-based, as read) of five folds per table: read from `file`, which is written when it does not exist."""
+    """Test rows (0-based, as read) of five folds per table: read from `file`, which is made when it does not exist."""
     if not os.path.exists(file):
         made = {}
         for table, (_, _, classes) in TABLES.items():
