@@ -21,13 +21,11 @@ mod scaling;
 pub mod source;
 mod split;
 pub mod synthetic;
+#[cfg(feature = "table")]
+mod table;
 
-<<<<<<< HEAD
-pub use augment::Augment;
-pub(crate) use batches::Batch;
-=======
 pub use augment::{Augment, AugmentStep};
->>>>>>> wt-augment
+pub(crate) use batches::Batch;
 pub use batches::Batches;
 pub(crate) use dataset::AugmentPass;
 pub use dataset::Dataset;
@@ -47,3 +45,5 @@ pub use rows::Rows;
 #[cfg(feature = "numpy")]
 pub(crate) use rows::check_indices;
 pub use split::{Split, Stratify};
+#[cfg(feature = "table")]
+pub use table::{Column, DateFormat, Dialect, Kind, ReadOptions, Table};

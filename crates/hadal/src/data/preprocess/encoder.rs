@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::super::{Dataset, Kind, Table};
 use super::encoding::{Columns, Dropped, Encoding, Oddities};
 use super::target::{Target, TargetKind};
-use super::{ColumnReport, Leak, Task, leak};
+use super::{ColumnReport, Leak, Task, leak, target};
 use crate::monitor::note;
 use crate::nn::{EmbedColumns, EmbeddedColumn, Sequential};
 use crate::{Error, Result, Tensor, memory};
@@ -113,7 +113,7 @@ impl Encoder {
     /// # Errors
     /// As [`inputs`](Encoder::inputs), and if the target is missing or of another kind, or has a class never seen in training.
     pub fn dataset(&self, table: &Table) -> Result<Dataset> {
-        let table = self.target.rows_with_target(table)?;
+        let table = target::rows_with_target(table, &self.target.column)?;
         let targets = self.target.encode(&table)?;
         let mut data = Dataset::new(table.name(), self.inputs(&table)?, targets)?;
         data.preprocessing[0].set_table(Arc::new(self.clone()));
@@ -129,7 +129,8 @@ impl Encoder {
         let (features, rows) = (self.features(), table.rows());
         let table = self.with_kinds(table)?;
         let size = features.checked_mul(rows).unwrap_or(usize::MAX);
-        let refuse = |reason: String| Error::Data(format!("{}: {rows} rows of {features} inputs: {reason}", table.name()));
+        let refuse =
+            |reason: String| Error::Data(format!("{}: {rows} rows of {features} inputs: {reason}", table.name()));
         memory::require(size.saturating_mul(2 * size_of::<f32>())).map_err(refuse)?;
         let mut matrix = vec![0.0f32; size];
         let mut first = 0;

@@ -20,7 +20,7 @@ pub(super) enum Encoding {
     Date { days: Standardizer, year: bool, week: bool, day: bool },
 }
 
-/// `(x - mean) / std` of a number; gaps are filled with the median and, if training rows had any, marked.
+/// `x / sqrt(1 + (x / 3)^2)` of the standardized number `x = (number - mean) / std`; gaps are filled with the median and, if training rows had any, marked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Standardizer {
@@ -89,9 +89,11 @@ impl Standardizer {
         Some(Standardizer { median, mean, std, indicator })
     }
 
+    /// Values beyond some standard deviations are drawn in smoothly, to 3 at most, so that a single one cannot rule the network.
     fn apply(&self, value: f64) -> f32 {
         let value = if value.is_nan() { self.median } else { value };
-        ((value - self.mean) / self.std) as f32
+        let x = (value - self.mean) / self.std;
+        (x / (1.0 + (x / 3.0).powi(2)).sqrt()) as f32
     }
 
     fn write(&self, values: &[f64], out: &mut Columns, oddities: &mut Oddities) {

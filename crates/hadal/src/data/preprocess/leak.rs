@@ -36,7 +36,8 @@ pub(super) fn find(table: &Table, target: &str, inputs: &[&str]) -> Result<Vec<L
         let column = table.column(name)?;
         let (levels, codes) = column.codes();
         // Rows in which both are there.
-        let pairs: Vec<(u32, u32)> = codes.iter().zip(&target_codes).filter_map(|(a, b)| Some(((*a)?, (*b)?))).collect();
+        let pairs: Vec<(u32, u32)> =
+            codes.iter().zip(&target_codes).filter_map(|(a, b)| Some(((*a)?, (*b)?))).collect();
         let same = pairs.iter().all(|&(a, b)| levels[a as usize] == target_levels[b as usize]);
         let how = if pairs.len() < 2 {
             continue;

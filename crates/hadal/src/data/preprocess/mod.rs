@@ -22,7 +22,7 @@ use crate::{Error, Result};
 ///
 /// | kind of column | what becomes of it |
 /// | --- | --- |
-/// | number | standardized (mean 0, standard deviation 1 over the training rows); gaps are filled with the median, and marked by an input of their own if there were any |
+/// | number | standardized (mean 0, standard deviation 1 over the training rows), outliers `x` drawn in smoothly to `x / sqrt(1 + (x / 3)^2)`; gaps are filled with the median, and marked by an input of their own if there were any |
 /// | category, yes/no | one input per level (one-hot), and one for levels never seen; above 16 levels an index, for an [embedding](crate::nn::EmbedColumns) |
 /// | date | days, standardized; the places in the year, the week and the day as points on a circle |
 /// | free text, identifier, constant | left out |
@@ -61,6 +61,22 @@ impl Preprocess {
     pub fn max_one_hot(mut self, levels: usize) -> Preprocess {
         self.max_one_hot = levels;
         self
+    }
+
+    /// The rows whose target is there; a note counts the others.
+    ///
+    /// # Errors
+    /// If there is no such target, or it is missing in all rows.
+    pub fn rows_with_target(&self, table: &Table) -> Result<Table> {
+        target::rows_with_target(table, &self.target)
+    }
+
+    /// What the model is for: what was set, or what follows from the target.
+    ///
+    /// # Errors
+    /// If there is no such target, or it is neither a class nor a number.
+    pub fn task_for(&self, table: &Table) -> Result<Task> {
+        target::task_for(table, &self.target, self.task)
     }
 
     /// Finds medians, means, standard deviations and levels in the training rows.

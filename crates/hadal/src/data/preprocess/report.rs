@@ -66,7 +66,7 @@ fn shorten(text: &str) -> String {
 impl fmt::Display for ColumnReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = comfy_table::Table::new();
-        table.load_preset(comfy_table::presets::NOTHING);
+        table.load_style(comfy_table::presets::NOTHING);
         table.set_header(["column", "kind", "missing", "range or levels", "becomes"]);
         self.lines.iter().for_each(|line| {
             table.add_row(line);

@@ -63,26 +63,9 @@ const MOST_CLASSES: usize = 10_000;
 
 impl Target {
     pub fn fit(train: &Table, name: &str, task: Option<Task>) -> Result<Target> {
-        let column = train.column(name)?;
         let refuse = |reason: String| Error::Data(format!("{}: the target `{name}` {reason}", train.name()));
-        if column.missing() == column.len() {
-            return Err(refuse("is missing in all rows".into()));
-        }
-        let levels = column.levels();
-        let whole = || column.numbers().iter().all(|number| number.is_nan() || number.fract() == 0.0);
-        let task = match (task, column.kind()) {
-            (Some(task), _) => task,
-            (None, Kind::Category | Kind::YesNo) => Task::Classification,
-            (None, Kind::Number) if levels.len() <= MOST_WHOLE_CLASSES && whole() => Task::Classification,
-            (None, Kind::Number) => Task::Regression,
-            (None, kind) => {
-                return Err(refuse(format!(
-                    "is of kind {kind}, which is neither a class nor a number; if its {} levels are classes, say so with \
-                     --as {name}=category",
-                    levels.len()
-                )));
-            }
-        };
+        let task = task_for(train, name, task)?;
+        let levels = train.column(name)?.levels();
         let kind = match task {
             Task::Classification if levels.len() < 2 => {
                 let (level, _) = &levels[0];
@@ -115,28 +98,6 @@ impl Target {
             TargetKind::Classes(_) => Task::Classification,
             TargetKind::Number { .. } => Task::Regression,
         }
-    }
-
-    /// The rows whose target is there; a note counts the others.
-    pub fn rows_with_target(&self, table: &Table) -> Result<Table> {
-        let column = table.column(&self.column)?;
-        if column.missing() == 0 {
-            return Ok(table.clone());
-        }
-        let (present, missing): (Vec<usize>, Vec<usize>) =
-            (0..table.rows()).partition(|&row| !column.is_missing(row));
-        let first = table.line(missing[0]);
-        if present.is_empty() {
-            return Err(Error::Data(format!("{}: the target `{}` is missing in all rows", table.name(), self.column)));
-        }
-        note(&format!(
-            "{}: {} of {} rows have no `{}` (the first is line {first}); they are left out",
-            table.name(),
-            missing.len(),
-            table.rows(),
-            self.column
-        ));
-        Ok(table.take_rows(&present))
     }
 
     /// The targets of all rows: labels `[N]`, or numbers `[N, 1]`.
@@ -173,4 +134,46 @@ impl Target {
             }
         }
     }
+}
+
+/// Whether classes or numbers are predicted.
+pub(super) fn task_for(table: &Table, name: &str, task: Option<Task>) -> Result<Task> {
+    let column = table.column(name)?;
+    let refuse = |reason: String| Error::Data(format!("{}: the target `{name}` {reason}", table.name()));
+    if column.missing() == column.len() {
+        return Err(refuse("is missing in all rows".into()));
+    }
+    let whole = || column.numbers().iter().all(|number| number.is_nan() || number.fract() == 0.0);
+    match (task, column.kind()) {
+        (Some(task), _) => Ok(task),
+        (None, Kind::Category | Kind::YesNo) => Ok(Task::Classification),
+        (None, Kind::Number) if column.levels().len() <= MOST_WHOLE_CLASSES && whole() => Ok(Task::Classification),
+        (None, Kind::Number) => Ok(Task::Regression),
+        (None, kind) => Err(refuse(format!(
+            "is of kind {kind}, which is neither a class nor a number; if its {} levels are classes, say so with \
+             --as {name}=category",
+            column.levels().len()
+        ))),
+    }
+}
+
+/// The rows whose target is there; a note counts the others.
+pub(super) fn rows_with_target(table: &Table, target: &str) -> Result<Table> {
+    let column = table.column(target)?;
+    if column.missing() == 0 {
+        return Ok(table.clone());
+    }
+    let (present, missing): (Vec<usize>, Vec<usize>) = (0..table.rows()).partition(|&row| !column.is_missing(row));
+    let first = table.line(missing[0]);
+    if present.is_empty() {
+        return Err(Error::Data(format!("{}: the target `{}` is missing in all rows", table.name(), target)));
+    }
+    note(&format!(
+        "{}: {} of {} rows have no `{}` (the first is line {first}); they are left out",
+        table.name(),
+        missing.len(),
+        table.rows(),
+        target
+    ));
+    Ok(table.take_rows(&present))
 }
