@@ -1,25 +1,156 @@
 //! `hadal evaluate`.
 
-use hadal::monitor::print_line;
+use hadal::data::{ImageFolder, NumPy, Task};
+use hadal::format::image::Channels;
+use hadal::metric::Metric;
+use hadal::monitor::{note, print_line};
+use hadal::nn::Forward;
 use hadal::prelude::*;
 use hadal::{Error, Result};
 
 use crate::args::Evaluate;
-use crate::model::{self, DATASET};
+use crate::model::{self, Trained};
+use crate::network::measures;
+use crate::parts::{self, Parts};
+use crate::source::Source;
 
 pub fn run(args: &Evaluate) -> Result<()> {
     let trained = model::load(&args.model)?;
-    let test = match trained.notes.get(DATASET).map(String::as_str) {
-        Some("mnist") => Mnist::load_test(args.data_dir.as_deref())?,
-        Some("digits") => Digits::generate_test(0)?,
-        other => {
-            return Err(Error::Data(format!(
-                "{}: the model was trained on {}; only models trained on mnist or digits can be evaluated",
-                trained.path.display(),
-                other.unwrap_or("a dataset that it does not name")
-            )));
+    let lecture = matches!(trained.source, Source::Mnist | Source::Digits);
+    let (data, parts, name) = match &args.data {
+        Some(text) => {
+            let data = other(text, &trained, args)?;
+            let name = data.name().to_owned();
+            let parts = Parts::only(data.clone(), &trained);
+            (data, parts, name)
         }
+        None => own(&trained, args)?,
     };
-    let score = trained.trainer.evaluate(&test).map_err(|error| trained.error(error))?;
-    print_line(&format!("{} test: {score}", test.name()))
+    let mut config = trained.config.clone();
+    if args.data.is_some() {
+        // The weights were those of the training part.
+        config.loss.class_weights = None;
+    }
+    let (loss, metrics) = measures(&config, &parts)?;
+    let path = trained.path.clone();
+    let trainer = Trainer::new(trained.model, Sgd::default(), loss, metrics);
+    let error = |error: Error| Error::File { path: path.clone(), reason: error.to_string() };
+    let score = trainer.evaluate(&data).map_err(error)?;
+    print_line(&format!("{name}: {score}"))?;
+    if lecture || parts.task == Task::Regression {
+        return Ok(());
+    }
+    confusion(&trainer, &data, &parts)
+}
+
+/// The confusion matrix, with the names of the classes.
+fn confusion(trainer: &Trainer<Sequential>, data: &Dataset, parts: &Parts) -> Result<()> {
+    const MOST: usize = 20;
+    if parts.outputs > MOST {
+        return print_line(&format!("(no confusion matrix: {} classes)", parts.outputs));
+    }
+    let mut matrix = ConfusionMatrix::new(parts.outputs);
+    matrix.update(&trainer.predict(data)?, data.targets());
+    let names: Vec<String> = (0..parts.outputs).map(|class| parts.class_name(class)).collect();
+    let counts: Vec<Vec<String>> =
+        matrix.counts().iter().map(|row| row.iter().map(usize::to_string).collect()).collect();
+    let width = names.iter().chain(counts.iter().flatten()).map(|text| text.chars().count()).max().unwrap_or(1).min(24);
+    let cell = |text: &str| format!("{:>width$}", text.chars().take(width).collect::<String>());
+    print_line("\nConfusion matrix (rows: true classes, columns: predicted)")?;
+    let header: Vec<String> = names.iter().map(|name| cell(name)).collect();
+    print_line(&format!("{}  {}", cell(""), header.join("  ")))?;
+    for (name, row) in names.iter().zip(counts) {
+        let row: Vec<String> = row.iter().map(|count| cell(count)).collect();
+        print_line(&format!("{}  {}", cell(name), row.join("  ")))?;
+    }
+    Ok(())
+}
+
+/// The test or holdout part of the data that the model was trained on.
+fn own(trained: &Trained, args: &Evaluate) -> Result<(Dataset, Parts, String)> {
+    let mut config = trained.config.clone();
+    if trained.source == Source::Mnist && !args.holdout {
+        let test = Mnist::load_test(args.data_dir.as_deref())?;
+        let name = format!("{} test", test.name());
+        return Ok((test.clone(), Parts::only(test, trained), name));
+    }
+    if trained.source == Source::Digits && !args.holdout {
+        let test = Digits::generate_test(0)?;
+        let name = format!("{} test", test.name());
+        return Ok((test.clone(), Parts::only(test, trained), name));
+    }
+    let parts = parts::load(&trained.source, &mut config, args.data_dir.as_deref(), trained.encoder().as_ref())?;
+    if trained.samples.is_some_and(|samples| samples != parts.samples()) {
+        return Err(Error::Data(format!(
+            "{}: has {} {}, but had {} when the model was trained: the parts are no longer the same; give the data to be evaluated",
+            trained.dataset(),
+            parts.samples(),
+            trained.source.samples(),
+            trained.samples.unwrap_or(0)
+        )));
+    }
+    let (part, what) = if args.holdout {
+        let Some(holdout) = parts.holdout.clone() else {
+            return Err(trained.error("the model was trained without a holdout part (--split 70/15/15 makes one)"));
+        };
+        (holdout, "holdout")
+    } else {
+        (parts.test.clone(), "test")
+    };
+    let name = format!("{} {what}", trained.dataset());
+    Ok((part, parts, name))
+}
+
+/// Other data, prepared as the training data was.
+fn other(text: &str, trained: &Trained, args: &Evaluate) -> Result<Dataset> {
+    let source = Source::find(text)?;
+    let wrong =
+        || Error::Data(format!("the model was trained on {}, but {text} is {}", trained.source.kind(), source.kind()));
+    let digits = matches!(trained.source, Source::Mnist | Source::Digits);
+    match &source {
+        Source::Mnist if digits => Mnist::load_test(args.data_dir.as_deref()),
+        Source::Digits if digits => Digits::generate_test(0),
+        Source::Table(path) => {
+            let encoder = trained.encoder().ok_or_else(wrong)?;
+            encoder.dataset(&parts::read_only(path, &trained.config)?)
+        }
+        Source::Images(path) if matches!(trained.source, Source::Images(_)) => images(path, trained),
+        Source::Arrays(path) if matches!(trained.source, Source::Arrays(_)) => prepared(NumPy::load(path)?, trained),
+        _ => Err(wrong()),
+    }
+}
+
+fn prepared(data: Dataset, trained: &Trained) -> Result<Dataset> {
+    match trained.model.preprocessing() {
+        Some(own) => data.preprocessed_by(own),
+        None => Ok(data),
+    }
+}
+
+/// A folder of images whose classes are among the model's.
+fn images(path: &std::path::Path, trained: &Trained) -> Result<Dataset> {
+    let (height, width, channels) =
+        parts::image_shape(&trained.model).ok_or_else(|| trained.error("takes no images"))?;
+    let folder = ImageFolder::open(path)?.size(height, width);
+    let folder = if channels == Channels::Grey { folder.grey() } else { folder.rgb() };
+    let mut labels = Vec::new();
+    for class in folder.classes() {
+        let label = trained.classes.iter().position(|own| own == class).ok_or_else(|| {
+            Error::Data(format!(
+                "{}: the class `{class}` was never seen in training; there are {}",
+                path.display(),
+                trained.classes.join(", ")
+            ))
+        })?;
+        labels.push(label as i64);
+    }
+    let missing: Vec<&str> =
+        trained.classes.iter().filter(|own| !folder.classes().contains(own)).map(String::as_str).collect();
+    if !missing.is_empty() {
+        note(&format!("{} has no images of {}", path.display(), missing.join(", ")));
+    }
+    let data = folder.load()?;
+    let targets: Vec<i64> = data.targets().to_vec::<i64>().into_iter().map(|label| labels[label as usize]).collect();
+    let samples = targets.len();
+    prepared(data.with_targets(Tensor::from_vec(targets, [samples]))?, trained)
 }

@@ -2,10 +2,17 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod closest;
+mod config;
+mod defaults;
 mod evaluate;
 mod failure;
+mod init;
 mod model;
+mod network;
+mod parts;
 mod predict;
+mod source;
 mod train;
 
 use std::process::ExitCode;
@@ -21,6 +28,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Predict(args) => predict::run(&args),
+        Command::Init(args) => init::run(&args),
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

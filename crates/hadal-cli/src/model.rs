@@ -3,24 +3,69 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use hadal::data::Encoder;
+use hadal::nn::Forward;
 use hadal::prelude::*;
 use hadal::train::RunFolder;
 use hadal::{Error, Result};
 
-/// The note in the model file that names the dataset.
-pub const DATASET: &str = "hadal.dataset";
+use crate::config::{self, Config};
+use crate::parts::Parts;
+use crate::source::Source;
 
-/// A model for 28 x 28 digits, ready to be evaluated.
+/// The note in the model file that names the dataset.
+const DATASET: &str = "hadal.dataset";
+/// The note with the settings of the run, complete, as TOML.
+const CONFIG: &str = "hadal.config";
+/// The note with the names of the classes, as JSON.
+const CLASSES: &str = "hadal.classes";
+/// The note with the number of samples in all parts.
+const SAMPLES: &str = "hadal.samples";
+
+/// What a model file says of the run that made it.
+pub fn notes(config: &Config, name: &str, parts: &Parts) -> Result<BTreeMap<String, String>> {
+    let json = serde_json::to_string(&parts.classes).map_err(|error| Error::Config(error.to_string()))?;
+    let pairs = [
+        (DATASET, name.to_owned()),
+        (CONFIG, config::to_toml(config)?),
+        (CLASSES, json),
+        (SAMPLES, parts.samples().to_string()),
+    ];
+    Ok(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
+/// A trained model, with what its file says.
 pub struct Trained {
     pub path: PathBuf,
-    pub trainer: Trainer<Sequential>,
-    pub notes: BTreeMap<String, String>,
+    pub model: Sequential,
+    pub config: Config,
+    pub classes: Vec<String>,
+    /// How many samples the training data had, in all parts.
+    pub samples: Option<usize>,
+    pub source: Source,
+    notes: BTreeMap<String, String>,
 }
 
 impl Trained {
     /// Names the file whose model an error is about.
-    pub fn error(&self, error: Error) -> Error {
+    pub fn error(&self, error: impl ToString) -> Error {
         Error::File { path: self.path.clone(), reason: error.to_string() }
+    }
+
+    /// What encodes a table's rows for the model.
+    pub fn encoder(&self) -> Option<Encoder> {
+        self.model.preprocessing().and_then(|own| own.encoder()).cloned()
+    }
+
+    /// What the training data was called.
+    pub fn dataset(&self) -> &str {
+        self.notes.get(DATASET).map_or("a dataset that it does not name", String::as_str)
+    }
+
+    /// Ready to predict.
+    pub fn trainer(self) -> Trainer<Sequential> {
+        // Neither the optimizer nor the loss has a part in predictions.
+        Trainer::new(self.model, Sgd::default(), MeanSquaredError, ())
     }
 }
 
@@ -32,16 +77,42 @@ pub fn load(path: &Path) -> Result<Trained> {
     if let Some(folder) = folder {
         RunFolder::restore(folder, &notes);
     }
-    let (input, output) = (model.input_shape(), model.output_shape());
-    if input != Some([784].into()) || output != Some([10].into()) {
-        let show = |shape: Option<Shape>| shape.map_or("unknown".to_owned(), |shape| shape.to_string());
-        return Err(Error::Data(format!(
-            "{}: the model has input shape {} and output shape {}; this command needs input shape [784] and output shape [10]",
-            path.display(),
-            show(input),
-            show(output)
-        )));
+    let fault = |reason: String| Error::File { path: path.clone(), reason };
+    let config = match notes.get(CONFIG) {
+        Some(text) => config::parse(text).map_err(|reason| fault(format!("its configuration is damaged: {reason}")))?,
+        None => Config::default(),
+    };
+    let classes = match notes.get(CLASSES) {
+        Some(json) => serde_json::from_str(json).map_err(|error| fault(format!("its classes are damaged: {error}")))?,
+        None => (0..10).map(|digit| digit.to_string()).collect(),
+    };
+    // Files without a configuration are of digits.
+    let source = match (config.data.source.as_deref(), notes.get(DATASET).map(String::as_str)) {
+        (None, Some("mnist")) | (Some("mnist"), _) => Source::Mnist,
+        (None, Some("digits")) | (Some("digits"), _) => Source::Digits,
+        (Some(text), _) => match model.preprocessing().and_then(|own| own.encoder()) {
+            Some(_) => Source::Table(text.into()),
+            None if config.data.images == Some(true) => Source::Images(text.into()),
+            None => Source::Arrays(text.into()),
+        },
+        (None, other) => {
+            return Err(fault(format!(
+                "the model was trained on {}, by a program of its own; this command is for models that `hadal train` wrote",
+                other.unwrap_or("a dataset that it does not name")
+            )));
+        }
+    };
+    if matches!(source, Source::Mnist | Source::Digits) {
+        let (input, output) = (model.input_shape(), model.output_shape());
+        if input != Some([784].into()) || output != Some([10].into()) {
+            let show = |shape: Option<Shape>| shape.map_or("unknown".to_owned(), |shape| shape.to_string());
+            return Err(fault(format!(
+                "the model has input shape {} and output shape {}; this command needs input shape [784] and output shape [10]",
+                show(input),
+                show(output)
+            )));
+        }
     }
-    let trainer = model.compile(RmsProp::default(), CategoricalCrossentropy, [Accuracy])?;
-    Ok(Trained { path, trainer, notes })
+    let samples = notes.get(SAMPLES).and_then(|samples| samples.parse().ok());
+    Ok(Trained { path, model, config, classes, samples, source, notes })
 }

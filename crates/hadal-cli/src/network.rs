@@ -31,7 +31,7 @@ pub fn trainer(config: &Config, parts: &Parts) -> Result<Trainer<Sequential>> {
             }
         )));
     }
-    let (loss, metrics) = loss(config, parts, scale)?;
+    let (loss, metrics) = measures(config, parts)?;
     Ok(Trainer::new(model, optimizer(config)?, loss, metrics).seed(seed))
 }
 
@@ -62,7 +62,10 @@ fn stacked(config: &Config, parts: &Parts, scale: Option<(f64, f64)>) -> Result<
             model.add(dense.activation(activation))
         };
         if let Some(rate) = own.dropout.filter(|rate| *rate > 0.0) {
-            model = model.add(Dropout::unchecked_rate(rate)?);
+            if !(0.0..1.0).contains(&rate) {
+                return Err(Error::Config(format!("dropout {rate} must be at least 0 and below 1")));
+            }
+            model = model.add(Dropout::new(rate));
         }
     }
     let output = Dense::new(parts.outputs);
@@ -103,13 +106,16 @@ fn target_scale(parts: &Parts) -> Option<(f64, f64)> {
 
 type Measures = (Losses, Vec<Box<dyn Metric>>);
 
-fn loss(config: &Config, parts: &Parts, scale: Option<(f64, f64)>) -> Result<Measures> {
+/// The loss and the metrics.
+pub fn measures(config: &Config, parts: &Parts) -> Result<Measures> {
+    let scale = target_scale(parts);
     let own = &config.loss;
     let name = own.name.unwrap_or(LossName::CategoricalCrossentropy);
     let Some((_, std)) = scale else {
         if name != LossName::CategoricalCrossentropy {
             return Err(Error::Config(
-                "the loss of classes is categorical_crossentropy; the others are for a regression (--task regression)".into(),
+                "the loss of classes is categorical_crossentropy; the others are for a regression (--task regression)"
+                    .into(),
             ));
         }
         let smoothing = own.label_smoothing.unwrap_or(0.0);
@@ -131,7 +137,9 @@ fn loss(config: &Config, parts: &Parts, scale: Option<(f64, f64)>) -> Result<Mea
         return Ok((Losses::weighted(loss, 1.0), vec![Box::new(Accuracy)]));
     };
     if own.class_weights.is_some() || own.label_smoothing.is_some_and(|smoothing| smoothing != 0.0) {
-        return Err(Error::Config("class_weights and label_smoothing are for classes, but this is a regression".into()));
+        return Err(Error::Config(
+            "class_weights and label_smoothing are for classes, but this is a regression".into(),
+        ));
     }
     // In units of the target's spread, so that its size does not depend on the target's units.
     let losses = match name {
@@ -144,7 +152,7 @@ fn loss(config: &Config, parts: &Parts, scale: Option<(f64, f64)>) -> Result<Mea
             ));
         }
     };
-    Ok((losses, vec![Box::new(hadal::metric::MeanAbsoluteError::default()), Box::new(R2Score::default())]))
+    Ok((losses, vec![Box::new(hadal::metric::MeanAbsoluteError), Box::new(R2Score)]))
 }
 
 fn check_weights(weights: &[f64], parts: &Parts) -> Result<Vec<f64>> {

@@ -4,13 +4,17 @@ use std::io::stdin;
 use std::path::Path;
 
 use hadal::data::{
-    ColumnReport, Encoder, ImageFolder, Kind, Leak, NumPy, Partition, Preprocess, ReadOptions, Split, Stratify, Table, Task,
+    ColumnReport, Encoder, ImageFolder, Kind, Leak, NumPy, Partition, Preprocess, ReadOptions, Split, Stratify, Table,
+    Task,
 };
+use hadal::format::image::Channels;
 use hadal::monitor::note;
+use hadal::nn::Forward;
 use hadal::prelude::*;
 use hadal::{Error, Result};
 
 use crate::config::{Colour, Config};
+use crate::model::Trained;
 use crate::source::Source;
 
 /// Training, test and holdout part, ready for a model.
@@ -25,6 +29,47 @@ pub struct Parts {
     pub task: Task,
     /// The number of outputs.
     pub outputs: usize,
+}
+
+impl Parts {
+    /// How many samples there are in all parts.
+    pub fn samples(&self) -> usize {
+        self.train.len() + self.test.len() + self.holdout.as_ref().map_or(0, Dataset::len)
+    }
+
+    /// Data that a trained model is evaluated on, without parts.
+    pub fn only(data: Dataset, trained: &Trained) -> Parts {
+        let outputs = trained.model.output_shape().map_or(1, |shape| shape.elements());
+        let task = if data.targets().dtype() == DType::I64 { Task::Classification } else { Task::Regression };
+        let classes = trained.classes.clone();
+        Parts { train: data.clone(), test: data, holdout: None, table: None, classes, task, outputs }
+    }
+
+    /// The name of a class, or its label.
+    pub fn class_name(&self, label: usize) -> String {
+        self.classes.get(label).cloned().unwrap_or_else(|| label.to_string())
+    }
+}
+
+/// The height, width and channels of the images that a model takes.
+pub fn image_shape(model: &Sequential) -> Option<(usize, usize, Channels)> {
+    match model.input_shape()?[..] {
+        [height, width] => Some((height, width, Channels::Grey)),
+        [3, height, width] => Some((height, width, Channels::Rgb)),
+        _ => None,
+    }
+}
+
+/// How many samples are for training, and for what: without encoding them.
+pub fn preview(source: &Source, config: &mut Config, data_dir: Option<&Path>) -> Result<(usize, Task)> {
+    match source {
+        Source::Mnist => Ok((60_000, Task::Classification)),
+        Source::Digits => Ok((60_000, Task::Classification)),
+        _ => {
+            let parts = load(source, config, data_dir, None)?;
+            Ok((parts.train.len(), parts.task))
+        }
+    }
 }
 
 /// What was found in a table.
@@ -43,9 +88,9 @@ pub fn load(source: &Source, config: &mut Config, data_dir: Option<&Path>, encod
         Source::Digits => own_test(Digits::generate(0)?, config),
         Source::Table(path) => table(&read_table(path, config)?, config, encoder),
         Source::Images(path) => {
+            config.data.images = Some(true);
             let folder = images(path, config)?;
             let classes = folder.classes().to_vec();
-            config.data.size = Some(folder.image_size()).filter(|_| config.data.size.is_none()).or(config.data.size);
             arrays(folder.load()?, classes, config)
         }
         Source::Arrays(path) => arrays(NumPy::load(path)?, Vec::new(), config),
@@ -65,8 +110,8 @@ fn own_test((train, test): (Dataset, Dataset), config: &Config) -> Result<Parts>
     Ok(Parts { train, test, holdout, table: None, classes, task: Task::Classification, outputs: 10 })
 }
 
-/// The table, with the kinds of columns and without those left out.
-pub fn read_table(path: &Path, config: &Config) -> Result<Table> {
+/// The table as it is.
+pub fn read_only(path: &Path, config: &Config) -> Result<Table> {
     let mut options = ReadOptions::default();
     if let Some(delimiter) = &config.data.delimiter {
         options = options.delimiter(single_byte(delimiter)?);
@@ -74,11 +119,15 @@ pub fn read_table(path: &Path, config: &Config) -> Result<Table> {
     if let Some(header) = config.data.header {
         options = options.header(header);
     }
-    let mut table = if path == Path::new("-") {
-        Table::from_reader("standard input", stdin().lock(), &options)?
-    } else {
-        Table::read_with(path, &options)?
-    };
+    if path == Path::new("-") {
+        return Table::from_reader("standard input", stdin().lock(), &options);
+    }
+    Table::read_with(path, &options)
+}
+
+/// The table, with the kinds of columns and without those left out.
+fn read_table(path: &Path, config: &Config) -> Result<Table> {
+    let mut table = read_only(path, config)?;
     if !config.data.drop.is_empty() {
         table = table.drop(&config.data.drop)?;
     }
@@ -148,7 +197,9 @@ fn split(config: &mut Config, target: Option<&str>) -> Result<Split> {
     let rest = 1.0 - given.iter().flatten().sum::<f64>();
     let rest = if rest.abs() < 1e-9 { 0.0 } else { rest };
     match given {
-        [None, _, _] => (own.train, own.test, own.holdout) = (Some(rest), own.test.or(Some(0.0)), own.holdout.or(Some(0.0))),
+        [None, _, _] => {
+            (own.train, own.test, own.holdout) = (Some(rest), own.test.or(Some(0.0)), own.holdout.or(Some(0.0)))
+        }
         [Some(_), None, _] => (own.test, own.holdout) = (Some(rest), own.holdout.or(Some(0.0))),
         [Some(_), Some(_), None] => own.holdout = Some(rest),
         _ => {}
@@ -228,7 +279,8 @@ fn arrays(data: Dataset, classes: Vec<String>, config: &mut Config) -> Result<Pa
         stratify_by_default(config, &counts, "samples");
     }
     config.split.stratify.get_or_insert(false);
-    let data = if data.input_dtype() == DType::U8 { data.divide(255.0) } else { data };
+    let is_raw = data.preprocessing()[0].transforms().is_empty();
+    let data = if is_raw && data.input_dtype() == DType::U8 { data.divide(255.0) } else { data };
     let mut parts = data.split(&split(config, None)?)?;
     if *config.preprocess.standardize.get_or_insert(true) {
         parts.train = parts.train.standardize()?;

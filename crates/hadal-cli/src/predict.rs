@@ -1,16 +1,112 @@
 //! `hadal predict`.
 
-use hadal::format::image::{read_png, read_png_size};
+use std::path::{Path, PathBuf};
+
+use hadal::data::NumPy;
+use hadal::format::image::{self, Channels, read_png, read_png_size};
 use hadal::monitor::{note, print_line};
+use hadal::prelude::*;
 use hadal::{Error, Result, stack};
 
 use crate::args::Predict;
-use crate::model;
+use crate::model::{self, Trained};
+use crate::parts;
+use crate::source::Source;
 
 pub fn run(args: &Predict) -> Result<()> {
     let trained = model::load(&args.model)?;
+    if args.invert && matches!(trained.source, Source::Table(_) | Source::Arrays(_)) {
+        return Err(Error::Config(format!(
+            "--invert is for images, but the model was trained on {}",
+            trained.source.kind()
+        )));
+    }
+    match trained.source {
+        Source::Mnist | Source::Digits => digits(args, trained),
+        Source::Table(_) => table(args, trained),
+        Source::Images(_) => images(args, trained),
+        Source::Arrays(_) => arrays(args, trained),
+    }
+}
+
+/// The only thing to be predicted.
+fn only<'a>(args: &'a Predict, what: &str) -> Result<&'a Path> {
+    match &args.data[..] {
+        [path] => Ok(path),
+        several => Err(Error::Config(format!("the model takes one {what} at a time, not {}", several.len()))),
+    }
+}
+
+fn table(args: &Predict, trained: Trained) -> Result<()> {
+    let path = only(args, "table")?;
+    if path != Path::new("-") && !path.is_file() && path.is_dir() {
+        return Err(Error::Data(format!("the model was trained on a table, but {} is a folder", path.display())));
+    }
+    let table = parts::read_only(path, &trained.config)?;
+    let Some(encoder) = trained.encoder() else { return Err(trained.error("has no encoder of a table")) };
+    let ignored: Vec<&str> = table
+        .column_names()
+        .into_iter()
+        .filter(|name| *name != encoder.target() && !encoder.input_columns().contains(name))
+        .collect();
+    if !ignored.is_empty() {
+        note(&format!("{}: the model does not use {}", table.name(), ignored.join(", ")));
+    }
+    let lines = (0..table.rows()).map(|row| table.line(row).to_string()).collect();
+    let target = encoder.target().to_owned();
+    let classes = trained.classes.clone();
+    let outputs = trained.trainer().predict(&table)?;
+    print(args, "line", lines, &target, &classes, &outputs)
+}
+
+fn images(args: &Predict, trained: Trained) -> Result<()> {
+    let (height, width, channels) =
+        parts::image_shape(&trained.model).ok_or_else(|| trained.error("takes no images"))?;
+    let files = files(args)?;
+    // Images that were trained on as they are must have their size.
+    let size = trained.config.data.size.map(|_| [height, width]);
+    if size.is_none() {
+        for path in &files {
+            let [own_height, own_width] = image::read_size(path)?;
+            if [own_height, own_width] != [height, width] {
+                let path = path.display();
+                return Err(Error::Data(format!(
+                    "{path}: is {own_width} x {own_height} pixels; the network takes {width} x {height} (train with --size to \
+                     have images resized)"
+                )));
+            }
+        }
+    }
+    let mut inputs = image::read_many(&files, channels, Some([height, width]))?;
+    if args.invert {
+        inputs = (255.0 - inputs).to_dtype(DType::U8);
+    }
+    let classes = trained.classes.clone();
+    let outputs = trained.trainer().predict(&inputs)?;
+    let names = files.iter().map(|path| path.display().to_string()).collect();
+    print(args, "file", names, "class", &classes, &outputs)
+}
+
+/// All images that were named, and those in folders.
+fn files(args: &Predict) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in &args.data {
+        if path.is_dir() { files.extend(image::list(path)?) } else { files.push(path.clone()) }
+    }
+    Ok(files)
+}
+
+fn arrays(args: &Predict, trained: Trained) -> Result<()> {
+    let inputs = NumPy::read_inputs(only(args, "array")?)?;
+    let samples = (0..inputs.size(0)).map(|sample| sample.to_string()).collect();
+    let classes = trained.classes.clone();
+    let outputs = trained.trainer().predict(&inputs)?;
+    print(args, "sample", samples, "prediction", &classes, &outputs)
+}
+
+fn digits(args: &Predict, trained: Trained) -> Result<()> {
     // All images are read before anything is printed: a bad one costs no half answer.
-    let images = args.images.iter().map(|path| {
+    let images = args.data.iter().map(|path| {
         let [height, width] = read_png_size(path)?;
         if [height, width] != [28, 28] {
             let path = path.display();
@@ -25,11 +121,64 @@ pub fn run(args: &Predict) -> Result<()> {
             "these images look dark on light, but the model was trained on light digits on a dark background; try --invert",
         );
     }
-    let outputs = trained.trainer.predict(&images.flatten(1)).map_err(|error| trained.error(error))?;
-    let digits = outputs.argmax(1).to_vec::<i64>();
-    let best = outputs.max_axes(&[1]).to_vec::<f32>();
-    for ((path, digit), chance) in args.images.iter().zip(digits).zip(best) {
-        print_line(&format!("{}: {digit} ({:.2}%)", path.display(), 100.0 * chance))?;
+    let (path, classes) = (trained.path.clone(), trained.classes.clone());
+    let error = |error: Error| Error::File { path: path.clone(), reason: error.to_string() };
+    let outputs = trained.trainer().predict(&images.flatten(1)).map_err(error)?;
+    let names = args.data.iter().map(|path| path.display().to_string()).collect();
+    print(args, "file", names, "class", &classes, &outputs)
+}
+
+/// Prints a line for each sample: its name, the class with its probability or the numbers.
+fn print(
+    args: &Predict,
+    what: &str,
+    names: Vec<String>,
+    target: &str,
+    classes: &[String],
+    outputs: &Tensor,
+) -> Result<()> {
+    let width = outputs.size(1);
+    let outputs = outputs.to_vec::<f32>();
+    let class = |label: usize| classes.get(label).cloned().unwrap_or_else(|| label.to_string());
+    let is_class = !classes.is_empty() || width > 1 && classes.len() == width;
+    if args.csv {
+        let last = if is_class { ",probability" } else { "" };
+        print_line(&format!("{what},{}{last}", quoted(target)))?;
+    }
+    for (name, outputs) in names.into_iter().zip(outputs.chunks(width)) {
+        if !is_class {
+            let numbers: Vec<String> = outputs.iter().map(f32::to_string).collect();
+            print_line(&match (args.csv, args.json) {
+                (true, _) => format!("{},{}", quoted(&name), numbers.join(",")),
+                (_, true) => format!("{{{}: {}, {}: {}}}", json(what), json(&name), json(target), numbers.join(", ")),
+                _ => format!("{}{name}: {}", prefix(what), numbers.join(" ")),
+            })?;
+            continue;
+        }
+        let best = (0..width).max_by(|&a, &b| outputs[a].total_cmp(&outputs[b]).then(b.cmp(&a))).unwrap_or(0);
+        let (label, chance) = (class(best), outputs[best]);
+        print_line(&match (args.csv, args.json) {
+            (true, _) => format!("{},{},{chance}", quoted(&name), quoted(&label)),
+            (_, true) => {
+                let (what, name, target, label) = (json(what), json(&name), json(target), json(&label));
+                format!("{{{what}: {name}, {target}: {label}, \"probability\": {chance}}}")
+            }
+            _ => format!("{}{name}: {label} ({:.2}%)", prefix(what), 100.0 * chance),
+        })?;
     }
     Ok(())
+}
+
+/// Files say what they are.
+fn prefix(what: &str) -> String {
+    if what == "file" { String::new() } else { format!("{what} ") }
+}
+
+fn quoted(field: &str) -> String {
+    let special = field.is_empty() || field.contains(['"', ',', '\n', '\r']);
+    if special { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.to_owned() }
+}
+
+fn json(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }

@@ -53,6 +53,16 @@ impl Source {
         }
     }
 
+    /// What it is, for a reader.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Source::Mnist | Source::Digits => "images of digits",
+            Source::Table(_) => "a table",
+            Source::Images(_) => "a folder of images",
+            Source::Arrays(_) => "arrays",
+        }
+    }
+
     /// One of what is there, for a reader.
     pub fn samples(&self) -> &'static str {
         match self {
@@ -95,7 +105,9 @@ mod tests {
         assert_eq!(find("arrays").unwrap(), Source::Arrays(at("arrays")));
         assert_eq!(find("arrays.npz").unwrap(), Source::Arrays(at("arrays.npz")));
         assert_eq!(find("table.csv.gz").unwrap(), Source::Table(at("table.csv.gz")));
-        for (name, words) in [("tabel.csv", "did you mean table.csv?"), ("x.npy", "one array"), ("cat.png", "one image")] {
+        for (name, words) in
+            [("tabel.csv", "did you mean table.csv?"), ("x.npy", "one array"), ("cat.png", "one image")]
+        {
             assert!(find(name).unwrap_err().to_string().contains(words), "{name}");
         }
     }

@@ -1,6 +1,5 @@
 //! `hadal train`.
 
-use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::Path;
 
@@ -13,7 +12,7 @@ use hadal::{Error, MatmulPrecision, Result};
 use crate::args::{DeviceName, Train};
 use crate::config::{Config, PrecisionName};
 use crate::defaults::complete;
-use crate::model::Notes;
+use crate::model;
 use crate::network::{schedule, trainer};
 use crate::parts::{self, Parts};
 use crate::source::Source;
@@ -39,7 +38,7 @@ pub fn run(args: &Train) -> Result<()> {
     let folder = args.out.as_ref().map(|folder| open(folder, args.overwrite, &model.model, &config, &source, &parts));
     let folder = folder.transpose()?;
     if !args.quiet {
-        describe(&source, &parts, &config)?;
+        describe(&source, &parts)?;
         print_line(&format!("{}\n", model.summary()))?;
         print_line(&training_on(&source, &parts, &config))?;
     }
@@ -92,7 +91,7 @@ fn set_precision(config: &Config) {
 }
 
 /// What was found in a table, before the network.
-fn describe(source: &Source, parts: &Parts, config: &Config) -> Result<()> {
+fn describe(source: &Source, parts: &Parts) -> Result<()> {
     let Some(table) = &parts.table else { return Ok(()) };
     let columns = table.encoder.input_columns().len();
     print_line(&format!("{}: {}; {} rows\n", parts_name(source), table.dialect, table.rows))?;
@@ -109,9 +108,6 @@ fn describe(source: &Source, parts: &Parts, config: &Config) -> Result<()> {
             table.encoder.features()
         ),
     })?;
-    if config.data.task.is_none() {
-        return Ok(());
-    }
     Ok(())
 }
 
@@ -223,7 +219,7 @@ fn open(
     source: &Source,
     parts: &Parts,
 ) -> Result<RunFolder> {
-    let notes: BTreeMap<String, String> = Notes::new(config, source, parts)?.into();
+    let notes = model::notes(config, &name(source, parts), parts)?;
     let mut run = RunFolder::open(folder, model.architecture(), notes)?;
     if config.training.keep_best == Some(true) {
         run = run.keep_best(config.training.monitor.clone().unwrap_or_else(|| "val_loss".to_owned()));

@@ -3,8 +3,8 @@
 mod read;
 mod write;
 
-pub use read::read;
-pub use write::commented;
+pub use read::{parse, read};
+pub use write::{commented, to_toml};
 
 use std::collections::BTreeMap;
 
@@ -41,16 +41,18 @@ pub struct Data {
     pub task: Option<Task>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub drop: Vec<String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub kinds: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub images: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<[usize; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub colour: Option<Colour>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub kinds: BTreeMap<String, String>,
 }
 
 /// The channels of images.

@@ -68,10 +68,7 @@ mod tests {
                 "[model]\nlayers = [{ layer = \"dens\", units = 3 }]\n",
                 ["line 2", "no value `dens`", "did you mean `dense`?"],
             ),
-            (
-                "[[model.layers]]\nlayer = \"dense\"\nunit = 3\n",
-                ["line ", "no key `unit`", "did you mean `units`?"],
-            ),
+            ("[[model.layers]]\nlayer = \"dense\"\nunit = 3\n", ["line ", "no key `unit`", "did you mean `units`?"]),
         ] {
             let message = parse(text).unwrap_err();
             for word in words {

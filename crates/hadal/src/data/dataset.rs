@@ -148,6 +148,11 @@ impl Dataset {
         self.inputs.sample_shape()
     }
 
+    /// The type of the inputs as they are stored; of the first, if there are several.
+    pub fn input_dtype(&self) -> DType {
+        self.inputs.kinds()[0].1
+    }
+
     /// The inputs as they are stored, neither scaled nor normalized; the first, if there are several.
     ///
     /// ```
@@ -188,6 +193,16 @@ impl Dataset {
     /// ```
     pub fn targets(&self) -> &Tensor {
         self.targets.first()
+    }
+
+    /// The same samples with other targets.
+    ///
+    /// # Errors
+    /// If there is not one for each sample, or one is NaN or infinite.
+    pub fn with_targets(mut self, targets: impl Into<Parts>) -> Result<Dataset> {
+        let stand_in = Tensor::zeros([self.len(), 1]);
+        self.targets = Dataset::with_parts(&self.name, stand_in, targets)?.targets;
+        Ok(self)
     }
 
     /// All targets.

@@ -1,6 +1,6 @@
 //! What becomes of a dataset's inputs before a model sees them: scaling and normalization.
 
-use super::{Dataset, Transform};
+use super::{Dataset, Preprocessing, Transform};
 use crate::{Error, Result, Shape};
 
 /// Whether a number is a finite one in `f32`, too, and not 0.
@@ -213,6 +213,22 @@ impl Dataset {
             )));
         }
         self.preprocessing = other.preprocessing.clone();
+        Ok(self)
+    }
+
+    /// Applies the transforms that a trained model keeps, in place of those set before.
+    ///
+    /// # Errors
+    /// If there are several inputs, or they are not of the type that the model was trained on.
+    pub fn preprocessed_by(mut self, preprocessing: &Preprocessing) -> Result<Dataset> {
+        if self.preprocessing.len() != 1 || !preprocessing.is_of_type(self.input_dtype()) {
+            return Err(Error::Data(format!(
+                "{}: the model was trained on {preprocessing}, but these are {}",
+                self.name(),
+                self.input_dtype()
+            )));
+        }
+        self.preprocessing = vec![preprocessing.clone()];
         Ok(self)
     }
 }

@@ -253,8 +253,19 @@ impl Sequential {
         }
     }
 
-    /// The network without weights.
-    fn from_architecture(architecture: &Architecture) -> Result<Sequential> {
+    /// A network of this architecture, which is not built yet.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let model = Sequential::new([4]).add(Dense::new(3)).build()?;
+    /// let other = Sequential::from_architecture(&model.architecture())?.seed(1).build()?;
+    /// assert_eq!(other.parameter_count(), 15);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If a layer's settings are invalid, or a layer is one of a user's own.
+    pub fn from_architecture(architecture: &Architecture) -> Result<Sequential> {
         // One axis more is for the samples of a batch.
         if architecture.input_shape.len() >= crate::MAX_RANK {
             return Err(Error::Config("its architecture is invalid: the input shape has too many axes".into()));

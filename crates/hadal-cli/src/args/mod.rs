@@ -1,0 +1,189 @@
+//! The command line.
+
+mod numbers;
+mod settings;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use numbers::{at_least_one, threads};
+pub use settings::Settings;
+
+/// Train, evaluate and use neural networks.
+#[derive(Debug, Parser)]
+#[command(name = "hadal", version, arg_required_else_help = true, after_help = EXAMPLES)]
+pub struct Args {
+    /// The subcommand.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  hadal train                                        MNIST
+  hadal train iris.csv --target species --out model  a table
+  hadal evaluate model
+  hadal predict model new.csv";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a neural network on a table, images, arrays or MNIST
+    Train(Train),
+    /// Evaluate a trained model on its test part, its holdout part or other data
+    Evaluate(Evaluate),
+    /// Predict with a trained model
+    Predict(Predict),
+    /// Print the configuration that `train` would use
+    Init(Init),
+}
+
+/// The devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DeviceName {
+    /// CPU
+    Cpu,
+    /// NVIDIA GPU
+    Cuda,
+}
+
+/// Train a neural network on a table, a folder of images, arrays or MNIST.
+///
+/// A table needs --target, the column to be predicted. Its other columns are inspected: numbers are standardized, categories and
+/// dates become inputs, free text and identifiers are left out. The samples are divided into a training, a test and a holdout
+/// part; the test loss is watched, and training stops when it no longer falls.
+#[derive(Debug, clap::Args)]
+// So that -1 is refused as a number, not as an unknown flag.
+#[command(allow_negative_numbers = true, after_help = TRAIN_EXAMPLES)]
+pub struct Train {
+    /// What decides the run.
+    #[command(flatten)]
+    pub settings: Settings,
+
+    /// Number of batches between updates of the progress bar [default: 10] or, if the output is not a terminal, between lines
+    /// [default: one line per epoch]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub log_interval: Option<usize>,
+
+    /// Device to train on
+    #[arg(long, value_enum, default_value_t = DeviceName::Cpu)]
+    pub device: DeviceName,
+
+    /// Disable CUDA training (the default)
+    #[arg(long, conflicts_with = "device")]
+    pub no_cuda: bool,
+
+    /// Number of threads; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub threads: Option<usize>,
+
+    /// Folder with MNIST, as FOLDER/mnist/train-images-idx3-ubyte.gz and so on [default: $HADAL_DATA_DIR, then the
+    /// cache folder, else download]
+    #[arg(long, value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Output directory for model.safetensors, history.csv and timing.csv, written after every epoch
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+
+    /// Overwrite the model in the output directory
+    #[arg(long, requires = "out")]
+    pub overwrite: bool,
+
+    /// Print only the final test results
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+const TRAIN_EXAMPLES: &str = "\
+Examples:
+  hadal train                                        MNIST, or generated digits where it is not available
+  hadal train titanic.csv --target survived --drop alive --out model
+  hadal train pictures/ --size 32x32 --epochs 30 --out model
+  hadal train --config run.toml --seed 2             a file that `hadal init` printed";
+
+/// Print the configuration that `train` would use, complete and with comments, as TOML.
+#[derive(Debug, clap::Args)]
+#[command(allow_negative_numbers = true, after_help = INIT_EXAMPLES)]
+pub struct Init {
+    /// What decides the run.
+    #[command(flatten)]
+    pub settings: Settings,
+
+    /// Folder with MNIST, as for `train`
+    #[arg(long, value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+}
+
+const INIT_EXAMPLES: &str = "\
+Examples:
+  hadal init iris.csv --target species > run.toml
+  hadal train --config run.toml";
+
+/// Evaluate a trained model: on its own test part, on its holdout part, or on other data.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EVALUATE_EXAMPLES)]
+pub struct Evaluate {
+    /// Folder that `train --out` wrote, or a model file
+    #[arg(value_name = "MODEL")]
+    pub model: PathBuf,
+
+    /// Other data of the kind that the model was trained on, with targets [default: the test part of the training data]
+    #[arg(value_name = "DATA")]
+    pub data: Option<String>,
+
+    /// Evaluate on the holdout part, which training has not seen
+    #[arg(long, conflicts_with = "data")]
+    pub holdout: bool,
+
+    /// Folder with MNIST, as for `train`
+    #[arg(long, value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+}
+
+const EVALUATE_EXAMPLES: &str = "\
+Examples:
+  hadal evaluate model                the test part again, with a confusion matrix
+  hadal evaluate model --holdout      the part that training has not seen
+  hadal evaluate model newer.csv      other rows, with the target";
+
+/// Predict with a trained model: the class and its probability, or the number.
+#[derive(Debug, clap::Args)]
+#[command(after_help = PREDICT_EXAMPLES)]
+pub struct Predict {
+    /// Folder that `train --out` wrote, or a model file
+    #[arg(value_name = "MODEL")]
+    pub model: PathBuf,
+
+    /// Rows as a CSV file (- is standard input), PNG or JPEG images, or an .npy file
+    #[arg(value_name = "DATA", required = true)]
+    pub data: Vec<PathBuf>,
+
+    /// Invert images: for dark digits on a light background
+    #[arg(long)]
+    pub invert: bool,
+
+    /// Print comma-separated values
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+
+    /// Print a JSON object per sample
+    #[arg(long)]
+    pub json: bool,
+}
+
+const PREDICT_EXAMPLES: &str = "\
+Examples:
+  hadal predict model new.csv
+  cat new.csv | hadal predict model - --csv > predicted.csv
+  hadal predict model cat.png dog.jpg";
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        super::Args::command().debug_assert();
+    }
+}

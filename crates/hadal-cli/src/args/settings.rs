@@ -1,0 +1,224 @@
+//! The flags that decide a run; they overrule the configuration file.
+
+use std::path::PathBuf;
+
+use hadal::Result;
+use hadal::data::Task;
+use hadal::nn::Activation;
+
+use super::numbers::{self, Hidden};
+use crate::config::{
+    self, ClassWeightRule, ClassWeights, Colour, Config, LossName, OptimizerName, PrecisionName, ScheduleName,
+};
+
+/// Flags of `train` and `init`.
+#[derive(Debug, clap::Args)]
+pub struct Settings {
+    /// mnist, digits, a CSV or TSV file (- is standard input), a folder with a folder of images for each class, or a folder or
+    /// .npz file with the arrays x and y [default: mnist, or digits where MNIST is not available]
+    #[arg(value_name = "SOURCE")]
+    pub source: Option<String>,
+
+    /// Configuration file; flags overrule it
+    #[arg(long, value_name = "FILE.toml")]
+    pub config: Option<PathBuf>,
+
+    /// Column to be predicted
+    #[arg(long, value_name = "COLUMN", help_heading = "Table")]
+    pub target: Option<String>,
+
+    /// Predict classes or a number [default: follows from the target]
+    #[arg(long, value_name = "classification|regression", help_heading = "Table")]
+    pub task: Option<Task>,
+
+    /// Leave out a column; may be given several times
+    #[arg(long, value_name = "COLUMN", help_heading = "Table")]
+    pub drop: Vec<String>,
+
+    /// Kind of a column: number, category, yes/no, date, text or identifier; may be given several times
+    #[arg(long = "as", value_name = "COLUMN=KIND", value_parser = numbers::kind, help_heading = "Table")]
+    pub kinds: Vec<(String, String)>,
+
+    /// What separates fields, a character or `tab` [default: found out]
+    #[arg(long, value_name = "CHARACTER", help_heading = "Table")]
+    pub delimiter: Option<String>,
+
+    /// The first line is a row, not the names of the columns
+    #[arg(long, help_heading = "Table")]
+    pub no_header: bool,
+
+    /// Resize images to HEIGHTxWIDTH [default: the size that all images have]
+    #[arg(long, value_name = "HxW", value_parser = numbers::size, help_heading = "Images")]
+    pub size: Option<[usize; 2]>,
+
+    /// Channels of images [default: grey if all images are]
+    #[arg(long, value_enum, help_heading = "Images")]
+    pub colour: Option<Colour>,
+
+    /// Shares of training, test and holdout part [default: 70/15/15; MNIST keeps its own test set]
+    #[arg(long, value_name = "T/T/H", value_parser = numbers::split, help_heading = "Split")]
+    pub split: Option<[f64; 3]>,
+
+    /// Keep all rows with the same value in this column in one part
+    #[arg(long, value_name = "COLUMN", help_heading = "Split")]
+    pub group: Option<String>,
+
+    /// Train on the rows that are first by this column, test on the last
+    #[arg(long, value_name = "COLUMN", help_heading = "Split")]
+    pub order: Option<String>,
+
+    /// Column that says for each row whether it is for `train`, `test` or `holdout`
+    #[arg(long, value_name = "COLUMN", help_heading = "Split")]
+    pub part: Option<String>,
+
+    /// Units of the hidden layers [default: 64,32 for a table, else 512,512]
+    #[arg(long, value_name = "N,N", value_parser = numbers::hidden, help_heading = "Model")]
+    pub hidden: Option<Hidden>,
+
+    /// Activation of the hidden layers [default: relu]
+    #[arg(long, value_name = "NAME", value_parser = activation, help_heading = "Model")]
+    pub activation: Option<Activation>,
+
+    /// Dropout rate after each hidden layer [default: 0 for a table, else 0.2]
+    #[arg(long, value_name = "RATE", value_parser = numbers::share, help_heading = "Model")]
+    pub dropout: Option<f64>,
+
+    /// Factor of an L2 penalty on the weights of the hidden layers [default: 0]
+    #[arg(long, value_name = "FACTOR", value_parser = numbers::not_negative, help_heading = "Model")]
+    pub l2: Option<f64>,
+
+    /// Batch normalization before each activation
+    #[arg(long, help_heading = "Model")]
+    pub batch_norm: bool,
+
+    /// Loss [default: categorical_crossentropy for classes, mean_squared_error for a number]
+    #[arg(long, value_enum, hide_possible_values = true, value_name = "NAME", help_heading = "Model")]
+    pub loss: Option<LossName>,
+
+    /// `balanced`: classes with few samples weigh more
+    #[arg(long, value_name = "balanced", value_parser = ["balanced"], help_heading = "Model")]
+    pub class_weights: Option<String>,
+
+    /// Optimizer [default: rmsprop for MNIST, else adam]
+    #[arg(long, value_enum, help_heading = "Training")]
+    pub optimizer: Option<OptimizerName>,
+
+    /// Learning rate [default: 0.001; 0.01 with sgd; 0.005 to 0.01 by the number of rows of a table]
+    #[arg(long, value_name = "RATE", value_parser = numbers::learning_rate, help_heading = "Training")]
+    pub lr: Option<f64>,
+
+    /// Momentum factor (sgd and rmsprop)
+    #[arg(long, value_name = "M", value_parser = numbers::momentum, help_heading = "Training")]
+    pub momentum: Option<f64>,
+
+    /// Weight decay of the optimizer [default: 0; 0.01 with adamw; by the number of rows for a table]
+    #[arg(long, value_name = "FACTOR", value_parser = numbers::not_negative, help_heading = "Training")]
+    pub weight_decay: Option<f64>,
+
+    /// Number of epochs [default: 20 for MNIST, by the number of rows for a table, else 50]
+    #[arg(long, value_name = "N", value_parser = numbers::at_least_one, help_heading = "Training")]
+    pub epochs: Option<usize>,
+
+    /// Batch size for training [default: 128 for MNIST, else by the number of samples]
+    #[arg(long, value_name = "N", value_parser = numbers::at_least_one, help_heading = "Training")]
+    pub batch_size: Option<usize>,
+
+    /// Batch size for evaluation [default: 1000]
+    #[arg(long, value_name = "N", value_parser = numbers::at_least_one, help_heading = "Training")]
+    pub test_batch_size: Option<usize>,
+
+    /// Learning rate schedule [default: cosine for a table, else constant]
+    #[arg(long, value_enum, help_heading = "Training")]
+    pub schedule: Option<ScheduleName>,
+
+    /// Stop when the monitored value has not improved for this many epochs; 0 never stops [default: 20; 0 for MNIST]
+    #[arg(long, value_name = "EPOCHS", help_heading = "Training")]
+    pub patience: Option<usize>,
+
+    /// Value that decides when to stop and which epoch is best: val_loss, val_accuracy, ... [default: val_loss]
+    #[arg(long, value_name = "NAME", help_heading = "Training")]
+    pub monitor: Option<String>,
+
+    /// Random seed for weight initialization, shuffling and dropout; the same seed gives the same result [default: 1]
+    #[arg(long, value_name = "N", value_parser = numbers::seed, help_heading = "Training")]
+    pub seed: Option<u64>,
+
+    /// Precision of matrix products [default: highest]
+    #[arg(long, value_enum, help_heading = "Training")]
+    pub precision: Option<PrecisionName>,
+}
+
+/// An activation by its name in files.
+fn activation(name: &str) -> std::result::Result<Activation, String> {
+    serde_json::from_value(serde_json::Value::from(name)).map_err(|_| {
+        "it must be relu, elu, selu, gelu, silu, softplus, tanh, sigmoid, hard_sigmoid or identity; others need a configuration file"
+            .to_owned()
+    })
+}
+
+impl Settings {
+    /// The settings of the configuration file, and over them those of the flags.
+    pub fn config(&self) -> Result<Config> {
+        let mut config = self.config.as_deref().map_or(Ok(Config::default()), config::read)?;
+        let set = |to: &mut Option<String>, from: &Option<String>| {
+            if from.is_some() {
+                to.clone_from(from);
+            }
+        };
+        set(&mut config.data.source, &self.source);
+        set(&mut config.data.target, &self.target);
+        set(&mut config.data.delimiter, &self.delimiter);
+        set(&mut config.training.monitor, &self.monitor);
+        if self.group.is_some() || self.order.is_some() || self.part.is_some() {
+            let split = &mut config.split;
+            (split.group, split.order, split.part) = (self.group.clone(), self.order.clone(), self.part.clone());
+            split.stratify = None;
+        }
+        if let Some([train, test, holdout]) = self.split {
+            let split = &mut config.split;
+            (split.train, split.test, split.holdout) = (Some(train), Some(test), Some(holdout));
+        }
+        config.data.task = self.task.or(config.data.task);
+        config.data.drop.extend(self.drop.iter().cloned());
+        config.data.kinds.extend(self.kinds.iter().cloned());
+        config.data.header = if self.no_header { Some(false) } else { config.data.header };
+        config.data.size = self.size.or(config.data.size);
+        config.data.colour = self.colour.or(config.data.colour);
+        let model = &mut config.model;
+        if self.hidden.is_some()
+            || self.activation.is_some()
+            || self.dropout.is_some()
+            || self.l2.is_some()
+            || self.batch_norm
+        {
+            model.layers = None;
+        }
+        model.hidden = self.hidden.as_ref().map(|hidden| hidden.0.clone()).or(model.hidden.take());
+        model.activation = self.activation.or(model.activation);
+        model.dropout = self.dropout.or(model.dropout);
+        model.l2 = self.l2.or(model.l2);
+        model.batch_norm = if self.batch_norm { Some(true) } else { model.batch_norm };
+        config.loss.name = self.loss.or(config.loss.name);
+        if self.class_weights.is_some() {
+            config.loss.class_weights = Some(ClassWeights::Rule(ClassWeightRule::Balanced));
+        }
+        let optimizer = &mut config.optimizer;
+        if self.optimizer.is_some_and(|name| optimizer.name != Some(name)) {
+            // The numbers of another optimizer do not suit this one.
+            *optimizer = Default::default();
+        }
+        optimizer.name = self.optimizer.or(optimizer.name);
+        optimizer.learning_rate = self.lr.or(optimizer.learning_rate);
+        optimizer.momentum = self.momentum.or(optimizer.momentum);
+        optimizer.weight_decay = self.weight_decay.or(optimizer.weight_decay);
+        let training = &mut config.training;
+        training.epochs = self.epochs.or(training.epochs);
+        training.batch_size = self.batch_size.or(training.batch_size);
+        training.test_batch_size = self.test_batch_size.or(training.test_batch_size);
+        training.schedule = self.schedule.or(training.schedule);
+        training.patience = self.patience.or(training.patience);
+        training.seed = self.seed.or(training.seed);
+        training.precision = self.precision.or(training.precision);
+        Ok(config)
+    }
+}

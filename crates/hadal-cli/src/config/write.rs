@@ -1,0 +1,170 @@
+//! Configuration files for a reader.
+
+use hadal::{Error, Result};
+
+use super::Config;
+
+/// The settings as TOML.
+pub fn to_toml(config: &Config) -> Result<String> {
+    toml::to_string(config).map_err(|error| Error::Config(format!("the settings cannot be written as TOML: {error}")))
+}
+
+/// What stands above each section and beside each key. Keys that are not set are shown with an example.
+const COMMENTS: &[(&str, &str, &[(&str, &str, &str)])] = &[
+    (
+        "data",
+        "Where the samples are, and how they are read.",
+        &[
+            (
+                "source",
+                "mnist, digits, a CSV or TSV file, a folder of images by class, a folder or .npz file with x and y",
+                "",
+            ),
+            ("target", "the column to be predicted (tables)", "\"column\""),
+            ("task", "classification or regression", "\"classification\""),
+            ("drop", "columns left out", "[\"column\"]"),
+            ("delimiter", "what separates fields; found out if not set", "\";\""),
+            ("header", "whether the first line names the columns; found out if not set", "true"),
+            ("images", "whether the source is a folder of images", "true"),
+            ("size", "height and width to which images are resized", "[28, 28]"),
+            ("colour", "channels of images: grey or rgb", "\"grey\""),
+            (
+                "kinds",
+                "kinds of columns: number, category, yes/no, date, text, identifier",
+                "{ column = \"category\" }",
+            ),
+        ],
+    ),
+    (
+        "split",
+        "The parts: training, test (watched during training), holdout (kept for the last judgement).",
+        &[
+            ("train", "share of the training part", "0.7"),
+            ("test", "share of the test part", "0.15"),
+            ("holdout", "share of the holdout part", "0.15"),
+            ("stratify", "the same shares of classes in all parts", "true"),
+            ("group", "column whose rows of one value stay together", "\"column\""),
+            ("order", "column to order by: the first rows train, the last test", "\"column\""),
+            ("part", "column that says train, test or holdout for each row", "\"column\""),
+            ("seed", "random seed of the split", "1"),
+        ],
+    ),
+    (
+        "preprocess",
+        "What becomes of the samples before the network sees them.",
+        &[
+            ("max_one_hot", "levels up to which a category has an input each; above, an embedding", "16"),
+            ("standardize", "mean 0 and standard deviation 1 of arrays and images, by feature or channel", "true"),
+            ("augment", "random changes of training images", "{ steps = [{ shift = 0.1 }, { rotate = 10.0 }] }"),
+        ],
+    ),
+    (
+        "model",
+        "The network: hidden layers of one kind, or [[model.layers]] one by one, by the names in a model file.",
+        &[
+            ("hidden", "units of the hidden layers", "[64, 32]"),
+            ("activation", "relu, gelu, silu, tanh, sigmoid, ...", "\"relu\""),
+            ("dropout", "dropout rate after each hidden layer", "0.1"),
+            ("l2", "factor of an L2 penalty on weights", "0.0"),
+            ("batch_norm", "batch normalization before each activation", "false"),
+            (
+                "layers",
+                "all layers, in place of the settings above",
+                "[{ layer = \"dense\", units = 3, activation = \"softmax\" }]",
+            ),
+        ],
+    ),
+    (
+        "loss",
+        "What is made small.",
+        &[
+            ("name", "categorical_crossentropy, mean_squared_error, mean_absolute_error, huber", ""),
+            ("label_smoothing", "share of the target spread over all classes", "0.0"),
+            ("class_weights", "\"balanced\", or a weight for each class", "\"balanced\""),
+        ],
+    ),
+    (
+        "optimizer",
+        "",
+        &[
+            ("name", "sgd, rmsprop, adam, adamw", ""),
+            ("learning_rate", "", ""),
+            ("momentum", "of sgd and rmsprop", "0.0"),
+            ("weight_decay", "", ""),
+        ],
+    ),
+    (
+        "training",
+        "",
+        &[
+            ("epochs", "passes over the training part", ""),
+            ("batch_size", "samples per step", ""),
+            ("test_batch_size", "samples per step of an evaluation", ""),
+            ("schedule", "of the learning rate: constant, cosine, one_cycle", ""),
+            ("seed", "random seed of weights, order and dropout", ""),
+            ("patience", "epochs without improvement after which training stops; 0 never stops", ""),
+            ("monitor", "what has to improve: val_loss, val_accuracy, ...", ""),
+            ("min_delta", "the smallest change that is an improvement", ""),
+            ("keep_best", "the best epoch's weights are the result", ""),
+            ("precision", "of matrix products: highest, high, medium", ""),
+        ],
+    ),
+    ("tune", "Ranges of settings for a search.", &[]),
+];
+
+/// The settings as a TOML file with comments; what is not set stands in it as a comment.
+pub fn commented(config: &Config) -> Result<String> {
+    let fault = |error: toml::ser::Error| Error::Config(format!("the settings cannot be written as TOML: {error}"));
+    let all = toml::Table::try_from(config).map_err(fault)?;
+    let mut text = String::new();
+    for (section, about, keys) in COMMENTS {
+        if !about.is_empty() {
+            text += &format!("# {about}\n");
+        }
+        text += &format!("[{section}]\n");
+        let own = all.get(*section).and_then(toml::Value::as_table);
+        for (key, about, example) in *keys {
+            let about = if about.is_empty() { String::new() } else { format!("  # {about}") };
+            match own.and_then(|own| own.get(*key)) {
+                Some(value) => text += &format!("{key} = {value}{about}\n"),
+                None if !example.is_empty() => text += &format!("# {key} = {example}{about}\n"),
+                None => {}
+            }
+        }
+        if keys.is_empty() {
+            own.into_iter().flatten().for_each(|(key, value)| text += &format!("{key} = {value}\n"));
+        }
+        text += "\n";
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{OptimizerName, parse};
+
+    #[test]
+    fn what_is_written_is_what_is_read() {
+        let mut config = Config::default();
+        config.data.source = Some("a \"b\".csv".to_owned());
+        config.data.kinds.insert("pclass".to_owned(), "category".to_owned());
+        config.model.hidden = Some(vec![64, 32]);
+        config.optimizer.name = Some(OptimizerName::Adamw);
+        config.preprocess.augment = Some(hadal::data::Augment::new().shift(0.1).scale(0.9, 1.1));
+        config.tune.insert("learning_rate".to_owned(), toml::Value::Array(vec![0.001.into(), 0.1.into()]));
+        assert_eq!(parse(&commented(&config).unwrap()).unwrap(), config);
+        assert_eq!(parse(&to_toml(&config).unwrap()).unwrap(), config);
+    }
+
+    #[test]
+    fn every_key_has_a_comment_and_every_example_is_valid() {
+        for (section, _, keys) in COMMENTS {
+            for (key, _, example) in *keys {
+                if !example.is_empty() {
+                    parse(&format!("[{section}]\n{key} = {example}\n")).unwrap();
+                }
+            }
+        }
+    }
+}
