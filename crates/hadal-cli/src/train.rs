@@ -4,13 +4,19 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::Path;
 
+use hadal::data::Task;
 use hadal::monitor::{Console, note, print_line};
 use hadal::prelude::*;
 use hadal::train::RunFolder;
 use hadal::{Error, MatmulPrecision, Result};
 
-use crate::args::{DatasetName, DeviceName, OptimizerName, PrecisionName, ScheduleName, Train};
-use crate::model::DATASET;
+use crate::args::{DeviceName, Train};
+use crate::config::{Config, PrecisionName};
+use crate::defaults::complete;
+use crate::model::Notes;
+use crate::network::{schedule, trainer};
+use crate::parts::{self, Parts};
+use crate::source::Source;
 
 pub fn run(args: &Train) -> Result<()> {
     if args.device == DeviceName::Cuda {
@@ -19,7 +25,62 @@ pub fn run(args: &Train) -> Result<()> {
     if let Some(threads) = args.threads {
         hadal::set_num_threads(threads);
     }
-    let precision = match args.precision {
+    let mut config = args.settings.config()?;
+    if let Some(folder) = &args.out {
+        check_vacant(folder, args.overwrite)?;
+    }
+    let (source, parts) = data(&mut config, args)?;
+    complete(&mut config, &source, parts.train.len(), parts.task);
+    set_precision(&config);
+    if !config.tune.is_empty() {
+        note("[tune] has ranges for a search; train uses the settings of the other sections");
+    }
+    let mut model = trainer(&config, &parts)?;
+    let folder = args.out.as_ref().map(|folder| open(folder, args.overwrite, &model.model, &config, &source, &parts));
+    let folder = folder.transpose()?;
+    if !args.quiet {
+        describe(&source, &parts, &config)?;
+        print_line(&format!("{}\n", model.summary()))?;
+        print_line(&training_on(&source, &parts, &config))?;
+    }
+    if let Some(table) = &parts.table {
+        table.leaks.iter().for_each(|leak| note(&leak.to_string()));
+    }
+    fit(&mut model, &parts, &config, args, folder)?;
+    let name = name(&source, &parts);
+    print_line(&format!("{name} test: {}{}", model.evaluate(&parts.test)?, baseline(&parts)))?;
+    if args.quiet {
+        return Ok(());
+    }
+    match &args.out {
+        Some(folder) => {
+            let (model, history) = (folder.join(RunFolder::MODEL), folder.join(RunFolder::HISTORY));
+            print_line(&format!("Wrote {} and {}", model.display(), history.display()))
+        }
+        None if matches!(source, Source::Mnist | Source::Digits) => Ok(()),
+        None => print_line("The model was not kept; --out FOLDER keeps it"),
+    }
+}
+
+/// The source and its parts. Without a name, the built-in digits stand in for an MNIST that is not available.
+fn data(config: &mut Config, args: &Train) -> Result<(Source, Parts)> {
+    let text = config.data.source.clone();
+    let source = Source::find(text.as_deref().unwrap_or("mnist"))?;
+    let parts = match parts::load(&source, config, args.data_dir.as_deref(), None) {
+        Err(Error::Unavailable { tried, supply, .. }) if text.is_none() => {
+            note(&format!("MNIST is not available (tried {tried}); training on the built-in digits instead"));
+            note(&supply);
+            config.data.source = Some("digits".to_owned());
+            return Ok((Source::Digits, parts::load(&Source::Digits, config, None, None)?));
+        }
+        other => other?,
+    };
+    config.data.source = Some(text.unwrap_or_else(|| "mnist".to_owned()));
+    Ok((source, parts))
+}
+
+fn set_precision(config: &Config) {
+    let precision = match config.training.precision.unwrap_or(PrecisionName::Highest) {
         PrecisionName::Highest => MatmulPrecision::Highest,
         PrecisionName::High => MatmulPrecision::High,
         PrecisionName::Medium => MatmulPrecision::Medium,
@@ -28,60 +89,145 @@ pub fn run(args: &Train) -> Result<()> {
         note(&format!("precision {precision} is not faster on this processor; matrix products use precision highest"));
     }
     hadal::set_matmul_precision(precision);
-    if let Some(folder) = &args.out {
-        check_vacant(folder, args.overwrite)?;
+}
+
+/// What was found in a table, before the network.
+fn describe(source: &Source, parts: &Parts, config: &Config) -> Result<()> {
+    let Some(table) = &parts.table else { return Ok(()) };
+    let columns = table.encoder.input_columns().len();
+    print_line(&format!("{}: {}; {} rows\n", parts_name(source), table.dialect, table.rows))?;
+    print_line(&format!("{}\n", table.report))?;
+    let target = table.encoder.target();
+    print_line(&match parts.task {
+        Task::Classification => format!(
+            "Classification: `{target}` has the classes {}, predicted from {columns} columns ({} inputs)",
+            shortened(&parts.classes),
+            table.encoder.features()
+        ),
+        Task::Regression => format!(
+            "Regression: `{target}` is a number, predicted from {columns} columns ({} inputs)",
+            table.encoder.features()
+        ),
+    })?;
+    if config.data.task.is_none() {
+        return Ok(());
     }
-    let optimizer = optimizer(args)?;
-    let (train, test) = data(args)?;
-    let mut model = Sequential::new([784])
-        .seed(args.seed)
-        .add(Dense::new(512).activation(Relu))
-        .add(Dropout::new(0.2))
-        .add(Dense::new(512).activation(Relu))
-        .add(Dropout::new(0.2))
-        .add(Dense::new(10).activation(Softmax))
-        .compile(optimizer, CategoricalCrossentropy, [Accuracy])?;
-    let schedule = match args.schedule {
-        ScheduleName::Constant => Schedule::Constant,
-        ScheduleName::Cosine => Schedule::Cosine,
+    Ok(())
+}
+
+fn shortened(names: &[String]) -> String {
+    const MOST: usize = 10;
+    let some = names.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > MOST { format!("{some}, ... ({} in all)", names.len()) } else { some }
+}
+
+/// The source without its folders.
+fn parts_name(source: &Source) -> String {
+    match source {
+        Source::Mnist => "mnist".to_owned(),
+        Source::Digits => "digits".to_owned(),
+        Source::Table(path) | Source::Images(path) | Source::Arrays(path) => {
+            path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+        }
+    }
+}
+
+/// What the results are called.
+fn name(source: &Source, parts: &Parts) -> String {
+    match source {
+        Source::Mnist | Source::Digits => parts.train.name().to_owned(),
+        _ => parts_name(source),
+    }
+}
+
+fn training_on(source: &Source, parts: &Parts, config: &Config) -> String {
+    let holdout = parts.holdout.as_ref().map_or(String::new(), |part| format!(", {} held out", part.len()));
+    let how = match &config.split {
+        split if split.part.is_some() => " (parts as the table says)",
+        split if split.group.is_some() => " (by group)",
+        split if split.order.is_some() => " (in order)",
+        split if split.stratify == Some(true) => " (stratified)",
+        _ => "",
     };
-    let mut fit = Fit::epochs(args.epochs)
-        .batch_size(args.batch_size)
-        .validation_data(&test)
-        .validation_batch_size(args.test_batch_size)
-        .schedule(schedule)
+    format!(
+        "Training on {}: {} {}, {} to test{holdout}{how}, seed {}, {} {}",
+        name(source, parts),
+        parts.train.len(),
+        source.samples(),
+        parts.test.len(),
+        config.training.seed.unwrap_or(1),
+        hadal::num_threads(),
+        if hadal::num_threads() == 1 { "thread" } else { "threads" }
+    )
+}
+
+/// What guessing would reach: the most frequent class, or the mean.
+fn baseline(parts: &Parts) -> String {
+    if parts.table.is_none() || parts.task == Task::Regression {
+        return String::new();
+    }
+    let count = |data: &Dataset| {
+        let mut counts = vec![0usize; parts.outputs];
+        data.targets().to_vec::<i64>().into_iter().for_each(|label| counts[label as usize] += 1);
+        counts
+    };
+    let Some((most, _)) = count(&parts.train).into_iter().enumerate().max_by_key(|(_, count)| *count) else {
+        return String::new();
+    };
+    let share = 100.0 * count(&parts.test)[most] as f64 / parts.test.len() as f64;
+    format!(" (always `{}`: {share:.2}%)", parts.classes[most])
+}
+
+fn fit(
+    model: &mut Trainer<Sequential>,
+    parts: &Parts,
+    config: &Config,
+    args: &Train,
+    folder: Option<RunFolder>,
+) -> Result<()> {
+    let own = &config.training;
+    let mut fit = Fit::epochs(own.epochs.unwrap_or(20))
+        .batch_size(own.batch_size.unwrap_or(32))
+        .validation_data(&parts.test)
+        .validation_batch_size(own.test_batch_size.unwrap_or(1000))
+        .schedule(schedule(config))
         .quiet();
-    let folder =
-        args.out.as_ref().map(|folder| open(folder, args.overwrite, &model.model, train.name())).transpose()?;
     if !args.quiet {
-        print_line(&format!("{}\n", model.summary()))?;
-        print_line(&format!(
-            "Training on {}: {} images, {} to test, seed {}, {} {}",
-            train.name(),
-            train.len(),
-            test.len(),
-            args.seed,
-            hadal::num_threads(),
-            if hadal::num_threads() == 1 { "thread" } else { "threads" }
-        ))?;
         fit = fit.callback(Console::new(std::io::stdout().is_terminal()).log_interval(args.log_interval));
     }
     if let Some(folder) = folder {
         fit = fit.callback(folder);
     }
-    model.fit(&train, fit)?;
-    print_line(&format!("{} test: {}", test.name(), model.evaluate(&test)?))?;
-    if let Some(folder) = args.out.as_ref().filter(|_| !args.quiet) {
-        let (model, history) = (folder.join(RunFolder::MODEL), folder.join(RunFolder::HISTORY));
-        print_line(&format!("Wrote {} and {}", model.display(), history.display()))?;
+    let monitor = own.monitor.clone().unwrap_or_else(|| "val_loss".to_owned());
+    let mut stop = EarlyStopping::new(monitor.clone())
+        .patience(own.patience.unwrap_or(0))
+        .min_delta(own.min_delta.unwrap_or(0.0))
+        .restore_best_weights(own.keep_best == Some(true));
+    let mut best = KeepBest::new(monitor);
+    if own.patience.is_some_and(|patience| patience > 0) {
+        model.fit(&parts.train, fit.callback(&mut stop))?;
+    } else if own.keep_best == Some(true) {
+        model.fit(&parts.train, fit.callback(&mut best))?;
+    } else {
+        model.fit(&parts.train, fit)?;
     }
     Ok(())
 }
 
 /// Takes the folder for this run.
-fn open(folder: &Path, overwrite: bool, model: &Sequential, dataset: &str) -> Result<RunFolder> {
-    let notes = BTreeMap::from([(DATASET.to_owned(), dataset.to_owned())]);
-    let run = RunFolder::open(folder, model.architecture(), notes)?;
+fn open(
+    folder: &Path,
+    overwrite: bool,
+    model: &Sequential,
+    config: &Config,
+    source: &Source,
+    parts: &Parts,
+) -> Result<RunFolder> {
+    let notes: BTreeMap<String, String> = Notes::new(config, source, parts)?.into();
+    let mut run = RunFolder::open(folder, model.architecture(), notes)?;
+    if config.training.keep_best == Some(true) {
+        run = run.keep_best(config.training.monitor.clone().unwrap_or_else(|| "val_loss".to_owned()));
+    }
     // Another run may have ended in it since it was found vacant.
     check_vacant(folder, overwrite)?;
     Ok(run)
@@ -96,32 +242,4 @@ fn check_vacant(folder: &Path, overwrite: bool) -> Result<()> {
     }
     let advice = "choose another folder for --out, or pass --overwrite to replace it";
     Err(Error::Config(format!("{} already exists; {advice}", path.display())))
-}
-
-fn optimizer(args: &Train) -> Result<Box<dyn Optimizer>> {
-    Ok(match args.optimizer {
-        OptimizerName::Sgd => Box::new(Sgd::new(args.lr.unwrap_or(0.01)).momentum(args.momentum)),
-        OptimizerName::Rmsprop => Box::new(RmsProp::new(args.lr.unwrap_or(0.001)).momentum(args.momentum)),
-        OptimizerName::Adam if args.momentum != 0.0 => {
-            return Err(Error::Config(
-                "--momentum cannot be used with adam; omit it, or use --optimizer sgd or rmsprop".into(),
-            ));
-        }
-        OptimizerName::Adam => Box::new(Adam::new(args.lr.unwrap_or(0.001))),
-    })
-}
-
-/// Training and test images. Without a name, the built-in digits stand in for an MNIST that is not available.
-fn data(args: &Train) -> Result<(Dataset, Dataset)> {
-    if args.dataset == Some(DatasetName::Digits) {
-        return Digits::generate(0);
-    }
-    match Mnist::load_from(args.data_dir.as_deref()) {
-        Err(Error::Unavailable { tried, supply, .. }) if args.dataset.is_none() => {
-            note(&format!("MNIST is not available (tried {tried}); training on the built-in digits instead"));
-            note(&supply);
-            Digits::generate(0)
-        }
-        other => other,
-    }
 }

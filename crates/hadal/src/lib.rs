@@ -56,7 +56,7 @@ pub mod prelude {
         Module, Parallel, Reshape, Residual, Sequential,
     };
     pub use crate::optim::{Adadelta, Adagrad, Adam, AdamW, Lion, Muon, Nadam, Optimizer, RmsProp, Schedule, Sgd};
-    pub use crate::train::{Callback, Event, Fit, Flow, Trainer};
+    pub use crate::train::{Callback, EarlyStopping, Event, Fit, Flow, KeepBest, ModelCheckpoint, Trainer};
     pub use crate::{DType, Device, Gradients, REST, Rng, Shape, Tensor, no_grad};
 }
 

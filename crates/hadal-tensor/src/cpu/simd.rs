@@ -69,14 +69,18 @@ pub fn force_level(level: SimdLevel) {
 }
 
 /// A kernel's body. `run` must be `#[inline(always)]`, and so must everything it calls in its loops.
-pub(crate) trait Task {
+#[doc(hidden)]
+pub trait Task {
+    /// What it gives.
     type Output;
+    /// The body.
     fn run(self) -> Self::Output;
 }
 
 /// Runs the task compiled for the level in use.
+#[doc(hidden)]
 #[inline]
-pub(crate) fn dispatch<K: Task>(task: K) -> K::Output {
+pub fn dispatch<K: Task>(task: K) -> K::Output {
     match level() {
         // SAFETY: `level` returns a level only if the processor has it (detected, or checked by `force_level`).
         #[cfg(target_arch = "x86_64")]

@@ -13,14 +13,18 @@ mod mnist;
 mod numpy;
 mod partition;
 mod parts;
+#[cfg(feature = "table")]
+mod preprocess;
 mod preprocessing;
 mod rows;
 mod scaling;
 pub mod source;
 mod split;
 pub mod synthetic;
+#[cfg(feature = "table")]
+mod table;
 
-pub use augment::Augment;
+pub use augment::{Augment, AugmentStep};
 pub(crate) use batches::Batch;
 pub use batches::Batches;
 pub(crate) use dataset::AugmentPass;
@@ -34,8 +38,12 @@ pub use mnist::Mnist;
 pub use numpy::NumPy;
 pub use partition::{Part, Partition, SplitBy};
 pub use parts::Parts;
+#[cfg(feature = "table")]
+pub use preprocess::{ColumnReport, Encoder, Leak, Preprocess, Task};
 pub use preprocessing::{Preprocessing, Transform};
 pub use rows::Rows;
 #[cfg(feature = "numpy")]
 pub(crate) use rows::check_indices;
 pub use split::{Split, Stratify};
+#[cfg(feature = "table")]
+pub use table::{Column, DateFormat, Dialect, Kind, ReadOptions, Table};

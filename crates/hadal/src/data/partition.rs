@@ -115,10 +115,8 @@ impl<T> Partition<T> {
     }
 
     fn iter(&self) -> impl Iterator<Item = (Part, &T)> {
-        Part::ALL
-            .into_iter()
-            .zip([Some(&self.train), Some(&self.test), self.holdout.as_ref()].into_iter())
-            .filter_map(|(part, rows)| Some((part, rows?)))
+        let all = [Some(&self.train), Some(&self.test), self.holdout.as_ref()];
+        Part::ALL.into_iter().zip(all).filter_map(|(part, rows)| Some((part, rows?)))
     }
 }
 

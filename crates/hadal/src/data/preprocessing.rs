@@ -1,7 +1,12 @@
 //! What becomes of raw inputs before a model sees them.
 
+#[cfg(feature = "table")]
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "table")]
+use super::Encoder;
 use crate::{DType, Tensor};
 
 /// The transforms of a dataset's inputs, in order, and the type of the raw inputs. A model that was trained by
@@ -24,6 +29,10 @@ pub struct Preprocessing {
     /// The dtype of the raw inputs, by name.
     dtype: String,
     transforms: Vec<Transform>,
+    /// What made the raw inputs of a table's rows.
+    #[cfg(feature = "table")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    table: Option<Arc<Encoder>>,
 }
 
 /// A change of every input.
@@ -46,7 +55,33 @@ pub enum Transform {
 impl Preprocessing {
     /// None, for raw inputs of a type.
     pub(super) fn none(input: &str, dtype: DType) -> Preprocessing {
-        Preprocessing { input: input.to_owned(), dtype: dtype.to_string(), transforms: Vec::new() }
+        Preprocessing {
+            input: input.to_owned(),
+            dtype: dtype.to_string(),
+            transforms: Vec::new(),
+            #[cfg(feature = "table")]
+            table: None,
+        }
+    }
+
+    /// The encoder that makes the raw inputs of a [`Table`](super::Table)'s rows, if the model was trained on a table.
+    #[cfg(feature = "table")]
+    pub fn encoder(&self) -> Option<&Encoder> {
+        self.table.as_deref()
+    }
+
+    #[cfg(feature = "table")]
+    pub(super) fn set_table(&mut self, encoder: Arc<Encoder>) {
+        self.table = Some(encoder);
+    }
+
+    /// Whether the same becomes of raw inputs.
+    pub(crate) fn is_same_as(&self, other: &Preprocessing) -> bool {
+        #[cfg(feature = "table")]
+        if self.table != other.table {
+            return false;
+        }
+        self.transforms == other.transforms
     }
 
     /// The transforms of the input called `name` of several `inputs`; the only ones are those of the only input, whatever its name.
@@ -118,6 +153,10 @@ fn for_each(numbers: &[f64], batch: &Tensor) -> Tensor {
 impl std::fmt::Display for Preprocessing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} inputs", self.dtype)?;
+        #[cfg(feature = "table")]
+        if let Some(encoder) = &self.table {
+            write!(f, " of a table with the columns {}", encoder.input_columns().join(", "))?;
+        }
         for transform in &self.transforms {
             match transform {
                 Transform::Multiply(factor) => write!(f, ", times {factor}")?,

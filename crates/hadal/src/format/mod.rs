@@ -21,5 +21,5 @@ pub(crate) use atomic::{Staged, UNFINISHED, stage};
 pub use atomic::{check_writable, write_atomically};
 pub(crate) use lock::FolderLock;
 pub(crate) use open::kind_name;
-#[cfg(feature = "numpy")]
+#[cfg(any(feature = "numpy", feature = "table"))]
 pub(crate) use open::open_regular;

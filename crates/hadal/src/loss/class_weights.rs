@@ -3,6 +3,53 @@
 use super::{Loss, LossParts, Weights};
 use crate::{DType, Error, Result, Shape, Tensor};
 
+/// The weights that make every class count the same in sum: `n / (classes * count)`, scikit-learn's `"balanced"`, for
+/// [`Loss::class_weights`]. `targets` are labels, `i64` of shape `[N]`, from 0 to `classes - 1`.
+///
+/// ```
+/// use hadal::loss::balanced_class_weights;
+/// use hadal::prelude::*;
+/// let labels = Tensor::from([0, 0, 0, 1]);
+/// let weights = balanced_class_weights(&labels, 2)?;
+/// assert_eq!(weights, [4.0 / 6.0, 2.0]);
+/// let loss = BinaryCrossentropy.class_weights(&weights);
+/// # let _ = loss;
+/// # Ok::<(), hadal::Error>(())
+/// ```
+///
+/// # Errors
+/// If the targets are no labels, a label is not below `classes`, or a class has no samples, as in scikit-learn: no weight makes up
+/// for that.
+#[doc(alias = "compute_class_weight")]
+pub fn balanced_class_weights(targets: &Tensor, classes: usize) -> Result<Vec<f64>> {
+    if targets.dtype() != DType::I64 || targets.rank() != 1 {
+        return Err(Error::Data(format!(
+            "balanced class weights need class labels, i64 of shape [N], not targets that are {} of shape {}",
+            targets.dtype(),
+            targets.shape()
+        )));
+    }
+    let mut counts = vec![0usize; classes];
+    let labels = targets.to_vec::<i64>();
+    for (sample, label) in labels.iter().enumerate() {
+        match usize::try_from(*label).ok().and_then(|label| counts.get_mut(label)) {
+            Some(count) => *count += 1,
+            None => {
+                return Err(Error::Data(format!(
+                    "balanced class weights: sample {sample} has label {label}, but the labels of {classes} classes are below \
+                     {classes}, from 0 on"
+                )));
+            }
+        }
+    }
+    if let Some(class) = counts.iter().position(|&count| count == 0) {
+        return Err(Error::Data(format!(
+            "balanced class weights: class {class} of {classes} has no samples, so that its weight would be infinite"
+        )));
+    }
+    Ok(counts.iter().map(|&count| labels.len() as f64 / (classes as f64 * count as f64)).collect())
+}
+
 /// A loss with class weights: what [`Loss::class_weights`] returns. As in PyTorch the mean is `sum of w l / sum of w` over the
 /// batch; Keras divides by the number of samples, as [`Dataset::sample_weights`](crate::data::Dataset::sample_weights) does.
 /// Both together, and with a [reduction](Loss::reduction), are as in [`Loss::parts`], in whatever order they are set.
@@ -92,5 +139,32 @@ impl<L: Loss> Loss for ClassWeighted<L> {
 
     fn check_prediction(&self, prediction: &Tensor) -> Result<()> {
         self.loss.check_prediction(prediction)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_that_cannot_be_balanced_are_named() {
+        let says = |targets: Tensor, classes: usize, words: &[&str]| {
+            let message = balanced_class_weights(&targets, classes).unwrap_err().to_string();
+            assert!(words.iter().all(|word| message.contains(word)), "{message}");
+        };
+        says(Tensor::from([0, 2, 0]), 3, &["class 1 of 3 has no samples"]);
+        says(Tensor::from([0, 1, 2]), 2, &["sample 2 has label 2", "below 2"]);
+        says(Tensor::from([0, -1]), 2, &["sample 1 has label -1"]);
+        says(Tensor::from([0.0, 1.0]), 2, &["need class labels", "f32 of shape [2]"]);
+        says(Tensor::from([[0], [1]]), 2, &["need class labels", "i64 of shape [2, 1]"]);
+        says(Tensor::zeros([0]).to_dtype(DType::I64), 1, &["class 0 of 1 has no samples"]);
+    }
+
+    #[test]
+    fn every_class_counts_the_same_in_sum() {
+        let labels = [0, 0, 0, 1, 2, 2, 0, 0];
+        let weights = balanced_class_weights(&Tensor::from(labels), 3).unwrap();
+        let sum = |class: i64| labels.iter().filter(|label| **label == class).count() as f64 * weights[class as usize];
+        assert!([sum(0), sum(1), sum(2)].iter().all(|sum| (sum - 8.0 / 3.0).abs() < 1e-12));
     }
 }

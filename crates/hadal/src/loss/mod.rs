@@ -16,7 +16,7 @@ mod reduction;
 
 pub use binary_crossentropy::BinaryCrossentropy;
 pub use categorical_crossentropy::CategoricalCrossentropy;
-pub use class_weights::ClassWeighted;
+pub use class_weights::{ClassWeighted, balanced_class_weights};
 pub use hinge::Hinge;
 pub use huber::Huber;
 pub use kl_divergence::KlDivergence;
@@ -209,7 +209,8 @@ pub trait Loss: Send + Sync {
         Reduced::new(self, reduction)
     }
 
-    /// Weights each sample by the weight of its class, for imbalanced classes. Targets must be labels. With label
+    /// Weights each sample by the weight of its class, for imbalanced classes; see
+    /// [`balanced_class_weights`]. Targets must be labels. With label
     /// smoothing, categorical cross-entropy weighs each class that the target is spread over by its own weight, as PyTorch
     /// does, and binary cross-entropy weighs the whole sample by the weight of its label, as Keras does.
     ///

@@ -28,6 +28,25 @@ impl Losses {
         Losses::default()
     }
 
+    /// The loss of a model with one output, times `weight`: a mean squared error in units of the target's variance, for example.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// # let data = hadal::data::synthetic::moons(40, 0.1, 1)?;
+    /// let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+    /// let mut model = Trainer::new(model.build()?, Sgd::new(0.1), Losses::weighted(BinaryCrossentropy, 2.0), ());
+    /// model.fit(&data, Fit::epochs(1).quiet())?;
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If `weight` is not positive and finite.
+    #[track_caller]
+    pub fn weighted(loss: impl Loss + 'static, weight: f64) -> Losses {
+        assert!(weight > 0.0 && weight.is_finite(), "weighted: weight {weight} must be positive and finite");
+        Losses(vec![OutputLoss { output: None, loss: Box::new(loss), weight }])
+    }
+
     /// Adds the loss of the output called `name`.
     pub fn output(self, name: impl Into<String>, loss: impl Loss + 'static) -> Losses {
         self.weighted_output(name, loss, 1.0)

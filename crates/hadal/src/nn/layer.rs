@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Activation, BatchNorm, Chain, Dense, DenseConfig, Dropout, Embedding, Flatten, Forward, GaussianNoise, LayerNorm,
-    Merge, Parallel, Reshape, Residual,
+    Activation, BatchNorm, Chain, Dense, DenseConfig, Dropout, EmbedColumns, EmbeddedColumn, Embedding, Flatten,
+    Forward, GaussianNoise, LayerNorm, Merge, Parallel, Rescaling, Reshape, Residual,
 };
 use crate::{Error, Result, Rng, Shape};
 
@@ -180,6 +180,18 @@ pub enum LayerConfig {
         #[serde(alias = "size")]
         embedding_dim: usize,
     },
+    /// [`EmbedColumns`].
+    EmbedColumns {
+        /// The columns of categories, which are the last of the table.
+        columns: Vec<EmbeddedColumn>,
+    },
+    /// [`Rescaling`].
+    Rescaling {
+        /// The factor.
+        scale: f64,
+        /// What is added after it.
+        offset: f64,
+    },
     /// [`Chain`].
     Chain {
         /// Its layers.
@@ -235,6 +247,8 @@ impl LayerConfig {
             LayerConfig::Embedding { num_embeddings, embedding_dim } => {
                 Box::new(Embedding::new(*num_embeddings, *embedding_dim))
             }
+            LayerConfig::EmbedColumns { columns } => Box::new(EmbedColumns::new(columns.iter().copied())),
+            LayerConfig::Rescaling { scale, offset } => Box::new(Rescaling::new(*scale, *offset)),
             LayerConfig::Chain { layers } => Box::new(Chain::from_configs(layers)?),
             LayerConfig::Residual { layers } => Box::new(Residual::from_chain(Chain::from_configs(layers)?)),
             LayerConfig::Parallel { merge, branches } => {
@@ -267,6 +281,8 @@ impl LayerConfig {
             LayerConfig::BatchNorm { .. } => "BatchNorm".into(),
             LayerConfig::LayerNorm { .. } => "LayerNorm".into(),
             LayerConfig::Embedding { .. } => "Embedding".into(),
+            LayerConfig::EmbedColumns { columns } => format!("EmbedColumns of {}", columns.len()),
+            LayerConfig::Rescaling { .. } => "Rescaling".into(),
             LayerConfig::Chain { layers } => format!("Chain of {}", layers.len()),
             LayerConfig::Residual { layers } => format!("Residual of {}", layers.len()),
             LayerConfig::Parallel { branches, .. } => format!("Parallel of {}", branches.len()),

@@ -35,6 +35,7 @@ pub(crate) use core::{check_positive, check_positive_in_f32};
 pub use lion::Lion;
 pub use muon::Muon;
 pub use nadam::Nadam;
+pub(crate) use reduce_lr_on_plateau::direction;
 pub use reduce_lr_on_plateau::{Mode, ReduceLrOnPlateau};
 pub use rmsprop::RmsProp;
 pub use schedule::Schedule;

@@ -197,22 +197,37 @@ impl ReduceLrOnPlateau {
                 )));
             }
         }
-        let monitor = &self.monitor;
-        let Some((_, higher_is_better)) = reported.iter().find(|(name, _)| name == monitor) else {
-            let names: Vec<&str> = reported.iter().map(|(name, _)| name.as_str()).collect();
-            return Err(Error::Config(format!(
-                "ReduceLrOnPlateau monitors `{monitor}`, but an epoch reports {}",
-                names.join(", ")
-            )));
-        };
-        let known = higher_is_better.map(|higher| if higher { Mode::Max } else { Mode::Min });
-        self.mode = self.mode.or(known);
-        if self.mode.is_some() {
-            return Ok(());
-        }
-        Err(Error::Config(format!(
-            "ReduceLrOnPlateau monitors `{monitor}`, which does not say whether higher is better; set mode(Mode::Min) or \
-             mode(Mode::Max)"
-        )))
+        self.mode = Some(direction("ReduceLrOnPlateau", &self.monitor, self.mode, reported)?);
+        Ok(())
     }
+}
+
+/// The direction of the metric `monitor`: `mode`, if that is set, or what the metric says. `reported` has what an epoch will
+/// report: the names, and whether higher is better, where that is known; `owner` is who monitors it.
+///
+/// # Errors
+/// If no metric has the name, or its direction is not known.
+pub(crate) fn direction(
+    owner: &str,
+    monitor: &str,
+    mode: Option<Mode>,
+    reported: &[(String, Option<bool>)],
+) -> Result<Mode> {
+    let Some((_, higher_is_better)) = reported.iter().find(|(name, _)| name == monitor) else {
+        let names: Vec<&str> = reported.iter().map(|(name, _)| name.as_str()).collect();
+        let advice = match monitor.strip_prefix("val_") {
+            Some(name) if names.contains(&name) => "; give fit validation_data for it",
+            _ => "",
+        };
+        return Err(Error::Config(format!(
+            "{owner} monitors `{monitor}`, but an epoch reports {}{advice}",
+            names.join(", ")
+        )));
+    };
+    let known = higher_is_better.map(|higher| if higher { Mode::Max } else { Mode::Min });
+    mode.or(known).ok_or_else(|| {
+        Error::Config(format!(
+            "{owner} monitors `{monitor}`, which does not say whether higher is better; set mode(Mode::Min) or mode(Mode::Max)"
+        ))
+    })
 }

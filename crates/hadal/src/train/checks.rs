@@ -130,7 +130,7 @@ pub(super) fn check_preprocessing(trained: &[Preprocessing], data: &Dataset) -> 
     let inputs = data.input_kinds();
     for ((name, dtype), own) in inputs.iter().zip(data.preprocessing()) {
         let Some(trained) = Preprocessing::of(trained, inputs.len(), name) else { continue };
-        if !trained.is_of_type(*dtype) || own.transforms() == trained.transforms() {
+        if !trained.is_of_type(*dtype) || own.is_same_as(trained) {
             continue;
         }
         let problem = format!("{}: the model was trained on {trained}, but these are {own}", data.name());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::data::Preprocessing;
 use crate::nn::Module;
-use crate::{Gradients, Result};
+use crate::{Gradients, Result, Tensor};
 
 /// A training event, passed to every [`Callback`].
 ///
@@ -39,6 +39,8 @@ pub enum Event<'a> {
         steps_per_epoch: usize,
         /// The names of the loss and metrics that every epoch reports, in order.
         metric_names: &'a [String],
+        /// Whether larger values are better, for each of `metric_names`; `None` where that is not known.
+        higher_is_better: &'a [Option<bool>],
         /// The transforms of the training inputs, one for each.
         preprocessing: &'a [Preprocessing],
         /// The model before the first step.
@@ -136,11 +138,51 @@ pub trait Callback {
     /// # Errors
     /// An error of the callback; training ends and `fit` returns the error.
     fn on_event(&mut self, event: &Event) -> Result<Flow>;
+
+    /// The weights that the model is to have when training has ended, by name, as [`Module::state_dict`] gives them. It is asked
+    /// once, after [`Event::TrainEnd`], also when a callback stopped training, but not after an error. If several callbacks have
+    /// weights, the model gets those of the last. The optimizer's state is not changed. Default: none, so that the model keeps
+    /// the weights of its last step.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    ///
+    /// /// Gives the model its weights after the first epoch again.
+    /// struct FirstEpoch(Vec<(String, Tensor)>);
+    ///
+    /// impl Callback for FirstEpoch {
+    ///     fn on_event(&mut self, event: &Event) -> hadal::Result<Flow> {
+    ///         if let Event::EpochEnd { epoch: 1, model, .. } = event {
+    ///             self.0 = model.state_dict();
+    ///         }
+    ///         Ok(Flow::Continue)
+    ///     }
+    ///
+    ///     fn final_weights(&mut self) -> Option<Vec<(String, Tensor)>> {
+    ///         Some(std::mem::take(&mut self.0))
+    ///     }
+    /// }
+    ///
+    /// # let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+    /// # let model = || Sequential::new([2]).add(Dense::new(1).activation(Sigmoid)).compile(Sgd::new(0.1), BinaryCrossentropy, ());
+    /// let (mut one, mut five) = (model()?, model()?);
+    /// one.fit(&data, Fit::epochs(1).quiet())?;
+    /// five.fit(&data, Fit::epochs(5).quiet().callback(FirstEpoch(Vec::new())))?;
+    /// assert_eq!(one.evaluate(&data)?["loss"], five.evaluate(&data)?["loss"]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    fn final_weights(&mut self) -> Option<Vec<(String, Tensor)>> {
+        None
+    }
 }
 
 impl<S: Callback + ?Sized> Callback for &mut S {
     fn on_event(&mut self, event: &Event) -> Result<Flow> {
         (**self).on_event(event)
+    }
+
+    fn final_weights(&mut self) -> Option<Vec<(String, Tensor)>> {
+        (**self).final_weights()
     }
 }
 

@@ -320,8 +320,8 @@ impl<'a> Fit<'a> {
         self.schedule.too_long_for(length, unit).iter().for_each(|problem| note(problem));
         let mut history = History::default();
         let mut base = learning_rate;
-        let names: Vec<String> =
-            trainer.reported(self.validation_data.is_some()).into_iter().map(|(name, _)| name).collect();
+        let reported = trainer.reported(self.validation_data.is_some());
+        let (names, higher_is_better): (Vec<String>, Vec<Option<bool>>) = reported.into_iter().unzip();
         let (dataset, samples) = (data.name(), data.len());
         tell(Event::TrainBegin {
             dataset,
@@ -329,6 +329,7 @@ impl<'a> Fit<'a> {
             epochs,
             steps_per_epoch: batches,
             metric_names: &names,
+            higher_is_better: &higher_is_better,
             preprocessing: data.preprocessing(),
             model: &trainer.model,
         })?;
@@ -429,6 +430,9 @@ impl<'a> Fit<'a> {
             }
         }
         tell(Event::TrainEnd)?;
+        if let Some(weights) = callbacks.iter_mut().filter_map(|callback| callback.final_weights()).last() {
+            trainer.model.load_state_dict(&weights.into_iter().collect())?;
+        }
         Ok(history)
     }
 }

@@ -1,21 +1,29 @@
 //! The training loop and its callbacks.
 
+mod best;
 mod checks;
+mod early_stopping;
 mod event;
 mod fit;
 mod history;
+mod keep_best;
 mod model_checkpoint;
 mod pass;
 mod predict;
 mod range_test;
+mod recipe;
+mod restore;
 mod run_folder;
 mod trainer;
 
+pub use early_stopping::EarlyStopping;
 pub use event::{BatchLogs, Callback, Event, Flow, Logs};
 pub use fit::Fit;
 pub use history::History;
+pub use keep_best::KeepBest;
 pub use model_checkpoint::ModelCheckpoint;
 pub use predict::Samples;
 pub use range_test::LearningRateRangeTest;
+pub use recipe::Recipe;
 pub use run_folder::RunFolder;
 pub use trainer::Trainer;

@@ -3,6 +3,8 @@
 use super::Trainer;
 use super::checks::check_preprocessing;
 use super::trainer::EVALUATION_BATCH;
+#[cfg(feature = "table")]
+use crate::data::Table;
 use crate::data::{Dataset, Parts, Preprocessing};
 use crate::finite::first_not_finite;
 use crate::nn::{Context, Model};
@@ -14,6 +16,8 @@ pub struct Samples<'a>(Kind<'a>);
 enum Kind<'a> {
     Raw(Parts),
     Dataset(&'a Dataset),
+    #[cfg(feature = "table")]
+    Table(&'a Table),
 }
 
 impl<'a> From<&'a Tensor> for Samples<'a> {
@@ -31,6 +35,13 @@ impl<'a> From<&'a Parts> for Samples<'a> {
 impl<'a> From<&'a Dataset> for Samples<'a> {
     fn from(data: &'a Dataset) -> Samples<'a> {
         Samples(Kind::Dataset(data))
+    }
+}
+
+#[cfg(feature = "table")]
+impl<'a> From<&'a Table> for Samples<'a> {
+    fn from(table: &'a Table) -> Samples<'a> {
+        Samples(Kind::Table(table))
     }
 }
 
@@ -80,6 +91,18 @@ impl<M: Model> Trainer<M> {
                 });
                 self.outputs(&ready.collect())
             }
+            #[cfg(feature = "table")]
+            Kind::Table(table) => {
+                let all = self.preprocessing();
+                let only = if let [only] = &all[..] { Some(only) } else { None };
+                let Some((own, encoder)) = only.and_then(|own| Some((own, own.encoder()?))) else {
+                    return Err(Error::Data(format!(
+                        "{}: the model was not trained on the rows of a table; give it a tensor or a dataset",
+                        table.name()
+                    )));
+                };
+                self.in_batches(&encoder.inputs(table)?, own)
+            }
             Kind::Dataset(data) => {
                 check_preprocessing(&self.preprocessing(), data)?;
                 let mut all: Vec<Parts> = Vec::new();
@@ -89,10 +112,21 @@ impl<M: Model> Trainer<M> {
                     }
                     Ok(())
                 })?;
-                let column = |name: &str| all.iter().map(|parts| parts[name].clone()).collect::<Vec<_>>();
-                Ok(all[0].iter().map(|(name, _)| (name, concat(&column(name), 0))).collect())
+                Ok(joined(&all))
             }
         }
+    }
+
+    /// The outputs for raw inputs, some at a time.
+    #[cfg(feature = "table")]
+    fn in_batches(&self, inputs: &Tensor, preprocessing: &Preprocessing) -> Result<Parts> {
+        let rows = inputs.size(0);
+        let starts = (0..rows.max(1)).step_by(EVALUATION_BATCH);
+        let part = |start: usize| {
+            let part = inputs.narrow(0, start, EVALUATION_BATCH.min(rows - start));
+            self.outputs(&preprocessing.apply(&part).into())
+        };
+        Ok(joined(&starts.map(part).collect::<Result<Vec<_>>>()?))
     }
 
     fn outputs(&self, inputs: &Parts) -> Result<Parts> {
@@ -110,4 +144,10 @@ impl<M: Model> Trainer<M> {
         predictions.iter().try_for_each(|(_, prediction)| self.check_not_nan(prediction))?;
         Ok(predictions)
     }
+}
+
+/// Outputs one after another.
+fn joined(all: &[Parts]) -> Parts {
+    let column = |name: &str| all.iter().map(|parts| parts[name].clone()).collect::<Vec<_>>();
+    all[0].iter().map(|(name, _)| (name, concat(&column(name), 0))).collect()
 }

@@ -3,20 +3,22 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Callback, Event, Flow};
-use crate::format::{FolderLock, UNFINISHED, check_writable, kind_name, safetensors, write_atomically};
+use super::best::Best;
+use super::model_checkpoint::{MONITOR_NOTE, epoch_notes};
+use super::restore::{HISTORY_NOTE, cannot_restore, is_current, restore_files};
+use super::{Callback, Event, Flow, Logs};
+use crate::format::{FolderLock, Staged, UNFINISHED, check_writable, kind_name, safetensors, write_atomically};
 use crate::monitor::{Record, note};
 use crate::nn::{Architecture, check_architecture, stage_parts};
-use crate::{Error, Result};
-
-/// The note in the model file that holds the history up to its epoch.
-const HISTORY_NOTE: &str = "hadal.history";
+use crate::optim::Mode;
+use crate::{Error, Result, Tensor};
 
 /// A callback that saves the model, the history and the training times to a directory after every epoch.
 ///
 /// | file | holds |
 /// | --- | --- |
 /// | `model.safetensors` | the model, and in its metadata the notes given, `hadal.epoch`, loss and metrics (`hadal.loss`, ...) and `hadal.history`, the whole of `history.csv` |
+/// | `last.safetensors` | only with [`keep_best`](RunFolder::keep_best): the same of the last epoch, while `model.safetensors` is that of the best epoch so far |
 /// | `history.csv` | a line per epoch: the epoch, all logs, the learning rate, the dataset |
 /// | `timing.csv` | a line per epoch: the epoch, the seconds of training |
 /// | `.hadal.lock` | the process that writes to the folder, or did last |
@@ -26,6 +28,13 @@ const HISTORY_NOTE: &str = "hadal.history";
 /// the old `history.csv` is moved away before a new model replaces the old one. If the run is killed in between,
 /// [`restore`](RunFolder::restore), or the next run in the folder, writes the history that the model holds. `timing.csv` is
 /// written last and is not restored.
+///
+/// With [`keep_best`](RunFolder::keep_best) the history of the best model is the beginning of that of the last one, by which they
+/// are known to be of one run. An epoch's files take their places in this order: `history.csv` is moved away, and from an earlier
+/// run `timing.csv` and `last.safetensors`, too; then `model.safetensors`, if the epoch is the best, `last.safetensors`,
+/// `history.csv` and `timing.csv`. So `model.safetensors` is the best model at any instant. If the run is killed before
+/// `last.safetensors` is in place, the best model is the last one, and `restore` copies it; if it is killed after that,
+/// `restore` writes the history that `last.safetensors` holds.
 ///
 /// ```
 /// use hadal::prelude::*;
@@ -49,14 +58,27 @@ pub struct RunFolder {
     architecture: Architecture,
     notes: BTreeMap<String, String>,
     record: Record,
+    keep_best: Option<KeepBest>,
+    mode: Option<Mode>,
     /// Whether the folder holds a model of this run.
     begun: bool,
     lock: FolderLock,
 }
 
+/// The weights and notes of an epoch.
+type Snapshot = (Vec<(String, Tensor)>, BTreeMap<String, String>);
+
+/// The best epoch so far. It is kept in memory, too, in case the folder is removed during the run.
+struct KeepBest {
+    best: Best,
+    snapshot: Option<Snapshot>,
+}
+
 impl RunFolder {
     /// The name of the model file.
     pub const MODEL: &str = "model.safetensors";
+    /// The name of the file with the model of the last epoch, with [`keep_best`](RunFolder::keep_best).
+    pub const LAST: &str = "last.safetensors";
     /// The name of the file with the history.
     pub const HISTORY: &str = "history.csv";
     /// The name of the file with the times.
@@ -78,7 +100,7 @@ impl RunFolder {
         let path = path.as_ref().to_owned();
         check_writable(&path)?;
         let lock = FolderLock::take(&path)?;
-        for name in [RunFolder::MODEL, RunFolder::HISTORY, RunFolder::TIMING] {
+        for name in [RunFolder::MODEL, RunFolder::LAST, RunFolder::HISTORY, RunFolder::TIMING] {
             let file = path.join(name);
             if let Some(kind) = file.metadata().ok().map(|file| file.file_type()).filter(|kind| !kind.is_file()) {
                 return Err(Error::file(&file, format!("is {}, where the run keeps a file", kind_name(kind))));
@@ -86,12 +108,49 @@ impl RunFolder {
         }
         // A model that cannot be read has nothing to restore.
         if let Ok((_, notes)) = safetensors::load(&path.join(RunFolder::MODEL)) {
-            restore_history(&path, &notes);
+            restore_files(&path, &notes);
         }
-        Ok(RunFolder { path, architecture, notes, record: Record::default(), begun: false, lock })
+        let record = Record::default();
+        Ok(RunFolder { path, architecture, notes, record, keep_best: None, mode: None, begun: false, lock })
     }
 
-    /// The path of the model or history file in a directory, if there is one.
+    /// Keeps the model of the epoch whose metric `monitor`, for example `val_loss`, is the best so far, as `model.safetensors`,
+    /// and that of the last epoch as `last.safetensors`. The notes name the metric (`hadal.monitor`). A metric that is NaN is
+    /// never the best; before the first that is a number, the last epoch stands in. Default: the model of the last epoch alone.
+    ///
+    /// A callback that gives the model its best weights back when training has ended, as
+    /// [`EarlyStopping`](super::EarlyStopping) with `restore_best_weights`, should monitor the same metric, so that the trained
+    /// model is the one in the folder.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// use hadal::train::RunFolder;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("run");
+    /// # let data = hadal::data::synthetic::moons(40, 0.3, 1)?;
+    /// # let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+    /// # let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy)?;
+    /// let run = RunFolder::open(&path, model.model.architecture(), Default::default())?.keep_best("val_loss");
+    /// model.fit(&data, Fit::epochs(5).validation_data(&data).callback(run).quiet())?;
+    /// let (_, notes) = Sequential::load(path.join(RunFolder::LAST))?;
+    /// assert_eq!((notes["hadal.epoch"].as_str(), notes["hadal.monitor"].as_str()), ("5", "val_loss"));
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    pub fn keep_best(mut self, monitor: impl Into<String>) -> RunFolder {
+        let best = Best::new("RunFolder", monitor);
+        self.notes.insert(MONITOR_NOTE.into(), best.monitor.clone());
+        self.keep_best = Some(KeepBest { best, snapshot: None });
+        self
+    }
+
+    /// Whether lower or higher is better, of the metric that [`keep_best`](RunFolder::keep_best) names. Default: what the metric
+    /// says ([`Metric::higher_is_better`](crate::metric::Metric::higher_is_better)); for a loss, lower is.
+    pub fn mode(mut self, mode: Mode) -> RunFolder {
+        self.mode = Some(mode);
+        self
+    }
+
+    /// The path of a model or history file in a directory, if there is one.
     ///
     /// ```
     /// use hadal::train::RunFolder;
@@ -100,13 +159,14 @@ impl RunFolder {
     /// assert_eq!(RunFolder::existing_run(folder), None);
     /// ```
     pub fn existing_run(folder: &Path) -> Option<PathBuf> {
-        let files = [RunFolder::MODEL, RunFolder::HISTORY].map(|name| folder.join(name));
+        let files = [RunFolder::MODEL, RunFolder::LAST, RunFolder::HISTORY].map(|name| folder.join(name));
         files.into_iter().find(|path| path.symlink_metadata().is_ok())
     }
 
     /// Restores `history.csv` from the model if it is missing or does not match the model, because a run was killed before it
-    /// wrote the file. `notes` are those that [`Sequential::load`](crate::nn::Sequential::load) returned; without a history in
-    /// them, nothing is done. A note on standard error says what was restored, or why it could not be. The folder of a run that
+    /// wrote the file, and `last.safetensors` where that is why it is older than the model. `notes` are those of
+    /// `model.safetensors` that [`Sequential::load`](crate::nn::Sequential::load) returned; without a history in them, nothing
+    /// is done. A note on standard error says what was restored, or why it could not be. The folder of a run that
     /// is still going on is not changed.
     pub fn restore(folder: &Path, notes: &BTreeMap<String, String>) {
         if is_current(folder, notes) {
@@ -116,7 +176,7 @@ impl RunFolder {
             Ok(_lock) => {
                 // Meanwhile, the run that was writing may have ended.
                 if let Ok((_, notes)) = safetensors::load(&folder.join(RunFolder::MODEL)) {
-                    restore_history(folder, &notes);
+                    restore_files(folder, &notes);
                 }
             }
             Err(Error::Io { source, .. }) => cannot_restore(folder, &source),
@@ -124,23 +184,37 @@ impl RunFolder {
         }
     }
 
-    /// Puts an epoch's model and history in place. After a kill between any two steps, `restore` writes the right history.
-    fn write(&mut self, state: &[(String, crate::Tensor)], notes: BTreeMap<String, String>) -> Result<()> {
+    /// Puts an epoch's files in place; `best` says whether it is the best so far. After a kill between any two steps, `restore`
+    /// writes what is missing.
+    fn write(&mut self, epoch: Snapshot, best: bool) -> Result<()> {
         self.lock.renew(&self.path)?;
-        let model = stage_parts(&self.path.join(RunFolder::MODEL), &self.architecture, state, notes)?;
-        let replaced = if self.begun { &[RunFolder::HISTORY][..] } else { &[RunFolder::HISTORY, RunFolder::TIMING] };
+        let stage = |name: &str, (state, notes): &Snapshot| {
+            stage_parts(&self.path.join(name), &self.architecture, state, notes.clone())
+        };
+        let (model, last) = match &self.keep_best {
+            None => (Some(stage(RunFolder::MODEL, &epoch)?), None),
+            Some(keep) => {
+                let gone = self.path.join(RunFolder::MODEL).symlink_metadata().is_err();
+                let model = keep.snapshot.as_ref().filter(|_| best || gone);
+                let model = model.map(|model| stage(RunFolder::MODEL, model)).transpose()?;
+                (model, Some(stage(RunFolder::LAST, &epoch)?))
+            }
+        };
+        let replaced = [RunFolder::HISTORY, RunFolder::TIMING, RunFolder::LAST];
+        let replaced = if self.begun { &replaced[..1] } else { &replaced[..] };
         let mut old = Vec::new();
         let aside = replaced.iter().try_for_each(|name| {
             old.extend(SetAside::new(&self.path, name)?);
             Ok(())
         });
-        if let Err(error) = aside.and_then(|()| model.commit()) {
+        if let Err(error) = aside.and_then(|()| model.map_or(Ok(()), Staged::commit)) {
             // The old model is still there, and so are the files that belong to it.
             old.into_iter().for_each(SetAside::put_back);
             return Err(error);
         }
         self.begun = true;
         old.into_iter().try_for_each(SetAside::remove)?;
+        last.map_or(Ok(()), Staged::commit)?;
         let history = self.record.history.as_bytes();
         write_atomically(&self.path.join(RunFolder::HISTORY), |out| out.write_all(history))?;
         let timing = self.record.timing.as_bytes();
@@ -150,18 +224,36 @@ impl RunFolder {
 
 impl Callback for RunFolder {
     fn on_event(&mut self, event: &Event) -> Result<Flow> {
-        if let Event::TrainBegin { model, preprocessing, .. } = event {
+        if let Event::TrainBegin { model, preprocessing, metric_names, higher_is_better, .. } = event {
             self.architecture.preprocessing = preprocessing.first().cloned();
             check_architecture(&self.architecture, *model)?;
+            if let Some(KeepBest { best, .. }) = &mut self.keep_best {
+                best.mode = self.mode;
+                best.prepare(metric_names, higher_is_better)?;
+            }
         }
         if self.record.take(event)?
             && let Event::EpochEnd { epoch, logs, model, .. } = event
         {
-            let mut notes = super::model_checkpoint::epoch_notes(&self.notes, *epoch, logs);
+            let mut notes = epoch_notes(&self.notes, *epoch, logs);
             notes.insert(HISTORY_NOTE.into(), self.record.history.clone());
-            self.write(&model.state_dict(), notes)?;
+            let snapshot = (model.state_dict(), notes);
+            let best = self.keep_best.as_mut().is_some_and(|keep| keep.update(*epoch, logs, &snapshot));
+            self.write(snapshot, best)?;
         }
         Ok(Flow::Continue)
+    }
+}
+
+impl KeepBest {
+    /// Takes an epoch; returns whether it is the best so far.
+    fn update(&mut self, epoch: usize, logs: &Logs, snapshot: &Snapshot) -> bool {
+        // Until a metric is a number, the last epoch stands in for the best.
+        let best = self.best.update(epoch, logs) || self.best.get().is_none();
+        if best {
+            self.snapshot = Some(snapshot.clone());
+        }
+        best
     }
 }
 
@@ -191,34 +283,6 @@ impl SetAside {
     fn remove(self) -> Result<()> {
         std::fs::remove_file(&self.aside).map_err(Error::io(&self.file, "remove the old file"))
     }
-}
-
-/// Whether `history.csv` is what the model's notes say. True if they say nothing.
-fn is_current(folder: &Path, notes: &BTreeMap<String, String>) -> bool {
-    let Some(history) = notes.get(HISTORY_NOTE) else { return true };
-    let path = folder.join(RunFolder::HISTORY);
-    let same_length = path.metadata().is_ok_and(|file| file.is_file() && file.len() == history.len() as u64);
-    same_length && std::fs::read(path).is_ok_and(|bytes| bytes == history.as_bytes())
-}
-
-/// Writes the history that the notes hold, unless it is there already.
-fn restore_history(folder: &Path, notes: &BTreeMap<String, String>) {
-    if is_current(folder, notes) {
-        return;
-    }
-    let Some(history) = notes.get(HISTORY_NOTE) else { return };
-    let path = folder.join(RunFolder::HISTORY);
-    match write_atomically(&path, |out| out.write_all(history.as_bytes())) {
-        Ok(()) => {
-            note(&format!("{} was missing or did not match the model; it was restored from the model", path.display()))
-        }
-        Err(error) => cannot_restore(folder, &error),
-    }
-}
-
-fn cannot_restore(folder: &Path, error: &dyn std::fmt::Display) {
-    let path = folder.join(RunFolder::HISTORY);
-    note(&format!("{} is missing or does not match the model, and cannot be restored ({error})", path.display()));
 }
 
 #[cfg(test)]
@@ -355,7 +419,7 @@ mod tests {
         let architecture = Sequential::new([2]).add(Dense::new(1)).architecture();
         let mut run = RunFolder::open(folder.path(), architecture, BTreeMap::new()).unwrap();
         let bad = [("layers.0.weight".to_owned(), Tensor::full([1, 2], f64::NAN))];
-        let message = run.write(&bad, BTreeMap::new()).unwrap_err().to_string();
+        let message = run.write((bad.to_vec(), BTreeMap::new()), true).unwrap_err().to_string();
         assert!(message.contains("`layers.0.weight` holds NaN"), "{message}");
         assert_eq!(std::fs::read(folder.path().join(RunFolder::MODEL)).unwrap(), before);
         assert!(folder.path().join(RunFolder::HISTORY).exists());

@@ -7,6 +7,8 @@ mod losses;
 mod metrics;
 mod optimizers;
 mod parts;
+mod splits;
+mod stopping;
 mod training;
 
 use hadal::prelude::*;

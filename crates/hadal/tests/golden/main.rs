@@ -7,6 +7,7 @@ mod losses;
 mod metrics;
 mod optimizers;
 mod schedules;
+mod training;
 
 use std::sync::LazyLock;
 

@@ -1,0 +1,191 @@
+//! The model, the loss and the optimizer that the settings describe.
+
+use hadal::loss::balanced_class_weights;
+use hadal::metric::{Metric, R2Score};
+use hadal::nn::{Architecture, Regularizer};
+use hadal::prelude::*;
+use hadal::{Error, Result};
+
+use crate::config::{ClassWeightRule, ClassWeights, Config, LossName, OptimizerName, ScheduleName};
+use crate::parts::Parts;
+
+/// The model of these settings, ready to be trained.
+pub fn trainer(config: &Config, parts: &Parts) -> Result<Trainer<Sequential>> {
+    let seed = config.training.seed.unwrap_or(1);
+    let scale = target_scale(parts);
+    let model = match &config.model.layers {
+        Some(layers) => listed(layers, parts, scale)?,
+        None => stacked(config, parts, scale)?,
+    };
+    let model = model.seed(seed).build()?;
+    let output = model.output_shape();
+    if output != Some([parts.outputs].into()) {
+        let output = output.map_or("an unknown shape".to_owned(), |shape| format!("shape {shape}"));
+        return Err(Error::Config(format!(
+            "[model] layers end with {output}, but {} {} needed: {}",
+            parts.outputs,
+            if parts.outputs == 1 { "output is" } else { "outputs are" },
+            match parts.outputs {
+                1 => "the number to be predicted".to_owned(),
+                outputs => format!("one for each of {outputs} classes or numbers"),
+            }
+        )));
+    }
+    let (loss, metrics) = loss(config, parts, scale)?;
+    Ok(Trainer::new(model, optimizer(config)?, loss, metrics).seed(seed))
+}
+
+/// What the inputs need before the first layer.
+fn inputs(parts: &Parts) -> Sequential {
+    match &parts.table {
+        Some(table) => table.encoder.network(),
+        None => Sequential::new(parts.train.input_shape()),
+    }
+}
+
+/// Hidden layers of one kind, and the output layer.
+fn stacked(config: &Config, parts: &Parts, scale: Option<(f64, f64)>) -> Result<Sequential> {
+    let own = &config.model;
+    let mut model = inputs(parts);
+    if parts.table.is_none() && parts.train.input_shape().rank() != 1 {
+        model = model.add(Flatten);
+    }
+    let activation = own.activation.unwrap_or(Relu);
+    for &units in own.hidden.as_deref().unwrap_or_default() {
+        let mut dense = Dense::new(units);
+        if let Some(l2) = own.l2.filter(|l2| *l2 > 0.0) {
+            dense = dense.weight_regularizer(Regularizer::L2(l2));
+        }
+        model = if own.batch_norm == Some(true) {
+            model.add(dense).add(BatchNorm::new()).add(activation)
+        } else {
+            model.add(dense.activation(activation))
+        };
+        if let Some(rate) = own.dropout.filter(|rate| *rate > 0.0) {
+            model = model.add(Dropout::unchecked_rate(rate)?);
+        }
+    }
+    let output = Dense::new(parts.outputs);
+    Ok(match parts.task {
+        hadal::data::Task::Classification => model.add(output.activation(Softmax)),
+        hadal::data::Task::Regression => with_units(model.add(output), scale),
+    })
+}
+
+/// The layers that a file lists.
+fn listed(layers: &[hadal::nn::LayerConfig], parts: &Parts, scale: Option<(f64, f64)>) -> Result<Sequential> {
+    let start = inputs(parts).architecture();
+    let layers = start.layers.into_iter().chain(layers.iter().cloned()).collect();
+    let model = Sequential::from_architecture(&Architecture { layers, ..start })?;
+    Ok(with_units(model, scale))
+}
+
+/// The prediction in the units of the target.
+fn with_units(model: Sequential, scale: Option<(f64, f64)>) -> Sequential {
+    match scale {
+        Some((mean, std)) => model.add(hadal::nn::Rescaling::new(std, mean)),
+        None => model,
+    }
+}
+
+/// Mean and standard deviation of a target that is a number.
+fn target_scale(parts: &Parts) -> Option<(f64, f64)> {
+    let targets = parts.train.targets();
+    if !targets.dtype().is_float() {
+        return None;
+    }
+    let numbers = targets.to_dtype(DType::F64).to_vec::<f64>();
+    let count = numbers.len() as f64;
+    let mean = numbers.iter().map(|number| number / count).sum::<f64>();
+    let std = numbers.iter().map(|number| (number - mean).powi(2) / count).sum::<f64>().sqrt();
+    Some((mean, if std as f32 > 0.0 { std } else { 1.0 }))
+}
+
+type Measures = (Losses, Vec<Box<dyn Metric>>);
+
+fn loss(config: &Config, parts: &Parts, scale: Option<(f64, f64)>) -> Result<Measures> {
+    let own = &config.loss;
+    let name = own.name.unwrap_or(LossName::CategoricalCrossentropy);
+    let Some((_, std)) = scale else {
+        if name != LossName::CategoricalCrossentropy {
+            return Err(Error::Config(
+                "the loss of classes is categorical_crossentropy; the others are for a regression (--task regression)".into(),
+            ));
+        }
+        let smoothing = own.label_smoothing.unwrap_or(0.0);
+        if !(0.0..1.0).contains(&smoothing) {
+            return Err(Error::Config(format!("label_smoothing {smoothing} must be at least 0 and below 1")));
+        }
+        let loss = CategoricalCrossentropy::default().label_smoothing(smoothing);
+        let weights = match &own.class_weights {
+            None => None,
+            Some(ClassWeights::Rule(ClassWeightRule::Balanced)) => {
+                Some(balanced_class_weights(parts.train.targets(), parts.outputs)?)
+            }
+            Some(ClassWeights::Each(weights)) => Some(check_weights(weights, parts)?),
+        };
+        let loss: Box<dyn Loss> = match weights {
+            Some(weights) => Box::new(loss.class_weights(&weights)),
+            None => Box::new(loss),
+        };
+        return Ok((Losses::weighted(loss, 1.0), vec![Box::new(Accuracy)]));
+    };
+    if own.class_weights.is_some() || own.label_smoothing.is_some_and(|smoothing| smoothing != 0.0) {
+        return Err(Error::Config("class_weights and label_smoothing are for classes, but this is a regression".into()));
+    }
+    // In units of the target's spread, so that its size does not depend on the target's units.
+    let losses = match name {
+        LossName::MeanSquaredError => Losses::weighted(MeanSquaredError, 1.0 / (std * std)),
+        LossName::MeanAbsoluteError => Losses::weighted(MeanAbsoluteError, 1.0 / std),
+        LossName::Huber => Losses::weighted(Huber::new(std), 1.0 / (std * std)),
+        LossName::CategoricalCrossentropy => {
+            return Err(Error::Config(
+                "categorical_crossentropy is for classes, but this is a regression; use mean_squared_error".into(),
+            ));
+        }
+    };
+    Ok((losses, vec![Box::new(hadal::metric::MeanAbsoluteError::default()), Box::new(R2Score::default())]))
+}
+
+fn check_weights(weights: &[f64], parts: &Parts) -> Result<Vec<f64>> {
+    if weights.len() != parts.outputs {
+        return Err(Error::Config(format!(
+            "class_weights has {} numbers, but there are {} classes: {}",
+            weights.len(),
+            parts.outputs,
+            parts.classes.join(", ")
+        )));
+    }
+    if weights.iter().all(|weight| *weight >= 0.0 && weight.is_finite()) && weights.iter().any(|weight| *weight > 0.0) {
+        return Ok(weights.to_vec());
+    }
+    Err(Error::Config(format!("class_weights {weights:?} must be 0 or positive, and one positive")))
+}
+
+fn optimizer(config: &Config) -> Result<Box<dyn Optimizer>> {
+    let own = &config.optimizer;
+    let name = own.name.unwrap_or(OptimizerName::Adam);
+    let learning_rate = own.learning_rate.unwrap_or(0.001);
+    let momentum = own.momentum.unwrap_or(0.0);
+    let weight_decay = own.weight_decay.unwrap_or(0.0);
+    if momentum != 0.0 && matches!(name, OptimizerName::Adam | OptimizerName::Adamw) {
+        return Err(Error::Config(
+            "--momentum cannot be used with adam; omit it, or use --optimizer sgd or rmsprop".into(),
+        ));
+    }
+    Ok(match name {
+        OptimizerName::Sgd => Box::new(Sgd::new(learning_rate).momentum(momentum).weight_decay(weight_decay)),
+        OptimizerName::Rmsprop => Box::new(RmsProp::new(learning_rate).momentum(momentum).weight_decay(weight_decay)),
+        OptimizerName::Adam => Box::new(Adam::new(learning_rate).weight_decay(weight_decay)),
+        OptimizerName::Adamw => Box::new(AdamW::new(learning_rate).weight_decay(weight_decay)),
+    })
+}
+
+/// The learning rate over the run.
+pub fn schedule(config: &Config) -> Schedule {
+    match config.training.schedule.unwrap_or(ScheduleName::Constant) {
+        ScheduleName::Constant => Schedule::Constant,
+        ScheduleName::Cosine => Schedule::Cosine,
+        ScheduleName::OneCycle => Schedule::OneCycle { div_factor: 25.0, final_div_factor: 1e4, pct_start: 0.3 },
+    }
+}

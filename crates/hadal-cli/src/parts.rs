@@ -1,0 +1,243 @@
+//! The samples of a run, read and divided into their parts.
+
+use std::io::stdin;
+use std::path::Path;
+
+use hadal::data::{
+    ColumnReport, Encoder, ImageFolder, Kind, Leak, NumPy, Partition, Preprocess, ReadOptions, Split, Stratify, Table, Task,
+};
+use hadal::monitor::note;
+use hadal::prelude::*;
+use hadal::{Error, Result};
+
+use crate::config::{Colour, Config};
+use crate::source::Source;
+
+/// Training, test and holdout part, ready for a model.
+pub struct Parts {
+    pub train: Dataset,
+    pub test: Dataset,
+    pub holdout: Option<Dataset>,
+    /// Of a table.
+    pub table: Option<TableParts>,
+    /// The names of the labels; none for a regression, and none where labels are numbers.
+    pub classes: Vec<String>,
+    pub task: Task,
+    /// The number of outputs.
+    pub outputs: usize,
+}
+
+/// What was found in a table.
+pub struct TableParts {
+    pub dialect: String,
+    pub rows: usize,
+    pub encoder: Encoder,
+    pub report: ColumnReport,
+    pub leaks: Vec<Leak>,
+}
+
+/// Reads a source and divides it. `encoder` is that of a trained model, if there is one: else it is fitted to the training part.
+pub fn load(source: &Source, config: &mut Config, data_dir: Option<&Path>, encoder: Option<&Encoder>) -> Result<Parts> {
+    match source {
+        Source::Mnist => own_test(Mnist::load_from(data_dir)?, config),
+        Source::Digits => own_test(Digits::generate(0)?, config),
+        Source::Table(path) => table(&read_table(path, config)?, config, encoder),
+        Source::Images(path) => {
+            let folder = images(path, config)?;
+            let classes = folder.classes().to_vec();
+            config.data.size = Some(folder.image_size()).filter(|_| config.data.size.is_none()).or(config.data.size);
+            arrays(folder.load()?, classes, config)
+        }
+        Source::Arrays(path) => arrays(NumPy::load(path)?, Vec::new(), config),
+    }
+}
+
+/// Data that brings its own test part; a holdout part is taken from the training part when it is asked for.
+fn own_test((train, test): (Dataset, Dataset), config: &Config) -> Result<Parts> {
+    let fraction = config.split.holdout.unwrap_or(0.0);
+    let (train, holdout) = if fraction == 0.0 {
+        (train, None)
+    } else {
+        let (train, holdout) = train.train_test_split(fraction, config.split.seed.unwrap_or(0))?;
+        (train, Some(holdout))
+    };
+    let classes = (0..10).map(|digit| digit.to_string()).collect();
+    Ok(Parts { train, test, holdout, table: None, classes, task: Task::Classification, outputs: 10 })
+}
+
+/// The table, with the kinds of columns and without those left out.
+pub fn read_table(path: &Path, config: &Config) -> Result<Table> {
+    let mut options = ReadOptions::default();
+    if let Some(delimiter) = &config.data.delimiter {
+        options = options.delimiter(single_byte(delimiter)?);
+    }
+    if let Some(header) = config.data.header {
+        options = options.header(header);
+    }
+    let mut table = if path == Path::new("-") {
+        Table::from_reader("standard input", stdin().lock(), &options)?
+    } else {
+        Table::read_with(path, &options)?
+    };
+    if !config.data.drop.is_empty() {
+        table = table.drop(&config.data.drop)?;
+    }
+    for (column, kind) in &config.data.kinds {
+        let kind: Kind = kind.parse()?;
+        table = table.with_kind(column, kind)?;
+    }
+    Ok(table)
+}
+
+fn single_byte(delimiter: &str) -> Result<u8> {
+    match delimiter {
+        "tab" | "\\t" => Ok(b'\t'),
+        other if other.len() == 1 => Ok(other.as_bytes()[0]),
+        other => Err(Error::Config(format!("the delimiter must be one character, or `tab`, not `{other}`"))),
+    }
+}
+
+fn table(table: &Table, config: &mut Config, trained: Option<&Encoder>) -> Result<Parts> {
+    let Some(target) = config.data.target.clone() else {
+        return Err(Error::Config(format!(
+            "{}: say which column is to be predicted with --target; there are {}",
+            table.name(),
+            table.column_names().join(", ")
+        )));
+    };
+    let mut preprocess = Preprocess::target(&target);
+    if let Some(task) = config.data.task {
+        preprocess = preprocess.task(task);
+    }
+    if let Some(levels) = config.preprocess.max_one_hot {
+        preprocess = preprocess.max_one_hot(levels);
+    }
+    let all = preprocess.rows_with_target(table)?;
+    let task = preprocess.task_for(&all)?;
+    config.data.task = Some(task);
+    let parts = divide(&all, &target, task, config)?;
+    let fitted = match trained {
+        Some(encoder) => encoder.clone(),
+        None => preprocess.fit(&parts.train)?,
+    };
+    // Looked for in all rows: a column that gives the target away does so everywhere.
+    let (report, leaks) = (fitted.report(&all), fitted.leaks(&all)?);
+    let data = parts.try_map(|_, part| fitted.dataset(&part))?;
+    let (classes, outputs) = (fitted.classes().to_vec(), fitted.outputs());
+    let (dialect, rows) = (table.dialect().to_string(), table.rows());
+    Ok(Parts {
+        train: data.train,
+        test: data.test,
+        holdout: data.holdout,
+        table: Some(TableParts { dialect, rows, encoder: fitted, report, leaks }),
+        classes,
+        task,
+        outputs,
+    })
+}
+
+/// The settings of the split, completed.
+fn split(config: &mut Config, target: Option<&str>) -> Result<Split> {
+    let own = &mut config.split;
+    if own.train.is_none() && own.test.is_none() && own.holdout.is_none() {
+        let Split { train, test, holdout, .. } = Split::default();
+        (own.train, own.test, own.holdout) = (Some(train), Some(test), Some(holdout));
+    }
+    // What is not said is the rest.
+    let given = [own.train, own.test, own.holdout];
+    let rest = 1.0 - given.iter().flatten().sum::<f64>();
+    let rest = if rest.abs() < 1e-9 { 0.0 } else { rest };
+    match given {
+        [None, _, _] => (own.train, own.test, own.holdout) = (Some(rest), own.test.or(Some(0.0)), own.holdout.or(Some(0.0))),
+        [Some(_), None, _] => (own.test, own.holdout) = (Some(rest), own.holdout.or(Some(0.0))),
+        [Some(_), Some(_), None] => own.holdout = Some(rest),
+        _ => {}
+    }
+    let mut split = Split::new(own.train.unwrap_or(0.0), own.test.unwrap_or(0.0), own.holdout.unwrap_or(0.0));
+    split.seed = *own.seed.get_or_insert(config.training.seed.unwrap_or(1));
+    (split.group, split.order, split.part) = (own.group.clone(), own.order.clone(), own.part.clone());
+    if own.stratify == Some(true) {
+        split.stratify = match target {
+            Some(target) => Stratify::Column(target.to_owned()),
+            None => Stratify::Target,
+        };
+    }
+    split.check()?;
+    Ok(split)
+}
+
+/// Whether the parts are to have the classes in the same shares, unless it is said. By default they are, where each class has
+/// a sample for each part.
+fn stratify_by_default(config: &mut Config, counts: &[usize], samples: &str) {
+    let own = &mut config.split;
+    if own.stratify.is_some() || own.group.is_some() || own.order.is_some() || own.part.is_some() {
+        return;
+    }
+    let rarest = counts.iter().copied().min().unwrap_or(0);
+    own.stratify = Some(rarest >= 3);
+    if rarest < 3 && !counts.is_empty() {
+        note(&format!(
+            "a class has only {rarest} {samples}, too few for three parts with the same shares of classes; the parts are random"
+        ));
+    }
+}
+
+fn divide(table: &Table, target: &str, task: Task, config: &mut Config) -> Result<Partition<Table>> {
+    let counts: Vec<usize> = match task {
+        Task::Classification => table.column(target)?.levels().into_iter().map(|(_, count)| count).collect(),
+        Task::Regression => Vec::new(),
+    };
+    stratify_by_default(config, &counts, if counts.iter().min() == Some(&1) { "row" } else { "rows" });
+    if task == Task::Regression {
+        config.split.stratify.get_or_insert(false);
+    }
+    table.split(&split(config, Some(target))?)
+}
+
+/// The folder of images, with the size and the channels that were asked for.
+fn images(path: &Path, config: &Config) -> Result<ImageFolder> {
+    let mut folder = ImageFolder::open(path)?;
+    if let Some([height, width]) = config.data.size {
+        folder = folder.size(height, width);
+    }
+    Ok(match config.data.colour {
+        Some(Colour::Grey) => folder.grey(),
+        Some(Colour::Rgb) => folder.rgb(),
+        None => folder,
+    })
+}
+
+/// Arrays and images: bytes are divided by 255, features or channels standardized by the training part.
+fn arrays(data: Dataset, classes: Vec<String>, config: &mut Config) -> Result<Parts> {
+    let targets = data.targets();
+    let (task, outputs) = if targets.dtype() == DType::I64 {
+        let labels = targets.to_vec::<i64>();
+        if let Some(sample) = labels.iter().position(|label| *label < 0) {
+            return Err(Error::Data(format!("{}: sample {sample} has label {}", data.name(), labels[sample])));
+        }
+        let most = labels.iter().max().copied().unwrap_or(0) as usize + 1;
+        (Task::Classification, most.max(2).max(classes.len()))
+    } else {
+        (Task::Regression, targets.elements() / targets.size(0))
+    };
+    config.data.task = Some(task);
+    if task == Task::Classification {
+        let mut counts = vec![0; outputs];
+        targets.to_vec::<i64>().into_iter().for_each(|label| counts[label as usize] += 1);
+        counts.retain(|count| *count > 0);
+        stratify_by_default(config, &counts, "samples");
+    }
+    config.split.stratify.get_or_insert(false);
+    let data = if data.input_dtype() == DType::U8 { data.divide(255.0) } else { data };
+    let mut parts = data.split(&split(config, None)?)?;
+    if *config.preprocess.standardize.get_or_insert(true) {
+        parts.train = parts.train.standardize()?;
+        parts.test = parts.test.preprocessed_as(&parts.train)?;
+        parts.holdout = parts.holdout.map(|part| part.preprocessed_as(&parts.train)).transpose()?;
+    }
+    if let Some(augment) = &config.preprocess.augment {
+        parts.train = parts.train.augment(augment.clone())?;
+    }
+    let Partition { train, test, holdout } = parts;
+    Ok(Parts { train, test, holdout, table: None, classes, task, outputs })
+}

@@ -1,0 +1,102 @@
+//! What SOURCE stands for.
+
+use std::path::{Path, PathBuf};
+
+use hadal::{Error, Result};
+
+use crate::closest::closest;
+
+/// Where the samples are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    Mnist,
+    Digits,
+    /// A CSV or TSV file; `-` is standard input.
+    Table(PathBuf),
+    /// A folder with a folder of images for each class.
+    Images(PathBuf),
+    /// A folder with `x.npy` and `y.npy`, or an `.npz` file.
+    Arrays(PathBuf),
+}
+
+impl Source {
+    /// From what the user wrote, and what is there.
+    pub fn find(text: &str) -> Result<Source> {
+        match text {
+            "mnist" => return Ok(Source::Mnist),
+            "digits" => return Ok(Source::Digits),
+            "-" => return Ok(Source::Table(PathBuf::from("-"))),
+            _ => {}
+        }
+        let path = PathBuf::from(text);
+        if path.is_dir() {
+            let is_array = ["x.npy", "y.npy"].iter().any(|name| path.join(name).exists());
+            return Ok(if is_array { Source::Arrays(path) } else { Source::Images(path) });
+        }
+        if !path.exists() {
+            let similar = neighbour(&path).map_or(String::new(), |name| format!("; did you mean {name}?"));
+            return Err(Error::Config(format!(
+                "there is no file or folder {text}{similar} (a source is mnist, digits, a CSV or TSV file, a folder with a folder \
+                 of images for each class, or a folder or .npz file with the arrays x and y)"
+            )));
+        }
+        let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_lowercase);
+        match extension.as_deref() {
+            Some("npz") => Ok(Source::Arrays(path)),
+            Some("npy") => Err(Error::Config(format!(
+                "{text} is one array; give the folder that holds x.npy and y.npy, or an .npz file with x and y"
+            ))),
+            Some("png" | "jpg" | "jpeg") => Err(Error::Config(format!(
+                "{text} is one image; give the folder that has a folder of images for each class"
+            ))),
+            _ => Ok(Source::Table(path)),
+        }
+    }
+
+    /// One of what is there, for a reader.
+    pub fn samples(&self) -> &'static str {
+        match self {
+            Source::Mnist | Source::Digits | Source::Images(_) => "images",
+            Source::Table(_) => "rows",
+            Source::Arrays(_) => "samples",
+        }
+    }
+}
+
+/// What lies beside a missing file and has a similar name.
+fn neighbour(path: &Path) -> Option<String> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let names: Vec<String> = std::fs::read_dir(folder)
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .chain(["mnist", "digits"].map(str::to_owned))
+        .collect();
+    let name = path.file_name()?.to_str()?;
+    closest(name, names.iter().map(String::as_str)).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_found_by_what_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("pictures")).unwrap();
+        std::fs::create_dir(at("arrays")).unwrap();
+        std::fs::write(at("arrays/x.npy"), "").unwrap();
+        for name in ["table.csv", "table.csv.gz", "arrays.npz", "x.npy", "cat.png"] {
+            std::fs::write(at(name), "").unwrap();
+        }
+        let find = |name: &str| Source::find(at(name).to_str().unwrap());
+        assert_eq!(Source::find("mnist").unwrap(), Source::Mnist);
+        assert_eq!(find("pictures").unwrap(), Source::Images(at("pictures")));
+        assert_eq!(find("arrays").unwrap(), Source::Arrays(at("arrays")));
+        assert_eq!(find("arrays.npz").unwrap(), Source::Arrays(at("arrays.npz")));
+        assert_eq!(find("table.csv.gz").unwrap(), Source::Table(at("table.csv.gz")));
+        for (name, words) in [("tabel.csv", "did you mean table.csv?"), ("x.npy", "one array"), ("cat.png", "one image")] {
+            assert!(find(name).unwrap_err().to_string().contains(words), "{name}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! From the columns of a table to the numbers of a model.
+
+mod encoder;
+mod encoding;
+mod leak;
+mod report;
+mod target;
+
+pub use encoder::Encoder;
+pub use leak::Leak;
+pub use report::ColumnReport;
+pub use target::Task;
+
+use encoding::{Dropped, Encoding};
+use target::Target;
+
+use super::{Kind, Table};
+use crate::{Error, Result};
+
+/// Settings of how a table becomes a model's inputs and targets; [`fit`](Preprocess::fit) on the training rows makes the
+/// [`Encoder`] that is applied to all rows, and kept with the model.
+///
+/// | kind of column | what becomes of it |
+/// | --- | --- |
+/// | number | standardized (mean 0, standard deviation 1 over the training rows), outliers `x` drawn in smoothly to `x / sqrt(1 + (x / 3)^2)`; gaps are filled with the median, and marked by an input of their own if there were any |
+/// | category, yes/no | one input per level (one-hot), and one for levels never seen; above 16 levels an index, for an [embedding](crate::nn::EmbedColumns) |
+/// | date | days, standardized; the places in the year, the week and the day as points on a circle |
+/// | free text, identifier, constant | left out |
+///
+/// ```
+/// use hadal::data::{Preprocess, Table};
+/// let columns = [("height", vec!["1.5", "1.7", "", "1.9"]), ("likes", vec!["fish", "meat", "fish", "meat"])];
+/// let columns = columns.map(|(name, cells)| (name, cells.into_iter().map(str::to_owned).collect()));
+/// let table = Table::from_columns("animals", columns)?;
+/// let encoder = Preprocess::target("likes").fit(&table)?;
+/// assert_eq!(encoder.classes(), ["fish", "meat"]);
+/// assert_eq!(encoder.features(), 2); // the height, and whether it is missing
+/// # Ok::<(), hadal::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Preprocess {
+    target: String,
+    task: Option<Task>,
+    max_one_hot: usize,
+}
+
+impl Preprocess {
+    /// For a model that predicts the column `target`.
+    pub fn target(target: &str) -> Preprocess {
+        Preprocess { target: target.to_owned(), task: None, max_one_hot: 16 }
+    }
+
+    /// Whether classes or a number are to be predicted. Default: it follows from the target. A category, yes/no or whole
+    /// numbers with at most 10 levels are classes, other numbers a regression.
+    pub fn task(mut self, task: Task) -> Preprocess {
+        self.task = Some(task);
+        self
+    }
+
+    /// The number of levels up to which a category has an input for each; above, it has an embedding. Default: 16.
+    pub fn max_one_hot(mut self, levels: usize) -> Preprocess {
+        self.max_one_hot = levels;
+        self
+    }
+
+    /// The rows whose target is there; a note counts the others.
+    ///
+    /// # Errors
+    /// If there is no such target, or it is missing in all rows.
+    pub fn rows_with_target(&self, table: &Table) -> Result<Table> {
+        target::rows_with_target(table, &self.target)
+    }
+
+    /// What the model is for: what was set, or what follows from the target.
+    ///
+    /// # Errors
+    /// If there is no such target, or it is neither a class nor a number.
+    pub fn task_for(&self, table: &Table) -> Result<Task> {
+        target::task_for(table, &self.target, self.task)
+    }
+
+    /// Finds medians, means, standard deviations and levels in the training rows.
+    ///
+    /// # Errors
+    /// If there is no such target, it cannot be predicted (free text, one level only, gaps everywhere), or no column is left to
+    /// predict it from.
+    pub fn fit(&self, train: &Table) -> Result<Encoder> {
+        let target = Target::fit(train, &self.target, self.task)?;
+        let (mut columns, mut dropped) = (Vec::new(), Vec::new());
+        for column in train.columns().iter().filter(|column| column.name() != self.target) {
+            match Encoding::fit(column, self.max_one_hot)? {
+                Ok(encoding) => columns.push((column.name().to_owned(), column.kind(), encoding)),
+                Err(reason) => dropped.push(Dropped { column: column.name().to_owned(), reason }),
+            }
+        }
+        if columns.is_empty() {
+            let reasons: Vec<String> =
+                dropped.iter().map(|own| format!("`{}` is {}", own.column, own.reason)).collect();
+            let reasons = if reasons.is_empty() { "there are no others".to_owned() } else { reasons.join(", ") };
+            return Err(Error::Data(format!(
+                "{}: no column is left to predict `{}` from: {reasons}",
+                train.name(),
+                self.target
+            )));
+        }
+        Ok(Encoder::new(target, columns, dropped))
+    }
+}
+
+/// The kinds of columns that have levels.
+fn has_levels(kind: Kind) -> bool {
+    matches!(kind, Kind::Category | Kind::YesNo)
+}

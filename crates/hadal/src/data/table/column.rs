@@ -1,0 +1,151 @@
+//! A column of a table.
+
+use std::sync::Arc;
+
+use jiff::civil::DateTime;
+
+use super::cells::{Cells, is_missing};
+use super::kind::yes_or_no;
+use super::{Kind, excerpt, number};
+
+/// A named column of a [`Table`](super::Table), with the kind of its cells.
+#[derive(Clone, Debug)]
+pub struct Column {
+    name: Arc<str>,
+    kind: Kind,
+    cells: Arc<Cells>,
+    /// The rows of the table among the cells; all, if none are listed.
+    rows: Option<Arc<[u32]>>,
+}
+
+impl Column {
+    pub(super) fn new(name: String, cells: Cells) -> Column {
+        let kind = Kind::infer(&name, &cells);
+        Column { name: name.into(), kind, cells: Arc::new(cells), rows: None }
+    }
+
+    pub(super) fn take(&self, rows: &[usize]) -> Column {
+        Column { rows: Some(rows.iter().map(|&row| self.place(row) as u32).collect()), ..self.clone() }
+    }
+
+    pub(super) fn of_kind(self, kind: Kind) -> Column {
+        Column { kind, ..self }
+    }
+
+    fn place(&self, row: usize) -> usize {
+        self.rows.as_ref().map_or(row, |rows| rows[row] as usize)
+    }
+
+    fn places(&self) -> impl Iterator<Item = usize> {
+        (0..self.len()).map(|row| self.place(row))
+    }
+
+    /// The column's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What its cells are.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The number of rows.
+    #[expect(clippy::len_without_is_empty, reason = "a table is never empty")]
+    pub fn len(&self) -> usize {
+        self.rows.as_ref().map_or(self.cells.len(), |rows| rows.len())
+    }
+
+    /// The text of a cell, without white space around it.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[track_caller]
+    pub fn cell(&self, row: usize) -> &str {
+        self.cells.get(self.place(row))
+    }
+
+    /// Whether a cell is missing.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[track_caller]
+    pub fn is_missing(&self, row: usize) -> bool {
+        is_missing(self.cell(row))
+    }
+
+    /// How many cells are missing.
+    pub fn missing(&self) -> usize {
+        match &self.rows {
+            None => self.cells.iter().filter(|cell| is_missing(cell)).count(),
+            Some(_) => self.places().filter(|&place| is_missing(self.cells.get(place))).count(),
+        }
+    }
+
+    /// The numbers; NaN where a cell is missing or, in a column of another kind, no number.
+    pub fn numbers(&self) -> Vec<f64> {
+        match (self.cells.numbers(), &self.rows) {
+            (Ok(numbers), None) => numbers.clone(),
+            (Ok(numbers), Some(rows)) => rows.iter().map(|&place| numbers[place as usize]).collect(),
+            (Err(_), _) => {
+                let parse = |place| number::parse(self.cells.get(place), self.cells.comma).unwrap_or(f64::NAN);
+                self.places().map(parse).collect()
+            }
+        }
+    }
+
+    /// The distinct values that are there, in order, and how many rows have each: by number if all are numbers, else by text.
+    /// `3.0` is the same as `3`.
+    pub fn levels(&self) -> Vec<(String, usize)> {
+        let (levels, codes) = self.codes();
+        let mut counts = vec![0; levels.len()];
+        codes.into_iter().flatten().for_each(|code| counts[code as usize] += 1);
+        levels.into_iter().zip(counts).filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// The distinct values of the whole file's column, in order, and the place of each row's value among them; `None` where it
+    /// is missing.
+    pub fn codes(&self) -> (Vec<String>, Vec<Option<u32>>) {
+        let dictionary = self.cells.dictionary();
+        let levels = (0..dictionary.len()).map(|place| dictionary.level(&self.cells, place).to_owned()).collect();
+        let codes = self.places().map(|place| dictionary.code(place).map(|code| code as u32)).collect();
+        (levels, codes)
+    }
+
+    /// The dates and times; `None` where a cell is missing or, in a column of another kind, no date.
+    pub fn dates(&self) -> Vec<Option<DateTime>> {
+        let Ok(dates) = self.cells.dates() else { return vec![None; self.len()] };
+        self.places().map(|place| dates.format.parse(self.cells.get(place))).collect()
+    }
+
+    /// Whether the dates could be read with the day first as well as with the month first, which was chosen.
+    pub fn is_ambiguous_date(&self) -> bool {
+        self.kind == Kind::Date && self.cells.dates().as_ref().is_ok_and(|dates| dates.ambiguous)
+    }
+
+    /// The first row whose cell is not of a kind, and why.
+    pub(super) fn misfit(&self, kind: Kind) -> Option<(usize, String)> {
+        let present = || (0..self.len()).filter(|&row| !self.is_missing(row));
+        match kind {
+            Kind::Number => {
+                let comma = self.cells.comma;
+                if self.cells.numbers().is_ok() {
+                    return None;
+                }
+                let bad = present().find(|&row| number::parse(self.cell(row), comma).is_none());
+                bad.map(|row| (row, number::reason(self.cell(row), comma)))
+            }
+            Kind::Date => {
+                // One format is for all cells of the file.
+                let place = *self.cells.dates().as_ref().err()?;
+                let row = self.places().position(|own| own == place).or_else(|| present().next())?;
+                Some((row, format!("`{}` is not a date in the format of the others", excerpt(self.cell(row)))))
+            }
+            Kind::YesNo => {
+                let bad = present().find(|&row| yes_or_no(self.cell(row)).is_none());
+                bad.map(|row| (row, format!("`{}` is neither yes nor no", excerpt(self.cell(row)))))
+            }
+            Kind::Category | Kind::Text | Kind::Identifier => None,
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! How a file writes a table.
+
+use std::fmt;
+
+use super::cells::is_missing;
+use super::{ReadOptions, number};
+
+/// How a file writes a table: what was found out, or given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dialect {
+    /// What separates fields.
+    pub delimiter: u8,
+    /// What stands around fields with special characters.
+    pub quote: u8,
+    /// Whether the first line names the columns.
+    pub header: bool,
+    /// Whether numbers have a decimal comma.
+    pub decimal_comma: bool,
+    /// Whether the day is first in dates that could be read in both ways.
+    pub day_first: bool,
+    /// Whether the file is compressed.
+    pub gzip: bool,
+    program: bool,
+}
+
+/// What may separate fields, in the order of preference.
+const DELIMITERS: [u8; 4] = *b",;\t|";
+/// How many lines are looked at.
+const LINES: usize = 100;
+
+impl Dialect {
+    /// Of a table that was not read from a file.
+    pub(super) fn program() -> Dialect {
+        let (delimiter, quote) = (b',', b'"');
+        let (decimal_comma, day_first, gzip) = (false, false, false);
+        Dialect { delimiter, quote, header: true, decimal_comma, day_first, gzip, program: true }
+    }
+
+    /// From the beginning of a text, but for the header, which [`find_header`](Dialect::find_header) finds.
+    pub(super) fn find(start: &[u8], options: &ReadOptions, gzip: bool) -> Dialect {
+        let quote = options.quote.unwrap_or_else(|| find_quote(start));
+        let delimiter = options.delimiter.unwrap_or_else(|| find_delimiter(start, quote));
+        let day_first = options.day_first;
+        let decimal_comma = options.decimal_comma.unwrap_or(false);
+        Dialect { delimiter, quote, header: true, decimal_comma, day_first, gzip, program: false }
+    }
+
+    /// Whether the first of some rows names the columns: it does, unless one of its cells is a number, or two are the same.
+    pub(super) fn find_header(rows: &[Vec<String>]) -> bool {
+        let Some((first, rest)) = rows.split_first() else { return true };
+        let is_number = |cell: &String| number::parse(cell, false).or(number::parse(cell, true)).is_some();
+        let numbers = first.iter().filter(|cell| is_number(cell)).count();
+        // Years and the like may be names of columns of numbers, if there are none but such.
+        if numbers == 0 {
+            return true;
+        }
+        let named = numbers < first.len()
+            && first.iter().enumerate().any(|(place, cell)| {
+                !is_number(cell) && rest.first().and_then(|row| row.get(place)).is_some_and(is_number)
+            });
+        named && !first.iter().any(|cell| is_missing(cell))
+    }
+}
+
+/// A single quote is taken for one where fields begin with it, and none with a double quote.
+fn find_quote(start: &[u8]) -> u8 {
+    let begins = |quote: u8| {
+        start.windows(2).filter(|pair| (DELIMITERS.contains(&pair[0]) || pair[0] == b'\n') && pair[1] == quote).count()
+            + usize::from(start.first() == Some(&quote))
+    };
+    let ends =
+        start.windows(2).filter(|pair| pair[0] == b'\'' && (DELIMITERS.contains(&pair[1]) || pair[1] == b'\n')).count();
+    if begins(b'"') == 0 && begins(b'\'') > 1 && ends > 1 { b'\'' } else { b'"' }
+}
+
+/// The character that divides all lines into as many fields, and into most.
+fn find_delimiter(start: &[u8], quote: u8) -> u8 {
+    let score = |delimiter: u8| {
+        let counts = counts(start, delimiter, quote);
+        let first = counts.first().copied().unwrap_or(0);
+        let alike = counts.iter().filter(|count| **count == first).count();
+        // First how many lines agree, in tenths, then into how many fields.
+        let share = if first == 0 { 0 } else { 10 * alike / counts.len() };
+        (share, first)
+    };
+    let best = DELIMITERS.into_iter().rev().max_by_key(|delimiter| score(*delimiter));
+    best.filter(|delimiter| score(*delimiter).1 > 0).unwrap_or(b',')
+}
+
+/// How many delimiters each of the first lines has, outside quotes.
+fn counts(start: &[u8], delimiter: u8, quote: u8) -> Vec<usize> {
+    let (mut all, mut own, mut quoted, mut empty) = (Vec::new(), 0, false, true);
+    for &byte in start {
+        if byte == quote {
+            quoted = !quoted;
+        } else if byte == delimiter && !quoted {
+            own += 1;
+        } else if (byte == b'\n' || byte == b'\r') && !quoted {
+            if !empty {
+                all.push(own);
+            }
+            if all.len() == LINES {
+                return all;
+            }
+            (own, empty) = (0, true);
+            continue;
+        }
+        empty = false;
+    }
+    // The last line may be cut off, unless it is the only one.
+    if all.is_empty() {
+        all.push(own);
+    }
+    all
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.program {
+            return f.write_str("from a program");
+        }
+        let delimiter = match self.delimiter {
+            b',' => "comma-separated".to_owned(),
+            b';' => "separated by semicolons".to_owned(),
+            b'\t' => "tab-separated".to_owned(),
+            other => format!("separated by `{}`", char::from(other)),
+        };
+        f.write_str(&delimiter)?;
+        if self.gzip {
+            f.write_str(", gzip")?;
+        }
+        if self.quote != b'"' {
+            write!(f, ", quotes {}", char::from(self.quote))?;
+        }
+        if self.decimal_comma {
+            f.write_str(", decimal comma")?;
+        }
+        f.write_str(if self.header { ", header in the first line" } else { ", no header" })
+    }
+}

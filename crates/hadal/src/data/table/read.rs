@@ -1,0 +1,304 @@
+//! Reading tables from CSV files.
+
+use std::io::Read;
+use std::path::Path;
+
+use super::cells::Builder;
+use super::{Dialect, Table, number};
+use crate::format::open_regular;
+use crate::{Error, Result, memory};
+
+/// What is known about a file; what is not set is found out.
+///
+/// ```
+/// use hadal::data::{ReadOptions, Table};
+/// let options = ReadOptions::default().delimiter(b' ').header(false);
+/// let table = Table::from_reader("points", "1 2\n3 4\n".as_bytes(), &options)?;
+/// assert_eq!(table.column_names(), ["column_1", "column_2"]);
+/// # Ok::<(), hadal::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ReadOptions {
+    pub(super) delimiter: Option<u8>,
+    pub(super) quote: Option<u8>,
+    pub(super) header: Option<bool>,
+    pub(super) decimal_comma: Option<bool>,
+    pub(super) day_first: bool,
+}
+
+impl ReadOptions {
+    /// What separates fields: a comma, a semicolon, a tab or `|`, if it is not set.
+    pub fn delimiter(mut self, delimiter: u8) -> ReadOptions {
+        self.delimiter = Some(delimiter);
+        self
+    }
+
+    /// What stands around fields that hold delimiters or line ends: `"` or `'`, if it is not set.
+    pub fn quote(mut self, quote: u8) -> ReadOptions {
+        self.quote = Some(quote);
+        self
+    }
+
+    /// Whether the first line names the columns. Without names they are called `column_1`, `column_2`, ...
+    pub fn header(mut self, header: bool) -> ReadOptions {
+        self.header = Some(header);
+        self
+    }
+
+    /// Whether a comma stands before the decimals: `3,14`.
+    pub fn decimal_comma(mut self, decimal_comma: bool) -> ReadOptions {
+        self.decimal_comma = Some(decimal_comma);
+        self
+    }
+
+    /// Whether `01/02/2020` is the first of February. Default: false, unless other cells of the column decide.
+    pub fn day_first(mut self, day_first: bool) -> ReadOptions {
+        self.day_first = day_first;
+        self
+    }
+}
+
+/// More columns than this are no table for a model.
+const MOST_COLUMNS: usize = 65_536;
+/// How much of a text is looked at to find out how it is written.
+const START: usize = 64 << 10;
+
+pub(super) fn file(path: &Path, options: &ReadOptions) -> Result<Table> {
+    let (file, length) = open_regular(path, "read the table")?;
+    let refuse = |reason: String| Error::file(path, reason);
+    memory::require(usize::try_from(length).unwrap_or(usize::MAX).saturating_mul(2)).map_err(refuse)?;
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    read(&name, file, length).and_then(|(bytes, gzip)| parse(&name, &bytes, gzip, options)).map_err(|fault| match fault
+    {
+        Fault::Io(source) => Error::io(path, "read the table")(source),
+        Fault::Content(reason) => Error::file(path, reason),
+        Fault::Table(error) => error,
+    })
+}
+
+pub(super) fn reader(name: &str, reader: impl Read, options: &ReadOptions) -> Result<Table> {
+    let parsed = read(name, reader, 0).and_then(|(bytes, gzip)| parse(name, &bytes, gzip, options));
+    parsed.map_err(|fault| match fault {
+        Fault::Io(error) => Error::Data(format!("{name}: cannot read the table: {error}")),
+        Fault::Content(reason) => Error::Data(format!("{name}: {reason}")),
+        Fault::Table(error) => error,
+    })
+}
+
+enum Fault {
+    Io(std::io::Error),
+    Content(String),
+    Table(Error),
+}
+
+/// All bytes, decompressed, and whether they were compressed.
+fn read(_name: &str, mut reader: impl Read, length: u64) -> Result<(Vec<u8>, bool), Fault> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve(length as usize).map_err(|_| Fault::Content("does not fit into memory".into()))?;
+    reader.read_to_end(&mut bytes).map_err(Fault::Io)?;
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return Ok((bytes, false));
+    }
+    let mut text = Vec::new();
+    let read = flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_end(&mut text);
+    read.map_err(|error| Fault::Content(format!("is a damaged gzip file: {error}")))?;
+    Ok((text, true))
+}
+
+/// What a file is that is no text.
+fn foreign(bytes: &[u8]) -> Option<&'static str> {
+    let kinds: [(&[u8], &str); 7] = [
+        (b"PK\x03\x04", "is a ZIP archive or an Excel file, not a table in text; save the sheet as CSV"),
+        (b"\xd0\xcf\x11\xe0", "is an Excel file, not a table in text; save the sheet as CSV"),
+        (b"PAR1", "is a Parquet file, not a table in text; save it as CSV"),
+        (b"\x89PNG", "is a PNG image, not a table"),
+        (b"\xff\xd8\xff", "is a JPEG image, not a table"),
+        (b"\xff\xfe", "is UTF-16 text; save it as UTF-8"),
+        (b"\xfe\xff", "is UTF-16 text; save it as UTF-8"),
+    ];
+    kinds.into_iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, reason)| reason)
+}
+
+fn line_of(bytes: &[u8], place: usize) -> usize {
+    bytes[..place].iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// Checks that bytes are text that may be a table; returns them without a byte-order mark.
+fn check(bytes: &[u8]) -> Result<&[u8], String> {
+    if let Some(reason) = foreign(bytes) {
+        return Err(reason.to_owned());
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    if bytes.trim_ascii().is_empty() {
+        return Err("is empty".to_owned());
+    }
+    if let Some(place) = bytes.iter().position(|byte| *byte == 0) {
+        return Err(format!("line {}: holds a byte of 0; it is not a table in text", line_of(bytes, place)));
+    }
+    if let Err(error) = std::str::from_utf8(bytes) {
+        let place = error.valid_up_to();
+        return Err(format!(
+            "line {}: the byte 0x{:02x} is not UTF-8; save the file as UTF-8",
+            line_of(bytes, place),
+            bytes[place]
+        ));
+    }
+    Ok(bytes)
+}
+
+fn parse(name: &str, bytes: &[u8], gzip: bool, options: &ReadOptions) -> Result<Table, Fault> {
+    let text = check(bytes).map_err(Fault::Content)?;
+    let start = &text[..text.len().min(START)];
+    let mut dialect = Dialect::find(start, options, gzip);
+    let first_line = text.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or(text);
+    let columns = first_line.iter().filter(|byte| **byte == dialect.delimiter).count() + 1;
+    if columns > MOST_COLUMNS {
+        return Err(Fault::Content(format!(
+            "line 1: has {columns} fields, more than the {MOST_COLUMNS} that a table may have"
+        )));
+    }
+    let mut rows = Rows::new(text, &dialect);
+    let mut first: Vec<Vec<String>> = Vec::new();
+    while first.len() < 2 && rows.next().map_err(Fault::Content)? {
+        first.push(rows.fields().map(|field| String::from_utf8_lossy(field.trim_ascii()).into_owned()).collect());
+    }
+    dialect.header = options.header.unwrap_or_else(|| Dialect::find_header(&first));
+    let names: Vec<String> = match first.into_iter().next() {
+        Some(first) if dialect.header => first,
+        Some(first) => (1..=first.len()).map(|place| format!("column_{place}")).collect(),
+        None => Vec::new(),
+    };
+    let mut builders: Vec<Builder> = names.iter().map(|_| Builder::default()).collect();
+    let mut lines = Vec::new();
+    let mut rows = Rows::new(text, &dialect);
+    let mut skip = dialect.header;
+    while rows.next().map_err(Fault::Content)? {
+        if std::mem::take(&mut skip) {
+            continue;
+        }
+        let (line, count) = (rows.line, rows.record.len());
+        if count != names.len() {
+            let than = if dialect.header { "the header has" } else { "the first has" };
+            let fields = if count == 1 { "field" } else { "fields" };
+            let shown: Vec<String> =
+                rows.fields().take(5).map(|field| super::excerpt(&String::from_utf8_lossy(field))).collect();
+            return Err(Fault::Content(format!(
+                "line {line}: has {count} {fields}, but {than} {}: {}",
+                names.len(),
+                shown.join(", ")
+            )));
+        }
+        for (field, builder) in rows.record.iter().zip(&mut builders) {
+            builder.push(field).map_err(Fault::Content)?;
+        }
+        lines.push(u32::try_from(line).unwrap_or(u32::MAX));
+    }
+    if lines.is_empty() {
+        return Err(Fault::Content("has a header, but no rows".into()));
+    }
+    if options.decimal_comma.is_none() && dialect.delimiter != b',' {
+        dialect.decimal_comma = builders.iter().any(has_decimal_commas);
+    }
+    Table::assemble(name, dialect, names, builders, lines).map_err(Fault::Table)
+}
+
+/// Whether all cells of a column are numbers with a comma before the decimals, and some could be nothing else.
+fn has_decimal_commas(builder: &Builder) -> bool {
+    let (mut some, mut sure) = (false, false);
+    let all = builder.iter().filter(|cell| !super::cells::is_missing(cell)).all(|cell| {
+        some |= cell.contains(',');
+        sure |= cell.contains(',') && !number::may_be_thousands(cell, ',');
+        number::parse(cell, true).is_some()
+    });
+    all && some && sure
+}
+
+/// The records of a text, one after another.
+struct Rows<'a> {
+    text: &'a [u8],
+    reader: csv::Reader<&'a [u8]>,
+    record: csv::ByteRecord,
+    quote: u8,
+    /// The line in which the record begins.
+    line: usize,
+    lines: Lines<'a>,
+}
+
+/// Counts lines, as far as they have been passed.
+struct Lines<'a> {
+    text: &'a [u8],
+    place: usize,
+    line: usize,
+}
+
+impl Lines<'_> {
+    /// The line of the next thing that is there at `place` or after.
+    fn at(&mut self, place: usize) -> usize {
+        self.line += self.text[self.place..place].iter().filter(|byte| **byte == b'\n').count();
+        self.place = place;
+        // Blank lines are skipped by the reader.
+        let rest = &self.text[place..];
+        self.line + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).filter(|byte| **byte == b'\n').count()
+    }
+}
+
+impl<'a> Rows<'a> {
+    fn new(text: &'a [u8], dialect: &Dialect) -> Rows<'a> {
+        let reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(dialect.delimiter)
+            .quote(dialect.quote)
+            .from_reader(text);
+        let lines = Lines { text, place: 0, line: 1 };
+        Rows { text, reader, record: csv::ByteRecord::new(), quote: dialect.quote, line: 1, lines }
+    }
+
+    /// Reads the next record; false at the end.
+    fn next(&mut self) -> Result<bool, String> {
+        let place = self.reader.position().byte() as usize;
+        self.line = self.lines.at(place.min(self.text.len()));
+        let more = self.reader.read_byte_record(&mut self.record).map_err(|error| error.to_string())?;
+        if more && self.reader.position().byte() as usize >= self.text.len() && self.is_open(place) {
+            return Err(format!("line {}: a quote is opened and never closed", self.quote_line(place)));
+        }
+        Ok(more)
+    }
+
+    fn fields(&self) -> impl Iterator<Item = &[u8]> {
+        self.record.iter()
+    }
+
+    /// Whether the last record, which begins at `place`, ends within quotes.
+    fn is_open(&self, place: usize) -> bool {
+        self.open_quote(place).is_some()
+    }
+
+    fn quote_line(&self, place: usize) -> usize {
+        line_of(self.text, self.open_quote(place).unwrap_or(place))
+    }
+
+    /// Where a quote of the last record opens that nothing closes. Quotes within a field that does not begin with one are text.
+    fn open_quote(&self, place: usize) -> Option<usize> {
+        let delimiter_or_end = |byte: u8| !byte.is_ascii_alphanumeric() && byte != b' ' && byte != self.quote;
+        let (mut open, mut at_start) = (None, true);
+        let mut i = place;
+        while i < self.text.len() {
+            let byte = self.text[i];
+            match open {
+                None if byte == self.quote && at_start => open = Some(i),
+                Some(_) if byte == self.quote => {
+                    if self.text.get(i + 1) == Some(&self.quote) {
+                        i += 1;
+                    } else {
+                        open = None;
+                    }
+                }
+                _ => {}
+            }
+            at_start = delimiter_or_end(byte);
+            i += 1;
+        }
+        open
+    }
+}
