@@ -8,11 +8,11 @@ use super::{Dataset, Rows};
 use crate::format::image::{self, Channels, Form, Found};
 use crate::{DType, Error, Result, Shape, Tensor, monitor};
 
-/// A folder with one sub-folder of PNG or JPEG images for each class, named as the class: torchvision's `ImageFolder`, Keras's
-/// `image_dataset_from_directory`.
+/// A folder with one sub-folder of PNG or JPEG images for each class, named as the class: torchvision's
+/// `ImageFolder`, Keras's `image_dataset_from_directory`.
 ///
-/// Classes are numbered in the order of their names, images in the order of their paths. Images are found in folders within
-/// a class's folder, too. Hidden files are passed over; other files are counted in a note on standard error.
+/// Classes are numbered in the order of their names, images in the order of their paths. Images are found in folders
+/// within a class's folder, too. Hidden files are passed over; other files are counted in a note on standard error.
 ///
 /// ```
 /// use hadal::format::image::write_png;
@@ -92,7 +92,8 @@ impl ImageFolder {
         Ok(ImageFolder { path: path.to_owned(), classes, files, labels, size: None, channels: None, in_memory: None })
     }
 
-    /// Resizes every image, with antialiasing; the ratio of the sides is not kept. Default: the size that all images have.
+    /// Resizes every image, with antialiasing; the ratio of the sides is not kept. Default: the size that all images
+    /// have.
     pub fn size(self, height: usize, width: usize) -> ImageFolder {
         ImageFolder { size: Some([height, width]), ..self }
     }
@@ -107,8 +108,8 @@ impl ImageFolder {
         ImageFolder { channels: Some(Channels::Rgb), ..self }
     }
 
-    /// Whether all images are kept in memory, or decoded when a batch needs them. Default: in memory up to 256 MiB, if four times
-    /// as much is available.
+    /// Whether all images are kept in memory, or decoded when a batch needs them. Default: in memory up to 256 MiB,
+    /// if four times as much is available.
     pub fn in_memory(self, in_memory: bool) -> ImageFolder {
         ImageFolder { in_memory: Some(in_memory), ..self }
     }
@@ -128,12 +129,13 @@ impl ImageFolder {
         &self.labels
     }
 
-    /// The images as a dataset: inputs `u8`, `[N, height, width]` for grey and `[N, 3, height, width]` for colours, divided by 255
-    /// for the model; targets the classes (`i64`). Every image is decoded once, in parallel, also if they stay on disk, where
-    /// each is decoded again whenever a batch has it.
+    /// The images as a dataset: inputs `u8`, `[N, height, width]` for grey and `[N, 3, height, width]` for colours,
+    /// divided by 255 for the model; targets the classes (`i64`). Every image is decoded once, in parallel, also if
+    /// they stay on disk, where each is decoded again whenever a batch has it.
     ///
     /// # Errors
-    /// If images differ in size and none is set, a side of the size is 0, or some images cannot be read: up to five are named.
+    /// If images differ in size and none is set, a side of the size is 0, or some images cannot be read: up to five
+    /// are named.
     pub fn load(&self) -> Result<Dataset> {
         let form = self.form()?;
         let targets = Tensor::from_slice(&self.labels, [self.labels.len()]);

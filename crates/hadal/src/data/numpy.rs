@@ -15,9 +15,9 @@ const BLOCK: usize = 1 << 20;
 
 /// Arrays that NumPy saved: a folder with `x.npy` and `y.npy`, or an `.npz` archive with `x` and `y`.
 ///
-/// `x` is `[N, ..]`, the inputs. Floats become `f32`, bytes stay bytes, truth values become bytes 0 and 1, and wider integers
-/// become `i64`: indices, for an embedding. `y` is `[N]` or `[N, 1]` of integers, the classes from 0 on, or floats, `[N]` or
-/// `[N, k]`, the numbers of a regression. Floats that are whole numbers are numbers all the same.
+/// `x` is `[N, ..]`, the inputs. Floats become `f32`, bytes stay bytes, truth values become bytes 0 and 1, and wider
+/// integers become `i64`: indices, for an embedding. `y` is `[N]` or `[N, 1]` of integers, the classes from 0 on, or
+/// floats, `[N]` or `[N, k]`, the numbers of a regression. Floats that are whole numbers are numbers all the same.
 ///
 /// ```
 /// use hadal::data::NumPy;
@@ -51,8 +51,8 @@ impl NumPy {
     /// Opens the arrays, and reads their headers alone.
     ///
     /// # Errors
-    /// If there is no `x` or no `y`, their lengths differ, they are empty, or one cannot be read; see [`npy::open`] and
-    /// [`npz::Archive::open`].
+    /// If there is no `x` or no `y`, their lengths differ, they are empty, or one cannot be read; see [`npy::open`]
+    /// and [`npz::Archive::open`].
     pub fn open(path: impl AsRef<Path>) -> Result<NumPy> {
         let path = path.as_ref();
         let (x, y) = (find(path, "x")?.for_training(), find(path, "y")?);
@@ -73,8 +73,8 @@ impl NumPy {
         Ok(NumPy { path: path.to_owned(), x, y, in_memory: None })
     }
 
-    /// Whether `x` is kept in memory, or read when a batch needs it. Default: in memory up to 256 MiB, if four times as much is
-    /// available, and also if it cannot be read row by row: compressed or in Fortran order.
+    /// Whether `x` is kept in memory, or read when a batch needs it. Default: in memory up to 256 MiB, if four times
+    /// as much is available, and also if it cannot be read row by row: compressed or in Fortran order.
     pub fn in_memory(self, in_memory: bool) -> NumPy {
         NumPy { in_memory: Some(in_memory), ..self }
     }
@@ -82,8 +82,9 @@ impl NumPy {
     /// Inputs and targets. Floats are looked through once, also on disk.
     ///
     /// # Errors
-    /// If `y` is neither of classes nor of numbers, a class is negative, an input or target is NaN, infinite or too large for
-    /// `f32`, an array is damaged or does not fit into memory, or `x` is to stay on disk and cannot be read row by row.
+    /// If `y` is neither of classes nor of numbers, a class is negative, an input or target is NaN, infinite or too
+    /// large for `f32`, an array is damaged or does not fit into memory, or `x` is to stay on disk and cannot be read
+    /// row by row.
     pub fn dataset(&self) -> Result<Dataset> {
         let name = self.path.file_stem().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned();
         let targets = targets(&self.y)?;
@@ -98,7 +99,8 @@ impl NumPy {
         Dataset::from_rows(&name, Arc::new(rows), targets)
     }
 
-    /// The inputs alone, in memory, for predictions: an `.npy` file, or the `x` of a folder or an archive, which need no `y`.
+    /// The inputs alone, in memory, for predictions: an `.npy` file, or the `x` of a folder or an archive, which need
+    /// no `y`.
     ///
     /// # Errors
     /// As [`dataset`](NumPy::dataset).
@@ -163,7 +165,8 @@ fn targets(y: &Array) -> Result<Tensor> {
     }
     if shape.elements() != samples || shape.rank() > 2 {
         return Err(y.error(format!(
-            "has shape {shape}; classes, which are integers, are [{samples}]; numbers of a regression are floats: .astype('<f4')"
+            "has shape {shape}; classes, which are integers, are [{samples}]; \
+             numbers of a regression are floats: .astype('<f4')"
         )));
     }
     let classes = y.read()?.to_dtype(DType::I64).reshape([samples]);
@@ -171,7 +174,8 @@ fn targets(y: &Array) -> Result<Tensor> {
     match values.iter().position(|class| *class < 0) {
         None => Ok(classes),
         Some(sample) => Err(y.error(format!(
-            "holds {} for sample {sample}; integers are classes, from 0 on; numbers of a regression are floats: .astype('<f4')",
+            "holds {} for sample {sample}; integers are classes, from 0 on; \
+             numbers of a regression are floats: .astype('<f4')",
             values[sample]
         ))),
     }

@@ -48,7 +48,8 @@ pub trait Rows: Send + Sync + Debug {
     /// The type of what [`read`](Rows::read) returns.
     fn dtype(&self) -> DType;
 
-    /// Reads the rows at `indices`, in their order: `[indices.len(), sample_shape..]`. An index may occur more than once.
+    /// Reads the rows at `indices`, in their order: `[indices.len(), sample_shape..]`. An index may occur more than
+    /// once.
     ///
     /// # Errors
     /// If an index is not below [`len`](Rows::len), or the rows cannot be read.

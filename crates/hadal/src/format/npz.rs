@@ -1,4 +1,5 @@
-//! Archives of NumPy arrays: `.npz`, a zip archive of `.npy` files, stored (`np.savez`) or deflated (`np.savez_compressed`).
+//! Archives of NumPy arrays: `.npz`, a zip archive of `.npy` files, stored (`np.savez`) or deflated
+//! (`np.savez_compressed`).
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -85,8 +86,8 @@ impl Archive {
     /// Opens the array called `name`, and reads its header alone.
     ///
     /// # Errors
-    /// If there is no such array, it is encrypted, compressed in another way than deflate, or larger than its compressed
-    /// bytes can be; and as [`npy::open`](super::npy::open).
+    /// If there is no such array, it is encrypted, compressed in another way than deflate, or larger than its
+    /// compressed bytes can be; and as [`npy::open`](super::npy::open).
     pub fn open(&self, name: &str) -> Result<Array> {
         let name = name.strip_suffix(".npy").unwrap_or(name);
         let Some(member) = self.members.iter().find(|member| member.name == name) else {

@@ -1,7 +1,7 @@
 //! JPEG images: baseline and progressive, of 8 bits.
 //!
-//! The `image` crate decodes; what it lets pass is checked here: a file that ends early would have grey where pixels are
-//! missing.
+//! The `image` crate decodes; what it lets pass is checked here: a file that ends early would have grey where pixels
+//! are missing.
 
 use std::io::{BufRead, Cursor, Seek, SeekFrom};
 use std::path::Path;

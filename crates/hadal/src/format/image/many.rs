@@ -139,8 +139,8 @@ pub(crate) fn common_size(paths: &[&Path], headers: &[Header]) -> Result<[usize;
     )))
 }
 
-/// Reads images as one tensor of `u8`, `[N, height, width]`, or `[N, 3, height, width]` in colour: for predictions. Each is
-/// resized to `size`, `[height, width]`; without a size they must have one size.
+/// Reads images as one tensor of `u8`, `[N, height, width]`, or `[N, 3, height, width]` in colour: for predictions.
+/// Each is resized to `size`, `[height, width]`; without a size they must have one size.
 ///
 /// ```
 /// use hadal::{Tensor, format::image::{Channels, list, read_many, write_png}};
@@ -154,8 +154,8 @@ pub(crate) fn common_size(paths: &[&Path], headers: &[Header]) -> Result<[usize;
 /// ```
 ///
 /// # Errors
-/// If there are no images, they differ in size, a side of `size` is 0, or some cannot be read: up to five are named. As
-/// [`read`](super::read) for each.
+/// If there are no images, they differ in size, a side of `size` is 0, or some cannot be read: up to five are named.
+/// As [`read`](super::read) for each.
 pub fn read_many(paths: &[impl AsRef<Path>], channels: Channels, size: Option<[usize; 2]>) -> Result<Tensor> {
     let paths: Vec<&Path> = paths.iter().map(AsRef::as_ref).collect();
     let form = match size {
@@ -181,8 +181,8 @@ pub(crate) fn checked(size: [usize; 2]) -> Result<[usize; 2]> {
     }
 }
 
-/// The PNG and JPEG images in a folder and the folders in it, sorted by path; of a file, the file alone. Hidden files and folders
-/// are passed over, and so are files whose names do not end in `.png`, `.jpg` or `.jpeg`.
+/// The PNG and JPEG images in a folder and the folders in it, sorted by path; of a file, the file alone. Hidden files
+/// and folders are passed over, and so are files whose names do not end in `.png`, `.jpg` or `.jpeg`.
 ///
 /// # Errors
 /// If a folder cannot be read, or there are no images in it.

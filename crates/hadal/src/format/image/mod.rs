@@ -1,7 +1,7 @@
 //! Images: PNG and JPEG are read, PNG is written.
 //!
-//! A file's first bytes say what it is, not its name. JPEG images are turned as the camera was held (EXIF), which torchvision's
-//! `ImageFolder` does not do.
+//! A file's first bytes say what it is, not its name. JPEG images are turned as the camera was held (EXIF), which
+//! torchvision's `ImageFolder` does not do.
 
 mod jpeg;
 mod many;
@@ -89,8 +89,8 @@ fn header(path: &Path) -> Result<Header> {
     }
 }
 
-/// Reads a PNG or JPEG image as bytes: `[height, width]`, or `[3, height, width]` in colour. Transparent parts show black; 16 bits
-/// become 8.
+/// Reads a PNG or JPEG image as bytes: `[height, width]`, or `[3, height, width]` in colour. Transparent parts show
+/// black; 16 bits become 8.
 ///
 /// ```
 /// use hadal::{Tensor, format::image::{Channels, read, write_png}};
@@ -103,8 +103,8 @@ fn header(path: &Path) -> Result<Header> {
 /// ```
 ///
 /// # Errors
-/// If the file is no regular file, cannot be read, is neither a PNG nor a JPEG image, is damaged or cut short, has more than
-/// 67,108,864 pixels (8192 x 8192), or does not fit into memory.
+/// If the file is no regular file, cannot be read, is neither a PNG nor a JPEG image, is damaged or cut short, has
+/// more than 67,108,864 pixels (8192 x 8192), or does not fit into memory.
 pub fn read(path: impl AsRef<Path>, channels: Channels) -> Result<Tensor> {
     let ([height, width], planes) = decode(path.as_ref(), channels)?;
     Ok(match channels {

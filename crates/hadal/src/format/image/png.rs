@@ -35,8 +35,8 @@ pub fn read_png_size(path: &Path) -> Result<[usize; 2]> {
 /// transparent parts show black. What follows the end of the image is not looked at.
 ///
 /// # Errors
-/// If the file is no regular file, cannot be read, is not a PNG, is damaged or cut short, has more than 67,108,864 pixels
-/// (8192 x 8192), or does not fit into memory.
+/// If the file is no regular file, cannot be read, is not a PNG, is damaged or cut short, has more than 67,108,864
+/// pixels (8192 x 8192), or does not fit into memory.
 pub fn read_png(path: &Path) -> Result<Tensor> {
     let (mut decoder, length) = decoder(path)?;
     let info = decoder.read_header_info().map_err(not_png(path))?;
@@ -146,8 +146,8 @@ fn grey(pixel: &[u8]) -> f32 {
     }
 }
 
-/// Writes grey values `[height, width]` as a PNG: `u8` as they are, floats from 0, black, to 1, white, beyond which they are
-/// cut off.
+/// Writes grey values `[height, width]` as a PNG: `u8` as they are, floats from 0, black, to 1, white, beyond which
+/// they are cut off.
 ///
 /// ```
 /// use hadal::{Tensor, format::image::{read_png, write_png}};

@@ -5,8 +5,8 @@ use crate::{DType, Error, Result, Tensor};
 /// Fractional bits of the weights.
 const BITS: u32 = 32 - 8 - 2;
 
-/// Resizes images of bytes, `[.., height, width]`, to `size`, `[height, width]`: bilinear, with antialiasing where they
-/// shrink. The ratio of the sides is not kept.
+/// Resizes images of bytes, `[.., height, width]`, to `size`, `[height, width]`: bilinear, with antialiasing where
+/// they shrink. The ratio of the sides is not kept.
 ///
 /// ```
 /// use hadal::{Tensor, format::image::resize};
@@ -15,9 +15,9 @@ const BITS: u32 = 32 - 8 - 2;
 /// # Ok::<(), hadal::Error>(())
 /// ```
 ///
-/// Formula: each pixel is the mean of those near it, weighted by `max(0, 1 - |distance| / scale)`, where `scale` is how many
-/// pixels become one, at least 1; the width first, then the height, each rounded. Source: Pillow's `Image.resize` with
-/// `BILINEAR`, which torchvision's `Resize` with `antialias=True` follows.
+/// Formula: each pixel is the mean of those near it, weighted by `max(0, 1 - |distance| / scale)`, where `scale` is
+/// how many pixels become one, at least 1; the width first, then the height, each rounded. Source: Pillow's
+/// `Image.resize` with `BILINEAR`, which torchvision's `Resize` with `antialias=True` follows.
 ///
 /// # Errors
 /// If the images are not `u8`, have fewer than two axes, or a side is 0.

@@ -1,7 +1,7 @@
 //! Arrays of NumPy: `.npy`.
 //!
-//! Format versions 1.0, 2.0 and 3.0, little-endian, of booleans, integers of 8 to 64 bits and floats of 16, 32 or 64 bits. Object
-//! arrays are pickles, which could run code; they are refused.
+//! Format versions 1.0, 2.0 and 3.0, little-endian, of booleans, integers of 8 to 64 bits and floats of 16, 32 or 64
+//! bits. Object arrays are pickles, which could run code; they are refused.
 //!
 //! Source: NEP 1, "A Simple File Format for NumPy Arrays", and the documentation of `numpy.lib.format`.
 
@@ -57,9 +57,9 @@ enum Place {
 /// Opens an `.npy` file, and reads its header alone.
 ///
 /// # Errors
-/// If the file is no regular file, cannot be read, is not an `.npy` file, or its length is not the one that its header
-/// says; if the array is of objects, big-endian, structured or of another type that a tensor does not hold; if it has no
-/// axes or more than [`MAX_RANK`](crate::MAX_RANK).
+/// If the file is no regular file, cannot be read, is not an `.npy` file, or its length is not the one that its
+/// header says; if the array is of objects, big-endian, structured or of another type that a tensor does not hold; if
+/// it has no axes or more than [`MAX_RANK`](crate::MAX_RANK).
 pub fn open(path: impl AsRef<Path>) -> Result<Array> {
     let path = path.as_ref();
     let (file, length) = open_regular(path, "open the array")?;
@@ -116,7 +116,8 @@ impl Array {
         }
         if found > wanted {
             return Err(array.error(format!(
-                "goes on for {} bytes after the array of shape {} that its header describes; one array in a file is read",
+                "goes on for {} bytes after the array of shape {} that its header describes; \
+                 one array in a file is read",
                 found - wanted,
                 header.shape
             )));
@@ -142,8 +143,8 @@ impl Array {
         &self.header.shape
     }
 
-    /// The type of the tensor that it is read as: that of its numbers, `f32` for floats of 16 bits, and `i64` for integers other
-    /// than `u8`.
+    /// The type of the tensor that it is read as: that of its numbers, `f32` for floats of 16 bits, and `i64` for
+    /// integers other than `u8`.
     pub fn dtype(&self) -> DType {
         self.dtype
     }
@@ -193,7 +194,8 @@ impl Array {
         }
     }
 
-    /// Reads it into memory: a tensor of its shape, row-major. Floats and wide integers take twice their size meanwhile.
+    /// Reads it into memory: a tensor of its shape, row-major. Floats and wide integers take twice their size
+    /// meanwhile.
     ///
     /// # Errors
     /// If it cannot be read, has changed since it was opened, does not fit into memory, or holds an integer above
@@ -244,8 +246,8 @@ impl Array {
     /// ```
     ///
     /// # Errors
-    /// If it is in Fortran order, or a compressed member of an archive. A member that is not compressed is read once, to
-    /// check its checksum.
+    /// If it is in Fortran order, or a compressed member of an archive. A member that is not compressed is read once,
+    /// to check its checksum.
     pub fn rows(&self) -> Result<DiskRows> {
         if let Some(reason) = self.rows_reason() {
             return Err(self.error(reason));

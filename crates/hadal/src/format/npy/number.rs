@@ -67,7 +67,8 @@ impl Number {
             _ => "what is no known type",
         };
         Err(format!(
-            "holds {kind} (dtype '{descr}'); arrays of bool, integers of 8 to 64 bits and floats of 16, 32 or 64 bits are read"
+            "holds {kind} (dtype '{descr}'); \
+             arrays of bool, integers of 8 to 64 bits and floats of 16, 32 or 64 bits are read"
         ))
     }
 
@@ -85,7 +86,8 @@ impl Number {
         }
     }
 
-    /// The smallest type of a tensor that holds every such number; those of 64 bits without a sign are read if they fit.
+    /// The smallest type of a tensor that holds every such number; those of 64 bits without a sign are read if they
+    /// fit.
     pub fn dtype(self) -> DType {
         match self {
             Bool => DType::Bool,
@@ -108,8 +110,8 @@ impl Number {
         }
     }
 
-    /// A tensor of `shape`, of type `to`, whose bytes `next` reads, in order. `to` is [`dtype`](Number::dtype), `f32` for `f64`, or
-    /// `u8` for truth values. `failed` makes an error of a reason.
+    /// A tensor of `shape`, of type `to`, whose bytes `next` reads, in order. `to` is [`dtype`](Number::dtype), `f32`
+    /// for `f64`, or `u8` for truth values. `failed` makes an error of a reason.
     pub fn decode(
         self,
         shape: Shape,

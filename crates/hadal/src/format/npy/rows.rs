@@ -5,8 +5,8 @@ use crate::data::{Rows, check_indices};
 use crate::format::at::read_exact_at;
 use crate::{DType, Result, Shape, Tensor};
 
-/// The rows of an [`Array`] on disk. The file stays open; each read is of the bytes of its rows alone, and rows that follow
-/// each other are one read.
+/// The rows of an [`Array`] on disk. The file stays open; each read is of the bytes of its rows alone, and rows that
+/// follow each other are one read.
 #[derive(Debug)]
 pub struct DiskRows {
     pub(super) array: Array,
