@@ -49,11 +49,13 @@ fn confusion(trainer: &Trainer<Sequential>, data: &Dataset, parts: &Parts) -> Re
     if parts.outputs > MOST {
         return print_line(&format!("(no confusion matrix: {} classes)", parts.outputs));
     }
-    let mut matrix = ConfusionMatrix::new(parts.outputs);
+    let mut matrix = ConfusionMatrix::new();
     matrix.update(&trainer.predict(data)?, data.targets());
     let names: Vec<String> = (0..parts.outputs).map(|class| parts.class_name(class)).collect();
-    let counts: Vec<Vec<String>> =
-        matrix.counts().iter().map(|row| row.iter().map(usize::to_string).collect()).collect();
+    let row = |class: usize| (0..parts.outputs).map(move |predicted| (class, predicted));
+    let counts: Vec<Vec<String>> = (0..parts.outputs)
+        .map(|class| row(class).map(|(class, predicted)| matrix.count(class, predicted).to_string()).collect())
+        .collect();
     let width = names.iter().chain(counts.iter().flatten()).map(|text| text.chars().count()).max().unwrap_or(1).min(24);
     let cell = |text: &str| format!("{:>width$}", text.chars().take(width).collect::<String>());
     print_line("\nConfusion matrix (rows: true classes, columns: predicted)")?;

@@ -54,7 +54,7 @@ fn stacked(config: &Config, parts: &Parts, scale: Option<(f64, f64)>) -> Result<
     for &units in own.hidden.as_deref().unwrap_or_default() {
         let mut dense = Dense::new(units);
         if let Some(l2) = own.l2.filter(|l2| *l2 > 0.0) {
-            dense = dense.weight_regularizer(Regularizer::L2(l2));
+            dense = dense.weight_regularizer(Regularizer::l2(l2));
         }
         model = if own.batch_norm == Some(true) {
             model.add(dense).add(BatchNorm::new()).add(activation)
@@ -152,7 +152,7 @@ pub fn measures(config: &Config, parts: &Parts) -> Result<Measures> {
             ));
         }
     };
-    Ok((losses, vec![Box::new(hadal::metric::MeanAbsoluteError), Box::new(R2Score)]))
+    Ok((losses, vec![Box::new(hadal::metric::MeanAbsoluteError::new()), Box::new(R2Score::new())]))
 }
 
 fn check_weights(weights: &[f64], parts: &Parts) -> Result<Vec<f64>> {

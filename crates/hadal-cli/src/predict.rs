@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use hadal::data::NumPy;
-use hadal::format::image::{self, Channels, read_png, read_png_size};
+use hadal::format::image::{self, read_png, read_png_size};
 use hadal::monitor::{note, print_line};
 use hadal::prelude::*;
 use hadal::{Error, Result, stack};

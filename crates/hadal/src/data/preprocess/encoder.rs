@@ -205,8 +205,7 @@ fn note_oddities(table: &Table, column: &str, oddities: &Oddities) {
     if let Some(&row) = oddities.unseen.first() {
         let cell = table.column(column).map(|column| column.cell(row).to_owned()).unwrap_or_default();
         note(&format!(
-            "{name}: `{column}` has levels that were not seen more than once in training, in {} of {} rows (the first is `{cell}` \
-             in line {})",
+            "{name}: `{column}` has levels that were never seen in training, in {} of {} rows (the first is `{cell}` in line {})",
             oddities.unseen.len(),
             table.rows(),
             table.line(row)

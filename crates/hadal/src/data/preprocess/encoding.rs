@@ -37,8 +37,9 @@ pub(super) struct Levels {
     pub names: Vec<String>,
     /// Whether gaps are a level.
     pub missing: bool,
-    /// Whether training rows were in the place of levels never seen: those of the levels with a single row.
-    pub other: bool,
+    /// Levels of a single training row: they train the place of levels never seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rare: Vec<String>,
 }
 
 /// A column that is no input, and why.
@@ -123,21 +124,22 @@ impl Levels {
         if counts.len() + usize::from(missing) < 2 {
             return None;
         }
-        let all = counts.len();
+        let mut rare = Vec::new();
         if column.len() >= ROWS_FOR_RARE {
-            counts.retain(|(_, count)| *count > 1);
+            rare.extend(counts.extract_if(.., |(_, count)| *count == 1).map(|(name, _)| name));
         }
-        let names: Vec<String> = counts.into_iter().map(|(name, _)| name).collect();
-        Some(Levels { missing, other: names.len() < all, names })
+        Some(Levels { names: counts.into_iter().map(|(name, _)| name).collect(), missing, rare })
     }
 
     /// The place of each row's level: those of the names, of gaps, and of levels never seen.
     fn places(&self, column: &Column, oddities: &mut Oddities) -> Vec<usize> {
-        let known: HashMap<&str, usize> = self.names.iter().enumerate().map(|(i, name)| (name.as_str(), i)).collect();
+        let other = self.names.len() + usize::from(self.missing);
+        let rare = self.rare.iter().map(|name| (name.as_str(), other));
+        let known = self.names.iter().enumerate().map(|(place, name)| (name.as_str(), place));
+        let known: HashMap<&str, usize> = known.chain(rare).collect();
         let (levels, codes) = column.codes();
         let places: Vec<Option<usize>> = levels.iter().map(|level| known.get(level.as_str()).copied()).collect();
         let gap = self.missing.then_some(self.names.len());
-        let other = self.names.len() + usize::from(self.missing);
         let place = |(row, code): (usize, Option<u32>)| match code {
             None if gap.is_some() => gap.unwrap_or(other),
             None => {
@@ -230,7 +232,7 @@ impl Encoding {
             Encoding::OneHot(levels) => {
                 for (row, place) in levels.places(column, &mut oddities).into_iter().enumerate() {
                     // An input that was 0 in all training rows has weights that nothing trained.
-                    if place + 1 < out.width || levels.other {
+                    if place + 1 < out.width || !levels.rare.is_empty() {
                         out.at(row)[place] = 1.0;
                     }
                 }
