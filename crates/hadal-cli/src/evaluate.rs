@@ -117,7 +117,9 @@ fn other(text: &str, trained: &Trained, args: &Evaluate) -> Result<Dataset> {
             encoder.dataset(&parts::read_only(path, &trained.config)?)
         }
         Source::Images(path) if matches!(trained.source, Source::Images(_)) => images(path, trained),
-        Source::Arrays(path) if matches!(trained.source, Source::Arrays(_)) => prepared(NumPy::load(path)?, trained),
+        Source::Arrays(path) if matches!(trained.source, Source::Arrays(_)) => {
+            prepared(parts::with_columns(NumPy::load(path)?)?, trained)
+        }
         _ => Err(wrong()),
     }
 }

@@ -6,6 +6,7 @@ mod closest;
 mod config;
 mod defaults;
 mod evaluate;
+mod explain;
 mod failure;
 mod init;
 mod model;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Predict(args) => predict::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Init(args) => init::run(&args),
     });
     match outcome {

@@ -258,8 +258,18 @@ fn images(path: &Path, config: &Config) -> Result<ImageFolder> {
     })
 }
 
+/// One number for each sample is what a network with one output predicts: `[N]` becomes `[N, 1]`.
+pub fn with_columns(data: Dataset) -> Result<Dataset> {
+    if !data.targets().dtype().is_float() || data.targets().rank() != 1 {
+        return Ok(data);
+    }
+    let targets = data.targets().reshape([data.len(), 1]);
+    data.with_targets(targets)
+}
+
 /// Arrays and images: bytes are divided by 255, features or channels standardized by the training part.
-fn arrays(data: Dataset, classes: Vec<String>, config: &mut Config) -> Result<Parts> {
+fn arrays(mut data: Dataset, classes: Vec<String>, config: &mut Config) -> Result<Parts> {
+    data = with_columns(data)?;
     let targets = data.targets();
     let (task, outputs) = if targets.dtype() == DType::I64 {
         let labels = targets.to_vec::<i64>();

@@ -54,7 +54,7 @@ fn table(args: &Predict, trained: Trained) -> Result<()> {
     }
     let lines = (0..table.rows()).map(|row| table.line(row).to_string()).collect();
     let target = encoder.target().to_owned();
-    let classes = trained.classes.clone();
+    let classes = Classes::of(&trained);
     let outputs = trained.trainer().predict(&table)?;
     print(args, "line", lines, &target, &classes, &outputs)
 }
@@ -62,7 +62,7 @@ fn table(args: &Predict, trained: Trained) -> Result<()> {
 fn images(args: &Predict, trained: Trained) -> Result<()> {
     let (height, width, channels) =
         parts::image_shape(&trained.model).ok_or_else(|| trained.error("takes no images"))?;
-    let files = files(args)?;
+    let files = files(&args.data)?;
     // Images that were trained on as they are must have their size.
     let size = trained.config.data.size.map(|_| [height, width]);
     if size.is_none() {
@@ -81,16 +81,16 @@ fn images(args: &Predict, trained: Trained) -> Result<()> {
     if args.invert {
         inputs = (255.0 - inputs).to_dtype(DType::U8);
     }
-    let classes = trained.classes.clone();
+    let classes = Classes::of(&trained);
     let outputs = trained.trainer().predict(&inputs)?;
     let names = files.iter().map(|path| path.display().to_string()).collect();
     print(args, "file", names, "class", &classes, &outputs)
 }
 
 /// All images that were named, and those in folders.
-fn files(args: &Predict) -> Result<Vec<PathBuf>> {
+pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    for path in &args.data {
+    for path in paths {
         if path.is_dir() { files.extend(image::list(path)?) } else { files.push(path.clone()) }
     }
     Ok(files)
@@ -99,7 +99,7 @@ fn files(args: &Predict) -> Result<Vec<PathBuf>> {
 fn arrays(args: &Predict, trained: Trained) -> Result<()> {
     let inputs = NumPy::read_inputs(only(args, "array")?)?;
     let samples = (0..inputs.size(0)).map(|sample| sample.to_string()).collect();
-    let classes = trained.classes.clone();
+    let classes = Classes::of(&trained);
     let outputs = trained.trainer().predict(&inputs)?;
     print(args, "sample", samples, "prediction", &classes, &outputs)
 }
@@ -121,11 +121,28 @@ fn digits(args: &Predict, trained: Trained) -> Result<()> {
             "these images look dark on light, but the model was trained on light digits on a dark background; try --invert",
         );
     }
-    let (path, classes) = (trained.path.clone(), trained.classes.clone());
+    let (path, classes) = (trained.path.clone(), Classes::of(&trained));
     let error = |error: Error| Error::File { path: path.clone(), reason: error.to_string() };
     let outputs = trained.trainer().predict(&images.flatten(1)).map_err(error)?;
     let names = args.data.iter().map(|path| path.display().to_string()).collect();
     print(args, "file", names, "class", &classes, &outputs)
+}
+
+/// What a model predicts.
+struct Classes {
+    /// Whether it is classes, and not numbers.
+    are_predicted: bool,
+    /// Their names; labels without one are numbers.
+    names: Vec<String>,
+}
+
+impl Classes {
+    fn of(trained: &Trained) -> Classes {
+        Classes {
+            are_predicted: trained.config.data.task != Some(hadal::data::Task::Regression),
+            names: trained.classes.clone(),
+        }
+    }
 }
 
 /// Prints a line for each sample: its name, the class with its probability or the numbers.
@@ -134,13 +151,13 @@ fn print(
     what: &str,
     names: Vec<String>,
     target: &str,
-    classes: &[String],
+    classes: &Classes,
     outputs: &Tensor,
 ) -> Result<()> {
     let width = outputs.size(1);
     let outputs = outputs.to_vec::<f32>();
-    let class = |label: usize| classes.get(label).cloned().unwrap_or_else(|| label.to_string());
-    let is_class = !classes.is_empty() || width > 1 && classes.len() == width;
+    let is_class = classes.are_predicted;
+    let class = |label: usize| classes.names.get(label).cloned().unwrap_or_else(|| label.to_string());
     if args.csv {
         let last = if is_class { ",probability" } else { "" };
         print_line(&format!("{what},{}{last}", quoted(target)))?;

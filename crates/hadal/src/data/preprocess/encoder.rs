@@ -1,5 +1,6 @@
 //! What was found in the training rows, and is applied to all.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,17 @@ impl Encoder {
     /// The names of the columns that are inputs.
     pub fn input_columns(&self) -> Vec<&str> {
         self.columns.iter().map(|column| column.name.as_str()).collect()
+    }
+
+    /// The names of the columns, and where their inputs are among the model's:
+    /// [`permutation_importance`](crate::train::Trainer::permutation_importance) takes them.
+    pub fn input_ranges(&self) -> Vec<(&str, Range<usize>)> {
+        let mut start = 0;
+        let range = |column: &EncodedColumn| {
+            start += column.encoding.width();
+            start - column.encoding.width()..start
+        };
+        self.input_columns().into_iter().zip(self.columns.iter().map(range)).collect()
     }
 
     /// The number of inputs of the model: inputs have shape `[N, features]`.
