@@ -88,7 +88,7 @@ fn the_titanic_goes_from_its_file_through_a_trained_and_a_loaded_model_with_the_
     let table = all.drop(["alive"]).unwrap();
     let encoder = Preprocess::target("survived").fit(&table).unwrap();
     assert_eq!((encoder.classes(), encoder.outputs()), (&["0".to_owned(), "1".to_owned()][..], 2));
-    assert_eq!(encoder.inputs(&table).unwrap().shape(), &[891, encoder.features()].into());
+    assert_eq!(encoder.inputs(&table).unwrap().shape(), &[891, encoder.features()]);
     let data = encoder.dataset(&table).unwrap();
     let network = encoder.network().seed(1).add(Dense::new(8).activation(Relu));
     let network = network.add(Dense::new(2).activation(Softmax));
