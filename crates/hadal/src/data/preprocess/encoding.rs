@@ -73,7 +73,7 @@ impl Standardizer {
         let (below, &mut upper, _) = present.select_nth_unstable_by(middle, f64::total_cmp);
         let lower = below.iter().copied().max_by(f64::total_cmp);
         let median = match lower {
-            Some(lower) if even => lower + (upper - lower) / 2.0,
+            Some(lower) if even => lower / 2.0 + upper / 2.0,
             _ => upper,
         };
         // The gaps filled, as they will be.
