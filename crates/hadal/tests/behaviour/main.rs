@@ -9,6 +9,7 @@ mod optimizers;
 mod parts;
 mod splits;
 mod stopping;
+mod tables;
 mod training;
 
 use hadal::prelude::*;

@@ -6,7 +6,7 @@ use std::f64::consts::TAU;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
-use super::super::{Column, Kind};
+use super::super::{Column, DateFormat, Kind};
 use super::has_levels;
 use crate::Result;
 
@@ -17,7 +17,7 @@ pub(super) enum Encoding {
     Number(Standardizer),
     OneHot(Levels),
     Embedding { levels: Levels, dim: usize },
-    Date { days: Standardizer, year: bool, week: bool, day: bool },
+    Date { format: DateFormat, days: Standardizer, year: bool, week: bool, day: bool },
 }
 
 /// `x / sqrt(1 + (x / 3)^2)` of the standardized number `x = (number - mean) / std`; gaps are filled with the median and, if training rows had any, marked.
@@ -74,26 +74,30 @@ impl Standardizer {
         let (below, &mut upper, _) = present.select_nth_unstable_by(middle, f64::total_cmp);
         let lower = below.iter().copied().max_by(f64::total_cmp);
         let median = match lower {
-            Some(lower) if even => lower + (upper - lower) / 2.0,
+            Some(lower) if even => lower / 2.0 + upper / 2.0,
             _ => upper,
         };
         // The gaps filled, as they will be.
         let filled = || values.iter().map(|&value| if value.is_nan() { median } else { value });
         let count = values.len() as f64;
         let mean = filled().map(|value| value / count).sum::<f64>();
-        let variance = filled().map(|value| (value - mean).powi(2) / count).sum::<f64>();
+        // In units of the largest, so that no square is infinite or 0.
+        let deviation = |value: f64| (value - mean).abs().min(f64::MAX);
+        let largest = filled().map(deviation).fold(0.0, f64::max);
+        let std = largest * filled().map(|value| (deviation(value) / largest).powi(2) / count).sum::<f64>().sqrt();
         let constant = present.iter().all(|value| *value == present[0]);
         if constant && !indicator {
             return None;
         }
-        let std = if constant || !(variance.sqrt() > 0.0) { 1.0 } else { variance.sqrt() };
+        let std = if constant || !(std > 0.0) { 1.0 } else { std };
         Some(Standardizer { median, mean, std, indicator })
     }
 
     /// Values beyond some standard deviations are drawn in smoothly, to 3 at most, so that a single one cannot rule the network.
     fn apply(&self, value: f64) -> f32 {
         let value = if value.is_nan() { self.median } else { value };
-        let x = (value - self.mean) / self.std;
+        // Far beyond the limit already, and its square is still finite.
+        let x = ((value - self.mean) / self.std).clamp(-1e100, 1e100);
         (x / (1.0 + (x / 3.0).powi(2)).sqrt()) as f32
     }
 
@@ -188,7 +192,7 @@ impl Encoding {
                 Err(kind.to_owned())
             }
             Kind::Number => Standardizer::fit(&column.numbers()).map(Encoding::Number).ok_or("constant".to_owned()),
-            Kind::Date => Ok(Encoding::fit_dates(&column.dates())).and_then(|date| date.ok_or("constant".to_owned())),
+            Kind::Date => Encoding::fit_dates(column).ok_or("constant".to_owned()),
             Kind::Category | Kind::YesNo => {
                 debug_assert!(has_levels(kind));
                 let levels = Levels::fit(column).ok_or("constant".to_owned());
@@ -200,11 +204,13 @@ impl Encoding {
         })
     }
 
-    fn fit_dates(dates: &[Option<DateTime>]) -> Option<Encoding> {
+    fn fit_dates(column: &Column) -> Option<Encoding> {
+        let (format, dates) = (column.date_format()?, column.dates());
         let days = Standardizer::fit(&dates.iter().map(|date| date.map_or(f64::NAN, days)).collect::<Vec<_>>())?;
         let present: Vec<DateTime> = dates.iter().flatten().copied().collect();
         let varies = |part: fn(&DateTime) -> i64| present.iter().any(|date| part(date) != part(&present[0]));
         Some(Encoding::Date {
+            format,
             days,
             year: varies(|date| i64::from(date.month())),
             week: varies(|date| i64::from(date.weekday().to_monday_zero_offset())),
@@ -218,7 +224,7 @@ impl Encoding {
             Encoding::Number(own) => own.width(),
             Encoding::OneHot(levels) => levels.places_count(),
             Encoding::Embedding { .. } => 1,
-            Encoding::Date { days, year, week, day } => {
+            Encoding::Date { days, year, week, day, .. } => {
                 days.width() + 2 * [year, week, day].into_iter().filter(|part| **part).count()
             }
         }
@@ -242,8 +248,8 @@ impl Encoding {
                     out.at(row)[0] = place as f32;
                 }
             }
-            Encoding::Date { days: standardizer, year, week, day } => {
-                let dates = column.dates();
+            Encoding::Date { format, days: standardizer, year, week, day } => {
+                let dates = column.dates_as(*format);
                 let numbers: Vec<f64> = dates.iter().map(|date| date.map_or(f64::NAN, days)).collect();
                 standardizer.write(&numbers, &mut out, &mut oddities);
                 let first = standardizer.width();
@@ -270,7 +276,7 @@ impl Encoding {
             Encoding::Number(own) => format!("standardized{}", gaps(own)),
             Encoding::OneHot(levels) => format!("one-hot of {}", levels.places_count()),
             Encoding::Embedding { levels, dim } => format!("embedding of {} in {dim} numbers", levels.places_count()),
-            Encoding::Date { days, year, week, day } => {
+            Encoding::Date { days, year, week, day, .. } => {
                 let parts = [("year", *year), ("week", *week), ("day", *day)];
                 let parts: Vec<&str> = parts.into_iter().filter(|(_, used)| *used).map(|(name, _)| name).collect();
                 let places =

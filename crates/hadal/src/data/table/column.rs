@@ -6,7 +6,7 @@ use jiff::civil::DateTime;
 
 use super::cells::{Cells, is_missing};
 use super::kind::yes_or_no;
-use super::{Kind, excerpt, number};
+use super::{DateFormat, Kind, excerpt, number};
 
 /// A named column of a [`Table`](super::Table), with the kind of its cells.
 #[derive(Clone, Debug)]
@@ -118,6 +118,21 @@ impl Column {
         self.places().map(|place| dates.format.parse(self.cells.get(place))).collect()
     }
 
+    /// How the dates are written; `None` if they cannot be read, or all are missing.
+    pub(in super::super) fn date_format(&self) -> Option<DateFormat> {
+        self.cells.dates().as_ref().ok().map(|dates| dates.format)
+    }
+
+    /// As [`dates`](Column::dates); those that could be read with the day first as well as with the month first are read as
+    /// `format` has it.
+    pub(in super::super) fn dates_as(&self, format: DateFormat) -> Vec<Option<DateTime>> {
+        let ambiguous = self.cells.dates().as_ref().is_ok_and(|dates| dates.ambiguous);
+        if !ambiguous || !matches!(format, DateFormat::MonthFirst | DateFormat::DayFirst) {
+            return self.dates();
+        }
+        self.places().map(|place| format.parse(self.cells.get(place))).collect()
+    }
+
     /// Whether the dates could be read with the day first as well as with the month first, which was chosen.
     pub fn is_ambiguous_date(&self) -> bool {
         self.kind == Kind::Date && self.cells.dates().as_ref().is_ok_and(|dates| dates.ambiguous)
@@ -138,7 +153,8 @@ impl Column {
             Kind::Date => {
                 // One format is for all cells of the file.
                 let place = *self.cells.dates().as_ref().err()?;
-                let row = self.places().position(|own| own == place).or_else(|| present().next())?;
+                // Nothing but gaps has no format, and is no misfit.
+                let row = present().find(|&row| self.place(row) == place).or_else(|| present().next())?;
                 Some((row, format!("`{}` is not a date in the format of the others", excerpt(self.cell(row)))))
             }
             Kind::YesNo => {

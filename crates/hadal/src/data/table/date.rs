@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::civil::{Date, DateTime, Time, date};
+use serde::{Deserialize, Serialize};
 
 use super::cells::is_missing;
 use crate::Error;
@@ -13,7 +14,8 @@ use crate::Error;
 /// All but [`DateFormat::Time`] may be followed by a time of day after a space or `T`: hours and minutes, seconds and
 /// their fraction if there are any, `AM` or `PM`, and `Z` or an offset such as `+02:00`. Years have four digits.
 /// `Display` and `FromStr` use the letters that are given here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DateFormat {
     /// `yyyy-mm-dd`, the format of ISO 8601.
     Iso,

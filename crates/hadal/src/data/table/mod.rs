@@ -10,6 +10,7 @@ mod number;
 mod read;
 mod split;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io::Read;
 use std::path::Path;
@@ -112,6 +113,7 @@ impl Table {
         if lines.is_empty() {
             return Err(Error::Data(format!("{name}: the table has no rows")));
         }
+        let mut places = HashMap::new();
         for (place, column) in names.iter().enumerate() {
             if column.is_empty() {
                 return Err(Error::Data(format!(
@@ -119,7 +121,7 @@ impl Table {
                     place + 1
                 )));
             }
-            if let Some(other) = names[..place].iter().position(|other| other == column) {
+            if let Some(other) = places.insert(column, place) {
                 return Err(Error::Data(format!(
                     "{name}: columns {} and {} are both called `{column}`; rename one",
                     other + 1,

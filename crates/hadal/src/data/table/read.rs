@@ -150,7 +150,8 @@ fn parse(name: &str, bytes: &[u8], gzip: bool, options: &ReadOptions) -> Result<
     let text = check(bytes).map_err(Fault::Content)?;
     let start = &text[..text.len().min(START)];
     let mut dialect = Dialect::find(start, options, gzip);
-    let first_line = text.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or(text);
+    let first_line =
+        text.split(|byte| matches!(byte, b'\n' | b'\r')).find(|line| !line.trim_ascii().is_empty()).unwrap_or(text);
     let columns = first_line.iter().filter(|byte| **byte == dialect.delimiter).count() + 1;
     if columns > MOST_COLUMNS {
         return Err(Fault::Content(format!(
@@ -219,6 +220,7 @@ struct Rows<'a> {
     reader: csv::Reader<&'a [u8]>,
     record: csv::ByteRecord,
     quote: u8,
+    delimiter: u8,
     /// The line in which the record begins.
     line: usize,
     lines: Lines<'a>,
@@ -238,7 +240,7 @@ impl Lines<'_> {
         self.place = place;
         // Blank lines are skipped by the reader.
         let rest = &self.text[place..];
-        self.line + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).filter(|byte| **byte == b'\n').count()
+        self.line + rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).filter(|byte| **byte == b'\n').count()
     }
 }
 
@@ -251,7 +253,8 @@ impl<'a> Rows<'a> {
             .quote(dialect.quote)
             .from_reader(text);
         let lines = Lines { text, place: 0, line: 1 };
-        Rows { text, reader, record: csv::ByteRecord::new(), quote: dialect.quote, line: 1, lines }
+        let Dialect { quote, delimiter, .. } = *dialect;
+        Rows { text, reader, record: csv::ByteRecord::new(), quote, delimiter, line: 1, lines }
     }
 
     /// Reads the next record; false at the end.
@@ -280,7 +283,7 @@ impl<'a> Rows<'a> {
 
     /// Where a quote of the last record opens that nothing closes. Quotes within a field that does not begin with one are text.
     fn open_quote(&self, place: usize) -> Option<usize> {
-        let delimiter_or_end = |byte: u8| !byte.is_ascii_alphanumeric() && byte != b' ' && byte != self.quote;
+        let ends_field = |byte: u8| byte == self.delimiter || matches!(byte, b'\n' | b'\r');
         let (mut open, mut at_start) = (None, true);
         let mut i = place;
         while i < self.text.len() {
@@ -296,7 +299,7 @@ impl<'a> Rows<'a> {
                 }
                 _ => {}
             }
-            at_start = delimiter_or_end(byte);
+            at_start = ends_field(byte);
             i += 1;
         }
         open

@@ -1,0 +1,249 @@
+//! Tables: what is found in real ones, what becomes of bad ones, and the numbers that a model is given.
+
+use hadal::Result;
+use hadal::data::{Encoder, Kind, Preprocess, ReadOptions, Table};
+use hadal::prelude::*;
+use proptest::prelude::*;
+
+use super::{contains, says};
+
+fn read(text: &str) -> Result<Table> {
+    bytes(text.as_bytes())
+}
+
+fn bytes(bytes: &[u8]) -> Result<Table> {
+    Table::from_reader("t.csv", bytes, &ReadOptions::default())
+}
+
+fn kind(text: &str, column: &str) -> Kind {
+    read(text).unwrap().column(column).unwrap().kind()
+}
+
+/// The inputs of all rows, one row after another.
+fn rows(encoder: &Encoder, table: &Table) -> Vec<Vec<f32>> {
+    let inputs = encoder.inputs(table).unwrap().to_vec::<f32>();
+    inputs.chunks(encoder.features()).map(<[f32]>::to_vec).collect()
+}
+
+fn real(name: &str) -> Option<Table> {
+    let folder = std::env::var_os("HADAL_DATA_DIR").map(std::path::PathBuf::from);
+    let file = folder.map(|folder| folder.join("tables").join(name)).filter(|file| file.is_file());
+    if file.is_none() {
+        println!("skipped: there is no tables/{name} in HADAL_DATA_DIR");
+    }
+    Some(Table::read(file?).unwrap())
+}
+
+#[test]
+fn the_kinds_of_real_columns_are_what_a_person_would_say() {
+    use Kind::{Category, Date, Number, Text, YesNo};
+    let expected: [(&str, &[(Kind, &[&str])]); 7] = [
+        (
+            "titanic.csv",
+            &[
+                (YesNo, &["survived", "adult_male", "alive", "alone"]),
+                (Number, &["pclass", "age", "sibsp", "parch", "fare"]),
+                (Category, &["sex", "embarked", "class", "who", "deck", "embark_town"]),
+            ],
+        ),
+        (
+            "penguins.csv",
+            &[
+                (Category, &["species", "island", "sex"]),
+                (Number, &["bill_length_mm", "bill_depth_mm", "flipper_length_mm", "body_mass_g"]),
+            ],
+        ),
+        ("mpg.csv", &[(Text, &["name"]), (Category, &["origin"]), (Number, &["mpg", "horsepower", "model_year"])]),
+        (
+            "taxis.csv",
+            &[
+                (Date, &["pickup", "dropoff"]),
+                (Number, &["passengers", "distance", "fare", "total"]),
+                (Category, &["color", "payment", "pickup_zone", "dropoff_zone", "pickup_borough"]),
+            ],
+        ),
+        (
+            "tips.csv",
+            &[(Number, &["total_bill", "tip", "size"]), (YesNo, &["smoker"]), (Category, &["sex", "day", "time"])],
+        ),
+        ("diamonds.csv", &[(Number, &["carat", "depth", "price", "x"]), (Category, &["cut", "color", "clarity"])]),
+        ("iris.csv", &[(Number, &["sepal_length", "petal_width"]), (Category, &["species"])]),
+    ];
+    for (file, kinds) in expected {
+        let Some(table) = real(file) else { return };
+        for (kind, columns) in kinds {
+            for column in *columns {
+                assert_eq!(table.column(column).unwrap().kind(), *kind, "{file}: {column}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_titanic_goes_from_its_file_through_a_trained_and_a_loaded_model_with_the_same_bits() {
+    let Some(all) = real("titanic.csv") else { return };
+    assert!(all.column("deck").unwrap().missing() > 600);
+    let leaks = Preprocess::target("survived").fit(&all).unwrap().leaks(&all).unwrap();
+    assert_eq!(leaks.iter().map(|leak| leak.column.as_str()).collect::<Vec<_>>(), ["alive"]);
+    let table = all.drop(["alive"]).unwrap();
+    let encoder = Preprocess::target("survived").fit(&table).unwrap();
+    assert_eq!((encoder.classes(), encoder.outputs()), (&["0".to_owned(), "1".to_owned()][..], 2));
+    assert_eq!(encoder.inputs(&table).unwrap().shape(), &[891, encoder.features()]);
+    let data = encoder.dataset(&table).unwrap();
+    let network = encoder.network().seed(1).add(Dense::new(8).activation(Relu));
+    let network = network.add(Dense::new(2).activation(Softmax));
+    let mut trainer = network.compile(Adam::new(0.01), CategoricalCrossentropy, [Accuracy]).unwrap();
+    trainer.fit(&data, Fit::epochs(1).quiet()).unwrap();
+    let bits = |tensor: Tensor| tensor.to_vec::<f32>().into_iter().map(f32::to_bits).collect::<Vec<_>>();
+    let predicted = bits(trainer.predict(&table).unwrap());
+    assert_eq!(predicted, bits(trainer.predict(&data).unwrap()));
+    let file = std::env::temp_dir().join(format!("hadal-tables-{}.model", std::process::id()));
+    trainer.model.save(&file, &Default::default()).unwrap();
+    let loaded = Sequential::load(&file);
+    std::fs::remove_file(&file).unwrap();
+    let loaded = loaded.unwrap().0.compile(Adam::new(0.01), CategoricalCrossentropy, [Accuracy]).unwrap();
+    assert_eq!(predicted, bits(loaded.predict(&table).unwrap()));
+}
+
+#[test]
+fn files_that_are_no_tables_say_what_and_where() {
+    says(read("a,b\n1,2\n\n3\n"), &["t.csv", "line 4: has 1 field, but the header has 2: 3"]);
+    says(read("a,b\r\n\"x\r\ny\",2\r\n1,2,3\r\n"), &["line 4: has 3 fields"]);
+    says(read("a\tb\n1\t2\n\t\n3\n"), &["line 4: has 1 field"]);
+    says(read("a,b\n1,2\n  \n"), &["line 3: has 1 field"]);
+    says(read(""), &["t.csv", "is empty"]);
+    says(read("\u{feff} \n"), &["is empty"]);
+    says(read("a,b\n"), &["a header, but no rows"]);
+    says(read("a,b,a\n1,2,3\n"), &["columns 1 and 3 are both called `a`"]);
+    says(read("a,,b\nx,2,3\n"), &["column 2 has no name"]);
+    says(bytes(b"a,b\n1,caf\xe9\n"), &["line 2", "0xe9", "UTF-8"]);
+    says(bytes(b"a,b\n1,\0\n"), &["line 2", "byte of 0"]);
+    says(bytes(b"\xff\xfea\0"), &["UTF-16"]);
+    says(bytes(b"PK\x03\x04...."), &["Excel", "CSV"]);
+    says(bytes(b"PAR1...."), &["Parquet"]);
+    says(bytes(b"\x89PNG\r\n\x1a\n"), &["PNG image"]);
+    says(bytes(b"\x1f\x8bnothing"), &["damaged gzip"]);
+    says(Table::read(std::env::temp_dir()), &["is a folder, not a regular file"]);
+    let wide = "1,".repeat(10_000_000);
+    says(read(&wide), &["line 1: has 10000001 fields, more than the 65536"]);
+    let header: Vec<String> = (0..65_536).map(|i| format!("c{i}")).collect();
+    let row = vec!["1"; 65_536].join(",");
+    assert_eq!(read(&format!("{}\n{row}\n", header.join(","))).unwrap().columns().len(), 65_536);
+}
+
+#[test]
+fn a_quote_that_nothing_closes_is_named_by_its_line_and_no_other_is() {
+    says(read("a,b\n1,\"x\n2,y\n3,z\n"), &["line 2: a quote is opened and never closed"]);
+    says(read("a,b\n1,\"x\ny\"\n2,\"z\n"), &["line 4: a quote"]);
+    for last in ["\"x\ny\"", "5\" disk", "say (\"hello", "Café\"", "\"a \"\"b\"\"\"", "'s", "\"x\""] {
+        let table = read(&format!("a,b\n1,x\n2,{last}")).unwrap_or_else(|error| panic!("{last}: {error}"));
+        assert_eq!((table.rows(), table.line(1)), (2, 3), "{last}");
+    }
+}
+
+#[test]
+fn how_a_file_is_written_is_found_out() {
+    for delimiter in [",", ";", "\t", "|"] {
+        let text = format!("\u{feff}a{delimiter}b\r\n\"x,;|y\"{delimiter}2\r\nz{delimiter}3\r\n");
+        let table = read(&text).unwrap();
+        assert_eq!((table.column_names(), table.column("b").unwrap().numbers()), (vec!["a", "b"], vec![2.0, 3.0]));
+        assert_eq!((table.column("a").unwrap().cell(0), table.line(1)), ("x,;|y", 3));
+    }
+    let comma = read("a;b\n1,5;x\n-2,25;y\n").unwrap();
+    assert_eq!(comma.column("a").unwrap().numbers(), [1.5, -2.25]);
+    assert!(comma.to_string().contains("2 rows x 2 columns") && comma.dialect().to_string().contains("decimal comma"));
+    assert_eq!(read("1,2\n3,4\n").unwrap().column_names(), ["column_1", "column_2"]);
+    assert_eq!(read("a\n1\n2\n").unwrap().column("a").unwrap().numbers(), [1.0, 2.0]);
+    let blank = read("\n\na,b\n\n1,2\n\n\n3,4\n").unwrap();
+    assert_eq!((blank.line(0), blank.line(1)), (5, 8));
+}
+
+#[test]
+fn what_does_not_fit_a_column_is_named_by_line_and_value() {
+    let table = read("age,who\n1,x\nabc,y\n").unwrap();
+    says(table.column("agee"), &["no column `agee`", "did you mean `age`?"]);
+    says(table.clone().with_kind("age", Kind::Number), &["line 3", "`age`", "`abc` is not a number"]);
+    says(table.clone().with_kind("age", Kind::Date), &["line 2", "`1` is not a date"]);
+    let train = read("x,y\n1,a\n2,b\n3,a\n4,b\n").unwrap();
+    let encoder = Preprocess::target("y").fit(&train).unwrap();
+    says(encoder.inputs(&read("x\n1\n1.5.2\n").unwrap()), &["line 3", "`x`", "`1.5.2`"]);
+    says(encoder.inputs(&read("z\n1\n").unwrap()), &["needs the column `x`", "the table has z"]);
+    says(encoder.dataset(&read("x,y\n1,a\n2,c\n").unwrap()), &["line 3", "`c` of `y` was never seen", "a, b"]);
+    says(encoder.dataset(&read("x,y\n1,\n2,\n").unwrap()), &["`y` is missing in all rows"]);
+    assert_eq!(encoder.dataset(&read("x,y\n1,a\n2,\n").unwrap()).unwrap().len(), 1);
+    says(Preprocess::target("y").fit(&read("x,y\n1,a\n2,a\n").unwrap()), &["`y` is `a` in all rows"]);
+    says(Preprocess::target("y").fit(&read("x,y\n5,a\n5,b\n").unwrap()), &["no column is left", "`x` is constant"]);
+}
+
+#[test]
+fn numbers_are_standardized_with_gaps_at_the_median_and_drawn_in_softly() {
+    let soft = |z: f64| (z / (1.0 + (z / 3.0).powi(2)).sqrt()) as f32;
+    // The median of 1, 2, 4 and 9 is 3; mean and population standard deviation are those of 1, 2, 4, 9 and 3.
+    let table = read("x,y\n1,a\n2,b\n4,a\n9,b\n,a\n").unwrap();
+    let encoder = Preprocess::target("y").fit(&table).unwrap();
+    let (mean, std) = (3.8, 7.76f64.sqrt());
+    for (row, (x, gap)) in
+        rows(&encoder, &table).iter().zip([(1.0, 0.0), (2.0, 0.0), (4.0, 0.0), (9.0, 0.0), (3.0, 1.0)])
+    {
+        assert!((row[0] - soft((x - mean) / std)).abs() < 1e-6, "{row:?}");
+        assert_eq!(row[1], gap);
+    }
+    let far = rows(&encoder, &read("x\n1e300\n-1e300\n").unwrap());
+    assert_eq!((far[0][0], far[1][0]), (3.0, -3.0));
+    let odd = read("x,y\n1,a\n2,b\n9,a\n").unwrap();
+    let encoder = Preprocess::target("y").fit(&odd).unwrap();
+    assert!((rows(&encoder, &odd)[1][0] - soft(-2.0 / (38.0f64 / 3.0).sqrt())).abs() < 1e-6);
+}
+
+#[test]
+fn levels_have_a_place_each_and_many_have_an_index() {
+    let table = read("c,y\nred,a\nblue,b\nred,a\nblue,b\n").unwrap();
+    let encoder = Preprocess::target("y").fit(&table).unwrap();
+    assert_eq!(rows(&encoder, &table)[..2], [[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]);
+    assert_eq!(rows(&encoder, &read("c\ngreen\n").unwrap()), [[0.0; 3]]);
+    let text: String = (0..68).map(|i| format!("w{:02},{}\n", i % 17, if i % 3 == 0 { "a" } else { "b" })).collect();
+    let many = read(&format!("c,y\n{text}")).unwrap();
+    let encoder = Preprocess::target("y").fit(&many).unwrap();
+    assert_eq!(rows(&encoder, &read("c\nw00\nw16\nnew\n").unwrap()), [[0.0], [16.0], [17.0]]);
+}
+
+#[test]
+fn dates_are_read_as_in_training_and_may_all_be_missing() {
+    let train = read("d,y\n13/04/2020,a\n01/02/2020,b\n,a\n05/06/2020,b\n").unwrap();
+    assert_eq!(kind("d\n13/04/2020\n01/02/2020\n", "d"), Kind::Date);
+    let encoder = Preprocess::target("y").fit(&train).unwrap();
+    assert_eq!(rows(&encoder, &read("d\n01/02/2020\n").unwrap())[0], rows(&encoder, &train)[1]);
+    let gap = read("d,y\n,a\n,b\n").unwrap();
+    assert_eq!(rows(&encoder, &gap)[0], rows(&encoder, &train)[2]);
+    says(encoder.inputs(&read("d\n2020-01-01\nsoon\n").unwrap()), &["line 3", "`soon` is not a date"]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn any_cells_are_encoded_as_finite_numbers_and_row_by_row(
+        cells in proptest::collection::vec("|x|-?[0-9]{1,3}(\\.[0-9])?(e-?[0-9]{1,3})?|[a-c]|20[0-9]{2}-0[1-9]-1[0-9]", 4..40),
+        numbers in proptest::collection::vec(any::<f64>().prop_filter("finite", |x| x.is_finite()), 40),
+    ) {
+        let count = cells.len();
+        let labels = (0..count).map(|i| ["a", "b"][i % 2].to_owned()).collect();
+        let numbers = numbers[..count].iter().map(f64::to_string).collect();
+        let table = Table::from_columns("t", [("c", cells), ("n", numbers), ("y", labels)]).unwrap();
+        let encoder = Preprocess::target("y").fit(&table).unwrap();
+        let encoded = rows(&encoder, &table);
+        prop_assert!(encoded.iter().flatten().all(|x| x.is_finite()));
+        let order: Vec<usize> = (0..count).rev().step_by(2).collect();
+        let taken: Vec<Vec<f32>> = order.iter().map(|&row| encoded[row].clone()).collect();
+        prop_assert_eq!(rows(&encoder, &table.take_rows(&order)), taken);
+    }
+}
+
+#[test]
+fn reports_say_what_becomes_of_columns() {
+    let table = read("x,k,y\n1,5,a\n2,5,b\n,5,a\n").unwrap();
+    let encoder = Preprocess::target("y").fit(&table).unwrap();
+    contains(
+        &encoder.report(&table).to_string(),
+        &["left out: constant", "gaps marked", "target: 2 classes", "1 (33.3%)"],
+    );
+}
