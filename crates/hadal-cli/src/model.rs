@@ -62,6 +62,11 @@ impl Trained {
         self.notes.get(DATASET).map_or("a dataset that it does not name", String::as_str)
     }
 
+    /// Whether the training data can be found again.
+    pub fn names_its_data(&self) -> bool {
+        self.config.data.source.is_some() || matches!(self.dataset(), "mnist" | "digits")
+    }
+
     /// Ready to predict.
     pub fn trainer(self) -> Trainer<Sequential> {
         // Neither the optimizer nor the loss has a part in predictions.
@@ -95,12 +100,8 @@ pub fn load(path: &Path) -> Result<Trained> {
             None if config.data.images == Some(true) => Source::Images(text.into()),
             None => Source::Arrays(text.into()),
         },
-        (None, other) => {
-            return Err(fault(format!(
-                "the model was trained on {}, by a program of its own; this command is for models that `hadal train` wrote",
-                other.unwrap_or("a dataset that it does not name")
-            )));
-        }
+        // A program's own model of digits can predict.
+        (None, _) => Source::Mnist,
     };
     if matches!(source, Source::Mnist | Source::Digits) {
         let (input, output) = (model.input_shape(), model.output_shape());

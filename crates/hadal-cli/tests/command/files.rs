@@ -115,7 +115,7 @@ fn a_model_for_other_data_is_refused() {
     model.save(home.path().join("other.safetensors"), &Default::default()).unwrap();
     fails(
         &hadal(home.path()).args(["evaluate", "other.safetensors"]).output().unwrap(),
-        &["does not name", "mnist or digits"],
+        &["does not name", "give the data"],
     );
 }
 

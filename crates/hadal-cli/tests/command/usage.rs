@@ -117,7 +117,7 @@ fn flags_that_cannot_work_are_refused_with_advice() {
         (&["--momentum", "1"], &["--momentum", "below 1"]),
         (&["--epoch", "3"], &["--epoch", "'--epochs'"]),
         (&["--optimizer", "rmsprob"], &["'rmsprob'", "rmsprop"]),
-        (&["mnits"], &["'mnits'", "mnist"]),
+        (&["mnits"], &["no file or folder mnits", "did you mean mnist?"]),
         (&["digits", "--optimizer", "adam", "--momentum", "0.9"], &["--momentum cannot be used with adam"]),
         (&["digits", "--device", "cuda"], &["no GPU support yet", "--device cpu"]),
     ];
@@ -148,8 +148,12 @@ fn help_names_every_flag_and_its_default() {
         "--precision",
         "--out",
         "--quiet",
-        "[default: 20]",
-        "[default: 128]",
+        "--target",
+        "--hidden",
+        "--config",
+        "[default: 20 for MNIST",
+        "[default: 128 for MNIST",
+        "Examples:",
     ] {
         assert!(help.contains(flag), "{help}");
     }

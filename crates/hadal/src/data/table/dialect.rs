@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::cells::is_missing;
+use super::date::Dates;
 use super::{ReadOptions, number};
 
 /// How a file writes a table: what was found out, or given.
@@ -46,21 +47,35 @@ impl Dialect {
         Dialect { delimiter, quote, header: true, decimal_comma, day_first, gzip, program: false }
     }
 
-    /// Whether the first of some rows names the columns: it does, unless one of its cells is a number, or two are the same.
+    /// Whether the first of some rows names the columns: it does, unless one of its cells is a number or a date, as cells of rows
+    /// are. Years are names where no year stands below.
     pub(super) fn find_header(rows: &[Vec<String>]) -> bool {
         let Some((first, rest)) = rows.split_first() else { return true };
-        let is_number = |cell: &String| number::parse(cell, false).or(number::parse(cell, true)).is_some();
-        let numbers = first.iter().filter(|cell| is_number(cell)).count();
-        // Years and the like may be names of columns of numbers, if there are none but such.
-        if numbers == 0 {
+        let below = |place: usize| rest.first().and_then(|row| row.get(place));
+        let is_name = |(place, cell): (usize, &String)| {
+            let is_data = is_number(cell) || is_date(cell);
+            !is_data || is_year(cell) && below(place).is_some_and(|below| !is_year(below))
+        };
+        let names = first.iter().enumerate().filter(|cell| is_name(*cell)).count();
+        if names == first.len() {
             return true;
         }
-        let named = numbers < first.len()
-            && first.iter().enumerate().any(|(place, cell)| {
-                !is_number(cell) && rest.first().and_then(|row| row.get(place)).is_some_and(is_number)
-            });
-        named && !first.iter().any(|cell| is_missing(cell))
+        // Some are numbers: names all the same, if numbers stand below words, and no name is missing.
+        let words = |(place, cell): (usize, &String)| !is_number(cell) && below(place).is_some_and(is_number);
+        names > 0 && first.iter().enumerate().any(words) && !first.iter().any(|cell| is_missing(cell))
     }
+}
+
+fn is_number(cell: &String) -> bool {
+    number::parse(cell, false).or(number::parse(cell, true)).is_some()
+}
+
+fn is_date(cell: &String) -> bool {
+    Dates::detect([cell.as_str()].into_iter(), false).is_ok()
+}
+
+fn is_year(cell: &String) -> bool {
+    cell.len() == 4 && cell.parse().is_ok_and(|year| (1900..=2100).contains(&year))
 }
 
 /// A single quote is taken for one where fields begin with it, and none with a double quote.
@@ -71,7 +86,7 @@ fn find_quote(start: &[u8]) -> u8 {
     };
     let ends =
         start.windows(2).filter(|pair| pair[0] == b'\'' && (DELIMITERS.contains(&pair[1]) || pair[1] == b'\n')).count();
-    if begins(b'"') == 0 && begins(b'\'') > 1 && ends > 1 { b'\'' } else { b'"' }
+    if begins(b'"') == 0 && begins(b'\'') > 1 && ends >= begins(b'\'') { b'\'' } else { b'"' }
 }
 
 /// The character that divides all lines into as many fields, and into most.
@@ -84,8 +99,19 @@ fn find_delimiter(start: &[u8], quote: u8) -> u8 {
         let share = if first == 0 { 0 } else { 10 * alike / counts.len() };
         (share, first)
     };
+    if score(b';').0 == 10 && has_decimal_commas(start) {
+        return b';';
+    }
     let best = DELIMITERS.into_iter().rev().max_by_key(|delimiter| score(*delimiter));
     best.filter(|delimiter| score(*delimiter).1 > 0).unwrap_or(b',')
+}
+
+/// Whether the fields between semicolons of the last whole line are numbers with a comma before the decimals, or have no comma.
+fn has_decimal_commas(start: &[u8]) -> bool {
+    let lines = start.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.trim_ascii().is_empty());
+    let Some(line) = lines.take(2).last().and_then(|line| std::str::from_utf8(line).ok()) else { return false };
+    line.contains(',')
+        && line.split(';').map(str::trim).all(|field| !field.contains(',') || number::parse(field, true).is_some())
 }
 
 /// How many delimiters each of the first lines has, outside quotes.
@@ -137,5 +163,41 @@ impl fmt::Display for Dialect {
             f.write_str(", decimal comma")?;
         }
         f.write_str(if self.header { ", header in the first line" } else { ", no header" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(rows: &[&[&str]]) -> bool {
+        let rows: Vec<Vec<String>> =
+            rows.iter().map(|row| row.iter().map(|cell| (*cell).to_owned()).collect()).collect();
+        Dialect::find_header(&rows)
+    }
+
+    #[test]
+    fn a_header_has_names_and_rows_have_numbers_or_dates() {
+        assert!(header(&[&["a", "b"], &["1", "2"]]));
+        assert!(header(&[&["name", "town"], &["Anna", "Ulm"]]));
+        assert!(header(&[&["country", "2019", "2020"], &["Chad", "1.5", "2.5"]]));
+        assert!(!header(&[&["1", "2"], &["3", "4"]]));
+        assert!(!header(&[&["2020-01-01", "abc"], &["2020-01-02", "abd"]]));
+        assert!(!header(&[&["1999", "2001"], &["2003", "2005"]]));
+    }
+
+    #[test]
+    fn semicolons_beside_decimal_commas_are_found() {
+        let find = |text: &str| find_delimiter(text.as_bytes(), b'"');
+        assert_eq!(find("1,5;2,5\n3,5;4,5\n"), b';');
+        assert_eq!(find("a;b\n1,5;2\n"), b';');
+        assert_eq!(find("a,b;c\n1,x;2\n"), b',');
+        assert_eq!(find("a\tb\n1\t2\n"), b'\t');
+    }
+
+    #[test]
+    fn apostrophes_are_no_quotes() {
+        assert_eq!(find_quote(b"a,b\n'tis,dogs'\n'twas,cats'\n"), b'"');
+        assert_eq!(find_quote(b"'a','b'\n'1','2'\n"), b'\'');
     }
 }

@@ -68,8 +68,7 @@ pub(super) fn file(path: &Path, options: &ReadOptions) -> Result<Table> {
     let refuse = |reason: String| Error::file(path, reason);
     memory::require(usize::try_from(length).unwrap_or(usize::MAX).saturating_mul(2)).map_err(refuse)?;
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    read(&name, file, length).and_then(|(bytes, gzip)| parse(&name, &bytes, gzip, options)).map_err(|fault| match fault
-    {
+    read(file).and_then(|(bytes, gzip)| parse(&name, &bytes, gzip, options)).map_err(|fault| match fault {
         Fault::Io(source) => Error::io(path, "read the table")(source),
         Fault::Content(reason) => Error::file(path, reason),
         Fault::Table(error) => error,
@@ -77,7 +76,7 @@ pub(super) fn file(path: &Path, options: &ReadOptions) -> Result<Table> {
 }
 
 pub(super) fn reader(name: &str, reader: impl Read, options: &ReadOptions) -> Result<Table> {
-    let parsed = read(name, reader, 0).and_then(|(bytes, gzip)| parse(name, &bytes, gzip, options));
+    let parsed = read(reader).and_then(|(bytes, gzip)| parse(name, &bytes, gzip, options));
     parsed.map_err(|fault| match fault {
         Fault::Io(error) => Error::Data(format!("{name}: cannot read the table: {error}")),
         Fault::Content(reason) => Error::Data(format!("{name}: {reason}")),
@@ -91,23 +90,36 @@ enum Fault {
     Table(Error),
 }
 
+/// How many bytes are read at a time.
+const STEP: u64 = 16 << 20;
+
 /// All bytes, decompressed, and whether they were compressed.
-fn read(_name: &str, mut reader: impl Read, length: u64) -> Result<(Vec<u8>, bool), Fault> {
-    let mut bytes = Vec::new();
-    bytes.try_reserve(length as usize).map_err(|_| Fault::Content("does not fit into memory".into()))?;
-    reader.read_to_end(&mut bytes).map_err(Fault::Io)?;
+fn read(reader: impl Read) -> Result<(Vec<u8>, bool), Fault> {
+    let bytes = read_all(reader, Fault::Io)?;
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok((bytes, false));
     }
-    let mut text = Vec::new();
-    let read = flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_end(&mut text);
-    read.map_err(|error| Fault::Content(format!("is a damaged gzip file: {error}")))?;
-    Ok((text, true))
+    let damaged = |error| Fault::Content(format!("is a damaged gzip file, or cut short: {error}"));
+    Ok((read_all(flate2::read::MultiGzDecoder::new(&bytes[..]), damaged)?, true))
+}
+
+/// Reads as long as there is memory: small archives may hold much.
+fn read_all(mut reader: impl Read, fault: impl Fn(std::io::Error) -> Fault) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    loop {
+        // A vector that grows is there twice for a moment, and so is the text of its cells.
+        memory::require(bytes.len().saturating_mul(2) + STEP as usize).map_err(Fault::Content)?;
+        if reader.by_ref().take(STEP).read_to_end(&mut bytes).map_err(&fault)? == 0 {
+            return Ok(bytes);
+        }
+    }
 }
 
 /// What a file is that is no text.
 fn foreign(bytes: &[u8]) -> Option<&'static str> {
-    let kinds: [(&[u8], &str); 7] = [
+    let kinds: [(&[u8], &str); 9] = [
+        (b"<!DOCTYPE", "is an HTML page, not a table in text"),
+        (b"<html", "is an HTML page, not a table in text"),
         (b"PK\x03\x04", "is a ZIP archive or an Excel file, not a table in text; save the sheet as CSV"),
         (b"\xd0\xcf\x11\xe0", "is an Excel file, not a table in text; save the sheet as CSV"),
         (b"PAR1", "is a Parquet file, not a table in text; save it as CSV"),
