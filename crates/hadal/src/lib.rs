@@ -42,7 +42,9 @@ pub use hadal_tensor::*;
 
 /// The types that most programs need: `use hadal::prelude::*;`.
 pub mod prelude {
-    pub use crate::data::{Dataset, Digits, KFold, Mnist, Parts, Split};
+    pub use crate::data::{Augment, Dataset, Digits, KFold, Mnist, Parts, Split};
+    #[cfg(feature = "table")]
+    pub use crate::data::{Preprocess, Table};
     pub use crate::loss::{
         BinaryCrossentropy, CategoricalCrossentropy, Hinge, Huber, KlDivergence, Loss, Losses, MeanAbsoluteError,
         MeanSquaredError, NegativeLogLikelihood,
@@ -72,6 +74,14 @@ mod book {
     struct FirstProgram;
     #[doc = include_str!("../../../book/src/mnist.md")]
     struct MnistStepByStep;
+    #[cfg(feature = "table")]
+    #[doc = include_str!("../../../book/src/your_table.md")]
+    struct YourTable;
+    #[cfg(feature = "image")]
+    #[doc = include_str!("../../../book/src/pictures.md")]
+    struct Pictures;
+    #[doc = include_str!("../../../book/src/three_parts.md")]
+    struct ThreeParts;
     #[doc = include_str!("../../../book/src/before_deep_learning.md")]
     struct BeforeDeepLearning;
     #[doc = include_str!("../../../book/src/tensors.md")]
