@@ -10,7 +10,7 @@ use hadal::{Error, Result};
 
 use crate::args::Evaluate;
 use crate::model::{self, Trained};
-use crate::network::measures;
+use crate::network::{measures, trained_scale};
 use crate::parts::{self, Parts};
 use crate::source::Source;
 
@@ -31,7 +31,12 @@ pub fn run(args: &Evaluate) -> Result<()> {
         // The weights were those of the training part.
         config.loss.class_weights = None;
     }
-    let (loss, metrics) = measures(&config, &parts)?;
+    let scale = trained_scale(&trained.model);
+    let (loss, mut metrics) = measures(&config, &parts, scale)?;
+    if parts.task == Task::Regression && is_constant(data.targets()) {
+        note(&format!("{name}: all targets are equal, so there is no r2_score"));
+        metrics.retain(|metric| metric.name() != "r2_score");
+    }
     let path = trained.path.clone();
     let trainer = Trainer::new(trained.model, Sgd::default(), loss, metrics);
     let error = |error: Error| Error::File { path: path.clone(), reason: error.to_string() };
@@ -41,6 +46,12 @@ pub fn run(args: &Evaluate) -> Result<()> {
         return Ok(());
     }
     confusion(&trainer, &data, &parts)
+}
+
+fn is_constant(targets: &Tensor) -> bool {
+    let rows = targets.to_dtype(DType::F64).to_vec::<f64>();
+    let width = targets.elements() / targets.size(0).max(1);
+    (0..width).any(|column| rows.chunks(width).all(|row| row[column] == rows[column]))
 }
 
 /// The confusion matrix, with the names of the classes.
@@ -117,11 +128,16 @@ fn other(text: &str, trained: &Trained, args: &Evaluate) -> Result<Dataset> {
             encoder.dataset(&parts::read_only(path, &trained.config)?)
         }
         Source::Images(path) if matches!(trained.source, Source::Images(_)) => images(path, trained),
-        Source::Arrays(path) if matches!(trained.source, Source::Arrays(_)) => {
-            prepared(parts::with_columns(NumPy::load(path)?)?, trained)
-        }
+        Source::Arrays(path) if matches!(trained.source, Source::Arrays(_)) => arrays(NumPy::load(path)?, trained),
         _ => Err(wrong()),
     }
+}
+
+/// Arrays with the shape and the targets that the model was trained on.
+fn arrays(data: Dataset, trained: &Trained) -> Result<Dataset> {
+    parts::check_samples(data.name(), &data.input_shape(), trained)?;
+    let data = parts::for_task(data, trained.config.data.task)?;
+    prepared(data, trained)
 }
 
 fn prepared(data: Dataset, trained: &Trained) -> Result<Dataset> {

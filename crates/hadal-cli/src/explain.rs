@@ -11,7 +11,7 @@ use hadal::{Error, Result};
 
 use crate::args::Explain;
 use crate::model::{self, Trained};
-use crate::network::measures;
+use crate::network::{measures, trained_scale};
 use crate::parts::{self, Parts};
 use crate::predict::files;
 use crate::source::Source;
@@ -36,7 +36,7 @@ fn table(args: &Explain, trained: Trained) -> Result<()> {
     let parts = Parts::only(data.clone(), &trained);
     let mut config = trained.config.clone();
     config.loss.class_weights = None;
-    let (loss, metrics) = measures(&config, &parts)?;
+    let (loss, metrics) = measures(&config, &parts, trained_scale(&trained.model))?;
     let trainer = Trainer::new(trained.model, Sgd::default(), loss, metrics);
     let score = if encoder.task() == Task::Classification { "accuracy" } else { "r2_score" };
     let ranges = encoder.input_ranges();

@@ -2,7 +2,7 @@
 
 use hadal::loss::balanced_class_weights;
 use hadal::metric::{Metric, R2Score};
-use hadal::nn::{Architecture, Regularizer};
+use hadal::nn::{Architecture, LayerConfig, Regularizer};
 use hadal::prelude::*;
 use hadal::{Error, Result};
 
@@ -31,7 +31,7 @@ pub fn trainer(config: &Config, parts: &Parts) -> Result<Trainer<Sequential>> {
             }
         )));
     }
-    let (loss, metrics) = measures(config, parts)?;
+    let (loss, metrics) = measures(config, parts, scale)?;
     Ok(Trainer::new(model, optimizer(config)?, loss, metrics).seed(seed))
 }
 
@@ -76,7 +76,7 @@ fn stacked(config: &Config, parts: &Parts, scale: Option<(f64, f64)>) -> Result<
 }
 
 /// The layers that a file lists.
-fn listed(layers: &[hadal::nn::LayerConfig], parts: &Parts, scale: Option<(f64, f64)>) -> Result<Sequential> {
+fn listed(layers: &[LayerConfig], parts: &Parts, scale: Option<(f64, f64)>) -> Result<Sequential> {
     let start = inputs(parts).architecture();
     let layers = start.layers.into_iter().chain(layers.iter().cloned()).collect();
     let model = Sequential::from_architecture(&Architecture { layers, ..start })?;
@@ -106,9 +106,17 @@ fn target_scale(parts: &Parts) -> Option<(f64, f64)> {
 
 type Measures = (Losses, Vec<Box<dyn Metric>>);
 
-/// The loss and the metrics.
-pub fn measures(config: &Config, parts: &Parts) -> Result<Measures> {
-    let scale = target_scale(parts);
+/// The mean and the standard deviation of the targets that a model for a regression was trained on.
+pub fn trained_scale(model: &Sequential) -> Option<(f64, f64)> {
+    match model.architecture().layers.last() {
+        Some(LayerConfig::Rescaling { scale, offset }) => Some((*offset, *scale)),
+        _ => None,
+    }
+}
+
+/// The loss and the metrics; `scale` is the mean and the standard deviation of a regression's targets in training.
+pub fn measures(config: &Config, parts: &Parts, scale: Option<(f64, f64)>) -> Result<Measures> {
+    let scale = (parts.task == hadal::data::Task::Regression).then(|| scale.unwrap_or((0.0, 1.0)));
     let own = &config.loss;
     let name = own.name.unwrap_or(LossName::CategoricalCrossentropy);
     let Some((_, std)) = scale else {

@@ -60,8 +60,19 @@ pub fn image_shape(model: &Sequential) -> Option<(usize, usize, Channels)> {
     }
 }
 
+/// Refuses samples of another shape than the model was trained on.
+pub fn check_samples(name: &str, shape: &[usize], trained: &Trained) -> Result<()> {
+    match trained.model.input_shape() {
+        Some(own) if own[..] != *shape => Err(Error::Data(format!(
+            "{name}: each sample has shape {shape:?}, but the model was trained on samples of shape {own}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// How many samples are for training, and for what: without encoding them.
 pub fn preview(source: &Source, config: &mut Config, data_dir: Option<&Path>) -> Result<(usize, Task)> {
+    check_settings(source, config)?;
     match source {
         Source::Mnist => Ok((60_000, Task::Classification)),
         Source::Digits => Ok((60_000, Task::Classification)),
@@ -83,6 +94,7 @@ pub struct TableParts {
 
 /// Reads a source and divides it. `encoder` is that of a trained model, if there is one: else it is fitted to the training part.
 pub fn load(source: &Source, config: &mut Config, data_dir: Option<&Path>, encoder: Option<&Encoder>) -> Result<Parts> {
+    check_settings(source, config)?;
     match source {
         Source::Mnist => own_test(Mnist::load_from(data_dir)?, config),
         Source::Digits => own_test(Digits::generate(0)?, config),
@@ -95,6 +107,32 @@ pub fn load(source: &Source, config: &mut Config, data_dir: Option<&Path>, encod
         }
         Source::Arrays(path) => arrays(NumPy::load(path)?, Vec::new(), config),
     }
+}
+
+/// Refuses settings that have no meaning for the source, so that none is ignored in silence.
+fn check_settings(source: &Source, config: &Config) -> Result<()> {
+    let (data, split) = (&config.data, &config.split);
+    let of_tables = [
+        ("target", data.target.is_some()),
+        ("drop", !data.drop.is_empty()),
+        ("kinds (--as)", !data.kinds.is_empty()),
+        ("delimiter", data.delimiter.is_some()),
+        ("header", data.header.is_some()),
+        ("group", split.group.is_some()),
+        ("order", split.order.is_some()),
+        ("part", split.part.is_some()),
+    ];
+    let of_images = [("size", data.size.is_some()), ("colour", data.colour.is_some())];
+    let refuse = |settings: &[(&str, bool)], what: &str| match settings.iter().find(|(_, is_set)| *is_set) {
+        Some((name, _)) => {
+            Err(Error::Config(format!("the setting {name} is for {what}, but the source is {}", source.kind())))
+        }
+        None => Ok(()),
+    };
+    if !matches!(source, Source::Table(_)) {
+        refuse(&of_tables, "tables")?;
+    }
+    if matches!(source, Source::Images(_)) { Ok(()) } else { refuse(&of_images, "folders of images") }
 }
 
 /// Data that brings its own test part; a holdout part is taken from the training part when it is asked for.
@@ -165,12 +203,16 @@ fn table(table: &Table, config: &mut Config, trained: Option<&Encoder>) -> Resul
     let task = preprocess.task_for(&all)?;
     config.data.task = Some(task);
     let parts = divide(&all, &target, task, config)?;
+    // The groups of the other parts are never seen in training: what they are called predicts nothing.
+    let group = config.split.group.as_ref().filter(|group| **group != target);
+    let without_group = |table: &Table| table.clone().drop(group);
     let fitted = match trained {
         Some(encoder) => encoder.clone(),
-        None => preprocess.fit(&parts.train)?,
+        None => preprocess.fit(&without_group(&parts.train)?)?,
     };
     // Looked for in all rows: a column that gives the target away does so everywhere.
-    let (report, leaks) = (fitted.report(&all), fitted.leaks(&all)?);
+    let inputs = without_group(&all)?;
+    let (report, leaks) = (fitted.report(&inputs), fitted.leaks(&inputs)?);
     let data = parts.try_map(|_, part| fitted.dataset(&part))?;
     let (classes, outputs) = (fitted.classes().to_vec(), fitted.outputs());
     let (dialect, rows) = (table.dialect().to_string(), table.rows());
@@ -194,7 +236,11 @@ fn split(config: &mut Config, target: Option<&str>) -> Result<Split> {
     }
     // What is not said is the rest.
     let given = [own.train, own.test, own.holdout];
-    let rest = 1.0 - given.iter().flatten().sum::<f64>();
+    let sum = given.iter().flatten().sum::<f64>();
+    if sum > 1.0 + 1e-9 {
+        return Err(Error::Config(format!("[split]: train, test and holdout add up to {sum}, not to 1")));
+    }
+    let rest = 1.0 - sum;
     let rest = if rest.abs() < 1e-9 { 0.0 } else { rest };
     match given {
         [None, _, _] => {
@@ -259,7 +305,7 @@ fn images(path: &Path, config: &Config) -> Result<ImageFolder> {
 }
 
 /// One number for each sample is what a network with one output predicts: `[N]` becomes `[N, 1]`.
-pub fn with_columns(data: Dataset) -> Result<Dataset> {
+fn with_columns(data: Dataset) -> Result<Dataset> {
     if !data.targets().dtype().is_float() || data.targets().rank() != 1 {
         return Ok(data);
     }
@@ -267,9 +313,31 @@ pub fn with_columns(data: Dataset) -> Result<Dataset> {
     data.with_targets(targets)
 }
 
+/// Targets as the task needs them: integers are classes, floats the numbers of a regression, unless the task is set.
+pub fn for_task(data: Dataset, task: Option<Task>) -> Result<Dataset> {
+    match (task, data.targets().dtype().is_float()) {
+        (Some(Task::Regression), false) => {
+            let targets = data.targets().to_dtype(DType::F32);
+            with_columns(data.with_targets(targets)?)
+        }
+        (Some(Task::Classification), true) => Err(Error::Data(format!(
+            "{}: `y` holds floats, the numbers of a regression, but the task is classification; labels are integers, from 0 \
+             on: .astype('<i8')",
+            data.name()
+        ))),
+        _ => with_columns(data),
+    }
+}
+
 /// Arrays and images: bytes are divided by 255, features or channels standardized by the training part.
 fn arrays(mut data: Dataset, classes: Vec<String>, config: &mut Config) -> Result<Parts> {
-    data = with_columns(data)?;
+    if config.data.task == Some(Task::Regression) && !classes.is_empty() {
+        return Err(Error::Config(format!(
+            "{}: folders of images are classes, but the task is regression",
+            data.name()
+        )));
+    }
+    data = for_task(data, config.data.task)?;
     let targets = data.targets();
     let (task, outputs) = if targets.dtype() == DType::I64 {
         let labels = targets.to_vec::<i64>();

@@ -97,7 +97,9 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
 }
 
 fn arrays(args: &Predict, trained: Trained) -> Result<()> {
-    let inputs = NumPy::read_inputs(only(args, "array")?)?;
+    let path = only(args, "array")?;
+    let inputs = NumPy::read_inputs(path)?;
+    parts::check_samples(&path.display().to_string(), &inputs.shape()[1..], &trained)?;
     let samples = (0..inputs.size(0)).map(|sample| sample.to_string()).collect();
     let classes = Classes::of(&trained);
     let outputs = trained.trainer().predict(&inputs)?;
@@ -159,15 +161,23 @@ fn print(
     let is_class = classes.are_predicted;
     let class = |label: usize| classes.names.get(label).cloned().unwrap_or_else(|| label.to_string());
     if args.csv {
-        let last = if is_class { ",probability" } else { "" };
-        print_line(&format!("{what},{}{last}", quoted(target)))?;
+        let columns = match (is_class, width) {
+            (true, _) => format!("{},probability", quoted(target)),
+            (false, 1) => quoted(target),
+            (false, _) => (0..width).map(|output| format!("{target}_{output}")).collect::<Vec<_>>().join(","),
+        };
+        print_line(&format!("{what},{columns}"))?;
     }
     for (name, outputs) in names.into_iter().zip(outputs.chunks(width)) {
         if !is_class {
             let numbers: Vec<String> = outputs.iter().map(f32::to_string).collect();
             print_line(&match (args.csv, args.json) {
                 (true, _) => format!("{},{}", quoted(&name), numbers.join(",")),
-                (_, true) => format!("{{{}: {}, {}: {}}}", json(what), json(&name), json(target), numbers.join(", ")),
+                (_, true) => {
+                    let numbers = outputs.iter().copied().map(json_number).collect::<Vec<_>>().join(", ");
+                    let numbers = if width == 1 { numbers } else { format!("[{numbers}]") };
+                    format!("{{{}: {}, {}: {numbers}}}", json(what), json_name(what, &name), json(target))
+                }
                 _ => format!("{}{name}: {}", prefix(what), numbers.join(" ")),
             })?;
             continue;
@@ -177,8 +187,8 @@ fn print(
         print_line(&match (args.csv, args.json) {
             (true, _) => format!("{},{},{chance}", quoted(&name), quoted(&label)),
             (_, true) => {
-                let (what, name, target, label) = (json(what), json(&name), json(target), json(&label));
-                format!("{{{what}: {name}, {target}: {label}, \"probability\": {chance}}}")
+                let (what, name, target, label) = (json(what), json_name(what, &name), json(target), json(&label));
+                format!("{{{what}: {name}, {target}: {label}, \"probability\": {}}}", json_number(chance))
             }
             _ => format!("{}{name}: {label} ({:.2}%)", prefix(what), 100.0 * chance),
         })?;
@@ -194,6 +204,16 @@ fn prefix(what: &str) -> String {
 fn quoted(field: &str) -> String {
     let special = field.is_empty() || field.contains(['"', ',', '\n', '\r']);
     if special { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.to_owned() }
+}
+
+/// Lines and samples are numbers, files are text.
+fn json_name(what: &str, name: &str) -> String {
+    if what == "file" { json(name) } else { name.to_owned() }
+}
+
+/// JSON has no word for a number that is none.
+fn json_number(number: f32) -> String {
+    if number.is_finite() { number.to_string() } else { "null".to_owned() }
 }
 
 fn json(text: &str) -> String {

@@ -3,5 +3,6 @@
 mod files;
 mod folder;
 mod machine;
+mod sources;
 mod support;
 mod usage;
