@@ -81,6 +81,12 @@ fn confusion(trainer: &Trainer<Sequential>, data: &Dataset, parts: &Parts) -> Re
 
 /// The test or holdout part of the data that the model was trained on.
 fn own(trained: &Trained, args: &Evaluate) -> Result<(Dataset, Parts, String)> {
+    if !trained.names_its_data() {
+        return Err(trained.error(format!(
+            "the model was trained on {}; give the data to be evaluated: mnist or digits",
+            trained.dataset()
+        )));
+    }
     let mut config = trained.config.clone();
     if trained.source == Source::Mnist && !args.holdout {
         let test = Mnist::load_test(args.data_dir.as_deref())?;

@@ -30,8 +30,8 @@ impl Recipe {
     pub fn for_rows(rows: usize) -> Recipe {
         let rows = rows.max(1);
         let batch_size = match rows {
-            ..2_000 => 32,
-            ..20_000 => 128,
+            0..2_000 => 32,
+            2_000..20_000 => 128,
             _ => 512,
         };
         let n = rows as f64;

@@ -140,7 +140,7 @@ impl Encoder {
     pub fn inputs(&self, table: &Table) -> Result<Tensor> {
         let (features, rows) = (self.features(), table.rows());
         let table = self.with_kinds(table)?;
-        let size = features.checked_mul(rows).unwrap_or(usize::MAX);
+        let size = features.saturating_mul(rows);
         let refuse =
             |reason: String| Error::Data(format!("{}: {rows} rows of {features} inputs: {reason}", table.name()));
         memory::require(size.saturating_mul(2 * size_of::<f32>())).map_err(refuse)?;

@@ -89,7 +89,7 @@ impl Standardizer {
         if constant && !indicator {
             return None;
         }
-        let std = if constant || !(std > 0.0) { 1.0 } else { std };
+        let std = if !constant && std > 0.0 { std } else { 1.0 };
         Some(Standardizer { median, mean, std, indicator })
     }
 

@@ -82,7 +82,8 @@ impl Target {
                 let count = present.len() as f64;
                 let mean = present.iter().map(|number| number / count).sum::<f64>();
                 let std = present.iter().map(|number| (number - mean).powi(2) / count).sum::<f64>().sqrt();
-                if !(std as f32 > 0.0) || !(std as f32).is_finite() || !(mean as f32).is_finite() {
+                let spread = std as f32;
+                if !spread.is_normal() || spread < 0.0 || !(mean as f32).is_finite() {
                     return Err(refuse(format!(
                         "has mean {mean} and standard deviation {std} over the training rows; nothing can be learned from that"
                     )));

@@ -61,20 +61,21 @@ impl Dialect {
             return true;
         }
         // Some are numbers: names all the same, if numbers stand below words, and no name is missing.
-        let words = |(place, cell): (usize, &String)| !is_number(cell) && below(place).is_some_and(is_number);
+        let words =
+            |(place, cell): (usize, &String)| !is_number(cell) && below(place).is_some_and(|below| is_number(below));
         names > 0 && first.iter().enumerate().any(words) && !first.iter().any(|cell| is_missing(cell))
     }
 }
 
-fn is_number(cell: &String) -> bool {
+fn is_number(cell: &str) -> bool {
     number::parse(cell, false).or(number::parse(cell, true)).is_some()
 }
 
-fn is_date(cell: &String) -> bool {
-    Dates::detect([cell.as_str()].into_iter(), false).is_ok()
+fn is_date(cell: &str) -> bool {
+    Dates::detect([cell].into_iter(), false).is_ok()
 }
 
-fn is_year(cell: &String) -> bool {
+fn is_year(cell: &str) -> bool {
     cell.len() == 4 && cell.parse().is_ok_and(|year| (1900..=2100).contains(&year))
 }
 
