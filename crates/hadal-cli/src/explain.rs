@@ -55,7 +55,7 @@ fn table(args: &Explain, trained: Trained) -> Result<()> {
     let most = all.first().map_or(0.0, |own| own.mean).max(f64::MIN_POSITIVE);
     all.iter().try_for_each(|own| {
         let bar = "█".repeat((30.0 * (own.mean / most).max(0.0)).round() as usize);
-        print_line(&format!("{:width$}  {:7.4} ± {:.4}  {bar}", own.name, own.mean, own.std).trim_end())
+        print_line(format!("{:width$}  {:7.4} ± {:.4}  {bar}", own.name, own.mean, own.std).trim_end())
     })
 }
 

@@ -70,7 +70,7 @@ pub fn split(text: &str) -> Result<[f64; 3], String> {
         _ => return Err(wrong()),
     };
     let sum = train + test + holdout;
-    if [train, test, holdout].iter().any(|share| !(*share >= 0.0))
+    if [train, test, holdout].iter().any(|share| share.is_nan() || *share < 0.0)
         || !((sum - 100.0).abs() < 1e-6 || (sum - 1.0).abs() < 1e-9)
     {
         return Err(format!("the shares add up to {sum}, not to 100"));

@@ -9,8 +9,11 @@ pub fn to_toml(config: &Config) -> Result<String> {
     toml::to_string(config).map_err(|error| Error::Config(format!("the settings cannot be written as TOML: {error}")))
 }
 
+/// A section, what it is about, and its keys: each with a comment and an example.
+type Section = (&'static str, &'static str, &'static [(&'static str, &'static str, &'static str)]);
+
 /// What stands above each section and beside each key. Keys that are not set are shown with an example.
-const COMMENTS: &[(&str, &str, &[(&str, &str, &str)])] = &[
+const COMMENTS: &[Section] = &[
     (
         "data",
         "Where the samples are, and how they are read.",

@@ -37,7 +37,8 @@ fn real(name: &str) -> Option<Table> {
 #[test]
 fn the_kinds_of_real_columns_are_what_a_person_would_say() {
     use Kind::{Category, Date, Number, Text, YesNo};
-    let expected: [(&str, &[(Kind, &[&str])]); 7] = [
+    type Kinds = &'static [(Kind, &'static [&'static str])];
+    let expected: [(&str, Kinds); 7] = [
         (
             "titanic.csv",
             &[
