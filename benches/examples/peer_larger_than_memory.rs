@@ -15,7 +15,7 @@ fn npy(path: &Path, descr: &str, shape: &str) -> std::io::Result<BufWriter<File>
     let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
     let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}");
     file.write_all(b"\x93NUMPY\x01\x00\x76\x00")?;
-    write!(file, "{header:<117}\n")?;
+    writeln!(file, "{header:<117}")?;
     Ok(file)
 }
 
