@@ -76,6 +76,10 @@ pub fn preview(source: &Source, config: &mut Config, data_dir: Option<&Path>) ->
     match source {
         Source::Mnist => Ok((60_000, Task::Classification)),
         Source::Digits => Ok((60_000, Task::Classification)),
+        Source::Table(path) => {
+            let divided = divided(&read_table(path, config)?, config)?;
+            Ok((divided.parts.train.rows(), divided.task))
+        }
         _ => {
             let parts = load(source, config, data_dir, None)?;
             Ok((parts.train.len(), parts.task))
@@ -184,7 +188,16 @@ fn single_byte(delimiter: &str) -> Result<u8> {
     }
 }
 
-fn table(table: &Table, config: &mut Config, trained: Option<&Encoder>) -> Result<Parts> {
+/// A table, divided and not yet encoded.
+struct Divided {
+    preprocess: Preprocess,
+    task: Task,
+    /// The rows that have a target.
+    all: Table,
+    parts: Partition<Table>,
+}
+
+fn divided(table: &Table, config: &mut Config) -> Result<Divided> {
     let Some(target) = config.data.target.clone() else {
         return Err(Error::Config(format!(
             "{}: say which column is to be predicted with --target; there are {}",
@@ -203,8 +216,13 @@ fn table(table: &Table, config: &mut Config, trained: Option<&Encoder>) -> Resul
     let task = preprocess.task_for(&all)?;
     config.data.task = Some(task);
     let parts = divide(&all, &target, task, config)?;
+    Ok(Divided { preprocess, task, all, parts })
+}
+
+fn table(table: &Table, config: &mut Config, trained: Option<&Encoder>) -> Result<Parts> {
+    let Divided { preprocess, task, all, parts } = divided(table, config)?;
     // The groups of the other parts are never seen in training: what they are called predicts nothing.
-    let group = config.split.group.as_ref().filter(|group| **group != target);
+    let group = config.split.group.as_ref().filter(|group| Some(*group) != config.data.target.as_ref());
     let without_group = |table: &Table| table.clone().drop(group);
     let fitted = match trained {
         Some(encoder) => encoder.clone(),
