@@ -79,15 +79,17 @@ fn is_year(cell: &str) -> bool {
     cell.len() == 4 && cell.parse().is_ok_and(|year| (1900..=2100).contains(&year))
 }
 
-/// A single quote is taken for one where fields begin with it, and none with a double quote.
+/// A single quote is taken for one where more fields begin and end with it than do but one of both, and none begins with a double
+/// quote: apostrophes are no quotes.
 fn find_quote(start: &[u8]) -> u8 {
-    let begins = |quote: u8| {
-        start.windows(2).filter(|pair| (DELIMITERS.contains(&pair[0]) || pair[0] == b'\n') && pair[1] == quote).count()
-            + usize::from(start.first() == Some(&quote))
-    };
-    let ends =
-        start.windows(2).filter(|pair| pair[0] == b'\'' && (DELIMITERS.contains(&pair[1]) || pair[1] == b'\n')).count();
-    if begins(b'"') == 0 && begins(b'\'') > 1 && ends >= begins(b'\'') { b'\'' } else { b'"' }
+    let fields =
+        || start.split(|byte| DELIMITERS.contains(byte) || matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii);
+    if fields().any(|field| field.starts_with(b"\"")) {
+        return b'"';
+    }
+    let quoted = fields().filter(|field| field.len() > 1 && field.starts_with(b"'") && field.ends_with(b"'")).count();
+    let half = fields().filter(|field| field.starts_with(b"'") != field.ends_with(b"'")).count();
+    if quoted > half { b'\'' } else { b'"' }
 }
 
 /// The character that divides all lines into as many fields, and into most.
