@@ -314,7 +314,7 @@ impl Augment {
     /// empirical risk minimization" (ICLR 2018), who use 0.2 to 0.4 for ImageNet.
     ///
     /// Integer labels `[n]` or `[n, 1]` become probabilities `[n, classes]`, as
-    /// [`CategoricalCrossentropy`](crate::loss::CategoricalCrossentropy) takes them; float targets are mixed as they
+    /// [`CategoricalCrossentropy`](struct@crate::loss::CategoricalCrossentropy) takes them; float targets are mixed as they
     /// are. The other sample depends on which samples share a batch. A batch of one sample stays as it is.
     ///
     /// ```
