@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hadal::data::Task;
 use hadal::format::image;
-use hadal::monitor::print_line;
+use hadal::monitor::{csv_line, print_line};
 use hadal::nn::Forward;
 use hadal::prelude::*;
 use hadal::{Error, Result};
@@ -43,7 +43,9 @@ fn table(args: &Explain, trained: Trained) -> Result<()> {
     let all = trainer.permutation_importance(&data, &ranges, score, args.repeats, args.seed)?;
     if args.csv {
         print_line("column,importance,std")?;
-        return all.iter().try_for_each(|own| print_line(&format!("{},{},{}", own.name, own.mean, own.std)));
+        return all
+            .into_iter()
+            .try_for_each(|own| print_line(&csv_line([own.name, own.mean.to_string(), own.std.to_string()])));
     }
     print_line(&format!(
         "How much {score} falls on the {} rows of {} when a column is shuffled ({} times each)\n",
@@ -90,7 +92,7 @@ fn images(args: &Explain, trained: &Trained) -> Result<()> {
         let Some(gradient) = gradients.get(&x) else {
             return Err(trained.error("its prediction does not depend on the image"));
         };
-        let shape = [channels_of(gradient, height * width), height, width];
+        let shape = [gradient.elements() / (height * width), height, width];
         let strength = gradient.abs().reshape(shape).max_axes(&[0]);
         let most = strength.max().item();
         let pixels = if most > 0.0 { strength * (255.0 / most) } else { strength };
@@ -100,10 +102,6 @@ fn images(args: &Explain, trained: &Trained) -> Result<()> {
         print_line(&format!("{}: {class}; wrote {}", path.display(), file.display()))?;
     }
     Ok(())
-}
-
-fn channels_of(gradient: &Tensor, pixels: usize) -> usize {
-    gradient.elements() / pixels
 }
 
 /// The name of the picture for an image.

@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 mod args;
-mod closest;
 mod config;
 mod defaults;
 mod evaluate;

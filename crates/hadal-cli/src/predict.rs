@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hadal::data::NumPy;
 use hadal::format::image::{self, read_png, read_png_size};
-use hadal::monitor::{note, print_line};
+use hadal::monitor::{csv_line, note, print_line};
 use hadal::prelude::*;
 use hadal::{Error, Result, stack};
 
@@ -39,7 +39,7 @@ fn only<'a>(args: &'a Predict, what: &str) -> Result<&'a Path> {
 
 fn table(args: &Predict, trained: Trained) -> Result<()> {
     let path = only(args, "table")?;
-    if path != Path::new("-") && !path.is_file() && path.is_dir() {
+    if path.is_dir() {
         return Err(Error::Data(format!("the model was trained on a table, but {} is a folder", path.display())));
     }
     let table = parts::read_only(path, &trained.config)?;
@@ -162,17 +162,17 @@ fn print(
     let class = |label: usize| classes.names.get(label).cloned().unwrap_or_else(|| label.to_string());
     if args.csv {
         let columns = match (is_class, width) {
-            (true, _) => format!("{},probability", quoted(target)),
-            (false, 1) => quoted(target),
-            (false, _) => (0..width).map(|output| format!("{target}_{output}")).collect::<Vec<_>>().join(","),
+            (true, _) => vec![target.to_owned(), "probability".to_owned()],
+            (false, 1) => vec![target.to_owned()],
+            (false, _) => (0..width).map(|output| format!("{target}_{output}")).collect(),
         };
-        print_line(&format!("{what},{columns}"))?;
+        print_line(&csv_line([what.to_owned()].into_iter().chain(columns)))?;
     }
     for (name, outputs) in names.into_iter().zip(outputs.chunks(width)) {
         if !is_class {
             let numbers: Vec<String> = outputs.iter().map(f32::to_string).collect();
             print_line(&match (args.csv, args.json) {
-                (true, _) => format!("{},{}", quoted(&name), numbers.join(",")),
+                (true, _) => csv_line([name].into_iter().chain(numbers)),
                 (_, true) => {
                     let numbers = outputs.iter().copied().map(json_number).collect::<Vec<_>>().join(", ");
                     let numbers = if width == 1 { numbers } else { format!("[{numbers}]") };
@@ -185,7 +185,7 @@ fn print(
         let best = (0..width).max_by(|&a, &b| outputs[a].total_cmp(&outputs[b]).then(b.cmp(&a))).unwrap_or(0);
         let (label, chance) = (class(best), outputs[best]);
         print_line(&match (args.csv, args.json) {
-            (true, _) => format!("{},{},{chance}", quoted(&name), quoted(&label)),
+            (true, _) => csv_line([name, label, chance.to_string()]),
             (_, true) => {
                 let (what, name, target, label) = (json(what), json_name(what, &name), json(target), json(&label));
                 format!("{{{what}: {name}, {target}: {label}, \"probability\": {}}}", json_number(chance))
@@ -199,11 +199,6 @@ fn print(
 /// Files say what they are.
 fn prefix(what: &str) -> String {
     if what == "file" { String::new() } else { format!("{what} ") }
-}
-
-fn quoted(field: &str) -> String {
-    let special = field.is_empty() || field.contains(['"', ',', '\n', '\r']);
-    if special { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.to_owned() }
 }
 
 /// Lines and samples are numbers, files are text.

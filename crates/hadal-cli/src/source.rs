@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hadal::{Error, Result};
-
-use crate::closest::closest;
+use hadal::{Error, Result, nearest};
 
 /// Where the samples are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +80,7 @@ fn neighbour(path: &Path) -> Option<String> {
         .chain(["mnist", "digits"].map(str::to_owned))
         .collect();
     let name = path.file_name()?.to_str()?;
-    closest(name, names.iter().map(String::as_str)).map(str::to_owned)
+    nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
 }
 
 #[cfg(test)]

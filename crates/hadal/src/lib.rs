@@ -33,12 +33,17 @@ pub mod loss;
 mod memory;
 pub mod metric;
 pub mod monitor;
+#[cfg(any(feature = "numpy", feature = "table"))]
+mod nearest;
 pub mod nn;
 pub mod optim;
 pub mod train;
 
 pub use error::{Error, Result};
 pub use hadal_tensor::*;
+#[doc(hidden)]
+#[cfg(any(feature = "numpy", feature = "table"))]
+pub use nearest::nearest;
 
 /// The types that most programs need: `use hadal::prelude::*;`.
 pub mod prelude {

@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use hadal::{Error, Result};
+use hadal::{Error, Result, nearest};
 
 use super::Config;
-use crate::closest::closest;
 
 /// A file larger than this is no configuration.
 const MOST_BYTES: u64 = 1 << 20;
@@ -47,8 +46,8 @@ fn explain(message: &str) -> String {
         // Names stand between backticks.
         let names: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
         let what = if what == "field" { "key" } else { "value" };
-        let nearest = closest(name, names.iter().copied());
-        let advice = nearest.map_or(String::new(), |nearest| format!("; did you mean `{nearest}`?"));
+        let advice = nearest(name, names.iter().copied())
+            .map_or(String::new(), |nearest| format!("; did you mean `{nearest}`?"));
         return format!("there is no {what} `{name}`{advice} (there are {})", names.join(", "));
     }
     message.replace('\n', " ")

@@ -13,7 +13,7 @@ use zip::result::ZipError;
 use super::at::At;
 use super::npy::Array;
 use super::open::open_regular;
-use crate::{Error, Result};
+use crate::{Error, Result, nearest};
 
 /// The most that deflate compresses (zlib's documentation, "Maximum Expansion Factor").
 const LARGEST_RATIO: u64 = 1032;
@@ -151,16 +151,12 @@ impl Member {
 
 /// Which array is missing, and which there are.
 pub(crate) fn missing(name: &str, names: &[&str]) -> String {
-    let distance = |other: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &other.to_lowercase());
-    // One letter in three may differ: by `y`, `x` is not meant.
-    let near = names.iter().filter(|other| distance(other) <= name.len() / 3);
-    let nearest = near.min_by_key(|other| strsim::damerau_levenshtein(name, other));
     let there = match names {
         [] => "there are no arrays in it".to_owned(),
         names => format!("there are `{}`", names[..names.len().min(20)].join("`, `")),
     };
     let more = if names.len() > 20 { format!(" and {} more", names.len() - 20) } else { String::new() };
-    let hint = nearest.map_or(String::new(), |nearest| format!("; is `{nearest}` meant?"));
+    let hint = nearest(name, names.iter().copied()).map_or(String::new(), |nearest| format!("; is `{nearest}` meant?"));
     format!("has no array `{name}`; {there}{more}{hint}")
 }
 

@@ -98,13 +98,18 @@ impl Record {
     }
 }
 
-/// Fields as a line of CSV (RFC 4180), with quotes where a reader needs them.
-fn line(fields: impl IntoIterator<Item = String>) -> String {
+/// Fields as a line of CSV (RFC 4180) without its end, with quotes where a reader needs them.
+#[doc(hidden)]
+pub fn csv_line(fields: impl IntoIterator<Item = String>) -> String {
     let quote = |field: String| {
         let special = field.is_empty() || field.contains(['"', ',', '\n', '\r']);
         if special { format!("\"{}\"", field.replace('"', "\"\"")) } else { field }
     };
-    fields.into_iter().map(quote).collect::<Vec<_>>().join(",") + "\n"
+    fields.into_iter().map(quote).collect::<Vec<_>>().join(",")
+}
+
+fn line(fields: impl IntoIterator<Item = String>) -> String {
+    csv_line(fields) + "\n"
 }
 
 #[cfg(test)]

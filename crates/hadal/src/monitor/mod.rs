@@ -11,4 +11,6 @@ pub mod plot;
 pub use console::{Console, print_line};
 pub use csv_logger::CsvLogger;
 pub(crate) use csv_logger::Record;
+#[doc(hidden)]
+pub use csv_logger::csv_line;
 pub use note::{eprint_line, note};

@@ -7,7 +7,6 @@ use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
 use super::super::{Column, DateFormat, Kind};
-use super::has_levels;
 use crate::Result;
 
 /// How a column becomes inputs.
@@ -194,7 +193,6 @@ impl Encoding {
             Kind::Number => Standardizer::fit(&column.numbers()).map(Encoding::Number).ok_or("constant".to_owned()),
             Kind::Date => Encoding::fit_dates(column).ok_or("constant".to_owned()),
             Kind::Category | Kind::YesNo => {
-                debug_assert!(has_levels(kind));
                 let levels = Levels::fit(column).ok_or("constant".to_owned());
                 levels.map(|levels| match levels.names.len() {
                     count if count <= max_one_hot => Encoding::OneHot(levels),

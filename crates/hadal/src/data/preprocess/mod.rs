@@ -14,7 +14,7 @@ pub use target::Task;
 use encoding::{Dropped, Encoding};
 use target::Target;
 
-use super::{Kind, Table};
+use super::Table;
 use crate::{Error, Result};
 
 /// Settings of how a table becomes a model's inputs and targets; [`fit`](Preprocess::fit) on the training rows makes the
@@ -105,9 +105,4 @@ impl Preprocess {
         }
         Ok(Encoder::new(target, columns, dropped))
     }
-}
-
-/// The kinds of columns that have levels.
-fn has_levels(kind: Kind) -> bool {
-    matches!(kind, Kind::Category | Kind::YesNo)
 }

@@ -72,7 +72,7 @@ impl FromStr for Kind {
             return Ok(*kind);
         }
         let meant =
-            super::nearest(&word, NAMES.iter().flat_map(|(_, name, others)| others.iter().copied().chain([*name])));
+            crate::nearest(&word, NAMES.iter().flat_map(|(_, name, others)| others.iter().copied().chain([*name])));
         let meant = meant.map_or(String::new(), |name| format!(" (did you mean `{name}`?)"));
         let names = NAMES.map(|(_, name, _)| name).join(", ");
         Err(Error::Config(format!("`{text}` is not a kind of column{meant}; the kinds are {names}")))

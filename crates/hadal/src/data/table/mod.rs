@@ -24,7 +24,7 @@ pub use read::ReadOptions;
 
 use cells::Builder;
 
-use crate::{Error, Result};
+use crate::{Error, Result, nearest};
 
 /// A table: named columns of cells, as a CSV file has them. Cloning is cheap.
 ///
@@ -245,14 +245,6 @@ impl fmt::Display for Table {
         }
         write!(f, "{}\n{} rows x {} columns", shown.trim_fmt(), self.rows(), self.columns.len())
     }
-}
-
-/// The name that may have been meant.
-fn nearest<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let given = given.to_lowercase();
-    let near =
-        names.into_iter().map(|name| (strsim::normalized_damerau_levenshtein(&given, &name.to_lowercase()), name));
-    near.filter(|(likeness, _)| *likeness >= 0.5).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
 }
 
 /// The beginning of a cell, for a message.
