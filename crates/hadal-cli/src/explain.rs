@@ -63,11 +63,6 @@ fn table(args: &Explain, trained: Trained) -> Result<()> {
 
 /// Which pixels change the score of the predicted class (Simonyan, Vedaldi and Zisserman, 2013), drawn for each image.
 fn images(args: &Explain, trained: &Trained) -> Result<()> {
-    let (height, width, channels) = match parts::image_shape(&trained.model) {
-        Some(shape) => shape,
-        // Digits lie in rows of 784.
-        None => (28, 28, image::Channels::Grey),
-    };
     let files = files(&args.data)?;
     std::fs::create_dir_all(&args.out).map_err(|source| Error::Io {
         path: args.out.clone(),
@@ -75,7 +70,8 @@ fn images(args: &Explain, trained: &Trained) -> Result<()> {
         source,
     })?;
     for path in files {
-        let raw = image::read_many(&[&path], channels, Some([height, width]))?;
+        let raw = parts::read_images(std::slice::from_ref(&path), trained)?;
+        let (height, width) = (raw.size(-2), raw.size(-1));
         let raw = match trained.model.input_shape() {
             Some(shape) if shape.rank() == 1 => raw.flatten(1),
             _ => raw,

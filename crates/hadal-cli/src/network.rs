@@ -93,6 +93,9 @@ fn with_units(model: Sequential, scale: Option<(f64, f64)>) -> Sequential {
 
 /// Mean and standard deviation of a target that is a number.
 fn target_scale(parts: &Parts) -> Option<(f64, f64)> {
+    if let Some(table) = &parts.table {
+        return table.encoder.target_scale();
+    }
     let targets = parts.train.targets();
     if !targets.dtype().is_float() {
         return None;

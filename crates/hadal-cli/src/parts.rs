@@ -1,13 +1,12 @@
 //! The samples of a run, read and divided into their parts.
 
 use std::io::stdin;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hadal::data::{
-    ColumnReport, Encoder, ImageFolder, Kind, Leak, NumPy, Partition, Preprocess, ReadOptions, Split, Stratify, Table,
-    Task,
+    Encoder, ImageFolder, Kind, NumPy, Partition, Preprocess, ReadOptions, Split, Stratify, Table, Task,
 };
-use hadal::format::image::Channels;
+use hadal::format::image::{self, Channels};
 use hadal::monitor::note;
 use hadal::nn::Forward;
 use hadal::prelude::*;
@@ -60,6 +59,28 @@ pub fn image_shape(model: &Sequential) -> Option<(usize, usize, Channels)> {
     }
 }
 
+/// The images that a model is given, as bytes of its shape. Where it was trained on images as they are, they must have their
+/// size; where `--size` resized those, these are resized.
+pub fn read_images(files: &[PathBuf], trained: &Trained) -> Result<Tensor> {
+    // A model of digits takes them as rows of 784 pixels.
+    let is_of_digits = matches!(trained.source, Source::Mnist | Source::Digits);
+    let shape = if is_of_digits { Some((28, 28, Channels::Grey)) } else { image_shape(&trained.model) };
+    let (height, width, channels) = shape.ok_or_else(|| trained.error("takes no images"))?;
+    if trained.config.data.size.is_none() {
+        for path in files {
+            let [own_height, own_width] = image::read_size(path)?;
+            if [own_height, own_width] != [height, width] {
+                let path = path.display();
+                return Err(Error::Data(format!(
+                    "{path}: is {own_width} x {own_height} pixels; the network takes {width} x {height} (train on a folder of \
+                     images with --size to have them resized)"
+                )));
+            }
+        }
+    }
+    image::read_many(files, channels, Some([height, width]))
+}
+
 /// Refuses samples of another shape than the model was trained on.
 pub fn check_samples(name: &str, shape: &[usize], trained: &Trained) -> Result<()> {
     match trained.model.input_shape() {
@@ -92,8 +113,8 @@ pub struct TableParts {
     pub dialect: String,
     pub rows: usize,
     pub encoder: Encoder,
-    pub report: ColumnReport,
-    pub leaks: Vec<Leak>,
+    /// All rows that have a target, with the columns that may be inputs.
+    pub columns: Table,
 }
 
 /// Reads a source and divides it. `encoder` is that of a trained model, if there is one: else it is fitted to the training part.
@@ -140,12 +161,21 @@ fn check_settings(source: &Source, config: &Config) -> Result<()> {
 }
 
 /// Data that brings its own test part; a holdout part is taken from the training part when it is asked for.
-fn own_test((train, test): (Dataset, Dataset), config: &Config) -> Result<Parts> {
-    let fraction = config.split.holdout.unwrap_or(0.0);
+fn own_test((train, test): (Dataset, Dataset), config: &mut Config) -> Result<Parts> {
+    let seed = config.training.seed.unwrap_or(1);
+    let split = &mut config.split;
+    if let Some(share) = split.test.filter(|share| *share > 0.0) {
+        return Err(Error::Config(format!(
+            "{} has a test part of its own, so its share cannot be {share}; set the holdout part alone, --split 85/0/15 for \
+             example",
+            test.name()
+        )));
+    }
+    let fraction = split.holdout.unwrap_or(0.0);
     let (train, holdout) = if fraction == 0.0 {
         (train, None)
     } else {
-        let (train, holdout) = train.train_test_split(fraction, config.split.seed.unwrap_or(0))?;
+        let (train, holdout) = train.train_test_split(fraction, *split.seed.get_or_insert(seed))?;
         (train, Some(holdout))
     };
     let classes = (0..10).map(|digit| digit.to_string()).collect();
@@ -228,9 +258,7 @@ fn table(table: &Table, config: &mut Config, trained: Option<&Encoder>) -> Resul
         Some(encoder) => encoder.clone(),
         None => preprocess.fit(&without_group(&parts.train)?)?,
     };
-    // Looked for in all rows: a column that gives the target away does so everywhere.
-    let inputs = without_group(&all)?;
-    let (report, leaks) = (fitted.report(&inputs), fitted.leaks(&inputs)?);
+    let columns = without_group(&all)?;
     let data = parts.try_map(|_, part| fitted.dataset(&part))?;
     let (classes, outputs) = (fitted.classes().to_vec(), fitted.outputs());
     let (dialect, rows) = (table.dialect().to_string(), table.rows());
@@ -238,7 +266,7 @@ fn table(table: &Table, config: &mut Config, trained: Option<&Encoder>) -> Resul
         train: data.train,
         test: data.test,
         holdout: data.holdout,
-        table: Some(TableParts { dialect, rows, encoder: fitted, report, leaks }),
+        table: Some(TableParts { dialect, rows, encoder: fitted, columns }),
         classes,
         task,
         outputs,

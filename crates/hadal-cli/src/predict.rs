@@ -60,24 +60,8 @@ fn table(args: &Predict, trained: Trained) -> Result<()> {
 }
 
 fn images(args: &Predict, trained: Trained) -> Result<()> {
-    let (height, width, channels) =
-        parts::image_shape(&trained.model).ok_or_else(|| trained.error("takes no images"))?;
     let files = files(&args.data)?;
-    // Images that were trained on as they are must have their size.
-    let size = trained.config.data.size.map(|_| [height, width]);
-    if size.is_none() {
-        for path in &files {
-            let [own_height, own_width] = image::read_size(path)?;
-            if [own_height, own_width] != [height, width] {
-                let path = path.display();
-                return Err(Error::Data(format!(
-                    "{path}: is {own_width} x {own_height} pixels; the network takes {width} x {height} (train with --size to \
-                     have images resized)"
-                )));
-            }
-        }
-    }
-    let mut inputs = image::read_many(&files, channels, Some([height, width]))?;
+    let mut inputs = parts::read_images(&files, &trained)?;
     if args.invert {
         inputs = (255.0 - inputs).to_dtype(DType::U8);
     }

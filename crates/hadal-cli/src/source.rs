@@ -51,6 +51,17 @@ impl Source {
         }
     }
 
+    /// What it is called in results and files: its name without its folders.
+    pub fn name(&self) -> String {
+        match self {
+            Source::Mnist => "mnist".to_owned(),
+            Source::Digits => "digits".to_owned(),
+            Source::Table(path) | Source::Images(path) | Source::Arrays(path) => {
+                path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+            }
+        }
+    }
+
     /// What it is, for a reader.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -43,10 +43,11 @@ pub fn run(args: &Train) -> Result<()> {
         print_line(&training_on(&source, &parts, &config))?;
     }
     if let Some(table) = &parts.table {
-        table.leaks.iter().for_each(|leak| note(&leak.to_string()));
+        // Looked for in all rows: a column that gives the target away does so everywhere.
+        table.encoder.leaks(&table.columns)?.iter().for_each(|leak| note(&leak.to_string()));
     }
     fit(&mut model, &parts, &config, args, folder)?;
-    let name = name(&source, &parts);
+    let name = source.name();
     print_line(&format!("{name} test: {}{}", model.evaluate(&parts.test)?, baseline(&parts)))?;
     if args.quiet {
         return Ok(());
@@ -94,8 +95,8 @@ fn set_precision(config: &Config) {
 fn describe(source: &Source, parts: &Parts) -> Result<()> {
     let Some(table) = &parts.table else { return Ok(()) };
     let columns = table.encoder.input_columns().len();
-    print_line(&format!("{}: {}; {} rows\n", parts_name(source), table.dialect, table.rows))?;
-    print_line(&format!("{}\n", table.report))?;
+    print_line(&format!("{}: {}; {} rows\n", source.name(), table.dialect, table.rows))?;
+    print_line(&format!("{}\n", table.encoder.report(&table.columns)))?;
     let target = table.encoder.target();
     print_line(&match parts.task {
         Task::Classification => format!(
@@ -107,8 +108,7 @@ fn describe(source: &Source, parts: &Parts) -> Result<()> {
             "Regression: `{target}` is a number, predicted from {columns} columns ({} inputs)",
             table.encoder.features()
         ),
-    })?;
-    Ok(())
+    })
 }
 
 fn shortened(names: &[String]) -> String {
@@ -117,25 +117,7 @@ fn shortened(names: &[String]) -> String {
     if names.len() > MOST { format!("{some}, ... ({} in all)", names.len()) } else { some }
 }
 
-/// The source without its folders.
-fn parts_name(source: &Source) -> String {
-    match source {
-        Source::Mnist => "mnist".to_owned(),
-        Source::Digits => "digits".to_owned(),
-        Source::Table(path) | Source::Images(path) | Source::Arrays(path) => {
-            path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-        }
-    }
-}
-
-/// What the results are called.
-fn name(source: &Source, parts: &Parts) -> String {
-    match source {
-        Source::Mnist | Source::Digits => parts.train.name().to_owned(),
-        _ => parts_name(source),
-    }
-}
-
+/// The line before the first epoch.
 fn training_on(source: &Source, parts: &Parts, config: &Config) -> String {
     let holdout = parts.holdout.as_ref().map_or(String::new(), |part| format!(", {} held out", part.len()));
     let how = match &config.split {
@@ -147,7 +129,7 @@ fn training_on(source: &Source, parts: &Parts, config: &Config) -> String {
     };
     format!(
         "Training on {}: {} {}, {} to test{holdout}{how}, seed {}, {} {}",
-        name(source, parts),
+        source.name(),
         parts.train.len(),
         source.samples(),
         parts.test.len(),
@@ -157,7 +139,7 @@ fn training_on(source: &Source, parts: &Parts, config: &Config) -> String {
     )
 }
 
-/// What guessing would reach: the most frequent class, or the mean.
+/// What guessing a table's classes would reach: always the most frequent one of the training part.
 fn baseline(parts: &Parts) -> String {
     if parts.table.is_none() || parts.task == Task::Regression {
         return String::new();
@@ -219,7 +201,7 @@ fn open(
     source: &Source,
     parts: &Parts,
 ) -> Result<RunFolder> {
-    let notes = model::notes(config, &name(source, parts), parts)?;
+    let notes = model::notes(config, &source.name(), parts)?;
     let mut run = RunFolder::open(folder, model.architecture(), notes)?;
     if config.training.keep_best == Some(true) {
         run = run.keep_best(config.training.monitor.clone().unwrap_or_else(|| "val_loss".to_owned()));
