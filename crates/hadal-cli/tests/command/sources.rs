@@ -245,6 +245,9 @@ fn a_folder_of_images_is_trained_on_evaluated_and_predicted() {
     fails(&run(home.path(), "train pics"), &["differ in size", "pics/dark/05.png", "9 x 8"]);
     passes(home.path(), "train pics --size 6x6 --epochs 2 --out small");
     assert!(passes(home.path(), "predict small pics/dark/05.png").contains("dark"));
+    fails(&run(home.path(), "explain m pics/dark/05.png"), &["pics/dark/05.png", "8 x 9", "8 x 8"]);
+    passes(home.path(), "explain m pics/dark/00.png --out seen");
+    assert_eq!(hadal::format::image::read_png_size(&home.path().join("seen/00.saliency.png")).unwrap(), [8, 8]);
     fails(&run(home.path(), "train pics --target kind"), &["target is for tables", "a folder of images"]);
     fails(&run(home.path(), "train pics --size 8x8 --task regression"), &["are classes", "regression"]);
 }

@@ -96,7 +96,7 @@ fn without_mnist_the_built_in_digits_are_trained_on_and_named_everywhere() {
 #[test]
 fn flags_that_cannot_work_are_refused_with_advice() {
     let home = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &[&str]); 23] = [
+    let cases: [(&[&str], &[&str]); 24] = [
         (&["--precision", "low"], &["'low'", "--precision", "highest, high, medium"]),
         (&["--batch-size", "0"], &["'0'", "--batch-size", "at least 1"]),
         (&["--batch-size", "many"], &["'many'", "whole number"]),
@@ -119,6 +119,7 @@ fn flags_that_cannot_work_are_refused_with_advice() {
         (&["--optimizer", "rmsprob"], &["'rmsprob'", "rmsprop"]),
         (&["mnits"], &["no file or folder mnits", "did you mean mnist?"]),
         (&["digits", "--optimizer", "adam", "--momentum", "0.9"], &["--momentum cannot be used with adam"]),
+        (&["digits", "--split", "70/15/15"], &["test part of its own", "--split 85/0/15"]),
         (&["digits", "--device", "cuda"], &["no GPU support yet", "--device cpu"]),
     ];
     for (flags, words) in cases {

@@ -248,3 +248,38 @@ fn reports_say_what_becomes_of_columns() {
         &["left out: constant", "gaps marked", "target: 2 classes", "1 (33.3%)"],
     );
 }
+
+#[test]
+fn a_quote_that_would_swallow_rows_is_refused_and_quoted_lines_are_not() {
+    let read = |text: &str| Table::from_reader("t", text.as_bytes(), &ReadOptions::default());
+    let message = read("a,b\n1,x\n3,\"x\n5,6\n7,\"y\"\n8,z\n").unwrap_err().to_string();
+    assert!(message.contains("line 3: a quote is opened and not closed before the text in line 5"), "{message}");
+    let table = read("a,b\n1,\"x\ny \"\"z\"\"\"\n2,w\n").unwrap();
+    assert_eq!(table.column("b").unwrap().cell(0), "x\ny \"z\"");
+    assert_eq!(table.line(1), 4);
+}
+
+#[test]
+fn lines_that_end_as_on_old_macs_are_counted() {
+    let read = |text: &str| Table::from_reader("t", text.as_bytes(), &ReadOptions::default());
+    let table = read("a,b\r1,2\r3,4\r").unwrap();
+    assert_eq!((table.rows(), table.line(0), table.line(1)), (2, 2, 3));
+    let message = read("a,b\r1,2\r3\r").unwrap_err().to_string();
+    assert!(message.contains("line 3: has 1 field"), "{message}");
+}
+
+#[test]
+fn the_spelling_of_yes_and_no_does_not_matter() {
+    let table = |cells: &[&str]| {
+        let column = |cells: &[&str]| cells.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>();
+        let x = (0..cells.len()).map(|row| (row as f64 * 1.5).to_string()).collect();
+        Table::from_columns("t", [("x", x), ("flag", column(cells)), ("target", column(cells))]).unwrap()
+    };
+    let train = table(&["Yes", "no", "NO", "yes"]);
+    assert_eq!(train.column("flag").unwrap().levels().len(), 2);
+    let encoder = Preprocess::target("target").fit(&train).unwrap();
+    assert_eq!(encoder.classes().len(), 2);
+    let (a, b) = (encoder.dataset(&train).unwrap(), encoder.dataset(&table(&["YES", "No", "no", "yES"])).unwrap());
+    assert_eq!(a.inputs().to_vec::<f32>(), b.inputs().to_vec::<f32>());
+    assert_eq!(a.targets().to_vec::<i64>(), b.targets().to_vec::<i64>());
+}

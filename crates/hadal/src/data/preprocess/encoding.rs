@@ -6,6 +6,7 @@ use std::f64::consts::TAU;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 
+use super::super::table::yes_or_no;
 use super::super::{Column, DateFormat, Kind};
 use crate::Result;
 
@@ -141,7 +142,9 @@ impl Levels {
         let known = self.names.iter().enumerate().map(|(place, name)| (name.as_str(), place));
         let known: HashMap<&str, usize> = known.chain(rare).collect();
         let (levels, codes) = column.codes();
-        let places: Vec<Option<usize>> = levels.iter().map(|level| known.get(level.as_str()).copied()).collect();
+        let find =
+            |level: &String| known.get(level.as_str()).copied().or_else(|| spelled_otherwise(level, &self.names));
+        let places: Vec<Option<usize>> = levels.iter().map(find).collect();
         let gap = self.missing.then_some(self.names.len());
         let place = |(row, code): (usize, Option<u32>)| match code {
             None if gap.is_some() => gap.unwrap_or(other),
@@ -294,4 +297,10 @@ fn embedding_dim(levels: usize) -> usize {
 fn days(date: DateTime) -> f64 {
     let epoch = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);
     date.duration_since(epoch).as_secs_f64() / 86400.0
+}
+
+/// The place of a level among those of a yes/no column, whose spelling says nothing.
+pub(super) fn spelled_otherwise(level: &str, names: &[String]) -> Option<usize> {
+    let is_yes_no = names.len() == 2 && names.iter().all(|name| yes_or_no(name).is_some());
+    names.iter().position(|name| is_yes_no && name.eq_ignore_ascii_case(level))
 }

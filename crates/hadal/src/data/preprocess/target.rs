@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::super::{Kind, Table};
+use super::encoding::spelled_otherwise;
 use crate::monitor::note;
 use crate::{Error, Result, Tensor};
 
@@ -115,7 +116,13 @@ impl Target {
                 let known: HashMap<&str, i64> = classes.iter().map(String::as_str).zip(0..).collect();
                 let column = table.column(&self.column)?;
                 let (levels, codes) = column.codes();
-                let labels: Vec<Option<i64>> = levels.iter().map(|level| known.get(level.as_str()).copied()).collect();
+                let labels: Vec<Option<i64>> = levels
+                    .iter()
+                    .map(|level| {
+                        let exact = known.get(level.as_str()).copied();
+                        exact.or_else(|| spelled_otherwise(level, classes).map(|place| place as i64))
+                    })
+                    .collect();
                 let label = |(row, code): (usize, Option<u32>)| {
                     code.and_then(|code| labels[code as usize]).ok_or_else(|| {
                         let some: Vec<&str> = classes.iter().take(10).map(String::as_str).collect();

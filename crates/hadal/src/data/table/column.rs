@@ -104,11 +104,24 @@ impl Column {
     }
 
     /// The distinct values of the whole file's column, in order, and the place of each row's value among them; `None` where it
-    /// is missing.
+    /// is missing. In a yes/no column, `Yes` and `yes` are one value, under the first spelling in order.
     pub fn codes(&self) -> (Vec<String>, Vec<Option<u32>>) {
         let dictionary = self.cells.dictionary();
-        let levels = (0..dictionary.len()).map(|place| dictionary.level(&self.cells, place).to_owned()).collect();
-        let codes = self.places().map(|place| dictionary.code(place).map(|code| code as u32)).collect();
+        let mut levels: Vec<String> = Vec::new();
+        let mut places = Vec::with_capacity(dictionary.len());
+        for place in 0..dictionary.len() {
+            let level = dictionary.level(&self.cells, place);
+            let twin = match self.kind {
+                // There are but a few spellings of yes and no.
+                Kind::YesNo => levels.iter().position(|other| other.eq_ignore_ascii_case(level)),
+                _ => None,
+            };
+            places.push(twin.unwrap_or(levels.len()) as u32);
+            if twin.is_none() {
+                levels.push(level.to_owned());
+            }
+        }
+        let codes = self.places().map(|place| dictionary.code(place).map(|code| places[code])).collect();
         (levels, codes)
     }
 

@@ -86,7 +86,7 @@ const YES_NO: [(&str, &str); 6] = [("no", "yes"), ("false", "true"), ("n", "y"),
 const MANY: usize = 20;
 
 /// Whether a value says yes or no, in any case.
-pub(super) fn yes_or_no(value: &str) -> Option<bool> {
+pub(in super::super) fn yes_or_no(value: &str) -> Option<bool> {
     YES_NO.iter().find_map(|(no, yes)| match value {
         _ if value.eq_ignore_ascii_case(yes) => Some(true),
         _ if value.eq_ignore_ascii_case(no) => Some(false),

@@ -20,6 +20,7 @@ pub use column::Column;
 pub use date::DateFormat;
 pub use dialect::Dialect;
 pub use kind::Kind;
+pub(super) use kind::yes_or_no;
 pub use read::ReadOptions;
 
 use cells::Builder;

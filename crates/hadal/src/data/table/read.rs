@@ -131,8 +131,14 @@ fn foreign(bytes: &[u8]) -> Option<&'static str> {
     kinds.into_iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, reason)| reason)
 }
 
+/// What ends the lines: a carriage return where there is nothing else, as on old Macs.
+fn line_end(bytes: &[u8]) -> u8 {
+    if bytes.contains(&b'\n') { b'\n' } else { b'\r' }
+}
+
 fn line_of(bytes: &[u8], place: usize) -> usize {
-    bytes[..place].iter().filter(|byte| **byte == b'\n').count() + 1
+    let end = line_end(bytes);
+    bytes[..place].iter().filter(|byte| **byte == end).count() + 1
 }
 
 /// Checks that bytes are text that may be a table; returns them without a byte-order mark.
@@ -241,6 +247,7 @@ struct Rows<'a> {
 /// Counts lines, as far as they have been passed.
 struct Lines<'a> {
     text: &'a [u8],
+    end: u8,
     place: usize,
     line: usize,
 }
@@ -248,11 +255,15 @@ struct Lines<'a> {
 impl Lines<'_> {
     /// The line of the next thing that is there at `place` or after.
     fn at(&mut self, place: usize) -> usize {
-        self.line += self.text[self.place..place].iter().filter(|byte| **byte == b'\n').count();
-        self.place = place;
+        let ends = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == self.end).count();
+        let passed = ends(&self.text[self.place..place]);
         // Blank lines are skipped by the reader.
         let rest = &self.text[place..];
-        self.line + rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).filter(|byte| **byte == b'\n').count()
+        let blank = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+        let skipped = ends(&rest[..blank]);
+        self.line += passed;
+        self.place = place;
+        self.line + skipped
     }
 }
 
@@ -264,7 +275,7 @@ impl<'a> Rows<'a> {
             .delimiter(dialect.delimiter)
             .quote(dialect.quote)
             .from_reader(text);
-        let lines = Lines { text, place: 0, line: 1 };
+        let lines = Lines { text, end: line_end(text), place: 0, line: 1 };
         let Dialect { quote, delimiter, .. } = *dialect;
         Rows { text, reader, record: csv::ByteRecord::new(), quote, delimiter, line: 1, lines }
     }
@@ -274,8 +285,11 @@ impl<'a> Rows<'a> {
         let place = self.reader.position().byte() as usize;
         self.line = self.lines.at(place.min(self.text.len()));
         let more = self.reader.read_byte_record(&mut self.record).map_err(|error| error.to_string())?;
-        if more && self.reader.position().byte() as usize >= self.text.len() && self.is_open(place) {
-            return Err(format!("line {}: a quote is opened and never closed", self.quote_line(place)));
+        let end = (self.reader.position().byte() as usize).min(self.text.len());
+        // Quotes matter where a record has several lines, or is the last.
+        let several = self.record.iter().any(|field| field.contains(&b'\n') || field.contains(&b'\r'));
+        if more && (several || end == self.text.len()) {
+            self.check_quotes(place, end)?;
         }
         Ok(more)
     }
@@ -284,36 +298,35 @@ impl<'a> Rows<'a> {
         self.record.iter()
     }
 
-    /// Whether the last record, which begins at `place`, ends within quotes.
-    fn is_open(&self, place: usize) -> bool {
-        self.open_quote(place).is_some()
-    }
-
-    fn quote_line(&self, place: usize) -> usize {
-        line_of(self.text, self.open_quote(place).unwrap_or(place))
-    }
-
-    /// Where a quote of the last record opens that nothing closes. Quotes within a field that does not begin with one are text.
-    fn open_quote(&self, place: usize) -> Option<usize> {
+    /// Refuses a record with a quote that nothing closes, or that is closed within a field: it would swallow the rows between.
+    /// Quotes within a field that does not begin with one are text.
+    fn check_quotes(&self, place: usize, end: usize) -> Result<(), String> {
         let ends_field = |byte: u8| byte == self.delimiter || matches!(byte, b'\n' | b'\r');
         let (mut open, mut at_start) = (None, true);
         let mut i = place;
-        while i < self.text.len() {
+        while i < end {
             let byte = self.text[i];
             match open {
                 None if byte == self.quote && at_start => open = Some(i),
-                Some(_) if byte == self.quote => {
-                    if self.text.get(i + 1) == Some(&self.quote) {
-                        i += 1;
-                    } else {
-                        open = None;
+                Some(opened) if byte == self.quote => match self.text.get(i + 1) {
+                    Some(next) if *next == self.quote => i += 1,
+                    Some(next) if !ends_field(*next) && line_of(self.text, opened) < line_of(self.text, i) => {
+                        return Err(format!(
+                            "line {}: a quote is opened and not closed before the text in line {}",
+                            line_of(self.text, opened),
+                            line_of(self.text, i)
+                        ));
                     }
-                }
+                    _ => open = None,
+                },
                 _ => {}
             }
             at_start = ends_field(byte);
             i += 1;
         }
-        open
+        match open {
+            Some(opened) => Err(format!("line {}: a quote is opened and never closed", line_of(self.text, opened))),
+            None => Ok(()),
+        }
     }
 }
