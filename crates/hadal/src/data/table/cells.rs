@@ -19,6 +19,7 @@ pub(super) struct Cells {
     numbers: OnceLock<Result<Vec<f64>, usize>>,
     dates: OnceLock<Result<Dates, usize>>,
     dictionary: OnceLock<Dictionary>,
+    missing: OnceLock<usize>,
 }
 
 /// Cells as they are read.
@@ -46,8 +47,8 @@ impl Builder {
 
     pub fn finish(self, day_first: bool, comma: bool) -> Result<Cells, String> {
         let text = String::from_utf8(self.text).map_err(|_| "is not UTF-8".to_owned())?;
-        let (numbers, dates, dictionary) = Default::default();
-        Ok(Cells { text, ends: self.ends, comma, day_first, numbers, dates, dictionary })
+        let (numbers, dates, dictionary, missing) = Default::default();
+        Ok(Cells { text, ends: self.ends, comma, day_first, numbers, dates, dictionary, missing })
     }
 }
 
@@ -65,6 +66,14 @@ impl Cells {
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         let mut start = 0;
         self.ends.iter().map(move |&end| &self.text[std::mem::replace(&mut start, end as usize)..end as usize])
+    }
+
+    /// How many cells are missing.
+    pub fn missing(&self) -> usize {
+        *self.missing.get_or_init(|| match self.numbers.get() {
+            Some(Ok(numbers)) => numbers.iter().filter(|number| number.is_nan()).count(),
+            _ => self.iter().filter(|cell| is_missing(cell)).count(),
+        })
     }
 
     /// All cells as numbers, NaN where one is missing; or the first row that is no number.

@@ -20,11 +20,11 @@ impl Dictionary {
         let mut known: HashMap<&str, u32> = HashMap::new();
         let (mut first, mut codes) = (Vec::new(), Vec::with_capacity(cells.len()));
         for (row, cell) in cells.iter().enumerate() {
-            if is_missing(cell) {
-                codes.push(MISSING);
-                continue;
-            }
+            // Looked up first: whether a word means a missing value is asked once for each word.
             codes.push(*known.entry(level(cell, cells.comma)).or_insert_with(|| {
+                if is_missing(cell) {
+                    return MISSING;
+                }
                 first.push(row as u32);
                 first.len() as u32 - 1
             }));

@@ -77,7 +77,7 @@ impl Column {
     /// How many cells are missing.
     pub fn missing(&self) -> usize {
         match &self.rows {
-            None => self.cells.iter().filter(|cell| is_missing(cell)).count(),
+            None => self.cells.missing(),
             Some(_) => self.places().filter(|&place| is_missing(self.cells.get(place))).count(),
         }
     }

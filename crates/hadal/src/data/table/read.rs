@@ -253,17 +253,22 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    /// The line of the next thing that is there at `place` or after.
-    fn at(&mut self, place: usize) -> usize {
-        let ends = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == self.end).count();
-        let passed = ends(&self.text[self.place..place]);
-        // Blank lines are skipped by the reader.
-        let rest = &self.text[place..];
-        let blank = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
-        let skipped = ends(&rest[..blank]);
-        self.line += passed;
-        self.place = place;
-        self.line + skipped
+    /// How many lines end in `text[start..end]`.
+    fn ends(&self, start: usize, end: usize) -> usize {
+        self.text[start..end].iter().filter(|byte| **byte == self.end).count()
+    }
+
+    /// The line of the next thing that is there; the reader skips blank lines.
+    fn next(&self) -> usize {
+        let blank = self.text[self.place..].iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+        self.line + self.ends(self.place, self.place + blank)
+    }
+
+    /// Passes over the text up to `place`; returns how many lines ended in it.
+    fn pass(&mut self, place: usize) -> usize {
+        let passed = self.ends(self.place, place);
+        (self.place, self.line) = (place, self.line + passed);
+        passed
     }
 }
 
@@ -282,13 +287,12 @@ impl<'a> Rows<'a> {
 
     /// Reads the next record; false at the end.
     fn next(&mut self) -> Result<bool, String> {
-        let place = self.reader.position().byte() as usize;
-        self.line = self.lines.at(place.min(self.text.len()));
+        let place = self.lines.place;
+        self.line = self.lines.next();
         let more = self.reader.read_byte_record(&mut self.record).map_err(|error| error.to_string())?;
         let end = (self.reader.position().byte() as usize).min(self.text.len());
         // Quotes matter where a record has several lines, or is the last.
-        let several = self.record.iter().any(|field| field.contains(&b'\n') || field.contains(&b'\r'));
-        if more && (several || end == self.text.len()) {
+        if self.lines.pass(end) > 1 || more && end == self.text.len() {
             self.check_quotes(place, end)?;
         }
         Ok(more)
