@@ -89,12 +89,12 @@ fn own(trained: &Trained, args: &Evaluate) -> Result<(Dataset, Parts, String)> {
     }
     let mut config = trained.config.clone();
     if trained.source == Source::Mnist && !args.holdout {
-        let test = Mnist::load_test(args.data_dir.as_deref())?;
+        let test = trained.digits(Mnist::load_test(args.data_dir.as_deref())?)?;
         let name = format!("{} test", test.name());
         return Ok((test.clone(), Parts::only(test, trained), name));
     }
     if trained.source == Source::Digits && !args.holdout {
-        let test = Digits::generate_test(0)?;
+        let test = trained.digits(Digits::generate_test(0)?)?;
         let name = format!("{} test", test.name());
         return Ok((test.clone(), Parts::only(test, trained), name));
     }
@@ -127,8 +127,8 @@ fn other(text: &str, trained: &Trained, args: &Evaluate) -> Result<Dataset> {
         || Error::Data(format!("the model was trained on {}, but {text} is {}", trained.source.kind(), source.kind()));
     let digits = matches!(trained.source, Source::Mnist | Source::Digits);
     match &source {
-        Source::Mnist if digits => Mnist::load_test(args.data_dir.as_deref()),
-        Source::Digits if digits => Digits::generate_test(0),
+        Source::Mnist if digits => trained.digits(Mnist::load_test(args.data_dir.as_deref())?),
+        Source::Digits if digits => trained.digits(Digits::generate_test(0)?),
         Source::Table(path) => {
             let encoder = trained.encoder().ok_or_else(wrong)?;
             encoder.dataset(&parts::read_only(path, &trained.config)?)

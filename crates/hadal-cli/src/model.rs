@@ -52,6 +52,14 @@ impl Trained {
         Error::File { path: self.path.clone(), reason: error.to_string() }
     }
 
+    /// Digits in the shape that the model takes: images, or rows of pixels.
+    pub fn digits(&self, data: Dataset) -> Result<Dataset> {
+        match self.model.input_shape() {
+            Some(shape) => data.reshape(shape),
+            None => Ok(data),
+        }
+    }
+
     /// What encodes a table's rows for the model.
     pub fn encoder(&self) -> Option<Encoder> {
         self.model.preprocessing().and_then(|own| own.encoder()).cloned()
@@ -105,10 +113,11 @@ pub fn load(path: &Path) -> Result<Trained> {
     };
     if matches!(source, Source::Mnist | Source::Digits) {
         let (input, output) = (model.input_shape(), model.output_shape());
-        if input != Some([784].into()) || output != Some([10].into()) {
+        let is_image = [Shape::from([784]), Shape::from([28, 28])].into_iter().any(|shape| input == Some(shape));
+        if !is_image || output != Some([10].into()) {
             let show = |shape: Option<Shape>| shape.map_or("unknown".to_owned(), |shape| shape.to_string());
             return Err(fault(format!(
-                "the model has input shape {} and output shape {}; this command needs input shape [784] and output shape [10]",
+                "the model has input shape {} and output shape {}; this command needs input shape [784] or [28, 28] and output shape [10]",
                 show(input),
                 show(output)
             )));

@@ -13,6 +13,7 @@ use crate::parts::Parts;
 pub fn trainer(config: &Config, parts: &Parts) -> Result<Trainer<Sequential>> {
     let seed = config.training.seed.unwrap_or(1);
     let scale = target_scale(parts);
+    refuse_both_ways(&config.model)?;
     let model = match &config.model.layers {
         Some(layers) => listed(layers, parts, scale)?,
         None => stacked(config, parts, scale)?,
@@ -33,6 +34,23 @@ pub fn trainer(config: &Config, parts: &Parts) -> Result<Trainer<Sequential>> {
     }
     let (loss, metrics) = measures(config, parts, scale)?;
     Ok(Trainer::new(model, optimizer(config)?, loss, metrics).seed(seed))
+}
+
+/// Hidden layers are described once: by settings, or one by one.
+fn refuse_both_ways(model: &crate::config::Model) -> Result<()> {
+    let settings = [
+        ("hidden", model.hidden.is_some()),
+        ("activation", model.activation.is_some()),
+        ("dropout", model.dropout.is_some()),
+        ("l2", model.l2.is_some()),
+        ("batch_norm", model.batch_norm.is_some()),
+    ];
+    match settings.iter().find(|(_, is_set)| *is_set && model.layers.is_some()) {
+        Some((name, _)) => Err(Error::Config(format!(
+            "[model] has layers and {name}; the layers stand in place of that setting, so give one of the two"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// What the inputs need before the first layer.

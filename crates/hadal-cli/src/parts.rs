@@ -120,7 +120,7 @@ pub struct TableParts {
 /// Reads a source and divides it. `encoder` is that of a trained model, if there is one: else it is fitted to the training part.
 pub fn load(source: &Source, config: &mut Config, data_dir: Option<&Path>, encoder: Option<&Encoder>) -> Result<Parts> {
     check_settings(source, config)?;
-    match source {
+    let mut parts = match source {
         Source::Mnist => own_test(Mnist::load_from(data_dir)?, config),
         Source::Digits => own_test(Digits::generate(0)?, config),
         Source::Table(path) => table(&read_table(path, config)?, config, encoder),
@@ -131,7 +131,12 @@ pub fn load(source: &Source, config: &mut Config, data_dir: Option<&Path>, encod
             arrays(folder.load()?, classes, config)
         }
         Source::Arrays(path) => arrays(NumPy::load(path)?, Vec::new(), config),
+    }?;
+    parts.train = parts.train.renamed(&source.name());
+    if let Some(augment) = &config.preprocess.augment {
+        parts.train = parts.train.augment(augment.clone())?;
     }
+    Ok(parts)
 }
 
 /// Refuses settings that have no meaning for the source, so that none is ignored in silence.
@@ -146,8 +151,11 @@ fn check_settings(source: &Source, config: &Config) -> Result<()> {
         ("group", split.group.is_some()),
         ("order", split.order.is_some()),
         ("part", split.part.is_some()),
+        ("max_one_hot", config.preprocess.max_one_hot.is_some()),
     ];
-    let of_images = [("size", data.size.is_some()), ("colour", data.colour.is_some())];
+    let of_images =
+        [("size", data.size.is_some()), ("colour", data.colour.is_some()), ("images", data.images == Some(true))];
+    let of_arrays = [("standardize", config.preprocess.standardize.is_some())];
     let refuse = |settings: &[(&str, bool)], what: &str| match settings.iter().find(|(_, is_set)| *is_set) {
         Some((name, _)) => {
             Err(Error::Config(format!("the setting {name} is for {what}, but the source is {}", source.kind())))
@@ -157,11 +165,25 @@ fn check_settings(source: &Source, config: &Config) -> Result<()> {
     if !matches!(source, Source::Table(_)) {
         refuse(&of_tables, "tables")?;
     }
-    if matches!(source, Source::Images(_)) { Ok(()) } else { refuse(&of_images, "folders of images") }
+    if !matches!(source, Source::Images(_)) {
+        refuse(&of_images, "folders of images")?;
+    }
+    if !matches!(source, Source::Images(_) | Source::Arrays(_)) {
+        refuse(&of_arrays, "folders of images and arrays")?;
+    }
+    Ok(())
 }
 
 /// Data that brings its own test part; a holdout part is taken from the training part when it is asked for.
 fn own_test((train, test): (Dataset, Dataset), config: &mut Config) -> Result<Parts> {
+    if config.data.task == Some(Task::Regression) {
+        return Err(Error::Config(format!("the digits of {} are classes, but the task is regression", test.name())));
+    }
+    // Steps for images need to know which pixels are neighbours.
+    let (train, test) = match &config.preprocess.augment {
+        Some(_) => (train.reshape([28, 28])?, test.reshape([28, 28])?),
+        None => (train, test),
+    };
     let seed = config.training.seed.unwrap_or(1);
     let split = &mut config.split;
     if let Some(share) = split.test.filter(|share| *share > 0.0) {
@@ -171,11 +193,21 @@ fn own_test((train, test): (Dataset, Dataset), config: &mut Config) -> Result<Pa
             test.name()
         )));
     }
-    let fraction = split.holdout.unwrap_or(0.0);
+    let fraction = match (split.train, split.holdout) {
+        (Some(train), Some(holdout)) if (train + holdout - 1.0).abs() > 1e-9 => {
+            return Err(Error::Config(format!("[split]: train and holdout add up to {}, not to 1", train + holdout)));
+        }
+        (_, Some(holdout)) => holdout,
+        (train, None) => 1.0 - train.unwrap_or(1.0),
+    };
     let (train, holdout) = if fraction == 0.0 {
         (train, None)
     } else {
-        let (train, holdout) = train.train_test_split(fraction, *split.seed.get_or_insert(seed))?;
+        let mut halves = Split::train_test(fraction).seed(*split.seed.get_or_insert(seed));
+        if split.stratify == Some(true) {
+            halves = halves.stratified();
+        }
+        let Partition { train, test: holdout, .. } = train.split(&halves)?;
         (train, Some(holdout))
     };
     let classes = (0..10).map(|digit| digit.to_string()).collect();
@@ -410,9 +442,6 @@ fn arrays(mut data: Dataset, classes: Vec<String>, config: &mut Config) -> Resul
         parts.train = parts.train.standardize()?;
         parts.test = parts.test.preprocessed_as(&parts.train)?;
         parts.holdout = parts.holdout.map(|part| part.preprocessed_as(&parts.train)).transpose()?;
-    }
-    if let Some(augment) = &config.preprocess.augment {
-        parts.train = parts.train.augment(augment.clone())?;
     }
     let Partition { train, test, holdout } = parts;
     Ok(Parts { train, test, holdout, table: None, classes, task, outputs })

@@ -109,7 +109,9 @@ fn digits(args: &Predict, trained: Trained) -> Result<()> {
     }
     let (path, classes) = (trained.path.clone(), Classes::of(&trained));
     let error = |error: Error| Error::File { path: path.clone(), reason: error.to_string() };
-    let outputs = trained.trainer().predict(&images.flatten(1)).map_err(error)?;
+    // As rows of pixels, or as they are.
+    let images = if trained.model.input_shape() == Some([784].into()) { images.flatten(1) } else { images };
+    let outputs = trained.trainer().predict(&images).map_err(error)?;
     let names = args.data.iter().map(|path| path.display().to_string()).collect();
     print(args, "file", names, "class", &classes, &outputs)
 }

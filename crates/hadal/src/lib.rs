@@ -79,12 +79,13 @@ mod book {
     struct FirstProgram;
     #[doc = include_str!("../../../book/src/mnist.md")]
     struct MnistStepByStep;
-    #[cfg(feature = "table")]
+    #[cfg(all(feature = "table", feature = "plot"))]
     #[doc = include_str!("../../../book/src/your_table.md")]
     struct YourTable;
     #[cfg(feature = "image")]
     #[doc = include_str!("../../../book/src/pictures.md")]
     struct Pictures;
+    #[cfg(feature = "plot")]
     #[doc = include_str!("../../../book/src/three_parts.md")]
     struct ThreeParts;
     #[doc = include_str!("../../../book/src/before_deep_learning.md")]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use hadal::Result;
-use hadal::data::Task;
+use hadal::data::{Augment, Task};
 use hadal::nn::Activation;
 
 use super::numbers::{self, Hidden};
@@ -54,6 +54,11 @@ pub struct Settings {
     /// Channels of images [default: grey if all images are]
     #[arg(long, value_enum, help_heading = "Images")]
     pub colour: Option<Colour>,
+
+    /// Random changes of training samples, for example "shift(0.1), rotate(10), flip_horizontal(0.5)" for images, "noise(0.1)"
+    /// for tables and arrays
+    #[arg(long, value_name = "STEPS", help_heading = "Training")]
+    pub augment: Option<Augment>,
 
     /// Shares of training, test and holdout part [default: 70/15/15; MNIST keeps its own test set]
     #[arg(long, value_name = "T/T/H", value_parser = numbers::split, help_heading = "Split")]
@@ -184,6 +189,7 @@ impl Settings {
         config.data.header = if self.no_header { Some(false) } else { config.data.header };
         config.data.size = self.size.or(config.data.size);
         config.data.colour = self.colour.or(config.data.colour);
+        config.preprocess.augment = self.augment.clone().or(config.preprocess.augment);
         let model = &mut config.model;
         if self.hidden.is_some()
             || self.activation.is_some()

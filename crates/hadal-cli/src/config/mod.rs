@@ -1,6 +1,7 @@
 //! The settings of a run: what a configuration file says, what flags say over it, and what is filled in.
 
 mod read;
+mod space;
 mod write;
 
 pub use read::{parse, read};
@@ -24,9 +25,9 @@ pub struct Config {
     pub loss: LossConfig,
     pub optimizer: OptimizerConfig,
     pub training: Training,
-    /// Ranges of settings that a search tries.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub tune: BTreeMap<String, toml::Value>,
+    /// Ranges of settings that a search tries: sections and keys as above, with a range in place of each value.
+    #[serde(skip_serializing_if = "toml::Table::is_empty")]
+    pub tune: toml::Table,
 }
 
 /// Where the samples are, and how they are read.

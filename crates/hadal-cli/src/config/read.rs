@@ -5,6 +5,7 @@ use std::path::Path;
 use hadal::{Error, Result, nearest};
 
 use super::Config;
+use super::space::Space;
 
 /// A file larger than this is no configuration.
 const MOST_BYTES: u64 = 1 << 20;
@@ -34,11 +35,12 @@ pub fn parse(text: &str) -> Result<Config, String> {
         });
         format!("{line}{}", explain(error.message()))
     })?;
+    Space::of(&config)?;
     Ok(config)
 }
 
 /// The message of the parser, with the nearest name for one that is unknown: "unknown field `hiden`, expected one of ...".
-fn explain(message: &str) -> String {
+pub(super) fn explain(message: &str) -> String {
     let message = message.trim_end();
     for what in ["field", "variant"] {
         let Some(rest) = message.strip_prefix(&format!("unknown {what} `")) else { continue };

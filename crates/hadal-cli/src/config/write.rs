@@ -112,7 +112,15 @@ const COMMENTS: &[Section] = &[
             ("precision", "of matrix products: highest, high, medium", ""),
         ],
     ),
-    ("tune", "Ranges of settings for a search.", &[]),
+    (
+        "tune",
+        "Ranges for a search: keys of the sections above, with several values, or min and max (log: even in the logarithm).",
+        &[
+            ("optimizer.learning_rate", "", "{ min = 0.0001, max = 0.01, log = true }"),
+            ("model.hidden", "", "[[32], [64, 32], [128, 64]]"),
+            ("model.dropout", "", "{ min = 0.0, max = 0.5 }"),
+        ],
+    ),
 ];
 
 /// The settings as a TOML file with comments; what is not set stands in it as a comment.
@@ -126,6 +134,9 @@ pub fn commented(config: &Config) -> Result<String> {
         }
         text += &format!("[{section}]\n");
         let own = all.get(*section).and_then(toml::Value::as_table);
+        if *section == "tune" {
+            own.into_iter().flatten().for_each(|(key, value)| text += &format!("{key} = {value}\n"));
+        }
         for (key, about, example) in *keys {
             let about = if about.is_empty() { String::new() } else { format!("  # {about}") };
             match own.and_then(|own| own.get(*key)) {
@@ -133,9 +144,6 @@ pub fn commented(config: &Config) -> Result<String> {
                 None if !example.is_empty() => text += &format!("# {key} = {example}{about}\n"),
                 None => {}
             }
-        }
-        if keys.is_empty() {
-            own.into_iter().flatten().for_each(|(key, value)| text += &format!("{key} = {value}\n"));
         }
         text += "\n";
     }
@@ -155,7 +163,7 @@ mod tests {
         config.model.hidden = Some(vec![64, 32]);
         config.optimizer.name = Some(OptimizerName::Adamw);
         config.preprocess.augment = Some(hadal::data::Augment::new().shift(0.1).scale(0.9, 1.1));
-        config.tune.insert("learning_rate".to_owned(), toml::Value::Array(vec![0.001.into(), 0.1.into()]));
+        config.tune = toml::from_str("optimizer.learning_rate = { min = 0.001, max = 0.1 }").unwrap();
         assert_eq!(parse(&commented(&config).unwrap()).unwrap(), config);
         assert_eq!(parse(&to_toml(&config).unwrap()).unwrap(), config);
     }

@@ -2,6 +2,7 @@
 
 mod files;
 mod folder;
+mod guide;
 mod machine;
 mod sources;
 mod support;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::inputs::{Inputs, Pick};
-use super::{Augment, Batches, Parts, Preprocessing, Rows};
+use super::{Augment, AugmentStep, Batches, Parts, Preprocessing, Rows};
 use crate::finite::first_not_finite;
-use crate::{DType, Error, Result, Shape, Tensor};
+use crate::{DType, Error, Result, Shape, Tensor, concat};
 
 /// A dataset of inputs and targets in memory. Cloning is cheap.
 ///
@@ -118,7 +118,14 @@ impl Dataset {
     }
 
     /// The same dataset under another name.
-    pub(super) fn renamed(mut self, name: &str) -> Dataset {
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let data = Dataset::new("points", Tensor::zeros([2, 3]), Tensor::from([0, 1]))?.renamed("two points");
+    /// assert_eq!(data.name(), "two points");
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    pub fn renamed(mut self, name: &str) -> Dataset {
         self.name = name.into();
         self
     }
@@ -379,10 +386,32 @@ impl Dataset {
         let chosen = self.selected.unwrap_or(0);
         let (mut inputs, mut targets) = (self.inputs.read(pick)?, self.targets.map(|_, target| pick.of(target)));
         let (mut x, mut y) = (inputs.at(chosen).clone(), targets.first().clone());
+        let raw = x.clone();
         (x, y) = augment.apply(&x, &y, pass.seed, pass.epoch, &pick.indices())?;
+        x = self.with_indices_of(x, &raw);
         inputs = inputs.map(|i, input| if i == chosen { x.clone() } else { input.clone() });
         targets = targets.map(|i, target| if i == 0 { y.clone() } else { target.clone() });
         Ok((self.ready(&inputs), targets))
+    }
+
+    /// How many of the last columns of the augmented input are indices of categories.
+    fn indices(&self) -> usize {
+        #[cfg(feature = "table")]
+        if let Some(encoder) = self.preprocessing[self.selected.unwrap_or(0)].encoder() {
+            return encoder.indices();
+        }
+        0
+    }
+
+    /// Indices of categories are no amounts: they stay what they were.
+    fn with_indices_of(&self, x: Tensor, raw: &Tensor) -> Tensor {
+        match self.indices() {
+            0 => x,
+            indices => {
+                let numbers = x.size(1) - indices;
+                concat(&[x.narrow(1, 0, numbers), raw.narrow(1, numbers, indices)], 1)
+            }
+        }
     }
 
     fn ready(&self, inputs: &Parts) -> Parts {
@@ -414,6 +443,14 @@ impl Dataset {
             _ => self.input_shape(),
         };
         augment.check(&shape, dtype).map_err(|error| Error::Data(format!("{}: {error}", self.name)))?;
+        let mixes = augment.steps().iter().any(|step| matches!(step, AugmentStep::Mixup { .. }));
+        if mixes && self.indices() > 0 {
+            return Err(Error::Config(format!(
+                "{}: augment: mixup cannot mix categories that are embedded; a larger max_one_hot gives each level an input of \
+                 its own",
+                self.name
+            )));
+        }
         self.augment = Some(Arc::new(augment));
         Ok(self)
     }

@@ -7,7 +7,8 @@ use crate::{DType, Error, Result, Rng, Shape, Tensor, concat};
 
 /// Replaces the last columns of a table, which hold category indices, by [`Embedding`] vectors (Guo and Berkhahn, "Entity
 /// Embeddings of Categorical Variables", 2016): of `[N, F]` with `k` such columns, it makes `[N, F - k + sizes of the
-/// vectors]`. The other columns are passed on.
+/// vectors]`. The other columns are passed on. An index one beyond the last category is one never seen in training: it becomes
+/// the mean of all vectors of its column.
 ///
 /// ```
 /// use hadal::nn::{EmbedColumns, EmbeddedColumn};
@@ -28,10 +29,24 @@ pub struct EmbedColumns {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EmbeddedColumn {
-    /// The number of categories: indices are 0 to `num_embeddings - 1`.
+    /// The number of categories: indices are 0 to `num_embeddings - 1`, and `num_embeddings` for one never seen.
     pub num_embeddings: usize,
     /// The length of their vectors.
     pub embedding_dim: usize,
+}
+
+impl EmbeddedColumn {
+    /// The vectors of the categories, and the mean of all for those never seen.
+    #[track_caller]
+    fn vectors(&self, index: &Tensor, embedding: &Embedding, ctx: &mut Context) -> Tensor {
+        let unseen = index.eq(self.num_embeddings as f64);
+        if unseen.sum().item() == 0.0 {
+            return embedding.forward(&index.to_dtype(DType::I64), ctx);
+        }
+        let known = unseen.where_(&index.zeros_like(), index).to_dtype(DType::I64);
+        let mean = embedding.forward(&Tensor::arange(self.num_embeddings), ctx).mean_axes(&[0]);
+        unseen.reshape([index.elements(), 1]).where_(&mean, &embedding.forward(&known, ctx))
+    }
 }
 
 impl EmbedColumns {
@@ -61,14 +76,14 @@ impl Module for EmbedColumns {
 
 impl Forward for EmbedColumns {
     /// # Panics
-    /// If an index is not one of a category.
+    /// If an index is neither one of a category nor one beyond.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
         let others = self.others(x.size(1));
         let mut parts = vec![x.narrow(1, 0, others)];
-        for (i, embedding) in self.embeddings.iter().enumerate() {
-            let index = x.narrow(1, others + i, 1).reshape([x.size(0)]).to_dtype(DType::I64);
-            parts.push(embedding.forward(&index, ctx));
+        for (i, (column, embedding)) in self.columns.iter().zip(&self.embeddings).enumerate() {
+            let index = x.narrow(1, others + i, 1).reshape([x.size(0)]);
+            parts.push(column.vectors(&index, embedding, ctx));
         }
         concat(&parts, 1)
     }
@@ -80,13 +95,14 @@ impl Forward for EmbedColumns {
         let others = self.others(x.size(1));
         for (i, column) in self.columns.iter().enumerate() {
             let indices = x.narrow(1, others + i, 1).to_dtype(DType::F64).to_vec::<f64>();
-            let bad = |index: &&f64| !(index.fract() == 0.0 && (0.0..column.num_embeddings as f64).contains(*index));
+            let bad = |index: &&f64| !(index.fract() == 0.0 && (0.0..=column.num_embeddings as f64).contains(*index));
             if let Some(index) = indices.iter().find(bad) {
                 return Err(Error::Data(format!(
-                    "column {} holds {index}, which is none of the {} categories, 0 to {}",
+                    "column {} holds {index}, which is none of the {} categories, 0 to {}, nor {} for one never seen",
                     others + i,
                     column.num_embeddings,
-                    column.num_embeddings - 1
+                    column.num_embeddings - 1,
+                    column.num_embeddings
                 )));
             }
         }
@@ -146,9 +162,23 @@ mod tests {
     }
 
     #[test]
+    fn a_category_never_seen_is_the_mean_of_all() {
+        let layer = layer();
+        let x = Tensor::from([[0.5, 0.25, 3.0, 2.0], [0.5, 0.25, 1.0, 2.0]]);
+        layer.check_inputs(&x).unwrap();
+        let y = layer.forward(&x, &mut Context::evaluation());
+        let state = layer.state_dict();
+        let (first, second) = (&state[0].1, &state[1].1);
+        let row = |own: Tensor| concat(&[Tensor::from([0.5, 0.25]), own, second.mean_axes(&[0])], 0).to_vec::<f32>();
+        assert_eq!(y.narrow(0, 0, 1).to_vec::<f32>(), row(first.mean_axes(&[0])));
+        assert_eq!(y.narrow(0, 1, 1).to_vec::<f32>(), row(first.narrow(0, 1, 1).reshape([2])));
+    }
+
+    #[test]
     fn gradients_reach_numbers_and_vectors() {
         let layer = layer();
-        let index = Tensor::from([[2.0, 0.0], [0.0, 1.0]]).to_dtype(DType::F64);
+        // The last one is a category never seen.
+        let index = Tensor::from([[2.0, 0.0], [3.0, 1.0]]).to_dtype(DType::F64);
         let x = Tensor::from([[0.5, 0.25], [1.5, 1.25]]).to_dtype(DType::F64);
         let weights: Vec<Tensor> = layer.state_dict().into_iter().map(|(_, w)| w.to_dtype(DType::F64)).collect();
         let f = |inputs: &[Tensor]| {
@@ -165,7 +195,7 @@ mod tests {
     fn indices_that_are_no_category_are_errors() {
         let message =
             |index: f32| layer().check_inputs(&Tensor::from([[0.0, 0.0, index, 0.0]])).unwrap_err().to_string();
-        for index in [3.0, -1.0, 0.5] {
+        for index in [4.0, -1.0, 0.5] {
             assert!(message(index).contains("none of the 3 categories, 0 to 2"), "{}", message(index));
         }
     }

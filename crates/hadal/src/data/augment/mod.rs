@@ -14,6 +14,7 @@ mod geometry;
 mod golden;
 mod mixup;
 mod noise;
+mod parse;
 mod resample;
 
 use serde::{Deserialize, Serialize};
@@ -291,7 +292,8 @@ impl Augment {
         self.with(AugmentStep::Contrast(factor))
     }
 
-    /// Adds normal noise with this standard deviation to inputs of any shape. For bytes, it is a fraction of 255, and
+    /// Adds normal noise with this standard deviation to inputs of any shape; of a table that was encoded, to all but the
+    /// indices of categories. For bytes, it is a fraction of 255, and
     /// the result is cut off outside 0 to 255: torchvision's `GaussianNoise`. For floats it is in the unit of the
     /// inputs, and nothing is cut off: Keras's `GaussianNoise`.
     ///

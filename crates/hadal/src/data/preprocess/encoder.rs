@@ -88,6 +88,11 @@ impl Encoder {
         self.columns.iter().map(|column| column.encoding.width()).sum()
     }
 
+    /// How many of the inputs, the last ones, are indices of categories, for [`EmbedColumns`].
+    pub(crate) fn indices(&self) -> usize {
+        self.columns.iter().filter(|column| matches!(column.encoding, Encoding::Embedding { .. })).count()
+    }
+
     /// The number of outputs of the model: one for each class, or 1.
     pub fn outputs(&self) -> usize {
         self.classes().len().max(1)
@@ -111,7 +116,7 @@ impl Encoder {
     pub fn network(&self) -> Sequential {
         let embedded = self.columns.iter().filter_map(|column| match &column.encoding {
             Encoding::Embedding { levels, dim } => {
-                Some(EmbeddedColumn { num_embeddings: levels.places_count(), embedding_dim: *dim })
+                Some(EmbeddedColumn { num_embeddings: levels.trained_count(), embedding_dim: *dim })
             }
             _ => None,
         });

@@ -162,7 +162,12 @@ impl Levels {
 
     /// The number of places.
     pub fn places_count(&self) -> usize {
-        self.names.len() + usize::from(self.missing) + 1
+        self.trained_count() + usize::from(self.rare.is_empty())
+    }
+
+    /// The number of places that training rows have: all, but that of levels never seen where no level was rare.
+    pub fn trained_count(&self) -> usize {
+        self.names.len() + usize::from(self.missing) + usize::from(!self.rare.is_empty())
     }
 }
 
