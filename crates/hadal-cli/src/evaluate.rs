@@ -2,7 +2,6 @@
 
 use hadal::data::{ImageFolder, NumPy, Task};
 use hadal::format::image::Channels;
-use hadal::metric::Metric;
 use hadal::monitor::{note, print_line};
 use hadal::nn::Forward;
 use hadal::prelude::*;
@@ -32,11 +31,7 @@ pub fn run(args: &Evaluate) -> Result<()> {
         config.loss.class_weights = None;
     }
     let scale = trained_scale(&trained.model);
-    let (loss, mut metrics) = measures(&config, &parts, scale)?;
-    if parts.task == Task::Regression && is_constant(data.targets()) {
-        note(&format!("{name}: all targets are equal, so there is no r2_score"));
-        metrics.retain(|metric| metric.name() != "r2_score");
-    }
+    let (loss, metrics) = measures(&config, &parts, scale)?;
     let path = trained.path.clone();
     let trainer = Trainer::new(trained.model, Sgd::default(), loss, metrics);
     let error = |error: Error| Error::File { path: path.clone(), reason: error.to_string() };
@@ -46,12 +41,6 @@ pub fn run(args: &Evaluate) -> Result<()> {
         return Ok(());
     }
     confusion(&trainer, &data, &parts)
-}
-
-fn is_constant(targets: &Tensor) -> bool {
-    let rows = targets.to_dtype(DType::F64).to_vec::<f64>();
-    let width = targets.elements() / targets.size(0).max(1);
-    (0..width).any(|column| rows.chunks(width).all(|row| row[column] == rows[column]))
 }
 
 /// The confusion matrix, with the names of the classes.
@@ -117,7 +106,8 @@ fn own(trained: &Trained, args: &Evaluate) -> Result<(Dataset, Parts, String)> {
         (parts.test.clone(), "test")
     };
     let name = format!("{} {what}", trained.dataset());
-    Ok((part, parts, name))
+    // What is judged stands in place of the test part.
+    Ok((part.clone(), Parts { test: part, ..parts }, name))
 }
 
 /// Other data, prepared as the training data was.

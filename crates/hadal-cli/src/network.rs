@@ -2,6 +2,7 @@
 
 use hadal::loss::balanced_class_weights;
 use hadal::metric::{Metric, R2Score};
+use hadal::monitor::note;
 use hadal::nn::{Architecture, LayerConfig, Regularizer};
 use hadal::prelude::*;
 use hadal::{Error, Result};
@@ -181,7 +182,20 @@ pub fn measures(config: &Config, parts: &Parts, scale: Option<(f64, f64)>) -> Re
             ));
         }
     };
-    Ok((losses, vec![Box::new(hadal::metric::MeanAbsoluteError::new()), Box::new(R2Score::new())]))
+    let mut metrics: Vec<Box<dyn Metric>> = vec![Box::new(hadal::metric::MeanAbsoluteError::new())];
+    match [&parts.train, &parts.test].into_iter().find(|part| is_constant(part)) {
+        Some(part) => note(&format!("{}: all targets are equal, so there is no r2_score", part.name())),
+        None => metrics.push(Box::new(R2Score::new())),
+    }
+    Ok((losses, metrics))
+}
+
+/// Whether all samples have the same target, in which there is no variance to explain.
+fn is_constant(data: &Dataset) -> bool {
+    let targets = data.targets();
+    let rows = targets.to_dtype(DType::F64).to_vec::<f64>();
+    let width = targets.elements() / targets.size(0).max(1);
+    (0..width).any(|column| rows.chunks(width).all(|row| row[column] == rows[column]))
 }
 
 fn check_weights(weights: &[f64], parts: &Parts) -> Result<Vec<f64>> {

@@ -283,14 +283,15 @@ fn divided(table: &Table, config: &mut Config) -> Result<Divided> {
 
 fn table(table: &Table, config: &mut Config, trained: Option<&Encoder>) -> Result<Parts> {
     let Divided { preprocess, task, all, parts } = divided(table, config)?;
-    // The groups of the other parts are never seen in training: what they are called predicts nothing.
-    let group = config.split.group.as_ref().filter(|group| Some(*group) != config.data.target.as_ref());
-    let without_group = |table: &Table| table.clone().drop(group);
+    // The groups of the other parts are never seen in training, and all its rows are of one part: neither predicts anything.
+    let own = [&config.split.group, &config.split.part];
+    let columns = own.into_iter().flatten().filter(|column| Some(*column) != config.data.target.as_ref());
+    let inputs = |table: &Table| table.clone().drop(columns.clone());
     let fitted = match trained {
         Some(encoder) => encoder.clone(),
-        None => preprocess.fit(&without_group(&parts.train)?)?,
+        None => preprocess.fit(&inputs(&parts.train)?)?,
     };
-    let columns = without_group(&all)?;
+    let columns = inputs(&all)?;
     let data = parts.try_map(|_, part| fitted.dataset(&part))?;
     let (classes, outputs) = (fitted.classes().to_vec(), fitted.outputs());
     let (dialect, rows) = (table.dialect().to_string(), table.rows());

@@ -4,6 +4,7 @@ mod files;
 mod folder;
 mod guide;
 mod machine;
+mod settings;
 mod sources;
 mod support;
 mod usage;
