@@ -22,8 +22,9 @@ pub enum SimdLevel {
 static LEVEL: AtomicU8 = AtomicU8::new(0);
 
 /// The level in use: the best the processor has, unless forced.
+#[doc(hidden)]
 #[inline]
-pub(crate) fn level() -> SimdLevel {
+pub fn level() -> SimdLevel {
     match LEVEL.load(Ordering::Relaxed) {
         1 => SimdLevel::Baseline,
         2 => SimdLevel::Avx2,

@@ -71,6 +71,12 @@ impl Batches<'_> {
         self
     }
 
+    /// Without the first `batches`.
+    pub(crate) fn starting_at(mut self, batches: usize) -> Self {
+        self.next = batches.saturating_mul(self.size).min(self.data.len());
+        self
+    }
+
     /// The next batch, of all inputs and targets.
     pub(crate) fn next_batch(&mut self) -> Result<Option<Batch>> {
         let start = self.next;

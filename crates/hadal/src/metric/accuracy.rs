@@ -1,7 +1,7 @@
 //! Accuracy of classification.
 
-use super::Metric;
 use super::classes::{Threshold, check_classes, predictions_and_labels};
+use super::{Metric, counts};
 use crate::{Result, Shape, Tensor};
 
 /// Accuracy: the fraction of samples that are classified correctly. Predictions are `[N, C]`, where the class is the argmax, or
@@ -76,6 +76,15 @@ impl Metric for Accuracy {
 
     fn set_threshold(&mut self, threshold: f64) {
         self.threshold.follow(threshold);
+    }
+
+    fn state(&self) -> Option<Vec<f64>> {
+        Some(vec![self.correct as f64, self.samples as f64])
+    }
+
+    fn load_state(&mut self, state: &[f64]) -> Result<()> {
+        [self.correct, self.samples] = counts(self.name(), state)?;
+        Ok(())
     }
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {

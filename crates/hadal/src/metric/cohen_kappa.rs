@@ -80,6 +80,14 @@ impl Metric for CohenKappa {
         self.matrix.set_threshold(threshold);
     }
 
+    fn state(&self) -> Option<Vec<f64>> {
+        self.matrix.state()
+    }
+
+    fn load_state(&mut self, state: &[f64]) -> Result<()> {
+        self.matrix.load_state(state)
+    }
+
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
         self.matrix.check_as(self.name(), output, targets)
     }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::Metric;
 use super::classes::{Threshold, check_classes, predictions_and_labels};
+use super::{Metric, counts, no_state};
 use crate::{Result, Shape, Tensor};
 
 /// The confusion matrix: rows are true classes, columns are predicted classes. Its value is the accuracy.
@@ -157,6 +157,26 @@ impl Metric for ConfusionMatrix {
 
     fn set_threshold(&mut self, threshold: f64) {
         self.threshold.follow(threshold);
+    }
+
+    /// The number of classes, the counts row by row, and the samples of each class whose outputs say nothing.
+    fn state(&self) -> Option<Vec<f64>> {
+        let counts = self.counts.iter().flatten().chain(&self.unpredicted).map(|count| *count as f64);
+        Some(std::iter::once(self.counts.len() as f64).chain(counts).collect())
+    }
+
+    fn load_state(&mut self, state: &[f64]) -> Result<()> {
+        let name = self.name();
+        let [classes] = counts(name, state.get(..1).unwrap_or_default())?;
+        let numbers = state[1..].iter().map(|number| Ok(counts::<1>(name, &[*number])?[0] as u64));
+        let numbers = numbers.collect::<Result<Vec<u64>>>()?;
+        if classes.checked_mul(classes).and_then(|all| all.checked_add(classes)) != Some(numbers.len()) {
+            return Err(no_state(name));
+        }
+        let (matrix, unpredicted) = numbers.split_at(classes * classes);
+        self.counts = matrix.chunks(classes.max(1)).map(<[u64]>::to_vec).collect();
+        self.unpredicted = unpredicted.to_vec();
+        Ok(())
     }
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {

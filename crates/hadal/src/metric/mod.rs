@@ -158,6 +158,30 @@ pub trait Metric: Send + Sync {
         Ok(())
     }
 
+    /// What has been accumulated since [`reset`](Metric::reset), as numbers, so that training can be continued in the middle of
+    /// an epoch; `None` if it cannot be kept. Default: `None`, so that such training is continued from the end of an epoch.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let (mut accuracy, mut continued) = (Accuracy, Accuracy);
+    /// accuracy.update(&Tensor::from([[0.1, 0.9], [0.2, 0.8]]), &Tensor::from([1, 0]));
+    /// continued.load_state(&accuracy.state().unwrap())?;
+    /// assert_eq!(continued.compute(), 0.5);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    fn state(&self) -> Option<Vec<f64>> {
+        None
+    }
+
+    /// Brings back what [`state`](Metric::state) returned.
+    ///
+    /// # Errors
+    /// If it is not the state of such a metric.
+    fn load_state(&mut self, state: &[f64]) -> Result<()> {
+        let _ = state;
+        Err(no_state(self.name()))
+    }
+
     /// The name of the output that the metric is about, if the model has several. Default: none, for a model with one.
     fn output(&self) -> Option<&str> {
         None
@@ -236,6 +260,25 @@ impl Metric for Box<dyn Metric> {
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
         (**self).check(output, targets)
     }
+
+    fn state(&self) -> Option<Vec<f64>> {
+        (**self).state()
+    }
+
+    fn load_state(&mut self, state: &[f64]) -> Result<()> {
+        (**self).load_state(state)
+    }
+}
+
+fn no_state(name: &str) -> Error {
+    Error::Data(format!("the numbers are not the state of the metric {name}"))
+}
+
+/// The counts in a state, which are whole numbers.
+fn counts<const N: usize>(name: &str, state: &[f64]) -> Result<[usize; N]> {
+    let whole = state.iter().all(|number| number.fract() == 0.0 && (0.0..=2f64.powi(53)).contains(number));
+    let counts: Vec<usize> = state.iter().map(|number| *number as usize).collect();
+    counts.try_into().ok().filter(|_| whole).ok_or_else(|| no_state(name))
 }
 
 /// Checks that targets are numbers of the output's shape, as for a regression.

@@ -46,6 +46,14 @@ impl<M: Metric> Metric for OfOutput<M> {
         self.metric.set_threshold(threshold);
     }
 
+    fn state(&self) -> Option<Vec<f64>> {
+        self.metric.state()
+    }
+
+    fn load_state(&mut self, state: &[f64]) -> Result<()> {
+        self.metric.load_state(state)
+    }
+
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
         self.metric.check(output, targets)
     }

@@ -1,7 +1,7 @@
 //! The coefficient of determination.
 
 use super::classes::assert_as_many;
-use super::{Metric, check_numbers, numbers};
+use super::{Metric, check_numbers, no_state, numbers};
 use crate::{Error, Result, Shape, Tensor};
 
 /// The coefficient of determination R², `1 - sum (y - t)^2 / sum (t - mean of t)^2`: 1 for perfect predictions, 0 for those no
@@ -70,6 +70,16 @@ impl Metric for R2Score {
 
     fn higher_is_better(&self) -> Option<bool> {
         Some(true)
+    }
+
+    fn state(&self) -> Option<Vec<f64>> {
+        Some(vec![self.count, self.mean, self.spread, self.errors])
+    }
+
+    fn load_state(&mut self, state: &[f64]) -> Result<()> {
+        let [count, mean, spread, errors] = state.try_into().map_err(|_| no_state(self.name()))?;
+        *self = R2Score { count, mean, spread, errors };
+        Ok(())
     }
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {

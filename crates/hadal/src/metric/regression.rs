@@ -1,7 +1,7 @@
 //! Errors of regression.
 
 use super::classes::assert_as_many;
-use super::{Metric, check_numbers, numbers};
+use super::{Metric, check_numbers, counts, no_state, numbers};
 use crate::{Result, Shape, Tensor};
 
 macro_rules! mean_metric {
@@ -44,6 +44,17 @@ macro_rules! mean_metric {
 
             fn higher_is_better(&self) -> Option<bool> {
                 Some(false)
+            }
+
+            fn state(&self) -> Option<Vec<f64>> {
+                Some(vec![self.sum, self.count as f64])
+            }
+
+            fn load_state(&mut self, state: &[f64]) -> Result<()> {
+                let [sum, count] = state.try_into().map_err(|_| no_state(self.name()))?;
+                [self.count] = counts(self.name(), &[count])?;
+                self.sum = sum;
+                Ok(())
             }
 
             fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {

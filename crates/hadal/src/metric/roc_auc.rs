@@ -1,7 +1,7 @@
 //! The area under the ROC curve.
 
 use super::classes::{Threshold, assert_as_many, check_classes};
-use super::{Metric, numbers};
+use super::{Metric, no_state, numbers};
 use crate::{Error, Result, Shape, Tensor};
 
 /// The area under the ROC curve (ROC AUC), computed exactly from the ranks of all scores (Hanley and McNeil, 1982). Predictions
@@ -93,6 +93,19 @@ impl Metric for RocAuc {
 
     fn higher_is_better(&self) -> Option<bool> {
         Some(true)
+    }
+
+    /// Score and class of each sample.
+    fn state(&self) -> Option<Vec<f64>> {
+        Some(self.scores.iter().flat_map(|(score, positive)| [*score, f64::from(u8::from(*positive))]).collect())
+    }
+
+    fn load_state(&mut self, state: &[f64]) -> Result<()> {
+        if !state.len().is_multiple_of(2) || state.chunks(2).any(|pair| pair[1] != 0.0 && pair[1] != 1.0) {
+            return Err(no_state(self.name()));
+        }
+        self.scores = state.chunks(2).map(|pair| (pair[0], pair[1] == 1.0)).collect();
+        Ok(())
     }
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Top-k accuracy.
 
 use super::classes::{Threshold, assert_as_many, check_classes, labels};
-use super::{Metric, numbers};
+use super::{Metric, counts, numbers};
 use crate::{Error, Result, Shape, Tensor};
 
 /// Top-k accuracy: the fraction of samples whose label is among the `k` largest outputs `[N, C]`. Ties are broken by class
@@ -78,6 +78,15 @@ impl Metric for TopKAccuracy {
 
     fn higher_is_better(&self) -> Option<bool> {
         Some(true)
+    }
+
+    fn state(&self) -> Option<Vec<f64>> {
+        Some(vec![self.correct as f64, self.samples as f64])
+    }
+
+    fn load_state(&mut self, state: &[f64]) -> Result<()> {
+        [self.correct, self.samples] = counts(self.name(), state)?;
+        Ok(())
     }
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::train::{Callback, Event, Flow};
+use serde::{Deserialize, Serialize};
+
+use crate::train::{Callback, CallbackState, Event, Flow};
 use crate::{Error, Result};
 
 /// A callback that writes a CSV file with one line per epoch, as Keras's `CSVLogger`: the epoch, loss and metrics, the learning
@@ -51,10 +53,19 @@ impl Callback for CsvLogger {
         }
         Ok(Flow::Continue)
     }
+
+    fn state(&self) -> Option<CallbackState> {
+        CallbackState::json(&self.record, Vec::new())
+    }
+
+    fn load_state(&mut self, state: CallbackState) -> Result<()> {
+        self.record = state.parse("CsvLogger")?;
+        Ok(())
+    }
 }
 
 /// A run's numbers so far, as CSV.
-#[derive(Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Record {
     dataset: String,
     /// The names of the logs, once a run has begun.

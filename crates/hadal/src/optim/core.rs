@@ -310,6 +310,58 @@ impl Core {
         }
     }
 
+    /// Its settings, for a comparison.
+    pub(crate) fn describe(&self) -> String {
+        let Core { learning_rate, weight_decay, decoupled_weight_decay, groups, .. } = self;
+        format!(
+            "learning rate {learning_rate}, weight decay {weight_decay} {decoupled_weight_decay}, groups {groups:?}"
+        )
+    }
+
+    /// The number of steps, and the state tensors of all parameters by name, `layers.0.weight.0` and so on: what a run needs to go on
+    /// as if it had not been interrupted, beside the settings. PyTorch's `state_dict`.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let mut w = Tensor::from([1.0]).requires_grad();
+    /// let mut optimizer = Adam::new(0.1);
+    /// let grads = w.powi(2).sum().backward();
+    /// optimizer.step(&mut w, &grads);
+    /// let (steps, state) = optimizer.core().state_dict();
+    /// assert_eq!((steps, state.len()), (1, 2)); // two moments
+    /// let mut continued = Adam::new(0.1);
+    /// continued.core_mut().load_state_dict(steps, &state)?;
+    /// assert_eq!(continued.core().steps(), 1);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    pub fn state_dict(&self) -> (u64, Vec<(String, Tensor)>) {
+        let of = |(name, states): (&String, &Vec<Tensor>)| {
+            let name = name.clone();
+            states.clone().into_iter().enumerate().map(move |(i, state)| (format!("{name}.{i}"), state))
+        };
+        (self.steps, self.states.iter().flat_map(of).collect())
+    }
+
+    /// Brings back what [`state_dict`](Core::state_dict) returned. Whether it fits the model, the next step checks.
+    ///
+    /// # Errors
+    /// If a name is not that of a state, or one is missing.
+    pub fn load_state_dict(&mut self, steps: u64, state: &[(String, Tensor)]) -> Result<()> {
+        let mut states: BTreeMap<String, BTreeMap<usize, Tensor>> = BTreeMap::new();
+        for (name, tensor) in state {
+            let place = name.rsplit_once('.').and_then(|(name, place)| Some((name, place.parse().ok()?)));
+            let (parameter, place) =
+                place.ok_or_else(|| Error::Data(format!("`{name}` is not the state of an optimizer")))?;
+            states.entry(parameter.to_owned()).or_default().insert(place, tensor.clone());
+        }
+        if let Some((name, _)) = states.iter().find(|(_, own)| own.keys().copied().ne(0..own.len())) {
+            return Err(Error::Data(format!("the optimizer's state of `{name}` is not complete")));
+        }
+        self.steps = steps;
+        self.states = states.into_iter().map(|(name, own)| (name, own.into_values().collect())).collect();
+        Ok(())
+    }
+
     /// Resets the step count and the state of all parameters.
     ///
     /// ```

@@ -179,6 +179,20 @@ impl ReduceLrOnPlateau {
     ///
     /// # Errors
     /// If a setting cannot work, no metric has the name, or its direction is not known.
+    pub(crate) fn state(&self) -> (f64, f64, usize) {
+        (self.reduction, self.best, self.waited)
+    }
+
+    pub(crate) fn load_state(&mut self, state: (f64, f64, usize)) {
+        (self.reduction, self.best, self.waited) = state;
+    }
+
+    /// Its settings, for a comparison.
+    pub(crate) fn describe(&self) -> String {
+        let ReduceLrOnPlateau { monitor, mode, factor, patience, min_delta, min_lr, .. } = self;
+        format!("{monitor} {mode:?} factor {factor} patience {patience} min_delta {min_delta} min_lr {min_lr}")
+    }
+
     pub(crate) fn prepare(&mut self, reported: &[(String, Option<bool>)]) -> Result<()> {
         check_positive("ReduceLrOnPlateau: factor", self.factor, "0.1")?;
         if self.factor >= 1.0 {

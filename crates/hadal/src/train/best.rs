@@ -1,6 +1,7 @@
 //! The best value of a monitored metric so far: what callbacks that keep or stop have in common.
 
 use super::Logs;
+use super::training_state::Exact;
 use crate::optim::{Mode, direction};
 use crate::{Error, Result};
 
@@ -17,6 +18,9 @@ pub(super) struct Best {
     pub min_delta: f64,
     best: Option<(usize, f64)>,
 }
+
+/// An epoch and its value.
+pub(super) type BestState = Option<(usize, Exact)>;
 
 impl Best {
     pub fn new(owner: &'static str, monitor: impl Into<String>) -> Best {
@@ -42,6 +46,15 @@ impl Best {
     /// Forgets the epochs of an earlier run.
     pub fn reset(&mut self) {
         self.best = None;
+    }
+
+    /// The best so far, to be kept.
+    pub fn state(&self) -> BestState {
+        self.best.map(|(epoch, value)| (epoch, Exact(value)))
+    }
+
+    pub fn load_state(&mut self, state: BestState) {
+        self.best = state.map(|(epoch, value)| (epoch, value.0));
     }
 
     /// The epoch and its value.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::best::Best;
-use super::{Callback, Event, Flow};
+use super::{Callback, CallbackState, Event, Flow};
 use crate::optim::Mode;
 use crate::{Error, Result, Tensor};
 
@@ -154,6 +154,19 @@ impl Callback for EarlyStopping {
 
     fn final_weights(&mut self) -> Option<Vec<(String, Tensor)>> {
         self.weights.take()
+    }
+
+    fn state(&self) -> Option<CallbackState> {
+        let facts = (self.best.state(), self.epochs, self.waited, self.stopped_epoch, self.weights.is_some());
+        CallbackState::json(&facts, self.weights.clone().unwrap_or_default())
+    }
+
+    fn load_state(&mut self, state: CallbackState) -> Result<()> {
+        let (best, epochs, waited, stopped_epoch, has_weights) = state.parse("EarlyStopping")?;
+        self.best.load_state(best);
+        (self.epochs, self.waited, self.stopped_epoch) = (epochs, waited, stopped_epoch);
+        self.weights = Some(state.tensors).filter(|_| has_weights);
+        Ok(())
     }
 }
 

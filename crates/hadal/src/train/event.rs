@@ -5,9 +5,11 @@ use std::fmt;
 use std::ops::{Deref, Index};
 use std::time::Duration;
 
+use super::training_state::Exact;
+use super::{CallbackState, TrainingState};
 use crate::data::Preprocessing;
 use crate::nn::Module;
-use crate::{Gradients, Result, Tensor};
+use crate::{Error, Gradients, Result, Tensor};
 
 /// A training event, passed to every [`Callback`].
 ///
@@ -37,6 +39,8 @@ pub enum Event<'a> {
         epochs: usize,
         /// Steps per epoch.
         steps_per_epoch: usize,
+        /// Steps taken before, in earlier calls of `fit`, or before the run was interrupted.
+        step: usize,
         /// The names of the loss and metrics that every epoch reports, in order.
         metric_names: &'a [String],
         /// Whether larger values are better, for each of `metric_names`; `None` where that is not known.
@@ -105,6 +109,9 @@ pub enum Flow {
     Continue,
     /// Stop training after this event (Keras's `stop_training`).
     Stop,
+    /// Leave training as it is after this event, to be [resumed](super::Trainer::resume) later: no validation, no end of the epoch,
+    /// no [`Event::TrainEnd`]. [`Checkpoint`](super::Checkpoint) saves the state first.
+    Suspend,
 }
 
 /// A callback: an object that is called at every training event. An error ends training.
@@ -174,6 +181,44 @@ pub trait Callback {
     fn final_weights(&mut self) -> Option<Vec<(String, Tensor)>> {
         None
     }
+
+    /// What the callback remembers of the run, to be kept in a [checkpoint](super::Checkpoint): what it needs to go on as if the run
+    /// had not been interrupted. Default: nothing.
+    fn state(&self) -> Option<CallbackState> {
+        None
+    }
+
+    /// Brings back what [`state`](Callback::state) returned. When a run is resumed, it is called after
+    /// [`Event::TrainBegin`].
+    ///
+    /// # Errors
+    /// If it is not the state of such a callback.
+    fn load_state(&mut self, state: CallbackState) -> Result<()> {
+        let _ = state;
+        Err(Error::Data("the checkpoint holds the state of a callback that has none".into()))
+    }
+
+    /// Whether the callback asks for the [state of training](TrainingState) now, after step `step` and all callbacks have seen it.
+    /// Default: never.
+    fn wants_state(&self, step: usize) -> bool {
+        let _ = step;
+        false
+    }
+
+    /// Takes the state of training: one that it [asked for](Callback::wants_state), or the last one, after which training is
+    /// suspended or has ended. Default: it has no use for it.
+    ///
+    /// # Errors
+    /// As [`on_event`](Callback::on_event).
+    fn take_state(&mut self, state: &TrainingState, is_last: bool) -> Result<()> {
+        let _ = (state, is_last);
+        Ok(())
+    }
+
+    /// Whether the callback takes states at all, the last one among them. Default: no.
+    fn takes_states(&self) -> bool {
+        false
+    }
 }
 
 impl<S: Callback + ?Sized> Callback for &mut S {
@@ -183,6 +228,26 @@ impl<S: Callback + ?Sized> Callback for &mut S {
 
     fn final_weights(&mut self) -> Option<Vec<(String, Tensor)>> {
         (**self).final_weights()
+    }
+
+    fn state(&self) -> Option<CallbackState> {
+        (**self).state()
+    }
+
+    fn load_state(&mut self, state: CallbackState) -> Result<()> {
+        (**self).load_state(state)
+    }
+
+    fn wants_state(&self, step: usize) -> bool {
+        (**self).wants_state(step)
+    }
+
+    fn take_state(&mut self, state: &TrainingState, is_last: bool) -> Result<()> {
+        (**self).take_state(state, is_last)
+    }
+
+    fn takes_states(&self) -> bool {
+        (**self).takes_states()
     }
 }
 
@@ -263,6 +328,11 @@ impl Logs {
     /// ```
     pub fn get(&self, name: &str) -> Option<f64> {
         self.0.iter().find(|entry| entry.0 == name).map(|entry| entry.1)
+    }
+
+    /// The entries, to the last bit.
+    pub(super) fn exact(&self) -> Vec<(String, Exact, String)> {
+        self.0.iter().map(|(name, value, text)| (name.clone(), Exact(*value), text.clone())).collect()
     }
 
     /// Iterates over names and values, in order.

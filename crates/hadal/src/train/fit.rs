@@ -1,17 +1,12 @@
-//! The loop.
-
-use std::io::IsTerminal;
-use std::time::Instant;
+//! The options of training.
 
 use super::checks::{PROBE, check_preprocessing, note_missing_labels};
-use super::pass::Pass;
-use super::{BatchLogs, Callback, Event, Flow, History, Trainer};
-use crate::data::{AugmentPass, Batch, Dataset};
-use crate::finite::first_not_finite;
-use crate::monitor::{Console, note};
-use crate::nn::{Context, Model};
+use super::{Callback, Event, Flow, Trainer};
+use crate::data::Dataset;
+use crate::monitor::note;
+use crate::nn::Model;
 use crate::optim::{ReduceLrOnPlateau, Schedule, check_positive_in_f32};
-use crate::{Error, Gradients, Result, Shape};
+use crate::{Error, Result, Shape};
 
 /// The options of [`Trainer::fit`](super::Trainer::fit). Defaults are Keras's.
 ///
@@ -26,20 +21,21 @@ use crate::{Error, Gradients, Result, Shape};
 /// # Ok::<(), hadal::Error>(())
 /// ```
 pub struct Fit<'a> {
-    epochs: usize,
-    batch_size: usize,
+    pub(super) epochs: usize,
+    pub(super) batch_size: usize,
     /// Whether `batch_size` was set to a number.
-    sized: bool,
-    validation_data: Option<&'a Dataset>,
-    validation_batch_size: usize,
-    schedule: Schedule,
-    by_epoch: bool,
-    plateau: Option<ReduceLrOnPlateau>,
-    clip_norm: Option<f64>,
-    clip_value: Option<f64>,
-    shuffle: bool,
-    quiet: bool,
-    callbacks: Vec<Box<dyn Callback + 'a>>,
+    pub(super) sized: bool,
+    pub(super) validation_data: Option<&'a Dataset>,
+    pub(super) validation_batch_size: usize,
+    pub(super) schedule: Schedule,
+    pub(super) by_epoch: bool,
+    pub(super) plateau: Option<ReduceLrOnPlateau>,
+    pub(super) clip_norm: Option<f64>,
+    pub(super) clip_value: Option<f64>,
+    pub(super) shuffle: bool,
+    pub(super) quiet: bool,
+    pub(super) is_inexact_allowed: bool,
+    pub(super) callbacks: Vec<Box<dyn Callback + 'a>>,
 }
 
 impl<'a> Fit<'a> {
@@ -68,6 +64,7 @@ impl<'a> Fit<'a> {
             clip_value: None,
             shuffle: true,
             quiet: false,
+            is_inexact_allowed: false,
             callbacks: Vec::new(),
         }
     }
@@ -221,6 +218,14 @@ impl<'a> Fit<'a> {
         self
     }
 
+    /// Lets [`Trainer::resume`](super::Trainer::resume) go on with a run of another version of this library, of a processor with other
+    /// vector instructions, or with another precision of products: the result is then not that of the run without the
+    /// interruption, by rounding. Default: refused.
+    pub fn allow_inexact_resume(mut self) -> Fit<'a> {
+        self.is_inexact_allowed = true;
+        self
+    }
+
     /// Adds a [`Callback`].
     pub fn callback(mut self, callback: impl Callback + 'a) -> Fit<'a> {
         self.callbacks.push(Box::new(callback));
@@ -247,7 +252,7 @@ impl<'a> Fit<'a> {
     }
 
     /// Checks all settings and data.
-    fn check<M: Model>(&mut self, trainer: &Trainer<M>, data: &Dataset) -> Result<()> {
+    pub(super) fn check<M: Model>(&mut self, trainer: &Trainer<M>, data: &Dataset) -> Result<()> {
         if self.epochs == 0 {
             return Err(Error::Config("epochs must be at least 1, not 0".into()));
         }
@@ -273,19 +278,8 @@ impl<'a> Fit<'a> {
         check_preprocessing(data.preprocessing(), validation)
     }
 
-    pub(super) fn run<M: Model>(mut self, trainer: &mut Trainer<M>, data: &Dataset) -> Result<History> {
-        self.check(trainer, data)?;
-        let learning_rate = trainer.optimizer.learning_rate();
-        if trainer.progress.steps == 0 {
-            self.note_oddities(data, trainer.model.only_output_shape());
-        }
-        trainer.set_preprocessing(data.preprocessing());
-        let guard = RateGuard { trainer, learning_rate };
-        self.train(guard.trainer, learning_rate, data)
-    }
-
     /// Says what may not be meant, at the first of several calls of `fit`.
-    fn note_oddities(&self, data: &Dataset, output: Option<Shape>) {
+    pub(super) fn note_oddities(&self, data: &Dataset, output: Option<Shape>) {
         note_missing_labels(data, output);
         if self.sized && self.batch_size > data.len() {
             let (size, samples) = (self.batch_size, data.len());
@@ -295,146 +289,6 @@ impl<'a> Fit<'a> {
             ));
         }
     }
-
-    /// The loop. Leaves the optimizer at the learning rate of the last step.
-    fn train<M: Model>(mut self, trainer: &mut Trainer<M>, learning_rate: f64, data: &Dataset) -> Result<History> {
-        let mut callbacks = std::mem::take(&mut self.callbacks);
-        if !self.quiet {
-            callbacks.insert(0, Box::new(Console::new(std::io::stdout().is_terminal())));
-        }
-        let mut tell = |event: Event| -> Result<Flow> {
-            let mut flow = Flow::Continue;
-            for callback in &mut callbacks {
-                if callback.on_event(&event)? == Flow::Stop {
-                    flow = Flow::Stop;
-                }
-            }
-            Ok(flow)
-        };
-        self.batch_size = self.batch_size.min(data.len());
-        let batches = data.len().div_ceil(self.batch_size);
-        let (done, steps_done) = (trainer.progress.epochs, trainer.progress.steps);
-        let epochs = done.saturating_add(self.epochs);
-        let steps = steps_done.saturating_add(self.epochs.saturating_mul(batches));
-        let (length, unit) = if self.by_epoch { (epochs, "epochs") } else { (steps, "steps") };
-        self.schedule.too_long_for(length, unit).iter().for_each(|problem| note(problem));
-        let mut history = History::default();
-        let mut base = learning_rate;
-        let reported = trainer.reported(self.validation_data.is_some());
-        let (names, higher_is_better): (Vec<String>, Vec<Option<bool>>) = reported.into_iter().unzip();
-        let (dataset, samples) = (data.name(), data.len());
-        tell(Event::TrainBegin {
-            dataset,
-            samples,
-            epochs,
-            steps_per_epoch: batches,
-            metric_names: &names,
-            higher_is_better: &higher_is_better,
-            preprocessing: data.preprocessing(),
-            model: &trainer.model,
-        })?;
-        for epoch in done..epochs {
-            let start = Instant::now();
-            let mut pass = Pass::start(trainer.metrics_mut());
-            let mut all = data.batches(self.batch_size);
-            if self.shuffle {
-                all = all.shuffle(&mut trainer.progress.order);
-            }
-            let mut flow = Flow::Continue;
-            let mut batch = 0;
-            let pass_of_data = AugmentPass { seed: trainer.seed, epoch: epoch as u64 };
-            let outcome = all.augmented(pass_of_data).read_ahead(|next| -> Result<()> {
-                while let Some(Batch { inputs: x, targets: y, weights }) = next()? {
-                    batch += 1;
-                    let batch_start = Instant::now();
-                    let factor = if self.by_epoch {
-                        self.schedule.factor(epoch, epochs)
-                    } else {
-                        self.schedule.factor(trainer.progress.steps, steps)
-                    };
-                    trainer.optimizer.set_learning_rate(base * factor);
-                    let mut ctx = Context::training(trainer.progress.dropout.clone());
-                    let prediction = trainer.model.forward_parts(&x, &mut ctx);
-                    trainer.progress.dropout = ctx.rng.clone();
-                    let (parts, penalty) = trainer.parts(&prediction, &y, weights.as_ref(), &mut ctx);
-                    let loss = trainer.total(&parts, penalty.as_ref());
-                    if !loss.is_tracked() {
-                        return Err(Error::Config("the loss does not depend on the model's parameters".into()));
-                    }
-                    let mut gradients = loss.backward();
-                    let value = trainer.update(&mut pass, (&prediction, &y), &parts, penalty.as_ref());
-                    if !value.is_finite() {
-                        return Err(Error::Data(format!(
-                            "the loss became {value} in epoch {}, batch {batch}; try a lower learning rate",
-                            epoch + 1
-                        )));
-                    }
-                    if let Some(limit) = self.clip_value {
-                        gradients.clip_value(limit);
-                    }
-                    if let Some((name, number)) = not_finite(&trainer.model, &gradients) {
-                        return Err(Error::Data(format!(
-                            "the gradient of `{name}` became {number} in epoch {}, batch {batch} (loss {value}); try a lower \
-                             learning rate, and check for operations without a finite derivative, such as sqrt at 0",
-                            epoch + 1
-                        )));
-                    }
-                    if let Some(max_norm) = self.clip_norm {
-                        gradients.clip_norm(max_norm);
-                    }
-                    trainer.optimizer.step(&mut trainer.model, &gradients);
-                    trainer.model.constrain();
-                    trainer.progress.steps += 1;
-                    let make = || trainer.logs(&pass, true);
-                    let logs = BatchLogs::new(&make);
-                    flow = tell(Event::BatchEnd {
-                        epoch: epoch + 1,
-                        batch,
-                        step: trainer.progress.steps,
-                        samples: pass.samples(),
-                        learning_rate: trainer.optimizer.learning_rate(),
-                        loss: value,
-                        gradients: &gradients,
-                        elapsed: batch_start.elapsed(),
-                        model: &trainer.model,
-                        logs: &logs,
-                    })?;
-                    if flow == Flow::Stop {
-                        break;
-                    }
-                }
-                Ok(())
-            });
-            outcome?;
-            let elapsed = start.elapsed();
-            let mut logs = trainer.logs(&pass, false);
-            if let Some(data) = self.validation_data {
-                logs.extend(&trainer.score(data, self.validation_batch_size)?, "val_");
-            }
-            trainer.progress.epochs += 1;
-            let told = tell(Event::EpochEnd {
-                epoch: epoch + 1,
-                logs: &logs,
-                learning_rate: trainer.optimizer.learning_rate(),
-                elapsed,
-                model: &trainer.model,
-            })?;
-            if let Some(plateau) = &mut self.plateau {
-                // Every epoch reports the metric: it was found among the names before the first.
-                let metric = logs.get(plateau.monitor()).unwrap_or(f64::NAN);
-                base = plateau.step(metric, learning_rate);
-            }
-            history.epochs.push(logs);
-            if flow == Flow::Stop || told == Flow::Stop {
-                break;
-            }
-        }
-        tell(Event::TrainEnd)?;
-        if let Some(weights) = callbacks.iter_mut().filter_map(|callback| callback.final_weights()).last() {
-            trainer.model.load_state_dict(&weights.into_iter().collect())?;
-        }
-        Ok(history)
-    }
 }
 
 /// A function as a callback.
@@ -443,29 +297,5 @@ struct Closure<F>(F);
 impl<F: FnMut(&Event) -> Result<Flow>> Callback for Closure<F> {
     fn on_event(&mut self, event: &Event) -> Result<Flow> {
         self.0(event)
-    }
-}
-
-/// The first parameter whose gradient is not finite, and the first such number.
-fn not_finite(model: &impl Model, gradients: &Gradients) -> Option<(String, f64)> {
-    let mut found = None;
-    model.visit("", &mut |name, parameter| {
-        if found.is_none() {
-            let number = gradients.get(parameter).and_then(first_not_finite);
-            found = number.map(|(_, number)| (name.to_owned(), number));
-        }
-    });
-    found
-}
-
-/// Restores the optimizer's own learning rate when dropped: at the end of a run, on an error, on a panic.
-struct RateGuard<'a, M> {
-    trainer: &'a mut Trainer<M>,
-    learning_rate: f64,
-}
-
-impl<M> Drop for RateGuard<'_, M> {
-    fn drop(&mut self) {
-        self.trainer.optimizer.set_learning_rate(self.learning_rate);
     }
 }

@@ -1,7 +1,7 @@
 //! The weights of the best epoch.
 
 use super::best::Best;
-use super::{Callback, Event, Flow};
+use super::{Callback, CallbackState, Event, Flow};
 use crate::optim::Mode;
 use crate::{Result, Tensor};
 
@@ -70,5 +70,15 @@ impl Callback for KeepBest {
 
     fn final_weights(&mut self) -> Option<Vec<(String, Tensor)>> {
         self.weights.take()
+    }
+
+    fn state(&self) -> Option<CallbackState> {
+        CallbackState::json(&self.best.state(), self.weights.clone().unwrap_or_default())
+    }
+
+    fn load_state(&mut self, state: CallbackState) -> Result<()> {
+        self.best.load_state(state.parse("KeepBest")?);
+        self.weights = self.best.get().map(|_| state.tensors);
+        Ok(())
     }
 }

@@ -1,6 +1,8 @@
 //! The training loop and its callbacks.
 
 mod best;
+mod callbacks;
+mod checkpoint;
 mod checks;
 mod early_stopping;
 mod event;
@@ -14,9 +16,14 @@ mod predict;
 mod range_test;
 mod recipe;
 mod restore;
+mod resume;
 mod run_folder;
+mod set_aside;
 mod trainer;
+mod training_loop;
+mod training_state;
 
+pub use checkpoint::{Checkpoint, Every, duration};
 pub use early_stopping::EarlyStopping;
 pub use event::{BatchLogs, Callback, Event, Flow, Logs};
 pub use fit::Fit;
@@ -29,3 +36,4 @@ pub use range_test::LearningRateRangeTest;
 pub use recipe::Recipe;
 pub use run_folder::RunFolder;
 pub use trainer::Trainer;
+pub use training_state::{CallbackState, TrainingState};

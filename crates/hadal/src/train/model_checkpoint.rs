@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::best::Best;
-use super::{Callback, Event, Flow, Logs};
+use super::{Callback, CallbackState, Event, Flow, Logs};
 use crate::Result;
 use crate::nn::{Architecture, check_architecture, stage_parts};
 use crate::optim::Mode;
@@ -100,6 +100,18 @@ impl Callback for ModelCheckpoint {
             _ => {}
         }
         Ok(Flow::Continue)
+    }
+
+    fn state(&self) -> Option<CallbackState> {
+        CallbackState::json(&self.best.as_ref().and_then(Best::state), Vec::new())
+    }
+
+    fn load_state(&mut self, state: CallbackState) -> Result<()> {
+        let best = state.parse("ModelCheckpoint")?;
+        if let Some(own) = &mut self.best {
+            own.load_state(best);
+        }
+        Ok(())
     }
 }
 

@@ -1,10 +1,11 @@
 //! Loss and metrics of one pass through data.
 
 use super::Logs;
+use super::training_state::{EpochState, Exact};
 use crate::data::Parts;
 use crate::loss::{LossParts, OutputLoss, Reduction};
 use crate::metric::Metric;
-use crate::{DType, Tensor, stack};
+use crate::{DType, Result, Tensor, stack};
 
 /// Running losses and metrics of one pass through data.
 pub(super) struct Pass {
@@ -87,6 +88,33 @@ impl Pass {
 
     pub fn samples(&self) -> usize {
         self.samples
+    }
+
+    /// What has been added up in the first `batches` of an epoch.
+    pub fn state(&self, batches: usize, metrics: Vec<Vec<f64>>) -> EpochState {
+        let exact = |numbers: Vec<f64>| numbers.into_iter().map(Exact).collect();
+        let sums = self.sums.iter().map(|sum| (Exact(sum.sum), Exact(sum.divisor), sum.reduction == Reduction::Mean));
+        EpochState {
+            batches,
+            sums: sums.collect(),
+            penalties: Exact(self.penalties),
+            samples: self.samples,
+            metrics: metrics.into_iter().map(exact).collect(),
+        }
+    }
+
+    /// Goes on from what [`state`](Pass::state) returned.
+    pub fn load_state(&mut self, state: &EpochState, metrics: &mut [Box<dyn Metric>]) -> Result<()> {
+        let sum = |(sum, divisor, mean): &(Exact, Exact, bool)| Sum {
+            sum: sum.0,
+            divisor: divisor.0,
+            reduction: if *mean { Reduction::Mean } else { Reduction::Sum },
+        };
+        self.sums = state.sums.iter().map(sum).collect();
+        (self.penalties, self.samples) = (state.penalties.0, state.samples);
+        metrics.iter_mut().zip(&state.metrics).try_for_each(|(metric, state)| {
+            metric.load_state(&state.iter().map(|number| number.0).collect::<Vec<f64>>())
+        })
     }
 
     /// Losses and metrics so far, by name; `running` leaves out metrics that are too costly before the end of the pass.

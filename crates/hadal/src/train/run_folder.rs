@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::best::Best;
+use serde::{Deserialize, Serialize};
+
+use super::best::{Best, BestState};
 use super::model_checkpoint::{MONITOR_NOTE, epoch_notes};
 use super::restore::{HISTORY_NOTE, cannot_restore, is_current, restore_files};
-use super::{Callback, Event, Flow, Logs};
-use crate::format::{FolderLock, Staged, UNFINISHED, check_writable, kind_name, safetensors, write_atomically};
-use crate::monitor::{Record, note};
+use super::set_aside::SetAside;
+use super::{Callback, CallbackState, Checkpoint, Event, Every, Flow, Logs, TrainingState};
+use crate::format::{FolderLock, Staged, check_writable, kind_name, safetensors, write_atomically};
+use crate::monitor::Record;
 use crate::nn::{Architecture, check_architecture, stage_parts};
 use crate::optim::Mode;
 use crate::{Error, Result, Tensor};
@@ -19,6 +22,7 @@ use crate::{Error, Result, Tensor};
 /// | --- | --- |
 /// | `model.safetensors` | the model, and in its metadata the notes given, `hadal.epoch`, loss and metrics (`hadal.loss`, ...) and `hadal.history`, the whole of `history.csv` |
 /// | `last.safetensors` | only with [`keep_best`](RunFolder::keep_best): the same of the last epoch, while `model.safetensors` is that of the best epoch so far |
+/// | `checkpoint.safetensors` | only with [`checkpoint`](RunFolder::checkpoint): the state of training, to go on from |
 /// | `history.csv` | a line per epoch: the epoch, all logs, the learning rate, the dataset |
 /// | `timing.csv` | a line per epoch: the epoch, the seconds of training |
 /// | `.hadal.lock` | the process that writes to the folder, or did last |
@@ -60,6 +64,11 @@ pub struct RunFolder {
     record: Record,
     keep_best: Option<KeepBest>,
     mode: Option<Mode>,
+    checkpoint: Option<Checkpoint>,
+    /// Names and contents of files that are there from the beginning.
+    files: Vec<(String, String)>,
+    /// Whether they are, and nothing that only an older run could go on from.
+    claimed: bool,
     /// Whether the folder holds a model of this run.
     begun: bool,
     lock: FolderLock,
@@ -79,6 +88,11 @@ impl RunFolder {
     pub const MODEL: &str = "model.safetensors";
     /// The name of the file with the model of the last epoch, with [`keep_best`](RunFolder::keep_best).
     pub const LAST: &str = "last.safetensors";
+    /// The name of the file with the state of training, with [`checkpoint`](RunFolder::checkpoint).
+    pub const CHECKPOINT: &str = "checkpoint.safetensors";
+    /// The name of a file with what the run came to. It is written by whoever runs the training, and removed when another run takes
+    /// the folder.
+    pub const SUMMARY: &str = "summary.json";
     /// The name of the file with the history.
     pub const HISTORY: &str = "history.csv";
     /// The name of the file with the times.
@@ -100,7 +114,14 @@ impl RunFolder {
         let path = path.as_ref().to_owned();
         check_writable(&path)?;
         let lock = FolderLock::take(&path)?;
-        for name in [RunFolder::MODEL, RunFolder::LAST, RunFolder::HISTORY, RunFolder::TIMING] {
+        for name in [
+            RunFolder::MODEL,
+            RunFolder::LAST,
+            RunFolder::CHECKPOINT,
+            RunFolder::HISTORY,
+            RunFolder::TIMING,
+            RunFolder::SUMMARY,
+        ] {
             let file = path.join(name);
             if let Some(kind) = file.metadata().ok().map(|file| file.file_type()).filter(|kind| !kind.is_file()) {
                 return Err(Error::file(&file, format!("is {}, where the run keeps a file", kind_name(kind))));
@@ -111,7 +132,48 @@ impl RunFolder {
             restore_files(&path, &notes);
         }
         let record = Record::default();
-        Ok(RunFolder { path, architecture, notes, record, keep_best: None, mode: None, begun: false, lock })
+        Ok(RunFolder {
+            path,
+            architecture,
+            notes,
+            record,
+            keep_best: None,
+            mode: None,
+            checkpoint: None,
+            files: Vec::new(),
+            claimed: false,
+            begun: false,
+            lock,
+        })
+    }
+
+    /// Saves the state of training as `checkpoint.safetensors` in the folder, so that a run that was killed can be
+    /// [resumed](super::Trainer::resume): see [`Checkpoint`]. `notes` are kept in the file. Default: no such file.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// use hadal::train::{Every, RunFolder};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("run");
+    /// # let data = hadal::data::synthetic::moons(40, 0.3, 1)?;
+    /// # let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+    /// # let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy)?;
+    /// let run = RunFolder::open(&path, model.model.architecture(), Default::default())?;
+    /// model.fit(&data, Fit::epochs(5).callback(run.checkpoint(Every::Steps(100), Default::default())).quiet())?;
+    /// assert!(path.join(RunFolder::CHECKPOINT).exists());
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    pub fn checkpoint(mut self, every: Every, notes: BTreeMap<String, String>) -> RunFolder {
+        let checkpoint = Checkpoint::new(self.path.join(RunFolder::CHECKPOINT));
+        self.checkpoint = Some(checkpoint.every(every).notes(notes));
+        self
+    }
+
+    /// A file of text that is in the folder from the beginning of the run, such as its settings. If the folder holds a run already, it is
+    /// written when the first file of that run is replaced.
+    pub fn file(mut self, name: impl Into<String>, contents: impl Into<String>) -> RunFolder {
+        self.files.push((name.into(), contents.into()));
+        self
     }
 
     /// Keeps the model of the epoch whose metric `monitor`, for example `val_loss`, is the best so far, as `model.safetensors`,
@@ -150,7 +212,7 @@ impl RunFolder {
         self
     }
 
-    /// The path of a model or history file in a directory, if there is one.
+    /// The path of a model, history or checkpoint file in a directory, if there is one.
     ///
     /// ```
     /// use hadal::train::RunFolder;
@@ -159,7 +221,8 @@ impl RunFolder {
     /// assert_eq!(RunFolder::existing_run(folder), None);
     /// ```
     pub fn existing_run(folder: &Path) -> Option<PathBuf> {
-        let files = [RunFolder::MODEL, RunFolder::LAST, RunFolder::HISTORY].map(|name| folder.join(name));
+        let names = [RunFolder::MODEL, RunFolder::LAST, RunFolder::HISTORY, RunFolder::CHECKPOINT];
+        let files = names.map(|name| folder.join(name));
         files.into_iter().find(|path| path.symlink_metadata().is_ok())
     }
 
@@ -200,8 +263,13 @@ impl RunFolder {
                 (model, Some(stage(RunFolder::LAST, &epoch)?))
             }
         };
-        let replaced = [RunFolder::HISTORY, RunFolder::TIMING, RunFolder::LAST];
-        let replaced = if self.begun { &replaced[..1] } else { &replaced[..] };
+        let mut replaced = vec![RunFolder::HISTORY];
+        if !self.begun {
+            replaced.extend([RunFolder::TIMING, RunFolder::LAST]);
+        }
+        if !self.claimed {
+            replaced.extend([RunFolder::CHECKPOINT, RunFolder::SUMMARY]);
+        }
         let mut old = Vec::new();
         let aside = replaced.iter().try_for_each(|name| {
             old.extend(SetAside::new(&self.path, name)?);
@@ -214,6 +282,7 @@ impl RunFolder {
         }
         self.begun = true;
         old.into_iter().try_for_each(SetAside::remove)?;
+        self.claim()?;
         last.map_or(Ok(()), Staged::commit)?;
         let history = self.record.history.as_bytes();
         write_atomically(&self.path.join(RunFolder::HISTORY), |out| out.write_all(history))?;
@@ -222,9 +291,75 @@ impl RunFolder {
     }
 }
 
+impl RunFolder {
+    /// Makes the folder this run's, once: removes what an older run could go on from, and writes the files that are there from the
+    /// beginning.
+    fn claim(&mut self) -> Result<()> {
+        if self.claimed {
+            return Ok(());
+        }
+        for name in [RunFolder::CHECKPOINT, RunFolder::SUMMARY] {
+            SetAside::new(&self.path, name)?.map_or(Ok(()), SetAside::remove)?;
+        }
+        for (name, contents) in &self.files {
+            write_atomically(&self.path.join(name), |out| out.write_all(contents.as_bytes()))?;
+        }
+        self.claimed = true;
+        Ok(())
+    }
+}
+
+/// What a run folder remembers of its run.
+#[derive(Serialize, Deserialize)]
+struct Memory {
+    record: Record,
+    best: BestState,
+    /// The notes of the best model.
+    best_notes: Option<BTreeMap<String, String>>,
+    begun: bool,
+}
+
 impl Callback for RunFolder {
+    fn state(&self) -> Option<CallbackState> {
+        let keep = self.keep_best.as_ref();
+        let (tensors, best_notes) = keep.and_then(|keep| keep.snapshot.clone()).unzip();
+        let best = keep.and_then(|keep| keep.best.state());
+        let memory = Memory { record: self.record.clone(), best, best_notes, begun: self.begun };
+        CallbackState::json(&memory, tensors.unwrap_or_default())
+    }
+
+    fn load_state(&mut self, state: CallbackState) -> Result<()> {
+        let Memory { record, best, best_notes, begun } = state.parse("RunFolder")?;
+        (self.record, self.begun, self.claimed) = (record, begun, true);
+        if let Some(keep) = &mut self.keep_best {
+            keep.best.load_state(best);
+            keep.snapshot = best_notes.map(|notes| (state.tensors, notes));
+        }
+        Ok(())
+    }
+
+    fn wants_state(&self, step: usize) -> bool {
+        self.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.wants_state(step))
+    }
+
+    fn takes_states(&self) -> bool {
+        self.checkpoint.is_some()
+    }
+
+    fn take_state(&mut self, state: &TrainingState, is_last: bool) -> Result<()> {
+        self.lock.renew(&self.path)?;
+        self.claim()?;
+        self.checkpoint.as_mut().map_or(Ok(()), |checkpoint| checkpoint.take_state(state, is_last))
+    }
+
     fn on_event(&mut self, event: &Event) -> Result<Flow> {
-        if let Event::TrainBegin { model, preprocessing, metric_names, higher_is_better, .. } = event {
+        if let Some(checkpoint) = &mut self.checkpoint {
+            checkpoint.on_event(event)?;
+        }
+        if let Event::TrainBegin { model, preprocessing, metric_names, higher_is_better, step, .. } = event {
+            if *step == 0 && RunFolder::existing_run(&self.path).is_none() {
+                self.claim()?;
+            }
             self.architecture.preprocessing = preprocessing.first().cloned();
             check_architecture(&self.architecture, *model)?;
             if let Some(KeepBest { best, .. }) = &mut self.keep_best {
@@ -257,37 +392,10 @@ impl KeepBest {
     }
 }
 
-/// A file under a temporary name, which the next run in the folder removes if this one is killed.
-struct SetAside {
-    file: PathBuf,
-    aside: PathBuf,
-}
-
-impl SetAside {
-    /// `None` if there is no file.
-    fn new(folder: &Path, name: &str) -> Result<Option<SetAside>> {
-        let (file, aside) = (folder.join(name), folder.join(format!("{UNFINISHED}{name}")));
-        match std::fs::rename(&file, &aside) {
-            Ok(()) => Ok(Some(SetAside { file, aside })),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io(&file, "set the old file aside")(error)),
-        }
-    }
-
-    fn put_back(self) {
-        if let Err(error) = std::fs::rename(&self.aside, &self.file) {
-            note(&format!("{} cannot be put back ({error})", self.file.display()));
-        }
-    }
-
-    fn remove(self) -> Result<()> {
-        std::fs::remove_file(&self.aside).map_err(Error::io(&self.file, "remove the old file"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::UNFINISHED;
     use crate::prelude::*;
 
     fn train(folder: &Path, epochs: usize, seed: u64) -> Result<()> {

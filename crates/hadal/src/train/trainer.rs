@@ -149,7 +149,7 @@ impl<M: Model> Trainer<M> {
     /// callback fails. After the first step, model, optimizer and streams then stand as the last step left them, and
     /// the optimizer's learning rate is its own again; an epoch counts once its batches are done.
     pub fn fit(&mut self, data: &Dataset, fit: Fit) -> Result<History> {
-        fit.run(self, data)
+        fit.run(self, data, None)
     }
 
     /// Computes the loss and metrics on `data`, in evaluation mode.

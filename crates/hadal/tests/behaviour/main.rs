@@ -7,6 +7,7 @@ mod losses;
 mod metrics;
 mod optimizers;
 mod parts;
+mod resume;
 mod splits;
 mod stopping;
 mod tables;

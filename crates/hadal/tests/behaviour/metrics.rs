@@ -175,3 +175,47 @@ fn metrics_of_one_name_are_all_reached() {
     assert_eq!((history.get("loss_1").unwrap()[0], history.get("val_loss_2").unwrap()[0]), (7.0, 7.0));
     assert!(history.get("loss").unwrap()[0] != 7.0 && history.get("val_loss").unwrap()[0] != 7.0);
 }
+
+#[test]
+fn a_metric_goes_on_from_its_state_to_the_last_bit() {
+    let mut rng = Rng::new(1);
+    let of_classes: [fn() -> Box<dyn Metric>; 6] = [
+        || Accuracy.boxed(),
+        || TopKAccuracy::new(2).boxed(),
+        || CohenKappa::new().boxed(),
+        || ConfusionMatrix::new().boxed(),
+        || F1Score::default().boxed(),
+        || Accuracy.of("digit").boxed(),
+    ];
+    let of_numbers: [fn() -> Box<dyn Metric>; 2] = [|| AbsoluteError::new().boxed(), || R2Score::new().boxed()];
+    let goes_on = |make: fn() -> Box<dyn Metric>, batches: &[(Tensor, Tensor)]| {
+        let (mut whole, mut first) = (make(), make());
+        for (x, y) in batches {
+            whole.update(x, y);
+        }
+        first.update(&batches[0].0, &batches[0].1);
+        let mut second = make();
+        second.load_state(&first.state().unwrap()).unwrap();
+        second.update(&batches[1].0, &batches[1].1);
+        assert_eq!(second.compute().to_bits(), whole.compute().to_bits(), "{}", whole.name());
+        assert_eq!(second.state(), whole.state());
+        says(second.load_state(&[0.5, 0.5, f64::NAN]), &["not the state of the metric"]);
+    };
+    for make in of_classes {
+        let (first, second) = (Tensor::rand([3, 3], &mut rng), Tensor::rand([2, 3], &mut rng));
+        goes_on(make, &[(first, labels([0, 2, 1])), (second, labels([2, 0]))]);
+    }
+    for make in of_numbers {
+        goes_on(make, &[3, 2].map(|n| (Tensor::rand([n, 2], &mut rng), Tensor::rand([n, 2], &mut rng))));
+    }
+    let scores =
+        [(Tensor::rand([4, 1], &mut rng), labels([0, 1, 1, 0])), (Tensor::rand([2, 1], &mut rng), labels([0, 1]))];
+    let (mut whole, mut first) = (RocAuc::new(), RocAuc::new());
+    scores.iter().for_each(|(x, y)| whole.update(x, y));
+    first.update(&scores[0].0, &scores[0].1);
+    let mut second = RocAuc::new();
+    second.load_state(&first.state().unwrap()).unwrap();
+    second.update(&scores[1].0, &scores[1].1);
+    assert_eq!(second.compute().to_bits(), whole.compute().to_bits());
+    assert!(second.load_state(&[0.5]).is_err() && second.load_state(&[0.5, 0.5]).is_err());
+}

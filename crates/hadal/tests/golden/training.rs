@@ -74,6 +74,7 @@ fn training_stops_when_keras_does() {
             samples: 1,
             epochs: 100,
             steps_per_epoch: 1,
+            step: 0,
             metric_names: &["val_value".to_owned()],
             higher_is_better: &[None],
             preprocessing: &[],

@@ -1,0 +1,80 @@
+//! The callbacks of a run, together.
+
+use super::training_state::callback_prefix;
+use super::{Callback, CallbackState, Event, Flow, TrainingState};
+use crate::{Error, Result, Tensor};
+
+pub(super) struct Callbacks<'a>(pub Vec<Box<dyn Callback + 'a>>);
+
+/// What each callback remembers: its text, and the tensors of all.
+type States = (Vec<Option<String>>, Vec<(String, Tensor)>);
+
+impl Callbacks<'_> {
+    /// Tells all of them; the strongest answer counts.
+    pub fn tell(&mut self, event: &Event) -> Result<Flow> {
+        let mut flow = Flow::Continue;
+        for callback in &mut self.0 {
+            flow = match (callback.on_event(event)?, flow) {
+                (Flow::Suspend, _) | (_, Flow::Suspend) => Flow::Suspend,
+                (Flow::Stop, _) | (_, Flow::Stop) => Flow::Stop,
+                _ => Flow::Continue,
+            };
+        }
+        Ok(flow)
+    }
+
+    pub fn final_weights(&mut self) -> Option<Vec<(String, Tensor)>> {
+        self.0.iter_mut().filter_map(|callback| callback.final_weights()).last()
+    }
+
+    pub fn want_state(&self, step: usize) -> bool {
+        self.0.iter().any(|callback| callback.wants_state(step))
+    }
+
+    pub fn take_states(&self) -> bool {
+        self.0.iter().any(|callback| callback.takes_states())
+    }
+
+    /// Gives the state to those that want it, or to all that take states.
+    pub fn take(&mut self, state: &TrainingState, is_last: bool) -> Result<()> {
+        let step = state.steps();
+        let own = self.0.iter_mut().filter(|callback| is_last && callback.takes_states() || callback.wants_state(step));
+        own.into_iter().try_for_each(|callback| callback.take_state(state, is_last))
+    }
+
+    pub fn states(&self) -> States {
+        let mut tensors = Vec::new();
+        let texts = self.0.iter().enumerate().map(|(index, callback)| {
+            let state = callback.state()?;
+            let prefix = callback_prefix(index);
+            tensors.extend(state.tensors.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
+            Some(state.text)
+        });
+        (texts.collect(), tensors)
+    }
+
+    /// Brings back what they remember.
+    ///
+    /// # Errors
+    /// If they are not the callbacks of the state.
+    pub fn load(&mut self, state: &TrainingState) -> Result<()> {
+        let kept = &state.facts.callbacks;
+        let (then, now) = (kept.len(), self.0.len());
+        let fits = then == now && kept.iter().zip(&self.0).all(|(text, own)| text.is_some() == own.state().is_some());
+        if !fits {
+            return Err(Error::Config(format!(
+                "the run had {then} callbacks, of which {} had a state; this one has {now}, and {}; resume it with the same ones, \
+                 in the same order",
+                kept.iter().flatten().count(),
+                self.0.iter().filter(|own| own.state().is_some()).count()
+            )));
+        }
+        for (index, (text, callback)) in kept.iter().zip(&mut self.0).enumerate() {
+            if let Some(text) = text {
+                let tensors = state.under(&callback_prefix(index));
+                callback.load_state(CallbackState { text: text.clone(), tensors })?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,364 @@
+//! The loop.
+
+use std::io::IsTerminal;
+use std::sync::Once;
+use std::time::Instant;
+
+use super::callbacks::Callbacks;
+use super::pass::Pass;
+use super::resume::{exactness, identity};
+use super::training_state::{EpochState, Exact, Facts, MODEL, OPTIMIZER, RngState};
+use super::{BatchLogs, Event, Fit, Flow, History, Trainer, TrainingState};
+use crate::data::{AugmentPass, Batch, Dataset};
+use crate::finite::first_not_finite;
+use crate::monitor::{Console, note};
+use crate::nn::{Context, Model};
+use crate::{Error, Gradients, Result};
+
+impl Fit<'_> {
+    /// Trains from the beginning, or from where `state` left off.
+    pub(super) fn run<M: Model>(
+        mut self,
+        trainer: &mut Trainer<M>,
+        data: &Dataset,
+        state: Option<TrainingState>,
+    ) -> Result<History> {
+        self.check(trainer, data)?;
+        let learning_rate = trainer.optimizer.learning_rate();
+        if state.is_none() && trainer.progress.steps == 0 {
+            self.note_oddities(data, trainer.model.only_output_shape());
+        }
+        self.batch_size = self.batch_size.min(data.len());
+        let run = identity(&self, trainer, data);
+        trainer.set_preprocessing(data.preprocessing());
+        if let Some(state) = &state {
+            state.check(&run, self.is_inexact_allowed)?;
+            trainer.load_training_state(state)?;
+            if state.is_finished() {
+                return Ok(state.history());
+            }
+        }
+        let guard = RateGuard { trainer, learning_rate };
+        TrainingLoop::new(self, guard.trainer, data, run).run(state)
+    }
+}
+
+/// A call of `fit` under way. Leaves the optimizer at the learning rate of the last step.
+struct TrainingLoop<'a, 'b, M> {
+    fit: Fit<'a>,
+    callbacks: Callbacks<'a>,
+    trainer: &'b mut Trainer<M>,
+    data: &'b Dataset,
+    run: Vec<(String, String)>,
+    /// The learning rate of the optimizer, and what `reduce_lr_on_plateau` has left of it.
+    learning_rate: f64,
+    base: f64,
+    /// Epochs and steps before this call.
+    first: (usize, usize),
+    /// Batches of an epoch.
+    batches: usize,
+    history: History,
+    /// A callback has said that it is enough.
+    stopping: bool,
+}
+
+/// An epoch under way, up to a batch.
+struct Begun<'a> {
+    batches: usize,
+    order: RngState,
+    pass: &'a Pass,
+}
+
+impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
+    fn new(mut fit: Fit<'a>, trainer: &'b mut Trainer<M>, data: &'b Dataset, run: Vec<(String, String)>) -> Self {
+        let mut callbacks = std::mem::take(&mut fit.callbacks);
+        if !fit.quiet {
+            callbacks.insert(0, Box::new(Console::new(std::io::stdout().is_terminal())));
+        }
+        let learning_rate = trainer.optimizer.learning_rate();
+        TrainingLoop {
+            callbacks: Callbacks(callbacks),
+            data,
+            run,
+            learning_rate,
+            base: learning_rate,
+            first: (trainer.progress.epochs, trainer.progress.steps),
+            batches: data.len().div_ceil(fit.batch_size),
+            history: History::default(),
+            stopping: false,
+            fit,
+            trainer,
+        }
+    }
+
+    /// The number of all epochs.
+    fn epochs(&self) -> usize {
+        self.first.0.saturating_add(self.fit.epochs)
+    }
+
+    /// The number of all steps.
+    fn steps(&self) -> usize {
+        self.first.1.saturating_add(self.fit.epochs.saturating_mul(self.batches))
+    }
+
+    fn run(mut self, state: Option<TrainingState>) -> Result<History> {
+        if let Some(state) = &state {
+            self.first = state.facts.first;
+        }
+        let (length, unit) = if self.fit.by_epoch { (self.epochs(), "epochs") } else { (self.steps(), "steps") };
+        self.fit.schedule.too_long_for(length, unit).iter().for_each(|problem| note(problem));
+        let reported = self.trainer.reported(self.fit.validation_data.is_some());
+        let (names, higher_is_better): (Vec<String>, Vec<Option<bool>>) = reported.into_iter().unzip();
+        self.callbacks.tell(&Event::TrainBegin {
+            dataset: self.data.name(),
+            samples: self.data.len(),
+            epochs: self.epochs(),
+            steps_per_epoch: self.batches,
+            step: self.trainer.progress.steps,
+            metric_names: &names,
+            higher_is_better: &higher_is_better,
+            preprocessing: self.data.preprocessing(),
+            model: &self.trainer.model,
+        })?;
+        let mut begun = state.map_or(Ok(None), |state| self.go_on(state))?;
+        while begun.is_some() || !self.stopping && self.trainer.progress.epochs < self.epochs() {
+            if self.epoch(begun.take())? == Flow::Suspend {
+                return Ok(self.history);
+            }
+        }
+        self.finish()
+    }
+
+    /// Brings back the loop's own part of a state; the epoch in it goes on.
+    fn go_on(&mut self, state: TrainingState) -> Result<Option<EpochState>> {
+        self.callbacks.load(&state)?;
+        self.history = state.history();
+        self.base = state.facts.base.0;
+        self.trainer.optimizer.set_learning_rate(state.facts.learning_rate.0);
+        self.stopping = state.facts.stopping;
+        if let (Some(plateau), Some((reduction, best, waited))) = (&mut self.fit.plateau, state.facts.plateau) {
+            plateau.load_state((reduction.0, best.0, waited));
+        }
+        Ok(state.facts.epoch)
+    }
+
+    /// An epoch, or the rest of one.
+    fn epoch(&mut self, begun: Option<EpochState>) -> Result<Flow> {
+        let start = Instant::now();
+        let epoch = self.trainer.progress.epochs;
+        let mut pass = Pass::start(self.trainer.metrics_mut());
+        let order = RngState::from(&self.trainer.progress.order);
+        let mut all = self.data.batches(self.fit.batch_size);
+        if self.fit.shuffle {
+            all = all.shuffle(&mut self.trainer.progress.order);
+        }
+        let mut batch = 0;
+        if let Some(begun) = begun {
+            batch = begun.batches;
+            all = all.starting_at(batch);
+            pass.load_state(&begun, self.trainer.metrics_mut())?;
+        }
+        let mut flow = if self.stopping { Flow::Stop } else { Flow::Continue };
+        let pass_of_data = AugmentPass { seed: self.trainer.seed, epoch: epoch as u64 };
+        let outcome = all.augmented(pass_of_data).read_ahead(|next| -> Result<()> {
+            while flow == Flow::Continue
+                && let Some(samples) = next()?
+            {
+                batch += 1;
+                flow = self.step(epoch, batch, &samples, &mut pass)?;
+                self.save(Some(Begun { batches: batch, order, pass: &pass }), flow == Flow::Suspend)?;
+            }
+            Ok(())
+        });
+        outcome?;
+        if flow == Flow::Suspend {
+            return Ok(flow);
+        }
+        let elapsed = start.elapsed();
+        let mut logs = self.trainer.logs(&pass, false);
+        if let Some(data) = self.fit.validation_data {
+            logs.extend(&self.trainer.score(data, self.fit.validation_batch_size)?, "val_");
+        }
+        self.trainer.progress.epochs += 1;
+        flow = self.callbacks.tell(&Event::EpochEnd {
+            epoch: epoch + 1,
+            logs: &logs,
+            learning_rate: self.trainer.optimizer.learning_rate(),
+            elapsed,
+            model: &self.trainer.model,
+        })?;
+        if let Some(plateau) = &mut self.fit.plateau {
+            // Every epoch reports the metric: it was found among the names before the first.
+            let metric = logs.get(plateau.monitor()).unwrap_or(f64::NAN);
+            self.base = plateau.step(metric, self.learning_rate);
+        }
+        self.history.epochs.push(logs);
+        self.stopping |= flow == Flow::Stop;
+        self.save(None, flow == Flow::Suspend)?;
+        Ok(flow)
+    }
+
+    /// A step of the optimizer.
+    fn step(&mut self, epoch: usize, batch: usize, samples: &Batch, pass: &mut Pass) -> Result<Flow> {
+        let start = Instant::now();
+        let Batch { inputs: x, targets: y, weights } = samples;
+        let factor = if self.fit.by_epoch {
+            self.fit.schedule.factor(epoch, self.epochs())
+        } else {
+            self.fit.schedule.factor(self.trainer.progress.steps, self.steps())
+        };
+        let trainer = &mut *self.trainer;
+        trainer.optimizer.set_learning_rate(self.base * factor);
+        let mut ctx = Context::training(trainer.progress.dropout.clone());
+        let prediction = trainer.model.forward_parts(x, &mut ctx);
+        trainer.progress.dropout = ctx.rng.clone();
+        let (parts, penalty) = trainer.parts(&prediction, y, weights.as_ref(), &mut ctx);
+        let loss = trainer.total(&parts, penalty.as_ref());
+        if !loss.is_tracked() {
+            return Err(Error::Config("the loss does not depend on the model's parameters".into()));
+        }
+        let mut gradients = loss.backward();
+        let value = trainer.update(pass, (&prediction, y), &parts, penalty.as_ref());
+        if !value.is_finite() {
+            return Err(Error::Data(format!(
+                "the loss became {value} in epoch {}, batch {batch}; try a lower learning rate",
+                epoch + 1
+            )));
+        }
+        if let Some(limit) = self.fit.clip_value {
+            gradients.clip_value(limit);
+        }
+        if let Some((name, number)) = not_finite(&trainer.model, &gradients) {
+            return Err(Error::Data(format!(
+                "the gradient of `{name}` became {number} in epoch {}, batch {batch} (loss {value}); try a lower learning rate, \
+                 and check for operations without a finite derivative, such as sqrt at 0",
+                epoch + 1
+            )));
+        }
+        if let Some(max_norm) = self.fit.clip_norm {
+            gradients.clip_norm(max_norm);
+        }
+        trainer.optimizer.step(&mut trainer.model, &gradients);
+        trainer.model.constrain();
+        trainer.progress.steps += 1;
+        let trainer = &*self.trainer;
+        let make = || trainer.logs(pass, true);
+        let logs = BatchLogs::new(&make);
+        let flow = self.callbacks.tell(&Event::BatchEnd {
+            epoch: epoch + 1,
+            batch,
+            step: trainer.progress.steps,
+            samples: pass.samples(),
+            learning_rate: trainer.optimizer.learning_rate(),
+            loss: value,
+            gradients: &gradients,
+            elapsed: start.elapsed(),
+            model: &trainer.model,
+            logs: &logs,
+        })?;
+        self.stopping |= flow == Flow::Stop;
+        Ok(flow)
+    }
+
+    fn finish(mut self) -> Result<History> {
+        self.callbacks.tell(&Event::TrainEnd)?;
+        if let Some(weights) = self.callbacks.final_weights() {
+            self.trainer.model.load_state_dict(&weights.into_iter().collect())?;
+        }
+        if self.callbacks.take_states() {
+            let mut state = self.state(None);
+            state.facts.finished = true;
+            self.callbacks.take(&state, true)?;
+        }
+        Ok(self.history)
+    }
+
+    /// Gives the state to the callbacks that ask for it; all get the last one.
+    fn save(&mut self, begun: Option<Begun>, is_last: bool) -> Result<()> {
+        let step = self.trainer.progress.steps;
+        if !(is_last && self.callbacks.take_states() || self.callbacks.want_state(step)) {
+            return Ok(());
+        }
+        let epoch = match begun.map(|begun| begun.state(self.trainer)) {
+            None => None,
+            Some(Some(epoch)) => Some(epoch),
+            Some(None) => {
+                static ONCE: Once = Once::new();
+                ONCE.call_once(|| {
+                    note("a metric of this run has no state(): checkpoints are written at the end of epochs alone")
+                });
+                return Ok(());
+            }
+        };
+        let state = self.state(epoch);
+        self.callbacks.take(&state, is_last)
+    }
+
+    /// All that this run needs to go on.
+    fn state(&self, begun: Option<(EpochState, RngState)>) -> TrainingState {
+        let progress = &self.trainer.progress;
+        let (optimizer_steps, states) = self.trainer.optimizer.core().state_dict();
+        let (callbacks, own) = self.callbacks.states();
+        let (epoch, order) = begun.unzip();
+        let facts = Facts {
+            run: self.run.clone(),
+            exactness: exactness(),
+            epochs: progress.epochs,
+            steps: progress.steps,
+            first: self.first,
+            order: order.unwrap_or_else(|| RngState::from(&progress.order)),
+            dropout: RngState::from(&progress.dropout),
+            optimizer_steps,
+            learning_rate: Exact(self.trainer.optimizer.learning_rate()),
+            base: Exact(self.base),
+            plateau: self.fit.plateau.as_ref().map(|plateau| {
+                let (reduction, best, waited) = plateau.state();
+                (Exact(reduction), Exact(best), waited)
+            }),
+            epoch,
+            stopping: self.stopping,
+            finished: false,
+            history: self.history.epochs.iter().map(super::Logs::exact).collect(),
+            callbacks,
+            notes: Default::default(),
+        };
+        let under = |prefix: &str, tensors: Vec<(String, crate::Tensor)>| {
+            tensors.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)).collect::<Vec<_>>()
+        };
+        let tensors =
+            under(MODEL, self.trainer.model.state_dict()).into_iter().chain(under(OPTIMIZER, states)).chain(own);
+        TrainingState { facts, tensors: tensors.collect() }
+    }
+}
+
+impl Begun<'_> {
+    /// `None` if a metric cannot be kept.
+    fn state<M: Model>(&self, trainer: &Trainer<M>) -> Option<(EpochState, RngState)> {
+        let metrics = trainer.metrics().iter().map(|metric| metric.state()).collect::<Option<Vec<_>>>()?;
+        Some((self.pass.state(self.batches, metrics), self.order))
+    }
+}
+
+/// The first parameter whose gradient is not finite, and the first such number.
+fn not_finite(model: &impl Model, gradients: &Gradients) -> Option<(String, f64)> {
+    let mut found = None;
+    model.visit("", &mut |name, parameter| {
+        if found.is_none() {
+            let number = gradients.get(parameter).and_then(first_not_finite);
+            found = number.map(|(_, number)| (name.to_owned(), number));
+        }
+    });
+    found
+}
+
+/// Restores the optimizer's own learning rate when dropped: at the end of a run, on an error, on a panic.
+struct RateGuard<'a, M> {
+    trainer: &'a mut Trainer<M>,
+    learning_rate: f64,
+}
+
+impl<M> Drop for RateGuard<'_, M> {
+    fn drop(&mut self) {
+        self.trainer.optimizer.set_learning_rate(self.learning_rate);
+    }
+}

@@ -1,0 +1,219 @@
+//! Runs that are killed and resumed end with the bits of runs that are not.
+
+use std::path::Path;
+
+use hadal::optim::{Adamax, ReduceLrOnPlateau};
+use hadal::prelude::*;
+use hadal::train::{Checkpoint, Every, RunFolder, TrainingState};
+use hadal::{Error, Result};
+use proptest::prelude::*;
+
+use super::{points, says};
+
+/// What a run is made of.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    optimizer: usize,
+    schedule: usize,
+    patience: usize,
+    batch_size: usize,
+    every: usize,
+}
+
+const OPTIMIZERS: usize = 12;
+
+fn optimizer(which: usize) -> Box<dyn Optimizer> {
+    match which {
+        0 => Box::new(Sgd::new(0.1)),
+        1 => Box::new(Sgd::new(0.05).momentum(0.9).nesterov(true)),
+        2 => Box::new(RmsProp::new(0.01).momentum(0.5).centered()),
+        3 => Box::new(Adagrad::new(0.1)),
+        4 => Box::new(Adadelta::default()),
+        5 => Box::new(Adam::new(0.01)),
+        6 => Box::new(Adam::new(0.01).amsgrad()),
+        7 => Box::new(AdamW::new(0.01)),
+        8 => Box::new(Nadam::new(0.01)),
+        9 => Box::new(Lion::new(0.001)),
+        10 => Box::new(Muon::new(0.01)),
+        _ => Box::new(Adamax::new(0.01)),
+    }
+}
+
+fn trainer(plan: Plan) -> Trainer<Sequential> {
+    let model = Sequential::new([2])
+        .seed(3)
+        .add(Dense::new(6).activation(Relu))
+        .add(BatchNorm::new())
+        .add(Dropout::new(0.2))
+        .add(Dense::new(2).activation(Softmax))
+        .build()
+        .unwrap();
+    Trainer::new(model, optimizer(plan.optimizer), CategoricalCrossentropy, (Accuracy, F1Score::default())).seed(3)
+}
+
+/// Trains in a folder, from its checkpoint if there is one, and is killed before step `kill`.
+fn train(folder: &Path, plan: Plan, kill: usize) -> Result<hadal::train::History> {
+    let (data, validation) = (points(50, 2), points(30, 2));
+    let mut trainer = trainer(plan);
+    let run = RunFolder::open(folder, trainer.model.architecture(), Default::default())?
+        .keep_best("val_loss")
+        .checkpoint(Every::Steps(plan.every), Default::default());
+    let stopping = EarlyStopping::new("val_accuracy").patience(plan.patience).restore_best_weights(true);
+    let die = move |event: &Event| match event {
+        Event::BatchEnd { step, .. } if *step == kill => Err(Error::Config("killed".into())),
+        _ => Ok(Flow::Continue),
+    };
+    let fit = Fit::epochs(4).batch_size(plan.batch_size).validation_data(&validation).clip_norm(5.0).quiet();
+    let fit = match plan.schedule {
+        0 => fit,
+        1 => fit.schedule(Schedule::Cosine),
+        2 => fit.schedule_by_epoch(Schedule::Step { step_size: 2, gamma: 0.5 }),
+        _ => fit.reduce_lr_on_plateau(ReduceLrOnPlateau::new("val_loss").patience(1)),
+    };
+    let fit = fit.on_event(die).callback(stopping).callback(run);
+    let checkpoint = folder.join(RunFolder::CHECKPOINT);
+    if checkpoint.exists() { trainer.resume(checkpoint, &data, fit) } else { trainer.fit(&data, fit) }
+}
+
+fn files(folder: &Path) -> [Vec<u8>; 3] {
+    [RunFolder::MODEL, RunFolder::LAST, RunFolder::HISTORY].map(|name| std::fs::read(folder.join(name)).unwrap())
+}
+
+fn killed_run_ends_as_the_whole(plan: Plan, kills: &[usize]) {
+    let (whole, killed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let history = train(whole.path(), plan, usize::MAX).unwrap();
+    for &kill in kills {
+        // A kill before the checkpoint, or after the end, is none.
+        let _ = train(killed.path(), plan, kill);
+    }
+    let resumed = train(killed.path(), plan, usize::MAX).unwrap();
+    assert_eq!(resumed, history, "{plan:?} killed at {kills:?}");
+    assert!(files(killed.path()) == files(whole.path()), "{plan:?} killed at {kills:?}");
+    let [one, two] =
+        [&whole, &killed].map(|folder| TrainingState::load(folder.path().join(RunFolder::CHECKPOINT)).unwrap());
+    assert!(one.is_finished() && two.is_finished() && one.steps() == two.steps());
+    // What is finished stays as it is.
+    assert_eq!(train(killed.path(), plan, 1).unwrap(), history);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_killed_run_ends_as_the_whole(
+        (optimizer, schedule, patience) in (0..OPTIMIZERS, 0..4usize, 0..4usize),
+        (batch_size, every) in (8..17usize, 1..9usize),
+        kills in prop::collection::vec(1..30usize, 1..4),
+    ) {
+        killed_run_ends_as_the_whole(Plan { optimizer, schedule, patience, batch_size, every }, &kills);
+    }
+}
+
+#[test]
+fn every_optimizer_goes_on_in_the_middle_of_an_epoch() {
+    for optimizer in 0..OPTIMIZERS {
+        killed_run_ends_as_the_whole(
+            Plan { optimizer, schedule: 1, patience: 9, batch_size: 8, every: 2 },
+            &[11, 12, 19],
+        );
+    }
+}
+
+#[test]
+fn a_suspended_run_goes_on_where_it_was() {
+    let data = points(40, 2);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    let plan = Plan { optimizer: 5, schedule: 0, patience: 9, batch_size: 8, every: 1000 };
+    let suspend = |event: &Event| {
+        Ok(if matches!(event, Event::BatchEnd { step: 7, .. }) { Flow::Suspend } else { Flow::Continue })
+    };
+    let mut first = trainer(plan);
+    let fit = || Fit::epochs(3).batch_size(8).quiet().callback(Checkpoint::new(&path));
+    assert_eq!(first.fit(&data, fit().on_event(suspend)).unwrap().epochs.len(), 1);
+    assert_eq!(TrainingState::load(&path).unwrap().steps(), 7);
+    let mut second = trainer(plan);
+    let history = second.resume(&path, &data, fit().on_event(|_| Ok(Flow::Continue))).unwrap();
+    let mut whole = trainer(plan);
+    assert_eq!(history, whole.fit(&data, Fit::epochs(3).batch_size(8).quiet()).unwrap());
+    let bits = |trainer: &Trainer<Sequential>| -> Vec<Vec<f32>> {
+        trainer.model.state_dict().into_iter().map(|(_, tensor)| tensor.to_vec::<f32>()).collect()
+    };
+    assert_eq!(bits(&second), bits(&whole));
+}
+
+#[test]
+fn what_is_not_the_run_is_refused_with_the_first_difference() {
+    let (data, other) = (points(40, 2), points(42, 2));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    let plan = Plan { optimizer: 5, schedule: 0, patience: 9, batch_size: 8, every: 1000 };
+    let fit = || Fit::epochs(2).batch_size(8).quiet();
+    let suspend = |event: &Event| {
+        Ok(if matches!(event, Event::BatchEnd { step: 3, .. }) { Flow::Suspend } else { Flow::Continue })
+    };
+    trainer(plan).fit(&data, fit().on_event(suspend).callback(Checkpoint::new(&path))).unwrap();
+    let resume = |plan: Plan, data: &Dataset, fit: Fit| trainer(plan).resume(&path, data, fit);
+    says(resume(plan, &other, fit()), &["another run", "training data", "40 samples", "42 samples"]);
+    says(resume(plan, &data, fit().batch_size(10)), &["batch size was 8, not 10"]);
+    says(resume(plan, &data, Fit::epochs(3).batch_size(8).quiet()), &["number of epochs was 2, not 3"]);
+    says(resume(plan, &data, fit().shuffle(false)), &["shuffling was true, not false"]);
+    says(resume(Plan { optimizer: 8, ..plan }, &data, fit()), &["optimizer was adam", "not nadam"]);
+    says(resume(plan, &data, fit()), &["2 callbacks", "this one has 0", "in the same order"]);
+    let mut seeded = trainer(plan).seed(4);
+    says(seeded.resume(&path, &data, fit()), &["seed was 3, not 4"]);
+    // A damaged file, in any byte.
+    let whole = std::fs::read(&path).unwrap();
+    for cut in [0, 7, whole.len() / 2, whole.len() - 1] {
+        std::fs::write(&path, &whole[..cut]).unwrap();
+        assert!(resume(plan, &data, fit()).is_err());
+    }
+    for place in (0..whole.len()).step_by(whole.len() / 97 + 1) {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 16;
+        std::fs::write(&path, bytes).unwrap();
+        assert!(resume(plan, &data, fit()).is_err(), "a flipped bit in byte {place}");
+    }
+    let model = folder.path().join("model.safetensors");
+    trainer(plan).model.save(&model, &Default::default()).unwrap();
+    says(trainer(plan).resume(&model, &data, fit()), &["no state of training", "not a checkpoint"]);
+}
+
+/// A metric without a state.
+struct Opaque(f64);
+
+impl Metric for Opaque {
+    fn name(&self) -> &'static str {
+        "opaque"
+    }
+    fn reset(&mut self) {
+        self.0 = 0.0;
+    }
+    fn update(&mut self, prediction: &Tensor, _target: &Tensor) {
+        self.0 += prediction.size(0) as f64;
+    }
+    fn compute(&self) -> f64 {
+        self.0
+    }
+}
+
+#[test]
+fn with_a_metric_that_has_no_state_checkpoints_are_those_of_the_ends_of_epochs() {
+    let data = points(40, 2);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    let make = || {
+        let model = Sequential::new([2]).add(Dense::new(2).activation(Softmax));
+        model.compile(Sgd::new(0.1), CategoricalCrossentropy, Opaque(0.0)).unwrap()
+    };
+    let die = |event: &Event| match event {
+        Event::BatchEnd { step: 8, .. } => Err(Error::Config("killed".into())),
+        _ => Ok(Flow::Continue),
+    };
+    let fit = || Fit::epochs(3).batch_size(8).quiet().callback(Checkpoint::new(&path).every(Every::Steps(1)));
+    assert!(make().fit(&data, fit().on_event(die)).is_err());
+    let state = TrainingState::load(&path).unwrap();
+    assert_eq!((state.epochs(), state.steps()), (1, 5));
+    let history = make().resume(&path, &data, fit().on_event(|_| Ok(Flow::Continue))).unwrap();
+    assert_eq!(history, make().fit(&data, Fit::epochs(3).batch_size(8).quiet()).unwrap());
+}
