@@ -35,6 +35,7 @@ pub struct Fit<'a> {
     pub(super) shuffle: bool,
     pub(super) quiet: bool,
     pub(super) is_inexact_allowed: bool,
+    pub(super) max_steps: Option<usize>,
     pub(super) callbacks: Vec<Box<dyn Callback + 'a>>,
 }
 
@@ -65,6 +66,7 @@ impl<'a> Fit<'a> {
             shuffle: true,
             quiet: false,
             is_inexact_allowed: false,
+            max_steps: None,
             callbacks: Vec::new(),
         }
     }
@@ -218,6 +220,13 @@ impl<'a> Fit<'a> {
         self
     }
 
+    /// Stops after so many steps of this call of `fit`, also in the middle of an epoch; schedules are still those of all epochs. Default:
+    /// no limit. See [`TimeLimit`](super::TimeLimit).
+    pub fn max_steps(mut self, steps: usize) -> Fit<'a> {
+        self.max_steps = Some(steps);
+        self
+    }
+
     /// Lets [`Trainer::resume`](super::Trainer::resume) go on with a run of another version of this library, of a processor with other
     /// vector instructions, or with another precision of products: the result is then not that of the run without the
     /// interruption, by rounding. Default: refused.
@@ -255,6 +264,9 @@ impl<'a> Fit<'a> {
     pub(super) fn check<M: Model>(&mut self, trainer: &Trainer<M>, data: &Dataset) -> Result<()> {
         if self.epochs == 0 {
             return Err(Error::Config("epochs must be at least 1, not 0".into()));
+        }
+        if self.max_steps == Some(0) {
+            return Err(Error::Config("max_steps must be at least 1, not 0".into()));
         }
         if self.batch_size == 0 || self.validation_batch_size == 0 {
             return Err(Error::Config("the batch size must be at least 1, not 0".into()));

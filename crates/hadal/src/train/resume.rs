@@ -58,6 +58,7 @@ pub(super) fn identity<M: Model>(fit: &Fit, trainer: &Trainer<M>, data: &Dataset
         ("loss and metrics", losses.join(", ")),
         ("seed", trainer.seed.to_string()),
         ("number of epochs", fit.epochs.to_string()),
+        ("limit of steps", format!("{:?}", fit.max_steps)),
         ("batch size", fit.batch_size.to_string()),
         ("shuffling", fit.shuffle.to_string()),
         ("schedule", format!("{:?}{}", fit.schedule, if fit.by_epoch { " by epoch" } else { "" })),
