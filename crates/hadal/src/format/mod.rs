@@ -6,6 +6,7 @@
 #[cfg(feature = "numpy")]
 mod at;
 mod atomic;
+mod digest;
 pub mod idx;
 #[cfg(feature = "image")]
 pub mod image;
@@ -19,6 +20,8 @@ pub mod safetensors;
 
 pub(crate) use atomic::{Staged, UNFINISHED, stage};
 pub use atomic::{check_writable, write_atomically};
+pub(crate) use digest::Hash;
+pub use digest::digest_files;
 pub(crate) use lock::FolderLock;
 pub(crate) use open::kind_name;
 #[cfg(any(feature = "numpy", feature = "table"))]

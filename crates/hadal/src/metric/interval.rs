@@ -57,7 +57,10 @@ pub fn bootstrap_interval(
     seed: u64,
     confidence: f64,
 ) -> Option<(f64, f64)> {
-    assert!(confidence > 0.0 && confidence < 1.0, "bootstrap_interval: confidence {confidence} must be between 0 and 1");
+    assert!(
+        confidence > 0.0 && confidence < 1.0,
+        "bootstrap_interval: confidence {confidence} must be between 0 and 1"
+    );
     if samples == 0 {
         return None;
     }

@@ -93,6 +93,8 @@ impl RunFolder {
     /// The name of a file with what the run came to. It is written by whoever runs the training, and removed when another run takes
     /// the folder.
     pub const SUMMARY: &str = "summary.json";
+    /// The name of a file that says how often the holdout part was looked at, with [`SUMMARY`](RunFolder::SUMMARY).
+    pub const HOLDOUT: &str = "holdout.csv";
     /// The name of the file with the history.
     pub const HISTORY: &str = "history.csv";
     /// The name of the file with the times.
@@ -121,6 +123,7 @@ impl RunFolder {
             RunFolder::HISTORY,
             RunFolder::TIMING,
             RunFolder::SUMMARY,
+            RunFolder::HOLDOUT,
         ] {
             let file = path.join(name);
             if let Some(kind) = file.metadata().ok().map(|file| file.file_type()).filter(|kind| !kind.is_file()) {
@@ -268,7 +271,7 @@ impl RunFolder {
             replaced.extend([RunFolder::TIMING, RunFolder::LAST]);
         }
         if !self.claimed {
-            replaced.extend([RunFolder::CHECKPOINT, RunFolder::SUMMARY]);
+            replaced.extend([RunFolder::CHECKPOINT, RunFolder::SUMMARY, RunFolder::HOLDOUT]);
         }
         let mut old = Vec::new();
         let aside = replaced.iter().try_for_each(|name| {
@@ -298,7 +301,7 @@ impl RunFolder {
         if self.claimed {
             return Ok(());
         }
-        for name in [RunFolder::CHECKPOINT, RunFolder::SUMMARY] {
+        for name in [RunFolder::CHECKPOINT, RunFolder::SUMMARY, RunFolder::HOLDOUT] {
             SetAside::new(&self.path, name)?.map_or(Ok(()), SetAside::remove)?;
         }
         for (name, contents) in &self.files {

@@ -3,30 +3,8 @@
 use std::collections::BTreeMap;
 
 use safetensors::tensor::TensorInfo;
-use sha2::{Digest, Sha256};
 
-/// A SHA-256 in the making.
-#[derive(Default)]
-pub(super) struct Hash(Sha256);
-
-impl Hash {
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    pub fn finish(self) -> [u8; 32] {
-        self.0.finalize().into()
-    }
-
-    fn number(&mut self, number: usize) {
-        self.update(&(number as u64).to_le_bytes());
-    }
-
-    fn text(&mut self, text: &str) {
-        self.number(text.len());
-        self.update(text.as_bytes());
-    }
-}
+use crate::format::digest::Hash;
 
 /// The digest that [`save`](super::save) describes, in hexadecimal.
 pub(super) fn digest(metadata: &BTreeMap<String, String>, tensors: &BTreeMap<&str, (&TensorInfo, [u8; 32])>) -> String {
@@ -44,5 +22,5 @@ pub(super) fn digest(metadata: &BTreeMap<String, String>, tensors: &BTreeMap<&st
         info.shape.iter().for_each(|&size| hash.number(size));
         hash.update(bytes);
     }
-    hash.finish().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.hexadecimal()
 }

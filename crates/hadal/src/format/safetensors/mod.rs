@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, TensorInfo};
 
-use self::digest::{Hash, digest};
+use self::digest::digest;
 use self::header::Header;
-use super::Staged;
+use super::{Hash, Staged};
 use super::open::open_regular;
 use crate::{DType, Error, Result, Tensor, memory};
 
@@ -196,7 +196,7 @@ fn dtype_name(dtype: DType) -> Dtype {
 }
 
 /// Hands the elements to `take`, little-endian as the format demands, some at a time.
-fn pieces(tensor: &Tensor, take: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+pub(crate) fn pieces(tensor: &Tensor, take: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
     fn convert<T: Copy, const N: usize>(
         values: &[T],
         to_bytes: fn(T) -> [u8; N],
