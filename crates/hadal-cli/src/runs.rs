@@ -1,0 +1,154 @@
+//! `hadal runs`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use hadal::Result;
+use hadal::monitor::{csv_line, note, print_line};
+use hadal::train::RunFolder;
+
+use crate::args::Runs;
+use crate::summary::Summary;
+
+/// A run and what it came to, if it has ended.
+struct Run {
+    folder: String,
+    summary: Option<Summary>,
+    /// Section, key and value of each setting.
+    settings: BTreeMap<String, String>,
+}
+
+pub fn run(args: &Runs) -> Result<()> {
+    let mut runs = Vec::new();
+    find(&args.folder, &args.folder, &mut runs, 0)?;
+    if runs.is_empty() {
+        return print_line(&format!("There are no runs in {} (hadal train writes one)", args.folder.display()));
+    }
+    runs.sort_by(|a, b| a.folder.cmp(&b.folder));
+    let differing = differing(&runs);
+    let scores: Vec<String> = score_names(&runs);
+    let mut header = vec!["run".to_owned(), "epochs".to_owned()];
+    header.extend(scores.iter().map(|name| format!("test {name}")));
+    header.extend(differing.iter().cloned());
+    let rows = runs.iter().map(|run| row(run, &scores, &differing)).collect::<Vec<_>>();
+    if args.csv {
+        print_line(&csv_line(header))?;
+        return rows.into_iter().try_for_each(|row| print_line(&csv_line(row)));
+    }
+    print_table(&header, &rows)?;
+    print_groups(&runs, &scores)
+}
+
+/// Runs below a folder; those of a search or of several seeds lie in folders of their own.
+fn find(root: &Path, folder: &Path, runs: &mut Vec<Run>, depth: usize) -> Result<()> {
+    const DEEPEST: usize = 4;
+    let entries = std::fs::read_dir(folder).map_err(|source| hadal::Error::Io {
+        path: folder.to_owned(),
+        action: "look for runs in the folder",
+        source,
+    })?;
+    if RunFolder::existing_run(folder).is_some() {
+        let name = folder.strip_prefix(root).ok().filter(|name| !name.as_os_str().is_empty()).unwrap_or(folder);
+        let summary = match Summary::read(folder) {
+            Ok(summary) => Some(summary),
+            Err(hadal::Error::Io { .. }) => None,
+            Err(error) => {
+                note(&error.to_string());
+                None
+            }
+        };
+        let settings = summary.as_ref().map(settings).unwrap_or_default();
+        runs.push(Run { folder: name.display().to_string(), summary, settings });
+    }
+    let mut below: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    below.retain(|path| path.is_dir() && !path.is_symlink());
+    below.sort();
+    if depth < DEEPEST {
+        below.iter().try_for_each(|folder| find(root, folder, runs, depth + 1))?;
+    }
+    Ok(())
+}
+
+/// All settings as `section.key` and text.
+fn settings(summary: &Summary) -> BTreeMap<String, String> {
+    let Ok(all) = toml::Table::try_from(&summary.settings) else { return BTreeMap::new() };
+    let sections = all.iter().filter_map(|(section, keys)| Some((section, keys.as_table()?)));
+    sections
+        .flat_map(|(section, keys)| keys.iter().map(move |(key, value)| (format!("{section}.{key}"), value.to_string())))
+        .collect()
+}
+
+/// The settings that are not the same in all runs that have ended.
+fn differing(runs: &[Run]) -> Vec<String> {
+    let ended: Vec<&Run> = runs.iter().filter(|run| run.summary.is_some()).collect();
+    let mut names: Vec<&String> = ended.iter().flat_map(|run| run.settings.keys()).collect();
+    names.sort();
+    names.dedup();
+    let differs = |name: &&String| ended.windows(2).any(|pair| pair[0].settings.get(*name) != pair[1].settings.get(*name));
+    names.into_iter().filter(differs).cloned().collect()
+}
+
+fn score_names(runs: &[Run]) -> Vec<String> {
+    let mut names: Vec<String> =
+        runs.iter().flat_map(|run| run.summary.iter().flat_map(|summary| summary.test.keys().cloned())).collect();
+    names.sort();
+    names.dedup();
+    // The loss comes first.
+    names.sort_by_key(|name| name != "loss");
+    names
+}
+
+fn row(run: &Run, scores: &[String], differing: &[String]) -> Vec<String> {
+    let mut row = vec![run.folder.clone()];
+    let Some(summary) = &run.summary else {
+        row.push("not ended".to_owned());
+        row.extend(scores.iter().chain(differing).map(|_| String::new()));
+        return row;
+    };
+    row.push(summary.epochs.to_string());
+    row.extend(scores.iter().map(|name| summary.test.get(name).map_or(String::new(), |score| format!("{score:.4}"))));
+    row.extend(differing.iter().map(|name| run.settings.get(name).cloned().unwrap_or_default()));
+    row
+}
+
+fn print_table(header: &[String], rows: &[Vec<String>]) -> Result<()> {
+    let all = || std::iter::once(header).chain(rows.iter().map(Vec::as_slice));
+    let widths: Vec<usize> = (0..header.len())
+        .map(|column| all().map(|row| row[column].chars().count()).max().unwrap_or(0))
+        .collect();
+    all().try_for_each(|row| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        print_line(cells.collect::<Vec<_>>().join("  ").trim_end())
+    })
+}
+
+/// Mean and standard deviation over runs that differ in their seeds alone.
+fn print_groups(runs: &[Run], scores: &[String]) -> Result<()> {
+    let is_seed = |name: &String| name == "training.seed" || name == "split.seed";
+    let mut groups: BTreeMap<Vec<(&String, &String)>, Vec<&Run>> = BTreeMap::new();
+    for run in runs.iter().filter(|run| run.summary.is_some()) {
+        let settings = run.settings.iter().filter(|(name, _)| !is_seed(name)).collect();
+        groups.entry(settings).or_default().push(run);
+    }
+    for group in groups.values().filter(|group| group.len() > 1) {
+        let names: Vec<&str> = group.iter().map(|run| run.folder.as_str()).collect();
+        print_line(&format!("\n{} runs that differ in the seed alone: {}", group.len(), names.join(", ")))?;
+        for name in scores {
+            let values: Vec<f64> =
+                group.iter().filter_map(|run| run.summary.as_ref()?.test.get(name).copied()).collect();
+            if values.len() > 1 {
+                let (mean, std) = mean_and_std(&values);
+                print_line(&format!("test {name}: {mean:.4} ± {std:.4}"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The mean, and the standard deviation of a sample (divided by `n - 1`).
+pub fn mean_and_std(values: &[f64]) -> (f64, f64) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    (mean, variance.sqrt())
+}
