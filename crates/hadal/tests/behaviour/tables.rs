@@ -283,3 +283,29 @@ fn the_spelling_of_yes_and_no_does_not_matter() {
     assert_eq!(a.inputs().to_vec::<f32>(), b.inputs().to_vec::<f32>());
     assert_eq!(a.targets().to_vec::<i64>(), b.targets().to_vec::<i64>());
 }
+
+#[test]
+fn yes_and_no_are_the_same_in_all_words() {
+    let train = read("flag,x,y\nTRUE,1.5,yes\nFALSE,2.5,no\nTRUE,3.5,yes\nFALSE,4.5,no\n").unwrap();
+    let encoder = Preprocess::target("y").fit(&train).unwrap();
+    let expected = encoder.dataset(&train.take_rows(&[0, 1])).unwrap();
+    for (yes, no) in [("1", "0"), ("1.0", "0.0"), ("yes", "no"), ("Y", "N"), ("true", "off"), ("T", "False")] {
+        let data = encoder.dataset(&read(&format!("flag,x,y\n{yes},1.5,{yes}\n{no},2.5,{no}\n")).unwrap()).unwrap();
+        assert_eq!(data.inputs().to_vec::<f32>(), expected.inputs().to_vec::<f32>(), "{yes}");
+        assert_eq!(data.targets().to_vec::<i64>(), expected.targets().to_vec::<i64>(), "{yes}");
+        // One row alone, whose kind cannot be seen.
+        let one = rows(&encoder, &read(&format!("flag,x\n{yes},1.5\n")).unwrap());
+        assert_eq!(one.concat(), expected.inputs().to_vec::<f32>()[..encoder.features()], "{yes}");
+    }
+    says(encoder.inputs(&read("flag,x\nmaybe,1\n").unwrap()), &["line 2: `flag`: `maybe` is neither yes nor no"]);
+    says(encoder.dataset(&read("flag,x,y\n1,1,2\n").unwrap()), &["line 2", "the class `2` of `y` was never seen"]);
+    // A yes that was there once in training is a level never seen, by all its names.
+    let rare: String =
+        (0..60).map(|i| format!("{},{}.5,{}\n", if i == 7 { "Yes" } else { "No" }, i % 9, i % 2)).collect();
+    let encoder = Preprocess::target("y").fit(&read(&format!("flag,x,y\n{rare}")).unwrap()).unwrap();
+    let written = |cell: &str| rows(&encoder, &read(&format!("flag,x\n{cell},1\n")).unwrap());
+    assert_eq!((written("1"), written("0")), (written("Yes"), written("No")));
+    assert_ne!(written("1"), written("0"));
+    let mixed = read("flag\nyes\n1\nno\nFALSE\n").unwrap().with_kind("flag", Kind::YesNo).unwrap();
+    assert_eq!(mixed.column("flag").unwrap().levels().len(), 2);
+}

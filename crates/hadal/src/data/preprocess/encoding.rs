@@ -142,8 +142,11 @@ impl Levels {
         let known = self.names.iter().enumerate().map(|(place, name)| (name.as_str(), place));
         let known: HashMap<&str, usize> = known.chain(rare).collect();
         let (levels, codes) = column.codes();
-        let find =
-            |level: &String| known.get(level.as_str()).copied().or_else(|| spelled_otherwise(level, &self.names));
+        let same_answer = |level: &str| {
+            let place = spelled_otherwise(level, self.names.iter().chain(&self.rare))?;
+            Some(if place < self.names.len() { place } else { other })
+        };
+        let find = |level: &String| known.get(level.as_str()).copied().or_else(|| same_answer(level));
         let places: Vec<Option<usize>> = levels.iter().map(find).collect();
         let gap = self.missing.then_some(self.names.len());
         let place = |(row, code): (usize, Option<u32>)| match code {
@@ -304,8 +307,9 @@ fn days(date: DateTime) -> f64 {
     date.duration_since(epoch).as_secs_f64() / 86400.0
 }
 
-/// The place of a level among those of a yes/no column, whose spelling says nothing.
-pub(super) fn spelled_otherwise(level: &str, names: &[String]) -> Option<usize> {
-    let is_yes_no = names.len() == 2 && names.iter().all(|name| yes_or_no(name).is_some());
-    names.iter().position(|name| is_yes_no && name.eq_ignore_ascii_case(level))
+/// The place of the same answer among the two of a yes/no column: `TRUE` is `yes`, `Y` and `1`.
+pub(super) fn spelled_otherwise<'a>(level: &str, names: impl IntoIterator<Item = &'a String>) -> Option<usize> {
+    let answers: Vec<bool> = names.into_iter().map(|name| yes_or_no(name)).collect::<Option<_>>()?;
+    let own = yes_or_no(level)?;
+    matches!(answers[..], [first, second] if first != second).then(|| usize::from(answers[0] != own))
 }

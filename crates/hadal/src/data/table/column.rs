@@ -104,7 +104,8 @@ impl Column {
     }
 
     /// The distinct values of the whole file's column, in order, and the place of each row's value among them; `None` where it
-    /// is missing. In a yes/no column, `Yes` and `yes` are one value, under the first spelling in order.
+    /// is missing. In a yes/no column, all that say yes (`Yes`, `TRUE`, `1`) are one value, under the first
+    /// spelling in order.
     pub fn codes(&self) -> (Vec<String>, Vec<Option<u32>>) {
         let dictionary = self.cells.dictionary();
         let mut levels: Vec<String> = Vec::new();
@@ -113,7 +114,9 @@ impl Column {
             let level = dictionary.level(&self.cells, place);
             let twin = match self.kind {
                 // There are but a few spellings of yes and no.
-                Kind::YesNo => levels.iter().position(|other| other.eq_ignore_ascii_case(level)),
+                Kind::YesNo => {
+                    yes_or_no(level).and_then(|own| levels.iter().position(|other| yes_or_no(other) == Some(own)))
+                }
                 _ => None,
             };
             places.push(twin.unwrap_or(levels.len()) as u32);

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::cells::{Cells, is_missing};
+use super::number;
 use crate::Error;
 
 /// What a column holds.
@@ -85,13 +86,19 @@ const YES_NO: [(&str, &str); 6] = [("no", "yes"), ("false", "true"), ("n", "y"),
 /// Cells from which on the lack of repetition says something.
 const MANY: usize = 20;
 
-/// Whether a value says yes or no, in any case.
+/// Whether a value says yes or no, in any case; `1.0` is 1.
 pub(in super::super) fn yes_or_no(value: &str) -> Option<bool> {
-    YES_NO.iter().find_map(|(no, yes)| match value {
+    let word = YES_NO.iter().find_map(|(no, yes)| match value {
         _ if value.eq_ignore_ascii_case(yes) => Some(true),
         _ if value.eq_ignore_ascii_case(no) => Some(false),
         _ => None,
-    })
+    });
+    let number = || match number::parse(value, false).or_else(|| number::parse(value, true))? {
+        0.0 => Some(false),
+        1.0 => Some(true),
+        _ => None,
+    };
+    word.or_else(number)
 }
 
 impl Kind {
