@@ -216,7 +216,59 @@ fn dates_are_read_as_in_training_and_may_all_be_missing() {
     assert_eq!(rows(&encoder, &read("d\n01/02/2020\n").unwrap())[0], rows(&encoder, &train)[1]);
     let gap = read("d,y\n,a\n,b\n").unwrap();
     assert_eq!(rows(&encoder, &gap)[0], rows(&encoder, &train)[2]);
-    says(encoder.inputs(&read("d\n2020-01-01\nsoon\n").unwrap()), &["line 3", "`soon` is not a date"]);
+    says(encoder.inputs(&read("d\n13/05/2020\nsoon\n").unwrap()), &["line 3", "`soon` is not a date", "dd/mm/yyyy"]);
+}
+
+fn dated(text: &str, options: &ReadOptions) -> Table {
+    Table::from_reader("t.csv", text.as_bytes(), options).unwrap()
+}
+
+#[test]
+fn dates_are_read_by_the_format_of_training_whatever_stands_beside_them() {
+    let us = read("d,y\n05/02/2020,a\n12/31/2020,b\n07/08/2020,a\n").unwrap();
+    let encoder = Preprocess::target("y").fit(&us).unwrap();
+    let alone = rows(&encoder, &read("d\n05/02/2020\n").unwrap());
+    assert_eq!(rows(&encoder, &read("d\n05/02/2020\n05/31/2020\n").unwrap())[0], alone[0]);
+    says(
+        encoder.inputs(&read("d\n05/02/2020\n31/05/2020\n").unwrap()),
+        &["t.csv: line 3: `d`: `31/05/2020` is not a date of the form mm/dd/yyyy, as those in training are"],
+    );
+    says(
+        encoder.inputs(&read("d\n2020-05-02\n").unwrap()),
+        &["line 2", "`2020-05-02` is not a date of the form mm/dd/yyyy"],
+    );
+    says(encoder.inputs(&read("d\n05/02/2020 10:00Z\n05/02/2020 10:00\n").unwrap()), &["line 3", "no offset from UTC"]);
+}
+
+#[test]
+fn the_day_is_first_where_it_is_told_and_the_report_says_how_dates_are_written() {
+    let text = "d,y\n05/02/2020,a\n07/08/2020,b\n";
+    for (options, range) in [
+        (ReadOptions::default(), "2020-05-02 to 2020-07-08, written month/day/year"),
+        (ReadOptions::default().day_first(true), "2020-02-05 to 2020-08-07, written day/month/year"),
+    ] {
+        let table = dated(text, &options);
+        let encoder = Preprocess::target("y").fit(&table).unwrap();
+        contains(&encoder.report(&table).to_string(), &[range]);
+        // The model keeps the format; how a new table is read does not matter.
+        let new = [ReadOptions::default(), ReadOptions::default().day_first(true)].map(|new| dated(text, &new));
+        assert_eq!(rows(&encoder, &new[0]), rows(&encoder, &new[1]));
+    }
+    let times = read("t,y\n07:45,a\n18:30,b\n09:00,a\n").unwrap();
+    let report = Preprocess::target("y").fit(&times).unwrap().report(&times).to_string();
+    assert!(report.contains("07:45:00 to 18:30:00") && !report.contains("1970"), "{report}");
+}
+
+#[test]
+fn declared_words_are_missing() {
+    let text = "x,y\n1,a\n unknown ,b\n-999,a\n-9990,b\n";
+    let table = dated(text, &ReadOptions::default().missing(["unknown"]).missing(["-999"]));
+    let x = table.column("x").unwrap();
+    assert_eq!((x.kind(), x.missing(), x.numbers()[3]), (Kind::Number, 2, -9990.0));
+    assert_eq!(
+        dated("x,y\nUnknown,1\n", &ReadOptions::default().missing(["unknown"])).column("x").unwrap().missing(),
+        0
+    );
 }
 
 proptest! {

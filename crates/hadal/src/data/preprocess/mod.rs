@@ -14,7 +14,7 @@ pub use target::Task;
 use encoding::{Dropped, Encoding};
 use target::Target;
 
-use super::Table;
+use super::{Column, DateFormat, Table};
 use crate::{Error, Result};
 
 /// Settings of how a table becomes a model's inputs and targets; [`fit`](Preprocess::fit) on the training rows makes the
@@ -89,7 +89,10 @@ impl Preprocess {
         let (mut columns, mut dropped) = (Vec::new(), Vec::new());
         for column in train.columns().iter().filter(|column| column.name() != self.target) {
             match Encoding::fit(column, self.max_one_hot)? {
-                Ok(encoding) => columns.push((column.name().to_owned(), column.kind(), encoding)),
+                Ok(encoding) => {
+                    note_guessed_dates(train, column);
+                    columns.push((column.name().to_owned(), column.kind(), encoding));
+                }
                 Err(reason) => dropped.push(Dropped { column: column.name().to_owned(), reason }),
             }
         }
@@ -105,4 +108,18 @@ impl Preprocess {
         }
         Ok(Encoder::new(target, columns, dropped))
     }
+}
+
+/// Says how dates were read that could be read in two ways.
+fn note_guessed_dates(table: &Table, column: &Column) {
+    let Some((format, cell)) = column.guessed_date() else { return };
+    let (DateFormat::MonthFirst | DateFormat::DayFirst) = format else { return };
+    let date = format.parse(cell).map_or(String::new(), |date| format!(": `{cell}` is {}", date.strftime("%-d %B %Y")));
+    table.note_once(&format!(
+        "{}: the dates in `{}` are read as {}, though all could be day/month/year as well{date}; if the day is first, say so \
+         with --day-first",
+        table.name(),
+        column.name(),
+        format.in_words()
+    ));
 }

@@ -13,15 +13,18 @@ use super::{DateFormat, Kind, excerpt, number};
 pub struct Column {
     name: Arc<str>,
     kind: Kind,
+    /// Whether it was said which of day and month is first.
+    told: bool,
     cells: Arc<Cells>,
     /// The rows of the table among the cells; all, if none are listed.
     rows: Option<Arc<[u32]>>,
 }
 
 impl Column {
-    pub(super) fn new(name: String, cells: Cells) -> Column {
+    /// `told`: whether it was said which of day and month is first.
+    pub(super) fn new(name: String, cells: Cells, told: bool) -> Column {
         let kind = Kind::infer(&name, &cells);
-        Column { name: name.into(), kind, cells: Arc::new(cells), rows: None }
+        Column { name: name.into(), kind, told, cells: Arc::new(cells), rows: None }
     }
 
     pub(super) fn take(&self, rows: &[usize]) -> Column {
@@ -139,19 +142,37 @@ impl Column {
         self.cells.dates().as_ref().ok().map(|dates| dates.format)
     }
 
-    /// As [`dates`](Column::dates); those that could be read with the day first as well as with the month first are read as
-    /// `format` has it.
+    /// As [`dates`](Column::dates), all read as `format` has it.
     pub(in super::super) fn dates_as(&self, format: DateFormat) -> Vec<Option<DateTime>> {
-        let ambiguous = self.cells.dates().as_ref().is_ok_and(|dates| dates.ambiguous);
-        if !ambiguous || !matches!(format, DateFormat::MonthFirst | DateFormat::DayFirst) {
-            return self.dates();
-        }
         self.places().map(|place| format.parse(self.cells.get(place))).collect()
+    }
+
+    /// The first row whose cell is no date in this format, and why. Offsets from UTC are in all cells or in none.
+    pub(super) fn misfit_of_format(&self, format: DateFormat) -> Option<(usize, String)> {
+        let mut with_offset = None;
+        (0..self.len()).filter(|&row| !self.is_missing(row)).find_map(|row| {
+            let cell = excerpt(self.cell(row));
+            match format.read(self.cell(row)) {
+                None => Some((row, format!("`{cell}` is not a date of the form {format}, as those in training are"))),
+                Some((_, offset)) if *with_offset.get_or_insert(offset) != offset => {
+                    let has = if offset { "has an" } else { "has no" };
+                    Some((row, format!("`{cell}` {has} offset from UTC, unlike those before it")))
+                }
+                Some(_) => None,
+            }
+        })
     }
 
     /// Whether the dates could be read with the day first as well as with the month first, which was chosen.
     pub fn is_ambiguous_date(&self) -> bool {
         self.kind == Kind::Date && self.cells.dates().as_ref().is_ok_and(|dates| dates.ambiguous)
+    }
+
+    /// As [`is_ambiguous_date`](Column::is_ambiguous_date), where nobody said what is first: the format that was taken, and a cell.
+    pub(in super::super) fn guessed_date(&self) -> Option<(DateFormat, &str)> {
+        let format = self.date_format().filter(|_| self.is_ambiguous_date() && !self.told)?;
+        let cell = (0..self.len()).find(|&row| !self.is_missing(row))?;
+        Some((format, self.cell(cell)))
     }
 
     /// The first row whose cell is not of a kind, and why.

@@ -10,11 +10,11 @@ mod number;
 mod read;
 mod split;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use column::Column;
 pub use date::DateFormat;
@@ -25,6 +25,7 @@ pub use read::ReadOptions;
 
 use cells::Builder;
 
+use crate::monitor::note;
 use crate::{Error, Result, nearest};
 
 /// A table: named columns of cells, as a CSV file has them. Cloning is cheap.
@@ -47,6 +48,8 @@ pub struct Table {
     columns: Vec<Column>,
     /// The line of each row in the file.
     lines: Arc<[u32]>,
+    /// The notes that were printed for this table or a part of it.
+    said: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Table {
@@ -101,12 +104,13 @@ impl Table {
             builders.push(builder);
         }
         let lines = (1..=rows.unwrap_or(0) as u32).collect();
-        Table::assemble(name, Dialect::program(), names, builders, lines)
+        Table::assemble(name, Dialect::program(), false, names, builders, lines)
     }
 
     fn assemble(
         name: &str,
         dialect: Dialect,
+        told_day_first: bool,
         names: Vec<String>,
         builders: Vec<Builder>,
         lines: Vec<u32>,
@@ -133,10 +137,11 @@ impl Table {
         let columns = names.into_iter().zip(builders).map(|(column, builder)| {
             let refuse = |reason: String| Error::Data(format!("{name}: the column `{column}` {reason}"));
             let cells = builder.finish(dialect.day_first, dialect.decimal_comma).map_err(refuse)?;
-            Ok(Column::new(column, cells))
+            Ok(Column::new(column, cells, told_day_first))
         });
         let columns = columns.collect::<Result<_>>()?;
-        Ok(Table { name: name.into(), dialect: Arc::new(dialect), columns, lines: lines.into() })
+        let (name, dialect, lines, said) = (name.into(), Arc::new(dialect), lines.into(), Arc::default());
+        Ok(Table { name, dialect, columns, lines, said })
     }
 
     /// The table's name: that of its file, without folders.
@@ -230,6 +235,24 @@ impl Table {
         }
         self.columns[place] = self.columns[place].clone().of_kind(kind);
         Ok(self)
+    }
+
+    /// Takes a column for dates that are all written in one format.
+    pub(super) fn with_dates(mut self, column: &str, format: DateFormat) -> Result<Table> {
+        let place = self.place(column)?;
+        if let Some((row, reason)) = self.columns[place].misfit_of_format(format) {
+            return Err(Error::Data(format!("{}: line {}: `{column}`: {reason}", self.name, self.line(row))));
+        }
+        self.columns[place] = self.columns[place].clone().of_kind(Kind::Date);
+        Ok(self)
+    }
+
+    /// Prints a note, if no note of this text was printed for this table or a part of it.
+    pub(super) fn note_once(&self, text: &str) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.insert(text.to_owned()) {
+            note(text);
+        }
     }
 }
 
