@@ -63,7 +63,8 @@ impl Preprocess {
         self
     }
 
-    /// The rows whose target is there; a note counts the others.
+    /// The rows whose target is there; a note counts the others. What stands in those, a row of sums for example, does not matter
+    /// for the kinds of the columns.
     ///
     /// # Errors
     /// If there is no such target, or it is missing in all rows.
@@ -83,11 +84,15 @@ impl Preprocess {
     ///
     /// # Errors
     /// If there is no such target, it cannot be predicted (free text, one level only, gaps everywhere), or no column is left to
-    /// predict it from.
+    /// predict it from. If at least 95% of a column's cells in the whole file, and at least 20, are numbers or dates of one format,
+    /// or would be numbers without currency signs, percent signs, thousands separators and units, and the rest are not: the message
+    /// names the first such cell. [`with_kind`](Table::with_kind) sets the kind of such a column,
+    /// [`ReadOptions::missing`](super::ReadOptions::missing) declares such cells missing.
     pub fn fit(&self, train: &Table) -> Result<Encoder> {
         let target = Target::fit(train, &self.target, self.task)?;
         let (mut columns, mut dropped) = (Vec::new(), Vec::new());
         for column in train.columns().iter().filter(|column| column.name() != self.target) {
+            train.refuse_stray_cells(column.name(), false)?;
             match Encoding::fit(column, self.max_one_hot)? {
                 Ok(encoding) => {
                     note_guessed_dates(train, column);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::civil::DateTime;
 
 use super::cells::{Cells, is_missing};
-use super::kind::yes_or_no;
+use super::kind::{names_rows, yes_or_no};
+use super::stray::Stray;
 use super::{DateFormat, Kind, excerpt, number};
 
 /// A named column of a [`Table`](super::Table), with the kind of its cells.
@@ -13,6 +14,8 @@ use super::{DateFormat, Kind, excerpt, number};
 pub struct Column {
     name: Arc<str>,
     kind: Kind,
+    /// Whether the kind was set, not inferred.
+    chosen: bool,
     /// Whether it was said which of day and month is first.
     told: bool,
     cells: Arc<Cells>,
@@ -24,7 +27,26 @@ impl Column {
     /// `told`: whether it was said which of day and month is first.
     pub(super) fn new(name: String, cells: Cells, told: bool) -> Column {
         let kind = Kind::infer(&name, &cells);
-        Column { name: name.into(), kind, told, cells: Arc::new(cells), rows: None }
+        Column { name: name.into(), kind, chosen: false, told, cells: Arc::new(cells), rows: None }
+    }
+
+    /// Some rows, without what stood in the others: the kind is theirs, unless it was set.
+    pub(super) fn keep(&self, rows: &[usize]) -> Column {
+        let cells = self.cells.copy(rows.iter().map(|&row| self.place(row)));
+        let kind = if self.chosen { self.kind } else { Kind::infer(&self.name, &cells) };
+        Column { kind, cells: Arc::new(cells), rows: None, ..self.clone() }
+    }
+
+    /// The cell that keeps the column from being of numbers or dates, if its kind was inferred and nearly all others are.
+    pub(super) fn stray(&self) -> Option<Stray> {
+        let names_rows = self.kind == Kind::Identifier && names_rows(&self.name);
+        let of_words = matches!(self.kind, Kind::Category | Kind::Text | Kind::Identifier);
+        if self.chosen || names_rows || !of_words { None } else { self.cells.stray() }
+    }
+
+    /// A cell of the file, whether its row is among the table's or not.
+    pub(super) fn cell_at(&self, place: usize) -> &str {
+        self.cells.get(place)
     }
 
     pub(super) fn take(&self, rows: &[usize]) -> Column {
@@ -32,7 +54,7 @@ impl Column {
     }
 
     pub(super) fn of_kind(self, kind: Kind) -> Column {
-        Column { kind, ..self }
+        Column { kind, chosen: true, ..self }
     }
 
     fn place(&self, row: usize) -> usize {

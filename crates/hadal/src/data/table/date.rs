@@ -34,7 +34,7 @@ pub enum DateFormat {
 use DateFormat::{DayFirst, Dotted, Iso, MonthFirst, YearFirst};
 
 /// In the order of preference.
-const FORMATS: [(DateFormat, &str); 6] = [
+pub(super) const FORMATS: [(DateFormat, &str); 6] = [
     (Iso, "yyyy-mm-dd"),
     (YearFirst, "yyyy/mm/dd"),
     (Dotted, "dd.mm.yyyy"),

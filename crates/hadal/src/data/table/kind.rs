@@ -135,7 +135,7 @@ fn infer_number(name: &str, numbers: &[f64]) -> Kind {
 }
 
 /// Whether a column's name says that it holds the names of rows: `id`, `index`, `passenger_id`, `PassengerId`.
-fn names_rows(name: &str) -> bool {
+pub(super) fn names_rows(name: &str) -> bool {
     let lower = name.trim().to_lowercase();
     let last = lower.rsplit(['_', ' ', '-', '.']).next().unwrap_or("");
     let camel = name.strip_suffix("Id").or(name.strip_suffix("ID"));

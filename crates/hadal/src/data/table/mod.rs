@@ -5,10 +5,12 @@ mod codes;
 mod column;
 mod date;
 mod dialect;
+mod dress;
 mod kind;
 mod number;
 mod read;
 mod split;
+mod stray;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -48,6 +50,8 @@ pub struct Table {
     columns: Vec<Column>,
     /// The line of each row in the file.
     lines: Arc<[u32]>,
+    /// The line of each of the columns' cells, of which the rows are some or all.
+    cell_lines: Arc<[u32]>,
     /// The notes that were printed for this table or a part of it.
     said: Arc<Mutex<HashSet<String>>>,
 }
@@ -140,8 +144,8 @@ impl Table {
             Ok(Column::new(column, cells, told_day_first))
         });
         let columns = columns.collect::<Result<_>>()?;
-        let (name, dialect, lines, said) = (name.into(), Arc::new(dialect), lines.into(), Arc::default());
-        Ok(Table { name, dialect, columns, lines, said })
+        let (name, dialect, lines): (_, _, Arc<[u32]>) = (name.into(), Arc::new(dialect), lines.into());
+        Ok(Table { name, dialect, columns, cell_lines: lines.clone(), lines, said: Arc::default() })
     }
 
     /// The table's name: that of its file, without folders.
@@ -213,6 +217,13 @@ impl Table {
         let lines: Vec<u32> = rows.iter().map(|&row| self.lines[row]).collect();
         let columns = self.columns.iter().map(|column| column.take(rows)).collect();
         Table { columns, lines: lines.into(), ..self.clone() }
+    }
+
+    /// Some rows, with the kinds of the columns inferred from these alone, but for those that were set.
+    pub(super) fn keep_rows(&self, rows: &[usize]) -> Table {
+        let lines: Arc<[u32]> = rows.iter().map(|&row| self.lines[row]).collect();
+        let columns = self.columns.iter().map(|column| column.keep(rows)).collect();
+        Table { columns, cell_lines: lines.clone(), lines, ..self.clone() }
     }
 
     /// The line of the file in which a row begins, counted from 1.
