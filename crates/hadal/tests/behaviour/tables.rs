@@ -116,7 +116,7 @@ fn files_that_are_no_tables_say_what_and_where() {
     says(read("\u{feff} \n"), &["is empty"]);
     says(read("a,b\n"), &["a header, but no rows"]);
     says(read("a,b,a\n1,2,3\n"), &["columns 1 and 3 are both called `a`"]);
-    says(read("a,,b\nx,2,3\n"), &["column 2 has no name"]);
+    says(read(",,\nx,2,3\n"), &["t.csv: the header has no names of columns"]);
     says(bytes(b"a,b\n1,caf\xe9\n"), &["line 2", "0xe9", "UTF-8"]);
     says(bytes(b"a,b\n1,\0\n"), &["line 2", "byte of 0"]);
     says(bytes(b"\xff\xfea\0"), &["UTF-16"]);
@@ -438,8 +438,11 @@ fn numbers_in_other_dress_are_not_taken_for_words() {
         (&|i| format!("{i}%"), "`0%` of `v` has a percent sign"),
         (&|i| format!("{} 000", i + 1), "`1 000` of `v` has thousands separators"),
         (&|i| format!("\u{2212}{i}.5"), "a minus sign that is no hyphen"),
-        (&|i| format!("{i} kg"), "`0 kg` of `v` has a unit"),
-        (&|i| if i % 20 == 7 { format!("1,{i:03}") } else { i.to_string() }, "`1,007` of `v` is"),
+        (&|i| format!("{i} kg"), "`0 kg` of `v` has the unit `kg`"),
+        (
+            &|i| if i % 20 == 7 { format!("1,{i:03}") } else { i.to_string() },
+            "`1,007` of `v` is not a number, though 57 of its 60 cells are; write it as `1007`, declare",
+        ),
         (
             &|i| if i % 10 == 7 { format!("1,{i:03}") } else { format!("{i}.5") },
             "`1,007` of `v` has thousands separators",
@@ -455,7 +458,7 @@ fn numbers_in_other_dress_are_not_taken_for_words() {
     assert!(fit(&|i| ["low", "high", "5 or more"][i % 3].to_owned()).is_ok());
     says(
         beside((0..60).map(|i| format!("{i} kg"))).with_kind("v", Kind::Number),
-        &["line 2: `v`: `0 kg` is not a number: it has a unit; write `0`"],
+        &["line 2: `v`: `0 kg` is not a number: it has the unit `kg`; write `0`"],
     );
 }
 
@@ -480,4 +483,55 @@ fn a_target_of_distinct_numbers_is_a_regression_and_dates_are_no_target() {
     assert_eq!((encoder.task(), encoder.outputs()), (hadal::data::Task::Regression, 1));
     let message = Preprocess::target("d").fit(&table).unwrap_err().to_string();
     assert!(message.contains("`d` is a date") && !message.contains("--as"), "{message}");
+}
+
+#[test]
+fn real_tables_have_no_stray_cells() {
+    for name in ["titanic", "penguins", "mpg", "taxis", "tips", "diamonds", "iris"] {
+        let Some(table) = real(&format!("{name}.csv")) else { return };
+        for target in table.column_names() {
+            let message =
+                Preprocess::target(target).fit(&table).map_or_else(|error| error.to_string(), |_| String::new());
+            assert!(!message.contains("or take it as a category"), "{name}: {message}");
+        }
+    }
+}
+
+#[test]
+fn one_outlier_does_not_make_all_others_equal() {
+    let text = |last: &str| {
+        let lines: String =
+            (0..401).map(|i| format!("{:.2},{}\n", f64::from(i * 37 % 401) / 100.0 - 2.0, i % 2)).collect();
+        format!("x,y\n{lines}{last},1\n")
+    };
+    let encode = |last: &str| {
+        let table = read(&text(last)).unwrap();
+        rows(&Preprocess::target("y").fit(&table).unwrap(), &table).concat()
+    };
+    let (usual, far, negative) = (encode("0.5"), encode("1e6"), encode("-1e6"));
+    let spread = |x: &[f32]| x[..401].iter().fold(0.0f32, |most, x| most.max(x.abs()));
+    // Clipped to 1 + 20 * 2 = 41, its share of the variance is 41^2 / 402 = 4.2, beside 1.3 of all others.
+    for encoded in [&far, &negative] {
+        assert!(spread(encoded) > 0.4 * spread(&usual), "{} of {}", spread(encoded), spread(&usual));
+    }
+    assert!(far[401] > 2.9 && negative[401] < -2.9, "still far away");
+    // Where half of all numbers are equal, there is no width to tell outliers by.
+    let zeros: String = (0..40).map(|i| format!("{},{}\n", if i % 10 == 0 { "1000" } else { "0" }, i % 2)).collect();
+    let table = read(&format!("x,y\n{zeros}")).unwrap();
+    let encoded = rows(&Preprocess::target("y").fit(&table).unwrap(), &table).concat();
+    assert!((encoded[0] - 3.0 / 2.0f32.sqrt()).abs() < 1e-5, "mean 100, std 300: {}", encoded[0]);
+}
+
+#[test]
+fn a_column_without_a_name_is_called_by_its_place() {
+    let table = read(",x,\n0,1.5,\n1,2.5,\n2,3.5,\n").unwrap();
+    assert_eq!(table.column_names(), ["column 1", "x", "column 3"]);
+    assert_eq!(table.column("column 1").unwrap().kind(), Kind::Identifier);
+    assert_eq!(kind("Unnamed: 0,x\n7,1\n3,2\n", "Unnamed: 0"), Kind::Identifier);
+    assert_eq!(kind("column 1,x\n0,1\n2,2\n", "column 1"), Kind::Number, "a name of its own");
+    assert_eq!(kind(",x\n0.5,1\n0.7,2\n", "column 1"), Kind::Number);
+    let table = read(",x,y\n0,1.5,a\n1,2.5,b\n2,3.5,\n3,4.5,b\n").unwrap();
+    let rows = Preprocess::target("y").rows_with_target(&table).unwrap();
+    assert_eq!(Preprocess::target("y").fit(&rows).unwrap().input_columns(), ["x"]);
+    says(read(",x,x\n1,2,3\n"), &["columns 2 and 3 are both called `x`"]);
 }

@@ -22,7 +22,7 @@ use crate::{Error, Result};
 ///
 /// | kind of column | what becomes of it |
 /// | --- | --- |
-/// | number | standardized (mean 0, standard deviation 1 over the training rows), outliers `x` drawn in smoothly to `x / sqrt(1 + (x / 3)^2)`; gaps are filled with the median, and marked by an input of their own if there were any |
+/// | number | standardized (mean 0, standard deviation 1 over the training rows, numbers beyond 20 interquartile ranges from the quartiles clipped), outliers `x` drawn in smoothly to `x / sqrt(1 + (x / 3)^2)`; gaps are filled with the median, and marked by an input of their own if there were any |
 /// | category, yes/no | one input per level (one-hot), and one for levels never seen; above 16 levels an index, for an [embedding](crate::nn::EmbedColumns) |
 /// | date | days, standardized; the places in the year, the week and the day as points on a circle |
 /// | free text, identifier, constant | left out |

@@ -13,6 +13,8 @@ use super::{DateFormat, Kind, excerpt, number};
 #[derive(Clone, Debug)]
 pub struct Column {
     name: Arc<str>,
+    /// Whether the file has no name for it.
+    unnamed: bool,
     kind: Kind,
     /// Whether the kind was set, not inferred.
     chosen: bool,
@@ -25,23 +27,27 @@ pub struct Column {
 
 impl Column {
     /// `told`: whether it was said which of day and month is first.
-    pub(super) fn new(name: String, cells: Cells, told: bool) -> Column {
-        let kind = Kind::infer(&name, &cells);
-        Column { name: name.into(), kind, chosen: false, told, cells: Arc::new(cells), rows: None }
+    pub(super) fn new(name: String, unnamed: bool, cells: Cells, told: bool) -> Column {
+        let kind = Kind::infer((!unnamed).then_some(&name), &cells);
+        Column { name: name.into(), unnamed, kind, chosen: false, told, cells: Arc::new(cells), rows: None }
     }
 
     /// Some rows, without what stood in the others: the kind is theirs, unless it was set.
     pub(super) fn keep(&self, rows: &[usize]) -> Column {
         let cells = self.cells.copy(rows.iter().map(|&row| self.place(row)));
-        let kind = if self.chosen { self.kind } else { Kind::infer(&self.name, &cells) };
+        let kind = if self.chosen { self.kind } else { Kind::infer(self.own_name(), &cells) };
         Column { kind, cells: Arc::new(cells), rows: None, ..self.clone() }
     }
 
     /// The cell that keeps the column from being of numbers or dates, if its kind was inferred and nearly all others are.
     pub(super) fn stray(&self) -> Option<Stray> {
-        let names_rows = self.kind == Kind::Identifier && names_rows(&self.name);
+        let names_rows = self.kind == Kind::Identifier && names_rows(self.own_name());
         let of_words = matches!(self.kind, Kind::Category | Kind::Text | Kind::Identifier);
         if self.chosen || names_rows || !of_words { None } else { self.cells.stray() }
+    }
+
+    pub(super) fn decimal_comma(&self) -> bool {
+        self.cells.comma
     }
 
     /// A cell of the file, whether its row is among the table's or not.
@@ -55,6 +61,11 @@ impl Column {
 
     pub(super) fn of_kind(self, kind: Kind) -> Column {
         Column { kind, chosen: true, ..self }
+    }
+
+    /// The name in the file, if it has one.
+    fn own_name(&self) -> Option<&str> {
+        (!self.unnamed).then_some(&self.name)
     }
 
     fn place(&self, row: usize) -> usize {

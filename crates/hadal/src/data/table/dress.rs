@@ -23,14 +23,16 @@ const LONGEST_UNIT: usize = 8;
 
 impl Undressed {
     pub fn is_plain(&self) -> bool {
-        self.marks.is_empty()
+        self.marks.is_empty() && self.unit.is_none()
     }
 
     /// The marks, for a message: `a currency sign and thousands separators`.
     pub fn marks(&self) -> String {
-        match &self.marks[..] {
+        let unit = self.unit.as_ref().map(|unit| format!("the unit `{unit}`"));
+        let marks: Vec<String> = self.marks.iter().map(|mark| (*mark).to_owned()).chain(unit).collect();
+        match &marks[..] {
             [] => String::new(),
-            [only] => (*only).to_owned(),
+            [only] => only.clone(),
             [first @ .., last] => format!("{} and {last}", first.join(", ")),
         }
     }
@@ -82,7 +84,6 @@ pub(super) fn undress(cell: &str, comma: bool) -> Option<Undressed> {
         }
         unit = Some(own.to_owned());
         rest = number.trim_end();
-        marks.push("a unit");
     }
     let (plain, mark) = ungroup(rest, comma)?;
     marks.extend(mark);
@@ -149,8 +150,8 @@ mod tests {
             ("12.5 %", false, "a percent sign", "12.5"),
             ("\u{2212}3.5", false, "a minus sign that is no hyphen", "-3.5"),
             ("(1,200)", false, "parentheses and thousands separators", "-1200"),
-            ("36 months", false, "a unit", "36"),
-            ("180cm", false, "a unit", "180"),
+            ("36 months", false, "the unit `months`", "36"),
+            ("180cm", false, "the unit `cm`", "180"),
             ("3,14", false, "a decimal comma, not a point", "3.14"),
             ("1.234,50 €", false, "a currency sign, thousands separators and a decimal comma, not a point", "1234.50"),
             ("1.234,50", true, "thousands separators", "1234,50"),

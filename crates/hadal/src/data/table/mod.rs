@@ -60,6 +60,8 @@ impl Table {
     /// Reads a CSV or TSV file, compressed by gzip or not. What separates the fields, which quotes stand around them and whether
     /// the first line names the columns is found out; [`dialect`](Table::dialect) says it.
     ///
+    /// A column without a name is called by its place, `column 1` for example; a note says so.
+    ///
     /// Empty cells and `NA`, `N/A`, `n/a`, `NaN`, `nan`, `NULL`, `null`, `None`, `<NA>`, `#N/A`, `?` and `-` are missing.
     ///
     /// # Errors
@@ -115,21 +117,29 @@ impl Table {
         name: &str,
         dialect: Dialect,
         told_day_first: bool,
-        names: Vec<String>,
+        mut names: Vec<String>,
         builders: Vec<Builder>,
         lines: Vec<u32>,
     ) -> Result<Table> {
         if lines.is_empty() {
             return Err(Error::Data(format!("{name}: the table has no rows")));
         }
+        let unnamed: Vec<usize> = (0..names.len()).filter(|&place| names[place].is_empty()).collect();
+        if unnamed.len() == names.len() {
+            return Err(Error::Data(format!("{name}: the header has no names of columns")));
+        }
+        for &place in &unnamed {
+            names[place] = format!("column {}", place + 1);
+        }
+        if let Some(&first) = unnamed.first() {
+            let more = match unnamed.len() {
+                1 => String::new(),
+                count => format!(", and {} more are called by their places", count - 1),
+            };
+            note(&format!("{name}: column {} has no name; it is called `column {0}`{more}", first + 1));
+        }
         let mut places = HashMap::new();
         for (place, column) in names.iter().enumerate() {
-            if column.is_empty() {
-                return Err(Error::Data(format!(
-                    "{name}: column {} has no name; give it one in the header",
-                    place + 1
-                )));
-            }
             if let Some(other) = places.insert(column, place) {
                 return Err(Error::Data(format!(
                     "{name}: columns {} and {} are both called `{column}`; rename one",
@@ -138,10 +148,10 @@ impl Table {
                 )));
             }
         }
-        let columns = names.into_iter().zip(builders).map(|(column, builder)| {
+        let columns = names.into_iter().zip(builders).enumerate().map(|(place, (column, builder))| {
             let refuse = |reason: String| Error::Data(format!("{name}: the column `{column}` {reason}"));
             let cells = builder.finish(dialect.day_first, dialect.decimal_comma).map_err(refuse)?;
-            Ok(Column::new(column, cells, told_day_first))
+            Ok(Column::new(column, unnamed.contains(&place), cells, told_day_first))
         });
         let columns = columns.collect::<Result<_>>()?;
         let (name, dialect, lines): (_, _, Arc<[u32]>) = (name.into(), Arc::new(dialect), lines.into());

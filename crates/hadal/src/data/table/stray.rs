@@ -107,10 +107,12 @@ impl Table {
         let Some(Stray { place, what }) = column.stray() else { return Ok(()) };
         let (line, cell) = (self.cell_lines[place], column.cell_at(place));
         let shown = excerpt(cell);
+        let plain = undress(cell, column.decimal_comma()).map(|own| format!("write it as `{}`", own.plain));
+        let correction = plain.unwrap_or_else(|| "correct it".to_owned());
         let (said, mut ways) = match what {
             What::Outsider { others, outsiders, present } => (
                 format!("is not {others}, though {} of its {present} cells are", present - outsiders),
-                vec!["correct it".to_owned(), format!("declare it missing (--missing {})", shell_word(cell))],
+                vec![correction, format!("declare it missing (--missing {})", shell_word(cell))],
             ),
             What::Dressed { marks, plain } => {
                 (format!("has {marks}"), vec![format!("write plain numbers, such as `{plain}`")])
