@@ -1,13 +1,14 @@
 //! `hadal evaluate`.
 
-use hadal::data::{ImageFolder, NumPy, Task};
+use hadal::data::{ImageFolder, Task};
 use hadal::format::image::Channels;
 use hadal::monitor::{note, print_line};
-use hadal::nn::Forward;
 use hadal::prelude::*;
 use hadal::{Error, Result};
 
 use crate::args::Evaluate;
+use crate::arrays::{self, prepared};
+use crate::counted::counted;
 use crate::model::{self, Trained};
 use crate::network::{measures, trained_scale};
 use crate::parts::{self, Parts};
@@ -18,6 +19,7 @@ pub fn run(args: &Evaluate) -> Result<()> {
     let lecture = matches!(trained.source, Source::Mnist | Source::Digits);
     let (data, parts, name) = match &args.data {
         Some(text) => {
+            trained.note_own_data(text);
             let data = other(text, &trained, args)?;
             let name = data.name().to_owned();
             let parts = Parts::only(data.clone(), &trained);
@@ -76,6 +78,12 @@ fn own(trained: &Trained, args: &Evaluate) -> Result<(Dataset, Parts, String)> {
             trained.dataset()
         )));
     }
+    if trained.source == Source::Table("-".into()) {
+        return Err(trained.error(
+            "the model was trained on a table from standard input, which cannot be read again; give the data to be evaluated: \
+             a file, or - for standard input",
+        ));
+    }
     let mut config = trained.config.clone();
     if trained.source == Source::Mnist && !args.holdout {
         let test = trained.digits(Mnist::load_test(args.data_dir.as_deref())?)?;
@@ -90,10 +98,9 @@ fn own(trained: &Trained, args: &Evaluate) -> Result<(Dataset, Parts, String)> {
     let parts = parts::load(&trained.source, &mut config, args.data_dir.as_deref(), trained.encoder().as_ref())?;
     if trained.samples.is_some_and(|samples| samples != parts.samples()) {
         return Err(Error::Data(format!(
-            "{}: has {} {}, but had {} when the model was trained: the parts are no longer the same; give the data to be evaluated",
+            "{}: has {}, but had {} when the model was trained: the parts are no longer the same; give the data to be evaluated",
             trained.dataset(),
-            parts.samples(),
-            trained.source.samples(),
+            counted(parts.samples(), trained.source.sample()),
             trained.samples.unwrap_or(0)
         )));
     }
@@ -124,22 +131,10 @@ fn other(text: &str, trained: &Trained, args: &Evaluate) -> Result<Dataset> {
             encoder.dataset(&parts::read_only(path, &trained.config)?)
         }
         Source::Images(path) if matches!(trained.source, Source::Images(_)) => images(path, trained),
-        Source::Arrays(path) if matches!(trained.source, Source::Arrays(_)) => arrays(NumPy::load(path)?, trained),
+        Source::Arrays(path) if matches!(trained.source, Source::Arrays(_)) => {
+            prepared(arrays::load(path, trained.config.data.task)?, trained)
+        }
         _ => Err(wrong()),
-    }
-}
-
-/// Arrays with the shape and the targets that the model was trained on.
-fn arrays(data: Dataset, trained: &Trained) -> Result<Dataset> {
-    parts::check_samples(data.name(), &data.input_shape(), trained)?;
-    let data = parts::for_task(data, trained.config.data.task)?;
-    prepared(data, trained)
-}
-
-fn prepared(data: Dataset, trained: &Trained) -> Result<Dataset> {
-    match trained.model.preprocessing() {
-        Some(own) => data.preprocessed_by(own),
-        None => Ok(data),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `hadal explain`.
 
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::{Component, Path, PathBuf};
 
 use hadal::data::Task;
 use hadal::format::image;
@@ -10,6 +11,7 @@ use hadal::prelude::*;
 use hadal::{Error, Result};
 
 use crate::args::Explain;
+use crate::counted::counted;
 use crate::model::{self, Trained};
 use crate::network::{measures, trained_scale};
 use crate::parts::{self, Parts};
@@ -31,6 +33,7 @@ fn table(args: &Explain, trained: Trained) -> Result<()> {
         return Err(Error::Config(format!("the model takes one table at a time, not {}", args.data.len())));
     };
     let Some(encoder) = trained.encoder() else { return Err(trained.error("has no encoder of a table")) };
+    trained.note_own_data(&path.to_string_lossy());
     let table = parts::read_only(path, &trained.config)?;
     let data = encoder.dataset(&table)?;
     let parts = Parts::only(data.clone(), &trained);
@@ -48,28 +51,44 @@ fn table(args: &Explain, trained: Trained) -> Result<()> {
             .try_for_each(|own| print_line(&csv_line([own.name, own.mean.to_string(), own.std.to_string()])));
     }
     print_line(&format!(
-        "How much {score} falls on the {} rows of {} when a column is shuffled ({} times each)\n",
-        data.len(),
+        "How much {score} falls on the {} of {} when a column is shuffled ({} each)\n",
+        counted(data.len(), "row"),
         table.name(),
-        args.repeats
+        counted(args.repeats, "time")
     ))?;
     let width = all.iter().map(|own| own.name.chars().count()).max().unwrap_or(0);
     let most = all.first().map_or(0.0, |own| own.mean).max(f64::MIN_POSITIVE);
     all.iter().try_for_each(|own| {
         let bar = "█".repeat((30.0 * (own.mean / most).max(0.0)).round() as usize);
-        print_line(format!("{:width$}  {:7.4} ± {:.4}  {bar}", own.name, own.mean, own.std).trim_end())
+        // Of one shuffle there is no deviation.
+        let std = if args.repeats > 1 { format!(" ± {:.4}", own.std) } else { String::new() };
+        print_line(format!("{:width$}  {:7.4}{std}  {bar}", own.name, own.mean).trim_end())
     })
 }
 
 /// Which pixels change the score of the predicted class (Simonyan, Vedaldi and Zisserman, 2013), drawn for each image.
 fn images(args: &Explain, trained: &Trained) -> Result<()> {
-    let files = files(&args.data)?;
+    if args.csv {
+        return Err(Error::Config(
+            "--csv is for tables; what a model of images looks at is written as pictures, to the folder --out".into(),
+        ));
+    }
+    let mut files = files(&args.data)?;
+    let mut seen = HashSet::new();
+    files.retain(|path| seen.insert(path.clone()));
+    let pictures: Vec<PathBuf> = names(&files).into_iter().map(|name| args.out.join(name)).collect();
+    if let Some(there) = pictures.iter().find(|path| path.exists() && !args.overwrite) {
+        return Err(Error::Config(format!(
+            "{} already exists; choose another folder for --out, or pass --overwrite to replace it",
+            there.display()
+        )));
+    }
     std::fs::create_dir_all(&args.out).map_err(|source| Error::Io {
         path: args.out.clone(),
         action: "make the folder",
         source,
     })?;
-    for path in files {
+    for (path, file) in files.into_iter().zip(pictures) {
         let raw = parts::read_images(std::slice::from_ref(&path), trained)?;
         let (height, width) = (raw.size(-2), raw.size(-1));
         let raw = match trained.model.input_shape() {
@@ -92,7 +111,6 @@ fn images(args: &Explain, trained: &Trained) -> Result<()> {
         let strength = gradient.abs().reshape(shape).max_axes(&[0]);
         let most = strength.max().item();
         let pixels = if most > 0.0 { strength * (255.0 / most) } else { strength };
-        let file = args.out.join(name(&path));
         image::write_png(&file, &pixels.to_dtype(DType::U8))?;
         let class = trained.classes.get(best).cloned().unwrap_or_else(|| best.to_string());
         print_line(&format!("{}: {class}; wrote {}", path.display(), file.display()))?;
@@ -100,8 +118,40 @@ fn images(args: &Explain, trained: &Trained) -> Result<()> {
     Ok(())
 }
 
-/// The name of the picture for an image.
-fn name(path: &Path) -> PathBuf {
-    let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
-    PathBuf::from(format!("{stem}.saliency.png"))
+/// The name of each image's picture: the image's with its folder, with more folders where two would have one name.
+fn names(files: &[PathBuf]) -> Vec<String> {
+    let parts = |path: &Path| -> Vec<String> {
+        let normal = path.components().filter(|part| matches!(part, Component::Normal(_)));
+        normal.map(|part| part.as_os_str().to_string_lossy().into_owned()).collect()
+    };
+    let longest = files.iter().map(|path| parts(path).len()).max().unwrap_or(1);
+    let joined = |depth: usize, whole: bool| -> Vec<String> {
+        let name = |path: &PathBuf| {
+            let path = if whole { path.clone() } else { path.with_extension("") };
+            let parts = parts(&path);
+            parts[parts.len().saturating_sub(depth)..].join("_")
+        };
+        files.iter().map(name).collect()
+    };
+    let differ = |names: &Vec<String>| names.iter().collect::<HashSet<_>>().len() == names.len();
+    let tries = [joined(2, false), joined(2, true)].into_iter().chain((3..=longest).map(|depth| joined(depth, true)));
+    let numbered =
+        || joined(2, true).into_iter().enumerate().map(|(place, name)| format!("{}_{name}", place + 1)).collect();
+    let names: Vec<String> = tries.into_iter().find(differ).unwrap_or_else(numbered);
+    names.into_iter().map(|name| format!("{name}.saliency.png")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_pictures_have_one_name() {
+        let names = |files: &[&str]| names(&files.iter().map(PathBuf::from).collect::<Vec<_>>());
+        assert_eq!(names(&["cat.png"]), ["cat.saliency.png"]);
+        assert_eq!(names(&["/p/cats/0.png", "p/dogs/0.png"]), ["cats_0.saliency.png", "dogs_0.saliency.png"]);
+        assert_eq!(names(&["a/0.png", "a/0.jpg"]), ["a_0.png.saliency.png", "a_0.jpg.saliency.png"]);
+        assert_eq!(names(&["x/a/0.png", "y/a/0.png"]), ["x_a_0.png.saliency.png", "y_a_0.png.saliency.png"]);
+        assert_eq!(names(&["a_b/0.png", "a/b_0.png"]), ["1_a_b_0.png.saliency.png", "2_a_b_0.png.saliency.png"]);
+    }
 }

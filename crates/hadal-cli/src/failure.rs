@@ -14,9 +14,33 @@ pub fn catch(command: impl FnOnce() -> Result<()> + UnwindSafe) -> Result<(), St
         FIRST.get_or_init(|| describe(panic));
     }));
     match catch_unwind(command) {
-        Ok(outcome) => outcome.map_err(|error| error.to_string()),
+        Ok(outcome) => outcome.map_err(|error| in_words_of_the_command(&error.to_string())),
         Err(_) => Err(FIRST.get().cloned().unwrap_or_else(|| "internal error".to_owned())),
     }
+}
+
+/// Advice for a program, and what it is for the command.
+const TRANSLATIONS: [(&str, &str); 9] = [
+    (" (a decimal comma can be set with `ReadOptions::decimal_comma`)", ""),
+    (
+        "convert them with to_dtype(DType::I64), u8 inputs before they are put into a Dataset",
+        "save them as 64-bit integers, x.astype('<i8')",
+    ),
+    ("convert them with to_dtype(DType::I64) and reshape", "save them as integers, y.astype('<i8')"),
+    (
+        "end the network with Softmax or Sigmoid, or use the loss's from_logits()",
+        "the last of [model] layers needs activation = \"softmax\"",
+    ),
+    ("EarlyStopping monitors", "--monitor: training monitors"),
+    ("KeepBest monitors", "--monitor: training monitors"),
+    ("numbers of a regression are floats: .astype('<f4')", "numbers need --task regression"),
+    ("set the size that they become, for example 32 x 32", "set the size that they become, for example --size 32x32"),
+    ("; apply the same transforms to the dataset", ""),
+];
+
+/// The library's message, with advice that the command can follow.
+fn in_words_of_the_command(message: &str) -> String {
+    TRANSLATIONS.iter().fold(message.to_owned(), |message, (from, to)| message.replace(from, to))
 }
 
 fn describe(panic: &PanicHookInfo) -> String {
@@ -32,6 +56,14 @@ fn describe(panic: &PanicHookInfo) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn advice_for_programs_becomes_advice_for_the_command() {
+        let message = "t.csv: `1,234.5` is not a number (a decimal comma can be set with `ReadOptions::decimal_comma`)";
+        assert_eq!(in_words_of_the_command(message), "t.csv: `1,234.5` is not a number");
+        let message = in_words_of_the_command("y.npy: numbers of a regression are floats: .astype('<f4')");
+        assert_eq!(message, "y.npy: numbers need --task regression");
+    }
 
     #[test]
     fn a_panic_is_an_error_that_says_where_even_on_another_thread() {

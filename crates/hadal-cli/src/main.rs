@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod arrays;
 mod config;
+mod counted;
 mod defaults;
 mod evaluate;
 mod explain;

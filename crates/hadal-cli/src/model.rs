@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hadal::data::Encoder;
+use hadal::monitor::note;
 use hadal::nn::Forward;
 use hadal::prelude::*;
 use hadal::train::RunFolder;
@@ -73,6 +74,25 @@ impl Trained {
     /// Whether the training data can be found again.
     pub fn names_its_data(&self) -> bool {
         self.config.data.source.is_some() || matches!(self.dataset(), "mnist" | "digits")
+    }
+
+    /// Notes that data is that which the model was trained on, if it is: its score says little.
+    pub fn note_own_data(&self, data: &str) {
+        let (Source::Table(own) | Source::Images(own) | Source::Arrays(own)) = &self.source else { return };
+        let [own, given] = [own.as_path(), Path::new(data)].map(Path::canonicalize);
+        if own.is_err() || own.ok() != given.ok() {
+            return;
+        }
+        let honest = if self.config.split.holdout.is_some_and(|share| share > 0.0) || self.config.split.part.is_some() {
+            "`hadal evaluate MODEL --holdout` judges by rows that training has not seen"
+        } else {
+            "`hadal evaluate MODEL` judges by its test part"
+        };
+        let honest = honest.replace("rows", &format!("{}s", self.source.sample()));
+        note(&format!(
+            "{data} is what the model was trained on: the {}s of its training part are among these; {honest}",
+            self.source.sample()
+        ));
     }
 
     /// Ready to predict.

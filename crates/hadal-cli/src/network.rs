@@ -5,7 +5,7 @@ use hadal::metric::{Metric, R2Score};
 use hadal::monitor::note;
 use hadal::nn::{Architecture, LayerConfig, Regularizer};
 use hadal::prelude::*;
-use hadal::{Error, Result};
+use hadal::{Error, Result, nearest};
 
 use crate::config::{ClassWeightRule, ClassWeights, Config, LossName, OptimizerName, ScheduleName};
 use crate::parts::Parts;
@@ -34,7 +34,27 @@ pub fn trainer(config: &Config, parts: &Parts) -> Result<Trainer<Sequential>> {
         )));
     }
     let (loss, metrics) = measures(config, parts, scale)?;
+    check_monitor(config, &metrics)?;
     Ok(Trainer::new(model, optimizer(config)?, loss, metrics).seed(seed))
+}
+
+/// Refuses a monitored value that no epoch reports.
+fn check_monitor(config: &Config, metrics: &[Box<dyn Metric>]) -> Result<()> {
+    let Some(monitor) = &config.training.monitor else { return Ok(()) };
+    let own: Vec<&str> = ["loss"].into_iter().chain(metrics.iter().map(|metric| metric.name())).collect();
+    let names: Vec<String> =
+        own.iter().map(|name| format!("val_{name}")).chain(own.iter().map(|name| (*name).to_owned())).collect();
+    if names.contains(monitor) {
+        return Ok(());
+    }
+    // `acc`, as Keras calls it, is further from `accuracy` than the other names.
+    let meant = own.iter().copied().find(|name| name.starts_with(monitor.as_str()));
+    let meant = meant.or_else(|| nearest(monitor, names.iter().map(String::as_str)));
+    let meant = meant.map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
+    Err(Error::Config(format!(
+        "the monitored value `{monitor}` (--monitor) is reported by no epoch{meant} (there are {})",
+        names.join(", ")
+    )))
 }
 
 /// Hidden layers are described once: by settings, or one by one.

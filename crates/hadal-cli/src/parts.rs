@@ -3,16 +3,16 @@
 use std::io::stdin;
 use std::path::{Path, PathBuf};
 
-use hadal::data::{
-    Encoder, ImageFolder, Kind, NumPy, Partition, Preprocess, ReadOptions, Split, Stratify, Table, Task,
-};
+use hadal::data::{Encoder, ImageFolder, Kind, Partition, Preprocess, ReadOptions, Split, Stratify, Table, Task};
 use hadal::format::image::{self, Channels};
 use hadal::monitor::note;
 use hadal::nn::Forward;
 use hadal::prelude::*;
 use hadal::{Error, Result};
 
+use crate::arrays;
 use crate::config::{Colour, Config};
+use crate::counted::counted;
 use crate::model::Trained;
 use crate::source::Source;
 
@@ -28,6 +28,8 @@ pub struct Parts {
     pub task: Task,
     /// The number of outputs.
     pub outputs: usize,
+    /// What was found in images and arrays, in lines for a reader.
+    pub found: Vec<String>,
 }
 
 impl Parts {
@@ -41,7 +43,7 @@ impl Parts {
         let outputs = trained.model.output_shape().map_or(1, |shape| shape.elements());
         let task = if data.targets().dtype() == DType::I64 { Task::Classification } else { Task::Regression };
         let classes = trained.classes.clone();
-        Parts { train: data.clone(), test: data, holdout: None, table: None, classes, task, outputs }
+        Parts { train: data.clone(), test: data, holdout: None, table: None, classes, task, outputs, found: Vec::new() }
     }
 
     /// The name of a class, or its label.
@@ -81,16 +83,6 @@ pub fn read_images(files: &[PathBuf], trained: &Trained) -> Result<Tensor> {
     image::read_many(files, channels, Some([height, width]))
 }
 
-/// Refuses samples of another shape than the model was trained on.
-pub fn check_samples(name: &str, shape: &[usize], trained: &Trained) -> Result<()> {
-    match trained.model.input_shape() {
-        Some(own) if own[..] != *shape => Err(Error::Data(format!(
-            "{name}: each sample has shape {shape:?}, but the model was trained on samples of shape {own}"
-        ))),
-        _ => Ok(()),
-    }
-}
-
 /// How many samples are for training, and for what: without encoding them.
 pub fn preview(source: &Source, config: &mut Config, data_dir: Option<&Path>) -> Result<(usize, Task)> {
     check_settings(source, config)?;
@@ -128,9 +120,9 @@ pub fn load(source: &Source, config: &mut Config, data_dir: Option<&Path>, encod
             config.data.images = Some(true);
             let folder = images(path, config)?;
             let classes = folder.classes().to_vec();
-            arrays(folder.load()?, classes, config)
+            arrays::divided(folder.load()?, classes, config)
         }
-        Source::Arrays(path) => arrays(NumPy::load(path)?, Vec::new(), config),
+        Source::Arrays(path) => arrays::divided(arrays::load(path, config.data.task)?, Vec::new(), config),
     }?;
     parts.train = parts.train.renamed(&source.name());
     if let Some(augment) = &config.preprocess.augment {
@@ -211,7 +203,7 @@ fn own_test((train, test): (Dataset, Dataset), config: &mut Config) -> Result<Pa
         (train, Some(holdout))
     };
     let classes = (0..10).map(|digit| digit.to_string()).collect();
-    Ok(Parts { train, test, holdout, table: None, classes, task: Task::Classification, outputs: 10 })
+    Ok(Parts { train, test, holdout, table: None, classes, task: Task::Classification, outputs: 10, found: Vec::new() })
 }
 
 /// The table as it is.
@@ -233,6 +225,7 @@ pub fn read_only(path: &Path, config: &Config) -> Result<Table> {
 fn read_table(path: &Path, config: &Config) -> Result<Table> {
     let mut table = read_only(path, config)?;
     if !config.data.drop.is_empty() {
+        refuse_lists(&table, &config.data.drop)?;
         table = table.drop(&config.data.drop)?;
     }
     for (column, kind) in &config.data.kinds {
@@ -242,11 +235,31 @@ fn read_table(path: &Path, config: &Config) -> Result<Table> {
     Ok(table)
 }
 
+/// `--drop a,b` names no column, but both are there.
+fn refuse_lists(table: &Table, names: &[String]) -> Result<()> {
+    let there = table.column_names();
+    for list in names.iter().filter(|name| name.contains(',') && !there.contains(&name.as_str())) {
+        let each: Vec<&str> = list.split(',').map(str::trim).collect();
+        if each.iter().all(|name| there.contains(name)) {
+            let flags: Vec<String> = each.iter().map(|name| format!("--drop {name}")).collect();
+            return Err(Error::Config(format!(
+                "{}: there is no column `{list}`; give the flag once for each column: {}",
+                table.name(),
+                flags.join(" ")
+            )));
+        }
+    }
+    Ok(())
+}
+
 fn single_byte(delimiter: &str) -> Result<u8> {
     match delimiter {
         "tab" | "\\t" => Ok(b'\t'),
-        other if other.len() == 1 => Ok(other.as_bytes()[0]),
-        other => Err(Error::Config(format!("the delimiter must be one character, or `tab`, not `{other}`"))),
+        other if other.len() == 1 && !b"\"'\r\n".contains(&other.as_bytes()[0]) => Ok(other.as_bytes()[0]),
+        other => Err(Error::Config(format!(
+            "the delimiter must be one ASCII character, no quote and no line end, or `tab`; it is `{}`",
+            other.escape_debug()
+        ))),
     }
 }
 
@@ -303,11 +316,12 @@ fn table(table: &Table, config: &mut Config, trained: Option<&Encoder>) -> Resul
         classes,
         task,
         outputs,
+        found: Vec::new(),
     })
 }
 
 /// The settings of the split, completed.
-fn split(config: &mut Config, target: Option<&str>) -> Result<Split> {
+pub fn split(config: &mut Config, target: Option<&str>) -> Result<Split> {
     let own = &mut config.split;
     if own.train.is_none() && own.test.is_none() && own.holdout.is_none() {
         let Split { train, test, holdout, .. } = Split::default();
@@ -344,7 +358,7 @@ fn split(config: &mut Config, target: Option<&str>) -> Result<Split> {
 
 /// Whether the parts are to have the classes in the same shares, unless it is said. By default they are, where each class has
 /// a sample for each part.
-fn stratify_by_default(config: &mut Config, counts: &[usize], samples: &str) {
+pub fn stratify_by_default(config: &mut Config, counts: &[usize], sample: &str) {
     let own = &mut config.split;
     if own.stratify.is_some() || own.group.is_some() || own.order.is_some() || own.part.is_some() {
         return;
@@ -353,7 +367,8 @@ fn stratify_by_default(config: &mut Config, counts: &[usize], samples: &str) {
     own.stratify = Some(rarest >= 3);
     if rarest < 3 && !counts.is_empty() {
         note(&format!(
-            "a class has only {rarest} {samples}, too few for three parts with the same shares of classes; the parts are random"
+            "a class has only {}, too few for three parts with the same shares of classes; the parts are random",
+            counted(rarest, sample)
         ));
     }
 }
@@ -363,7 +378,7 @@ fn divide(table: &Table, target: &str, task: Task, config: &mut Config) -> Resul
         Task::Classification => table.column(target)?.levels().into_iter().map(|(_, count)| count).collect(),
         Task::Regression => Vec::new(),
     };
-    stratify_by_default(config, &counts, if counts.iter().min() == Some(&1) { "row" } else { "rows" });
+    stratify_by_default(config, &counts, "row");
     if task == Task::Regression {
         config.split.stratify.get_or_insert(false);
     }
@@ -381,69 +396,4 @@ fn images(path: &Path, config: &Config) -> Result<ImageFolder> {
         Some(Colour::Rgb) => folder.rgb(),
         None => folder,
     })
-}
-
-/// One number for each sample is what a network with one output predicts: `[N]` becomes `[N, 1]`.
-fn with_columns(data: Dataset) -> Result<Dataset> {
-    if !data.targets().dtype().is_float() || data.targets().rank() != 1 {
-        return Ok(data);
-    }
-    let targets = data.targets().reshape([data.len(), 1]);
-    data.with_targets(targets)
-}
-
-/// Targets as the task needs them: integers are classes, floats the numbers of a regression, unless the task is set.
-pub fn for_task(data: Dataset, task: Option<Task>) -> Result<Dataset> {
-    match (task, data.targets().dtype().is_float()) {
-        (Some(Task::Regression), false) => {
-            let targets = data.targets().to_dtype(DType::F32);
-            with_columns(data.with_targets(targets)?)
-        }
-        (Some(Task::Classification), true) => Err(Error::Data(format!(
-            "{}: `y` holds floats, the numbers of a regression, but the task is classification; labels are integers, from 0 \
-             on: .astype('<i8')",
-            data.name()
-        ))),
-        _ => with_columns(data),
-    }
-}
-
-/// Arrays and images: bytes are divided by 255, features or channels standardized by the training part.
-fn arrays(mut data: Dataset, classes: Vec<String>, config: &mut Config) -> Result<Parts> {
-    if config.data.task == Some(Task::Regression) && !classes.is_empty() {
-        return Err(Error::Config(format!(
-            "{}: folders of images are classes, but the task is regression",
-            data.name()
-        )));
-    }
-    data = for_task(data, config.data.task)?;
-    let targets = data.targets();
-    let (task, outputs) = if targets.dtype() == DType::I64 {
-        let labels = targets.to_vec::<i64>();
-        if let Some(sample) = labels.iter().position(|label| *label < 0) {
-            return Err(Error::Data(format!("{}: sample {sample} has label {}", data.name(), labels[sample])));
-        }
-        let most = labels.iter().max().copied().unwrap_or(0) as usize + 1;
-        (Task::Classification, most.max(2).max(classes.len()))
-    } else {
-        (Task::Regression, targets.elements() / targets.size(0))
-    };
-    config.data.task = Some(task);
-    if task == Task::Classification {
-        let mut counts = vec![0; outputs];
-        targets.to_vec::<i64>().into_iter().for_each(|label| counts[label as usize] += 1);
-        counts.retain(|count| *count > 0);
-        stratify_by_default(config, &counts, "samples");
-    }
-    config.split.stratify.get_or_insert(false);
-    let is_raw = data.preprocessing()[0].transforms().is_empty();
-    let data = if is_raw && data.input_dtype() == DType::U8 { data.divide(255.0) } else { data };
-    let mut parts = data.split(&split(config, None)?)?;
-    if *config.preprocess.standardize.get_or_insert(true) {
-        parts.train = parts.train.standardize()?;
-        parts.test = parts.test.preprocessed_as(&parts.train)?;
-        parts.holdout = parts.holdout.map(|part| part.preprocessed_as(&parts.train)).transpose()?;
-    }
-    let Partition { train, test, holdout } = parts;
-    Ok(Parts { train, test, holdout, table: None, classes, task, outputs })
 }

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use hadal::data::NumPy;
 use hadal::format::image::{self, read_png, read_png_size};
 use hadal::monitor::{csv_line, note, print_line};
 use hadal::prelude::*;
 use hadal::{Error, Result, stack};
 
 use crate::args::Predict;
+use crate::arrays;
 use crate::model::{self, Trained};
 use crate::parts;
 use crate::source::Source;
@@ -82,9 +82,8 @@ pub fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
 
 fn arrays(args: &Predict, trained: Trained) -> Result<()> {
     let path = only(args, "array")?;
-    let inputs = NumPy::read_inputs(path)?;
-    parts::check_samples(&path.display().to_string(), &inputs.shape()[1..], &trained)?;
-    let samples = (0..inputs.size(0)).map(|sample| sample.to_string()).collect();
+    let inputs = arrays::inputs(path, &trained)?;
+    let samples = (0..inputs.len()).map(|sample| sample.to_string()).collect();
     let classes = Classes::of(&trained);
     let outputs = trained.trainer().predict(&inputs)?;
     print(args, "sample", samples, "prediction", &classes, &outputs)
@@ -145,10 +144,17 @@ fn print(
     let width = outputs.size(1);
     let outputs = outputs.to_vec::<f32>();
     let is_class = classes.are_predicted;
+    if args.probabilities && !is_class {
+        return Err(Error::Config("--probabilities is for classes, but the model predicts numbers".into()));
+    }
     let class = |label: usize| classes.names.get(label).cloned().unwrap_or_else(|| label.to_string());
     if args.csv {
         let columns = match (is_class, width) {
-            (true, _) => vec![target.to_owned(), "probability".to_owned()],
+            (true, _) => {
+                let each =
+                    (0..width).filter(|_| args.probabilities).map(|label| format!("probability_{}", class(label)));
+                [target.to_owned(), "probability".to_owned()].into_iter().chain(each).collect()
+            }
             (false, 1) => vec![target.to_owned()],
             (false, _) => (0..width).map(|output| format!("{target}_{output}")).collect(),
         };
@@ -170,11 +176,21 @@ fn print(
         }
         let best = (0..width).max_by(|&a, &b| outputs[a].total_cmp(&outputs[b]).then(b.cmp(&a))).unwrap_or(0);
         let (label, chance) = (class(best), outputs[best]);
+        let all = if args.probabilities { outputs } else { &[] };
         print_line(&match (args.csv, args.json) {
-            (true, _) => csv_line([name, label, chance.to_string()]),
+            (true, _) => csv_line([name, label, chance.to_string()].into_iter().chain(all.iter().map(f32::to_string))),
             (_, true) => {
                 let (what, name, target, label) = (json(what), json_name(what, &name), json(target), json(&label));
-                format!("{{{what}: {name}, {target}: {label}, \"probability\": {}}}", json_number(chance))
+                let each = all.iter().enumerate().map(|(label, chance)| {
+                    format!(", {}: {}", json(&format!("probability_{}", class(label))), json_number(*chance))
+                });
+                let (chance, each) = (json_number(chance), each.collect::<String>());
+                format!("{{{what}: {name}, {target}: {label}, \"probability\": {chance}{each}}}")
+            }
+            _ if args.probabilities => {
+                let percent = |(label, chance): (usize, &f32)| format!("{} {:.2}%", class(label), 100.0 * chance);
+                let each: Vec<String> = all.iter().enumerate().map(percent).collect();
+                format!("{}{name}: {label} ({})", prefix(what), each.join(", "))
             }
             _ => format!("{}{name}: {label} ({:.2}%)", prefix(what), 100.0 * chance),
         })?;

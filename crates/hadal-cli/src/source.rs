@@ -73,11 +73,11 @@ impl Source {
     }
 
     /// One of what is there, for a reader.
-    pub fn samples(&self) -> &'static str {
+    pub fn sample(&self) -> &'static str {
         match self {
-            Source::Mnist | Source::Digits | Source::Images(_) => "images",
-            Source::Table(_) => "rows",
-            Source::Arrays(_) => "samples",
+            Source::Mnist | Source::Digits | Source::Images(_) => "image",
+            Source::Table(_) => "row",
+            Source::Arrays(_) => "sample",
         }
     }
 }
@@ -85,13 +85,18 @@ impl Source {
 /// What lies beside a missing file and has a similar name.
 fn neighbour(path: &Path) -> Option<String> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let names: Vec<String> = std::fs::read_dir(folder)
+    let (stem, extension) = (path.file_stem()?.to_str()?, path.extension());
+    let mut names: Vec<String> = std::fs::read_dir(folder)
         .ok()?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .chain(["mnist", "digits"].map(str::to_owned))
         .collect();
-    let name = path.file_name()?.to_str()?;
-    nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
+    // `a.csv` is not near to `b.csv` for its extension alone.
+    names.retain(|name| extension.is_none() || Path::new(name).extension() == extension);
+    let stem_of = |name: &str| Some(Path::new(name).file_stem()?.to_str()?.to_owned());
+    let stems: Vec<String> = names.iter().filter_map(|name| stem_of(name)).collect();
+    let near = nearest(stem, stems.iter().map(String::as_str))?;
+    names.iter().find(|name| stem_of(name).as_deref() == Some(near)).cloned()
 }
 
 #[cfg(test)]
@@ -114,6 +119,8 @@ mod tests {
         assert_eq!(find("arrays").unwrap(), Source::Arrays(at("arrays")));
         assert_eq!(find("arrays.npz").unwrap(), Source::Arrays(at("arrays.npz")));
         assert_eq!(find("table.csv.gz").unwrap(), Source::Table(at("table.csv.gz")));
+        let far = find("other.csv").unwrap_err().to_string();
+        assert!(!far.contains("did you mean"), "{far}");
         for (name, words) in
             [("tabel.csv", "did you mean table.csv?"), ("x.npy", "one array"), ("cat.png", "one image")]
         {

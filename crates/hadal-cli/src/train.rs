@@ -11,6 +11,7 @@ use hadal::{Error, MatmulPrecision, Result};
 
 use crate::args::{DeviceName, Train};
 use crate::config::{Config, PrecisionName};
+use crate::counted::{counted, shortened};
 use crate::defaults::complete;
 use crate::model;
 use crate::network::{schedule, trainer};
@@ -48,7 +49,7 @@ pub fn run(args: &Train) -> Result<()> {
     }
     fit(&mut model, &parts, &config, args, folder)?;
     let name = source.name();
-    print_line(&format!("{name} test: {}{}", model.evaluate(&parts.test)?, baseline(&parts)))?;
+    print_line(&format!("{name} test: {}{}", model.evaluate(&parts.test)?, baseline(&source, &parts)))?;
     if args.quiet {
         return Ok(());
     }
@@ -91,30 +92,24 @@ fn set_precision(config: &Config) {
     hadal::set_matmul_precision(precision);
 }
 
-/// What was found in a table, before the network.
+/// What was found in the data, before the network.
 fn describe(source: &Source, parts: &Parts) -> Result<()> {
-    let Some(table) = &parts.table else { return Ok(()) };
-    let columns = table.encoder.input_columns().len();
-    print_line(&format!("{}: {}; {} rows\n", source.name(), table.dialect, table.rows))?;
+    let Some(table) = &parts.table else {
+        parts.found.iter().try_for_each(|line| print_line(line))?;
+        return if parts.found.is_empty() { Ok(()) } else { print_line("") };
+    };
+    let columns = counted(table.encoder.input_columns().len(), "column");
+    let inputs = counted(table.encoder.features(), "input");
+    print_line(&format!("{}: {}; {}\n", source.name(), table.dialect, counted(table.rows, "row")))?;
     print_line(&format!("{}\n", table.encoder.report(&table.columns)))?;
     let target = table.encoder.target();
     print_line(&match parts.task {
         Task::Classification => format!(
-            "Classification: `{target}` has the classes {}, predicted from {columns} columns ({} inputs)",
+            "Classification: `{target}` has the classes {}, predicted from {columns} ({inputs})",
             shortened(&parts.classes),
-            table.encoder.features()
         ),
-        Task::Regression => format!(
-            "Regression: `{target}` is a number, predicted from {columns} columns ({} inputs)",
-            table.encoder.features()
-        ),
+        Task::Regression => format!("Regression: `{target}` is a number, predicted from {columns} ({inputs})"),
     })
-}
-
-fn shortened(names: &[String]) -> String {
-    const MOST: usize = 10;
-    let some = names.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if names.len() > MOST { format!("{some}, ... ({} in all)", names.len()) } else { some }
 }
 
 /// The line before the first epoch.
@@ -128,20 +123,18 @@ fn training_on(source: &Source, parts: &Parts, config: &Config) -> String {
         _ => "",
     };
     format!(
-        "Training on {}: {} {}, {} to test{holdout}{how}, seed {}, {} {}",
+        "Training on {}: {}, {} to test{holdout}{how}, seed {}, {}",
         source.name(),
-        parts.train.len(),
-        source.samples(),
+        counted(parts.train.len(), source.sample()),
         parts.test.len(),
         config.training.seed.unwrap_or(1),
-        hadal::num_threads(),
-        if hadal::num_threads() == 1 { "thread" } else { "threads" }
+        counted(hadal::num_threads(), "thread")
     )
 }
 
-/// What guessing a table's classes would reach: always the most frequent one of the training part.
-fn baseline(parts: &Parts) -> String {
-    if parts.table.is_none() || parts.task == Task::Regression {
+/// What guessing would reach: always the most frequent class of the training part.
+fn baseline(source: &Source, parts: &Parts) -> String {
+    if matches!(source, Source::Mnist | Source::Digits) || parts.task == Task::Regression {
         return String::new();
     }
     let count = |data: &Dataset| {
@@ -153,7 +146,7 @@ fn baseline(parts: &Parts) -> String {
         return String::new();
     };
     let share = 100.0 * count(&parts.test)[most] as f64 / parts.test.len() as f64;
-    format!(" (always `{}`: {share:.2}%)", parts.classes[most])
+    format!(" (always `{}`: {share:.2}%)", parts.class_name(most))
 }
 
 fn fit(

@@ -166,13 +166,18 @@ pub struct Predict {
     #[arg(long)]
     pub invert: bool,
 
-    /// Print comma-separated values
+    /// Print comma-separated values: the line of the file in which the row stands (the first is 1), the file or the sample (the
+    /// first is 0); the prediction; for a class its probability
     #[arg(long, conflicts_with = "json")]
     pub csv: bool,
 
-    /// Print a JSON object per sample
+    /// Print a JSON object for each sample, one per line, with the same values
     #[arg(long)]
     pub json: bool,
+
+    /// Print the probability of every class, too: `probability_NAME` in --csv and --json
+    #[arg(long)]
+    pub probabilities: bool,
 }
 
 const PREDICT_EXAMPLES: &str = "\
@@ -209,7 +214,11 @@ pub struct Explain {
     #[arg(long, value_name = "FOLDER", default_value = "saliency")]
     pub out: PathBuf,
 
-    /// Print comma-separated values
+    /// Overwrite pictures of saliency that are there
+    #[arg(long)]
+    pub overwrite: bool,
+
+    /// Print comma-separated values (tables)
     #[arg(long)]
     pub csv: bool,
 }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use hadal::Result;
 use hadal::data::{Augment, Task};
 use hadal::nn::Activation;
+use hadal::{Error, Result};
 
 use super::numbers::{self, Hidden};
 use crate::config::{
@@ -52,7 +52,7 @@ pub struct Settings {
     pub size: Option<[usize; 2]>,
 
     /// Channels of images [default: grey if all images are]
-    #[arg(long, value_enum, help_heading = "Images")]
+    #[arg(long, alias = "color", value_enum, help_heading = "Images")]
     pub colour: Option<Colour>,
 
     /// Random changes of training samples, for example "shift(0.1), rotate(10), flip_horizontal(0.5)" for images, "noise(0.1)"
@@ -171,6 +171,12 @@ impl Settings {
             }
         };
         set(&mut config.data.source, &self.source);
+        if let Some(file) = self.config.as_deref().filter(|_| config.data.source.is_none()) {
+            return Err(Error::Config(format!(
+                "{}: names no source; set source in its section [data], or give SOURCE (mnist, for example)",
+                file.display()
+            )));
+        }
         set(&mut config.data.target, &self.target);
         set(&mut config.data.delimiter, &self.delimiter);
         set(&mut config.training.monitor, &self.monitor);

@@ -61,6 +61,8 @@ pub struct Data {
 #[serde(rename_all = "snake_case")]
 pub enum Colour {
     /// One channel
+    #[serde(alias = "gray")]
+    #[value(alias = "gray")]
     Grey,
     /// Red, green and blue
     Rgb,
@@ -138,8 +140,12 @@ pub enum LossName {
     /// Cross-entropy of the classes' probabilities
     CategoricalCrossentropy,
     /// Mean squared error
+    #[serde(alias = "mse")]
+    #[value(alias = "mse")]
     MeanSquaredError,
     /// Mean absolute error: large errors count less
+    #[serde(alias = "mae")]
+    #[value(alias = "mae")]
     MeanAbsoluteError,
     /// Squared for errors below a standard deviation, absolute above
     Huber,

@@ -33,7 +33,11 @@ pub fn parse(text: &str) -> Result<Config, String> {
             let before = text.get(..span.start).unwrap_or(text);
             format!("line {}: ", before.matches('\n').count() + 1)
         });
-        format!("{line}{}", explain(error.message()))
+        let key = error.span().and_then(|span| text.get(span)).filter(|key| !key.contains('\n')).unwrap_or_default();
+        match error.message().trim_end() {
+            "duplicate key" => format!("{line}the key `{}` is set twice", key.trim()),
+            message => format!("{line}{}", explain(message)),
+        }
     })?;
     Space::of(&config)?;
     Ok(config)
@@ -52,7 +56,26 @@ pub(super) fn explain(message: &str) -> String {
             .map_or(String::new(), |nearest| format!("; did you mean `{nearest}`?"));
         return format!("there is no {what} `{name}`{advice} (there are {})", names.join(", "));
     }
-    message.replace('\n', " ")
+    if message.contains("untagged enum ClassWeights") {
+        return "class_weights must be \"balanced\", or a list with a weight for each class".to_owned();
+    }
+    in_plain_words(&message.replace('\n', " "))
+}
+
+/// The names of Rust's types as a reader of the file calls them.
+fn in_plain_words(message: &str) -> String {
+    let Some((found, expected)) = message.rsplit_once("expected ") else { return message.to_owned() };
+    let expected = match expected {
+        "usize" | "u64" | "u32" => "a whole number, not negative",
+        "i64" => "a whole number",
+        "f64" | "f32" => "a number",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "a map" | "map" => "a table",
+        other if other.starts_with("struct ") => "a section with keys",
+        other => other,
+    };
+    format!("{found}expected {expected}")
 }
 
 #[cfg(test)]
@@ -75,6 +98,23 @@ mod tests {
             for word in words {
                 assert!(message.contains(word), "{message:?} does not say {word:?}");
             }
+        }
+    }
+
+    #[test]
+    fn messages_are_in_the_words_of_the_file() {
+        for (text, words) in [
+            ("[training]\nepochs = -1\n", "expected a whole number, not negative"),
+            ("[training]\nepochs = \"many\"\n", "expected a whole number, not negative"),
+            ("[optimizer]\nlearning_rate = \"x\"\n", "expected a number"),
+            ("[model]\nhidden = 3\n", "expected a list"),
+            ("[model]\nbatch_norm = 3\n", "expected true or false"),
+            ("model = 3\n", "expected a section with keys"),
+            ("[loss]\nclass_weights = \"blanced\"\n", "line 2: class_weights must be \"balanced\", or a list"),
+            ("[model]\nl2 = 0.0\nl2 = 0.1\n", "line 3: the key `l2` is set twice"),
+        ] {
+            let message = parse(text).unwrap_err();
+            assert!(message.contains(words), "{message:?} does not say {words:?}");
         }
     }
 

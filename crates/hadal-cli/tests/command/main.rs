@@ -2,6 +2,7 @@
 
 mod files;
 mod folder;
+mod found;
 mod guide;
 mod machine;
 mod settings;

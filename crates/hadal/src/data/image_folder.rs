@@ -41,11 +41,15 @@ pub struct ImageFolder {
     in_memory: Option<bool>,
 }
 
+/// Names of folders that hold parts of the data, not classes.
+const PARTS: [&str; 9] = ["train", "training", "test", "testing", "val", "valid", "validation", "eval", "holdout"];
+
 impl ImageFolder {
     /// Finds the classes and their images; reads none.
     ///
     /// # Errors
-    /// If the folder or one in it cannot be read, there are no sub-folders or only one, or one holds no images.
+    /// If the folder or one in it cannot be read, there are no sub-folders or only one, one holds no images, or all are
+    /// named as parts of the data are, `train` and `test` for example.
     pub fn open(path: impl AsRef<Path>) -> Result<ImageFolder> {
         let path = path.as_ref();
         // What lies beside the sub-folders belongs to no class.
@@ -59,6 +63,17 @@ impl ImageFolder {
             };
             let reason =
                 format!("has no sub-folders; one for each class is expected, named as the class, with its images{lie}");
+            return Err(Error::file(path, reason));
+        }
+        let names: Vec<String> =
+            folders.iter().filter_map(|own| Some(own.file_name()?.to_string_lossy().into_owned())).collect();
+        if names.len() > 1 && names.iter().all(|name| PARTS.contains(&name.to_lowercase().as_str())) {
+            let (shown, first) = (names.join(", "), names.iter().find(|name| name.to_lowercase().starts_with("train")));
+            let one = path.join(first.unwrap_or(&names[0]));
+            let reason = format!(
+                "has the sub-folders {shown}: those are parts, not classes; give one of them, {}",
+                one.display()
+            );
             return Err(Error::file(path, reason));
         }
         let mut ignored = beside.images.len() + beside.ignored;

@@ -37,6 +37,16 @@ pub struct NumPy {
     x: Array,
     y: Array,
     in_memory: Option<bool>,
+    wanted: Wanted,
+}
+
+/// What `y` is taken for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Wanted {
+    /// What its type says.
+    ByType,
+    Classes,
+    Numbers,
 }
 
 impl NumPy {
@@ -70,7 +80,7 @@ impl NumPy {
         if samples == 0 {
             return Err(x.error("holds no samples"));
         }
-        Ok(NumPy { path: path.to_owned(), x, y, in_memory: None })
+        Ok(NumPy { path: path.to_owned(), x, y, in_memory: None, wanted: Wanted::ByType })
     }
 
     /// Whether `x` is kept in memory, or read when a batch needs it. Default: in memory up to 256 MiB, if four times
@@ -79,15 +89,38 @@ impl NumPy {
         NumPy { in_memory: Some(in_memory), ..self }
     }
 
+    /// Takes `y` for classes, also where it holds floats that are whole numbers from 0 on: `[N]` or `[N, 1]`.
+    ///
+    /// ```
+    /// use hadal::data::NumPy;
+    /// use hadal::format::npy;
+    /// use hadal::prelude::*;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path();
+    /// npy::write(path.join("x.npy"), &Tensor::from([[1.0], [2.0], [3.0]]))?;
+    /// npy::write(path.join("y.npy"), &Tensor::from([1.0, 0.0, 1.0]))?;
+    /// let data = NumPy::open(path)?.classification().dataset()?;
+    /// assert_eq!(data.targets().to_vec::<i64>(), [1, 0, 1]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    pub fn classification(self) -> NumPy {
+        NumPy { wanted: Wanted::Classes, ..self }
+    }
+
+    /// Takes `y` for the numbers of a regression, also where it holds integers, which may be negative: `[N]` or `[N, k]`.
+    pub fn regression(self) -> NumPy {
+        NumPy { wanted: Wanted::Numbers, ..self }
+    }
+
     /// Inputs and targets. Floats are looked through once, also on disk.
     ///
     /// # Errors
-    /// If `y` is neither of classes nor of numbers, a class is negative, an input or target is NaN, infinite or too
+    /// If `y` is neither of classes nor of numbers, a class is negative or no whole number, an input or target is NaN, infinite or too
     /// large for `f32`, an array is damaged or does not fit into memory, or `x` is to stay on disk and cannot be read
     /// row by row.
     pub fn dataset(&self) -> Result<Dataset> {
         let name = self.path.file_stem().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned();
-        let targets = targets(&self.y)?;
+        let targets = targets(&self.y, self.wanted)?;
         let in_memory = self.in_memory.unwrap_or_else(|| !self.x.has_rows() || fits_in_memory(self.x.bytes()));
         if in_memory {
             let inputs = self.x.read()?;
@@ -150,10 +183,10 @@ fn find(path: &Path, name: &str) -> Result<Array> {
 }
 
 /// Classes as `i64`, or numbers as `f32`.
-fn targets(y: &Array) -> Result<Tensor> {
+fn targets(y: &Array, wanted: Wanted) -> Result<Tensor> {
     let (shape, samples) = (*y.shape(), y.shape()[0]);
     let y = y.clone().for_training();
-    if y.dtype().is_float() {
+    if wanted == Wanted::Numbers || wanted == Wanted::ByType && y.dtype().is_float() {
         if shape.rank() > 2 || shape.elements() == 0 {
             return Err(
                 y.error(format!("has shape {shape}; targets of a regression are [{samples}] or [{samples}, k]"))
@@ -161,7 +194,7 @@ fn targets(y: &Array) -> Result<Tensor> {
         }
         let numbers = y.read()?;
         check_finite(&y, &numbers)?;
-        return Ok(numbers);
+        return Ok(if numbers.dtype().is_float() { numbers } else { numbers.to_dtype(DType::F32) });
     }
     if shape.elements() != samples || shape.rank() > 2 {
         return Err(y.error(format!(
@@ -169,7 +202,16 @@ fn targets(y: &Array) -> Result<Tensor> {
              numbers of a regression are floats: .astype('<f4')"
         )));
     }
-    let classes = y.read()?.to_dtype(DType::I64).reshape([samples]);
+    let labels = y.read()?;
+    if labels.dtype().is_float() {
+        check_finite(&y, &labels)?;
+        let values = labels.to_vec::<f32>();
+        if let Some(sample) = values.iter().position(|label| label.fract() != 0.0) {
+            let label = values[sample];
+            return Err(y.error(format!("holds {label} for sample {sample}; classes are whole numbers, from 0 on")));
+        }
+    }
+    let classes = labels.to_dtype(DType::I64).reshape([samples]);
     let values = classes.to_vec::<i64>();
     match values.iter().position(|class| *class < 0) {
         None => Ok(classes),

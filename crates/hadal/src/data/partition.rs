@@ -223,8 +223,20 @@ impl Split {
     fn by_class(&self, codes: &[usize], names: Option<&[String]>, sizes: [usize; 3]) -> Result<Vec<Part>> {
         let (classes, values) = dense(codes);
         let mut left = counts(&classes, values.len());
+        let parts = sizes.iter().filter(|&&size| size > 0).count();
+        let fewest = if self.rare_in_training && names.is_some() { parts } else { 0 };
+        let rare: Vec<bool> = left.iter().map(|&count| count < fewest).collect();
         if let Some(names) = names {
-            if let Some(class) = left.iter().position(|&count| count == 1) {
+            // One row of each class remains for training, and all of the rare ones.
+            let divided = left.iter().zip(&rare).filter(|(_, rare)| !**rare).map(|(count, _)| count - 1).sum::<usize>();
+            if fewest > 0 && divided < sizes[1] + sizes[2] {
+                return Err(Error::Data(format!(
+                    "split: classes with fewer than {parts} rows are for training, and the others have {divided} rows to spare for the \
+                     {} of the other parts; use smaller fractions or more rows",
+                    sizes[1] + sizes[2]
+                )));
+            }
+            if let Some(class) = left.iter().position(|&count| count == 1 && fewest == 0) {
                 return Err(Error::Data(format!(
                     "split: class {} has only 1 row; to be stratified, each class needs at least 2",
                     named(values[class], names)
@@ -238,11 +250,13 @@ impl Split {
                 )));
             }
         }
-        let mut rows = codes.len();
+        let mut rows: usize = left.iter().zip(&rare).filter(|(_, rare)| !**rare).map(|(count, _)| count).sum();
         // One row of each class remains for training.
         let mut take = |size: usize| {
-            let shares: Vec<f64> = left.iter().map(|&count| count as f64 * size as f64 / rows as f64).collect();
-            let limits: Vec<usize> = left.iter().map(|count| count - 1).collect();
+            let count = |class: usize| if rare[class] { 0 } else { left[class] };
+            let shares: Vec<f64> =
+                (0..left.len()).map(|class| count(class) as f64 * size as f64 / rows.max(1) as f64).collect();
+            let limits: Vec<usize> = (0..left.len()).map(|class| count(class).saturating_sub(1)).collect();
             let taken = apportion(&shares, size, &limits);
             left.iter_mut().zip(&taken).for_each(|(left, taken)| *left -= taken);
             rows -= size;

@@ -101,6 +101,11 @@ impl Preprocessing {
         &self.input
     }
 
+    /// The type of the raw inputs, by name: `u8` for example.
+    pub fn dtype(&self) -> &str {
+        &self.dtype
+    }
+
     /// The transforms, in order.
     pub fn transforms(&self) -> &[Transform] {
         &self.transforms

@@ -40,6 +40,9 @@ pub struct Split {
     pub seed: u64,
     /// Whether each part has the same share of each class.
     pub stratify: Stratify,
+    /// Whether a stratified split gives the training part all rows of classes that are too rare for each part to have one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub rare_in_training: bool,
     /// The column whose groups are not divided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
@@ -103,7 +106,7 @@ impl Split {
     /// These fractions of the rows, which add up to 1. `holdout` may be 0.
     pub fn new(train: f64, test: f64, holdout: f64) -> Split {
         let (stratify, group, order, part) = (Stratify::No, None, None, None);
-        Split { train, test, holdout, seed: 0, stratify, group, order, part }
+        Split { train, test, holdout, seed: 0, stratify, rare_in_training: false, group, order, part }
     }
 
     /// A fraction of the rows for the test part, the rest for training, without a holdout part.
@@ -136,6 +139,23 @@ impl Split {
     /// As [`stratified`](Split::stratified), by the levels of a column of a table.
     pub fn stratify(mut self, column: impl Into<String>) -> Split {
         self.stratify = Stratify::Column(column.into());
+        self
+    }
+
+    /// In a stratified split, gives the training part all rows of the classes that have fewer rows than there are parts; all others
+    /// are stratified. Default: false, and a class with a single row is an error. Other splits do not change.
+    ///
+    /// ```
+    /// use hadal::data::{Split, SplitBy};
+    /// let mut classes = vec![0; 20];
+    /// classes[..2].fill(1); // two rows for three parts
+    /// let split = Split::new(0.6, 0.2, 0.2).rare_in_training(true);
+    /// let parts = split.partition(20, &SplitBy::Strata { codes: &classes, names: &[] })?;
+    /// assert_eq!((&parts.train[..2], parts.train.len()), (&[0, 1][..], 12));
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    pub fn rare_in_training(mut self, rare_in_training: bool) -> Split {
+        self.rare_in_training = rare_in_training;
         self
     }
 

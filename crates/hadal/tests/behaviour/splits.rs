@@ -330,3 +330,65 @@ fn a_split_is_a_section_of_a_file() {
     }
     assert_eq!(Split::default().stratify, Stratify::No);
 }
+
+#[test]
+fn classes_that_are_too_rare_for_each_part_are_for_training_where_that_is_set() {
+    let codes: Vec<usize> =
+        (0..100).map(|row| [0, 1, 7, 8, 9][[0, 3, 20, 60].iter().filter(|&&start| row >= start).count() - 1]).collect();
+    let mut codes = codes;
+    codes[99] = 9;
+    // Three rows of class 0, 17 of class 1, 40 of class 7, 39 of class 8, one of class 9.
+    for seed in 0..20 {
+        let split = Split::default().seed(seed);
+        says(split.partition(100, &strata(&codes)), &["has only 1 row"]);
+        let parts = split.rare_in_training(true).partition(100, &strata(&codes)).unwrap();
+        let holdout = parts.holdout.clone().unwrap();
+        assert_eq!((parts.train.len(), parts.test.len(), holdout.len()), (70, 15, 15));
+        assert!(parts.train.contains(&99), "class 9 has one row");
+        let of = |rows: &[usize], class: usize| rows.iter().filter(|&&row| codes[row] == class).count();
+        for class in [0, 1, 7, 8, 9] {
+            assert!(of(&parts.train, class) > 0, "class {class} with seed {seed}");
+        }
+        assert_eq!((of(&parts.test, 7), of(&holdout, 7)), (6, 6), "40 of 99 rows that are divided");
+    }
+    let two = [&[0, 0][..], &[1; 30], &[2; 30]].concat();
+    let parts = Split::default().rare_in_training(true).partition(62, &strata(&two)).unwrap();
+    assert!(parts.train.starts_with(&[0, 1]), "two rows, three parts");
+    let parts = Split::train_test(0.5).rare_in_training(true).partition(62, &strata(&two)).unwrap();
+    assert_eq!(parts.test.iter().filter(|&&row| two[row] == 0).count(), 1, "two rows, two parts");
+    says(
+        Split::train_test(0.5).rare_in_training(true).partition(8, &strata(&[0, 1, 2, 3, 4, 5, 6, 6])),
+        &[
+            "classes with fewer than 2 rows are for training, and the others have 1 rows to spare for the 4 of the other parts",
+        ],
+    );
+    let read = |text: &str| serde_json::from_str::<Split>(text).unwrap();
+    assert!(!read("{}").rare_in_training && read(r#"{"rare_in_training": true}"#).rare_in_training);
+    assert!(!serde_json::to_string(&Split::default()).unwrap().contains("rare"));
+}
+
+#[test]
+fn a_row_without_a_place_in_an_order_or_without_a_part_is_named() {
+    use hadal::data::{ReadOptions, Table};
+    let read = |text: &str| Table::from_reader("t.csv", text.as_bytes(), &ReadOptions::default()).unwrap();
+    let dates = read("d,x\n2020-01-01,1\n,2\n2020-01-03,3\n");
+    says(
+        dates.split(&Split::train_test(0.5).order("d")),
+        &["t.csv: the date in line 3 of `d` is missing", "write it there, or remove the row"],
+    );
+    says(
+        read("d,x\n1,1\n3,2\n,3\n").split(&Split::train_test(0.5).order("d")),
+        &["the value in line 4 of `d` is missing"],
+    );
+    says(
+        read("p,x\ntrain,1\n,2\ntest,3\n").split(&Split::default().part("p")),
+        &["the part in line 3 of `p` is missing"],
+    );
+    let lines: String = (0..40)
+        .map(|i| format!("{},1\n", if i == 5 { "soon".into() } else { format!("2020-01-{:02}", i % 28 + 1) }))
+        .collect();
+    says(
+        read(&format!("d,x\n{lines}")).split(&Split::train_test(0.5).order("d")),
+        &["line 7: `soon` of `d` is not a date"],
+    );
+}

@@ -116,7 +116,7 @@ fn files_that_are_no_tables_say_what_and_where() {
     says(read("\u{feff} \n"), &["is empty"]);
     says(read("a,b\n"), &["a header, but no rows"]);
     says(read("a,b,a\n1,2,3\n"), &["columns 1 and 3 are both called `a`"]);
-    says(read("a,,b\nx,2,3\n"), &["column 2 has no name"]);
+    says(read(",,\nx,2,3\n"), &["t.csv: the header has no names of columns"]);
     says(bytes(b"a,b\n1,caf\xe9\n"), &["line 2", "0xe9", "UTF-8"]);
     says(bytes(b"a,b\n1,\0\n"), &["line 2", "byte of 0"]);
     says(bytes(b"\xff\xfea\0"), &["UTF-16"]);
@@ -216,7 +216,59 @@ fn dates_are_read_as_in_training_and_may_all_be_missing() {
     assert_eq!(rows(&encoder, &read("d\n01/02/2020\n").unwrap())[0], rows(&encoder, &train)[1]);
     let gap = read("d,y\n,a\n,b\n").unwrap();
     assert_eq!(rows(&encoder, &gap)[0], rows(&encoder, &train)[2]);
-    says(encoder.inputs(&read("d\n2020-01-01\nsoon\n").unwrap()), &["line 3", "`soon` is not a date"]);
+    says(encoder.inputs(&read("d\n13/05/2020\nsoon\n").unwrap()), &["line 3", "`soon` is not a date", "dd/mm/yyyy"]);
+}
+
+fn dated(text: &str, options: &ReadOptions) -> Table {
+    Table::from_reader("t.csv", text.as_bytes(), options).unwrap()
+}
+
+#[test]
+fn dates_are_read_by_the_format_of_training_whatever_stands_beside_them() {
+    let us = read("d,y\n05/02/2020,a\n12/31/2020,b\n07/08/2020,a\n").unwrap();
+    let encoder = Preprocess::target("y").fit(&us).unwrap();
+    let alone = rows(&encoder, &read("d\n05/02/2020\n").unwrap());
+    assert_eq!(rows(&encoder, &read("d\n05/02/2020\n05/31/2020\n").unwrap())[0], alone[0]);
+    says(
+        encoder.inputs(&read("d\n05/02/2020\n31/05/2020\n").unwrap()),
+        &["t.csv: line 3: `d`: `31/05/2020` is not a date of the form mm/dd/yyyy, as those in training are"],
+    );
+    says(
+        encoder.inputs(&read("d\n2020-05-02\n").unwrap()),
+        &["line 2", "`2020-05-02` is not a date of the form mm/dd/yyyy"],
+    );
+    says(encoder.inputs(&read("d\n05/02/2020 10:00Z\n05/02/2020 10:00\n").unwrap()), &["line 3", "no offset from UTC"]);
+}
+
+#[test]
+fn the_day_is_first_where_it_is_told_and_the_report_says_how_dates_are_written() {
+    let text = "d,y\n05/02/2020,a\n07/08/2020,b\n";
+    for (options, range) in [
+        (ReadOptions::default(), "2020-05-02 to 2020-07-08, written month/day/year"),
+        (ReadOptions::default().day_first(true), "2020-02-05 to 2020-08-07, written day/month/year"),
+    ] {
+        let table = dated(text, &options);
+        let encoder = Preprocess::target("y").fit(&table).unwrap();
+        contains(&encoder.report(&table).to_string(), &[range]);
+        // The model keeps the format; how a new table is read does not matter.
+        let new = [ReadOptions::default(), ReadOptions::default().day_first(true)].map(|new| dated(text, &new));
+        assert_eq!(rows(&encoder, &new[0]), rows(&encoder, &new[1]));
+    }
+    let times = read("t,y\n07:45,a\n18:30,b\n09:00,a\n").unwrap();
+    let report = Preprocess::target("y").fit(&times).unwrap().report(&times).to_string();
+    assert!(report.contains("07:45:00 to 18:30:00") && !report.contains("1970"), "{report}");
+}
+
+#[test]
+fn declared_words_are_missing() {
+    let text = "x,y\n1,a\n unknown ,b\n-999,a\n-9990,b\n";
+    let table = dated(text, &ReadOptions::default().missing(["unknown"]).missing(["-999"]));
+    let x = table.column("x").unwrap();
+    assert_eq!((x.kind(), x.missing(), x.numbers()[3]), (Kind::Number, 2, -9990.0));
+    assert_eq!(
+        dated("x,y\nUnknown,1\n", &ReadOptions::default().missing(["unknown"])).column("x").unwrap().missing(),
+        0
+    );
 }
 
 proptest! {
@@ -282,4 +334,204 @@ fn the_spelling_of_yes_and_no_does_not_matter() {
     let (a, b) = (encoder.dataset(&train).unwrap(), encoder.dataset(&table(&["YES", "No", "no", "yES"])).unwrap());
     assert_eq!(a.inputs().to_vec::<f32>(), b.inputs().to_vec::<f32>());
     assert_eq!(a.targets().to_vec::<i64>(), b.targets().to_vec::<i64>());
+}
+
+#[test]
+fn yes_and_no_are_the_same_in_all_words() {
+    let train = read("flag,x,y\nTRUE,1.5,yes\nFALSE,2.5,no\nTRUE,3.5,yes\nFALSE,4.5,no\n").unwrap();
+    let encoder = Preprocess::target("y").fit(&train).unwrap();
+    let expected = encoder.dataset(&train.take_rows(&[0, 1])).unwrap();
+    for (yes, no) in [("1", "0"), ("1.0", "0.0"), ("yes", "no"), ("Y", "N"), ("true", "off"), ("T", "False")] {
+        let data = encoder.dataset(&read(&format!("flag,x,y\n{yes},1.5,{yes}\n{no},2.5,{no}\n")).unwrap()).unwrap();
+        assert_eq!(data.inputs().to_vec::<f32>(), expected.inputs().to_vec::<f32>(), "{yes}");
+        assert_eq!(data.targets().to_vec::<i64>(), expected.targets().to_vec::<i64>(), "{yes}");
+        // One row alone, whose kind cannot be seen.
+        let one = rows(&encoder, &read(&format!("flag,x\n{yes},1.5\n")).unwrap());
+        assert_eq!(one.concat(), expected.inputs().to_vec::<f32>()[..encoder.features()], "{yes}");
+    }
+    says(encoder.inputs(&read("flag,x\nmaybe,1\n").unwrap()), &["line 2: `flag`: `maybe` is neither yes nor no"]);
+    says(encoder.dataset(&read("flag,x,y\n1,1,2\n").unwrap()), &["line 2", "the class `2` of `y` was never seen"]);
+    // A yes that was there once in training is a level never seen, by all its names.
+    let rare: String =
+        (0..60).map(|i| format!("{},{}.5,{}\n", if i == 7 { "Yes" } else { "No" }, i % 9, i % 2)).collect();
+    let encoder = Preprocess::target("y").fit(&read(&format!("flag,x,y\n{rare}")).unwrap()).unwrap();
+    let written = |cell: &str| rows(&encoder, &read(&format!("flag,x\n{cell},1\n")).unwrap());
+    assert_eq!((written("1"), written("0")), (written("Yes"), written("No")));
+    assert_ne!(written("1"), written("0"));
+    let mixed = read("flag\nyes\n1\nno\nFALSE\n").unwrap().with_kind("flag", Kind::YesNo).unwrap();
+    assert_eq!(mixed.column("flag").unwrap().levels().len(), 2);
+}
+
+/// A table of a column `v` beside a number and a target of two classes.
+fn beside(cells: impl IntoIterator<Item = String>) -> Table {
+    let lines =
+        cells.into_iter().enumerate().map(|(i, cell)| format!("\"{cell}\";{}.5;{}\n", i % 7, ["a", "b"][i % 2]));
+    read(&format!("v;x;y\n{}", lines.collect::<String>())).unwrap()
+}
+
+/// What fitting says about a column `v` whose cells are numbers, but for one.
+fn fit_with(odd: &str) -> Result<Encoder> {
+    Preprocess::target("y")
+        .fit(&beside((0..100).map(|i| if i == 40 { odd.to_owned() } else { (i * i % 97).to_string() })))
+}
+
+#[test]
+fn one_cell_does_not_make_a_column_of_numbers_one_of_words() {
+    says(
+        fit_with("12 34"),
+        &[
+            "t.csv: line 42: `12 34` of `v` is not a number, though 99 of its 100 cells are; correct it, declare it missing \
+           (--missing '12 34'), leave the column out (--drop v), or take it as a category (--as v=category)",
+        ],
+    );
+    says(fit_with("it's"), &["--missing 'it'\\''s'"]);
+    assert!(fit_with("17").is_ok() && fit_with("").is_ok());
+    let odd = |count: usize, all: usize| {
+        beside((0..all).map(|i| if i < count { "abc".to_owned() } else { (i * i % 97).to_string() }))
+    };
+    let fit = |table: &Table| Preprocess::target("y").fit(table);
+    // Also where the row is in another part than that for training.
+    let table = odd(1, 100);
+    says(fit(&table.take_rows(&(50..100).collect::<Vec<_>>())), &["line 2: `abc` of `v` is not a number"]);
+    assert!(fit(&odd(1, 19)).is_ok(), "too few cells to say");
+    says(fit(&odd(5, 100)), &["though 95 of its 100 cells are"]);
+    assert!(fit(&odd(6, 100)).is_ok(), "94 of 100");
+    for kind in [Kind::Category, Kind::Text, Kind::Identifier] {
+        assert!(fit(&table.clone().with_kind("v", kind).unwrap()).is_ok());
+    }
+    // An identifier that is left out, or a target that would have had a hundred classes.
+    let distinct = beside((0..40).map(|i| if i == 3 { "abc".to_owned() } else { format!("{i}.25") }));
+    says(fit(&distinct), &["line 5: `abc` of `v` is not a number"]);
+    let message = Preprocess::target("v").fit(&table).unwrap_err().to_string();
+    assert!(message.contains("`abc` of `v`") && !message.contains("--drop"), "{message}");
+    says(Preprocess::target("v").task_for(&table), &["`abc` of `v` is not a number"]);
+    let options = ReadOptions::default().missing(["abc"]);
+    let lines: String =
+        (0..100).map(|i| format!("{},{}\n", if i == 9 { "abc".into() } else { i.to_string() }, i % 2)).collect();
+    assert!(Preprocess::target("y").fit(&dated(&format!("v,y\n{lines}"), &options)).is_ok());
+}
+
+#[test]
+fn one_cell_does_not_make_a_column_of_dates_one_of_words() {
+    let dates = |odd: &str| {
+        let date = |i: usize| format!("{:02}/{:02}/2020", i % 12 + 1, i % 28 + 1);
+        Preprocess::target("y").fit(&beside((0..60).map(|i| if i == 30 { odd.to_owned() } else { date(i) })))
+    };
+    says(
+        dates("soon"),
+        &["line 32: `soon` of `v` is not a date of the form mm/dd/yyyy, though 59 of its 60 cells are"],
+    );
+    says(dates("31/12/2020"), &["line 32: `31/12/2020` of `v` is not a date of the form mm/dd/yyyy"]);
+    assert!(dates("12/31/2020").is_ok());
+    let offsets = (0..30).map(|i| format!("2020-01-{:02}T10:00{}", i % 28 + 1, if i == 20 { "" } else { "Z" }));
+    says(Preprocess::target("y").fit(&beside(offsets)), &["line 22", "an offset from UTC"]);
+}
+
+#[test]
+fn numbers_in_other_dress_are_not_taken_for_words() {
+    let fit = |cell: &dyn Fn(usize) -> String| Preprocess::target("y").fit(&beside((0..60).map(cell)));
+    for (cell, expected) in [
+        (
+            &(|i| format!("$1,{i:03}.50")) as &dyn Fn(usize) -> String,
+            "`$1,000.50` of `v` has a currency sign and thousands separators; write plain numbers, such as `1000.50`, leave the column out (--drop v)",
+        ),
+        (&|i| format!("{i}%"), "`0%` of `v` has a percent sign"),
+        (&|i| format!("{} 000", i + 1), "`1 000` of `v` has thousands separators"),
+        (&|i| format!("\u{2212}{i}.5"), "a minus sign that is no hyphen"),
+        (&|i| format!("{i} kg"), "`0 kg` of `v` has the unit `kg`"),
+        (
+            &|i| if i % 20 == 7 { format!("1,{i:03}") } else { i.to_string() },
+            "`1,007` of `v` is not a number, though 57 of its 60 cells are; write it as `1007`, declare",
+        ),
+        (
+            &|i| if i % 10 == 7 { format!("1,{i:03}") } else { format!("{i}.5") },
+            "`1,007` of `v` has thousands separators",
+        ),
+    ] {
+        says(fit(cell), &["line ", expected]);
+        let table = beside((0..60).map(cell));
+        says(Preprocess::target("v").fit(&table), &["of `v`", "or take it as a category"]);
+        assert!(Preprocess::target("y").fit(&table.with_kind("v", Kind::Category).unwrap()).is_ok());
+    }
+    // Not of one unit, or no amounts at all.
+    assert!(fit(&|i| format!("{}{}", i % 9, ["a", "b", "c"][i % 3])).is_ok());
+    assert!(fit(&|i| ["low", "high", "5 or more"][i % 3].to_owned()).is_ok());
+    says(
+        beside((0..60).map(|i| format!("{i} kg"))).with_kind("v", Kind::Number),
+        &["line 2: `v`: `0 kg` is not a number: it has the unit `kg`; write `0`"],
+    );
+}
+
+#[test]
+fn a_row_without_a_target_has_no_say_in_what_columns_are() {
+    let lines: String = (0..30).map(|i| format!("{}.5,{}\n", i * 7 % 11, ["a", "b"][i % 2])).collect();
+    let table = read(&format!("x,y\n{lines}Total,\n")).unwrap();
+    let preprocess = Preprocess::target("y");
+    let rows = preprocess.rows_with_target(&table).unwrap();
+    assert_eq!((rows.rows(), rows.column("x").unwrap().kind(), rows.line(29)), (30, Kind::Number, 31));
+    assert_eq!(preprocess.fit(&rows).unwrap().features(), 1);
+    let kept = preprocess.rows_with_target(&table.with_kind("x", Kind::Category).unwrap()).unwrap();
+    assert_eq!(kept.column("x").unwrap().kind(), Kind::Category);
+}
+
+#[test]
+fn a_target_of_distinct_numbers_is_a_regression_and_dates_are_no_target() {
+    let lines: String = (1..=30).map(|i| format!("{}.5,{i}.0,2020-01-{:02}\n", i * 7 % 11, i % 28 + 1)).collect();
+    let table = read(&format!("x,y,d\n{lines}")).unwrap();
+    assert_eq!(table.column("y").unwrap().kind(), Kind::Identifier);
+    let encoder = Preprocess::target("y").fit(&table).unwrap();
+    assert_eq!((encoder.task(), encoder.outputs()), (hadal::data::Task::Regression, 1));
+    let message = Preprocess::target("d").fit(&table).unwrap_err().to_string();
+    assert!(message.contains("`d` is a date") && !message.contains("--as"), "{message}");
+}
+
+#[test]
+fn real_tables_have_no_stray_cells() {
+    for name in ["titanic", "penguins", "mpg", "taxis", "tips", "diamonds", "iris"] {
+        let Some(table) = real(&format!("{name}.csv")) else { return };
+        for target in table.column_names() {
+            let message =
+                Preprocess::target(target).fit(&table).map_or_else(|error| error.to_string(), |_| String::new());
+            assert!(!message.contains("or take it as a category"), "{name}: {message}");
+        }
+    }
+}
+
+#[test]
+fn one_outlier_does_not_make_all_others_equal() {
+    let text = |last: &str| {
+        let lines: String =
+            (0..401).map(|i| format!("{:.2},{}\n", f64::from(i * 37 % 401) / 100.0 - 2.0, i % 2)).collect();
+        format!("x,y\n{lines}{last},1\n")
+    };
+    let encode = |last: &str| {
+        let table = read(&text(last)).unwrap();
+        rows(&Preprocess::target("y").fit(&table).unwrap(), &table).concat()
+    };
+    let (usual, far, negative) = (encode("0.5"), encode("1e6"), encode("-1e6"));
+    let spread = |x: &[f32]| x[..401].iter().fold(0.0f32, |most, x| most.max(x.abs()));
+    // Clipped to 1 + 20 * 2 = 41, its share of the variance is 41^2 / 402 = 4.2, beside 1.3 of all others.
+    for encoded in [&far, &negative] {
+        assert!(spread(encoded) > 0.4 * spread(&usual), "{} of {}", spread(encoded), spread(&usual));
+    }
+    assert!(far[401] > 2.9 && negative[401] < -2.9, "still far away");
+    // Where half of all numbers are equal, there is no width to tell outliers by.
+    let zeros: String = (0..40).map(|i| format!("{},{}\n", if i % 10 == 0 { "1000" } else { "0" }, i % 2)).collect();
+    let table = read(&format!("x,y\n{zeros}")).unwrap();
+    let encoded = rows(&Preprocess::target("y").fit(&table).unwrap(), &table).concat();
+    assert!((encoded[0] - 3.0 / 2.0f32.sqrt()).abs() < 1e-5, "mean 100, std 300: {}", encoded[0]);
+}
+
+#[test]
+fn a_column_without_a_name_is_called_by_its_place() {
+    let table = read(",x,\n0,1.5,\n1,2.5,\n2,3.5,\n").unwrap();
+    assert_eq!(table.column_names(), ["column 1", "x", "column 3"]);
+    assert_eq!(table.column("column 1").unwrap().kind(), Kind::Identifier);
+    assert_eq!(kind("Unnamed: 0,x\n7,1\n3,2\n", "Unnamed: 0"), Kind::Identifier);
+    assert_eq!(kind("column 1,x\n0,1\n2,2\n", "column 1"), Kind::Number, "a name of its own");
+    assert_eq!(kind(",x\n0.5,1\n0.7,2\n", "column 1"), Kind::Number);
+    let table = read(",x,y\n0,1.5,a\n1,2.5,b\n2,3.5,\n3,4.5,b\n").unwrap();
+    let rows = Preprocess::target("y").rows_with_target(&table).unwrap();
+    assert_eq!(Preprocess::target("y").fit(&rows).unwrap().input_columns(), ["x"]);
+    says(read(",x,x\n1,2,3\n"), &["columns 2 and 3 are both called `x`"]);
 }

@@ -78,6 +78,19 @@ fn a_folder_without_classes_says_what_is_expected() {
 }
 
 #[test]
+fn parts_are_not_taken_for_classes() {
+    let parts = folder(&[("Train/a/1.png", grey(2, 2, 0)), ("val/a/1.png", grey(2, 2, 0))]);
+    let found = message(&parts);
+    assert!(
+        found.contains("has the sub-folders Train, val: those are parts, not classes; give one of them"),
+        "{found}"
+    );
+    // A class may have such a name, too.
+    let mixed = folder(&[("test/1.png", grey(2, 2, 0)), ("rest/1.png", grey(2, 2, 0))]);
+    assert_eq!(ImageFolder::open(mixed.path()).unwrap().classes(), ["rest", "test"]);
+}
+
+#[test]
 fn a_class_without_images_is_named_with_what_it_holds() {
     let folder = folder(&[("a/1.png", grey(2, 2, 0))]);
     std::fs::create_dir(folder.path().join("b")).unwrap();

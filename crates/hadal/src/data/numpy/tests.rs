@@ -82,6 +82,29 @@ fn targets_that_are_neither_are_errors() {
 }
 
 #[test]
+fn targets_are_what_they_are_asked_to_be() {
+    let open = |y: Tensor| {
+        let folder = folder(&[("x.npy", Tensor::zeros([3, 2])), ("y.npy", y)]);
+        (NumPy::open(folder.path()).unwrap(), folder)
+    };
+    let (arrays, _folder) = open(numbers(&[2.0, 0.0, 1.0], [3, 1]));
+    let data = arrays.classification().dataset().unwrap();
+    assert_eq!((data.targets().shape(), data.targets().to_vec::<i64>()), (&[3usize][..], vec![2, 0, 1]));
+    let (arrays, _folder) = open(classes(&[-2, 0, 1]));
+    let data = arrays.regression().dataset().unwrap();
+    assert_eq!((data.targets().dtype(), data.targets().to_vec::<f32>()), (DType::F32, vec![-2.0, 0.0, 1.0]));
+    for (y, words) in [
+        (numbers(&[0.0, 1.5, 1.0], [3]), "y.npy: holds 1.5 for sample 1; classes are whole numbers, from 0 on"),
+        (numbers(&[0.0, -1.0, 1.0], [3]), "holds -1 for sample 1"),
+        (numbers(&[0.0, f32::NAN, 1.0], [3]), "holds NaN in sample 1"),
+    ] {
+        let (arrays, _folder) = open(y);
+        let found = arrays.classification().dataset().unwrap_err().to_string();
+        assert!(found.contains(words), "{found}");
+    }
+}
+
+#[test]
 fn numbers_that_are_not_finite_are_named_by_sample_in_memory_and_on_disk() {
     let mut values = vec![0.5f32; 600_000];
     values[500_003] = f32::NEG_INFINITY;

@@ -9,7 +9,6 @@ use super::super::{Dataset, Kind, Table};
 use super::encoding::{Columns, Dropped, Encoding, Oddities};
 use super::target::{Target, TargetKind};
 use super::{ColumnReport, Leak, Task, leak, target};
-use crate::monitor::note;
 use crate::nn::{EmbedColumns, EmbeddedColumn, Sequential};
 use crate::{Error, Result, Tensor, memory};
 
@@ -179,11 +178,10 @@ impl Encoder {
                 has.join(", ")
             )));
         }
-        self.columns.iter().try_fold(table.clone(), |table, column| {
-            if table.column(&column.name)?.kind() == column.kind {
-                return Ok(table);
-            }
-            table.with_kind(&column.name, column.kind)
+        self.columns.iter().try_fold(table.clone(), |table, column| match column.encoding {
+            Encoding::Date { format, .. } => table.with_dates(&column.name, format),
+            _ if table.column(&column.name)?.kind() == column.kind => Ok(table),
+            _ => table.with_kind(&column.name, column.kind),
         })
     }
 
@@ -221,7 +219,7 @@ fn note_oddities(table: &Table, column: &str, oddities: &Oddities) {
     let name = table.name();
     if let Some(&row) = oddities.unseen.first() {
         let cell = table.column(column).map(|column| column.cell(row).to_owned()).unwrap_or_default();
-        note(&format!(
+        table.note_once(&format!(
             "{name}: `{column}` has levels that were never seen in training, in {} of {} rows (the first is `{cell}` in line {})",
             oddities.unseen.len(),
             table.rows(),
@@ -229,7 +227,7 @@ fn note_oddities(table: &Table, column: &str, oddities: &Oddities) {
         ));
     }
     if let Some(&row) = oddities.gaps.first() {
-        note(&format!(
+        table.note_once(&format!(
             "{name}: `{column}` is missing in {} of {} rows (the first is line {}), though it was never in training",
             oddities.gaps.len(),
             table.rows(),

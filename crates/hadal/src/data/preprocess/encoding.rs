@@ -20,7 +20,9 @@ pub(super) enum Encoding {
     Date { format: DateFormat, days: Standardizer, year: bool, week: bool, day: bool },
 }
 
-/// `x / sqrt(1 + (x / 3)^2)` of the standardized number `x = (number - mean) / std`; gaps are filled with the median and, if training rows had any, marked.
+/// `x / sqrt(1 + (x / 3)^2)` of the standardized number `x = (number - mean) / std`; gaps are filled with the median and, if training
+/// rows had any, marked. `mean` and `std` are those of the numbers clipped to `[q1 - 20 (q3 - q1), q3 + 20 (q3 - q1)]`, with the
+/// quartiles `q1` and `q3` (interpolated, as NumPy's), unless these are equal: a single number far away would make all others equal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Standardizer {
@@ -62,6 +64,20 @@ pub(super) struct Oddities {
 /// Fewer training rows than this are too few to call a level rare.
 const ROWS_FOR_RARE: usize = 50;
 
+/// Numbers further from the middle half than so many times its width do not count in full for mean and standard deviation.
+const OUTLIER_REACH: f64 = 20.0;
+
+/// The quantile of some numbers, interpolated linearly between two of them: NumPy's default.
+fn quantile(numbers: &mut [f64], share: f64) -> f64 {
+    let position = share * (numbers.len() - 1) as f64;
+    let (place, part) = (position as usize, position.fract());
+    let (_, &mut lower, above) = numbers.select_nth_unstable_by(place, f64::total_cmp);
+    match above.iter().copied().min_by(f64::total_cmp) {
+        Some(upper) if part > 0.0 => lower * (1.0 - part) + upper * part,
+        _ => lower,
+    }
+}
+
 impl Standardizer {
     /// From values of which those that are missing are NaN. `None`, if there is nothing to see in them.
     fn fit(values: &[f64]) -> Option<Standardizer> {
@@ -70,15 +86,11 @@ impl Standardizer {
         if present.is_empty() {
             return None;
         }
-        let (middle, even) = (present.len() / 2, present.len().is_multiple_of(2));
-        let (below, &mut upper, _) = present.select_nth_unstable_by(middle, f64::total_cmp);
-        let lower = below.iter().copied().max_by(f64::total_cmp);
-        let median = match lower {
-            Some(lower) if even => lower / 2.0 + upper / 2.0,
-            _ => upper,
-        };
+        let [q1, median, q3] = [0.25, 0.5, 0.75].map(|share| quantile(&mut present, share));
+        let reach = OUTLIER_REACH * (q3 - q1);
+        let clip = |value: f64| if reach > 0.0 { value.clamp(q1 - reach, q3 + reach) } else { value };
         // The gaps filled, as they will be.
-        let filled = || values.iter().map(|&value| if value.is_nan() { median } else { value });
+        let filled = || values.iter().map(|&value| if value.is_nan() { median } else { clip(value) });
         let count = values.len() as f64;
         let mean = filled().map(|value| value / count).sum::<f64>();
         // In units of the largest, so that no square is infinite or 0.
@@ -142,8 +154,11 @@ impl Levels {
         let known = self.names.iter().enumerate().map(|(place, name)| (name.as_str(), place));
         let known: HashMap<&str, usize> = known.chain(rare).collect();
         let (levels, codes) = column.codes();
-        let find =
-            |level: &String| known.get(level.as_str()).copied().or_else(|| spelled_otherwise(level, &self.names));
+        let same_answer = |level: &str| {
+            let place = spelled_otherwise(level, self.names.iter().chain(&self.rare))?;
+            Some(if place < self.names.len() { place } else { other })
+        };
+        let find = |level: &String| known.get(level.as_str()).copied().or_else(|| same_answer(level));
         let places: Vec<Option<usize>> = levels.iter().map(find).collect();
         let gap = self.missing.then_some(self.names.len());
         let place = |(row, code): (usize, Option<u32>)| match code {
@@ -304,8 +319,9 @@ fn days(date: DateTime) -> f64 {
     date.duration_since(epoch).as_secs_f64() / 86400.0
 }
 
-/// The place of a level among those of a yes/no column, whose spelling says nothing.
-pub(super) fn spelled_otherwise(level: &str, names: &[String]) -> Option<usize> {
-    let is_yes_no = names.len() == 2 && names.iter().all(|name| yes_or_no(name).is_some());
-    names.iter().position(|name| is_yes_no && name.eq_ignore_ascii_case(level))
+/// The place of the same answer among the two of a yes/no column: `TRUE` is `yes`, `Y` and `1`.
+pub(super) fn spelled_otherwise<'a>(level: &str, names: impl IntoIterator<Item = &'a String>) -> Option<usize> {
+    let answers: Vec<bool> = names.into_iter().map(|name| yes_or_no(name)).collect::<Option<_>>()?;
+    let own = yes_or_no(level)?;
+    matches!(answers[..], [first, second] if first != second).then(|| usize::from(answers[0] != own))
 }

@@ -14,7 +14,7 @@ pub use target::Task;
 use encoding::{Dropped, Encoding};
 use target::Target;
 
-use super::Table;
+use super::{Column, DateFormat, Table};
 use crate::{Error, Result};
 
 /// Settings of how a table becomes a model's inputs and targets; [`fit`](Preprocess::fit) on the training rows makes the
@@ -22,7 +22,7 @@ use crate::{Error, Result};
 ///
 /// | kind of column | what becomes of it |
 /// | --- | --- |
-/// | number | standardized (mean 0, standard deviation 1 over the training rows), outliers `x` drawn in smoothly to `x / sqrt(1 + (x / 3)^2)`; gaps are filled with the median, and marked by an input of their own if there were any |
+/// | number | standardized (mean 0, standard deviation 1 over the training rows, numbers beyond 20 interquartile ranges from the quartiles clipped), outliers `x` drawn in smoothly to `x / sqrt(1 + (x / 3)^2)`; gaps are filled with the median, and marked by an input of their own if there were any |
 /// | category, yes/no | one input per level (one-hot), and one for levels never seen; above 16 levels an index, for an [embedding](crate::nn::EmbedColumns) |
 /// | date | days, standardized; the places in the year, the week and the day as points on a circle |
 /// | free text, identifier, constant | left out |
@@ -63,7 +63,8 @@ impl Preprocess {
         self
     }
 
-    /// The rows whose target is there; a note counts the others.
+    /// The rows whose target is there; a note counts the others. What stands in those, a row of sums for example, does not matter
+    /// for the kinds of the columns.
     ///
     /// # Errors
     /// If there is no such target, or it is missing in all rows.
@@ -83,13 +84,20 @@ impl Preprocess {
     ///
     /// # Errors
     /// If there is no such target, it cannot be predicted (free text, one level only, gaps everywhere), or no column is left to
-    /// predict it from.
+    /// predict it from. If at least 95% of a column's cells in the whole file, and at least 20, are numbers or dates of one format,
+    /// or would be numbers without currency signs, percent signs, thousands separators and units, and the rest are not: the message
+    /// names the first such cell. [`with_kind`](Table::with_kind) sets the kind of such a column,
+    /// [`ReadOptions::missing`](super::ReadOptions::missing) declares such cells missing.
     pub fn fit(&self, train: &Table) -> Result<Encoder> {
         let target = Target::fit(train, &self.target, self.task)?;
         let (mut columns, mut dropped) = (Vec::new(), Vec::new());
         for column in train.columns().iter().filter(|column| column.name() != self.target) {
+            train.refuse_stray_cells(column.name(), false)?;
             match Encoding::fit(column, self.max_one_hot)? {
-                Ok(encoding) => columns.push((column.name().to_owned(), column.kind(), encoding)),
+                Ok(encoding) => {
+                    note_guessed_dates(train, column);
+                    columns.push((column.name().to_owned(), column.kind(), encoding));
+                }
                 Err(reason) => dropped.push(Dropped { column: column.name().to_owned(), reason }),
             }
         }
@@ -105,4 +113,18 @@ impl Preprocess {
         }
         Ok(Encoder::new(target, columns, dropped))
     }
+}
+
+/// Says how dates were read that could be read in two ways.
+fn note_guessed_dates(table: &Table, column: &Column) {
+    let Some((format, cell)) = column.guessed_date() else { return };
+    let (DateFormat::MonthFirst | DateFormat::DayFirst) = format else { return };
+    let date = format.parse(cell).map_or(String::new(), |date| format!(": `{cell}` is {}", date.strftime("%-d %B %Y")));
+    table.note_once(&format!(
+        "{}: the dates in `{}` are read as {}, though all could be day/month/year as well{date}; if the day is first, say so \
+         with --day-first",
+        table.name(),
+        column.name(),
+        format.in_words()
+    ));
 }

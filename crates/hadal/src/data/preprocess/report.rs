@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::super::{Column, Kind, Table};
+use super::super::{Column, DateFormat, Kind, Table};
 
 /// The columns of a table: kind, missing cells, range or levels, and what becomes of each.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,8 +39,11 @@ fn values(column: &Column) -> String {
         }
         Kind::Date => {
             let dates: Vec<_> = column.dates().into_iter().flatten().collect();
-            match (dates.iter().min(), dates.iter().max()) {
-                (Some(first), Some(last)) => format!("{} to {}", first.date(), last.date()),
+            match (dates.iter().min(), dates.iter().max(), column.date_format()) {
+                (Some(first), Some(last), Some(DateFormat::Time)) => format!("{} to {}", first.time(), last.time()),
+                (Some(first), Some(last), Some(format)) => {
+                    format!("{} to {}, written {}", first.date(), last.date(), format.in_words())
+                }
                 _ => String::new(),
             }
         }

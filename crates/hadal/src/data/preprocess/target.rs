@@ -152,11 +152,21 @@ pub(super) fn task_for(table: &Table, name: &str, task: Option<Task>) -> Result<
         return Err(refuse("is missing in all rows".into()));
     }
     let whole = || column.numbers().iter().all(|number| number.is_nan() || number.fract() == 0.0);
+    if task != Some(Task::Classification) {
+        table.refuse_stray_cells(name, true)?;
+    }
+    let are_numbers = || column.numbers().iter().filter(|number| number.is_nan()).count() == column.missing();
     match (task, column.kind()) {
         (Some(task), _) => Ok(task),
         (None, Kind::Category | Kind::YesNo) => Ok(Task::Classification),
         (None, Kind::Number) if column.levels().len() <= MOST_WHOLE_CLASSES && whole() => Ok(Task::Classification),
         (None, Kind::Number) => Ok(Task::Regression),
+        // As an input it would name the rows; as a target it is what is to be predicted.
+        (None, Kind::Identifier) if are_numbers() => Ok(Task::Regression),
+        (None, Kind::Date) => Err(refuse(
+            "is a date, which is neither a class nor a number; write it as a number, the days since a fixed date for example"
+                .into(),
+        )),
         (None, kind) => Err(refuse(format!(
             "is of kind {kind}, which is neither a class nor a number; if its {} levels are classes, say so with \
              --as {name}=category",
@@ -183,5 +193,5 @@ pub(super) fn rows_with_target(table: &Table, target: &str) -> Result<Table> {
         table.rows(),
         target
     ));
-    Ok(table.take_rows(&present))
+    Ok(table.keep_rows(&present))
 }

@@ -53,6 +53,18 @@ impl Builder {
 }
 
 impl Cells {
+    /// Some of the cells, as cells of their own.
+    pub fn copy(&self, places: impl Iterator<Item = usize>) -> Cells {
+        let (mut text, mut ends) = (String::new(), Vec::new());
+        for place in places {
+            text.push_str(self.get(place));
+            // No longer than all cells, whose ends fit.
+            ends.push(text.len() as u32);
+        }
+        let (numbers, dates, dictionary, missing) = Default::default();
+        Cells { text, ends, comma: self.comma, day_first: self.day_first, numbers, dates, dictionary, missing }
+    }
+
     pub fn len(&self) -> usize {
         self.ends.len()
     }

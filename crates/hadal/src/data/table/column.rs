@@ -5,23 +5,54 @@ use std::sync::Arc;
 use jiff::civil::DateTime;
 
 use super::cells::{Cells, is_missing};
-use super::kind::yes_or_no;
+use super::kind::{names_rows, yes_or_no};
+use super::stray::Stray;
 use super::{DateFormat, Kind, excerpt, number};
 
 /// A named column of a [`Table`](super::Table), with the kind of its cells.
 #[derive(Clone, Debug)]
 pub struct Column {
     name: Arc<str>,
+    /// Whether the file has no name for it.
+    unnamed: bool,
     kind: Kind,
+    /// Whether the kind was set, not inferred.
+    chosen: bool,
+    /// Whether it was said which of day and month is first.
+    told: bool,
     cells: Arc<Cells>,
     /// The rows of the table among the cells; all, if none are listed.
     rows: Option<Arc<[u32]>>,
 }
 
 impl Column {
-    pub(super) fn new(name: String, cells: Cells) -> Column {
-        let kind = Kind::infer(&name, &cells);
-        Column { name: name.into(), kind, cells: Arc::new(cells), rows: None }
+    /// `told`: whether it was said which of day and month is first.
+    pub(super) fn new(name: String, unnamed: bool, cells: Cells, told: bool) -> Column {
+        let kind = Kind::infer((!unnamed).then_some(&name), &cells);
+        Column { name: name.into(), unnamed, kind, chosen: false, told, cells: Arc::new(cells), rows: None }
+    }
+
+    /// Some rows, without what stood in the others: the kind is theirs, unless it was set.
+    pub(super) fn keep(&self, rows: &[usize]) -> Column {
+        let cells = self.cells.copy(rows.iter().map(|&row| self.place(row)));
+        let kind = if self.chosen { self.kind } else { Kind::infer(self.own_name(), &cells) };
+        Column { kind, cells: Arc::new(cells), rows: None, ..self.clone() }
+    }
+
+    /// The cell that keeps the column from being of numbers or dates, if its kind was inferred and nearly all others are.
+    pub(super) fn stray(&self) -> Option<Stray> {
+        let names_rows = self.kind == Kind::Identifier && names_rows(self.own_name());
+        let of_words = matches!(self.kind, Kind::Category | Kind::Text | Kind::Identifier);
+        if self.chosen || names_rows || !of_words { None } else { self.cells.stray() }
+    }
+
+    pub(super) fn decimal_comma(&self) -> bool {
+        self.cells.comma
+    }
+
+    /// A cell of the file, whether its row is among the table's or not.
+    pub(super) fn cell_at(&self, place: usize) -> &str {
+        self.cells.get(place)
     }
 
     pub(super) fn take(&self, rows: &[usize]) -> Column {
@@ -29,7 +60,12 @@ impl Column {
     }
 
     pub(super) fn of_kind(self, kind: Kind) -> Column {
-        Column { kind, ..self }
+        Column { kind, chosen: true, ..self }
+    }
+
+    /// The name in the file, if it has one.
+    fn own_name(&self) -> Option<&str> {
+        (!self.unnamed).then_some(&self.name)
     }
 
     fn place(&self, row: usize) -> usize {
@@ -104,7 +140,8 @@ impl Column {
     }
 
     /// The distinct values of the whole file's column, in order, and the place of each row's value among them; `None` where it
-    /// is missing. In a yes/no column, `Yes` and `yes` are one value, under the first spelling in order.
+    /// is missing. In a yes/no column, all that say yes (`Yes`, `TRUE`, `1`) are one value, under the first
+    /// spelling in order.
     pub fn codes(&self) -> (Vec<String>, Vec<Option<u32>>) {
         let dictionary = self.cells.dictionary();
         let mut levels: Vec<String> = Vec::new();
@@ -113,7 +150,9 @@ impl Column {
             let level = dictionary.level(&self.cells, place);
             let twin = match self.kind {
                 // There are but a few spellings of yes and no.
-                Kind::YesNo => levels.iter().position(|other| other.eq_ignore_ascii_case(level)),
+                Kind::YesNo => {
+                    yes_or_no(level).and_then(|own| levels.iter().position(|other| yes_or_no(other) == Some(own)))
+                }
                 _ => None,
             };
             places.push(twin.unwrap_or(levels.len()) as u32);
@@ -136,19 +175,37 @@ impl Column {
         self.cells.dates().as_ref().ok().map(|dates| dates.format)
     }
 
-    /// As [`dates`](Column::dates); those that could be read with the day first as well as with the month first are read as
-    /// `format` has it.
+    /// As [`dates`](Column::dates), all read as `format` has it.
     pub(in super::super) fn dates_as(&self, format: DateFormat) -> Vec<Option<DateTime>> {
-        let ambiguous = self.cells.dates().as_ref().is_ok_and(|dates| dates.ambiguous);
-        if !ambiguous || !matches!(format, DateFormat::MonthFirst | DateFormat::DayFirst) {
-            return self.dates();
-        }
         self.places().map(|place| format.parse(self.cells.get(place))).collect()
+    }
+
+    /// The first row whose cell is no date in this format, and why. Offsets from UTC are in all cells or in none.
+    pub(super) fn misfit_of_format(&self, format: DateFormat) -> Option<(usize, String)> {
+        let mut with_offset = None;
+        (0..self.len()).filter(|&row| !self.is_missing(row)).find_map(|row| {
+            let cell = excerpt(self.cell(row));
+            match format.read(self.cell(row)) {
+                None => Some((row, format!("`{cell}` is not a date of the form {format}, as those in training are"))),
+                Some((_, offset)) if *with_offset.get_or_insert(offset) != offset => {
+                    let has = if offset { "has an" } else { "has no" };
+                    Some((row, format!("`{cell}` {has} offset from UTC, unlike those before it")))
+                }
+                Some(_) => None,
+            }
+        })
     }
 
     /// Whether the dates could be read with the day first as well as with the month first, which was chosen.
     pub fn is_ambiguous_date(&self) -> bool {
         self.kind == Kind::Date && self.cells.dates().as_ref().is_ok_and(|dates| dates.ambiguous)
+    }
+
+    /// As [`is_ambiguous_date`](Column::is_ambiguous_date), where nobody said what is first: the format that was taken, and a cell.
+    pub(in super::super) fn guessed_date(&self) -> Option<(DateFormat, &str)> {
+        let format = self.date_format().filter(|_| self.is_ambiguous_date() && !self.told)?;
+        let cell = (0..self.len()).find(|&row| !self.is_missing(row))?;
+        Some((format, self.cell(cell)))
     }
 
     /// The first row whose cell is not of a kind, and why.

@@ -34,7 +34,7 @@ pub enum DateFormat {
 use DateFormat::{DayFirst, Dotted, Iso, MonthFirst, YearFirst};
 
 /// In the order of preference.
-const FORMATS: [(DateFormat, &str); 6] = [
+pub(super) const FORMATS: [(DateFormat, &str); 6] = [
     (Iso, "yyyy-mm-dd"),
     (YearFirst, "yyyy/mm/dd"),
     (Dotted, "dd.mm.yyyy"),
@@ -73,8 +73,20 @@ impl DateFormat {
         self.read(cell).map(|(date, _)| date)
     }
 
+    /// For a reader of a report: in which order the parts are written.
+    pub(in super::super) fn in_words(self) -> &'static str {
+        match self {
+            Iso => "year-month-day",
+            YearFirst => "year/month/day",
+            Dotted => "day.month.year",
+            MonthFirst => "month/day/year",
+            DayFirst => "day/month/year",
+            DateFormat::Time => "hours:minutes",
+        }
+    }
+
     /// The date, and whether an offset from UTC was there.
-    fn read(self, cell: &str) -> Option<(DateTime, bool)> {
+    pub(super) fn read(self, cell: &str) -> Option<(DateTime, bool)> {
         let mut rest = Cursor(cell.as_bytes());
         if self == DateFormat::Time {
             let time = rest.time()?;

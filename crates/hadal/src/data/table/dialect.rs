@@ -42,7 +42,7 @@ impl Dialect {
     pub(super) fn find(start: &[u8], options: &ReadOptions, gzip: bool) -> Dialect {
         let quote = options.quote.unwrap_or_else(|| find_quote(start));
         let delimiter = options.delimiter.unwrap_or_else(|| find_delimiter(start, quote));
-        let day_first = options.day_first;
+        let day_first = options.day_first.unwrap_or(false);
         let decimal_comma = options.decimal_comma.unwrap_or(false);
         Dialect { delimiter, quote, header: true, decimal_comma, day_first, gzip, program: false }
     }

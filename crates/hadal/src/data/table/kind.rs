@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::cells::{Cells, is_missing};
+use super::number;
 use crate::Error;
 
 /// What a column holds.
@@ -14,7 +15,8 @@ use crate::Error;
 ///
 /// The kind is inferred from all cells that are not missing, by the first of these rules that fits:
 /// 1. **yes/no**: two values, yes and no, true and false, y and n, t and f or on and off in any case, or 1 and 0;
-/// 2. **identifier**: whole numbers without repetition in a column called `id`, `index`, `..._id` or `...Id`; or at least
+/// 2. **identifier**: whole numbers without repetition in a column without a name, or called `id`, `index`, `..._id`, `...Id` or
+///    `Unnamed: ...`; or at least
 ///    20 of them that count up by one;
 /// 3. **number**: all cells are finite numbers;
 /// 4. **date**: all cells are dates or times in one of the formats of [`DateFormat`](super::DateFormat);
@@ -85,18 +87,24 @@ const YES_NO: [(&str, &str); 6] = [("no", "yes"), ("false", "true"), ("n", "y"),
 /// Cells from which on the lack of repetition says something.
 const MANY: usize = 20;
 
-/// Whether a value says yes or no, in any case.
+/// Whether a value says yes or no, in any case; `1.0` is 1.
 pub(in super::super) fn yes_or_no(value: &str) -> Option<bool> {
-    YES_NO.iter().find_map(|(no, yes)| match value {
+    let word = YES_NO.iter().find_map(|(no, yes)| match value {
         _ if value.eq_ignore_ascii_case(yes) => Some(true),
         _ if value.eq_ignore_ascii_case(no) => Some(false),
         _ => None,
-    })
+    });
+    let number = || match number::parse(value, false).or_else(|| number::parse(value, true))? {
+        0.0 => Some(false),
+        1.0 => Some(true),
+        _ => None,
+    };
+    word.or_else(number)
 }
 
 impl Kind {
-    /// The kind of a column with this name and these cells.
-    pub(super) fn infer(name: &str, cells: &Cells) -> Kind {
+    /// The kind of a column with this name, if it has one, and these cells.
+    pub(super) fn infer(name: Option<&str>, cells: &Cells) -> Kind {
         if cells.iter().all(is_missing) {
             return Kind::Category;
         }
@@ -113,7 +121,7 @@ impl Kind {
     }
 }
 
-fn infer_number(name: &str, numbers: &[f64]) -> Kind {
+fn infer_number(name: Option<&str>, numbers: &[f64]) -> Kind {
     let present = || numbers.iter().copied().filter(|number| !number.is_nan());
     if present().all(|number| number == 0.0 || number == 1.0) {
         let both = present().any(|number| number == 0.0) && present().any(|number| number == 1.0);
@@ -127,12 +135,16 @@ fn infer_number(name: &str, numbers: &[f64]) -> Kind {
     Kind::Number
 }
 
-/// Whether a column's name says that it holds the names of rows: `id`, `index`, `passenger_id`, `PassengerId`.
-fn names_rows(name: &str) -> bool {
+/// Whether a column's name says that it holds the names of rows: `id`, `index`, `passenger_id`, `PassengerId`, `Unnamed: 0`. One
+/// without a name is what pandas writes as its index.
+pub(super) fn names_rows(name: Option<&str>) -> bool {
+    let Some(name) = name else { return true };
     let lower = name.trim().to_lowercase();
     let last = lower.rsplit(['_', ' ', '-', '.']).next().unwrap_or("");
     let camel = name.strip_suffix("Id").or(name.strip_suffix("ID"));
-    matches!(last, "id" | "index") || camel.is_some_and(|start| start.ends_with(|c: char| c.is_lowercase()))
+    matches!(last, "id" | "index")
+        || lower.starts_with("unnamed:")
+        || camel.is_some_and(|start| start.ends_with(|c: char| c.is_lowercase()))
 }
 
 fn are_distinct_integers(mut numbers: Vec<f64>) -> bool {

@@ -5,16 +5,18 @@ mod codes;
 mod column;
 mod date;
 mod dialect;
+mod dress;
 mod kind;
 mod number;
 mod read;
 mod split;
+mod stray;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use column::Column;
 pub use date::DateFormat;
@@ -25,6 +27,7 @@ pub use read::ReadOptions;
 
 use cells::Builder;
 
+use crate::monitor::note;
 use crate::{Error, Result, nearest};
 
 /// A table: named columns of cells, as a CSV file has them. Cloning is cheap.
@@ -47,11 +50,17 @@ pub struct Table {
     columns: Vec<Column>,
     /// The line of each row in the file.
     lines: Arc<[u32]>,
+    /// The line of each of the columns' cells, of which the rows are some or all.
+    cell_lines: Arc<[u32]>,
+    /// The notes that were printed for this table or a part of it.
+    said: Arc<Mutex<HashSet<String>>>,
 }
 
 impl Table {
     /// Reads a CSV or TSV file, compressed by gzip or not. What separates the fields, which quotes stand around them and whether
     /// the first line names the columns is found out; [`dialect`](Table::dialect) says it.
+    ///
+    /// A column without a name is called by its place, `column 1` for example; a note says so.
     ///
     /// Empty cells and `NA`, `N/A`, `n/a`, `NaN`, `nan`, `NULL`, `null`, `None`, `<NA>`, `#N/A`, `?` and `-` are missing.
     ///
@@ -101,27 +110,36 @@ impl Table {
             builders.push(builder);
         }
         let lines = (1..=rows.unwrap_or(0) as u32).collect();
-        Table::assemble(name, Dialect::program(), names, builders, lines)
+        Table::assemble(name, Dialect::program(), false, names, builders, lines)
     }
 
     fn assemble(
         name: &str,
         dialect: Dialect,
-        names: Vec<String>,
+        told_day_first: bool,
+        mut names: Vec<String>,
         builders: Vec<Builder>,
         lines: Vec<u32>,
     ) -> Result<Table> {
         if lines.is_empty() {
             return Err(Error::Data(format!("{name}: the table has no rows")));
         }
+        let unnamed: Vec<usize> = (0..names.len()).filter(|&place| names[place].is_empty()).collect();
+        if unnamed.len() == names.len() {
+            return Err(Error::Data(format!("{name}: the header has no names of columns")));
+        }
+        for &place in &unnamed {
+            names[place] = format!("column {}", place + 1);
+        }
+        if let Some(&first) = unnamed.first() {
+            let more = match unnamed.len() {
+                1 => String::new(),
+                count => format!(", and {} more are called by their places", count - 1),
+            };
+            note(&format!("{name}: column {} has no name; it is called `column {0}`{more}", first + 1));
+        }
         let mut places = HashMap::new();
         for (place, column) in names.iter().enumerate() {
-            if column.is_empty() {
-                return Err(Error::Data(format!(
-                    "{name}: column {} has no name; give it one in the header",
-                    place + 1
-                )));
-            }
             if let Some(other) = places.insert(column, place) {
                 return Err(Error::Data(format!(
                     "{name}: columns {} and {} are both called `{column}`; rename one",
@@ -130,13 +148,14 @@ impl Table {
                 )));
             }
         }
-        let columns = names.into_iter().zip(builders).map(|(column, builder)| {
+        let columns = names.into_iter().zip(builders).enumerate().map(|(place, (column, builder))| {
             let refuse = |reason: String| Error::Data(format!("{name}: the column `{column}` {reason}"));
             let cells = builder.finish(dialect.day_first, dialect.decimal_comma).map_err(refuse)?;
-            Ok(Column::new(column, cells))
+            Ok(Column::new(column, unnamed.contains(&place), cells, told_day_first))
         });
         let columns = columns.collect::<Result<_>>()?;
-        Ok(Table { name: name.into(), dialect: Arc::new(dialect), columns, lines: lines.into() })
+        let (name, dialect, lines): (_, _, Arc<[u32]>) = (name.into(), Arc::new(dialect), lines.into());
+        Ok(Table { name, dialect, columns, cell_lines: lines.clone(), lines, said: Arc::default() })
     }
 
     /// The table's name: that of its file, without folders.
@@ -210,6 +229,13 @@ impl Table {
         Table { columns, lines: lines.into(), ..self.clone() }
     }
 
+    /// Some rows, with the kinds of the columns inferred from these alone, but for those that were set.
+    pub(super) fn keep_rows(&self, rows: &[usize]) -> Table {
+        let lines: Arc<[u32]> = rows.iter().map(|&row| self.lines[row]).collect();
+        let columns = self.columns.iter().map(|column| column.keep(rows)).collect();
+        Table { columns, cell_lines: lines.clone(), lines, ..self.clone() }
+    }
+
     /// The line of the file in which a row begins, counted from 1.
     ///
     /// # Panics
@@ -230,6 +256,24 @@ impl Table {
         }
         self.columns[place] = self.columns[place].clone().of_kind(kind);
         Ok(self)
+    }
+
+    /// Takes a column for dates that are all written in one format.
+    pub(super) fn with_dates(mut self, column: &str, format: DateFormat) -> Result<Table> {
+        let place = self.place(column)?;
+        if let Some((row, reason)) = self.columns[place].misfit_of_format(format) {
+            return Err(Error::Data(format!("{}: line {}: `{column}`: {reason}", self.name, self.line(row))));
+        }
+        self.columns[place] = self.columns[place].clone().of_kind(Kind::Date);
+        Ok(self)
+    }
+
+    /// Prints a note, if no note of this text was printed for this table or a part of it.
+    pub(super) fn note_once(&self, text: &str) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.insert(text.to_owned()) {
+            note(text);
+        }
     }
 }
 

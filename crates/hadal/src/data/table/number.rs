@@ -1,5 +1,7 @@
 //! Numbers from text: exact, and fast for plain decimals.
 
+use super::dress::undress;
+
 /// Powers of ten that are exact in `f64` and that a mantissa of at most 16 digits needs.
 const POWERS: [f64; 17] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16];
 
@@ -81,15 +83,10 @@ pub(super) fn reason(cell: &str, comma: bool) -> String {
     if cell.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b)) && cell.parse().is_ok_and(f64::is_infinite) {
         return format!("`{shown}` is too large for a number");
     }
-    let digits = cell.bytes().any(|byte| byte.is_ascii_digit());
-    if digits && cell.bytes().all(|byte| byte.is_ascii_digit() || b"+-., '".contains(&byte)) {
-        let decimal = if comma { "comma" } else { "point" };
-        return format!(
-            "`{shown}` is not a number: it must have a decimal {decimal} and no thousands separators \
-             (a decimal comma can be set with `ReadOptions::decimal_comma`)"
-        );
+    match undress(cell, comma) {
+        Some(own) => format!("`{shown}` is not a number: it has {}; write `{}`", own.marks(), own.plain),
+        None => format!("`{shown}` is not a number"),
     }
-    format!("`{shown}` is not a number")
 }
 
 #[cfg(test)]
@@ -121,7 +118,10 @@ mod tests {
         assert_eq!(reason("abc", false), "`abc` is not a number");
         assert_eq!(reason("-inf", false), "`-inf` is not a finite number");
         assert_eq!(reason("1e999", false), "`1e999` is too large for a number");
-        assert!(reason("1,234.50", false).contains("no thousands separators"));
+        assert_eq!(
+            reason("1,234.50", false),
+            "`1,234.50` is not a number: it has thousands separators; write `1234.50`"
+        );
     }
 
     #[test]

@@ -23,7 +23,8 @@ pub struct ReadOptions {
     pub(super) quote: Option<u8>,
     pub(super) header: Option<bool>,
     pub(super) decimal_comma: Option<bool>,
-    pub(super) day_first: bool,
+    pub(super) day_first: Option<bool>,
+    pub(super) missing: Vec<String>,
 }
 
 impl ReadOptions {
@@ -51,10 +52,33 @@ impl ReadOptions {
         self
     }
 
-    /// Whether `01/02/2020` is the first of February. Default: false, unless other cells of the column decide.
+    /// Whether `01/02/2020` is the first of February: pandas's `dayfirst`. Default: false. Either way, other cells of the column
+    /// decide, if one of them can be read in one way only.
     pub fn day_first(mut self, day_first: bool) -> ReadOptions {
-        self.day_first = day_first;
+        self.day_first = Some(day_first);
         self
+    }
+
+    /// Further words for missing values, beside those of [`Table::read`]: pandas's `na_values`. A cell is missing if its whole text
+    /// is one of them, in the same case.
+    ///
+    /// ```
+    /// use hadal::data::{ReadOptions, Table};
+    /// let options = ReadOptions::default().missing(["unknown", "-999"]);
+    /// let table = Table::from_reader("t", "a,b\n1,unknown\n-999,2\n".as_bytes(), &options)?;
+    /// assert_eq!((table.column("a")?.missing(), table.column("b")?.missing()), (1, 1));
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    pub fn missing(mut self, words: impl IntoIterator<Item = impl Into<String>>) -> ReadOptions {
+        self.missing.extend(words.into_iter().map(|word| word.into().trim_ascii().to_owned()));
+        self
+    }
+}
+
+impl ReadOptions {
+    /// A cell, empty if it is one of the words for missing values.
+    fn unless_missing<'a>(&self, cell: &'a [u8]) -> &'a [u8] {
+        if self.missing.iter().any(|word| word.as_bytes() == cell.trim_ascii()) { b"" } else { cell }
     }
 }
 
@@ -208,7 +232,7 @@ fn parse(name: &str, bytes: &[u8], gzip: bool, options: &ReadOptions) -> Result<
             )));
         }
         for (field, builder) in rows.record.iter().zip(&mut builders) {
-            builder.push(field).map_err(Fault::Content)?;
+            builder.push(options.unless_missing(field)).map_err(Fault::Content)?;
         }
         lines.push(u32::try_from(line).unwrap_or(u32::MAX));
     }
@@ -218,7 +242,7 @@ fn parse(name: &str, bytes: &[u8], gzip: bool, options: &ReadOptions) -> Result<
     if options.decimal_comma.is_none() && dialect.delimiter != b',' {
         dialect.decimal_comma = builders.iter().any(has_decimal_commas);
     }
-    Table::assemble(name, dialect, names, builders, lines).map_err(Fault::Table)
+    Table::assemble(name, dialect, options.day_first.is_some(), names, builders, lines).map_err(Fault::Table)
 }
 
 /// Whether all cells of a column are numbers with a comma before the decimals, and some could be nothing else.

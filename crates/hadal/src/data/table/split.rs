@@ -33,6 +33,13 @@ impl Table {
         let partition = if let Some(name) = &split.part {
             let column = self.column(name)?;
             let part = |row: usize| {
+                if column.is_missing(row) {
+                    return Err(Error::Data(format!(
+                        "{}: the part in line {} of `{name}` is missing; write `train`, `test` or `holdout` there",
+                        self.name,
+                        self.line(row)
+                    )));
+                }
                 let cell = column.cell(row).to_lowercase();
                 cell.parse::<Part>()
                     .map_err(|error| Error::Data(format!("{}: line {}: `{name}`: {error}", self.name, self.line(row))))
@@ -69,6 +76,7 @@ impl Table {
 
     /// The values of a column to order by.
     fn order(&self, name: &str) -> Result<Vec<f64>> {
+        self.refuse_stray_cells(name, true)?;
         let column = self.column(name)?;
         let values: Vec<f64> = match column.kind() {
             Kind::Number | Kind::Identifier | Kind::YesNo => column.numbers(),
@@ -86,6 +94,15 @@ impl Table {
         };
         match values.iter().position(|value| value.is_nan()) {
             None => Ok(values),
+            Some(row) if column.is_missing(row) => {
+                let what = if column.kind() == Kind::Date { "date" } else { "value" };
+                Err(Error::Data(format!(
+                    "{}: the {what} in line {} of `{name}` is missing, so that the row has no place in the order; write it there, \
+                     or remove the row",
+                    self.name,
+                    self.line(row)
+                )))
+            }
             Some(row) => Err(Error::Data(format!(
                 "{}: line {}: `{}` of `{name}` has no place in an order",
                 self.name,
