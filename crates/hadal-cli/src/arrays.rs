@@ -86,7 +86,7 @@ pub fn divided(data: Dataset, classes: Vec<String>, config: &mut Config) -> Resu
         parts.holdout = parts.holdout.map(|part| part.preprocessed_as(&parts.train)).transpose()?;
     }
     let Partition { train, test, holdout } = parts;
-    Ok(Parts { train, test, holdout, table: None, classes, task, outputs, found })
+    Ok(Parts { train, test, holdout, table: None, classes, task, outputs, found, digest: None })
 }
 
 /// How many samples each class has; an error or a note, where the labels are hardly those of classes.

@@ -8,7 +8,8 @@ use hadal::{Error, Result};
 
 use crate::args::Evaluate;
 use crate::arrays::{self, prepared};
-use crate::counted::counted;
+use crate::holdout;
+use crate::intervals::print_intervals;
 use crate::model::{self, Trained};
 use crate::network::{measures, trained_scale};
 use crate::parts::{self, Parts};
@@ -39,6 +40,11 @@ pub fn run(args: &Evaluate) -> Result<()> {
     let error = |error: Error| Error::File { path: path.clone(), reason: error.to_string() };
     let score = trainer.evaluate(&data).map_err(error)?;
     print_line(&format!("{name}: {score}"))?;
+    print_intervals(&trainer, &data, &score)?;
+    if args.holdout {
+        let folder = if args.model.is_dir() { Some(args.model.as_path()) } else { args.model.parent() };
+        folder.into_iter().for_each(|folder| holdout::look(folder, &score));
+    }
     if lecture || parts.task == Task::Regression {
         return Ok(());
     }
@@ -86,7 +92,9 @@ fn own(trained: &Trained, args: &Evaluate) -> Result<(Dataset, Parts, String)> {
     }
     let mut config = trained.config.clone();
     if trained.source == Source::Mnist && !args.holdout {
-        let test = trained.digits(Mnist::load_test(args.data_dir.as_deref())?)?;
+        let test = Mnist::load_test(args.data_dir.as_deref())?;
+        trained.check_test(&test)?;
+        let test = trained.digits(test)?;
         let name = format!("{} test", test.name());
         return Ok((test.clone(), Parts::only(test, trained), name));
     }
@@ -96,14 +104,7 @@ fn own(trained: &Trained, args: &Evaluate) -> Result<(Dataset, Parts, String)> {
         return Ok((test.clone(), Parts::only(test, trained), name));
     }
     let parts = parts::load(&trained.source, &mut config, args.data_dir.as_deref(), trained.encoder().as_ref())?;
-    if trained.samples.is_some_and(|samples| samples != parts.samples()) {
-        return Err(Error::Data(format!(
-            "{}: has {}, but had {} when the model was trained: the parts are no longer the same; give the data to be evaluated",
-            trained.dataset(),
-            counted(parts.samples(), trained.source.sample()),
-            trained.samples.unwrap_or(0)
-        )));
-    }
+    trained.check_data(&parts)?;
     let (part, what) = if args.holdout {
         let Some(holdout) = parts.holdout.clone() else {
             return Err(trained.error("the model was trained without a holdout part (--split 70/15/15 makes one)"));

@@ -9,7 +9,7 @@ use hadal::Result;
 static FIRST: OnceLock<String> = OnceLock::new();
 
 /// Runs the command; the error's text if it fails, or if it panics on any thread that it waits for.
-pub fn catch(command: impl FnOnce() -> Result<()> + UnwindSafe) -> Result<(), String> {
+pub fn catch<T>(command: impl FnOnce() -> Result<T> + UnwindSafe) -> Result<T, String> {
     set_hook(Box::new(|panic| {
         FIRST.get_or_init(|| describe(panic));
     }));

@@ -9,13 +9,20 @@ mod defaults;
 mod evaluate;
 mod explain;
 mod failure;
+mod holdout;
 mod init;
+mod interrupt;
+mod intervals;
 mod model;
 mod network;
 mod parts;
 mod predict;
+mod runs;
+mod session;
 mod source;
+mod summary;
 mod train;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -26,15 +33,18 @@ use hadal::monitor::eprint_line;
 fn main() -> ExitCode {
     survive_file_limits();
     let command = Args::parse().command;
+    let done = |()| ExitCode::SUCCESS;
     let outcome = failure::catch(|| match command {
         Command::Train(args) => train::run(&args),
-        Command::Evaluate(args) => evaluate::run(&args),
-        Command::Predict(args) => predict::run(&args),
-        Command::Explain(args) => explain::run(&args),
-        Command::Init(args) => init::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args).map(done),
+        Command::Predict(args) => predict::run(&args).map(done),
+        Command::Explain(args) => explain::run(&args).map(done),
+        Command::Init(args) => init::run(&args).map(done),
+        Command::Runs(args) => runs::run(&args).map(done),
     });
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(reason) => {
             eprint_line(&format!("error: {reason}"));
             ExitCode::FAILURE

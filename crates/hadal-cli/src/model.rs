@@ -20,19 +20,32 @@ const DATASET: &str = "hadal.dataset";
 const CONFIG: &str = "hadal.config";
 /// The note with the names of the classes, as JSON.
 const CLASSES: &str = "hadal.classes";
-/// The note with the number of samples in all parts.
-const SAMPLES: &str = "hadal.samples";
+/// The note with the SHA-256 of the training data.
+const DATA: &str = "hadal.data";
 
 /// What a model file says of the run that made it.
 pub fn notes(config: &Config, name: &str, parts: &Parts) -> Result<BTreeMap<String, String>> {
     let json = serde_json::to_string(&parts.classes).map_err(|error| Error::Config(error.to_string()))?;
-    let pairs = [
-        (DATASET, name.to_owned()),
-        (CONFIG, config::to_toml(config)?),
-        (CLASSES, json),
-        (SAMPLES, parts.samples().to_string()),
-    ];
-    Ok(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    // How long it may take is not what it is: a run that is repeated by its step is the same.
+    let mut config = config.clone();
+    (config.training.time_limit, config.training.max_steps) = (None, None);
+    let pairs = [(DATASET, name.to_owned()), (CONFIG, config::to_toml(&config)?), (CLASSES, json)];
+    let data = parts.digest.iter().map(|digest| (DATA, digest.clone()));
+    Ok(pairs.into_iter().chain(data).map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
+/// Refuses data that is not what the model with these notes was trained on.
+pub fn check_data(notes: &BTreeMap<String, String>, parts: &Parts, path: &Path) -> Result<()> {
+    match (notes.get(DATA), &parts.digest) {
+        (Some(then), Some(now)) if then != now => Err(Error::File {
+            path: path.to_owned(),
+            reason: format!(
+                "the data has changed since the model was trained: its SHA-256 was {then}, and is {now}, so its parts are no longer \
+                 the same"
+            ),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// A trained model, with what its file says.
@@ -41,8 +54,6 @@ pub struct Trained {
     pub model: Sequential,
     pub config: Config,
     pub classes: Vec<String>,
-    /// How many samples the training data had, in all parts.
-    pub samples: Option<usize>,
     pub source: Source,
     notes: BTreeMap<String, String>,
 }
@@ -64,6 +75,21 @@ impl Trained {
     /// What encodes a table's rows for the model.
     pub fn encoder(&self) -> Option<Encoder> {
         self.model.preprocessing().and_then(|own| own.encoder()).cloned()
+    }
+
+    /// Refuses other data than that of the training.
+    pub fn check_data(&self, parts: &Parts) -> Result<()> {
+        check_data(&self.notes, parts, &self.path)
+    }
+
+    /// Refuses another test part than that which came with the training data.
+    pub fn check_test(&self, test: &Dataset) -> Result<()> {
+        match self.notes.get(DATA).and_then(|digest| digest.split_once(' ')) {
+            Some((_, then)) if then != test.digest()? => {
+                Err(self.error(format!("{} has changed since the model was trained", test.name())))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What the training data was called.
@@ -143,6 +169,5 @@ pub fn load(path: &Path) -> Result<Trained> {
             )));
         }
     }
-    let samples = notes.get(SAMPLES).and_then(|samples| samples.parse().ok());
-    Ok(Trained { path, model, config, classes, samples, source, notes })
+    Ok(Trained { path, model, config, classes, source, notes })
 }

@@ -4,6 +4,7 @@ use std::io::stdin;
 use std::path::{Path, PathBuf};
 
 use hadal::data::{Encoder, ImageFolder, Kind, Partition, Preprocess, ReadOptions, Split, Stratify, Table, Task};
+use hadal::format::digest_files;
 use hadal::format::image::{self, Channels};
 use hadal::monitor::note;
 use hadal::nn::Forward;
@@ -30,20 +31,27 @@ pub struct Parts {
     pub outputs: usize,
     /// What was found in images and arrays, in lines for a reader.
     pub found: Vec<String>,
+    /// The SHA-256 of the data; none of standard input.
+    pub digest: Option<String>,
 }
 
 impl Parts {
-    /// How many samples there are in all parts.
-    pub fn samples(&self) -> usize {
-        self.train.len() + self.test.len() + self.holdout.as_ref().map_or(0, Dataset::len)
-    }
-
     /// Data that a trained model is evaluated on, without parts.
     pub fn only(data: Dataset, trained: &Trained) -> Parts {
         let outputs = trained.model.output_shape().map_or(1, |shape| shape.elements());
         let task = if data.targets().dtype() == DType::I64 { Task::Classification } else { Task::Regression };
         let classes = trained.classes.clone();
-        Parts { train: data.clone(), test: data, holdout: None, table: None, classes, task, outputs, found: Vec::new() }
+        Parts {
+            train: data.clone(),
+            test: data,
+            holdout: None,
+            table: None,
+            classes,
+            task,
+            outputs,
+            found: Vec::new(),
+            digest: None,
+        }
     }
 
     /// The name of a class, or its label.
@@ -100,6 +108,19 @@ pub fn preview(source: &Source, config: &mut Config, data_dir: Option<&Path>) ->
     }
 }
 
+/// The SHA-256 of a source's files.
+fn digest_of(source: &Source) -> Result<Option<String>> {
+    let (root, files) = match source {
+        Source::Table(path) if path == Path::new("-") => return Ok(None),
+        Source::Table(path) => (path, vec![path.clone()]),
+        Source::Images(path) => (path, image::list(path)?),
+        Source::Arrays(path) if path.is_dir() => (path, ["x.npy", "y.npy"].map(|name| path.join(name)).to_vec()),
+        Source::Arrays(path) => (path, vec![path.clone()]),
+        Source::Mnist | Source::Digits => return Ok(None),
+    };
+    digest_files(root, &files).map(Some)
+}
+
 /// What was found in a table.
 pub struct TableParts {
     pub dialect: String,
@@ -112,9 +133,16 @@ pub struct TableParts {
 /// Reads a source and divides it. `encoder` is that of a trained model, if there is one: else it is fitted to the training part.
 pub fn load(source: &Source, config: &mut Config, data_dir: Option<&Path>, encoder: Option<&Encoder>) -> Result<Parts> {
     check_settings(source, config)?;
+    let mut digest = None;
     let mut parts = match source {
-        Source::Mnist => own_test(Mnist::load_from(data_dir)?, config),
-        Source::Digits => own_test(Digits::generate(0)?, config),
+        Source::Mnist | Source::Digits => {
+            let data = match source {
+                Source::Mnist => Mnist::load_from(data_dir)?,
+                _ => Digits::generate(0)?,
+            };
+            digest = Some(format!("{} {}", data.0.digest()?, data.1.digest()?));
+            own_test(data, config)
+        }
         Source::Table(path) => table(&read_table(path, config)?, config, encoder),
         Source::Images(path) => {
             config.data.images = Some(true);
@@ -124,6 +152,7 @@ pub fn load(source: &Source, config: &mut Config, data_dir: Option<&Path>, encod
         }
         Source::Arrays(path) => arrays::divided(arrays::load(path, config.data.task)?, Vec::new(), config),
     }?;
+    parts.digest = digest.map_or_else(|| digest_of(source), |digest| Ok(Some(digest)))?;
     parts.train = parts.train.renamed(&source.name());
     if let Some(augment) = &config.preprocess.augment {
         parts.train = parts.train.augment(augment.clone())?;
@@ -203,7 +232,17 @@ fn own_test((train, test): (Dataset, Dataset), config: &mut Config) -> Result<Pa
         (train, Some(holdout))
     };
     let classes = (0..10).map(|digit| digit.to_string()).collect();
-    Ok(Parts { train, test, holdout, table: None, classes, task: Task::Classification, outputs: 10, found: Vec::new() })
+    Ok(Parts {
+        train,
+        test,
+        holdout,
+        table: None,
+        classes,
+        task: Task::Classification,
+        outputs: 10,
+        found: Vec::new(),
+        digest: None,
+    })
 }
 
 /// The table as it is.
@@ -317,6 +356,7 @@ fn table(table: &Table, config: &mut Config, trained: Option<&Encoder>) -> Resul
         task,
         outputs,
         found: Vec::new(),
+        digest: None,
     })
 }
 

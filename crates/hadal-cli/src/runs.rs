@@ -74,7 +74,9 @@ fn settings(summary: &Summary) -> BTreeMap<String, String> {
     let Ok(all) = toml::Table::try_from(&summary.settings) else { return BTreeMap::new() };
     let sections = all.iter().filter_map(|(section, keys)| Some((section, keys.as_table()?)));
     sections
-        .flat_map(|(section, keys)| keys.iter().map(move |(key, value)| (format!("{section}.{key}"), value.to_string())))
+        .flat_map(|(section, keys)| {
+            keys.iter().map(move |(key, value)| (format!("{section}.{key}"), value.to_string()))
+        })
         .collect()
 }
 
@@ -84,7 +86,8 @@ fn differing(runs: &[Run]) -> Vec<String> {
     let mut names: Vec<&String> = ended.iter().flat_map(|run| run.settings.keys()).collect();
     names.sort();
     names.dedup();
-    let differs = |name: &&String| ended.windows(2).any(|pair| pair[0].settings.get(*name) != pair[1].settings.get(*name));
+    let differs =
+        |name: &&String| ended.windows(2).any(|pair| pair[0].settings.get(*name) != pair[1].settings.get(*name));
     names.into_iter().filter(differs).cloned().collect()
 }
 
@@ -113,9 +116,8 @@ fn row(run: &Run, scores: &[String], differing: &[String]) -> Vec<String> {
 
 fn print_table(header: &[String], rows: &[Vec<String>]) -> Result<()> {
     let all = || std::iter::once(header).chain(rows.iter().map(Vec::as_slice));
-    let widths: Vec<usize> = (0..header.len())
-        .map(|column| all().map(|row| row[column].chars().count()).max().unwrap_or(0))
-        .collect();
+    let widths: Vec<usize> =
+        (0..header.len()).map(|column| all().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
     all().try_for_each(|row| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
         print_line(cells.collect::<Vec<_>>().join("  ").trim_end())

@@ -1,24 +1,27 @@
 //! `hadal train`.
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use hadal::data::Task;
 use hadal::monitor::{Console, note, print_line};
 use hadal::prelude::*;
-use hadal::train::RunFolder;
+use hadal::train::{RunFolder, TrainingState};
 use hadal::{Error, MatmulPrecision, Result};
 
 use crate::args::{DeviceName, Train};
-use crate::config::{Config, PrecisionName};
+use crate::config::{self, Config, PrecisionName};
 use crate::counted::{counted, shortened};
 use crate::defaults::complete;
+use crate::interrupt::Interrupt;
+use crate::intervals::print_intervals;
 use crate::model;
-use crate::network::{schedule, trainer};
 use crate::parts::{self, Parts};
+use crate::session::{Ended, Folder, SETTINGS, Session, repeatable, settings_in};
 use crate::source::Source;
 
-pub fn run(args: &Train) -> Result<()> {
+pub fn run(args: &Train) -> Result<ExitCode> {
     if args.device == DeviceName::Cuda {
         return Err(Error::Config("there is no GPU support yet; train with --device cpu, the default".into()));
     }
@@ -26,18 +29,40 @@ pub fn run(args: &Train) -> Result<()> {
         hadal::set_num_threads(threads);
     }
     let mut config = args.settings.config()?;
-    if let Some(folder) = &args.out {
-        check_vacant(folder, args.overwrite)?;
+    let resumed = args.resume.as_deref().map(|folder| Interrupted::find(folder, &config)).transpose()?;
+    match &resumed {
+        Some(run) => config = run.config.clone(),
+        None => args.out.as_ref().map_or(Ok(()), |folder| check_vacant(folder, args.overwrite))?,
     }
     let (source, parts) = data(&mut config, args)?;
     complete(&mut config, &source, parts.train.len(), parts.task);
+    if let Some(run) = &resumed {
+        run.check(&config, &parts)?;
+    }
     set_precision(&config);
     if !config.tune.is_empty() {
-        note("[tune] has ranges for a search; train uses the settings of the other sections");
+        note("[tune] has ranges for hadal tune; train uses the settings of the other sections");
     }
-    let mut model = trainer(&config, &parts)?;
-    let folder = args.out.as_ref().map(|folder| open(folder, args.overwrite, &model.model, &config, &source, &parts));
-    let folder = folder.transpose()?;
+    let folder = match &args.resume {
+        Some(folder) => Some(folder.clone()),
+        None if args.no_out => None,
+        None => Some(args.out.clone().map_or_else(|| vacant(&source), Ok)?),
+    };
+    let interrupt = Interrupt::watch();
+    let session = Session {
+        config: &config,
+        source: &source,
+        parts: &parts,
+        folder: folder.as_deref().map(|path| Folder {
+            path,
+            checkpoint_every: args.checkpoint_every,
+            resume: resumed.as_ref().is_some_and(|run| run.has_checkpoint),
+            inexact: args.inexact,
+        }),
+        console: (!args.quiet).then(|| Console::new(std::io::stdout().is_terminal()).log_interval(args.log_interval)),
+        interrupt: interrupt.clone(),
+    };
+    let model = session.trainer()?;
     if !args.quiet {
         describe(&source, &parts)?;
         print_line(&format!("{}\n", model.summary()))?;
@@ -47,20 +72,127 @@ pub fn run(args: &Train) -> Result<()> {
         // Looked for in all rows: a column that gives the target away does so everywhere.
         table.encoder.leaks(&table.columns)?.iter().for_each(|leak| note(&leak.to_string()));
     }
-    fit(&mut model, &parts, &config, args, folder)?;
-    let name = source.name();
-    print_line(&format!("{name} test: {}{}", model.evaluate(&parts.test)?, baseline(&source, &parts)))?;
+    let ended = session.run(model)?;
+    if let Some(status) = interrupt.status().filter(|_| ended.is_suspended) {
+        let place = format!("after epoch {} and step {}", ended.model.epochs(), ended.model.steps());
+        print_line(&match &folder {
+            Some(folder) => format!("Interrupted {place}; go on with: hadal train --resume {}", folder.display()),
+            None => format!("Interrupted {place}; nothing was kept (--no-out)"),
+        })?;
+        return Ok(ExitCode::from(status));
+    }
+    let score = ended.model.evaluate(&parts.test)?;
+    print_line(&format!("{} test: {score}{}", source.name(), baseline(&source, &parts)))?;
+    if let Some(folder) = &folder {
+        keep(folder, &ended, &config, &source, &parts, &score)?;
+    }
     if args.quiet {
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
-    match &args.out {
-        Some(folder) => {
-            let (model, history) = (folder.join(RunFolder::MODEL), folder.join(RunFolder::HISTORY));
-            print_line(&format!("Wrote {} and {}", model.display(), history.display()))
+    print_intervals(&ended.model, &parts.test, &score)?;
+    if let Some(step) = ended.timed_out {
+        let recorded = if folder.is_some() { "; config.toml has it as max_steps" } else { "" };
+        print_line(&format!("The time was up after step {step}{recorded}"))?;
+    }
+    print_line(&match &folder {
+        Some(folder) => format!("The run is kept in {}", folder.display()),
+        None => "Nothing was kept (--no-out)".to_owned(),
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes what the run came to, and the settings by which it can be repeated.
+fn keep(
+    folder: &Path,
+    ended: &Ended,
+    config: &Config,
+    source: &Source,
+    parts: &Parts,
+    score: &hadal::train::Logs,
+) -> Result<()> {
+    let config = repeatable(config, ended.timed_out);
+    if ended.timed_out.is_some() {
+        let text = config::commented(&config)?;
+        hadal::format::write_atomically(&folder.join(SETTINGS), |out| out.write_all(text.as_bytes()))?;
+    }
+    ended.summarize(folder, &config, source, parts, score)
+}
+
+/// A run that is to go on.
+struct Interrupted {
+    folder: PathBuf,
+    config: Config,
+    has_checkpoint: bool,
+}
+
+impl Interrupted {
+    /// Reads its settings; `given` are those of the command line, of which there may be none.
+    fn find(folder: &Path, given: &Config) -> Result<Interrupted> {
+        if *given != Config::default() {
+            return Err(Error::Config(
+                "--resume goes on with the settings of the run, in its config.toml: give no others (to train with other ones, \
+                 begin a new run: hadal train --config RUN/config.toml ...)"
+                    .into(),
+            ));
         }
-        None if matches!(source, Source::Mnist | Source::Digits) => Ok(()),
-        None => print_line("The model was not kept; --out FOLDER keeps it"),
+        let config = settings_in(folder)?;
+        let path = folder.join(RunFolder::CHECKPOINT);
+        let has_checkpoint = path.exists();
+        if !has_checkpoint {
+            note(&format!("{} has no checkpoint yet; training begins again", folder.display()));
+            return Ok(Interrupted { folder: folder.to_owned(), config, has_checkpoint });
+        }
+        let state = TrainingState::load(&path)?;
+        let then = state.notes().get(SETTINGS).map(|text| config::parse(text)).transpose();
+        let then = then.map_err(|reason| Error::File { path: path.clone(), reason })?;
+        if let Some((name, then, now)) = then.and_then(|then| config::difference(&then, &config)) {
+            // A run that ended when the time was up has its step in the settings since.
+            let is_its_end = state.is_finished() && ["training.time_limit", "training.max_steps"].contains(&&*name);
+            if !is_its_end {
+                return Err(Error::File {
+                    path,
+                    reason: format!(
+                        "is of a run with other settings than {SETTINGS}: {name} was {then}, and is {now}; put it back, or train anew"
+                    ),
+                });
+            }
+        }
+        if state.is_finished() {
+            note(&format!("{} has ended; there is nothing left to train", folder.display()));
+        }
+        Ok(Interrupted { folder: folder.to_owned(), config, has_checkpoint })
     }
+
+    /// The data must be that of the run.
+    fn check(&self, config: &Config, parts: &Parts) -> Result<()> {
+        if let Some((name, then, now)) = config::difference(&self.config, config) {
+            return Err(Error::Config(format!(
+                "{}: {name} was {then}, and the data now asks for {now}: the data is not that of the run",
+                self.folder.display()
+            )));
+        }
+        let path = self.folder.join(RunFolder::MODEL);
+        match Sequential::load(&path) {
+            Ok((_, notes)) => model::check_data(&notes, parts, &path),
+            // Killed before the first epoch ended.
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// A folder that no run has yet: `runs/<date>-<name>`, with a number if need be.
+fn vacant(source: &Source) -> Result<PathBuf> {
+    let date = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date();
+    let name = source.name();
+    let name = name.split('.').next().filter(|name| !name.is_empty()).unwrap_or("run").to_owned();
+    let folder = |number: usize| match number {
+        1 => format!("runs/{date}-{name}"),
+        number => format!("runs/{date}-{name}-{number}"),
+    };
+    (1..10_000)
+        .map(|number| PathBuf::from(folder(number)))
+        .find(|folder| !folder.exists())
+        .ok_or_else(|| Error::Config("runs/ holds 10,000 runs of today; choose a folder with --out".into()))
 }
 
 /// The source and its parts. Without a name, the built-in digits stand in for an MNIST that is not available.
@@ -80,7 +212,7 @@ fn data(config: &mut Config, args: &Train) -> Result<(Source, Parts)> {
     Ok((source, parts))
 }
 
-fn set_precision(config: &Config) {
+pub fn set_precision(config: &Config) {
     let precision = match config.training.precision.unwrap_or(PrecisionName::Highest) {
         PrecisionName::Highest => MatmulPrecision::Highest,
         PrecisionName::High => MatmulPrecision::High,
@@ -149,61 +281,6 @@ fn baseline(source: &Source, parts: &Parts) -> String {
     format!(" (always `{}`: {share:.2}%)", parts.class_name(most))
 }
 
-fn fit(
-    model: &mut Trainer<Sequential>,
-    parts: &Parts,
-    config: &Config,
-    args: &Train,
-    folder: Option<RunFolder>,
-) -> Result<()> {
-    let own = &config.training;
-    let mut fit = Fit::epochs(own.epochs.unwrap_or(20))
-        .batch_size(own.batch_size.unwrap_or(32))
-        .validation_data(&parts.test)
-        .validation_batch_size(own.test_batch_size.unwrap_or(1000))
-        .schedule(schedule(config))
-        .quiet();
-    if !args.quiet {
-        fit = fit.callback(Console::new(std::io::stdout().is_terminal()).log_interval(args.log_interval));
-    }
-    if let Some(folder) = folder {
-        fit = fit.callback(folder);
-    }
-    let monitor = own.monitor.clone().unwrap_or_else(|| "val_loss".to_owned());
-    let mut stop = EarlyStopping::new(monitor.clone())
-        .patience(own.patience.unwrap_or(0))
-        .min_delta(own.min_delta.unwrap_or(0.0))
-        .restore_best_weights(own.keep_best == Some(true));
-    let mut best = KeepBest::new(monitor);
-    if own.patience.is_some_and(|patience| patience > 0) {
-        model.fit(&parts.train, fit.callback(&mut stop))?;
-    } else if own.keep_best == Some(true) {
-        model.fit(&parts.train, fit.callback(&mut best))?;
-    } else {
-        model.fit(&parts.train, fit)?;
-    }
-    Ok(())
-}
-
-/// Takes the folder for this run.
-fn open(
-    folder: &Path,
-    overwrite: bool,
-    model: &Sequential,
-    config: &Config,
-    source: &Source,
-    parts: &Parts,
-) -> Result<RunFolder> {
-    let notes = model::notes(config, &source.name(), parts)?;
-    let mut run = RunFolder::open(folder, model.architecture(), notes)?;
-    if config.training.keep_best == Some(true) {
-        run = run.keep_best(config.training.monitor.clone().unwrap_or_else(|| "val_loss".to_owned()));
-    }
-    // Another run may have ended in it since it was found vacant.
-    check_vacant(folder, overwrite)?;
-    Ok(run)
-}
-
 /// Refuses a folder that holds a run already, so that no model is lost to a repeated command.
 fn check_vacant(folder: &Path, overwrite: bool) -> Result<()> {
     let Some(path) = RunFolder::existing_run(folder).filter(|_| !overwrite) else { return Ok(()) };
@@ -211,6 +288,8 @@ fn check_vacant(folder: &Path, overwrite: bool) -> Result<()> {
     if let Ok((_, notes)) = Sequential::load(folder.join(RunFolder::MODEL)) {
         RunFolder::restore(folder, &notes);
     }
+    let interrupted = folder.join(SETTINGS).exists() && !folder.join(RunFolder::SUMMARY).exists();
+    let resume = if interrupted { format!("go on with it (--resume {}), ", folder.display()) } else { String::new() };
     let advice = "choose another folder for --out, or pass --overwrite to replace it";
-    Err(Error::Config(format!("{} already exists; {advice}", path.display())))
+    Err(Error::Config(format!("{} already exists; {resume}{advice}", path.display())))
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use hadal::train::Every;
 use numbers::{at_least_one, threads};
 pub use settings::Settings;
 
@@ -39,6 +40,10 @@ pub enum Command {
     Explain(Explain),
     /// Print the configuration that `train` would use
     Init(Init),
+    /// List and compare runs
+    Runs(Runs),
+    /// Train a run again, and say whether the result is the same
+    Verify(Verify),
 }
 
 /// The devices.
@@ -85,13 +90,30 @@ pub struct Train {
     #[arg(long, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
 
-    /// Output directory for model.safetensors, history.csv and timing.csv, written after every epoch
-    #[arg(long, value_name = "FOLDER")]
+    /// Folder of the run: its settings, the best and the last model, the history, checkpoints and a summary
+    /// [default: runs/<date>-<name>]
+    #[arg(long, value_name = "FOLDER", help_heading = "Run")]
     pub out: Option<PathBuf>,
 
-    /// Overwrite the model in the output directory
-    #[arg(long, requires = "out")]
+    /// Overwrite the run in the folder
+    #[arg(long, requires = "out", help_heading = "Run")]
     pub overwrite: bool,
+
+    /// Keep nothing
+    #[arg(long, conflicts_with_all = ["out", "resume"], help_heading = "Run")]
+    pub no_out: bool,
+
+    /// Go on with a run that was interrupted, from its last checkpoint, to the same bits as without the interruption
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["source", "config", "out"], help_heading = "Run")]
+    pub resume: Option<PathBuf>,
+
+    /// Resume on a processor with other vector instructions, or with another version, too: the result differs by rounding
+    #[arg(long, requires = "resume", help_heading = "Run")]
+    pub inexact: bool,
+
+    /// When checkpoints are written: a time or a number of steps
+    #[arg(long, value_name = "TIME|STEPS", default_value = "30s", value_parser = numbers::every, help_heading = "Run")]
+    pub checkpoint_every: Every,
 
     /// Print only the final test results
     #[arg(long, short)]
@@ -103,7 +125,8 @@ Examples:
   hadal train                                        MNIST, or generated digits where it is not available
   hadal train titanic.csv --target survived --drop alive --out model
   hadal train pictures/ --size 32x32 --epochs 30 --out model
-  hadal train --config run.toml --seed 2             a file that `hadal init` printed";
+  hadal train --config run.toml --seed 2             a file that `hadal init` printed
+  hadal train --resume runs/2026-11-26-titanic       after Ctrl-C, a crash or a kill";
 
 /// Print the configuration that `train` would use, complete and with comments, as TOML.
 #[derive(Debug, clap::Args)]
@@ -122,6 +145,48 @@ const INIT_EXAMPLES: &str = "\
 Examples:
   hadal init iris.csv --target species > run.toml
   hadal train --config run.toml";
+
+/// List the runs in a folder: their scores, the settings that differ, and mean and standard deviation of runs that differ in the seed
+/// alone.
+#[derive(Debug, clap::Args)]
+#[command(after_help = RUNS_EXAMPLES)]
+pub struct Runs {
+    /// Folder with runs
+    #[arg(value_name = "FOLDER", default_value = "runs")]
+    pub folder: PathBuf,
+
+    /// Print comma-separated values
+    #[arg(long)]
+    pub csv: bool,
+}
+
+const RUNS_EXAMPLES: &str = "\
+Examples:
+  hadal runs
+  hadal runs experiments --csv > runs.csv";
+
+/// Train a run again from its config.toml, in a temporary folder, and say whether the data, the weights, the history and the scores are
+/// the same; the first difference is named. The status is 1 if there is one.
+#[derive(Debug, clap::Args)]
+#[command(after_help = VERIFY_EXAMPLES)]
+pub struct Verify {
+    /// Folder that `train` wrote
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+
+    /// Folder with MNIST, as for `train`
+    #[arg(long, value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Number of threads; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub threads: Option<usize>,
+}
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  hadal verify runs/2026-11-26-titanic
+  hadal verify model --threads 1      the bits do not depend on the number of threads";
 
 /// Evaluate a trained model: on its own test part, on its holdout part, or on other data.
 #[derive(Debug, clap::Args)]

@@ -18,6 +18,24 @@ pub fn threads(text: &str) -> Result<usize, String> {
     }
 }
 
+/// `90s`, checked and left as it is.
+pub fn time(text: &str) -> Result<String, String> {
+    match hadal::train::duration(text) {
+        Ok(time) if !time.is_zero() => Ok(text.to_owned()),
+        Ok(_) => Err("it must be longer than 0".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// `30s` or `500`: a time, or a number of steps.
+pub fn every(text: &str) -> Result<hadal::train::Every, String> {
+    match text.parse() {
+        Ok(hadal::train::Every::Steps(0)) => Err("it must be at least 1 step".to_owned()),
+        Ok(every) => Ok(every),
+        Err(_) => Err("it must be a time, such as 30s or 5m, or a number of steps".to_owned()),
+    }
+}
+
 pub fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("it must be a whole number from 0 to {}", u64::MAX))
 }

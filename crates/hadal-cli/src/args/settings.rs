@@ -148,6 +148,10 @@ pub struct Settings {
     #[arg(long, value_name = "N", value_parser = numbers::seed, help_heading = "Training")]
     pub seed: Option<u64>,
 
+    /// Stop after the first step that ends after this time: 90s, 5m, 1h. The step is recorded, so that the run can be repeated
+    #[arg(long, value_name = "TIME", value_parser = numbers::time, help_heading = "Training")]
+    pub time_limit: Option<String>,
+
     /// Precision of matrix products [default: highest]
     #[arg(long, value_enum, help_heading = "Training")]
     pub precision: Option<PrecisionName>,
@@ -230,6 +234,9 @@ impl Settings {
         training.schedule = self.schedule.or(training.schedule);
         training.patience = self.patience.or(training.patience);
         training.seed = self.seed.or(training.seed);
+        if self.time_limit.is_some() {
+            training.time_limit.clone_from(&self.time_limit);
+        }
         training.precision = self.precision.or(training.precision);
         Ok(config)
     }

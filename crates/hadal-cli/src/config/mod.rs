@@ -5,7 +5,7 @@ mod space;
 mod write;
 
 pub use read::{parse, read};
-pub use write::{commented, to_toml};
+pub use write::{commented, difference, to_toml};
 
 use std::collections::BTreeMap;
 
@@ -218,6 +218,10 @@ pub struct Training {
     pub keep_best: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<PrecisionName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_steps: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_limit: Option<String>,
 }
 
 /// The learning rate schedules.

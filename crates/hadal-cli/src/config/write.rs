@@ -9,6 +9,26 @@ pub fn to_toml(config: &Config) -> Result<String> {
     toml::to_string(config).map_err(|error| Error::Config(format!("the settings cannot be written as TOML: {error}")))
 }
 
+/// The first setting that is not the same: its name, and both values.
+pub fn difference(then: &Config, now: &Config) -> Option<(String, String, String)> {
+    let flat = |config: &Config| -> std::collections::BTreeMap<String, String> {
+        let all = toml::Table::try_from(config).unwrap_or_default();
+        let keys = |(section, keys): (String, toml::Value)| match keys {
+            toml::Value::Table(keys) => {
+                keys.into_iter().map(|(key, value)| (format!("{section}.{key}"), value.to_string())).collect()
+            }
+            other => vec![(section, other.to_string())],
+        };
+        all.into_iter().flat_map(keys).collect()
+    };
+    let (then, now) = (flat(then), flat(now));
+    let show = |value: Option<&String>| value.cloned().unwrap_or_else(|| "not set".to_owned());
+    let mut names: Vec<&String> = then.keys().chain(now.keys()).collect();
+    names.sort();
+    let name = names.into_iter().find(|name| then.get(*name) != now.get(*name))?;
+    Some((name.clone(), show(then.get(name)), show(now.get(name))))
+}
+
 /// A section, what it is about, and its keys: each with a comment and an example.
 type Section = (&'static str, &'static str, &'static [(&'static str, &'static str, &'static str)]);
 
@@ -110,6 +130,8 @@ const COMMENTS: &[Section] = &[
             ("min_delta", "the smallest change that is an improvement", ""),
             ("keep_best", "the best epoch's weights are the result", ""),
             ("precision", "of matrix products: highest, high, medium", ""),
+            ("max_steps", "steps after which training stops", "1000"),
+            ("time_limit", "time after which training stops: 90s, 5m, 1h; the step is recorded as max_steps", "\"5m\""),
         ],
     ),
     (

@@ -6,8 +6,8 @@ use crate::{Error, Result, Tensor};
 
 pub(super) struct Callbacks<'a>(pub Vec<Box<dyn Callback + 'a>>);
 
-/// What each callback remembers: its text, and the tensors of all.
-type States = (Vec<Option<String>>, Vec<(String, Tensor)>);
+/// What the callbacks that have a state remember: the text of each, and the tensors of all.
+type States = (Vec<String>, Vec<(String, Tensor)>);
 
 impl Callbacks<'_> {
     /// Tells all of them; the strongest answer counts.
@@ -44,11 +44,11 @@ impl Callbacks<'_> {
 
     pub fn states(&self) -> States {
         let mut tensors = Vec::new();
-        let texts = self.0.iter().enumerate().map(|(index, callback)| {
-            let state = callback.state()?;
+        let states = self.0.iter().filter_map(|callback| callback.state());
+        let texts = states.enumerate().map(|(index, state)| {
             let prefix = callback_prefix(index);
             tensors.extend(state.tensors.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
-            Some(state.text)
+            state.text
         });
         (texts.collect(), tensors)
     }
@@ -59,21 +59,17 @@ impl Callbacks<'_> {
     /// If they are not the callbacks of the state.
     pub fn load(&mut self, state: &TrainingState) -> Result<()> {
         let kept = &state.facts.callbacks;
-        let (then, now) = (kept.len(), self.0.len());
-        let fits = then == now && kept.iter().zip(&self.0).all(|(text, own)| text.is_some() == own.state().is_some());
-        if !fits {
+        let own: Vec<_> = self.0.iter_mut().filter(|callback| callback.state().is_some()).collect();
+        if kept.len() != own.len() {
             return Err(Error::Config(format!(
-                "the run had {then} callbacks, of which {} had a state; this one has {now}, and {}; resume it with the same ones, \
-                 in the same order",
-                kept.iter().flatten().count(),
-                self.0.iter().filter(|own| own.state().is_some()).count()
+                "the run had {} callbacks with a state, and this one has {}; resume it with the same ones, in the same order",
+                kept.len(),
+                own.len()
             )));
         }
-        for (index, (text, callback)) in kept.iter().zip(&mut self.0).enumerate() {
-            if let Some(text) = text {
-                let tensors = state.under(&callback_prefix(index));
-                callback.load_state(CallbackState { text: text.clone(), tensors })?;
-            }
+        for (index, (text, callback)) in kept.iter().zip(own).enumerate() {
+            let tensors = state.under(&callback_prefix(index));
+            callback.load_state(CallbackState { text: text.clone(), tensors })?;
         }
         Ok(())
     }

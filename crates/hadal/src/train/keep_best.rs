@@ -42,6 +42,12 @@ impl KeepBest {
         self
     }
 
+    /// The minimum change that counts as an improvement. Default: 0.
+    pub fn min_delta(mut self, min_delta: f64) -> KeepBest {
+        self.best.min_delta = min_delta;
+        self
+    }
+
     /// The epoch with the best metric, counted from 1 over all calls of `fit`. `None` before the first that is a number.
     pub fn best_epoch(&self) -> Option<usize> {
         self.best.get().map(|(epoch, _)| epoch)

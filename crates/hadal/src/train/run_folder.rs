@@ -64,6 +64,7 @@ pub struct RunFolder {
     record: Record,
     keep_best: Option<KeepBest>,
     mode: Option<Mode>,
+    min_delta: f64,
     checkpoint: Option<Checkpoint>,
     /// Names and contents of files that are there from the beginning.
     files: Vec<(String, String)>,
@@ -142,6 +143,7 @@ impl RunFolder {
             record,
             keep_best: None,
             mode: None,
+            min_delta: 0.0,
             checkpoint: None,
             files: Vec::new(),
             claimed: false,
@@ -212,6 +214,12 @@ impl RunFolder {
     /// says ([`Metric::higher_is_better`](crate::metric::Metric::higher_is_better)); for a loss, lower is.
     pub fn mode(mut self, mode: Mode) -> RunFolder {
         self.mode = Some(mode);
+        self
+    }
+
+    /// The minimum change of the metric that [`keep_best`](RunFolder::keep_best) names that counts as an improvement. Default: 0.
+    pub fn min_delta(mut self, min_delta: f64) -> RunFolder {
+        self.min_delta = min_delta;
         self
     }
 
@@ -367,6 +375,7 @@ impl Callback for RunFolder {
             check_architecture(&self.architecture, *model)?;
             if let Some(KeepBest { best, .. }) = &mut self.keep_best {
                 best.mode = self.mode;
+                best.min_delta = self.min_delta;
                 best.prepare(metric_names, higher_is_better)?;
             }
         }

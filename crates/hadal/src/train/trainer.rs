@@ -129,6 +129,16 @@ impl<M: Model> Trainer<M> {
         self
     }
 
+    /// The number of epochs that have been trained, over all calls of `fit`.
+    pub fn epochs(&self) -> usize {
+        self.progress.epochs
+    }
+
+    /// The number of optimizer steps that have been taken, over all calls of `fit`.
+    pub fn steps(&self) -> usize {
+        self.progress.steps
+    }
+
     /// Trains the model on `data`. All settings and data are checked before the first step.
     ///
     /// Later calls continue training: random number streams and epoch numbers continue, and schedules count the steps (or

@@ -61,8 +61,8 @@ pub(super) struct Facts {
     pub finished: bool,
     /// Name, value and text of each number, epoch by epoch.
     pub history: Vec<Vec<(String, Exact, String)>>,
-    /// What each callback remembers.
-    pub callbacks: Vec<Option<String>>,
+    /// What the callbacks that have a state remember.
+    pub callbacks: Vec<String>,
     /// What the owner of the run adds.
     pub notes: BTreeMap<String, String>,
 }

@@ -15,8 +15,8 @@ use safetensors::tensor::{Dtype, TensorInfo};
 
 use self::digest::digest;
 use self::header::Header;
-use super::{Hash, Staged};
 use super::open::open_regular;
+use super::{Hash, Staged};
 use crate::{DType, Error, Result, Tensor, memory};
 
 /// The key of the digest in the metadata.

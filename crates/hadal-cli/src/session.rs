@@ -1,0 +1,177 @@
+//! One run of training: a network, its data, and the folder that keeps it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use hadal::monitor::Console;
+use hadal::prelude::*;
+use hadal::train::{Every, Logs, RunFolder, TimeLimit, duration};
+use hadal::{Error, Result, simd_level};
+
+use crate::config::{self, Config};
+use crate::interrupt::Interrupt;
+use crate::model;
+use crate::network::{schedule, trainer};
+use crate::parts::Parts;
+use crate::source::Source;
+use crate::summary::{Summary, processor, scores};
+
+/// The file with the complete settings of a run.
+pub const SETTINGS: &str = "config.toml";
+
+/// What a run is made of.
+pub struct Session<'a> {
+    pub config: &'a Config,
+    pub source: &'a Source,
+    pub parts: &'a Parts,
+    pub folder: Option<Folder<'a>>,
+    /// What shows progress.
+    pub console: Option<Console>,
+    pub interrupt: Interrupt,
+}
+
+/// Where a run is kept.
+#[derive(Clone, Copy)]
+pub struct Folder<'a> {
+    pub path: &'a Path,
+    pub checkpoint_every: Every,
+    /// Whether to go on from the checkpoint that is there.
+    pub resume: bool,
+    /// Even if the result differs by rounding.
+    pub inexact: bool,
+}
+
+/// What came of it.
+pub struct Ended {
+    pub model: Trainer<Sequential>,
+    pub seconds: f64,
+    /// The step at which the time was up.
+    pub timed_out: Option<usize>,
+    /// Whether it was interrupted, and is to be resumed.
+    pub is_suspended: bool,
+}
+
+impl Session<'_> {
+    /// The network, before training.
+    pub fn trainer(&self) -> Result<Trainer<Sequential>> {
+        trainer(self.config, self.parts)
+    }
+
+    /// Takes the folder of the run.
+    fn open(&self, folder: Folder, model: &Sequential) -> Result<RunFolder> {
+        let own = &self.config.training;
+        let notes = model::notes(self.config, &self.source.name(), self.parts)?;
+        let settings = config::to_toml(self.config)?;
+        let checkpoint = BTreeMap::from([(SETTINGS.to_owned(), settings)]);
+        let mut run = RunFolder::open(folder.path, model.architecture(), notes)?
+            .file(SETTINGS, config::commented(self.config)?)
+            .checkpoint(folder.checkpoint_every, checkpoint)
+            .min_delta(own.min_delta.unwrap_or(0.0));
+        if own.keep_best == Some(true) {
+            run = run.keep_best(self.monitor());
+        }
+        Ok(run)
+    }
+
+    fn monitor(&self) -> String {
+        self.config.training.monitor.clone().unwrap_or_else(|| "val_loss".to_owned())
+    }
+
+    /// Trains `model`, the session's network.
+    pub fn run(mut self, mut model: Trainer<Sequential>) -> Result<Ended> {
+        let own = &self.config.training;
+        let parts = self.parts;
+        let limit = own.time_limit.as_deref().map(duration).transpose()?;
+        let mut limit = limit.map(TimeLimit::new);
+        let mut fit = Fit::epochs(own.epochs.unwrap_or(20))
+            .batch_size(own.batch_size.unwrap_or(32))
+            .validation_data(&parts.test)
+            .validation_batch_size(own.test_batch_size.unwrap_or(1000))
+            .schedule(schedule(self.config))
+            .quiet()
+            .callback(self.interrupt.clone());
+        if let Some(steps) = own.max_steps {
+            fit = fit.max_steps(steps);
+        }
+        if let Some(console) = self.console.take() {
+            fit = fit.callback(console);
+        }
+        let checkpoint =
+            self.folder.filter(|folder| folder.resume).map(|folder| folder.path.join(RunFolder::CHECKPOINT));
+        if let Some(folder) = self.folder {
+            if folder.inexact {
+                fit = fit.allow_inexact_resume();
+            }
+            fit = fit.callback(self.open(folder, &model.model)?);
+        }
+        let stopping = own.patience.filter(|patience| *patience > 0).map(|patience| {
+            EarlyStopping::new(self.monitor())
+                .patience(patience)
+                .min_delta(own.min_delta.unwrap_or(0.0))
+                .restore_best_weights(own.keep_best == Some(true))
+        });
+        let best = (stopping.is_none() && own.keep_best == Some(true))
+            .then(|| KeepBest::new(self.monitor()).min_delta(own.min_delta.unwrap_or(0.0)));
+        if let Some(limit) = &mut limit {
+            fit = fit.callback(limit);
+        }
+        if let Some(stopping) = stopping {
+            fit = fit.callback(stopping);
+        }
+        if let Some(best) = best {
+            fit = fit.callback(best);
+        }
+        let began = Instant::now();
+        match checkpoint {
+            Some(checkpoint) => model.resume(checkpoint, &parts.train, fit)?,
+            None => model.fit(&parts.train, fit)?,
+        };
+        let seconds = began.elapsed().as_secs_f64();
+        let is_suspended = self.interrupt.status().is_some();
+        Ok(Ended { model, seconds, timed_out: limit.and_then(|limit| limit.stopped_step()), is_suspended })
+    }
+}
+
+impl Ended {
+    /// Writes what the run came to beside it.
+    pub fn summarize(&self, folder: &Path, config: &Config, source: &Source, parts: &Parts, test: &Logs) -> Result<()> {
+        let summary = Summary {
+            name: source.name(),
+            data: parts.digest.clone(),
+            samples: [parts.train.len(), parts.test.len(), parts.holdout.as_ref().map_or(0, Dataset::len)],
+            seed: config.training.seed.unwrap_or(1),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            processor: processor(),
+            instructions: format!("{:?}", simd_level()).to_lowercase(),
+            threads: hadal::num_threads(),
+            ended: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
+            seconds: self.seconds,
+            epochs: self.model.epochs(),
+            steps: self.model.steps(),
+            test: scores(test),
+            settings: config.clone(),
+        };
+        summary.write(folder)
+    }
+}
+
+/// The settings of a run that can be repeated on a machine of any speed: where the time was up, after how many steps.
+pub fn repeatable(config: &Config, timed_out: Option<usize>) -> Config {
+    let mut config = config.clone();
+    config.training.time_limit = None;
+    config.training.max_steps = timed_out.or(config.training.max_steps);
+    config
+}
+
+/// The settings in a run's folder.
+pub fn settings_in(folder: &Path) -> Result<Config> {
+    let path = folder.join(SETTINGS);
+    if !path.exists() {
+        return Err(Error::File {
+            path: folder.to_owned(),
+            reason: format!("is not the folder of a run: it holds no {SETTINGS} (hadal train --out FOLDER writes one)"),
+        });
+    }
+    config::read(&path)
+}

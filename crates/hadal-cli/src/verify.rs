@@ -1,0 +1,127 @@
+//! `hadal verify`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use hadal::format::safetensors;
+use hadal::monitor::print_line;
+use hadal::train::{Every, RunFolder};
+use hadal::{Error, Result, Tensor};
+
+use crate::args::Verify;
+use crate::interrupt::Interrupt;
+use crate::parts;
+use crate::session::{Folder, Session, settings_in};
+use crate::source::Source;
+use crate::summary::{Summary, scores};
+use crate::train::set_precision;
+
+pub fn run(args: &Verify) -> Result<ExitCode> {
+    if let Some(threads) = args.threads {
+        hadal::set_num_threads(threads);
+    }
+    let mut config = settings_in(&args.run)?;
+    let summary = Summary::read(&args.run)?;
+    let source = Source::find(config.data.source.as_deref().unwrap_or("mnist"))?;
+    let parts = parts::load(&source, &mut config, args.data_dir.as_deref(), None)?;
+    if summary.data != parts.digest {
+        let show = |digest: &Option<String>| digest.clone().unwrap_or_else(|| "unknown".to_owned());
+        print_line(&format!(
+            "The data is not the same: its SHA-256 was {}, and is {}",
+            show(&summary.data),
+            show(&parts.digest)
+        ))?;
+        return Ok(ExitCode::FAILURE);
+    }
+    print_line("The data is the same")?;
+    set_precision(&config);
+    let folder = tempfile::tempdir().map_err(|source| Error::Io {
+        path: std::env::temp_dir(),
+        action: "make a temporary folder",
+        source,
+    })?;
+    let again =
+        Folder { path: folder.path(), checkpoint_every: Every::Steps(usize::MAX), resume: false, inexact: false };
+    let (source, parts) = (&source, &parts);
+    let session =
+        Session { config: &config, source, parts, folder: Some(again), console: None, interrupt: Interrupt::default() };
+    let model = session.trainer()?;
+    let ended = session.run(model)?;
+    let differences = [
+        history(&args.run, folder.path())?,
+        weights(&args.run, folder.path())?,
+        of_scores(&summary, &scores(&ended.model.evaluate(&parts.test)?)),
+    ];
+    let mut is_same = true;
+    for (what, difference) in ["history", "weights", "scores"].into_iter().zip(differences) {
+        match difference {
+            None if what == "history" => print_line("The history is the same, to the last bit")?,
+            None => print_line(&format!("The {what} are the same, to the last bit"))?,
+            Some(difference) => {
+                is_same = false;
+                print_line(&format!("The {what} differ: {difference}"))?;
+            }
+        }
+    }
+    let own = format!("{:?}", hadal::simd_level()).to_lowercase();
+    if !is_same && own != summary.instructions {
+        print_line(&format!(
+            "(the run was made with the vector instructions {}, and this processor has {own}: the last bits differ by rounding)",
+            summary.instructions
+        ))?;
+    }
+    Ok(if is_same { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The first line that is not the same.
+fn history(run: &Path, again: &Path) -> Result<Option<String>> {
+    let read = |folder: &Path| {
+        let path = folder.join(RunFolder::HISTORY);
+        std::fs::read_to_string(&path).map_err(|source| Error::Io { path, action: "read the history", source })
+    };
+    let (then, now) = (read(run)?, read(again)?);
+    let (mut then, mut now) = (then.lines(), now.lines());
+    for line in 1.. {
+        match (then.next(), now.next()) {
+            (None, None) => break,
+            (then, now) if then == now => {}
+            (then, now) => {
+                let show = |line: Option<&str>| line.map_or("no line".to_owned(), |line| format!("`{line}`"));
+                return Ok(Some(format!("line {line} was {}, and is {}", show(then), show(now))));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The first number that is not the same.
+fn weights(run: &Path, again: &Path) -> Result<Option<String>> {
+    let (then, _) = safetensors::load(&run.join(RunFolder::MODEL))?;
+    let (now, _) = safetensors::load(&again.join(RunFolder::MODEL))?;
+    if let Some(name) =
+        then.keys().find(|name| !now.contains_key(*name)).or(now.keys().find(|name| !then.contains_key(*name)))
+    {
+        return Ok(Some(format!("`{name}` is in one of the models alone")));
+    }
+    Ok(then.iter().find_map(|(name, then)| different(name, then, now.get(name)?)))
+}
+
+fn different(name: &str, then: &Tensor, now: &Tensor) -> Option<String> {
+    if then.shape() != now.shape() || then.dtype() != now.dtype() {
+        return Some(format!("`{name}` was {} {}, and is {} {}", then.dtype(), then.shape(), now.dtype(), now.shape()));
+    }
+    let numbers = |tensor: &Tensor| tensor.to_dtype(hadal::DType::F64).to_vec::<f64>();
+    let pairs = numbers(then).into_iter().zip(numbers(now)).enumerate();
+    let mut pairs = pairs.filter(|(_, (then, now))| then.to_bits() != now.to_bits());
+    pairs.next().map(|(place, (then, now))| format!("`{name}`, element {place}, was {then}, and is {now}"))
+}
+
+fn of_scores(summary: &Summary, now: &std::collections::BTreeMap<String, f64>) -> Option<String> {
+    if summary.test.keys().ne(now.keys()) {
+        return Some("other scores were computed".to_owned());
+    }
+    let mut pairs = summary.test.iter().zip(now.values());
+    pairs
+        .find(|((_, then), now)| then.to_bits() != now.to_bits())
+        .map(|((name, then), now)| format!("{name} was {then}, and is {now}"))
+}
