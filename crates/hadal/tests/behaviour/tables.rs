@@ -535,3 +535,15 @@ fn a_column_without_a_name_is_called_by_its_place() {
     assert_eq!(Preprocess::target("y").fit(&rows).unwrap().input_columns(), ["x"]);
     says(read(",x,x\n1,2,3\n"), &["columns 2 and 3 are both called `x`"]);
 }
+
+#[test]
+fn what_is_shown_of_a_table_stays_on_its_lines() {
+    let table = read("\"a\nb\",y\n\"x\ny\",\nz,3.0583841\n\"x\ny\",0.5\n").unwrap();
+    let shown = table.to_string();
+    contains(&shown, &["a\\nb", "missing", "x y"]);
+    assert_eq!(shown.lines().count(), 6, "{shown}");
+    let rows = Preprocess::target("y").rows_with_target(&table).unwrap();
+    let report = Preprocess::target("y").fit(&rows).unwrap().report(&rows).to_string();
+    contains(&report, &["a\\nb", "x\\ny", "0.5 to 3.05838"]);
+    assert_eq!(report.lines().count(), 3, "{report}");
+}
