@@ -10,6 +10,7 @@ mod parts;
 mod resume;
 mod splits;
 mod stopping;
+mod stray_cells;
 mod tables;
 mod training;
 
