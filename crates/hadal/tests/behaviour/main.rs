@@ -9,6 +9,7 @@ mod optimizers;
 mod parts;
 mod splits;
 mod stopping;
+mod stray_cells;
 mod tables;
 mod training;
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::super::table::escape;
 use super::super::{Column, DateFormat, Kind, Table};
 
 /// The columns of a table: kind, missing cells, range or levels, and what becomes of each.
@@ -21,7 +22,7 @@ impl ColumnReport {
                 0 => String::new(),
                 missing => format!("{missing} ({:.1}%)", 100.0 * missing as f64 / column.len() as f64),
             };
-            [name.to_owned(), column.kind().to_string(), missing, values(column), becomes(name)]
+            [escape(name), column.kind().to_string(), missing, values(column), becomes(name)]
         };
         ColumnReport { lines: table.columns().iter().map(line).collect() }
     }
@@ -35,7 +36,7 @@ fn values(column: &Column) -> String {
             let range = present.fold(None, |range: Option<(f64, f64)>, x| {
                 Some(range.map_or((x, x), |(low, high)| (low.min(x), high.max(x))))
             });
-            range.map_or(String::new(), |(low, high)| format!("{low} to {high}"))
+            range.map_or(String::new(), |(low, high)| format!("{} to {}", short(low), short(high)))
         }
         Kind::Date => {
             let dates: Vec<_> = column.dates().into_iter().flatten().collect();
@@ -61,9 +62,26 @@ fn values(column: &Column) -> String {
 fn shorten(text: &str) -> String {
     const LONGEST: usize = 16;
     if text.chars().count() <= LONGEST {
-        return text.to_owned();
+        return escape(text);
     }
-    text.chars().take(LONGEST - 3).chain("...".chars()).collect()
+    let start: String = text.chars().take(LONGEST - 3).collect();
+    escape(&start) + "..."
+}
+
+/// A number with at most six significant digits; whole numbers below a milliard with all of theirs.
+fn short(number: f64) -> String {
+    const DIGITS: usize = 6;
+    let size = number.abs();
+    if number.fract() == 0.0 && size < 1e9 {
+        return format!("{number}");
+    }
+    let scientific = format!("{number:.*e}", DIGITS - 1);
+    if !(1e-4..1e6).contains(&size) {
+        let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
+        return format!("{}e{exponent}", mantissa.trim_end_matches('0').trim_end_matches('.'));
+    }
+    // Rounded to those digits first: what is left has no more.
+    scientific.parse().map_or(scientific, |rounded: f64| rounded.to_string())
 }
 
 impl fmt::Display for ColumnReport {
@@ -75,5 +93,37 @@ impl fmt::Display for ColumnReport {
             table.add_row(line);
         });
         write!(f, "{}", table.trim_fmt())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_at_most_six_significant_digits() {
+        for (number, expected) in [
+            (-3.058_384_123, "-3.05838"),
+            (2.1, "2.1"),
+            (0.1 + 0.2, "0.3"),
+            (123_456.789, "123457"),
+            (891.0, "891"),
+            (1_577_836_800.0, "1.57784e9"),
+            (12_345_678.0, "12345678"),
+            (1e300, "1e300"),
+            (-1.5e-7, "-1.5e-7"),
+            (0.000_123_456_789, "0.000123457"),
+            (999_999.96, "1000000"),
+            (0.0, "0"),
+        ] {
+            assert_eq!(short(number), expected);
+        }
+    }
+
+    #[test]
+    fn levels_stay_on_their_line() {
+        assert_eq!(shorten("a\nb\tc"), "a\\nb\\tc");
+        assert_eq!(shorten("a level of many words"), "a level of ma...");
+        assert_eq!(shorten("é\u{1b}[0m"), "é\\u{1b}[0m");
     }
 }

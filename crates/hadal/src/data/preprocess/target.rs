@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use super::super::{Kind, Table};
 use super::encoding::spelled_otherwise;
-use crate::monitor::note;
 use crate::{Error, Result, Tensor};
 
 /// What a model is trained for.
@@ -186,7 +185,7 @@ pub(super) fn rows_with_target(table: &Table, target: &str) -> Result<Table> {
     if present.is_empty() {
         return Err(Error::Data(format!("{}: the target `{}` is missing in all rows", table.name(), target)));
     }
-    note(&format!(
+    table.note_once(&format!(
         "{}: {} of {} rows have no `{}` (the first is line {first}); they are left out",
         table.name(),
         missing.len(),

@@ -204,8 +204,8 @@ impl Column {
     /// As [`is_ambiguous_date`](Column::is_ambiguous_date), where nobody said what is first: the format that was taken, and a cell.
     pub(in super::super) fn guessed_date(&self) -> Option<(DateFormat, &str)> {
         let format = self.date_format().filter(|_| self.is_ambiguous_date() && !self.told)?;
-        let cell = (0..self.len()).find(|&row| !self.is_missing(row))?;
-        Some((format, self.cell(cell)))
+        let differs = |cell: &&str| DateFormat::MonthFirst.parse(cell) != DateFormat::DayFirst.parse(cell);
+        Some((format, (0..self.len()).map(|row| self.cell(row)).find(differs)?))
     }
 
     /// The first row whose cell is not of a kind, and why.

@@ -275,10 +275,14 @@ impl Table {
 
     /// Prints a note, if no note of this text was printed for this table or a part of it.
     pub(super) fn note_once(&self, text: &str) {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.insert(text.to_owned()) {
+        if self.is_new(text) {
             note(text);
         }
+    }
+
+    /// Whether no note of this text was printed; from now on one was.
+    fn is_new(&self, text: &str) -> bool {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned())
     }
 }
 
@@ -288,7 +292,7 @@ impl fmt::Display for Table {
         const SHOWN: usize = 5;
         let mut shown = comfy_table::Table::new();
         shown.load_style(comfy_table::presets::NOTHING);
-        shown.set_header(self.column_names());
+        shown.set_header(self.column_names().into_iter().map(escape));
         shown.add_row(self.columns.iter().map(|column| column.kind().to_string()));
         for row in 0..self.rows().min(SHOWN) {
             shown.add_row(self.columns.iter().map(|column| excerpt(column.cell(row))));
@@ -297,12 +301,41 @@ impl fmt::Display for Table {
     }
 }
 
+/// A text on one line, with its control characters written out.
+pub(super) fn escape(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
+        if c.is_control() {
+            shown.extend(c.escape_default())
+        } else {
+            shown.push(c)
+        }
+        shown
+    })
+}
+
 /// The beginning of a cell, for a message.
 fn excerpt(cell: &str) -> String {
     const LONGEST: usize = 40;
+    if cell.is_empty() {
+        return "missing".to_owned();
+    }
     let mut shown: String = cell.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if cell.chars().nth(LONGEST).is_some() {
         shown.push_str("...");
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_printed_once_for_a_table_and_its_parts() {
+        let read = || Table::from_reader("t", "a\n1\n2\n".as_bytes(), &ReadOptions::default()).unwrap();
+        let table = read();
+        assert!(table.is_new("x"));
+        assert!(!table.take_rows(&[0]).is_new("x") && !table.clone().keep_rows(&[1]).is_new("x"));
+        assert!(table.is_new("y") && read().is_new("x"));
+    }
 }
