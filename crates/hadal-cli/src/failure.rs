@@ -20,12 +20,14 @@ pub fn catch(command: impl FnOnce() -> Result<()> + UnwindSafe) -> Result<(), St
 }
 
 /// Advice for a program, and what it is for the command.
-const TRANSLATIONS: [(&str, &str); 8] = [
+const TRANSLATIONS: [(&str, &str); 10] = [
     (
         "convert them with to_dtype(DType::I64), u8 inputs before they are put into a Dataset",
         "save them as 64-bit integers, x.astype('<i8')",
     ),
     ("convert them with to_dtype(DType::I64) and reshape", "save them as integers, y.astype('<i8')"),
+    ("convert them with to_dtype", "save x as floats, x.astype('<f4')"),
+    ("convert them with Tensor::to_dtype", "save x as bytes or floats, x.astype('<f4')"),
     (
         "end the network with Softmax or Sigmoid, or use the loss's from_logits()",
         "the last of [model] layers needs activation = \"softmax\"",

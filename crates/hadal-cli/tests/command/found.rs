@@ -267,6 +267,10 @@ fn mistakes_are_answered_in_the_words_of_the_command() {
     let output = run(at, "train t.csv --target kind --config s.toml");
     fails(&output, &["softmax"]);
     assert!(!text(&output.stderr).contains("from_logits"), "{}", text(&output.stderr));
+    arrays(at, "wide", DType::I64, labels(|i| i % 2));
+    std::fs::write(at.join("raw.toml"), "[preprocess]\nstandardize = false\n").unwrap();
+    let output = run(at, "train wide --config raw.toml --epochs 1");
+    fails(&output, &["wide: ", "floating-point inputs, not i64; save x as floats, x.astype('<f4')"]);
     std::fs::create_dir_all(at.join("pics/a")).unwrap();
     std::fs::create_dir_all(at.join("pics/b")).unwrap();
     for i in 0..8 {
@@ -315,7 +319,7 @@ fn levels_never_seen_are_noted_with_their_part() {
     let row = |i: usize| {
         let part = ["train", "train", "test", "holdout"][i / 2 % 4];
         let level = if part == "train" { "known" } else { part };
-        format!("{},{},{}.5,{part}\n", ["no", "yes"][i % 2], if i % 3 == 0 { "other" } else { level }, i % 7)
+        format!("{},{},{}.5,{part}\n", ["no", "yes"][i % 2], if i.is_multiple_of(3) { "other" } else { level }, i % 7)
     };
     let rows: String = (0..80).map(row).collect();
     std::fs::write(home.path().join("t.csv"), format!("kind,level,width,part\n{rows}")).unwrap();
