@@ -108,6 +108,7 @@ fn labels_are_what_the_task_says_or_refused_with_the_way_out() {
         ("negative", &["holds -3 for sample 0", "--task regression"]),
         ("sparse", &["the largest label in `y` is 1000000", "60 samples", "np.unique", "--task regression"]),
         ("one", &["every label in `y` is 1; two classes are needed"]),
+        ("one --task regression", &["all targets in `y` are equal (1)"]),
     ] {
         fails(&run(at, &format!("train {line} --epochs 1")), words);
     }
