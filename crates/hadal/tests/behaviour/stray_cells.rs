@@ -31,7 +31,7 @@ fn one_cell_does_not_make_a_column_of_numbers_one_of_words() {
     says(fit_with("it's"), &["--missing 'it'\\''s'"]);
     assert!(fit_with("17").is_ok() && fit_with("").is_ok());
     let odd = |count: usize, all: usize| {
-        beside((0..all).map(|i| if i < count { "abc".to_owned() } else { (i * i % 97).to_string() }))
+        beside((0..all).map(|i| if i < count { ["abc", "abd"][i % 2].to_owned() } else { (i * i % 97).to_string() }))
     };
     let fit = |table: &Table| Preprocess::target("y").fit(table);
     // Also where the row is in another part than that for training.
@@ -104,4 +104,16 @@ fn numbers_in_other_dress_are_not_taken_for_words() {
         beside((0..60).map(|i| format!("{i} kg"))).with_kind("v", Kind::Number),
         &["line 2: `v`: `0 kg` is not a number: it has the unit `kg`; write `0`"],
     );
+}
+
+#[test]
+fn one_word_among_many_numbers_may_be_in_half_of_the_cells() {
+    let mixed = |words: &[&str], share: usize| {
+        let cell = |i: usize| if i % 10 < share { words[i % words.len()].to_owned() } else { format!("{}.5", i % 47) };
+        Preprocess::target("y").fit(&beside((0..100).map(cell)))
+    };
+    says(mixed(&["k.A."], 4), &["`k.A.` of `v` is not a number, though 60 of its 100 cells are", "(--missing k.A.)"]);
+    assert!(mixed(&["k.A."], 6).is_ok() && mixed(&["low", "high", "none"], 4).is_ok());
+    let few = |i: usize| if i % 10 < 4 { "5+".to_owned() } else { (i % 5).to_string() };
+    assert!(Preprocess::target("y").fit(&beside((0..100).map(few))).is_ok(), "levels, not numbers");
 }

@@ -22,9 +22,9 @@ use crate::{Error, Result};
 ///
 /// | kind of column | what becomes of it |
 /// | --- | --- |
-/// | number | standardized (mean 0, standard deviation 1 over the training rows, numbers beyond 20 interquartile ranges from the quartiles clipped), outliers `x` drawn in smoothly to `x / sqrt(1 + (x / 3)^2)`; gaps are filled with the median, and marked by an input of their own if there were any |
+/// | number | standardized (mean 0, standard deviation 1 over the training rows, of numbers clipped to `[q1 - 20 (q3 - q1), q3 + 20 (q3 - q1)]` with the quartiles `q1` and `q3`, unless these are equal), outliers `x` drawn in smoothly to `x / sqrt(1 + (x / 3)^2)`; gaps are filled with the median, and marked by an input of their own if there were any |
 /// | category, yes/no | one input per level (one-hot), and one for levels never seen; above 16 levels an index, for an [embedding](crate::nn::EmbedColumns) |
-/// | date | days, standardized; the places in the year, the week and the day as points on a circle |
+/// | date | days, standardized; all tables are read by the format of the training rows; the places in the year, the week and the day as points on a circle |
 /// | free text, identifier, constant | left out |
 ///
 /// ```
@@ -84,10 +84,13 @@ impl Preprocess {
     ///
     /// # Errors
     /// If there is no such target, it cannot be predicted (free text, one level only, gaps everywhere), or no column is left to
-    /// predict it from. If at least 95% of a column's cells in the whole file, and at least 20, are numbers or dates of one format,
-    /// or would be numbers without currency signs, percent signs, thousands separators and units, and the rest are not: the message
-    /// names the first such cell. [`with_kind`](Table::with_kind) sets the kind of such a column,
-    /// [`ReadOptions::missing`](super::ReadOptions::missing) declares such cells missing.
+    /// predict it from.
+    ///
+    /// If a few cells keep a column from being of numbers or dates, the message names the first of them: at least 95% of the cells in
+    /// the whole file, and at least 20, are numbers, dates of one format, or numbers but for currency signs, percent signs, thousands
+    /// separators or a unit; or half of them are numbers of many values, and the others are one and the same word.
+    /// [`with_kind`](Table::with_kind) sets the kind of such a column, [`ReadOptions::missing`](super::ReadOptions::missing) declares
+    /// such cells missing.
     pub fn fit(&self, train: &Table) -> Result<Encoder> {
         let target = Target::fit(train, &self.target, self.task)?;
         let (mut columns, mut dropped) = (Vec::new(), Vec::new());

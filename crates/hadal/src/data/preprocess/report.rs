@@ -51,6 +51,9 @@ fn values(column: &Column) -> String {
         _ => {
             let mut levels = column.levels();
             let count = levels.len();
+            if count == 0 {
+                return String::new();
+            }
             levels.sort_by_key(|(_, rows)| std::cmp::Reverse(*rows));
             let names: Vec<String> = levels.into_iter().take(NAMED).map(|(name, _)| shorten(&name)).collect();
             let more = if count > NAMED { ", ..." } else { "" };

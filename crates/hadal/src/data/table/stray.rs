@@ -25,7 +25,8 @@ enum What {
 }
 
 impl Cells {
-    /// `None`, if at least one in twenty cells is neither a number nor a date, or the column is of one of them.
+    /// `None`, if more than one in twenty cells are neither numbers nor dates, or the column is of one of them. Where it is always the
+    /// same word that is no number, it may be in half of the cells.
     pub(super) fn stray(&self) -> Option<Stray> {
         let present = self.len() - self.missing();
         if present < FEWEST_CELLS || self.numbers().is_ok() || self.dates().is_ok() {
@@ -36,7 +37,8 @@ impl Cells {
             Some(Stray { place, what: What::Outsider { others, outsiders, present } })
         };
         let is_number = |cell: &str| number::parse(cell, self.comma).is_some();
-        if let Some((Some(place), count)) = self.outsiders(most, is_number) {
+        let limit = if self.is_numbers_and_a_word() { present / 2 } else { most };
+        if let Some((Some(place), count)) = self.outsiders(limit, is_number) {
             return outsider("a number".to_owned(), (place, count));
         }
         self.dressed(most).or_else(|| {
@@ -54,6 +56,13 @@ impl Cells {
             };
             outsider(others, (place, count.max(1)))
         })
+    }
+
+    /// Whether many numbers and a single word are all that is there: the word may stand for a missing value.
+    fn is_numbers_and_a_word(&self) -> bool {
+        let dictionary = self.dictionary();
+        let is_word = |place: &usize| number::parse(dictionary.level(self, *place), self.comma).is_none();
+        dictionary.len() > FEWEST_CELLS && (0..dictionary.len()).filter(is_word).take(2).count() == 1
     }
 
     fn present(&self) -> impl Iterator<Item = (usize, &str)> {
