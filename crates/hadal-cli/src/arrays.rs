@@ -68,6 +68,7 @@ pub fn divided(data: Dataset, classes: Vec<String>, config: &mut Config) -> Resu
         let counts = class_counts(&data, &classes, config.data.task.is_some())?;
         (Task::Classification, counts.len(), counts)
     } else {
+        refuse_constant(&data)?;
         (Task::Regression, targets.elements() / targets.size(0), Vec::new())
     };
     let found = if classes.is_empty() { found_arrays(&data, &counts) } else { found_images(&data, &classes, &counts) };
@@ -87,6 +88,20 @@ pub fn divided(data: Dataset, classes: Vec<String>, config: &mut Config) -> Resu
     }
     let Partition { train, test, holdout } = parts;
     Ok(Parts { train, test, holdout, table: None, classes, task, outputs, found, digest: None })
+}
+
+/// Of targets that are all equal nothing can be learned.
+fn refuse_constant(data: &Dataset) -> Result<()> {
+    let numbers = data.targets().to_vec::<f32>();
+    let row = numbers.len() / data.len();
+    match numbers.chunks(row).all(|own| own == &numbers[..row]) {
+        true => Err(Error::Data(format!(
+            "{}: all targets in `y` are equal ({}); nothing can be learned from that",
+            data.name(),
+            numbers[..row].iter().map(f32::to_string).collect::<Vec<_>>().join(", ")
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// How many samples each class has; an error or a note, where the labels are hardly those of classes.

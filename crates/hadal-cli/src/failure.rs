@@ -20,13 +20,14 @@ pub fn catch<T>(command: impl FnOnce() -> Result<T> + UnwindSafe) -> Result<T, S
 }
 
 /// Advice for a program, and what it is for the command.
-const TRANSLATIONS: [(&str, &str); 9] = [
-    (" (a decimal comma can be set with `ReadOptions::decimal_comma`)", ""),
+const TRANSLATIONS: [(&str, &str); 10] = [
     (
         "convert them with to_dtype(DType::I64), u8 inputs before they are put into a Dataset",
         "save them as 64-bit integers, x.astype('<i8')",
     ),
     ("convert them with to_dtype(DType::I64) and reshape", "save them as integers, y.astype('<i8')"),
+    ("convert them with to_dtype", "save x as floats, x.astype('<f4')"),
+    ("convert them with Tensor::to_dtype", "save x as bytes or floats, x.astype('<f4')"),
     (
         "end the network with Softmax or Sigmoid, or use the loss's from_logits()",
         "the last of [model] layers needs activation = \"softmax\"",
@@ -59,8 +60,6 @@ mod tests {
 
     #[test]
     fn advice_for_programs_becomes_advice_for_the_command() {
-        let message = "t.csv: `1,234.5` is not a number (a decimal comma can be set with `ReadOptions::decimal_comma`)";
-        assert_eq!(in_words_of_the_command(message), "t.csv: `1,234.5` is not a number");
         let message = in_words_of_the_command("y.npy: numbers of a regression are floats: .astype('<f4')");
         assert_eq!(message, "y.npy: numbers need --task regression");
     }

@@ -3,7 +3,7 @@
 use std::io::stdin;
 use std::path::{Path, PathBuf};
 
-use hadal::data::{Encoder, ImageFolder, Kind, Partition, Preprocess, ReadOptions, Split, Stratify, Table, Task};
+use hadal::data::{Encoder, ImageFolder, Kind, Part, Partition, Preprocess, ReadOptions, Split, Stratify, Table, Task};
 use hadal::format::digest_files;
 use hadal::format::image::{self, Channels};
 use hadal::monitor::note;
@@ -169,6 +169,8 @@ fn check_settings(source: &Source, config: &Config) -> Result<()> {
         ("kinds (--as)", !data.kinds.is_empty()),
         ("delimiter", data.delimiter.is_some()),
         ("header", data.header.is_some()),
+        ("missing", !data.missing.is_empty()),
+        ("day_first", data.day_first.is_some()),
         ("group", split.group.is_some()),
         ("order", split.order.is_some()),
         ("part", split.part.is_some()),
@@ -254,6 +256,10 @@ pub fn read_only(path: &Path, config: &Config) -> Result<Table> {
     if let Some(header) = config.data.header {
         options = options.header(header);
     }
+    if let Some(day_first) = config.data.day_first {
+        options = options.day_first(day_first);
+    }
+    options = options.missing(config.data.missing.iter());
     if path == Path::new("-") {
         return Table::from_reader("standard input", stdin().lock(), &options);
     }
@@ -344,7 +350,12 @@ fn table(table: &Table, config: &mut Config, trained: Option<&Encoder>) -> Resul
         None => preprocess.fit(&inputs(&parts.train)?)?,
     };
     let columns = inputs(&all)?;
-    let data = parts.try_map(|_, part| fitted.dataset(&part))?;
+    let name = table.name();
+    let data = parts.try_map(|part, rows| match part {
+        Part::Train => fitted.dataset(&rows),
+        Part::Test => fitted.dataset(&rows.renamed(&format!("{name} test"))),
+        Part::Holdout => fitted.dataset(&rows.renamed(&format!("{name} holdout"))),
+    })?;
     let (classes, outputs) = (fitted.classes().to_vec(), fitted.outputs());
     let (dialect, rows) = (table.dialect().to_string(), table.rows());
     Ok(Parts {

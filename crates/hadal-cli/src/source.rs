@@ -94,7 +94,10 @@ fn neighbour(path: &Path) -> Option<String> {
     // `a.csv` is not near to `b.csv` for its extension alone.
     names.retain(|name| extension.is_none() || Path::new(name).extension() == extension);
     let stem_of = |name: &str| Some(Path::new(name).file_stem()?.to_str()?.to_owned());
-    let stems: Vec<String> = names.iter().filter_map(|name| stem_of(name)).collect();
+    let first = |name: &str| name.chars().next().map(|first| first.to_ascii_lowercase());
+    // Whoever mistypes a name seldom mistypes its first letter.
+    let stems: Vec<String> =
+        names.iter().filter_map(|name| stem_of(name)).filter(|own| first(own) == first(stem)).collect();
     let near = nearest(stem, stems.iter().map(String::as_str))?;
     names.iter().find(|name| stem_of(name).as_deref() == Some(near)).cloned()
 }
@@ -110,7 +113,7 @@ mod tests {
         std::fs::create_dir(at("pictures")).unwrap();
         std::fs::create_dir(at("arrays")).unwrap();
         std::fs::write(at("arrays/x.npy"), "").unwrap();
-        for name in ["table.csv", "table.csv.gz", "arrays.npz", "x.npy", "cat.png"] {
+        for name in ["bother.csv", "table.csv", "table.csv.gz", "arrays.npz", "x.npy", "cat.png"] {
             std::fs::write(at(name), "").unwrap();
         }
         let find = |name: &str| Source::find(at(name).to_str().unwrap());

@@ -47,6 +47,14 @@ pub struct Settings {
     #[arg(long, help_heading = "Table")]
     pub no_header: bool,
 
+    /// A further word for missing values; may be given several times [default: empty cells, NA, NaN, null, ? and the like]
+    #[arg(long, value_name = "WORD", allow_hyphen_values = true, help_heading = "Table")]
+    pub missing: Vec<String>,
+
+    /// 01/02/2020 is the first of February, not the second of January, where no cell of the column decides
+    #[arg(long, help_heading = "Table")]
+    pub day_first: bool,
+
     /// Resize images to HEIGHTxWIDTH [default: the size that all images have]
     #[arg(long, value_name = "HxW", value_parser = numbers::size, help_heading = "Images")]
     pub size: Option<[usize; 2]>,
@@ -196,6 +204,8 @@ impl Settings {
         config.data.task = self.task.or(config.data.task);
         config.data.drop.extend(self.drop.iter().cloned());
         config.data.kinds.extend(self.kinds.iter().cloned());
+        config.data.missing.extend(self.missing.iter().cloned());
+        config.data.day_first = if self.day_first { Some(true) } else { config.data.day_first };
         config.data.header = if self.no_header { Some(false) } else { config.data.header };
         config.data.size = self.size.or(config.data.size);
         config.data.colour = self.colour.or(config.data.colour);

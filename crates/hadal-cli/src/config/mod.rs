@@ -46,6 +46,10 @@ pub struct Data {
     pub delimiter: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header: Option<bool>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub day_first: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub images: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -48,6 +48,8 @@ const COMMENTS: &[Section] = &[
             ("drop", "columns left out", "[\"column\"]"),
             ("delimiter", "what separates fields; found out if not set", "\";\""),
             ("header", "whether the first line names the columns; found out if not set", "true"),
+            ("missing", "further words for missing values", "[\"unknown\", \"-999\"]"),
+            ("day_first", "whether 01/02/2020 is the first of February, where no cell of the column decides", "true"),
             ("images", "whether the source is a folder of images", "true"),
             ("size", "height and width to which images are resized", "[28, 28]"),
             ("colour", "channels of images: grey or rgb", "\"grey\""),

@@ -108,6 +108,7 @@ fn labels_are_what_the_task_says_or_refused_with_the_way_out() {
         ("negative", &["holds -3 for sample 0", "--task regression"]),
         ("sparse", &["the largest label in `y` is 1000000", "60 samples", "np.unique", "--task regression"]),
         ("one", &["every label in `y` is 1; two classes are needed"]),
+        ("one --task regression", &["all targets in `y` are equal (1)"]),
     ] {
         fails(&run(at, &format!("train {line} --epochs 1")), words);
     }
@@ -267,6 +268,10 @@ fn mistakes_are_answered_in_the_words_of_the_command() {
     let output = run(at, "train t.csv --target kind --config s.toml");
     fails(&output, &["softmax"]);
     assert!(!text(&output.stderr).contains("from_logits"), "{}", text(&output.stderr));
+    arrays(at, "wide", DType::I64, labels(|i| i % 2));
+    std::fs::write(at.join("raw.toml"), "[preprocess]\nstandardize = false\n").unwrap();
+    let output = run(at, "train wide --config raw.toml --epochs 1");
+    fails(&output, &["wide: ", "floating-point inputs, not i64; save x as floats, x.astype('<f4')"]);
     std::fs::create_dir_all(at.join("pics/a")).unwrap();
     std::fs::create_dir_all(at.join("pics/b")).unwrap();
     for i in 0..8 {
@@ -274,4 +279,58 @@ fn mistakes_are_answered_in_the_words_of_the_command() {
     }
     fails(&run(at, "train pics --epochs 1"), &["--size 32x32"]);
     passes(at, "train pics --epochs 1 --color gray --size 4x4");
+}
+
+#[test]
+fn words_for_gaps_and_the_order_of_dates_are_kept_with_the_model() {
+    let home = tempfile::tempdir().unwrap();
+    let at = home.path();
+    let row = |i: usize| {
+        let width = if i % 9 == 4 { "-999".to_owned() } else { format!("{}.5", i % 2 * 5 + i % 3) };
+        format!("{},{width},{:02}/{:02}/2020\n", ["no", "yes", "unknown"][i % 5 % 3], i % 12 + 1, i % 11 + 1)
+    };
+    let rows: String = (0..60).map(row).collect();
+    std::fs::write(at.join("g.csv"), format!("kind,width,day\n{rows}")).unwrap();
+    let output =
+        passes(at, "train g.csv --target kind --missing unknown --missing -999 --day-first --epochs 1 --out m");
+    assert!(output.contains("classes no, yes, predicted") && output.contains("day/month/year"), "{output}");
+    let plain = passes(at, "train g.csv --target kind --epochs 1");
+    assert!(plain.contains("no, unknown, yes") && plain.contains("month/day/year"), "{plain}");
+    let config = hadal::nn::Sequential::load(at.join("m/model.safetensors")).unwrap().1["hadal.config"].clone();
+    assert!(config.contains("missing = [\"unknown\", \"-999\"]") && config.contains("day_first = true"), "{config}");
+    std::fs::write(at.join("h.csv"), "kind,width,day\nunknown,-999,03/04/2020\nno,1.5,03/04/2020\nyes,,03/04/2020\n")
+        .unwrap();
+    let predicted = passes(at, "predict m h.csv --csv");
+    let cells: Vec<Vec<&str>> = predicted.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    // -999 is a gap, as the empty cell is.
+    assert_eq!(cells[0][1..], cells[2][1..], "{predicted}");
+    let output = run(at, "evaluate m h.csv");
+    succeeds(&output);
+    assert!(text(&output.stderr).contains("1 of 3 rows have no `kind`"), "{}", text(&output.stderr));
+    assert!(passes(at, "explain m h.csv --repeats 1").contains("on the 2 rows"));
+    std::fs::create_dir_all(at.join("a")).unwrap();
+    hadal::format::npy::write(at.join("a/x.npy"), &Tensor::zeros([4, 2])).unwrap();
+    fails(&run(at, "train a --missing x"), &["missing is for tables"]);
+    fails(&run(at, "train a --day-first"), &["day_first is for tables"]);
+}
+
+#[test]
+fn levels_never_seen_are_noted_with_their_part() {
+    let home = tempfile::tempdir().unwrap();
+    let row = |i: usize| {
+        let part = ["train", "train", "test", "holdout"][i / 2 % 4];
+        let level = if part == "train" { "known" } else { part };
+        format!("{},{},{}.5,{part}\n", ["no", "yes"][i % 2], if i.is_multiple_of(3) { "other" } else { level }, i % 7)
+    };
+    let rows: String = (0..80).map(row).collect();
+    std::fs::write(home.path().join("t.csv"), format!("kind,level,width,part\n{rows}")).unwrap();
+    let output = run(home.path(), "train t.csv --target kind --part part --epochs 1");
+    succeeds(&output);
+    let notes = text(&output.stderr);
+    for part in ["test", "holdout"] {
+        assert!(
+            notes.contains(&format!("t.csv {part}: `level` has levels that were never seen in training")),
+            "{notes}"
+        );
+    }
 }

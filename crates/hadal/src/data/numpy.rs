@@ -198,7 +198,7 @@ fn targets(y: &Array, wanted: Wanted) -> Result<Tensor> {
     }
     if shape.elements() != samples || shape.rank() > 2 {
         return Err(y.error(format!(
-            "has shape {shape}; classes, which are integers, are [{samples}]; \
+            "has shape {shape}; classes, which are integers, are [{samples}] (of one-hot rows y.argmax(1)); \
              numbers of a regression are floats: .astype('<f4')"
         )));
     }

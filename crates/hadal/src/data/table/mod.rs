@@ -163,6 +163,11 @@ impl Table {
         &self.name
     }
 
+    /// Under another name, which messages and results use.
+    pub fn renamed(self, name: &str) -> Table {
+        Table { name: name.into(), ..self }
+    }
+
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.lines.len()
