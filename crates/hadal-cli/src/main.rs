@@ -14,6 +14,7 @@ mod parts;
 mod predict;
 mod source;
 mod train;
+mod tune;
 
 use std::process::ExitCode;
 
