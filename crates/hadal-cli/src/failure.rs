@@ -1,6 +1,7 @@
 //! A panic as an error: one line, and the exit code of any other error.
 
-use std::panic::{PanicHookInfo, UnwindSafe, catch_unwind, set_hook};
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, UnwindSafe, catch_unwind, set_hook};
 use std::sync::OnceLock;
 
 use hadal::Result;
@@ -8,10 +9,20 @@ use hadal::Result;
 /// What the first panic says. Others may follow from it, such as that of the thread that waits for the first one's.
 static FIRST: OnceLock<String> = OnceLock::new();
 
+thread_local! {
+    /// Within [`contain`], what this thread's last panic says; empty before there is one.
+    static CONTAINED: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
 /// Runs the command; the error's text if it fails, or if it panics on any thread that it waits for.
 pub fn catch<T>(command: impl FnOnce() -> Result<T> + UnwindSafe) -> Result<T, String> {
     set_hook(Box::new(|panic| {
-        FIRST.get_or_init(|| describe(panic));
+        CONTAINED.with_borrow_mut(|contained| match contained {
+            Some(message) => *message = describe(panic),
+            None => {
+                FIRST.get_or_init(|| describe(panic));
+            }
+        });
     }));
     match catch_unwind(command) {
         Ok(outcome) => outcome.map_err(|error| in_words_of_the_command(&error.to_string())),
@@ -44,6 +55,22 @@ fn in_words_of_the_command(message: &str) -> String {
     TRANSLATIONS.iter().fold(message.to_owned(), |message, (from, to)| message.replace(from, to))
 }
 
+/// Runs one of several pieces of work; the panic's text if it panics, so that the others go on. What a panic may leave half
+/// done must not be used afterwards.
+pub fn contain<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    let outer = CONTAINED.replace(Some(String::new()));
+    let outcome = catch_unwind(AssertUnwindSafe(work));
+    let said = CONTAINED.replace(outer).filter(|message| !message.is_empty());
+    outcome.map_err(|payload| {
+        // Without a text, the panic is another thread's, passed on.
+        let message = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref().copied());
+        said.unwrap_or_else(|| match message {
+            Some(message) if message.starts_with("out of memory") => message.to_owned(),
+            message => format!("internal error: {}", message.unwrap_or("unknown")),
+        })
+    })
+}
+
 fn describe(panic: &PanicHookInfo) -> String {
     let message = panic.payload_as_str().unwrap_or("unknown");
     // No mistake of the program: the machine is too small, or its memory in use.
@@ -74,5 +101,20 @@ mod tests {
         let message = outcome.unwrap_err();
         assert!(message.starts_with("internal error at ") && message.contains("failure.rs:"), "{message}");
         assert!(message.contains(": the first one; please report it at https://"), "{message}");
+    }
+    #[test]
+    fn a_contained_panic_is_an_error_of_its_own_piece_of_work() {
+        let message = contain(|| {
+            let inner = contain(|| -> u8 { panic!("piece {}", 3) }).unwrap_err();
+            assert!(inner.starts_with("internal error") && inner.contains("piece 3"), "{inner}");
+            panic!("the outer piece")
+        });
+        let message = message.map(|()| String::new()).unwrap_err();
+        assert!(message.contains("the outer piece"), "{message}");
+        let message = contain(|| -> u8 { panic!("out of memory: 8 GiB") }).unwrap_err();
+        assert!(message.ends_with("out of memory: 8 GiB"), "{message}");
+        let passed_on = contain(|| -> u8 { std::panic::resume_unwind(Box::new("of a thread")) }).unwrap_err();
+        assert_eq!(passed_on, "internal error: of a thread");
+        assert_eq!(contain(|| 4), Ok(4));
     }
 }

@@ -22,6 +22,7 @@ mod session;
 mod source;
 mod summary;
 mod train;
+mod tune;
 mod verify;
 
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! The settings of a run: what a configuration file says, what flags say over it, and what is filled in.
 
 mod read;
-mod space;
+pub mod space;
 mod write;
 
 pub use read::{parse, read};
