@@ -97,7 +97,7 @@ fn mnist_is_augmented_as_images() {
         |args: &[&str]| succeeds(&hadal(home.path()).args(args).arg("--data-dir").arg(data.path()).output().unwrap());
     let args = ["train", "mnist", "--epochs", "2", "--split", "80/0/20", "--augment", "shift(0.1)", "-q", "--out", "m"];
     let trained = run(&args);
-    assert_eq!(run(&["evaluate", "m"]), trained);
+    assert_eq!(run(&["evaluate", "m"]).lines().next(), trained.lines().next());
     assert!(run(&["evaluate", "m", "mnist"]).starts_with("mnist"));
     assert!(run(&["evaluate", "m", "--holdout"]).starts_with("mnist holdout: loss"));
     write_png(&home.path().join("x.png"), 28, 28, 10);
