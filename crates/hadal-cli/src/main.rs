@@ -38,6 +38,7 @@ fn main() -> ExitCode {
     let outcome = failure::catch(|| match command {
         Command::Train(args) => train::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Tune(args) => tune::command::run(&args),
         Command::Evaluate(args) => evaluate::run(&args).map(done),
         Command::Predict(args) => predict::run(&args).map(done),
         Command::Explain(args) => explain::run(&args).map(done),

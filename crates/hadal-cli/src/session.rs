@@ -12,7 +12,7 @@ use hadal::{Error, Result, simd_level};
 use crate::config::{self, Config};
 use crate::interrupt::Interrupt;
 use crate::model;
-use crate::network::{schedule, trainer};
+use crate::network::{measures, schedule, trainer};
 use crate::parts::Parts;
 use crate::source::Source;
 use crate::summary::{Summary, processor, scores};
@@ -69,31 +69,17 @@ impl Session<'_> {
             .checkpoint(folder.checkpoint_every, checkpoint)
             .min_delta(own.min_delta.unwrap_or(0.0));
         if own.keep_best == Some(true) {
-            run = run.keep_best(self.monitor());
+            run = run.keep_best(monitor(self.config));
         }
         Ok(run)
     }
 
-    fn monitor(&self) -> String {
-        self.config.training.monitor.clone().unwrap_or_else(|| "val_loss".to_owned())
-    }
-
     /// Trains `model`, the session's network.
     pub fn run(mut self, mut model: Trainer<Sequential>) -> Result<Ended> {
-        let own = &self.config.training;
         let parts = self.parts;
-        let limit = own.time_limit.as_deref().map(duration).transpose()?;
+        let limit = self.config.training.time_limit.as_deref().map(duration).transpose()?;
         let mut limit = limit.map(TimeLimit::new);
-        let mut fit = Fit::epochs(own.epochs.unwrap_or(20))
-            .batch_size(own.batch_size.unwrap_or(32))
-            .validation_data(&parts.test)
-            .validation_batch_size(own.test_batch_size.unwrap_or(1000))
-            .schedule(schedule(self.config))
-            .quiet()
-            .callback(self.interrupt.clone());
-        if let Some(steps) = own.max_steps {
-            fit = fit.max_steps(steps);
-        }
+        let mut fit = options(self.config, parts).callback(self.interrupt.clone());
         if let Some(console) = self.console.take() {
             fit = fit.callback(console);
         }
@@ -105,22 +91,8 @@ impl Session<'_> {
             }
             fit = fit.callback(self.open(folder, &model.model)?);
         }
-        let stopping = own.patience.filter(|patience| *patience > 0).map(|patience| {
-            EarlyStopping::new(self.monitor())
-                .patience(patience)
-                .min_delta(own.min_delta.unwrap_or(0.0))
-                .restore_best_weights(own.keep_best == Some(true))
-        });
-        let best = (stopping.is_none() && own.keep_best == Some(true))
-            .then(|| KeepBest::new(self.monitor()).min_delta(own.min_delta.unwrap_or(0.0)));
         if let Some(limit) = &mut limit {
             fit = fit.callback(limit);
-        }
-        if let Some(stopping) = stopping {
-            fit = fit.callback(stopping);
-        }
-        if let Some(best) = best {
-            fit = fit.callback(best);
         }
         let began = Instant::now();
         match checkpoint {
@@ -131,6 +103,43 @@ impl Session<'_> {
         let is_suspended = self.interrupt.status().is_some();
         Ok(Ended { model, seconds, timed_out: limit.and_then(|limit| limit.stopped_step()), is_suspended })
     }
+}
+
+/// The options of training that the settings describe.
+pub fn options<'a>(config: &Config, parts: &'a Parts) -> Fit<'a> {
+    let own = &config.training;
+    let min_delta = own.min_delta.unwrap_or(0.0);
+    let keeps_best = own.keep_best == Some(true);
+    let mut fit = Fit::epochs(own.epochs.unwrap_or(20))
+        .batch_size(own.batch_size.unwrap_or(32))
+        .validation_data(&parts.test)
+        .validation_batch_size(own.test_batch_size.unwrap_or(1000))
+        .schedule(schedule(config))
+        .quiet();
+    if let Some(steps) = own.max_steps {
+        fit = fit.max_steps(steps);
+    }
+    match own.patience.filter(|patience| *patience > 0) {
+        Some(patience) => {
+            let stopping = EarlyStopping::new(monitor(config)).patience(patience).min_delta(min_delta);
+            fit.callback(stopping.restore_best_weights(keeps_best))
+        }
+        None if keeps_best => fit.callback(KeepBest::new(monitor(config)).min_delta(min_delta)),
+        None => fit,
+    }
+}
+
+/// Whether larger values of the monitored metric are better.
+pub fn higher_is_better(config: &Config, parts: &Parts) -> Result<bool> {
+    let (_, metrics) = measures(config, parts, None)?;
+    let monitor = monitor(config);
+    let name = monitor.strip_prefix("val_").unwrap_or(&monitor);
+    Ok(metrics.iter().find(|metric| metric.name() == name).and_then(|metric| metric.higher_is_better()).unwrap_or(false))
+}
+
+/// The value that decides which epoch is best.
+pub fn monitor(config: &Config) -> String {
+    config.training.monitor.clone().unwrap_or_else(|| "val_loss".to_owned())
 }
 
 impl Ended {

@@ -34,7 +34,7 @@ pub fn run(args: &Train) -> Result<ExitCode> {
         Some(run) => config = run.config.clone(),
         None => args.out.as_ref().map_or(Ok(()), |folder| check_vacant(folder, args.overwrite))?,
     }
-    let (source, parts) = data(&mut config, args)?;
+    let (source, parts) = data(&mut config, args.data_dir.as_deref())?;
     complete(&mut config, &source, parts.train.len(), parts.task);
     if let Some(run) = &resumed {
         run.check(&config, &parts)?;
@@ -46,7 +46,7 @@ pub fn run(args: &Train) -> Result<ExitCode> {
     let folder = match &args.resume {
         Some(folder) => Some(folder.clone()),
         None if args.no_out => None,
-        None => Some(args.out.clone().map_or_else(|| vacant(&source), Ok)?),
+        None => Some(args.out.clone().map_or_else(|| vacant(&source.name()), Ok)?),
     };
     let interrupt = Interrupt::watch();
     let session = Session {
@@ -181,10 +181,11 @@ impl Interrupted {
 }
 
 /// A folder that no run has yet: `runs/<date>-<name>`, with a number if need be.
-fn vacant(source: &Source) -> Result<PathBuf> {
+pub fn vacant(name: &str) -> Result<PathBuf> {
     let date = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date();
-    let name = source.name();
-    let name = name.split('.').next().filter(|name| !name.is_empty()).unwrap_or("run").to_owned();
+    // Without its extension.
+    let name = [".csv", ".tsv", ".txt", ".gz", ".npz"].iter().fold(name.to_owned(), |name, end| name.replace(end, ""));
+    let name = if name.is_empty() || name == "-" { "run".to_owned() } else { name };
     let folder = |number: usize| match number {
         1 => format!("runs/{date}-{name}"),
         number => format!("runs/{date}-{name}-{number}"),
@@ -196,10 +197,10 @@ fn vacant(source: &Source) -> Result<PathBuf> {
 }
 
 /// The source and its parts. Without a name, the built-in digits stand in for an MNIST that is not available.
-fn data(config: &mut Config, args: &Train) -> Result<(Source, Parts)> {
+pub fn data(config: &mut Config, data_dir: Option<&Path>) -> Result<(Source, Parts)> {
     let text = config.data.source.clone();
     let source = Source::find(text.as_deref().unwrap_or("mnist"))?;
-    let parts = match parts::load(&source, config, args.data_dir.as_deref(), None) {
+    let parts = match parts::load(&source, config, data_dir, None) {
         Err(Error::Unavailable { tried, supply, .. }) if text.is_none() => {
             note(&format!("MNIST is not available (tried {tried}); training on the built-in digits instead"));
             note(&supply);

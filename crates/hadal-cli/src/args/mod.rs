@@ -40,6 +40,8 @@ pub enum Command {
     Explain(Explain),
     /// Print the configuration that `train` would use
     Init(Init),
+    /// Search for good settings
+    Tune(Tune),
     /// List and compare runs
     Runs(Runs),
     /// Train a run again, and say whether the result is the same
@@ -145,6 +147,54 @@ const INIT_EXAMPLES: &str = "\
 Examples:
   hadal init iris.csv --target species > run.toml
   hadal train --config run.toml";
+
+/// Search for good settings: trials with settings drawn at random from the ranges in [tune] of a configuration file, of which the best
+/// train for longer (successive halving), judged on the test part. The winner is trained into a folder of its own, and judged once
+/// on the holdout part.
+///
+/// The same command with the same --out goes on with a search that was interrupted or killed. The trials and the winner do not depend
+/// on the number of workers.
+#[derive(Debug, clap::Args)]
+#[command(allow_negative_numbers = true, after_help = TUNE_EXAMPLES)]
+pub struct Tune {
+    /// What decides the runs.
+    #[command(flatten)]
+    pub settings: Settings,
+
+    /// Number of trials
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one, help_heading = "Search")]
+    pub trials: usize,
+
+    /// From each rung one of so many trials goes on, to so many times the epochs; with 1, all train for all epochs
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = at_least_one, help_heading = "Search")]
+    pub factor: usize,
+
+    /// Least number of epochs of the first rung [default: a tenth of --epochs]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Search")]
+    pub min_epochs: Option<usize>,
+
+    /// Number of trials at a time; the result does not depend on it [default: all cores]
+    #[arg(long, value_name = "N", value_parser = threads, help_heading = "Search")]
+    pub workers: Option<usize>,
+
+    /// Folder of the search [default: runs/<date>-<name>-tune]
+    #[arg(long, value_name = "FOLDER", help_heading = "Search")]
+    pub out: Option<PathBuf>,
+
+    /// Folder with MNIST, as for `train`
+    #[arg(long, value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Print only the result
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+const TUNE_EXAMPLES: &str = "\
+Examples:
+  hadal init titanic.csv --target survived > titanic.toml     then write ranges into its section [tune]
+  hadal tune --config titanic.toml --trials 64 --out search
+  hadal evaluate search/winner";
 
 /// List the runs in a folder: their scores, the settings that differ, and mean and standard deviation of runs that differ in the seed
 /// alone.

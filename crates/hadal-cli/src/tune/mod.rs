@@ -3,8 +3,8 @@
 //! Each trial's values are a function of the seed and its number ([`draw`]). Rungs are decided when all their trials have ended
 //! ([`halving`]), so that the winner depends neither on the number of workers ([`workers`]) nor on which trial ends first. What has
 //! ended is kept ([`store`]); a search that was killed goes on from there, to the same winner.
-#![allow(dead_code, reason = "the command is connected to it next")]
 
+pub mod command;
 mod draw;
 mod halving;
 mod importance;
