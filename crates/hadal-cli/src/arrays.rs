@@ -9,6 +9,7 @@ use hadal::{Error, Result};
 
 use crate::config::Config;
 use crate::counted::{counted, shortened};
+use crate::folds::Fold;
 use crate::model::Trained;
 use crate::parts::{Parts, split, stratify_by_default};
 
@@ -80,7 +81,11 @@ pub fn divided(data: Dataset, classes: Vec<String>, config: &mut Config) -> Resu
     config.split.stratify.get_or_insert(false);
     let is_raw = data.preprocessing()[0].transforms().is_empty();
     let data = if is_raw && data.input_dtype() == DType::U8 { data.divide(255.0) } else { data };
-    let mut parts = data.split(&split(config, None)?)?;
+    let split = split(config, None)?;
+    let mut parts = match Fold::of(config)? {
+        Some(fold) => fold.of_dataset(&data, &split)?,
+        None => data.split(&split)?,
+    };
     if *config.preprocess.standardize.get_or_insert(true) {
         parts.train = parts.train.standardize()?;
         parts.test = parts.test.preprocessed_as(&parts.train)?;

@@ -91,14 +91,16 @@ fn own(trained: &Trained, args: &Evaluate) -> Result<(Dataset, Parts, String)> {
         ));
     }
     let mut config = trained.config.clone();
-    if trained.source == Source::Mnist && !args.holdout {
+    // In a cross-validation, a fold of the training images is the test part.
+    let has_own_test = !args.holdout && trained.config.split.fold.is_none();
+    if trained.source == Source::Mnist && has_own_test {
         let test = Mnist::load_test(args.data_dir.as_deref())?;
         trained.check_test(&test)?;
         let test = trained.digits(test)?;
         let name = format!("{} test", test.name());
         return Ok((test.clone(), Parts::only(test, trained), name));
     }
-    if trained.source == Source::Digits && !args.holdout {
+    if trained.source == Source::Digits && has_own_test {
         let test = trained.digits(Digits::generate_test(0)?)?;
         let name = format!("{} test", test.name());
         return Ok((test.clone(), Parts::only(test, trained), name));

@@ -14,6 +14,7 @@ use hadal::{Error, Result};
 use crate::arrays;
 use crate::config::{Colour, Config};
 use crate::counted::counted;
+use crate::folds::Fold;
 use crate::model::Trained;
 use crate::source::Source;
 
@@ -223,6 +224,17 @@ fn own_test((train, test): (Dataset, Dataset), config: &mut Config) -> Result<Pa
         (_, Some(holdout)) => holdout,
         (train, None) => 1.0 - train.unwrap_or(1.0),
     };
+    if let Some(fold) = Fold::of(config)? {
+        // The images of the test part are not those of any fold.
+        let split = &mut config.split;
+        let mut own = Split::new(1.0 - fraction, 0.0, fraction).seed(*split.seed.get_or_insert(seed));
+        if split.stratify == Some(true) {
+            own = own.stratified();
+        }
+        let Partition { train, test, holdout } = fold.of_dataset(&train, &own)?;
+        return Ok(digits(train, test, holdout));
+    }
+    let split = &mut config.split;
     let (train, holdout) = if fraction == 0.0 {
         (train, None)
     } else {
@@ -233,18 +245,22 @@ fn own_test((train, test): (Dataset, Dataset), config: &mut Config) -> Result<Pa
         let Partition { train, test: holdout, .. } = train.split(&halves)?;
         (train, Some(holdout))
     };
-    let classes = (0..10).map(|digit| digit.to_string()).collect();
-    Ok(Parts {
+    Ok(digits(train, test, holdout))
+}
+
+/// Parts of images of digits.
+fn digits(train: Dataset, test: Dataset, holdout: Option<Dataset>) -> Parts {
+    Parts {
         train,
         test,
         holdout,
         table: None,
-        classes,
+        classes: (0..10).map(|digit| digit.to_string()).collect(),
         task: Task::Classification,
         outputs: 10,
         found: Vec::new(),
         digest: None,
-    })
+    }
 }
 
 /// The table as it is.
@@ -433,7 +449,11 @@ fn divide(table: &Table, target: &str, task: Task, config: &mut Config) -> Resul
     if task == Task::Regression {
         config.split.stratify.get_or_insert(false);
     }
-    table.split(&split(config, Some(target))?)
+    let split = split(config, Some(target))?;
+    match Fold::of(config)? {
+        Some(fold) => fold.of_table(table, &split),
+        None => table.split(&split),
+    }
 }
 
 /// The folder of images, with the size and the channels that were asked for.

@@ -134,7 +134,11 @@ pub fn higher_is_better(config: &Config, parts: &Parts) -> Result<bool> {
     let (_, metrics) = measures(config, parts, None)?;
     let monitor = monitor(config);
     let name = monitor.strip_prefix("val_").unwrap_or(&monitor);
-    Ok(metrics.iter().find(|metric| metric.name() == name).and_then(|metric| metric.higher_is_better()).unwrap_or(false))
+    Ok(metrics
+        .iter()
+        .find(|metric| metric.name() == name)
+        .and_then(|metric| metric.higher_is_better())
+        .unwrap_or(false))
 }
 
 /// The value that decides which epoch is best.

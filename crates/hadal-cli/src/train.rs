@@ -16,6 +16,7 @@ use crate::counted::{counted, shortened};
 use crate::defaults::complete;
 use crate::interrupt::Interrupt;
 use crate::intervals::print_intervals;
+use crate::members;
 use crate::model;
 use crate::parts::{self, Parts};
 use crate::session::{Ended, Folder, SETTINGS, Session, repeatable, settings_in};
@@ -48,6 +49,15 @@ pub fn run(args: &Train) -> Result<ExitCode> {
         None if args.no_out => None,
         None => Some(args.out.clone().map_or_else(|| vacant(&source.name()), Ok)?),
     };
+    if args.folds.is_some() || args.seeds.is_some() {
+        if let Some(folder) = &folder {
+            members::check_vacant(folder, args.overwrite)?;
+        }
+        if !args.quiet {
+            describe(&source, &parts)?;
+        }
+        return members::run(args, &config, &source, &parts, folder.as_deref());
+    }
     let interrupt = Interrupt::watch();
     let session = Session {
         config: &config,

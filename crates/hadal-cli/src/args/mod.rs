@@ -113,6 +113,14 @@ pub struct Train {
     #[arg(long, requires = "resume", help_heading = "Run")]
     pub inexact: bool,
 
+    /// Cross-validation: as many runs, each tested on another fold of what is no holdout part; mean and standard deviation of their scores
+    #[arg(long, value_name = "N", value_parser = numbers::several, conflicts_with_all = ["seeds", "resume"], help_heading = "Run")]
+    pub folds: Option<usize>,
+
+    /// As many runs with the seeds --seed, --seed + 1, ... on the same parts; mean and standard deviation of their scores
+    #[arg(long, value_name = "N", value_parser = numbers::several, conflicts_with = "resume", help_heading = "Run")]
+    pub seeds: Option<usize>,
+
     /// When checkpoints are written: a time or a number of steps
     #[arg(long, value_name = "TIME|STEPS", default_value = "30s", value_parser = numbers::every, help_heading = "Run")]
     pub checkpoint_every: Every,
@@ -128,6 +136,7 @@ Examples:
   hadal train titanic.csv --target survived --drop alive --out model
   hadal train pictures/ --size 32x32 --epochs 30 --out model
   hadal train --config run.toml --seed 2             a file that `hadal init` printed
+  hadal train iris.csv --target species --folds 5    how much the score depends on what is tested
   hadal train --resume runs/2026-11-26-titanic       after Ctrl-C, a crash or a kill";
 
 /// Print the configuration that `train` would use, complete and with comments, as TOML.

@@ -27,6 +27,14 @@ pub fn time(text: &str) -> Result<String, String> {
     }
 }
 
+/// At least two, and no more than anybody waits for.
+pub fn several(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 2..=1000) => Ok(number),
+        _ => Err("it must be a whole number, at least 2 and at most 1000".to_owned()),
+    }
+}
+
 /// `30s` or `500`: a time, or a number of steps.
 pub fn every(text: &str) -> Result<hadal::train::Every, String> {
     match text.parse() {

@@ -92,6 +92,10 @@ pub struct SplitConfig {
     pub part: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folds: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fold: Option<usize>,
 }
 
 /// What becomes of the samples before the network sees them.

@@ -72,6 +72,8 @@ const COMMENTS: &[Section] = &[
             ("order", "column to order by: the first rows train, the last test", "\"column\""),
             ("part", "column that says train, test or holdout for each row", "\"column\""),
             ("seed", "random seed of the split", "1"),
+            ("folds", "of cross-validation: what is no holdout part is divided into so many", "5"),
+            ("fold", "the fold that is the test part, from 1", "1"),
         ],
     ),
     (

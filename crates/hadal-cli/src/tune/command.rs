@@ -87,7 +87,10 @@ fn about(base: &Config, parts: &Parts) -> Result<serde_json::Map<String, serde_j
     let settings = serde_json::to_value(base).map_err(|error| Error::Config(error.to_string()))?;
     let data = parts.digest.clone().map_or(serde_json::Value::Null, serde_json::Value::from);
     let version = serde_json::Value::from(format!("{} {:?}", env!("CARGO_PKG_VERSION"), hadal::simd_level()));
-    Ok([("data", data), ("settings", settings), ("version", version)].map(|(key, value)| (key.to_owned(), value)).into_iter().collect())
+    Ok([("data", data), ("settings", settings), ("version", version)]
+        .map(|(key, value)| (key.to_owned(), value))
+        .into_iter()
+        .collect())
 }
 
 /// What the trials of a search have in common.
@@ -203,7 +206,9 @@ fn outcome(history: &History, config: &Config, until: usize, higher_is_better: b
     values.truncate(until);
     let epochs = values.len();
     let score = if config.training.keep_best == Some(true) {
-        let better = |a: f64, b: f64| if b.is_nan() || (higher_is_better && a >= b) || (!higher_is_better && a <= b) { a } else { b };
+        let better = |a: f64, b: f64| {
+            if b.is_nan() || (higher_is_better && a >= b) || (!higher_is_better && a <= b) { a } else { b }
+        };
         values.into_iter().fold(f64::NAN, |best, value| if best.is_nan() { value } else { better(best, value) })
     } else {
         values.last().copied().unwrap_or(f64::NAN)

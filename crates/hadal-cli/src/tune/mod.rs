@@ -55,12 +55,14 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct TrialRun {
     /// From 1.
+    #[cfg_attr(not(test), allow(dead_code, reason = "training does not depend on it"))]
     pub number: usize,
     /// The names of the settings, `section.key`, and their values.
     pub values: Vec<(String, Value)>,
     /// How many epochs the trial has in all when it ends.
     pub until_epoch: usize,
     /// From 1.
+    #[cfg_attr(not(test), allow(dead_code, reason = "training does not depend on it"))]
     pub rung: usize,
     /// The folder of the trial, which is the same in each rung. It may not exist yet.
     pub folder: PathBuf,

@@ -7,15 +7,10 @@ use std::thread;
 
 use crate::failure;
 
-/// Runs `f` on each item on up to `workers` threads; the results in the order of the items.
+/// Runs `f` on each item on up to `workers` threads; the results in the order of the items. `each` is called on this thread with every
+/// result, in the order of the items, as soon as it and all before it are there.
 ///
 /// A panic is the error of its item alone; the message is that of [`failure::contain`].
-pub fn run<I: Sync, T: Send>(items: &[I], workers: usize, f: impl Fn(&I) -> T + Sync) -> Vec<Result<T, String>> {
-    run_in_order(items, workers, f, |_, _| ())
-}
-
-/// As [`run`]; `each` is called on this thread with every result, in the order of the items, as soon as it and all before
-/// it are there.
 pub fn run_in_order<I: Sync, T: Send>(
     items: &[I],
     workers: usize,
@@ -80,7 +75,8 @@ mod tests {
 
     #[test]
     fn a_panic_is_the_error_of_its_item_alone() {
-        let results = run(&[1, 2, 3], 2, |item| if *item == 2 { panic!("item {item} is bad") } else { *item });
+        let work = |item: &i32| if *item == 2 { panic!("item {item} is bad") } else { *item };
+        let results = run_in_order(&[1, 2, 3], 2, work, |_, _| ());
         assert_eq!((&results[0], &results[2]), (&Ok(1), &Ok(3)));
         let message = results[1].as_ref().unwrap_err();
         assert!(message.contains("item 2 is bad"), "{message}");
@@ -90,6 +86,6 @@ mod tests {
     fn several_items_run_at_the_same_time() {
         let together = std::sync::Barrier::new(3);
         // With fewer than three at a time, this would wait for ever.
-        run(&[(), (), ()], 3, |()| together.wait().is_leader());
+        run_in_order(&[(), (), ()], 3, |()| together.wait().is_leader(), |_, _| ());
     }
 }

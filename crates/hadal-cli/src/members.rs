@@ -1,0 +1,162 @@
+//! Several runs that are judged together: the folds of a cross-validation, or the same run with several seeds.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use hadal::format::write_atomically;
+use hadal::monitor::{csv_line, print_line};
+use hadal::train::{Logs, RunFolder};
+use hadal::{Error, Result};
+
+use crate::args::Train;
+use crate::config::Config;
+use crate::defaults::complete;
+use crate::interrupt::Interrupt;
+use crate::network::trainer;
+use crate::parts::{self, Parts};
+use crate::runs::mean_and_std;
+use crate::session::{Folder, Session, repeatable};
+use crate::source::Source;
+use crate::tune::workers::run_in_order;
+
+/// One of the runs.
+struct Member {
+    /// `fold 2 of 5`, `seed 3`.
+    name: String,
+    config: Config,
+    folder: Option<PathBuf>,
+}
+
+/// Trains all of them, as many at a time as there are threads, and prints their scores with mean and standard deviation. `config` is
+/// complete, and `parts` are its own.
+pub fn run(args: &Train, config: &Config, source: &Source, parts: &Parts, folder: Option<&Path>) -> Result<ExitCode> {
+    let members = members(args, config, folder);
+    let threads = hadal::num_threads();
+    let workers = threads.min(members.len());
+    // The bits do not depend on it: each member ends as it would alone.
+    hadal::set_num_threads((threads / workers).max(1));
+    let interrupt = Interrupt::watch();
+    if !args.quiet {
+        print_line(&format!("{} runs, {workers} at a time", members.len()))?;
+    }
+    let one = |member: &Member| train(member, args, source, parts, &interrupt);
+    let results = run_in_order(&members, workers, one, |member, result| {
+        if let Ok(Ok(Some(score))) = result {
+            // What cannot be printed must not end the runs.
+            let _ = print_line(&format!("{}: {score}", member.name));
+        }
+    });
+    hadal::set_num_threads(threads);
+    let mut scores = Vec::new();
+    for result in results {
+        match result.unwrap_or_else(|panic| Err(Error::Data(panic)))? {
+            Some(score) => scores.push(score),
+            None => {
+                print_line("Interrupted; the same command with --overwrite begins again")?;
+                return Ok(ExitCode::from(interrupt.status().unwrap_or(130)));
+            }
+        }
+    }
+    print_line(&format!("{} test, mean and standard deviation of {}: {}", source.name(), kind(args), spread(&scores)))?;
+    let Some(folder) = folder else { return Ok(ExitCode::SUCCESS) };
+    write(folder, &members, &scores)?;
+    if !args.quiet {
+        print_line(&format!("The runs are kept in {}", folder.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn kind(args: &Train) -> String {
+    match (args.folds, args.seeds) {
+        (Some(folds), _) => format!("{folds} folds"),
+        (None, seeds) => format!("{} seeds", seeds.unwrap_or(1)),
+    }
+}
+
+fn members(args: &Train, config: &Config, folder: Option<&Path>) -> Vec<Member> {
+    let below = |name: String| folder.map(|folder| folder.join(name));
+    if let Some(folds) = args.folds {
+        let member = |number: usize| {
+            let mut config = config.clone();
+            (config.split.folds, config.split.fold) = (Some(folds), Some(number));
+            Member { name: format!("fold {number} of {folds}"), config, folder: below(format!("fold-{number}")) }
+        };
+        return (1..=folds).map(member).collect();
+    }
+    let first = config.training.seed.unwrap_or(1);
+    let member = |offset: u64| {
+        let seed = first.wrapping_add(offset);
+        let mut config = config.clone();
+        config.training.seed = Some(seed);
+        // The parts stay the same: what differs is the seed of the training alone.
+        config.split.seed.get_or_insert(first);
+        Member { name: format!("seed {seed}"), config, folder: below(format!("seed-{seed}")) }
+    };
+    (0..args.seeds.unwrap_or(1) as u64).map(member).collect()
+}
+
+/// Trains a member; `None` if it was interrupted.
+fn train(member: &Member, args: &Train, source: &Source, parts: &Parts, interrupt: &Interrupt) -> Result<Option<Logs>> {
+    let mut config = member.config.clone();
+    let own = match args.folds {
+        Some(_) => Some(parts::load(source, &mut config, args.data_dir.as_deref(), None)?),
+        None => None,
+    };
+    let parts = own.as_ref().unwrap_or(parts);
+    complete(&mut config, source, parts.train.len(), parts.task);
+    let folder = member.folder.as_deref().map(|path| Folder {
+        path,
+        checkpoint_every: args.checkpoint_every,
+        resume: false,
+        inexact: false,
+    });
+    let model = trainer(&config, parts)?;
+    let session = Session { config: &config, source, parts, folder, console: None, interrupt: interrupt.clone() };
+    let ended = session.run(model)?;
+    if ended.is_suspended {
+        return Ok(None);
+    }
+    let score = ended.model.evaluate(&parts.test)?;
+    if let Some(folder) = &member.folder {
+        ended.summarize(folder, &repeatable(&config, ended.timed_out), source, parts, &score)?;
+    }
+    Ok(Some(score))
+}
+
+/// `loss 0.4101 ± 0.0213  accuracy 0.8210 ± 0.0120`.
+fn spread(scores: &[Logs]) -> String {
+    let names: Vec<&str> = scores.iter().take(1).flat_map(Logs::iter).map(|(name, _)| name).collect();
+    let parts = names.into_iter().map(|name| {
+        let values: Vec<f64> = scores.iter().filter_map(|score| score.get(name)).collect();
+        let (mean, std) = mean_and_std(&values);
+        match name {
+            "accuracy" => format!("{name} {:.2}% ± {:.2}%", 100.0 * mean, 100.0 * std),
+            _ => format!("{name} {mean:.4} ± {std:.4}"),
+        }
+    });
+    parts.collect::<Vec<_>>().join("  ")
+}
+
+/// The scores of all members, as a file in their folder.
+fn write(folder: &Path, members: &[Member], scores: &[Logs]) -> Result<()> {
+    let names = scores.iter().take(1).flat_map(Logs::iter).map(|(name, _)| name.to_owned());
+    let mut text = csv_line(["run".to_owned()].into_iter().chain(names)) + "\n";
+    for (member, score) in members.iter().zip(scores) {
+        let values = score.iter().map(|(_, value)| value.to_string());
+        text += &(csv_line([member.name.clone()].into_iter().chain(values)) + "\n");
+    }
+    write_atomically(&folder.join("scores.csv"), |out| out.write_all(text.as_bytes()))
+}
+
+/// Refuses a folder in which a member would overwrite a run.
+pub fn check_vacant(folder: &Path, overwrite: bool) -> Result<()> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(()) };
+    let runs = entries.flatten().map(|entry| entry.path()).filter(|path| RunFolder::existing_run(path).is_some());
+    match runs.into_iter().next().filter(|_| !overwrite) {
+        Some(run) => Err(Error::Config(format!(
+            "{} holds a run already; choose another folder for --out, or pass --overwrite to replace it",
+            run.display()
+        ))),
+        None => Ok(()),
+    }
+}
