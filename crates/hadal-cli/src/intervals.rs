@@ -8,12 +8,16 @@ use hadal::train::Logs;
 
 const CONFIDENCE: f64 = 0.95;
 const RESAMPLES: usize = 1000;
+/// The loss of each of more samples than this would take long, and its interval would be narrow.
+const MOST_LOSSES: usize = 20_000;
 /// More samples than this are resampled less often, so that it takes no longer.
 const MOST_DRAWS: usize = 20_000_000;
 
-/// Prints the interval of each score: Wilson's for a share, the bootstrap's for the mean absolute error and R².
+/// Prints the interval of each score: Wilson's for a share, the bootstrap's for the others.
 pub fn print_intervals(model: &Trainer<Sequential>, data: &Dataset, score: &Logs) -> Result<()> {
     let mut parts = Vec::new();
+    let resamples = RESAMPLES.min(MOST_DRAWS / data.len().max(1)).max(100);
+    let interval = |of: &dyn Fn(&[usize]) -> f64| bootstrap_interval(data.len(), of, resamples, 1, CONFIDENCE);
     if let Some(accuracy) = score.get("accuracy") {
         let total = data.len() as u64;
         let (low, high) = wilson_interval((accuracy * total as f64).round() as u64, total, CONFIDENCE);
@@ -23,8 +27,6 @@ pub fn print_intervals(model: &Trainer<Sequential>, data: &Dataset, score: &Logs
         let predictions = model.predict(data)?.to_dtype(DType::F64).to_vec::<f64>();
         let targets = data.targets().to_dtype(DType::F64).to_vec::<f64>();
         let width = targets.len() / data.len().max(1);
-        let resamples = RESAMPLES.min(MOST_DRAWS / data.len().max(1)).max(100);
-        let interval = |of: &dyn Fn(&[usize]) -> f64| bootstrap_interval(data.len(), of, resamples, 1, CONFIDENCE);
         let places =
             |rows: &[usize]| -> Vec<usize> { rows.iter().flat_map(|row| row * width..(row + 1) * width).collect() };
         let error = |rows: &[usize]| {
@@ -45,6 +47,16 @@ pub fn print_intervals(model: &Trainer<Sequential>, data: &Dataset, score: &Logs
             && let Some((low, high)) = interval(&r2)
         {
             parts.push(format!("r2_score {low:.4} to {high:.4}"));
+        }
+    }
+    if data.len() <= MOST_LOSSES {
+        let losses = model.sample_losses(data)?;
+        let mean = |rows: &[usize]| {
+            let sum = rows.iter().fold((0.0, 0.0), |(a, b), row| (a + losses[*row].0, b + losses[*row].1));
+            sum.0 / sum.1
+        };
+        if let Some((low, high)) = interval(&mean) {
+            parts.push(format!("loss {low:.4} to {high:.4}"));
         }
     }
     if parts.is_empty() { Ok(()) } else { print_line(&format!("95% confidence: {}", parts.join(", "))) }

@@ -28,6 +28,12 @@ pub fn run(args: &Tune) -> Result<ExitCode> {
     let (source, parts) = data(&mut config, args.data_dir.as_deref())?;
     complete(&mut config, &source, parts.train.len(), parts.task);
     set_precision(&config);
+    if config.training.time_limit.is_some() {
+        return Err(Error::Config(
+            "with a time limit, the trials would depend on the machine's speed; limit them with --epochs or max_steps"
+                .into(),
+        ));
+    }
     let space = Space::of(&config).map_err(Error::Config)?;
     let base = Config { tune: toml::Table::new(), ..config.clone() };
     let cores = hadal::num_threads();

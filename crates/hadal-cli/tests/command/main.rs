@@ -5,6 +5,7 @@ mod folder;
 mod found;
 mod guide;
 mod machine;
+mod search;
 mod settings;
 mod sources;
 mod support;

@@ -18,6 +18,7 @@ mod recipe;
 mod restore;
 mod resume;
 mod run_folder;
+mod sample_losses;
 mod set_aside;
 mod time_limit;
 mod trainer;
