@@ -93,7 +93,9 @@ pub fn run(args: &Train) -> Result<ExitCode> {
     }
     let score = ended.model.evaluate(&parts.test)?;
     print_line(&format!("{} test: {score}{}", source.name(), baseline(&source, &parts)))?;
-    if let Some(folder) = &folder {
+    let is_kept =
+        |folder: &Path| resumed.as_ref().is_some_and(|run| run.has_ended) && folder.join(RunFolder::SUMMARY).exists();
+    if let Some(folder) = folder.as_deref().filter(|folder| !is_kept(folder)) {
         keep(folder, &ended, &config, &source, &parts, &score)?;
     }
     if args.quiet {
@@ -133,6 +135,7 @@ struct Interrupted {
     folder: PathBuf,
     config: Config,
     has_checkpoint: bool,
+    has_ended: bool,
 }
 
 impl Interrupted {
@@ -150,27 +153,26 @@ impl Interrupted {
         let has_checkpoint = path.exists();
         if !has_checkpoint {
             note(&format!("{} has no checkpoint yet; training begins again", folder.display()));
-            return Ok(Interrupted { folder: folder.to_owned(), config, has_checkpoint });
+            return Ok(Interrupted { folder: folder.to_owned(), config, has_checkpoint, has_ended: false });
         }
         let state = TrainingState::load(&path)?;
-        let then = state.notes().get(SETTINGS).map(|text| config::parse(text)).transpose();
-        let then = then.map_err(|reason| Error::File { path: path.clone(), reason })?;
-        if let Some((name, then, now)) = then.and_then(|then| config::difference(&then, &config)) {
-            // A run that ended when the time was up has its step in the settings since.
-            let is_its_end = state.is_finished() && ["training.time_limit", "training.max_steps"].contains(&&*name);
-            if !is_its_end {
-                return Err(Error::File {
-                    path,
-                    reason: format!(
-                        "is of a run with other settings than {SETTINGS}: {name} was {then}, and is {now}; put it back, or train anew"
-                    ),
-                });
-            }
-        }
-        if state.is_finished() {
+        let has_ended = state.is_finished();
+        if has_ended {
             note(&format!("{} has ended; there is nothing left to train", folder.display()));
         }
-        Ok(Interrupted { folder: folder.to_owned(), config, has_checkpoint })
+        let fault = |reason: String| Error::File { path: path.clone(), reason };
+        let then = state.notes().get(SETTINGS).map(|text| config::parse(text)).transpose().map_err(fault)?;
+        let Some(then) = then else { return Err(fault("holds no settings of a run of this command".to_owned())) };
+        if let Some((name, before, now)) = config::difference(&then, &config) {
+            // A run that ended when the time was up has its step in the settings since.
+            let is_its_end = has_ended && ["training.time_limit", "training.max_steps"].contains(&&*name);
+            if !is_its_end {
+                return Err(fault(format!(
+                    "is of a run with other settings than {SETTINGS}: {name} was {before}, and is {now}; put it back, or train anew"
+                )));
+            }
+        }
+        Ok(Interrupted { folder: folder.to_owned(), config: then, has_checkpoint, has_ended })
     }
 
     /// The data must be that of the run.

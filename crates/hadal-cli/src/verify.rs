@@ -22,6 +22,12 @@ pub fn run(args: &Verify) -> Result<ExitCode> {
     }
     let mut config = settings_in(&args.run)?;
     let summary = Summary::read(&args.run)?;
+    if config.data.source.as_deref() == Some("-") {
+        return Err(Error::Config(format!(
+            "{}: the run was trained on a table from standard input, which cannot be read again",
+            args.run.display()
+        )));
+    }
     let source = Source::find(config.data.source.as_deref().unwrap_or("mnist"))?;
     let parts = parts::load(&source, &mut config, args.data_dir.as_deref(), None)?;
     if summary.data != parts.digest {
