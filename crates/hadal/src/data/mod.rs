@@ -1,8 +1,10 @@
 //! Datasets: where they come from, and how they are cut into batches.
 
 mod augment;
+mod augmented;
 mod batches;
 mod dataset;
+mod digest;
 mod digits;
 #[cfg(feature = "image")]
 mod image_folder;
