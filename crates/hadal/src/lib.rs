@@ -88,6 +88,12 @@ mod book {
     #[cfg(feature = "plot")]
     #[doc = include_str!("../../../book/src/three_parts.md")]
     struct ThreeParts;
+    #[cfg(feature = "plot")]
+    #[doc = include_str!("../../../book/src/early_stopping.md")]
+    struct EarlyStoppingAndBestModels;
+    #[cfg(feature = "plot")]
+    #[doc = include_str!("../../../book/src/tuning.md")]
+    struct Tuning;
     #[doc = include_str!("../../../book/src/before_deep_learning.md")]
     struct BeforeDeepLearning;
     #[doc = include_str!("../../../book/src/tensors.md")]
@@ -102,6 +108,8 @@ mod book {
     struct OwnLoop;
     #[doc = include_str!("../../../book/src/keeping.md")]
     struct Keeping;
+    #[doc = include_str!("../../../book/src/runs.md")]
+    struct Runs;
     #[doc = include_str!("../../../book/src/from_pytorch_and_keras.md")]
     struct FromPytorchAndKeras;
     #[doc = include_str!("../../../book/src/mistakes.md")]
