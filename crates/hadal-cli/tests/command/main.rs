@@ -5,6 +5,8 @@ mod folder;
 mod found;
 mod guide;
 mod machine;
+mod resume;
+mod runs;
 mod settings;
 mod sources;
 mod support;

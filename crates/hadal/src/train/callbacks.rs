@@ -49,7 +49,8 @@ impl<'a> Callbacks<'a> {
     /// Gives the state to those that want it, or to all that take states.
     pub fn take(&mut self, state: &TrainingState, is_last: bool) -> Result<()> {
         let step = state.steps();
-        let own = self.all.iter_mut().filter(|callback| is_last && callback.takes_states() || callback.wants_state(step));
+        let own =
+            self.all.iter_mut().filter(|callback| is_last && callback.takes_states() || callback.wants_state(step));
         own.into_iter().try_for_each(|callback| callback.take_state(state, is_last))
     }
 
