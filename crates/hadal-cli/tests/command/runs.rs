@@ -229,7 +229,7 @@ fn a_folder_that_changes_hands_never_mixes_settings_and_checkpoints() {
     }
     let home = home();
     let at = home.path();
-    let [old, new] = ["--seed 1", "--seed 2 --hidden 5"].map(|more| format!("{PLAN} {more}"));
+    let [old, new] = ["--seed 1", "--seed 2 --dropout 0.3"].map(|more| format!("{PLAN} {more}"));
     passes(at, &format!("{old} --out old"));
     passes(at, &format!("{new} --out new"));
     let seed_of = |text: &str| text.lines().find(|line| line.trim().starts_with("seed = ")).unwrap().trim().to_owned();

@@ -65,7 +65,7 @@ impl FolderLock {
     }
 
     /// Whether the folder's lock file is still the one that is held.
-    fn is_current(&self, folder: &Path) -> bool {
+    pub fn is_current(&self, folder: &Path) -> bool {
         let Ok(found) = folder.join(LOCK_FILE).metadata() else { return false };
         #[cfg(unix)]
         let same = {

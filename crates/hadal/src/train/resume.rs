@@ -14,6 +14,9 @@ impl<M: Model> Trainer<M> {
     /// threads. The trainer is made as for the run: the same network, optimizer, loss, metrics and seed. Returns the history of
     /// the whole run; if it had ended, nothing more is trained.
     ///
+    /// Data is compared by its name, number and shape of samples: whoever keeps its [`digest`](Dataset::digest) in the
+    /// [notes](super::Checkpoint::notes) can compare its values, too.
+    ///
     /// The example of [`Checkpoint`](super::Checkpoint) shows it.
     ///
     /// # Errors

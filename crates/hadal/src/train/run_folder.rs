@@ -263,19 +263,19 @@ impl RunFolder {
 
     /// Puts an epoch's files in place; `best` says whether it is the best so far. After a kill between any two steps, `restore`
     /// writes what is missing.
-    fn write(&mut self, epoch: Snapshot, best: bool) -> Result<()> {
+    fn write(&mut self, epoch: &Snapshot, best: bool) -> Result<()> {
         self.renew()?;
         let files = if self.claimed { Vec::new() } else { self.stage_files()? };
         let stage = |name: &str, (state, notes): &Snapshot| {
             stage_parts(&self.path.join(name), &self.architecture, state, notes.clone())
         };
         let (model, last) = match &self.keep_best {
-            None => (Some(stage(RunFolder::MODEL, &epoch)?), None),
+            None => (Some(stage(RunFolder::MODEL, epoch)?), None),
             Some(keep) => {
                 let gone = self.path.join(RunFolder::MODEL).symlink_metadata().is_err();
                 let model = keep.snapshot.as_ref().filter(|_| best || gone || self.resumed);
                 let model = model.map(|model| stage(RunFolder::MODEL, model)).transpose()?;
-                (model, Some(stage(RunFolder::LAST, &epoch)?))
+                (model, Some(stage(RunFolder::LAST, epoch)?))
             }
         };
         let mut replaced = vec![RunFolder::HISTORY];
@@ -415,7 +415,13 @@ impl Callback for RunFolder {
             notes.insert(HISTORY_NOTE.into(), self.record.history.clone());
             let snapshot = (model.state_dict(), notes);
             let best = self.keep_best.as_mut().is_some_and(|keep| keep.update(*epoch, logs, &snapshot));
-            self.write(snapshot, best)?;
+            if let Err(error) = self.write(&snapshot, best) {
+                // Removed while it was written to, the folder is made again.
+                if self.lock.is_current(&self.path) {
+                    return Err(error);
+                }
+                self.write(&snapshot, best)?;
+            }
         }
         Ok(Flow::Continue)
     }
@@ -568,7 +574,7 @@ mod tests {
         let architecture = Sequential::new([2]).add(Dense::new(1)).architecture();
         let mut run = RunFolder::open(folder.path(), architecture, BTreeMap::new()).unwrap();
         let bad = [("layers.0.weight".to_owned(), Tensor::full([1, 2], f64::NAN))];
-        let message = run.write((bad.to_vec(), BTreeMap::new()), true).unwrap_err().to_string();
+        let message = run.write(&(bad.to_vec(), BTreeMap::new()), true).unwrap_err().to_string();
         assert!(message.contains("`layers.0.weight` holds NaN"), "{message}");
         assert_eq!(std::fs::read(folder.path().join(RunFolder::MODEL)).unwrap(), before);
         assert!(folder.path().join(RunFolder::HISTORY).exists());
