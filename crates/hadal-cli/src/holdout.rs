@@ -14,7 +14,17 @@ pub fn look(folder: &Path, score: &Logs) {
         return;
     }
     let path = folder.join(RunFolder::HOLDOUT);
-    let before = std::fs::read_to_string(&path).unwrap_or_default();
+    let before = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => {
+            note(&format!(
+                "how often the holdout part was looked at before is not known: {} cannot be read ({error})",
+                path.display()
+            ));
+            return;
+        }
+    };
     let looks = before.lines().skip(1).count();
     let mut text = before;
     if text.is_empty() {

@@ -10,6 +10,9 @@ use hadal::train::RunFolder;
 use crate::args::Runs;
 use crate::summary::Summary;
 
+/// Names and values of settings.
+type Settings<'a> = Vec<(&'a String, &'a String)>;
+
 /// A run and what it came to, if it has ended.
 struct Run {
     folder: String,
@@ -124,20 +127,21 @@ fn print_table(header: &[String], rows: &[Vec<String>]) -> Result<()> {
     })
 }
 
-/// Mean and standard deviation over runs that differ in their seeds alone.
+/// Mean and standard deviation over runs on the same data that differ in their seeds alone. A run that was repeated counts once.
 fn print_groups(runs: &[Run], scores: &[String]) -> Result<()> {
     let is_seed = |name: &String| name == "training.seed" || name == "split.seed";
-    let mut groups: BTreeMap<Vec<(&String, &String)>, Vec<&Run>> = BTreeMap::new();
-    for run in runs.iter().filter(|run| run.summary.is_some()) {
-        let settings = run.settings.iter().filter(|(name, _)| !is_seed(name)).collect();
-        groups.entry(settings).or_default().push(run);
+    let mut groups: BTreeMap<(&Option<String>, Settings), BTreeMap<Settings, &Run>> = BTreeMap::new();
+    for run in runs {
+        let Some(summary) = &run.summary else { continue };
+        let (seeds, settings) = run.settings.iter().partition(|(name, _)| is_seed(name));
+        groups.entry((&summary.data, settings)).or_default().entry(seeds).or_insert(run);
     }
     for group in groups.values().filter(|group| group.len() > 1) {
-        let names: Vec<&str> = group.iter().map(|run| run.folder.as_str()).collect();
+        let names: Vec<&str> = group.values().map(|run| run.folder.as_str()).collect();
         print_line(&format!("\n{} runs that differ in the seed alone: {}", group.len(), names.join(", ")))?;
         for name in scores {
             let values: Vec<f64> =
-                group.iter().filter_map(|run| run.summary.as_ref()?.test.get(name).copied()).collect();
+                group.values().filter_map(|run| run.summary.as_ref()?.test.get(name).copied()).collect();
             if values.len() > 1 {
                 let (mean, std) = mean_and_std(&values);
                 print_line(&format!("test {name}: {mean:.4} ± {std:.4}"))?;

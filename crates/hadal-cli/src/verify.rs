@@ -21,6 +21,15 @@ pub fn run(args: &Verify) -> Result<ExitCode> {
         hadal::set_num_threads(threads);
     }
     let mut config = settings_in(&args.run)?;
+    if !args.run.join(RunFolder::SUMMARY).exists() {
+        return Err(Error::File {
+            path: args.run.join(RunFolder::SUMMARY),
+            reason: format!(
+                "is missing: the run has not ended, and cannot be compared; go on with it (hadal train --resume {})",
+                args.run.display()
+            ),
+        });
+    }
     let summary = Summary::read(&args.run)?;
     if config.data.source.as_deref() == Some("-") {
         return Err(Error::Config(format!(
@@ -61,11 +70,14 @@ pub fn run(args: &Verify) -> Result<ExitCode> {
     let mut is_same = true;
     for (what, difference) in ["history", "weights", "scores"].into_iter().zip(differences) {
         match difference {
-            None if what == "history" => print_line("The history is the same, to the last bit")?,
-            None => print_line(&format!("The {what} are the same, to the last bit"))?,
+            None => {
+                let are = if what == "history" { "is" } else { "are" };
+                print_line(&format!("The {what} {are} the same, to the last bit"))?;
+            }
             Some(difference) => {
                 is_same = false;
-                print_line(&format!("The {what} differ: {difference}"))?;
+                let differ = if what == "history" { "differs" } else { "differ" };
+                print_line(&format!("The {what} {differ}: {difference}"))?;
             }
         }
     }

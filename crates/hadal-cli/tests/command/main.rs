@@ -5,6 +5,8 @@ mod folder;
 mod found;
 mod guide;
 mod machine;
+mod resume;
+mod runs;
 mod search;
 mod settings;
 mod sources;

@@ -121,3 +121,82 @@ pub fn shell(home: &Path, code: &str, args: &[&str]) -> Output {
 pub fn notes(folder: &Path) -> std::collections::BTreeMap<String, String> {
     hadal::nn::Sequential::load(folder.join("model.safetensors")).unwrap().1
 }
+
+/// `t.csv` in the folder: 300 rows, a class that two of four columns tell.
+pub fn write_table(home: &Path) {
+    let mut random = hadal::Rng::new(5);
+    let mut number = |scale: f64| random.below(10_000) as f64 / 10_000.0 * scale;
+    let mut table = String::from("kind,a,b,c,word\n");
+    for row in 0..300 {
+        let kind = row % 3;
+        let word = ["x", "y", "z"][number(3.0) as usize];
+        table += &format!("k{kind},{:.4},{:.4},{:.4},{word}\n", kind as f64 + number(2.0), number(3.0), number(1.0));
+    }
+    std::fs::write(home.join("t.csv"), table).unwrap();
+}
+
+/// The command with these arguments, split at spaces.
+pub fn run(home: &Path, line: &str) -> Output {
+    hadal(home).args(line.split_whitespace()).output().unwrap()
+}
+
+#[track_caller]
+pub fn passes(home: &Path, line: &str) -> String {
+    succeeds(&run(home, line))
+}
+
+/// The command in the background; what it prints is kept, and must be little.
+pub fn begin(home: &Path, line: &str) -> std::process::Child {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hadal"));
+    command.args(line.split_whitespace()).current_dir(home).env_clear().env("HOME", home);
+    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+}
+
+/// Waits until it is so, for a minute at most.
+#[track_caller]
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = std::time::Instant::now();
+    while !is_so() {
+        assert!(began.elapsed().as_secs() < 60, "waited for a minute: {what}");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
+/// Sends signals, by name, to a process.
+pub fn signal(process: &std::process::Child, signals: &[&str]) {
+    let kills: Vec<String> = signals.iter().map(|signal| format!("kill -{signal} {}", process.id())).collect();
+    std::process::Command::new("sh").args(["-c", &kills.join("; ")]).status().unwrap();
+}
+
+/// The number of epochs in a run's history.
+pub fn epochs_in(folder: &Path) -> usize {
+    std::fs::read_to_string(folder.join("history.csv")).map_or(0, |text| text.lines().count().saturating_sub(1))
+}
+
+/// Checks that two folders hold the same model and history.
+#[track_caller]
+pub fn are_equal(one: &Path, other: &Path) {
+    for name in ["model.safetensors", "history.csv"] {
+        let [a, b] = [one, other].map(|folder| std::fs::read(folder.join(name)).unwrap());
+        assert!(a == b, "{name} differs in {} and {}", one.display(), other.display());
+    }
+}
+
+/// Replaces text in the facts of a checkpoint, and saves it again with its digest.
+pub fn forge(checkpoint: &Path, from: &str, to: &str) {
+    let (tensors, mut metadata) = hadal::format::safetensors::load(checkpoint).unwrap();
+    let facts = metadata.get_mut("hadal.training_state").unwrap();
+    assert!(facts.contains(from), "{from} is not in {facts}");
+    *facts = facts.replace(from, to);
+    let tensors: Vec<_> = tensors.into_iter().collect();
+    hadal::format::safetensors::save(checkpoint, &tensors, metadata).unwrap();
+}
+
+/// Copies the files of a folder.
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
+}

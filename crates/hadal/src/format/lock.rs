@@ -50,20 +50,22 @@ impl FolderLock {
         Ok(FolderLock { file })
     }
 
-    /// Takes the folder again if it was removed or replaced since: what is written to it next would be unprotected.
+    /// Takes the folder again if it was removed or replaced since: what is written to it next would be unprotected. Returns whether
+    /// that was so.
     ///
     /// # Errors
     /// As [`take`](FolderLock::take).
-    pub fn renew(&mut self, folder: &Path) -> Result<()> {
-        if !self.is_current(folder) {
+    pub fn renew(&mut self, folder: &Path) -> Result<bool> {
+        let is_current = self.is_current(folder);
+        if !is_current {
             *self = FolderLock::take(folder)?;
             note(&format!("{} was removed during the run; it is made again", folder.display()));
         }
-        Ok(())
+        Ok(!is_current)
     }
 
     /// Whether the folder's lock file is still the one that is held.
-    fn is_current(&self, folder: &Path) -> bool {
+    pub fn is_current(&self, folder: &Path) -> bool {
         let Ok(found) = folder.join(LOCK_FILE).metadata() else { return false };
         #[cfg(unix)]
         let same = {

@@ -4,17 +4,28 @@ use super::training_state::callback_prefix;
 use super::{Callback, CallbackState, Event, Flow, TrainingState};
 use crate::{Error, Result, Tensor};
 
-pub(super) struct Callbacks<'a>(pub Vec<Box<dyn Callback + 'a>>);
+pub(super) struct Callbacks<'a> {
+    all: Vec<Box<dyn Callback + 'a>>,
+    /// Whether one of them said of the last event that it is enough, also where another suspends training.
+    pub has_stopped: bool,
+}
 
 /// What the callbacks that have a state remember: the text of each, and the tensors of all.
 type States = (Vec<String>, Vec<(String, Tensor)>);
 
-impl Callbacks<'_> {
+impl<'a> Callbacks<'a> {
+    pub fn new(all: Vec<Box<dyn Callback + 'a>>) -> Callbacks<'a> {
+        Callbacks { all, has_stopped: false }
+    }
+
     /// Tells all of them; the strongest answer counts.
     pub fn tell(&mut self, event: &Event) -> Result<Flow> {
         let mut flow = Flow::Continue;
-        for callback in &mut self.0 {
-            flow = match (callback.on_event(event)?, flow) {
+        self.has_stopped = false;
+        for callback in &mut self.all {
+            let answer = callback.on_event(event)?;
+            self.has_stopped |= answer == Flow::Stop;
+            flow = match (answer, flow) {
                 (Flow::Suspend, _) | (_, Flow::Suspend) => Flow::Suspend,
                 (Flow::Stop, _) | (_, Flow::Stop) => Flow::Stop,
                 _ => Flow::Continue,
@@ -24,27 +35,28 @@ impl Callbacks<'_> {
     }
 
     pub fn final_weights(&mut self) -> Option<Vec<(String, Tensor)>> {
-        self.0.iter_mut().filter_map(|callback| callback.final_weights()).last()
+        self.all.iter_mut().filter_map(|callback| callback.final_weights()).last()
     }
 
     pub fn want_state(&self, step: usize) -> bool {
-        self.0.iter().any(|callback| callback.wants_state(step))
+        self.all.iter().any(|callback| callback.wants_state(step))
     }
 
     pub fn take_states(&self) -> bool {
-        self.0.iter().any(|callback| callback.takes_states())
+        self.all.iter().any(|callback| callback.takes_states())
     }
 
     /// Gives the state to those that want it, or to all that take states.
     pub fn take(&mut self, state: &TrainingState, is_last: bool) -> Result<()> {
         let step = state.steps();
-        let own = self.0.iter_mut().filter(|callback| is_last && callback.takes_states() || callback.wants_state(step));
+        let own =
+            self.all.iter_mut().filter(|callback| is_last && callback.takes_states() || callback.wants_state(step));
         own.into_iter().try_for_each(|callback| callback.take_state(state, is_last))
     }
 
     pub fn states(&self) -> States {
         let mut tensors = Vec::new();
-        let states = self.0.iter().filter_map(|callback| callback.state());
+        let states = self.all.iter().filter_map(|callback| callback.state());
         let texts = states.enumerate().map(|(index, state)| {
             let prefix = callback_prefix(index);
             tensors.extend(state.tensors.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
@@ -59,7 +71,7 @@ impl Callbacks<'_> {
     /// If they are not the callbacks of the state.
     pub fn load(&mut self, state: &TrainingState) -> Result<()> {
         let kept = &state.facts.callbacks;
-        let own: Vec<_> = self.0.iter_mut().filter(|callback| callback.state().is_some()).collect();
+        let own: Vec<_> = self.all.iter_mut().filter(|callback| callback.state().is_some()).collect();
         if kept.len() != own.len() {
             return Err(Error::Config(format!(
                 "the run had {} callbacks with a state, and this one has {}; resume it with the same ones, in the same order",

@@ -150,14 +150,22 @@ impl Checkpoint {
         let outcome = writer.join().unwrap_or_else(|_| Err(Error::Config("the thread that writes it panicked".into())));
         match outcome {
             Ok(()) => self.has_failed = false,
-            Err(error) => {
-                if !std::mem::replace(&mut self.has_failed, true) {
-                    note(&format!(
-                        "a checkpoint could not be written ({error}); the last one stays, and training goes on"
-                    ));
-                }
-            }
+            Err(error) => self.fail(&error),
         }
+    }
+
+    /// Says, once for all that fail in a row, that one could not be written.
+    pub(super) fn fail(&mut self, error: &Error) {
+        if std::mem::replace(&mut self.has_failed, true) {
+            return;
+        }
+        let rest = if self.path.exists() { "the last one stays" } else { "there is none yet" };
+        note(&format!("a checkpoint could not be written ({error}); {rest}, and training goes on"));
+    }
+
+    /// The next one is due an interval after this step.
+    pub(super) fn wait_from(&mut self, step: usize) {
+        self.last = Some((Instant::now(), step));
     }
 }
 
@@ -173,7 +181,7 @@ impl Callback for Checkpoint {
             if self.every == Every::Steps(0) {
                 return Err(Error::Config("Checkpoint: the number of steps must be at least 1, not 0".into()));
             }
-            self.last = Some((Instant::now(), *step));
+            self.wait_from(*step);
         }
         Ok(Flow::Continue)
     }
@@ -187,7 +195,7 @@ impl Callback for Checkpoint {
     }
 
     fn take_state(&mut self, state: &TrainingState, is_last: bool) -> Result<()> {
-        self.last = Some((Instant::now(), state.steps()));
+        self.wait_from(state.steps());
         // One at a time: a slow disk makes checkpoints rarer, not training.
         if self.writer.as_ref().is_some_and(|writer| !writer.is_finished()) && !is_last {
             return Ok(());
@@ -200,7 +208,7 @@ impl Callback for Checkpoint {
         match std::thread::Builder::new().name("hadal-checkpoint".into()).spawn(write.clone()) {
             Ok(writer) => self.writer = Some(writer),
             // The system has no thread to spare.
-            Err(_) => write()?,
+            Err(_) => write().unwrap_or_else(|error| self.fail(&error)),
         }
         if is_last {
             self.finish();

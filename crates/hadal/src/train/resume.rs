@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::training_state::{MODEL, OPTIMIZER};
+use super::training_state::{MODEL, OPTIMIZER, VERSION};
 use super::{Fit, History, Trainer, TrainingState};
 use crate::data::Dataset;
 use crate::nn::Model;
@@ -13,6 +13,9 @@ impl<M: Model> Trainer<M> {
     /// file that a [`Checkpoint`](super::Checkpoint) wrote, to the same bits as without the interruption, on any number of
     /// threads. The trainer is made as for the run: the same network, optimizer, loss, metrics and seed. Returns the history of
     /// the whole run; if it had ended, nothing more is trained.
+    ///
+    /// Data is compared by its name, number and shape of samples: whoever keeps its [`digest`](Dataset::digest) in the
+    /// [notes](super::Checkpoint::notes) can compare its values, too.
     ///
     /// The example of [`Checkpoint`](super::Checkpoint) shows it.
     ///
@@ -41,6 +44,8 @@ impl<M: Model> Trainer<M> {
     }
 }
 
+const LIMIT_OF_STEPS: &str = "limit of steps";
+
 /// What makes a run the run that it is, with what it is called.
 pub(super) fn identity<M: Model>(fit: &Fit, trainer: &Trainer<M>, data: &Dataset) -> Vec<(String, String)> {
     let of_data = |data: &Dataset| format!("{} ({} samples of shape {})", data.name(), data.len(), data.input_shape());
@@ -58,7 +63,7 @@ pub(super) fn identity<M: Model>(fit: &Fit, trainer: &Trainer<M>, data: &Dataset
         ("loss and metrics", losses.join(", ")),
         ("seed", trainer.seed.to_string()),
         ("number of epochs", fit.epochs.to_string()),
-        ("limit of steps", format!("{:?}", fit.max_steps)),
+        (LIMIT_OF_STEPS, format!("{:?}", fit.max_steps)),
         ("batch size", fit.batch_size.to_string()),
         ("shuffling", fit.shuffle.to_string()),
         ("schedule", format!("{:?}{}", fit.schedule, if fit.by_epoch { " by epoch" } else { "" })),
@@ -72,7 +77,7 @@ pub(super) fn identity<M: Model>(fit: &Fit, trainer: &Trainer<M>, data: &Dataset
 /// What decides the last bits of sums of products.
 pub(super) fn exactness() -> Vec<(String, String)> {
     let pairs = [
-        ("version of Hadal", env!("CARGO_PKG_VERSION").to_owned()),
+        (VERSION, env!("CARGO_PKG_VERSION").to_owned()),
         ("vector instructions", format!("{:?} on {}", simd_level(), std::env::consts::ARCH)),
         ("precision of products", matmul_precision().to_string()),
     ];
@@ -82,7 +87,10 @@ pub(super) fn exactness() -> Vec<(String, String)> {
 impl TrainingState {
     /// Checks that a run with this identity goes on from here.
     pub(super) fn check(&self, run: &[(String, String)], is_inexact_allowed: bool) -> Result<()> {
-        if let Some((what, then, now)) = difference(&self.facts.run, run) {
+        // A run that has ended at a limit may have it as a setting since; there is nothing left that it could change.
+        let is_known = |(what, _): &&(String, String)| !(self.is_finished() && what == LIMIT_OF_STEPS);
+        let run: Vec<_> = run.iter().filter(is_known).cloned().collect();
+        if let Some((what, then, now)) = difference(&self.facts.run, &run) {
             return Err(Error::Config(format!("it is of another run: its {what} was {then}, not {now}")));
         }
         match difference(&self.facts.exactness, &exactness()) {

@@ -10,7 +10,7 @@ use super::model_checkpoint::{MONITOR_NOTE, epoch_notes};
 use super::restore::{HISTORY_NOTE, cannot_restore, is_current, restore_files};
 use super::set_aside::SetAside;
 use super::{Callback, CallbackState, Checkpoint, Event, Every, Flow, Logs, TrainingState};
-use crate::format::{FolderLock, Staged, check_writable, kind_name, safetensors, write_atomically};
+use crate::format::{FolderLock, Staged, check_writable, kind_name, safetensors, stage, write_atomically};
 use crate::monitor::Record;
 use crate::nn::{Architecture, check_architecture, stage_parts};
 use crate::optim::Mode;
@@ -72,6 +72,8 @@ pub struct RunFolder {
     claimed: bool,
     /// Whether the folder holds a model of this run.
     begun: bool,
+    /// Whether the best model in the folder may be that of a later epoch, which this run has yet to reach again.
+    resumed: bool,
     lock: FolderLock,
 }
 
@@ -148,6 +150,7 @@ impl RunFolder {
             files: Vec::new(),
             claimed: false,
             begun: false,
+            resumed: false,
             lock,
         })
     }
@@ -260,18 +263,19 @@ impl RunFolder {
 
     /// Puts an epoch's files in place; `best` says whether it is the best so far. After a kill between any two steps, `restore`
     /// writes what is missing.
-    fn write(&mut self, epoch: Snapshot, best: bool) -> Result<()> {
-        self.lock.renew(&self.path)?;
+    fn write(&mut self, epoch: &Snapshot, best: bool) -> Result<()> {
+        self.renew()?;
+        let files = if self.claimed { Vec::new() } else { self.stage_files()? };
         let stage = |name: &str, (state, notes): &Snapshot| {
             stage_parts(&self.path.join(name), &self.architecture, state, notes.clone())
         };
         let (model, last) = match &self.keep_best {
-            None => (Some(stage(RunFolder::MODEL, &epoch)?), None),
+            None => (Some(stage(RunFolder::MODEL, epoch)?), None),
             Some(keep) => {
                 let gone = self.path.join(RunFolder::MODEL).symlink_metadata().is_err();
-                let model = keep.snapshot.as_ref().filter(|_| best || gone);
+                let model = keep.snapshot.as_ref().filter(|_| best || gone || self.resumed);
                 let model = model.map(|model| stage(RunFolder::MODEL, model)).transpose()?;
-                (model, Some(stage(RunFolder::LAST, &epoch)?))
+                (model, Some(stage(RunFolder::LAST, epoch)?))
             }
         };
         let mut replaced = vec![RunFolder::HISTORY];
@@ -286,14 +290,15 @@ impl RunFolder {
             old.extend(SetAside::new(&self.path, name)?);
             Ok(())
         });
-        if let Err(error) = aside.and_then(|()| model.map_or(Ok(()), Staged::commit)) {
+        // The settings come first: a model without them would be taken for one of the older run's.
+        let placed = aside.and_then(|()| files.into_iter().try_for_each(Staged::commit));
+        if let Err(error) = placed.and_then(|()| model.map_or(Ok(()), Staged::commit)) {
             // The old model is still there, and so are the files that belong to it.
             old.into_iter().for_each(SetAside::put_back);
             return Err(error);
         }
-        self.begun = true;
+        (self.begun, self.claimed, self.resumed) = (true, true, false);
         old.into_iter().try_for_each(SetAside::remove)?;
-        self.claim()?;
         last.map_or(Ok(()), Staged::commit)?;
         let history = self.record.history.as_bytes();
         write_atomically(&self.path.join(RunFolder::HISTORY), |out| out.write_all(history))?;
@@ -309,13 +314,31 @@ impl RunFolder {
         if self.claimed {
             return Ok(());
         }
+        let files = self.stage_files()?;
         for name in [RunFolder::CHECKPOINT, RunFolder::SUMMARY, RunFolder::HOLDOUT] {
             SetAside::new(&self.path, name)?.map_or(Ok(()), SetAside::remove)?;
         }
-        for (name, contents) in &self.files {
-            write_atomically(&self.path.join(name), |out| out.write_all(contents.as_bytes()))?;
-        }
+        files.into_iter().try_for_each(Staged::commit)?;
         self.claimed = true;
+        Ok(())
+    }
+
+    /// The files that are there from the beginning, not yet in their places.
+    fn stage_files(&self) -> Result<Vec<Staged>> {
+        let stage = |(name, contents): &(String, String)| {
+            stage(&self.path.join(name), |out| out.write_all(contents.as_bytes()))
+        };
+        self.files.iter().map(stage).collect()
+    }
+
+    /// Takes the folder again if it was removed or replaced, with all that is to be in it.
+    fn renew(&mut self) -> Result<()> {
+        let is_own = |(name, contents): &(String, String)| {
+            std::fs::read(self.path.join(name)).is_ok_and(|found| found == contents.as_bytes())
+        };
+        if self.lock.renew(&self.path)? && !self.files.iter().all(is_own) {
+            (self.claimed, self.begun) = (false, false);
+        }
         Ok(())
     }
 }
@@ -341,7 +364,7 @@ impl Callback for RunFolder {
 
     fn load_state(&mut self, state: CallbackState) -> Result<()> {
         let Memory { record, best, best_notes, begun } = state.parse("RunFolder")?;
-        (self.record, self.begun, self.claimed) = (record, begun, true);
+        (self.record, self.begun, self.claimed, self.resumed) = (record, begun, true, true);
         if let Some(keep) = &mut self.keep_best {
             keep.best.load_state(best);
             keep.snapshot = best_notes.map(|notes| (state.tensors, notes));
@@ -358,9 +381,15 @@ impl Callback for RunFolder {
     }
 
     fn take_state(&mut self, state: &TrainingState, is_last: bool) -> Result<()> {
-        self.lock.renew(&self.path)?;
-        self.claim()?;
-        self.checkpoint.as_mut().map_or(Ok(()), |checkpoint| checkpoint.take_state(state, is_last))
+        let ready = self.renew().and_then(|()| self.claim());
+        let Some(checkpoint) = &mut self.checkpoint else { return Ok(()) };
+        if let Err(error) = ready {
+            // As where the checkpoint alone cannot be written.
+            checkpoint.wait_from(state.steps());
+            checkpoint.fail(&error);
+            return Ok(());
+        }
+        checkpoint.take_state(state, is_last)
     }
 
     fn on_event(&mut self, event: &Event) -> Result<Flow> {
@@ -386,7 +415,13 @@ impl Callback for RunFolder {
             notes.insert(HISTORY_NOTE.into(), self.record.history.clone());
             let snapshot = (model.state_dict(), notes);
             let best = self.keep_best.as_mut().is_some_and(|keep| keep.update(*epoch, logs, &snapshot));
-            self.write(snapshot, best)?;
+            if let Err(error) = self.write(&snapshot, best) {
+                // Removed while it was written to, the folder is made again.
+                if self.lock.is_current(&self.path) {
+                    return Err(error);
+                }
+                self.write(&snapshot, best)?;
+            }
         }
         Ok(Flow::Continue)
     }
@@ -539,7 +574,7 @@ mod tests {
         let architecture = Sequential::new([2]).add(Dense::new(1)).architecture();
         let mut run = RunFolder::open(folder.path(), architecture, BTreeMap::new()).unwrap();
         let bad = [("layers.0.weight".to_owned(), Tensor::full([1, 2], f64::NAN))];
-        let message = run.write((bad.to_vec(), BTreeMap::new()), true).unwrap_err().to_string();
+        let message = run.write(&(bad.to_vec(), BTreeMap::new()), true).unwrap_err().to_string();
         assert!(message.contains("`layers.0.weight` holds NaN"), "{message}");
         assert_eq!(std::fs::read(folder.path().join(RunFolder::MODEL)).unwrap(), before);
         assert!(folder.path().join(RunFolder::HISTORY).exists());

@@ -35,6 +35,8 @@ impl Fit<'_> {
             state.check(&run, self.is_inexact_allowed)?;
             trainer.load_training_state(state)?;
             if state.is_finished() {
+                // What they found out, such as the step at which the time was up. Where that has become a setting since, there are fewer.
+                let _ = Callbacks::new(self.callbacks).load(state);
                 return Ok(state.history());
             }
         }
@@ -77,7 +79,7 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
         }
         let learning_rate = trainer.optimizer.learning_rate();
         TrainingLoop {
-            callbacks: Callbacks(callbacks),
+            callbacks: Callbacks::new(callbacks),
             data,
             run,
             learning_rate,
@@ -193,7 +195,7 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
             self.base = plateau.step(metric, self.learning_rate);
         }
         self.history.epochs.push(logs);
-        self.stopping |= flow == Flow::Stop;
+        self.stopping |= self.callbacks.has_stopped;
         self.save(None, flow == Flow::Suspend)?;
         Ok(flow)
     }
@@ -258,7 +260,7 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
         })?;
         let is_last = self.fit.max_steps.is_some_and(|steps| self.trainer.progress.steps - self.first.1 >= steps);
         let flow = if is_last && flow == Flow::Continue { Flow::Stop } else { flow };
-        self.stopping |= is_last || flow == Flow::Stop;
+        self.stopping |= is_last || self.callbacks.has_stopped;
         Ok(flow)
     }
 

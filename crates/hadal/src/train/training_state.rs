@@ -115,6 +115,9 @@ impl<'de> Deserialize<'de> for Exact {
 /// The key of the facts in a checkpoint's metadata.
 const FACTS: &str = "hadal.training_state";
 
+/// What the version is called among what decides the last bits.
+pub(super) const VERSION: &str = "version of Hadal";
+
 /// The prefixes of tensors.
 pub(super) const MODEL: &str = "model.";
 pub(super) const OPTIMIZER: &str = "optimizer.";
@@ -150,8 +153,12 @@ impl TrainingState {
         let json = metadata
             .get(FACTS)
             .ok_or_else(|| Error::file(path, "holds tensors, but no state of training; it is not a checkpoint"))?;
-        let facts = serde_json::from_str(json)
-            .map_err(|error| Error::file(path, format!("its state of training cannot be read: {error}")))?;
+        let facts = serde_json::from_str(json).map_err(|error| {
+            let own = env!("CARGO_PKG_VERSION");
+            let by = version_of(json).filter(|version| version != own);
+            let by = by.map_or(String::new(), |version| format!(" by Hadal {own}; it was written by Hadal {version}"));
+            Error::file(path, format!("its state of training cannot be read{by}: {error}"))
+        })?;
         Ok(TrainingState { facts, tensors })
     }
 
@@ -190,6 +197,13 @@ impl TrainingState {
         let own = self.tensors.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?, tensor)));
         own.map(|(name, tensor)| (name.to_owned(), tensor.clone())).collect()
     }
+}
+
+/// The version that wrote facts which cannot be read.
+fn version_of(json: &str) -> Option<String> {
+    let facts: serde_json::Value = serde_json::from_str(json).ok()?;
+    let mut pairs = facts.get("exactness")?.as_array()?.iter();
+    pairs.find(|pair| pair[0] == VERSION).and_then(|pair| pair[1].as_str().map(str::to_owned))
 }
 
 /// What a callback remembers of a run: some text, in a form of its own, and tensors by name.

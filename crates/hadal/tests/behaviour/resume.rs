@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hadal::optim::{Adamax, ReduceLrOnPlateau};
+use hadal::optim::{Adamax, Mode, ReduceLrOnPlateau};
 use hadal::prelude::*;
 use hadal::train::{Checkpoint, Every, RunFolder, TrainingState};
 use hadal::{Error, Result};
@@ -217,4 +217,49 @@ fn with_a_metric_that_has_no_state_checkpoints_are_those_of_the_ends_of_epochs()
     assert_eq!((state.epochs(), state.steps()), (1, 5));
     let history = make().resume(&path, &data, fit().on_event(|_| Ok(Flow::Continue))).unwrap();
     assert_eq!(history, make().fit(&data, Fit::epochs(3).batch_size(8).quiet()).unwrap());
+}
+
+#[test]
+fn a_run_that_is_to_stop_when_it_is_suspended_stops_when_it_goes_on() {
+    let data = points(40, 2);
+    let folder = tempfile::tempdir().unwrap();
+    let plan = Plan { optimizer: 5, schedule: 0, patience: 9, batch_size: 8, every: 1000 };
+    let is_end_of_epoch = |event: &Event| matches!(event, Event::EpochEnd { epoch: 2, .. });
+    let is_in_an_epoch = |event: &Event| matches!(event, Event::BatchEnd { step: 7, .. });
+    for (name, is_there) in [("epoch", &is_end_of_epoch as &dyn Fn(&Event) -> bool), ("batch", &is_in_an_epoch)] {
+        let path = folder.path().join(name);
+        let stop = |event: &Event| Ok(if is_there(event) { Flow::Stop } else { Flow::Continue });
+        let suspend = |event: &Event| Ok(if is_there(event) { Flow::Suspend } else { Flow::Continue });
+        let fit = || Fit::epochs(5).batch_size(8).quiet().on_event(stop);
+        trainer(plan).fit(&data, fit().on_event(suspend).callback(Checkpoint::new(&path))).unwrap();
+        let history = trainer(plan).resume(&path, &data, fit().callback(Checkpoint::new(&path))).unwrap();
+        assert_eq!(history.epochs.len(), 2, "{name}");
+        assert_eq!(history, trainer(plan).fit(&data, fit()).unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn the_best_model_of_a_resumed_run_is_not_one_of_an_epoch_that_it_has_yet_to_reach() {
+    let data = points(40, 2);
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let plan = Plan { optimizer: 0, schedule: 0, patience: 9, batch_size: 8, every: 1 };
+    // The loss falls: the first epoch is the best.
+    let train = |folder: &Path, kill: usize| {
+        let mut trainer = trainer(plan);
+        let run = RunFolder::open(folder, trainer.model.architecture(), Default::default()).unwrap();
+        let run = run.keep_best("loss").mode(Mode::Max).checkpoint(Every::Steps(1), Default::default());
+        let die = move |event: &Event| match event {
+            Event::BatchEnd { step, .. } if *step == kill => Err(Error::Config("killed".into())),
+            _ => Ok(Flow::Continue),
+        };
+        let fit = Fit::epochs(4).batch_size(8).quiet().on_event(die).callback(run);
+        let checkpoint = folder.join(RunFolder::CHECKPOINT);
+        if checkpoint.exists() { trainer.resume(checkpoint, &data, fit) } else { trainer.fit(&data, fit) }
+    };
+    let [whole, killed] = folders.each_ref().map(|folder| folder.path());
+    train(whole, 1000).unwrap();
+    assert!(train(killed, 12).is_err());
+    std::fs::copy(whole.join(RunFolder::LAST), killed.join(RunFolder::MODEL)).unwrap();
+    train(killed, 1000).unwrap();
+    assert!(files(killed) == files(whole));
 }
