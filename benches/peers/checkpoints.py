@@ -2,7 +2,7 @@
 
 Usage: HADAL_DATA_DIR=... checkpoints.py HADAL [EPOCHS] [ROUNDS] [INTERVAL...]
 
-Seconds of whole commands, which take turns: medians, and the median of the ratios to the run beside it whose folder gets a
+Seconds of whole commands, which take turns, and of both processors: medians, and the median of the ratios to the run beside it whose folder gets a
 checkpoint at its end only.
 """
 import os, shutil, statistics, subprocess, sys, tempfile, time
@@ -21,10 +21,14 @@ for turn in range(rounds):
     for name, command in commands.items():
         shutil.rmtree(f"{home}/run", ignore_errors=True)
         began = time.perf_counter()
-        subprocess.run(command, cwd=home, check=True, stdout=subprocess.DEVNULL)
-        seconds[name].append(time.perf_counter() - began)
-        print(f"{name}: {seconds[name][-1]:.2f} s", flush=True)
-for name, all in seconds.items():
-    ratio = statistics.median(a / b for a, b in zip(all, seconds[ONLY_LAST]))
-    print(f"{name}: median {statistics.median(all):.2f} s ({min(all):.2f} to {max(all):.2f}), ratio {ratio:.4f}")
+        process = subprocess.Popen(command, cwd=home, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        assert status == 0, command
+        seconds[name].append((time.perf_counter() - began, usage.ru_utime + usage.ru_stime))
+        print(f"{name}: {seconds[name][-1][0]:.2f} s, of processors {seconds[name][-1][1]:.2f} s", flush=True)
+for at, kind in enumerate(["time", "processors' time"]):
+    for name, all in seconds.items():
+        own = [one[at] for one in all]
+        ratio = statistics.median(a[at] / b[at] for a, b in zip(all, seconds[ONLY_LAST]))
+        print(f"{kind}, {name}: median {statistics.median(own):.2f} s ({min(own):.2f} to {max(own):.2f}), ratio {ratio:.4f}")
 shutil.rmtree(home)
