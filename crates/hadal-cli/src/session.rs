@@ -177,6 +177,20 @@ pub fn repeatable(config: &Config, timed_out: Option<usize>) -> Config {
     config
 }
 
+/// Says where to look if the data of the run in `folder` is not where its settings say.
+pub fn check_source(config: &Config, folder: &Path) -> Result<()> {
+    match config.data.source.as_deref() {
+        None | Some("mnist" | "digits" | "-") => Ok(()),
+        Some(source) if Path::new(source).exists() => Ok(()),
+        Some(source) => Err(Error::File {
+            path: folder.to_owned(),
+            reason: format!(
+                "its data, {source}, is not there; call the command from the folder in which the run was started"
+            ),
+        }),
+    }
+}
+
 /// The settings in a run's folder.
 pub fn settings_in(folder: &Path) -> Result<Config> {
     let path = folder.join(SETTINGS);

@@ -19,7 +19,7 @@ use crate::intervals::print_intervals;
 use crate::members;
 use crate::model;
 use crate::parts::{self, Parts};
-use crate::session::{Ended, Folder, SETTINGS, Session, repeatable, settings_in};
+use crate::session::{Ended, Folder, SETTINGS, Session, check_source, repeatable, settings_in};
 use crate::source::Source;
 
 pub fn run(args: &Train) -> Result<ExitCode> {
@@ -32,7 +32,10 @@ pub fn run(args: &Train) -> Result<ExitCode> {
     let mut config = args.settings.config()?;
     let resumed = args.resume.as_deref().map(|folder| Interrupted::find(folder, &config)).transpose()?;
     match &resumed {
-        Some(run) => config = run.config.clone(),
+        Some(run) => {
+            config = run.config.clone();
+            check_source(&config, &run.folder)?;
+        }
         None => args.out.as_ref().map_or(Ok(()), |folder| check_vacant(folder, args.overwrite))?,
     }
     let (source, parts) = data(&mut config, args.data_dir.as_deref())?;
@@ -157,9 +160,6 @@ impl Interrupted {
         }
         let state = TrainingState::load(&path)?;
         let has_ended = state.is_finished();
-        if has_ended {
-            note(&format!("{} has ended; there is nothing left to train", folder.display()));
-        }
         let fault = |reason: String| Error::File { path: path.clone(), reason };
         let then = state.notes().get(SETTINGS).map(|text| config::parse(text)).transpose().map_err(fault)?;
         let Some(then) = then else { return Err(fault("holds no settings of a run of this command".to_owned())) };
@@ -184,11 +184,14 @@ impl Interrupted {
             )));
         }
         let path = self.folder.join(RunFolder::MODEL);
-        match Sequential::load(&path) {
-            Ok((_, notes)) => model::check_data(&notes, parts, &path),
-            // Killed before the first epoch ended.
-            Err(_) => Ok(()),
+        // Without a model, it was killed before the first epoch ended.
+        if let Ok((_, notes)) = Sequential::load(&path) {
+            model::check_data(&notes, parts, &path)?;
         }
+        if self.has_ended {
+            note(&format!("{} has ended; there is nothing left to train", self.folder.display()));
+        }
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ use hadal::{Error, Result, Tensor};
 use crate::args::Verify;
 use crate::interrupt::Interrupt;
 use crate::parts;
-use crate::session::{Folder, Session, settings_in};
+use crate::session::{Folder, Session, check_source, settings_in};
 use crate::source::Source;
 use crate::summary::{Summary, scores};
 use crate::train::set_precision;
@@ -37,6 +37,7 @@ pub fn run(args: &Verify) -> Result<ExitCode> {
             args.run.display()
         )));
     }
+    check_source(&config, &args.run)?;
     let source = Source::find(config.data.source.as_deref().unwrap_or("mnist"))?;
     let parts = parts::load(&source, &mut config, args.data_dir.as_deref(), None)?;
     if summary.data != parts.digest {

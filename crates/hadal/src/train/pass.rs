@@ -91,11 +91,12 @@ impl Pass {
     }
 
     /// What has been added up in the first `batches` of an epoch.
-    pub fn state(&self, batches: usize, metrics: Vec<Vec<f64>>) -> EpochState {
+    pub fn state(&self, batches: usize, seconds: f64, metrics: Vec<Vec<f64>>) -> EpochState {
         let exact = |numbers: Vec<f64>| numbers.into_iter().map(Exact).collect();
         let sums = self.sums.iter().map(|sum| (Exact(sum.sum), Exact(sum.divisor), sum.reduction == Reduction::Mean));
         EpochState {
             batches,
+            seconds: Exact(seconds),
             sums: sums.collect(),
             penalties: Exact(self.penalties),
             samples: self.samples,

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 use std::sync::Once;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::callbacks::Callbacks;
 use super::pass::Pass;
@@ -67,6 +67,7 @@ struct TrainingLoop<'a, 'b, M> {
 /// An epoch under way, up to a batch.
 struct Begun<'a> {
     batches: usize,
+    elapsed: Duration,
     order: RngState,
     pass: &'a Pass,
 }
@@ -155,8 +156,10 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
             all = all.shuffle(&mut self.trainer.progress.order);
         }
         let mut batch = 0;
+        let mut before = Duration::ZERO;
         if let Some(begun) = begun {
             batch = begun.batches;
+            before = Duration::try_from_secs_f64(begun.seconds.0).unwrap_or_default();
             all = all.starting_at(batch);
             pass.load_state(&begun, self.trainer.metrics_mut())?;
         }
@@ -168,7 +171,10 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
             {
                 batch += 1;
                 flow = self.step(epoch, batch, &samples, &mut pass)?;
-                self.save(Some(Begun { batches: batch, order, pass: &pass }), flow == Flow::Suspend)?;
+                self.save(
+                    Some(Begun { batches: batch, elapsed: before + start.elapsed(), order, pass: &pass }),
+                    flow == Flow::Suspend,
+                )?;
             }
             Ok(())
         });
@@ -176,7 +182,7 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
         if flow == Flow::Suspend {
             return Ok(flow);
         }
-        let elapsed = start.elapsed();
+        let elapsed = before + start.elapsed();
         let mut logs = self.trainer.logs(&pass, false);
         if let Some(data) = self.fit.validation_data {
             logs.extend(&self.trainer.score(data, self.fit.validation_batch_size)?, "val_");
@@ -339,7 +345,7 @@ impl Begun<'_> {
     /// `None` if a metric cannot be kept.
     fn state<M: Model>(&self, trainer: &Trainer<M>) -> Option<(EpochState, RngState)> {
         let metrics = trainer.metrics().iter().map(|metric| metric.state()).collect::<Option<Vec<_>>>()?;
-        Some((self.pass.state(self.batches, metrics), self.order))
+        Some((self.pass.state(self.batches, self.elapsed.as_secs_f64(), metrics), self.order))
     }
 }
 

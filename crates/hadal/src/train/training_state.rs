@@ -72,6 +72,8 @@ pub(super) struct Facts {
 #[serde(deny_unknown_fields)]
 pub(super) struct EpochState {
     pub batches: usize,
+    /// How long they took, in seconds; nothing depends on it but what is shown.
+    pub seconds: Exact,
     /// Sum, divisor and whether they are averaged, of each loss.
     pub sums: Vec<(Exact, Exact, bool)>,
     pub penalties: Exact,
