@@ -6,6 +6,7 @@ mod found;
 mod guide;
 mod machine;
 mod settings;
+mod silence;
 mod sources;
 mod support;
 mod usage;

@@ -9,7 +9,7 @@ mod target;
 pub use encoder::Encoder;
 pub use leak::Leak;
 pub use report::ColumnReport;
-pub use target::Task;
+pub use target::{Task, check_target_spread};
 
 use encoding::{Dropped, Encoding};
 use target::Target;
