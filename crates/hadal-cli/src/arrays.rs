@@ -86,8 +86,12 @@ pub fn divided(data: Dataset, classes: Vec<String>, config: &mut Config) -> Resu
     let found = if classes.is_empty() { found_arrays(&data, &counts) } else { found_images(&data, &classes, &counts) };
     config.data.task = Some(task);
     if task == Task::Classification {
-        let present: Vec<usize> = counts.into_iter().filter(|count| *count > 0).collect();
-        stratify_by_default(config, &present, "sample");
+        let named = |(label, count): (usize, usize)| {
+            let name = classes.get(label).cloned().unwrap_or_else(|| label.to_string());
+            (name, count)
+        };
+        let present: Vec<(String, usize)> = counts.into_iter().enumerate().map(named).filter(|own| own.1 > 0).collect();
+        stratify_by_default(config, &present, "sample")?;
     }
     config.split.stratify.get_or_insert(false);
     let is_raw = data.preprocessing()[0].transforms().is_empty();
