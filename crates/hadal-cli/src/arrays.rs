@@ -91,6 +91,17 @@ pub fn divided(data: Dataset, classes: Vec<String>, config: &mut Config) -> Resu
             (name, count)
         };
         let present: Vec<(String, usize)> = counts.into_iter().enumerate().map(named).filter(|own| own.1 > 0).collect();
+        // Labels of numbers need not be in training: where nearly all are rare, the parts are random.
+        let spare: usize = present.iter().map(|(_, count)| if *count < 3 { 0 } else { count - 1 }).sum();
+        if (spare as f64) < (1.0 - config.split.train.unwrap_or(0.7)) * data.len() as f64
+            && config.split.stratify.is_none()
+        {
+            note(&format!(
+                "{}: most classes are too rare for parts with the same shares of classes; the parts are random",
+                data.name()
+            ));
+            config.split.stratify = Some(false);
+        }
         stratify_by_default(config, &present, "sample")?;
     }
     config.split.stratify.get_or_insert(false);

@@ -249,7 +249,7 @@ fn columns_that_give_the_target_away_or_name_the_rows_are_said() {
     assert!(notes.contains("`x` separates the classes of `class` by itself") && !notes.contains("`z`"), "{notes}");
     // Words with spaces, each in one row, few enough not to be text.
     let label = |i: usize| if i % 2 == 0 { format!("word{i}") } else { format!("two words{i}") };
-    table(at, "names.csv", "y,name,x", 60, |i| format!("{}.5,{},{}", i * 7 % 23, label(i), i * 11 % 19));
+    table(at, "names.csv", "y,name,x", 120, |i| format!("{}.5,{},{}", i * 7 % 23, label(i), i * 11 % 19));
     let output = run(at, "train names.csv --target y --as name=category --epochs 1 --no-out");
     assert!(succeeds(&output).contains("left out: an identifier, with each level in one row"));
 }
