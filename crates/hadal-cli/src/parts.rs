@@ -173,10 +173,7 @@ fn check_mixup(augment: &Augment, parts: &Parts) -> Result<()> {
             Task::Classification if classes != parts.outputs as u64 => format!("there are {}", parts.outputs),
             Task::Classification => continue,
         };
-        return Err(Error::Config(format!(
-            "augment: mixup is told of {}, but {is}",
-            counted(classes as usize, "class")
-        )));
+        return Err(Error::Config(format!("augment: mixup is told of {classes} classes, but {is}")));
     }
     Ok(())
 }
