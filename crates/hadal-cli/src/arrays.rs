@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hadal::data::{NumPy, Partition, Task};
+use hadal::data::{NumPy, Partition, Task, check_target_spread};
 use hadal::monitor::note;
 use hadal::prelude::*;
 use hadal::{Error, Result};
@@ -22,12 +22,20 @@ pub fn load(path: &Path, task: Option<Task>) -> Result<Dataset> {
         None => arrays,
     }
     .dataset()?;
+    if data.input_shape().elements() == 0 {
+        return Err(no_features(data.name(), data.len(), &data.input_shape()));
+    }
     // One number for each sample is what a network with one output predicts: `[N]` becomes `[N, 1]`.
     if !data.targets().dtype().is_float() || data.targets().rank() != 1 {
         return Ok(data);
     }
     let targets = data.targets().reshape([data.len(), 1]);
     data.with_targets(targets)
+}
+
+fn no_features(name: &str, samples: usize, shape: &Shape) -> Error {
+    let sizes: Vec<usize> = [samples].into_iter().chain(shape[..].iter().copied()).collect();
+    Error::Data(format!("{name}: `x` has shape {sizes:?}: no numbers, so there is nothing to predict from"))
 }
 
 /// Samples ready for a trained model: of the shape and the type that it was trained on, and transformed as those were.
@@ -52,6 +60,10 @@ pub fn prepared(data: Dataset, trained: &Trained) -> Result<Dataset> {
 /// Inputs without targets, ready for a trained model.
 pub fn inputs(path: &Path, trained: &Trained) -> Result<Dataset> {
     let inputs = NumPy::read_inputs(path)?;
+    if inputs.size(0) == 0 {
+        let shape = inputs.shape();
+        return Err(Error::Data(format!("{}: `x` has shape {shape}: there are no samples to predict", path.display())));
+    }
     let none = Tensor::zeros([inputs.size(0)]);
     prepared(Dataset::new(&path.display().to_string(), inputs, none)?, trained)
 }
@@ -69,14 +81,29 @@ pub fn divided(data: Dataset, classes: Vec<String>, config: &mut Config) -> Resu
         let counts = class_counts(&data, &classes, config.data.task.is_some())?;
         (Task::Classification, counts.len(), counts)
     } else {
-        refuse_constant(&data)?;
+        check_numbers(&data)?;
         (Task::Regression, targets.elements() / targets.size(0), Vec::new())
     };
     let found = if classes.is_empty() { found_arrays(&data, &counts) } else { found_images(&data, &classes, &counts) };
     config.data.task = Some(task);
     if task == Task::Classification {
-        let present: Vec<usize> = counts.into_iter().filter(|count| *count > 0).collect();
-        stratify_by_default(config, &present, "sample");
+        let named = |(label, count): (usize, usize)| {
+            let name = classes.get(label).cloned().unwrap_or_else(|| label.to_string());
+            (name, count)
+        };
+        let present: Vec<(String, usize)> = counts.into_iter().enumerate().map(named).filter(|own| own.1 > 0).collect();
+        // Labels of numbers need not be in training: where nearly all are rare, the parts are random.
+        let spare: usize = present.iter().map(|(_, count)| if *count < 3 { 0 } else { count - 1 }).sum();
+        if (spare as f64) < (1.0 - config.split.train.unwrap_or(0.7)) * data.len() as f64
+            && config.split.stratify.is_none()
+        {
+            note(&format!(
+                "{}: most classes are too rare for parts with the same shares of classes; the parts are random",
+                data.name()
+            ));
+            config.split.stratify = Some(false);
+        }
+        stratify_by_default(config, &present, "sample")?;
     }
     config.split.stratify.get_or_insert(false);
     let is_raw = data.preprocessing()[0].transforms().is_empty();
@@ -95,18 +122,31 @@ pub fn divided(data: Dataset, classes: Vec<String>, config: &mut Config) -> Resu
     Ok(Parts { train, test, holdout, table: None, classes, task, outputs, found, digest: None })
 }
 
-/// Of targets that are all equal nothing can be learned.
-fn refuse_constant(data: &Dataset) -> Result<()> {
+/// Of targets that are all equal nothing can be learned, and little of those that f32 hardly tells apart.
+fn check_numbers(data: &Dataset) -> Result<()> {
     let numbers = data.targets().to_vec::<f32>();
     let row = numbers.len() / data.len();
-    match numbers.chunks(row).all(|own| own == &numbers[..row]) {
-        true => Err(Error::Data(format!(
-            "{}: all targets in `y` are equal ({}); nothing can be learned from that",
+    if numbers.chunks(row).all(|own| own == &numbers[..row]) {
+        // From here on f32 skips whole numbers.
+        let rounded = if numbers[..row].iter().any(|number| number.abs() >= 16_777_216.0) { " in f32" } else { "" };
+        return Err(Error::Data(format!(
+            "{}: all targets in `y` are equal{rounded} ({}); nothing can be learned from that",
             data.name(),
             numbers[..row].iter().map(f32::to_string).collect::<Vec<_>>().join(", ")
-        ))),
-        false => Ok(()),
+        )));
     }
+    for place in 0..row {
+        let own = || numbers.iter().skip(place).step_by(row).map(|number| f64::from(*number));
+        let count = data.len() as f64;
+        let mean = own().map(|number| number / count).sum::<f64>();
+        let std = own().map(|number| (number - mean).powi(2) / count).sum::<f64>().sqrt();
+        if own().any(|number| number != f64::from(numbers[place])) {
+            let what = if row == 1 { "`y`".to_owned() } else { format!("column {place} of `y`") };
+            let refuse = |reason: String| Error::Data(format!("{}: {what} {reason}", data.name()));
+            check_target_spread(mean, std).map_err(refuse)?;
+        }
+    }
+    Ok(())
 }
 
 /// How many samples each class has; an error or a note, where the labels are hardly those of classes.

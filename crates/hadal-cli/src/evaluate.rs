@@ -131,7 +131,9 @@ fn other(text: &str, trained: &Trained, args: &Evaluate) -> Result<Dataset> {
         Source::Digits if digits => trained.digits(Digits::generate_test(0)?),
         Source::Table(path) => {
             let encoder = trained.encoder().ok_or_else(wrong)?;
-            encoder.dataset(&parts::read_only(path, &trained.config)?)
+            let table = parts::read_only(path, &trained.config)?;
+            parts::note_ignored(&table, &encoder);
+            encoder.dataset(&table)
         }
         Source::Images(path) if matches!(trained.source, Source::Images(_)) => images(path, trained),
         Source::Arrays(path) if matches!(trained.source, Source::Arrays(_)) => {

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use hadal::data::Task;
 use hadal::format::image;
-use hadal::monitor::{csv_line, print_line};
+use hadal::monitor::{csv_line, note, print_line};
 use hadal::nn::Forward;
 use hadal::prelude::*;
 use hadal::{Error, Result};
@@ -35,15 +35,35 @@ fn table(args: &Explain, trained: Trained) -> Result<()> {
     let Some(encoder) = trained.encoder() else { return Err(trained.error("has no encoder of a table")) };
     trained.note_own_data(&path.to_string_lossy());
     let table = parts::read_only(path, &trained.config)?;
+    parts::note_ignored(&table, &encoder);
     let data = encoder.dataset(&table)?;
+    if data.len() < 2 {
+        return Err(Error::Data(format!(
+            "{}: has {}, but explain shuffles each column among the rows, so it needs at least 2 rows (better hundreds)",
+            table.name(),
+            counted(data.len(), "row")
+        )));
+    }
     let parts = Parts::only(data.clone(), &trained);
     let mut config = trained.config.clone();
     config.loss.class_weights = None;
     let (loss, metrics) = measures(&config, &parts, trained_scale(&trained.model))?;
+    let has_r2 = metrics.iter().any(|metric| metric.name() == "r2_score");
     let trainer = Trainer::new(trained.model, Sgd::default(), loss, metrics);
-    let score = if encoder.task() == Task::Classification { "accuracy" } else { "r2_score" };
+    // Targets that are all equal have no r2_score, which measures said.
+    let (score, changes) = match encoder.task() {
+        Task::Classification => ("accuracy", "falls"),
+        Task::Regression if has_r2 => ("r2_score", "falls"),
+        Task::Regression => ("loss", "rises"),
+    };
     let ranges = encoder.input_ranges();
     let all = trainer.permutation_importance(&data, &ranges, score, args.repeats, args.seed)?;
+    if all.iter().all(|own| own.mean == 0.0) {
+        note(&format!(
+            "{}: no column changes the {score} when it is shuffled: too few rows, or all alike, or the model answers the same everywhere",
+            table.name()
+        ));
+    }
     if args.csv {
         print_line("column,importance,std")?;
         return all
@@ -51,7 +71,7 @@ fn table(args: &Explain, trained: Trained) -> Result<()> {
             .try_for_each(|own| print_line(&csv_line([own.name, own.mean.to_string(), own.std.to_string()])));
     }
     print_line(&format!(
-        "How much {score} falls on the {} of {} when a column is shuffled ({} each)\n",
+        "How much {score} {changes} on the {} of {} when a column is shuffled ({} each)\n",
         counted(data.len(), "row"),
         table.name(),
         counted(args.repeats, "time")

@@ -7,11 +7,12 @@ use hadal::nn::{Architecture, LayerConfig, Regularizer};
 use hadal::prelude::*;
 use hadal::{Error, Result, nearest};
 
-use crate::config::{ClassWeightRule, ClassWeights, Config, LossName, OptimizerName, ScheduleName};
+use crate::config::{self, ClassWeightRule, ClassWeights, Config, LossName, OptimizerName, ScheduleName};
 use crate::parts::Parts;
 
 /// The model of these settings, ready to be trained.
 pub fn trainer(config: &Config, parts: &Parts) -> Result<Trainer<Sequential>> {
+    config::check(config).map_err(Error::Config)?;
     let seed = config.training.seed.unwrap_or(1);
     let scale = target_scale(parts);
     refuse_both_ways(&config.model)?;
@@ -101,9 +102,6 @@ fn stacked(config: &Config, parts: &Parts, scale: Option<(f64, f64)>) -> Result<
             model.add(dense.activation(activation))
         };
         if let Some(rate) = own.dropout.filter(|rate| *rate > 0.0) {
-            if !(0.0..1.0).contains(&rate) {
-                return Err(Error::Config(format!("dropout {rate} must be at least 0 and below 1")));
-            }
             model = model.add(Dropout::new(rate));
         }
     }
@@ -168,11 +166,7 @@ pub fn measures(config: &Config, parts: &Parts, scale: Option<(f64, f64)>) -> Re
                     .into(),
             ));
         }
-        let smoothing = own.label_smoothing.unwrap_or(0.0);
-        if !(0.0..1.0).contains(&smoothing) {
-            return Err(Error::Config(format!("label_smoothing {smoothing} must be at least 0 and below 1")));
-        }
-        let loss = CategoricalCrossentropy::default().label_smoothing(smoothing);
+        let loss = CategoricalCrossentropy::default().label_smoothing(own.label_smoothing.unwrap_or(0.0));
         let weights = match &own.class_weights {
             None => None,
             Some(ClassWeights::Rule(ClassWeightRule::Balanced)) => {
@@ -227,10 +221,14 @@ fn check_weights(weights: &[f64], parts: &Parts) -> Result<Vec<f64>> {
             parts.classes.join(", ")
         )));
     }
-    if weights.iter().all(|weight| *weight >= 0.0 && weight.is_finite()) && weights.iter().any(|weight| *weight > 0.0) {
+    // In f32, in which the loss is computed.
+    let fits = |weight: &f64| *weight == 0.0 || (1e-30..=1e30).contains(&(*weight as f32));
+    if weights.iter().all(fits) && weights.iter().any(|weight| *weight > 0.0) {
         return Ok(weights.to_vec());
     }
-    Err(Error::Config(format!("class_weights {weights:?} must be 0 or positive, and one positive")))
+    Err(Error::Config(format!(
+        "class_weights {weights:?} must each be 0 or positive, between 1e-30 and 1e30, and one positive"
+    )))
 }
 
 fn optimizer(config: &Config) -> Result<Box<dyn Optimizer>> {

@@ -3,7 +3,9 @@
 use std::io::stdin;
 use std::path::{Path, PathBuf};
 
-use hadal::data::{Encoder, ImageFolder, Kind, Part, Partition, Preprocess, ReadOptions, Split, Stratify, Table, Task};
+use hadal::data::{
+    Augment, Encoder, ImageFolder, Kind, Part, Partition, Preprocess, ReadOptions, Split, Stratify, Table, Task,
+};
 use hadal::format::digest_files;
 use hadal::format::image::{self, Channels};
 use hadal::monitor::note;
@@ -12,8 +14,8 @@ use hadal::prelude::*;
 use hadal::{Error, Result};
 
 use crate::arrays;
-use crate::config::{Colour, Config};
-use crate::counted::counted;
+use crate::config::{Colour, Config, SplitConfig};
+use crate::counted::{counted, shortened};
 use crate::folds::Fold;
 use crate::model::Trained;
 use crate::source::Source;
@@ -127,7 +129,7 @@ pub struct TableParts {
     pub dialect: String,
     pub rows: usize,
     pub encoder: Encoder,
-    /// All rows that have a target, with the columns that may be inputs.
+    /// All rows that have a target, with all columns.
     pub columns: Table,
 }
 
@@ -156,9 +158,25 @@ pub fn load(source: &Source, config: &mut Config, data_dir: Option<&Path>, encod
     parts.digest = digest.map_or_else(|| digest_of(source), |digest| Ok(Some(digest)))?;
     parts.train = parts.train.renamed(&source.name());
     if let Some(augment) = &config.preprocess.augment {
+        check_mixup(augment, &parts)?;
         parts.train = parts.train.augment(augment.clone())?;
     }
     Ok(parts)
+}
+
+/// The classes that mixup is told are those of the data; a regression has none.
+fn check_mixup(augment: &Augment, parts: &Parts) -> Result<()> {
+    let steps = serde_json::to_value(augment).unwrap_or_default();
+    let mixed = steps["steps"].as_array().into_iter().flatten().filter_map(|step| step["mixup"]["classes"].as_u64());
+    for classes in mixed {
+        let is = match parts.task {
+            Task::Regression => "this is a regression, which has none".to_owned(),
+            Task::Classification if classes != parts.outputs as u64 => format!("there are {}", parts.outputs),
+            Task::Classification => continue,
+        };
+        return Err(Error::Config(format!("augment: mixup is told of {classes} classes, but {is}")));
+    }
+    Ok(())
 }
 
 /// Refuses settings that have no meaning for the source, so that none is ignored in silence.
@@ -172,6 +190,7 @@ fn check_settings(source: &Source, config: &Config) -> Result<()> {
         ("header", data.header.is_some()),
         ("missing", !data.missing.is_empty()),
         ("day_first", data.day_first.is_some()),
+        ("decimal_comma", data.decimal_comma.is_some()),
         ("group", split.group.is_some()),
         ("order", split.order.is_some()),
         ("part", split.part.is_some()),
@@ -275,6 +294,9 @@ pub fn read_only(path: &Path, config: &Config) -> Result<Table> {
     if let Some(day_first) = config.data.day_first {
         options = options.day_first(day_first);
     }
+    if config.data.decimal_comma == Some(true) {
+        options = options.assume_decimal_comma();
+    }
     options = options.missing(config.data.missing.iter());
     if path == Path::new("-") {
         return Table::from_reader("standard input", stdin().lock(), &options);
@@ -282,16 +304,36 @@ pub fn read_only(path: &Path, config: &Config) -> Result<Table> {
     Table::read_with(path, &options)
 }
 
-/// The table, with the kinds of columns and without those left out.
-fn read_table(path: &Path, config: &Config) -> Result<Table> {
+/// Says which columns of a table a trained model does not use.
+pub fn note_ignored(table: &Table, encoder: &Encoder) {
+    let inputs = encoder.input_columns();
+    let is_used = |name: &&str| *name == encoder.target() || inputs.contains(name);
+    let ignored: Vec<&str> = table.column_names().into_iter().filter(|name| !is_used(name)).collect();
+    if !ignored.is_empty() {
+        note(&format!("{}: the model does not use {}", table.name(), ignored.join(", ")));
+    }
+}
+
+/// The table, with the kinds of columns. Those to be left out are there: the rows may be divided by them.
+fn read_table(path: &Path, config: &mut Config) -> Result<Table> {
     let mut table = read_only(path, config)?;
-    if !config.data.drop.is_empty() {
-        refuse_lists(&table, &config.data.drop)?;
-        table = table.drop(&config.data.drop)?;
+    refuse_lists(&table, &config.data.drop)?;
+    for name in &config.data.drop {
+        table.column(name)?;
+        if config.data.target.as_ref() == Some(name) {
+            return Err(Error::Config(format!("`{name}` is the target, so it cannot be left out (--drop {name})")));
+        }
     }
     for (column, kind) in &config.data.kinds {
         let kind: Kind = kind.parse()?;
-        table = table.with_kind(column, kind)?;
+        table.column(column)?;
+        if !config.data.drop.contains(column) {
+            table = table.with_kind(column, kind)?;
+        }
+    }
+    // Kept with the model: a single new row, `1,234`, may not decide it.
+    if table.dialect().decimal_comma {
+        config.data.decimal_comma = Some(true);
     }
     Ok(table)
 }
@@ -348,6 +390,18 @@ fn divided(table: &Table, config: &mut Config) -> Result<Divided> {
     if let Some(levels) = config.preprocess.max_one_hot {
         preprocess = preprocess.max_one_hot(levels);
     }
+    // The groups of the other parts are never seen in training, and all its rows are of one part: neither predicts anything.
+    let split = &config.split;
+    for (column, reason) in
+        [(&split.group, "the group, which keeps rows together"), (&split.part, "the part of each row")]
+    {
+        if let Some(column) = column {
+            preprocess = preprocess.leave_out(column, reason);
+        }
+    }
+    for column in &config.data.drop {
+        preprocess = preprocess.leave_out(column, "dropped (--drop)");
+    }
     let all = preprocess.rows_with_target(table)?;
     let task = preprocess.task_for(&all)?;
     config.data.task = Some(task);
@@ -357,15 +411,10 @@ fn divided(table: &Table, config: &mut Config) -> Result<Divided> {
 
 fn table(table: &Table, config: &mut Config, trained: Option<&Encoder>) -> Result<Parts> {
     let Divided { preprocess, task, all, parts } = divided(table, config)?;
-    // The groups of the other parts are never seen in training, and all its rows are of one part: neither predicts anything.
-    let own = [&config.split.group, &config.split.part];
-    let columns = own.into_iter().flatten().filter(|column| Some(*column) != config.data.target.as_ref());
-    let inputs = |table: &Table| table.clone().drop(columns.clone());
     let fitted = match trained {
         Some(encoder) => encoder.clone(),
-        None => preprocess.fit(&inputs(&parts.train)?)?,
+        None => preprocess.fit(&parts.train)?,
     };
-    let columns = inputs(&all)?;
     let name = table.name();
     let data = parts.try_map(|part, rows| match part {
         Part::Train => fitted.dataset(&rows),
@@ -378,7 +427,7 @@ fn table(table: &Table, config: &mut Config, trained: Option<&Encoder>) -> Resul
         train: data.train,
         test: data.test,
         holdout: data.holdout,
-        table: Some(TableParts { dialect, rows, encoder: fitted, columns }),
+        table: Some(TableParts { dialect, rows, encoder: fitted, columns: all }),
         classes,
         task,
         outputs,
@@ -387,9 +436,8 @@ fn table(table: &Table, config: &mut Config, trained: Option<&Encoder>) -> Resul
     })
 }
 
-/// The settings of the split, completed.
-pub fn split(config: &mut Config, target: Option<&str>) -> Result<Split> {
-    let own = &mut config.split;
+/// Sets the shares of the parts that are not set.
+fn complete_shares(own: &mut SplitConfig) -> Result<()> {
     if own.train.is_none() && own.test.is_none() && own.holdout.is_none() {
         let Split { train, test, holdout, .. } = Split::default();
         (own.train, own.test, own.holdout) = (Some(train), Some(test), Some(holdout));
@@ -410,9 +458,17 @@ pub fn split(config: &mut Config, target: Option<&str>) -> Result<Split> {
         [Some(_), Some(_), None] => own.holdout = Some(rest),
         _ => {}
     }
+    Ok(())
+}
+
+/// The settings of the split, completed.
+pub fn split(config: &mut Config, target: Option<&str>) -> Result<Split> {
+    let own = &mut config.split;
+    complete_shares(own)?;
     let mut split = Split::new(own.train.unwrap_or(0.0), own.test.unwrap_or(0.0), own.holdout.unwrap_or(0.0));
     split.seed = *own.seed.get_or_insert(config.training.seed.unwrap_or(1));
     (split.group, split.order, split.part) = (own.group.clone(), own.order.clone(), own.part.clone());
+    split.rare_in_training = own.rare_in_training == Some(true);
     if own.stratify == Some(true) {
         split.stratify = match target {
             Some(target) => Stratify::Column(target.to_owned()),
@@ -423,29 +479,35 @@ pub fn split(config: &mut Config, target: Option<&str>) -> Result<Split> {
     Ok(split)
 }
 
-/// Whether the parts are to have the classes in the same shares, unless it is said. By default they are, where each class has
-/// a sample for each part.
-pub fn stratify_by_default(config: &mut Config, counts: &[usize], sample: &str) {
+/// Whether the parts are to have the classes in the same shares, unless it is said: by default they are, and classes with fewer
+/// samples than there are parts are for training. So training sees each class, whatever the seed.
+pub fn stratify_by_default(config: &mut Config, classes: &[(String, usize)], sample: &str) -> Result<()> {
     let own = &mut config.split;
-    if own.stratify.is_some() || own.group.is_some() || own.order.is_some() || own.part.is_some() {
-        return;
+    complete_shares(own)?;
+    if own.stratify.is_some() || own.group.is_some() || own.order.is_some() || own.part.is_some() || classes.is_empty()
+    {
+        return Ok(());
     }
-    let rarest = counts.iter().copied().min().unwrap_or(0);
-    own.stratify = Some(rarest >= 3);
-    if rarest < 3 && !counts.is_empty() {
+    own.stratify = Some(true);
+    let parts = if own.holdout.is_some_and(|share| share > 0.0) { 3 } else { 2 };
+    let named = |(name, count): &(String, usize)| format!("`{name}` ({})", counted(*count, sample));
+    let rare: Vec<String> = classes.iter().filter(|(_, count)| *count < parts).map(named).collect();
+    if *own.rare_in_training.get_or_insert(true) && !rare.is_empty() {
         note(&format!(
-            "a class has only {}, too few for three parts with the same shares of classes; the parts are random",
-            counted(rarest, sample)
+            "too rare for {parts} parts, and so for training alone: {}; the score says nothing about {}",
+            shortened(&rare),
+            if rare.len() == 1 { "this class" } else { "these classes" }
         ));
     }
+    Ok(())
 }
 
 fn divide(table: &Table, target: &str, task: Task, config: &mut Config) -> Result<Partition<Table>> {
-    let counts: Vec<usize> = match task {
-        Task::Classification => table.column(target)?.levels().into_iter().map(|(_, count)| count).collect(),
+    let classes = match task {
+        Task::Classification => table.column(target)?.levels(),
         Task::Regression => Vec::new(),
     };
-    stratify_by_default(config, &counts, "row");
+    stratify_by_default(config, &classes, "row")?;
     if task == Task::Regression {
         config.split.stratify.get_or_insert(false);
     }

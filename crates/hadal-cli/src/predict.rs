@@ -44,17 +44,10 @@ fn table(args: &Predict, trained: Trained) -> Result<()> {
     }
     let table = parts::read_only(path, &trained.config)?;
     let Some(encoder) = trained.encoder() else { return Err(trained.error("has no encoder of a table")) };
-    let ignored: Vec<&str> = table
-        .column_names()
-        .into_iter()
-        .filter(|name| *name != encoder.target() && !encoder.input_columns().contains(name))
-        .collect();
-    if !ignored.is_empty() {
-        note(&format!("{}: the model does not use {}", table.name(), ignored.join(", ")));
-    }
+    parts::note_ignored(&table, &encoder);
     let lines = (0..table.rows()).map(|row| table.line(row).to_string()).collect();
-    let target = encoder.target().to_owned();
     let classes = Classes::of(&trained);
+    let target = classes.key("line", encoder.target());
     let outputs = trained.trainer().predict(&table)?;
     print(args, "line", lines, &target, &classes, &outputs)
 }
@@ -129,6 +122,14 @@ impl Classes {
             are_predicted: trained.config.data.task != Some(hadal::data::Task::Regression),
             names: trained.classes.clone(),
         }
+    }
+
+    /// What a table's target is called in CSV and JSON: by its name, unless that is one of the other columns'. `what` is the first.
+    fn key(&self, what: &str, target: &str) -> String {
+        let is_taken = target == what
+            || self.are_predicted && target == "probability"
+            || self.are_predicted && self.names.iter().any(|name| target == format!("probability_{name}"));
+        if is_taken { format!("predicted_{target}") } else { target.to_owned() }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The command line.
 
-mod numbers;
+pub mod numbers;
 mod settings;
 
 use std::path::PathBuf;

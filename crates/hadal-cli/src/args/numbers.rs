@@ -1,7 +1,7 @@
 //! Numbers on the command line, and what is said about those that cannot be.
 
 /// Larger numbers are mistakes, and their products would not fit into 64 bits.
-const MOST: usize = u32::MAX as usize;
+pub const MOST: usize = u32::MAX as usize;
 
 pub fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {

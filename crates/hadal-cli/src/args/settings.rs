@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use hadal::data::{Augment, Task};
+use hadal::monitor::note;
 use hadal::nn::Activation;
 use hadal::{Error, Result};
 
 use super::numbers::{self, Hidden};
 use crate::config::{
     self, ClassWeightRule, ClassWeights, Colour, Config, LossName, OptimizerName, PrecisionName, ScheduleName,
+    SplitConfig,
 };
 
 /// Flags of `train` and `init`.
@@ -54,6 +56,10 @@ pub struct Settings {
     /// 01/02/2020 is the first of February, not the second of January, where no cell of the column decides
     #[arg(long, help_heading = "Table")]
     pub day_first: bool,
+
+    /// 1,234 is 1.234, where no cell decides; for tables that are not separated by commas [default: found out]
+    #[arg(long, help_heading = "Table")]
+    pub decimal_comma: bool,
 
     /// Resize images to HEIGHTxWIDTH [default: the size that all images have]
     #[arg(long, value_name = "HxW", value_parser = numbers::size, help_heading = "Images")]
@@ -189,35 +195,31 @@ impl Settings {
                 file.display()
             )));
         }
-        set(&mut config.data.target, &self.target);
         set(&mut config.data.delimiter, &self.delimiter);
         set(&mut config.training.monitor, &self.monitor);
-        if self.group.is_some() || self.order.is_some() || self.part.is_some() {
-            let split = &mut config.split;
-            (split.group, split.order, split.part) = (self.group.clone(), self.order.clone(), self.part.clone());
-            split.stratify = None;
-        }
+        set(&mut config.data.target, &self.target);
+        self.divide_by(&mut config.split);
         if let Some([train, test, holdout]) = self.split {
             let split = &mut config.split;
             (split.train, split.test, split.holdout) = (Some(train), Some(test), Some(holdout));
         }
         config.data.task = self.task.or(config.data.task);
-        config.data.drop.extend(self.drop.iter().cloned());
+        for name in &self.drop {
+            if !config.data.drop.contains(name) {
+                config.data.drop.push(name.clone());
+            }
+        }
         config.data.kinds.extend(self.kinds.iter().cloned());
         config.data.missing.extend(self.missing.iter().cloned());
         config.data.day_first = if self.day_first { Some(true) } else { config.data.day_first };
+        config.data.decimal_comma = if self.decimal_comma { Some(true) } else { config.data.decimal_comma };
         config.data.header = if self.no_header { Some(false) } else { config.data.header };
         config.data.size = self.size.or(config.data.size);
         config.data.colour = self.colour.or(config.data.colour);
         config.preprocess.augment = self.augment.clone().or(config.preprocess.augment);
         let model = &mut config.model;
-        if self.hidden.is_some()
-            || self.activation.is_some()
-            || self.dropout.is_some()
-            || self.l2.is_some()
-            || self.batch_norm
-        {
-            model.layers = None;
+        if model.layers.is_some() {
+            self.refuse_beside_layers()?;
         }
         model.hidden = self.hidden.as_ref().map(|hidden| hidden.0.clone()).or(model.hidden.take());
         model.activation = self.activation.or(model.activation);
@@ -249,5 +251,42 @@ impl Settings {
         }
         training.precision = self.precision.or(training.precision);
         Ok(config)
+    }
+
+    /// Each flag overrules the setting of its name; what excludes what is checked with the rest of the split.
+    fn divide_by(&self, split: &mut SplitConfig) {
+        let flags = [
+            ("--group", &self.group, &mut split.group),
+            ("--order", &self.order, &mut split.order),
+            ("--part", &self.part, &mut split.part),
+        ];
+        for (flag, column, setting) in flags {
+            if column.is_none() {
+                continue;
+            }
+            setting.clone_from(column);
+            if split.stratify == Some(true) {
+                note(&format!("{flag} stands in place of stratify in the configuration file"));
+                (split.stratify, split.rare_in_training) = (None, None);
+            }
+        }
+    }
+
+    /// Hidden layers are described by flags, or listed in the file.
+    fn refuse_beside_layers(&self) -> Result<()> {
+        let flags = [
+            ("--hidden", self.hidden.is_some()),
+            ("--activation", self.activation.is_some()),
+            ("--dropout", self.dropout.is_some()),
+            ("--l2", self.l2.is_some()),
+            ("--batch-norm", self.batch_norm),
+        ];
+        match flags.into_iter().find(|(_, is_set)| *is_set) {
+            Some((flag, _)) => Err(Error::Config(format!(
+                "{flag} is for hidden layers of one kind, but the configuration file lists its layers ([[model.layers]]): leave out \
+                 {flag} and change the layers in the file, or leave out the layers of the file"
+            ))),
+            None => Ok(()),
+        }
     }
 }

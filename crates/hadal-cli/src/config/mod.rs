@@ -1,9 +1,11 @@
 //! The settings of a run: what a configuration file says, what flags say over it, and what is filled in.
 
+mod check;
 mod read;
 pub mod space;
 mod write;
 
+pub use check::check;
 pub use read::{parse, read};
 pub use write::{commented, difference, to_toml};
 
@@ -51,6 +53,8 @@ pub struct Data {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub day_first: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub decimal_comma: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub images: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<[usize; 2]>,
@@ -84,6 +88,8 @@ pub struct SplitConfig {
     pub holdout: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stratify: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rare_in_training: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use hadal::{Error, Result, nearest};
 
-use super::Config;
 use super::space::Space;
+use super::{Config, check};
 
 /// A file larger than this is no configuration.
 const MOST_BYTES: u64 = 1 << 20;
@@ -39,6 +39,7 @@ pub fn parse(text: &str) -> Result<Config, String> {
             message => format!("{line}{}", explain(message)),
         }
     })?;
+    check(&config)?;
     Space::of(&config)?;
     Ok(config)
 }

@@ -3,8 +3,8 @@
 use hadal::nearest;
 use toml::Value;
 
-use super::Config;
 use super::read::explain;
+use super::{Config, check};
 
 /// The sections whose settings a search may change: the data and its parts stay the same, or results could not be compared.
 const SECTIONS: [&str; 5] = ["preprocess", "model", "loss", "optimizer", "training"];
@@ -98,7 +98,9 @@ impl Dimension {
         if let Some(section) = section.as_table_mut() {
             section.insert(self.key.clone(), value.clone());
         }
-        all.try_into().map_err(|error: toml::de::Error| explain(error.message()))
+        let config = all.try_into().map_err(|error: toml::de::Error| explain(error.message()))?;
+        check(&config)?;
+        Ok(config)
     }
 }
 

@@ -9,6 +9,7 @@ mod resume;
 mod runs;
 mod search;
 mod settings;
+mod silence;
 mod sources;
 mod support;
 mod usage;

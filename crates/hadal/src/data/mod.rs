@@ -41,7 +41,7 @@ pub use numpy::NumPy;
 pub use partition::{Part, Partition, SplitBy};
 pub use parts::Parts;
 #[cfg(feature = "table")]
-pub use preprocess::{ColumnReport, Encoder, Leak, Preprocess, Task};
+pub use preprocess::{ColumnReport, Encoder, Leak, Preprocess, Task, check_target_spread};
 pub use preprocessing::{Preprocessing, Transform};
 pub use rows::Rows;
 #[cfg(feature = "numpy")]

@@ -210,7 +210,7 @@ impl Encoder {
     /// # Errors
     /// If the table lacks columns.
     pub fn leaks(&self, table: &Table) -> Result<Vec<Leak>> {
-        leak::find(table, &self.target.column, &self.input_columns())
+        leak::find(table, &self.target.column, self.task(), &self.input_columns())
     }
 }
 

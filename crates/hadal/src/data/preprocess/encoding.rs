@@ -133,18 +133,21 @@ impl Standardizer {
 }
 
 impl Levels {
-    /// `None`, if there is but one.
-    fn fit(column: &Column) -> Option<Levels> {
+    /// Or why there is nothing to see in them.
+    fn fit(column: &Column) -> Result<Levels, String> {
         let mut counts = column.levels();
         let missing = column.missing() > 0;
         if counts.len() + usize::from(missing) < 2 {
-            return None;
+            return Err("constant".to_owned());
         }
         let mut rare = Vec::new();
         if column.len() >= ROWS_FOR_RARE {
             rare.extend(counts.extract_if(.., |(_, count)| *count == 1).map(|(name, _)| name));
         }
-        Some(Levels { names: counts.into_iter().map(|(name, _)| name).collect(), missing, rare })
+        if counts.is_empty() && !missing {
+            return Err("an identifier, with each level in one row".to_owned());
+        }
+        Ok(Levels { names: counts.into_iter().map(|(name, _)| name).collect(), missing, rare })
     }
 
     /// The place of each row's level: those of the names, of gaps, and of levels never seen.
@@ -215,13 +218,10 @@ impl Encoding {
             }
             Kind::Number => Standardizer::fit(&column.numbers()).map(Encoding::Number).ok_or("constant".to_owned()),
             Kind::Date => Encoding::fit_dates(column).ok_or("constant".to_owned()),
-            Kind::Category | Kind::YesNo => {
-                let levels = Levels::fit(column).ok_or("constant".to_owned());
-                levels.map(|levels| match levels.names.len() {
-                    count if count <= max_one_hot => Encoding::OneHot(levels),
-                    count => Encoding::Embedding { dim: embedding_dim(count), levels },
-                })
-            }
+            Kind::Category | Kind::YesNo => Levels::fit(column).map(|levels| match levels.names.len() {
+                count if count <= max_one_hot => Encoding::OneHot(levels),
+                count => Encoding::Embedding { dim: embedding_dim(count), levels },
+            }),
         })
     }
 

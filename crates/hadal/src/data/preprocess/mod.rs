@@ -9,7 +9,7 @@ mod target;
 pub use encoder::Encoder;
 pub use leak::Leak;
 pub use report::ColumnReport;
-pub use target::Task;
+pub use target::{Task, check_target_spread};
 
 use encoding::{Dropped, Encoding};
 use target::Target;
@@ -42,12 +42,13 @@ pub struct Preprocess {
     target: String,
     task: Option<Task>,
     max_one_hot: usize,
+    left_out: Vec<Dropped>,
 }
 
 impl Preprocess {
     /// For a model that predicts the column `target`.
     pub fn target(target: &str) -> Preprocess {
-        Preprocess { target: target.to_owned(), task: None, max_one_hot: 16 }
+        Preprocess { target: target.to_owned(), task: None, max_one_hot: 16, left_out: Vec::new() }
     }
 
     /// Whether classes or a number are to be predicted. Default: it follows from the target. A category, yes/no or whole
@@ -60,6 +61,12 @@ impl Preprocess {
     /// The number of levels up to which a category has an input for each; above, it has an embedding. Default: 16.
     pub fn max_one_hot(mut self, levels: usize) -> Preprocess {
         self.max_one_hot = levels;
+        self
+    }
+
+    /// Leaves out a column, which then needs not be of any kind; the [report](Encoder::report) says why: "left out: " and `reason`.
+    pub fn leave_out(mut self, column: &str, reason: &str) -> Preprocess {
+        self.left_out.push(Dropped { column: column.to_owned(), reason: reason.to_owned() });
         self
     }
 
@@ -95,6 +102,10 @@ impl Preprocess {
         let target = Target::fit(train, &self.target, self.task)?;
         let (mut columns, mut dropped) = (Vec::new(), Vec::new());
         for column in train.columns().iter().filter(|column| column.name() != self.target) {
+            if let Some(own) = self.left_out.iter().find(|own| own.column == column.name()) {
+                dropped.push(own.clone());
+                continue;
+            }
             train.refuse_stray_cells(column.name(), false)?;
             match Encoding::fit(column, self.max_one_hot)? {
                 Ok(encoding) => {

@@ -82,12 +82,18 @@ impl Target {
                 let count = present.len() as f64;
                 let mean = present.iter().map(|number| number / count).sum::<f64>();
                 let std = present.iter().map(|number| (number - mean).powi(2) / count).sum::<f64>().sqrt();
-                let spread = std as f32;
-                if !spread.is_normal() || spread < 0.0 || !(mean as f32).is_finite() {
+                if present.iter().all(|number| *number == present[0]) {
+                    return Err(refuse(format!(
+                        "is {} in all training rows; nothing can be learned from that",
+                        present[0]
+                    )));
+                }
+                if !(std as f32).is_normal() || !(mean as f32).is_finite() {
                     return Err(refuse(format!(
                         "has mean {mean} and standard deviation {std} over the training rows; nothing can be learned from that"
                     )));
                 }
+                check_target_spread(mean, std).map_err(refuse)?;
                 TargetKind::Number { mean, std }
             }
         };
@@ -141,6 +147,32 @@ impl Target {
             }
         }
     }
+}
+
+/// The least standard deviation of a target beside its mean: below, the steps between numbers of f32 (6e-8 of their size) are seen
+/// in the predictions.
+const LEAST_SPREAD: f64 = 2e-5;
+
+/// Checks that the numbers to be predicted, with this mean and standard deviation, can be told apart in f32, in which models
+/// compute.
+///
+/// ```
+/// use hadal::data::check_target_spread;
+/// assert!(check_target_spread(1.6e9, 17.0).unwrap_err().contains("the difference from 1600000000"));
+/// assert!(check_target_spread(2000.0, 5.0).is_ok());
+/// ```
+///
+/// # Errors
+/// If the standard deviation is below 2e-5 of the mean; the text says why, and what to predict instead.
+pub fn check_target_spread(mean: f64, std: f64) -> Result<(), String> {
+    if std >= LEAST_SPREAD * mean.abs() {
+        return Ok(());
+    }
+    Err(format!(
+        "has mean {mean} and standard deviation {std}: beside their size the numbers hardly differ, and f32, in which models compute, \
+         has 7 digits only; predict the difference from {} instead",
+        mean.round()
+    ))
 }
 
 /// Whether classes or numbers are predicted.

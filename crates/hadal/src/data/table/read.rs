@@ -23,6 +23,7 @@ pub struct ReadOptions {
     pub(super) quote: Option<u8>,
     pub(super) header: Option<bool>,
     pub(super) decimal_comma: Option<bool>,
+    pub(super) assume_decimal_comma: bool,
     pub(super) day_first: Option<bool>,
     pub(super) missing: Vec<String>,
 }
@@ -49,6 +50,22 @@ impl ReadOptions {
     /// Whether a comma stands before the decimals: `3,14`.
     pub fn decimal_comma(mut self, decimal_comma: bool) -> ReadOptions {
         self.decimal_comma = Some(decimal_comma);
+        self
+    }
+
+    /// Takes `1,234` for 1.234 where no cell of the table decides: one number, `1.23` or `1,23`, that can be read in one way only
+    /// decides for all. Tables that are separated by commas have none. Default: it is a decimal comma only if a cell says so.
+    ///
+    /// ```
+    /// use hadal::data::{ReadOptions, Table};
+    /// let options = ReadOptions::default().assume_decimal_comma();
+    /// let read = |text: &str| Ok::<_, hadal::Error>(Table::from_reader("t", text.as_bytes(), &options)?.column("a")?.numbers());
+    /// assert_eq!(read("a;b\n1,234;5\n")?, [1.234]);
+    /// assert_eq!(read("a;b\n1.25;5\n")?, [1.25]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    pub fn assume_decimal_comma(mut self) -> ReadOptions {
+        self.assume_decimal_comma = true;
         self
     }
 
@@ -240,18 +257,20 @@ fn parse(name: &str, bytes: &[u8], gzip: bool, options: &ReadOptions) -> Result<
         return Err(Fault::Content("has a header, but no rows".into()));
     }
     if options.decimal_comma.is_none() && dialect.delimiter != b',' {
-        dialect.decimal_comma = builders.iter().any(has_decimal_commas);
+        let has = |comma: bool| builders.iter().any(|builder| has_decimals(builder, comma));
+        dialect.decimal_comma = has(true) || options.assume_decimal_comma && !has(false);
     }
     Table::assemble(name, dialect, options.day_first.is_some(), names, builders, lines).map_err(Fault::Table)
 }
 
-/// Whether all cells of a column are numbers with a comma before the decimals, and some could be nothing else.
-fn has_decimal_commas(builder: &Builder) -> bool {
+/// Whether all cells of a column are numbers with a comma, or else a point, before the decimals, and some could be nothing else.
+fn has_decimals(builder: &Builder, comma: bool) -> bool {
+    let separator = if comma { ',' } else { '.' };
     let (mut some, mut sure) = (false, false);
     let all = builder.iter().filter(|cell| !super::cells::is_missing(cell)).all(|cell| {
-        some |= cell.contains(',');
-        sure |= cell.contains(',') && !number::may_be_thousands(cell, ',');
-        number::parse(cell, true).is_some()
+        some |= cell.contains(separator);
+        sure |= cell.contains(separator) && !number::may_be_thousands(cell, separator);
+        number::parse(cell, comma).is_some()
     });
     all && some && sure
 }
