@@ -14,6 +14,7 @@ use crate::model::{self, Trained};
 use crate::network::{measures, trained_scale};
 use crate::parts::{self, Parts};
 use crate::source::Source;
+use crate::tables;
 
 pub fn run(args: &Evaluate) -> Result<()> {
     let trained = model::load(&args.model)?;
@@ -131,8 +132,8 @@ fn other(text: &str, trained: &Trained, args: &Evaluate) -> Result<Dataset> {
         Source::Digits if digits => trained.digits(Digits::generate_test(0)?),
         Source::Table(path) => {
             let encoder = trained.encoder().ok_or_else(wrong)?;
-            let table = parts::read_only(path, &trained.config)?;
-            parts::note_ignored(&table, &encoder);
+            let table = tables::read_only(path, &trained.config)?;
+            tables::note_ignored(&table, &encoder);
             encoder.dataset(&table)
         }
         Source::Images(path) if matches!(trained.source, Source::Images(_)) => images(path, trained),

@@ -17,6 +17,7 @@ use crate::network::{measures, trained_scale};
 use crate::parts::{self, Parts};
 use crate::predict::files;
 use crate::source::Source;
+use crate::tables;
 
 pub fn run(args: &Explain) -> Result<()> {
     let trained = model::load(&args.model)?;
@@ -34,8 +35,8 @@ fn table(args: &Explain, trained: Trained) -> Result<()> {
     };
     let Some(encoder) = trained.encoder() else { return Err(trained.error("has no encoder of a table")) };
     trained.note_own_data(&path.to_string_lossy());
-    let table = parts::read_only(path, &trained.config)?;
-    parts::note_ignored(&table, &encoder);
+    let table = tables::read_only(path, &trained.config)?;
+    tables::note_ignored(&table, &encoder);
     let data = encoder.dataset(&table)?;
     if data.len() < 2 {
         return Err(Error::Data(format!(

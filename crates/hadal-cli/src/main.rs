@@ -23,6 +23,7 @@ mod runs;
 mod session;
 mod source;
 mod summary;
+mod tables;
 mod train;
 mod tune;
 mod verify;

@@ -21,7 +21,7 @@ const CONFIG: &str = "hadal.config";
 /// The note with the names of the classes, as JSON.
 const CLASSES: &str = "hadal.classes";
 /// The note with the SHA-256 of the training data.
-const DATA: &str = "hadal.data";
+pub const DATA: &str = "hadal.data";
 
 /// What a model file says of the run that made it.
 pub fn notes(config: &Config, name: &str, parts: &Parts) -> Result<BTreeMap<String, String>> {

@@ -1,11 +1,8 @@
 //! The samples of a run, read and divided into their parts.
 
-use std::io::stdin;
 use std::path::{Path, PathBuf};
 
-use hadal::data::{
-    Augment, Encoder, ImageFolder, Kind, Part, Partition, Preprocess, ReadOptions, Split, Stratify, Table, Task,
-};
+use hadal::data::{Augment, Encoder, ImageFolder, Partition, Split, Stratify, Task};
 use hadal::format::digest_files;
 use hadal::format::image::{self, Channels};
 use hadal::monitor::note;
@@ -19,6 +16,7 @@ use crate::counted::{counted, shortened};
 use crate::folds::Fold;
 use crate::model::Trained;
 use crate::source::Source;
+use crate::tables::{self, TableParts};
 
 /// Training, test and holdout part, ready for a model.
 pub struct Parts {
@@ -101,7 +99,7 @@ pub fn preview(source: &Source, config: &mut Config, data_dir: Option<&Path>) ->
         Source::Mnist => Ok((60_000, Task::Classification)),
         Source::Digits => Ok((60_000, Task::Classification)),
         Source::Table(path) => {
-            let divided = divided(&read_table(path, config)?, config)?;
+            let divided = tables::divided(&tables::read_table(path, config)?, config)?;
             Ok((divided.parts.train.rows(), divided.task))
         }
         _ => {
@@ -124,15 +122,6 @@ fn digest_of(source: &Source) -> Result<Option<String>> {
     digest_files(root, &files).map(Some)
 }
 
-/// What was found in a table.
-pub struct TableParts {
-    pub dialect: String,
-    pub rows: usize,
-    pub encoder: Encoder,
-    /// All rows that have a target, with all columns.
-    pub columns: Table,
-}
-
 /// Reads a source and divides it. `encoder` is that of a trained model, if there is one: else it is fitted to the training part.
 pub fn load(source: &Source, config: &mut Config, data_dir: Option<&Path>, encoder: Option<&Encoder>) -> Result<Parts> {
     check_settings(source, config)?;
@@ -146,7 +135,7 @@ pub fn load(source: &Source, config: &mut Config, data_dir: Option<&Path>, encod
             digest = Some(format!("{} {}", data.0.digest()?, data.1.digest()?));
             own_test(data, config)
         }
-        Source::Table(path) => table(&read_table(path, config)?, config, encoder),
+        Source::Table(path) => tables::parts_of(&tables::read_table(path, config)?, config, encoder),
         Source::Images(path) => {
             config.data.images = Some(true);
             let folder = images(path, config)?;
@@ -282,160 +271,6 @@ fn digits(train: Dataset, test: Dataset, holdout: Option<Dataset>) -> Parts {
     }
 }
 
-/// The table as it is.
-pub fn read_only(path: &Path, config: &Config) -> Result<Table> {
-    let mut options = ReadOptions::default();
-    if let Some(delimiter) = &config.data.delimiter {
-        options = options.delimiter(single_byte(delimiter)?);
-    }
-    if let Some(header) = config.data.header {
-        options = options.header(header);
-    }
-    if let Some(day_first) = config.data.day_first {
-        options = options.day_first(day_first);
-    }
-    if config.data.decimal_comma == Some(true) {
-        options = options.assume_decimal_comma();
-    }
-    options = options.missing(config.data.missing.iter());
-    if path == Path::new("-") {
-        return Table::from_reader("standard input", stdin().lock(), &options);
-    }
-    Table::read_with(path, &options)
-}
-
-/// Says which columns of a table a trained model does not use.
-pub fn note_ignored(table: &Table, encoder: &Encoder) {
-    let inputs = encoder.input_columns();
-    let is_used = |name: &&str| *name == encoder.target() || inputs.contains(name);
-    let ignored: Vec<&str> = table.column_names().into_iter().filter(|name| !is_used(name)).collect();
-    if !ignored.is_empty() {
-        note(&format!("{}: the model does not use {}", table.name(), ignored.join(", ")));
-    }
-}
-
-/// The table, with the kinds of columns. Those to be left out are there: the rows may be divided by them.
-fn read_table(path: &Path, config: &mut Config) -> Result<Table> {
-    let mut table = read_only(path, config)?;
-    refuse_lists(&table, &config.data.drop)?;
-    for name in &config.data.drop {
-        table.column(name)?;
-        if config.data.target.as_ref() == Some(name) {
-            return Err(Error::Config(format!("`{name}` is the target, so it cannot be left out (--drop {name})")));
-        }
-    }
-    for (column, kind) in &config.data.kinds {
-        let kind: Kind = kind.parse()?;
-        table.column(column)?;
-        if !config.data.drop.contains(column) {
-            table = table.with_kind(column, kind)?;
-        }
-    }
-    // Kept with the model: a single new row, `1,234`, may not decide it.
-    if table.dialect().decimal_comma {
-        config.data.decimal_comma = Some(true);
-    }
-    Ok(table)
-}
-
-/// `--drop a,b` names no column, but both are there.
-fn refuse_lists(table: &Table, names: &[String]) -> Result<()> {
-    let there = table.column_names();
-    for list in names.iter().filter(|name| name.contains(',') && !there.contains(&name.as_str())) {
-        let each: Vec<&str> = list.split(',').map(str::trim).collect();
-        if each.iter().all(|name| there.contains(name)) {
-            let flags: Vec<String> = each.iter().map(|name| format!("--drop {name}")).collect();
-            return Err(Error::Config(format!(
-                "{}: there is no column `{list}`; give the flag once for each column: {}",
-                table.name(),
-                flags.join(" ")
-            )));
-        }
-    }
-    Ok(())
-}
-
-fn single_byte(delimiter: &str) -> Result<u8> {
-    match delimiter {
-        "tab" | "\\t" => Ok(b'\t'),
-        other if other.len() == 1 && !b"\"'\r\n".contains(&other.as_bytes()[0]) => Ok(other.as_bytes()[0]),
-        other => Err(Error::Config(format!(
-            "the delimiter must be one ASCII character, no quote and no line end, or `tab`; it is `{}`",
-            other.escape_debug()
-        ))),
-    }
-}
-
-/// A table, divided and not yet encoded.
-struct Divided {
-    preprocess: Preprocess,
-    task: Task,
-    /// The rows that have a target.
-    all: Table,
-    parts: Partition<Table>,
-}
-
-fn divided(table: &Table, config: &mut Config) -> Result<Divided> {
-    let Some(target) = config.data.target.clone() else {
-        return Err(Error::Config(format!(
-            "{}: say which column is to be predicted with --target; there are {}",
-            table.name(),
-            table.column_names().join(", ")
-        )));
-    };
-    let mut preprocess = Preprocess::target(&target);
-    if let Some(task) = config.data.task {
-        preprocess = preprocess.task(task);
-    }
-    if let Some(levels) = config.preprocess.max_one_hot {
-        preprocess = preprocess.max_one_hot(levels);
-    }
-    // The groups of the other parts are never seen in training, and all its rows are of one part: neither predicts anything.
-    let split = &config.split;
-    for (column, reason) in
-        [(&split.group, "the group, which keeps rows together"), (&split.part, "the part of each row")]
-    {
-        if let Some(column) = column {
-            preprocess = preprocess.leave_out(column, reason);
-        }
-    }
-    for column in &config.data.drop {
-        preprocess = preprocess.leave_out(column, "dropped (--drop)");
-    }
-    let all = preprocess.rows_with_target(table)?;
-    let task = preprocess.task_for(&all)?;
-    config.data.task = Some(task);
-    let parts = divide(&all, &target, task, config)?;
-    Ok(Divided { preprocess, task, all, parts })
-}
-
-fn table(table: &Table, config: &mut Config, trained: Option<&Encoder>) -> Result<Parts> {
-    let Divided { preprocess, task, all, parts } = divided(table, config)?;
-    let fitted = match trained {
-        Some(encoder) => encoder.clone(),
-        None => preprocess.fit(&parts.train)?,
-    };
-    let name = table.name();
-    let data = parts.try_map(|part, rows| match part {
-        Part::Train => fitted.dataset(&rows),
-        Part::Test => fitted.dataset(&rows.renamed(&format!("{name} test"))),
-        Part::Holdout => fitted.dataset(&rows.renamed(&format!("{name} holdout"))),
-    })?;
-    let (classes, outputs) = (fitted.classes().to_vec(), fitted.outputs());
-    let (dialect, rows) = (table.dialect().to_string(), table.rows());
-    Ok(Parts {
-        train: data.train,
-        test: data.test,
-        holdout: data.holdout,
-        table: Some(TableParts { dialect, rows, encoder: fitted, columns: all }),
-        classes,
-        task,
-        outputs,
-        found: Vec::new(),
-        digest: None,
-    })
-}
-
 /// Sets the shares of the parts that are not set.
 fn complete_shares(own: &mut SplitConfig) -> Result<()> {
     if own.train.is_none() && own.test.is_none() && own.holdout.is_none() {
@@ -500,22 +335,6 @@ pub fn stratify_by_default(config: &mut Config, classes: &[(String, usize)], sam
         ));
     }
     Ok(())
-}
-
-fn divide(table: &Table, target: &str, task: Task, config: &mut Config) -> Result<Partition<Table>> {
-    let classes = match task {
-        Task::Classification => table.column(target)?.levels(),
-        Task::Regression => Vec::new(),
-    };
-    stratify_by_default(config, &classes, "row")?;
-    if task == Task::Regression {
-        config.split.stratify.get_or_insert(false);
-    }
-    let split = split(config, Some(target))?;
-    match Fold::of(config)? {
-        Some(fold) => fold.of_table(table, &split),
-        None => table.split(&split),
-    }
 }
 
 /// The folder of images, with the size and the channels that were asked for.

@@ -12,6 +12,7 @@ use crate::arrays;
 use crate::model::{self, Trained};
 use crate::parts;
 use crate::source::Source;
+use crate::tables;
 
 pub fn run(args: &Predict) -> Result<()> {
     let trained = model::load(&args.model)?;
@@ -42,9 +43,9 @@ fn table(args: &Predict, trained: Trained) -> Result<()> {
     if path.is_dir() {
         return Err(Error::Data(format!("the model was trained on a table, but {} is a folder", path.display())));
     }
-    let table = parts::read_only(path, &trained.config)?;
+    let table = tables::read_only(path, &trained.config)?;
     let Some(encoder) = trained.encoder() else { return Err(trained.error("has no encoder of a table")) };
-    parts::note_ignored(&table, &encoder);
+    tables::note_ignored(&table, &encoder);
     let lines = (0..table.rows()).map(|row| table.line(row).to_string()).collect();
     let classes = Classes::of(&trained);
     let target = classes.key("line", encoder.target());

@@ -1,5 +1,6 @@
 //! One run of training: a network, its data, and the folder that keeps it.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -63,7 +64,8 @@ impl Session<'_> {
         let own = &self.config.training;
         let notes = model::notes(self.config, &self.source.name(), self.parts)?;
         let settings = config::to_toml(self.config)?;
-        let checkpoint = BTreeMap::from([(SETTINGS.to_owned(), settings)]);
+        let data = self.parts.digest.iter().map(|digest| (model::DATA.to_owned(), digest.clone()));
+        let checkpoint: BTreeMap<String, String> = data.chain([(SETTINGS.to_owned(), settings)]).collect();
         let mut run = RunFolder::open(folder.path, model.architecture(), notes)?
             .file(SETTINGS, config::commented(self.config)?)
             .checkpoint(folder.checkpoint_every, checkpoint)
@@ -94,13 +96,19 @@ impl Session<'_> {
         if let Some(limit) = &mut limit {
             fit = fit.callback(limit);
         }
+        let has_ended = Cell::new(false);
+        let fit = fit.on_event(|event| {
+            has_ended.set(has_ended.get() || matches!(event, Event::TrainEnd));
+            Ok(Flow::Continue)
+        });
         let began = Instant::now();
         match checkpoint {
             Some(checkpoint) => model.resume(checkpoint, &parts.train, fit)?,
             None => model.fit(&parts.train, fit)?,
         };
         let seconds = began.elapsed().as_secs_f64();
-        let is_suspended = self.interrupt.status().is_some();
+        // A signal may also come after the last step.
+        let is_suspended = self.interrupt.status().is_some() && !has_ended.get();
         Ok(Ended { model, seconds, timed_out: limit.and_then(|limit| limit.stopped_step()), is_suspended })
     }
 }

@@ -1,5 +1,6 @@
 //! `hadal train`.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -30,6 +31,9 @@ pub fn run(args: &Train) -> Result<ExitCode> {
         hadal::set_num_threads(threads);
     }
     let mut config = args.settings.config()?;
+    if args.inexact && args.resume.is_none() {
+        return Err(Error::Config("--inexact belongs to --resume RUN".into()));
+    }
     let resumed = args.resume.as_deref().map(|folder| Interrupted::find(folder, &config)).transpose()?;
     match &resumed {
         Some(run) => {
@@ -139,6 +143,8 @@ struct Interrupted {
     config: Config,
     has_checkpoint: bool,
     has_ended: bool,
+    /// Those of the checkpoint.
+    notes: BTreeMap<String, String>,
 }
 
 impl Interrupted {
@@ -156,7 +162,8 @@ impl Interrupted {
         let has_checkpoint = path.exists();
         if !has_checkpoint {
             note(&format!("{} has no checkpoint yet; training begins again", folder.display()));
-            return Ok(Interrupted { folder: folder.to_owned(), config, has_checkpoint, has_ended: false });
+            let (folder, notes) = (folder.to_owned(), BTreeMap::new());
+            return Ok(Interrupted { folder, config, has_checkpoint, has_ended: false, notes });
         }
         let state = TrainingState::load(&path)?;
         let has_ended = state.is_finished();
@@ -172,7 +179,8 @@ impl Interrupted {
                 )));
             }
         }
-        Ok(Interrupted { folder: folder.to_owned(), config: then, has_checkpoint, has_ended })
+        let (folder, notes) = (folder.to_owned(), state.notes().clone());
+        Ok(Interrupted { folder, config: then, has_checkpoint, has_ended, notes })
     }
 
     /// The data must be that of the run.
@@ -183,11 +191,7 @@ impl Interrupted {
                 self.folder.display()
             )));
         }
-        let path = self.folder.join(RunFolder::MODEL);
-        // Without a model, it was killed before the first epoch ended.
-        if let Ok((_, notes)) = Sequential::load(&path) {
-            model::check_data(&notes, parts, &path)?;
-        }
+        model::check_data(&self.notes, parts, &self.folder)?;
         if self.has_ended {
             note(&format!("{} has ended; there is nothing left to train", self.folder.display()));
         }
@@ -299,7 +303,8 @@ fn baseline(source: &Source, parts: &Parts) -> String {
 
 /// Refuses a folder that holds a run already, so that no model is lost to a repeated command.
 fn check_vacant(folder: &Path, overwrite: bool) -> Result<()> {
-    let Some(path) = RunFolder::existing_run(folder).filter(|_| !overwrite) else { return Ok(()) };
+    let settings = Some(folder.join(SETTINGS)).filter(|path| path.exists());
+    let Some(path) = RunFolder::existing_run(folder).or(settings).filter(|_| !overwrite) else { return Ok(()) };
     // The folder is refused, but a history that a killed run did not write is restored all the same.
     if let Ok((_, notes)) = Sequential::load(folder.join(RunFolder::MODEL)) {
         RunFolder::restore(folder, &notes);

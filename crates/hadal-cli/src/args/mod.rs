@@ -110,7 +110,7 @@ pub struct Train {
     pub resume: Option<PathBuf>,
 
     /// Resume on a processor with other vector instructions, or with another version, too: the result differs by rounding
-    #[arg(long, requires = "resume", help_heading = "Run")]
+    #[arg(long, help_heading = "Run")]
     pub inexact: bool,
 
     /// Cross-validation: as many runs, each tested on another fold of what is no holdout part; mean and standard deviation of their scores
