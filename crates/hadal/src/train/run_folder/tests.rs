@@ -1,0 +1,140 @@
+//! Tests of a run's folder.
+
+use super::*;
+use crate::format::UNFINISHED;
+use crate::prelude::*;
+
+fn train(folder: &Path, epochs: usize, seed: u64) -> Result<()> {
+    let data = crate::data::synthetic::moons(20, 0.1, 1)?;
+    let model = Sequential::new([2]).seed(seed).add(Dense::new(1).activation(Sigmoid));
+    let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, [Accuracy])?;
+    let run = RunFolder::open(folder, model.model.architecture(), BTreeMap::new())?;
+    model.fit(&data, Fit::epochs(epochs).quiet().callback(run)).map(drop)
+}
+
+fn read(folder: &Path, name: &str) -> String {
+    std::fs::read_to_string(folder.join(name)).unwrap()
+}
+
+fn notes(folder: &Path) -> BTreeMap<String, String> {
+    Sequential::load(folder.join(RunFolder::MODEL)).unwrap().1
+}
+
+#[test]
+fn the_history_lies_in_its_file_and_in_the_model() {
+    let folder = tempfile::tempdir().unwrap();
+    train(folder.path(), 2, 1).unwrap();
+    let history = read(folder.path(), RunFolder::HISTORY);
+    assert!(history.starts_with("epoch,loss,accuracy,learning_rate,dataset\n1,"), "{history}");
+    assert_eq!(history.lines().count(), 3);
+    assert_eq!(notes(folder.path())[HISTORY_NOTE], history);
+    let timing = read(folder.path(), RunFolder::TIMING);
+    assert!(timing.starts_with("epoch,seconds\n1,0.") && timing.lines().count() == 3, "{timing}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4);
+}
+
+#[test]
+fn the_same_run_writes_the_same_bytes() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    folders.iter().for_each(|folder| train(folder.path(), 2, 7).unwrap());
+    for name in [RunFolder::MODEL, RunFolder::HISTORY] {
+        let [a, b] = folders.each_ref().map(|folder| std::fs::read(folder.path().join(name)).unwrap());
+        assert!(a == b, "{name} differs");
+    }
+}
+
+#[test]
+fn a_history_that_is_not_the_models_is_restored() {
+    let folder = tempfile::tempdir().unwrap();
+    train(folder.path(), 2, 1).unwrap();
+    let (history, path) = (read(folder.path(), RunFolder::HISTORY), folder.path().join(RunFolder::HISTORY));
+    std::fs::remove_file(&path).unwrap();
+    RunFolder::restore(folder.path(), &notes(folder.path()));
+    assert_eq!(read(folder.path(), RunFolder::HISTORY), history);
+    std::fs::write(&path, history.replace('1', "2")).unwrap();
+    drop(RunFolder::open(folder.path(), Sequential::new([1]).architecture(), BTreeMap::new()).unwrap());
+    assert_eq!(read(folder.path(), RunFolder::HISTORY), history);
+}
+
+#[test]
+fn a_folder_in_use_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    train(folder.path(), 1, 1).unwrap();
+    let model = notes(folder.path());
+    let held = RunFolder::open(folder.path(), Sequential::new([1]).architecture(), BTreeMap::new()).unwrap();
+    std::fs::remove_file(folder.path().join(RunFolder::HISTORY)).unwrap();
+    let message = train(folder.path(), 1, 2).unwrap_err().to_string();
+    assert!(message.contains("in use by another run"), "{message}");
+    RunFolder::restore(folder.path(), &model);
+    assert!(!folder.path().join(RunFolder::HISTORY).exists());
+    drop(held);
+    RunFolder::restore(folder.path(), &model);
+    assert!(folder.path().join(RunFolder::HISTORY).exists());
+}
+
+#[test]
+fn a_folder_where_a_file_should_be_is_found_before_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in [RunFolder::MODEL, RunFolder::HISTORY, RunFolder::TIMING] {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+        let message = train(folder.path(), 1, 1).unwrap_err().to_string();
+        assert!(message.contains(name) && message.contains("is a folder"), "{message}");
+        std::fs::remove_dir(folder.path().join(name)).unwrap();
+    }
+}
+
+#[test]
+fn files_that_cannot_be_replaced_together_stay_together() {
+    let folder = tempfile::tempdir().unwrap();
+    train(folder.path(), 2, 1).unwrap();
+    let names = [RunFolder::MODEL, RunFolder::HISTORY, RunFolder::TIMING];
+    let all = || names.map(|name| std::fs::read(folder.path().join(name)).unwrap());
+    let before = all();
+    // A folder at the temporary name of the last file that is set aside.
+    let blocked = folder.path().join(format!("{UNFINISHED}{}", RunFolder::TIMING));
+    std::fs::create_dir(&blocked).unwrap();
+    let message = train(folder.path(), 1, 2).unwrap_err().to_string();
+    assert!(message.contains("timing.csv") && message.contains("set the old file aside"), "{message}");
+    assert!(all() == before);
+    std::fs::remove_dir(&blocked).unwrap();
+    train(folder.path(), 1, 2).unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 4);
+}
+
+#[test]
+fn a_folder_that_is_removed_during_the_run_is_made_and_locked_again() {
+    struct Remove<'a>(&'a Path);
+    impl Callback for Remove<'_> {
+        fn on_event(&mut self, event: &Event) -> Result<Flow> {
+            if let Event::EpochEnd { epoch, .. } = event {
+                match epoch {
+                    1 => std::fs::remove_dir_all(self.0).unwrap(),
+                    _ => assert!(FolderLock::take(self.0).is_err(), "nobody holds the folder"),
+                }
+            }
+            Ok(Flow::Continue)
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let data = crate::data::synthetic::moons(20, 0.1, 1).unwrap();
+    let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+    let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, [Accuracy]).unwrap();
+    let run = RunFolder::open(&path, model.model.architecture(), BTreeMap::new()).unwrap();
+    model.fit(&data, Fit::epochs(3).quiet().callback(run).callback(Remove(&path))).unwrap();
+    assert_eq!(read(&path, RunFolder::HISTORY).lines().count(), 4);
+}
+
+#[test]
+fn a_model_that_is_no_longer_finite_does_not_replace_a_good_one() {
+    let folder = tempfile::tempdir().unwrap();
+    train(folder.path(), 1, 1).unwrap();
+    let before = std::fs::read(folder.path().join(RunFolder::MODEL)).unwrap();
+    let architecture = Sequential::new([2]).add(Dense::new(1)).architecture();
+    let mut run = RunFolder::open(folder.path(), architecture, BTreeMap::new()).unwrap();
+    let bad = [("layers.0.weight".to_owned(), Tensor::full([1, 2], f64::NAN))];
+    let message = run.write(&(bad.to_vec(), BTreeMap::new()), true).unwrap_err().to_string();
+    assert!(message.contains("`layers.0.weight` holds NaN"), "{message}");
+    assert_eq!(std::fs::read(folder.path().join(RunFolder::MODEL)).unwrap(), before);
+    assert!(folder.path().join(RunFolder::HISTORY).exists());
+}
