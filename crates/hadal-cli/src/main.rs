@@ -1,6 +1,7 @@
 //! The command `hadal`.
 #![forbid(unsafe_code)]
 
+mod aligned;
 mod args;
 mod arrays;
 mod config;

@@ -7,6 +7,7 @@ use hadal::monitor::{csv_line, note, print_line};
 use hadal::prelude::*;
 use hadal::{Error, Result, stack};
 
+use crate::aligned::aligned;
 use crate::args::Predict;
 use crate::arrays;
 use crate::model::{self, Trained};
@@ -134,7 +135,7 @@ impl Classes {
     }
 }
 
-/// Prints a line for each sample: its name, the class with its probability or the numbers.
+/// Prints a row for each sample: its name, the class with its probability or the numbers.
 fn print(
     args: &Predict,
     what: &str,
@@ -150,59 +151,55 @@ fn print(
         return Err(Error::Config("--probabilities is for classes, but the model predicts numbers".into()));
     }
     let class = |label: usize| classes.names.get(label).cloned().unwrap_or_else(|| label.to_string());
-    if args.csv {
-        let columns = match (is_class, width) {
-            (true, _) => {
-                let each =
-                    (0..width).filter(|_| args.probabilities).map(|label| format!("probability_{}", class(label)));
-                [target.to_owned(), "probability".to_owned()].into_iter().chain(each).collect()
-            }
-            (false, 1) => vec![target.to_owned()],
-            (false, _) => (0..width).map(|output| format!("{target}_{output}")).collect(),
-        };
-        print_line(&csv_line([what.to_owned()].into_iter().chain(columns)))?;
-    }
-    for (name, outputs) in names.into_iter().zip(outputs.chunks(width)) {
-        if !is_class {
-            let numbers: Vec<String> = outputs.iter().map(f32::to_string).collect();
-            print_line(&match (args.csv, args.json) {
-                (true, _) => csv_line([name].into_iter().chain(numbers)),
-                (_, true) => {
-                    let numbers = outputs.iter().copied().map(json_number).collect::<Vec<_>>().join(", ");
-                    let numbers = if width == 1 { numbers } else { format!("[{numbers}]") };
-                    format!("{{{}: {}, {}: {numbers}}}", json(what), json_name(what, &name), json(target))
-                }
-                _ => format!("{}{name}: {}", prefix(what), numbers.join(" ")),
-            })?;
-            continue;
+    let columns = match (is_class, width) {
+        (true, _) => {
+            let each = (0..width).filter(|_| args.probabilities).map(|label| format!("probability_{}", class(label)));
+            [target.to_owned(), "probability".to_owned()].into_iter().chain(each).collect()
         }
-        let best = (0..width).max_by(|&a, &b| outputs[a].total_cmp(&outputs[b]).then(b.cmp(&a))).unwrap_or(0);
-        let (label, chance) = (class(best), outputs[best]);
-        let all = if args.probabilities { outputs } else { &[] };
-        print_line(&match (args.csv, args.json) {
-            (true, _) => csv_line([name, label, chance.to_string()].into_iter().chain(all.iter().map(f32::to_string))),
-            (_, true) => {
-                let (what, name, target, label) = (json(what), json_name(what, &name), json(target), json(&label));
-                let each = all.iter().enumerate().map(|(label, chance)| {
-                    format!(", {}: {}", json(&format!("probability_{}", class(label))), json_number(*chance))
-                });
-                let (chance, each) = (json_number(chance), each.collect::<String>());
-                format!("{{{what}: {name}, {target}: {label}, \"probability\": {chance}{each}}}")
+        (false, 1) => vec![target.to_owned()],
+        (false, _) => (0..width).map(|output| format!("{target}_{output}")).collect(),
+    };
+    let best =
+        |outputs: &[f32]| (0..width).max_by(|&a, &b| outputs[a].total_cmp(&outputs[b]).then(b.cmp(&a))).unwrap_or(0);
+    let samples = || names.iter().zip(outputs.chunks(width));
+    if args.json {
+        return samples().try_for_each(|(name, outputs)| {
+            let (what, name) = (json(what), json_name(what, name));
+            let values: Vec<String> = if is_class {
+                let label = best(outputs);
+                let all = if args.probabilities { outputs } else { &[] };
+                [json(&class(label)), json_number(outputs[label])]
+                    .into_iter()
+                    .chain(all.iter().copied().map(json_number))
+                    .collect()
+            } else {
+                outputs.iter().copied().map(json_number).collect()
+            };
+            if !is_class && width > 1 {
+                return print_line(&format!("{{{what}: {name}, {}: [{}]}}", json(target), values.join(", ")));
             }
-            _ if args.probabilities => {
-                let percent = |(label, chance): (usize, &f32)| format!("{} {:.2}%", class(label), 100.0 * chance);
-                let each: Vec<String> = all.iter().enumerate().map(percent).collect();
-                format!("{}{name}: {label} ({})", prefix(what), each.join(", "))
-            }
-            _ => format!("{}{name}: {label} ({:.2}%)", prefix(what), 100.0 * chance),
-        })?;
+            let pairs = columns.iter().zip(values).map(|(column, value)| format!(", {}: {value}", json(column)));
+            print_line(&format!("{{{what}: {name}{}}}", pairs.collect::<String>()))
+        });
     }
-    Ok(())
-}
-
-/// Files say what they are.
-fn prefix(what: &str) -> String {
-    if what == "file" { String::new() } else { format!("{what} ") }
+    let row = |name: &String, outputs: &[f32], chance: fn(f32) -> String| -> Vec<String> {
+        if !is_class {
+            return [name.clone()].into_iter().chain(outputs.iter().map(f32::to_string)).collect();
+        }
+        let label = best(outputs);
+        let all = if args.probabilities { outputs } else { &[] };
+        let each = [outputs[label]].into_iter().chain(all.iter().copied()).map(chance);
+        [name.clone(), class(label)].into_iter().chain(each).collect()
+    };
+    let header: Vec<String> = [what.to_owned()].into_iter().chain(columns.clone()).collect();
+    if args.csv {
+        print_line(&csv_line(header))?;
+        return samples()
+            .try_for_each(|(name, outputs)| print_line(&csv_line(row(name, outputs, |chance| chance.to_string()))));
+    }
+    let rows = samples().map(|(name, outputs)| row(name, outputs, |chance| format!("{:.2}%", 100.0 * chance)));
+    let rows: Vec<Vec<String>> = [header].into_iter().chain(rows).collect();
+    aligned(&rows).iter().try_for_each(|line| print_line(line))
 }
 
 /// Lines and samples are numbers, files are text.

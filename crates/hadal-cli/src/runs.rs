@@ -7,6 +7,7 @@ use hadal::Result;
 use hadal::monitor::{csv_line, note, print_line};
 use hadal::train::RunFolder;
 
+use crate::aligned::aligned;
 use crate::args::Runs;
 use crate::summary::Summary;
 
@@ -38,7 +39,8 @@ pub fn run(args: &Runs) -> Result<()> {
         print_line(&csv_line(header))?;
         return rows.into_iter().try_for_each(|row| print_line(&csv_line(row)));
     }
-    print_table(&header, &rows)?;
+    let rows: Vec<Vec<String>> = [header].into_iter().chain(rows).collect();
+    aligned(&rows).iter().try_for_each(|line| print_line(line))?;
     print_groups(&runs, &scores)
 }
 
@@ -115,16 +117,6 @@ fn row(run: &Run, scores: &[String], differing: &[String]) -> Vec<String> {
     row.extend(scores.iter().map(|name| summary.test.get(name).map_or(String::new(), |score| format!("{score:.4}"))));
     row.extend(differing.iter().map(|name| run.settings.get(name).cloned().unwrap_or_default()));
     row
-}
-
-fn print_table(header: &[String], rows: &[Vec<String>]) -> Result<()> {
-    let all = || std::iter::once(header).chain(rows.iter().map(Vec::as_slice));
-    let widths: Vec<usize> =
-        (0..header.len()).map(|column| all().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
-    all().try_for_each(|row| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-        print_line(cells.collect::<Vec<_>>().join("  ").trim_end())
-    })
 }
 
 /// Mean and standard deviation over runs on the same data that differ in their seeds alone. A run that was repeated counts once.

@@ -8,6 +8,7 @@ use toml::Value;
 use super::halving::better;
 use super::store::Store;
 use super::{Ended, Search, Trial};
+use crate::aligned::aligned;
 
 /// Writes `trials.csv`: one line per trial, in their order.
 ///
@@ -49,7 +50,7 @@ pub fn best(search: &Search, most: usize) -> Vec<String> {
         let values = trial.values.iter().map(|(_, value)| short(value));
         rows.push([trial.number.to_string(), score, epochs].into_iter().chain(values).collect());
     }
-    align(&rows)
+    aligned(&rows)
 }
 
 /// The importance of each setting as lines of a table, the largest first.
@@ -58,7 +59,7 @@ pub fn importance(search: &Search) -> Vec<String> {
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
     let mut rows = vec![vec!["setting".to_owned(), "importance".to_owned()]];
     rows.extend(ranked.into_iter().map(|(name, share)| vec![name, format!("{:.0}%", share * 100.0)]));
-    align(&rows)
+    aligned(&rows)
 }
 
 /// `name=value` for each setting.
@@ -84,16 +85,6 @@ fn short(value: &Value) -> String {
 /// A value as TOML, without the quotes of a string.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// Rows as lines with columns of the same width.
-fn align(rows: &[Vec<String>]) -> Vec<String> {
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().enumerate().map(|(column, cell)| format!("{cell:<0$}", width(column).unwrap_or(0)));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
 }
 
 #[cfg(test)]

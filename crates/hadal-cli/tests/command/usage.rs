@@ -29,11 +29,11 @@ fn train_evaluate_and_predict_work_together() {
     hadal::format::image::write_png(&home.path().join("four.png"), &stripe(200, 30)).unwrap();
     hadal::format::image::write_png(&home.path().join("dark.png"), &stripe(55, 225)).unwrap();
     let output = succeeds(&hadal(home.path()).args(["predict", "out", "four.png", "four.png"]).output().unwrap());
-    assert_eq!(output.lines().count(), 2);
-    assert!(output.starts_with("four.png: 4 ("), "{output}");
+    assert_eq!(output.lines().count(), 3);
+    assert!(output.starts_with("file      class  probability\nfour.png  4 "), "{output}");
     let inverted =
         hadal(home.path()).args(["predict", "--invert", "out/model.safetensors", "dark.png"]).output().unwrap();
-    assert!(succeeds(&inverted).starts_with("dark.png: 4 ("));
+    assert!(succeeds(&inverted).contains("\ndark.png  4 "));
     let puzzled = hadal(home.path()).args(["predict", "out", "dark.png"]).output().unwrap();
     assert!(text(&puzzled.stderr).contains("--invert"));
 }
