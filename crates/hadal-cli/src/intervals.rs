@@ -13,8 +13,13 @@ const MOST_LOSSES: usize = 20_000;
 /// More samples than this are resampled less often, so that it takes no longer.
 const MOST_DRAWS: usize = 20_000_000;
 
-/// Prints the interval of each score: Wilson's for a share, the bootstrap's for the others.
+/// Prints the intervals of the scores.
 pub fn print_intervals(model: &Trainer<Sequential>, data: &Dataset, score: &Logs) -> Result<()> {
+    intervals(model, data, score)?.map_or(Ok(()), |line| print_line(&line))
+}
+
+/// The interval of each score in a line: Wilson's for a share, the bootstrap's for the others.
+pub fn intervals(model: &Trainer<Sequential>, data: &Dataset, score: &Logs) -> Result<Option<String>> {
     let mut parts = Vec::new();
     let resamples = RESAMPLES.min(MOST_DRAWS / data.len().max(1)).max(100);
     let interval = |of: &dyn Fn(&[usize]) -> f64| bootstrap_interval(data.len(), of, resamples, 1, CONFIDENCE);
@@ -56,8 +61,12 @@ pub fn print_intervals(model: &Trainer<Sequential>, data: &Dataset, score: &Logs
             sum.0 / sum.1
         };
         if let Some((low, high)) = interval(&mean) {
-            parts.push(format!("loss {low:.4} to {high:.4}"));
+            // Penalties are the same whatever the samples are.
+            let all: Vec<usize> = (0..data.len()).collect();
+            let penalty = score.get("loss").map_or(0.0, |loss| loss - mean(&all));
+            let penalty = if penalty.abs() > 1e-6 { penalty } else { 0.0 };
+            parts.push(format!("loss {:.4} to {:.4}", low + penalty, high + penalty));
         }
     }
-    if parts.is_empty() { Ok(()) } else { print_line(&format!("95% confidence: {}", parts.join(", "))) }
+    Ok((!parts.is_empty()).then(|| format!("95% confidence: {}", parts.join(", "))))
 }

@@ -12,11 +12,13 @@ use crate::args::Train;
 use crate::config::Config;
 use crate::defaults::complete;
 use crate::interrupt::Interrupt;
+use crate::intervals::intervals;
 use crate::network::trainer;
 use crate::parts::{self, Parts};
 use crate::runs::mean_and_std;
-use crate::session::{Folder, Session, repeatable};
+use crate::session::{Folder, Session};
 use crate::source::Source;
+use crate::train::{keep, quoted};
 use crate::tune::workers::run_in_order;
 
 /// One of the runs.
@@ -30,7 +32,21 @@ struct Member {
 /// Trains all of them, as many at a time as there are threads, and prints their scores with mean and standard deviation. `config` is
 /// complete, and `parts` are its own.
 pub fn run(args: &Train, config: &Config, source: &Source, parts: &Parts, folder: Option<&Path>) -> Result<ExitCode> {
+    if let (Some(folds), Some(own)) = (args.folds, config.split.folds) {
+        return Err(Error::Config(format!(
+            "the configuration has [split] folds = {own}, and --folds asks for {folds}; leave one out"
+        )));
+    }
+    if args.folds.is_some() && *source == Source::Table("-".into()) {
+        return Err(Error::Config("--folds needs a file: standard input is read once".into()));
+    }
     let members = members(args, config, folder);
+    if let Some(seed) =
+        members.iter().filter_map(|member| member.config.training.seed).find(|seed| i64::try_from(*seed).is_err())
+    {
+        return Err(Error::Config(format!("--seeds: {seed} is larger than any seed; begin with a smaller --seed")));
+    }
+    folder.map_or(Ok(()), |folder| check_vacant(folder, &members, args.overwrite))?;
     let threads = hadal::num_threads();
     let workers = threads.min(members.len());
     // The bits do not depend on it: each member ends as it would alone.
@@ -41,18 +57,29 @@ pub fn run(args: &Train, config: &Config, source: &Source, parts: &Parts, folder
     }
     let one = |member: &Member| train(member, args, source, parts, &interrupt);
     let results = run_in_order(&members, workers, one, |member, result| {
-        if let Ok(Ok(Some(score))) = result {
+        if let Ok(Ok(Some((score, interval)))) = result {
             // What cannot be printed must not end the runs.
             let _ = print_line(&format!("{}: {score}", member.name));
+            let shown = interval.as_ref().filter(|_| !args.quiet);
+            let _ = shown.map_or(Ok(()), |line| print_line(&format!("  {line}")));
         }
     });
     hadal::set_num_threads(threads);
     let mut scores = Vec::new();
-    for result in results {
-        match result.unwrap_or_else(|panic| Err(Error::Data(panic)))? {
-            Some(score) => scores.push(score),
+    for (member, result) in members.iter().zip(results) {
+        let named = |error: Error| Error::Data(format!("{}: {error}", member.name));
+        match result.unwrap_or_else(|panic| Err(Error::Data(panic))).map_err(named)? {
+            Some((score, _)) => scores.push(score),
             None => {
-                print_line("Interrupted; the same command with --overwrite begins again")?;
+                print_line(&match &member.folder {
+                    Some(path) => format!(
+                        "Interrupted; hadal train --resume {} goes on with {}, and the same command with --out and --overwrite begins \
+                         again",
+                        quoted(path),
+                        member.name
+                    ),
+                    None => "Interrupted; nothing was kept (--no-out)".to_owned(),
+                })?;
                 return Ok(ExitCode::from(interrupt.status().unwrap_or(130)));
             }
         }
@@ -96,7 +123,13 @@ fn members(args: &Train, config: &Config, folder: Option<&Path>) -> Vec<Member> 
 }
 
 /// Trains a member; `None` if it was interrupted.
-fn train(member: &Member, args: &Train, source: &Source, parts: &Parts, interrupt: &Interrupt) -> Result<Option<Logs>> {
+fn train(
+    member: &Member,
+    args: &Train,
+    source: &Source,
+    parts: &Parts,
+    interrupt: &Interrupt,
+) -> Result<Option<(Logs, Option<String>)>> {
     let mut config = member.config.clone();
     let own = match args.folds {
         Some(_) => Some(parts::load(source, &mut config, args.data_dir.as_deref(), None)?),
@@ -118,45 +151,69 @@ fn train(member: &Member, args: &Train, source: &Source, parts: &Parts, interrup
     }
     let score = ended.model.evaluate(&parts.test)?;
     if let Some(folder) = &member.folder {
-        ended.summarize(folder, &repeatable(&config, ended.timed_out), source, parts, &score)?;
+        keep(folder, &ended, &config, source, parts, &score)?;
     }
-    Ok(Some(score))
+    let interval = intervals(&ended.model, &parts.test, &score)?;
+    Ok(Some((score, interval)))
 }
 
 /// `loss 0.4101 ± 0.0213  accuracy 0.8210 ± 0.0120`.
 fn spread(scores: &[Logs]) -> String {
-    let names: Vec<&str> = scores.iter().take(1).flat_map(Logs::iter).map(|(name, _)| name).collect();
-    let parts = names.into_iter().map(|name| {
-        let values: Vec<f64> = scores.iter().filter_map(|score| score.get(name)).collect();
+    let parts = names(scores).into_iter().map(|name| {
+        let values: Vec<f64> = scores.iter().filter_map(|score| score.get(&name)).collect();
+        // R² is not defined where all targets of a test part are equal.
+        let of = if values.len() < scores.len() { format!(" (of {})", values.len()) } else { String::new() };
+        if values.len() < 2 {
+            return format!("{name} {:.4}{of}", values[0]);
+        }
         let (mean, std) = mean_and_std(&values);
-        match name {
-            "accuracy" => format!("{name} {:.2}% ± {:.2}%", 100.0 * mean, 100.0 * std),
-            _ => format!("{name} {mean:.4} ± {std:.4}"),
+        match &*name {
+            "accuracy" => format!("{name} {:.2}% ± {:.2}%{of}", 100.0 * mean, 100.0 * std),
+            _ => format!("{name} {mean:.4} ± {std:.4}{of}"),
         }
     });
     parts.collect::<Vec<_>>().join("  ")
 }
 
+/// The names of all scores.
+fn names(scores: &[Logs]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (name, _) in scores.iter().flat_map(Logs::iter) {
+        if !names.iter().any(|own| own == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
 /// The scores of all members, as a file in their folder.
 fn write(folder: &Path, members: &[Member], scores: &[Logs]) -> Result<()> {
-    let names = scores.iter().take(1).flat_map(Logs::iter).map(|(name, _)| name.to_owned());
-    let mut text = csv_line(["run".to_owned()].into_iter().chain(names)) + "\n";
+    let names = names(scores);
+    let mut text = csv_line(["run".to_owned()].into_iter().chain(names.clone())) + "\n";
     for (member, score) in members.iter().zip(scores) {
-        let values = score.iter().map(|(_, value)| value.to_string());
+        let values = names.iter().map(|name| score.get(name).map_or(String::new(), |value| value.to_string()));
         text += &(csv_line([member.name.clone()].into_iter().chain(values)) + "\n");
     }
     write_atomically(&folder.join("scores.csv"), |out| out.write_all(text.as_bytes()))
 }
 
-/// Refuses a folder in which a member would overwrite a run.
-pub fn check_vacant(folder: &Path, overwrite: bool) -> Result<()> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(()) };
-    let runs = entries.flatten().map(|entry| entry.path()).filter(|path| RunFolder::existing_run(path).is_some());
-    match runs.into_iter().next().filter(|_| !overwrite) {
-        Some(run) => Err(Error::Config(format!(
-            "{} holds a run already; choose another folder for --out, or pass --overwrite to replace it",
-            run.display()
-        ))),
-        None => Ok(()),
+/// Refuses a folder in which a member would overwrite a run unasked, or that holds other runs than these.
+fn check_vacant(folder: &Path, members: &[Member], overwrite: bool) -> Result<()> {
+    let below = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    for run in below.chain([folder.to_owned()]).filter(|path| RunFolder::existing_run(path).is_some()) {
+        let is_own = members.iter().any(|member| member.folder.as_ref() == Some(&run));
+        if !is_own {
+            return Err(Error::Config(format!(
+                "{} holds a run that is none of these; choose another folder for --out, or remove it",
+                run.display()
+            )));
+        }
+        if !overwrite {
+            return Err(Error::Config(format!(
+                "{} holds a run already; choose another folder for --out, or pass --overwrite to replace it",
+                run.display()
+            )));
+        }
     }
+    Ok(())
 }

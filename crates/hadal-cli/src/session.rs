@@ -20,6 +20,8 @@ use crate::summary::{Summary, processor, scores};
 
 /// The file with the complete settings of a run.
 pub const SETTINGS: &str = "config.toml";
+/// The file with the SHA-256 of the data, until a model or a checkpoint has it.
+pub const DATA: &str = "data.sha256";
 
 /// What a run is made of.
 pub struct Session<'a> {
@@ -47,6 +49,8 @@ pub struct Folder<'a> {
 pub struct Ended {
     pub model: Trainer<Sequential>,
     pub seconds: f64,
+    /// Whether its time was limited.
+    pub had_limit: bool,
     /// The step at which the time was up.
     pub timed_out: Option<usize>,
     /// Whether it was interrupted, and is to be resumed.
@@ -70,6 +74,9 @@ impl Session<'_> {
             .file(SETTINGS, config::commented(self.config)?)
             .checkpoint(folder.checkpoint_every, checkpoint)
             .min_delta(own.min_delta.unwrap_or(0.0));
+        if let Some(digest) = &self.parts.digest {
+            run = run.file(DATA, digest);
+        }
         if own.keep_best == Some(true) {
             run = run.keep_best(monitor(self.config));
         }
@@ -109,7 +116,8 @@ impl Session<'_> {
         let seconds = began.elapsed().as_secs_f64();
         // A signal may also come after the last step.
         let is_suspended = self.interrupt.status().is_some() && !has_ended.get();
-        Ok(Ended { model, seconds, timed_out: limit.and_then(|limit| limit.stopped_step()), is_suspended })
+        let had_limit = limit.is_some();
+        Ok(Ended { model, seconds, had_limit, timed_out: limit.and_then(|limit| limit.stopped_step()), is_suspended })
     }
 }
 
@@ -202,6 +210,14 @@ pub fn check_source(config: &Config, folder: &Path) -> Result<()> {
 /// The settings in a run's folder.
 pub fn settings_in(folder: &Path) -> Result<Config> {
     let path = folder.join(SETTINGS);
+    if folder.join("search.json").exists() {
+        return Err(Error::File {
+            path: folder.to_owned(),
+            reason: "is the folder of a search: the same hadal tune command with this --out goes on with it, and its best run is \
+                     in winner/"
+                .to_owned(),
+        });
+    }
     if !path.exists() {
         return Err(Error::File {
             path: folder.to_owned(),

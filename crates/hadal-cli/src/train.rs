@@ -20,7 +20,7 @@ use crate::intervals::print_intervals;
 use crate::members;
 use crate::model;
 use crate::parts::{self, Parts};
-use crate::session::{Ended, Folder, SETTINGS, Session, check_source, repeatable, settings_in};
+use crate::session::{DATA, Ended, Folder, SETTINGS, Session, check_source, repeatable, settings_in};
 use crate::source::Source;
 
 pub fn run(args: &Train) -> Result<ExitCode> {
@@ -57,9 +57,6 @@ pub fn run(args: &Train) -> Result<ExitCode> {
         None => Some(args.out.clone().map_or_else(|| vacant(&source.name()), Ok)?),
     };
     if args.folds.is_some() || args.seeds.is_some() {
-        if let Some(folder) = &folder {
-            members::check_vacant(folder, args.overwrite)?;
-        }
         if !args.quiet {
             describe(&source, &parts)?;
         }
@@ -93,7 +90,7 @@ pub fn run(args: &Train) -> Result<ExitCode> {
     if let Some(status) = interrupt.status().filter(|_| ended.is_suspended) {
         let place = format!("after epoch {} and step {}", ended.model.epochs(), ended.model.steps());
         print_line(&match &folder {
-            Some(folder) => format!("Interrupted {place}; go on with: hadal train --resume {}", folder.display()),
+            Some(folder) => format!("Interrupted {place}; go on with: hadal train --resume {}", quoted(folder)),
             None => format!("Interrupted {place}; nothing was kept (--no-out)"),
         })?;
         return Ok(ExitCode::from(status));
@@ -121,7 +118,7 @@ pub fn run(args: &Train) -> Result<ExitCode> {
 }
 
 /// Writes what the run came to, and the settings by which it can be repeated.
-fn keep(
+pub fn keep(
     folder: &Path,
     ended: &Ended,
     config: &Config,
@@ -130,11 +127,19 @@ fn keep(
     score: &hadal::train::Logs,
 ) -> Result<()> {
     let config = repeatable(config, ended.timed_out);
-    if ended.timed_out.is_some() {
+    // A limit of time would depend on the machine, whether it was reached or not.
+    if ended.timed_out.is_some() || ended.had_limit {
         let text = config::commented(&config)?;
         hadal::format::write_atomically(&folder.join(SETTINGS), |out| out.write_all(text.as_bytes()))?;
     }
     ended.summarize(folder, &config, source, parts, score)
+}
+
+/// A path as a shell takes it.
+pub fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = text.chars().all(|c| c.is_alphanumeric() || "/._-+@:,=%".contains(c));
+    if is_plain { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// A run that is to go on.
@@ -160,9 +165,20 @@ impl Interrupted {
         let config = settings_in(folder)?;
         let path = folder.join(RunFolder::CHECKPOINT);
         let has_checkpoint = path.exists();
+        if !has_checkpoint && folder.join(RunFolder::SUMMARY).exists() {
+            return Err(Error::File {
+                path,
+                reason: format!(
+                    "is missing, but the run has ended (there is a {}): nothing is left to train",
+                    RunFolder::SUMMARY
+                ),
+            });
+        }
         if !has_checkpoint {
             note(&format!("{} has no checkpoint yet; training begins again", folder.display()));
-            let (folder, notes) = (folder.to_owned(), BTreeMap::new());
+            let data = std::fs::read_to_string(folder.join(DATA)).unwrap_or_default();
+            let data = Some(data).filter(|data| !data.is_empty()).map(|data| (model::DATA.to_owned(), data));
+            let (folder, notes) = (folder.to_owned(), data.into_iter().collect());
             return Ok(Interrupted { folder, config, has_checkpoint, has_ended: false, notes });
         }
         let state = TrainingState::load(&path)?;
@@ -303,6 +319,12 @@ fn baseline(source: &Source, parts: &Parts) -> String {
 
 /// Refuses a folder that holds a run already, so that no model is lost to a repeated command.
 fn check_vacant(folder: &Path, overwrite: bool) -> Result<()> {
+    if folder.join("search.json").exists() {
+        return Err(Error::Config(format!(
+            "{} is the folder of a search; choose another one for --out",
+            folder.display()
+        )));
+    }
     let settings = Some(folder.join(SETTINGS)).filter(|path| path.exists());
     let Some(path) = RunFolder::existing_run(folder).or(settings).filter(|_| !overwrite) else { return Ok(()) };
     // The folder is refused, but a history that a killed run did not write is restored all the same.
@@ -310,7 +332,7 @@ fn check_vacant(folder: &Path, overwrite: bool) -> Result<()> {
         RunFolder::restore(folder, &notes);
     }
     let interrupted = folder.join(SETTINGS).exists() && !folder.join(RunFolder::SUMMARY).exists();
-    let resume = if interrupted { format!("go on with it (--resume {}), ", folder.display()) } else { String::new() };
+    let resume = if interrupted { format!("go on with it (--resume {}), ", quoted(folder)) } else { String::new() };
     let advice = "choose another folder for --out, or pass --overwrite to replace it";
     Err(Error::Config(format!("{} already exists; {resume}{advice}", path.display())))
 }

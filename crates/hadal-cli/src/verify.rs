@@ -9,9 +9,10 @@ use hadal::train::{Every, RunFolder};
 use hadal::{Error, Result, Tensor};
 
 use crate::args::Verify;
+use crate::config;
 use crate::interrupt::Interrupt;
 use crate::parts;
-use crate::session::{Folder, Session, check_source, settings_in};
+use crate::session::{Folder, SETTINGS, Session, check_source, settings_in};
 use crate::source::Source;
 use crate::summary::{Summary, scores};
 use crate::train::set_precision;
@@ -31,6 +32,10 @@ pub fn run(args: &Verify) -> Result<ExitCode> {
         });
     }
     let summary = Summary::read(&args.run)?;
+    if let Some((name, then, now)) = config::difference(&summary.settings, &config) {
+        print_line(&format!("The settings are not the same: {name} was {then}, and is {now} in {SETTINGS}"))?;
+        return Ok(ExitCode::FAILURE);
+    }
     if config.data.source.as_deref() == Some("-") {
         return Err(Error::Config(format!(
             "{}: the run was trained on a table from standard input, which cannot be read again",
@@ -115,8 +120,23 @@ fn history(run: &Path, again: &Path) -> Result<Option<String>> {
 
 /// The first number that is not the same.
 fn weights(run: &Path, again: &Path) -> Result<Option<String>> {
-    let (then, _) = safetensors::load(&run.join(RunFolder::MODEL))?;
-    let (now, _) = safetensors::load(&again.join(RunFolder::MODEL))?;
+    let last = run.join(RunFolder::LAST);
+    if last.exists() != again.join(RunFolder::LAST).exists() {
+        return Ok(Some(format!("{} is there, or in the repeated run, alone", last.display())));
+    }
+    let names = [RunFolder::MODEL, RunFolder::LAST].into_iter().filter(|name| run.join(name).exists());
+    for name in names {
+        if let Some(difference) = of_models(&run.join(name), &again.join(name))? {
+            return Ok(Some(format!("{name}: {difference}")));
+        }
+    }
+    Ok(None)
+}
+
+/// The first number of two files that is not the same.
+fn of_models(run: &Path, again: &Path) -> Result<Option<String>> {
+    let (then, _) = safetensors::load(run)?;
+    let (now, _) = safetensors::load(again)?;
     if let Some(name) =
         then.keys().find(|name| !now.contains_key(*name)).or(now.keys().find(|name| !then.contains_key(*name)))
     {

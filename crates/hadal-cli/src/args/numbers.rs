@@ -45,7 +45,9 @@ pub fn every(text: &str) -> Result<hadal::train::Every, String> {
 }
 
 pub fn seed(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| format!("it must be a whole number from 0 to {}", u64::MAX))
+    // TOML has no larger ones.
+    let seed = text.parse().ok().filter(|seed| i64::try_from(*seed).is_ok());
+    seed.ok_or_else(|| format!("it must be a whole number from 0 to {}", i64::MAX))
 }
 
 pub fn learning_rate(text: &str) -> Result<f64, String> {

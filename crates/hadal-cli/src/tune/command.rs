@@ -35,6 +35,10 @@ pub fn run(args: &Tune) -> Result<ExitCode> {
         ));
     }
     let space = Space::of(&config).map_err(Error::Config)?;
+    let reads_again = space.dimensions.iter().any(|dimension| dimension.section == "preprocess");
+    if reads_again && source == Source::Table("-".into()) {
+        return Err(Error::Config("[tune]: settings of [preprocess] need a file: standard input is read once".into()));
+    }
     let base = Config { tune: toml::Table::new(), ..config.clone() };
     let cores = hadal::num_threads();
     let workers = args.workers.unwrap_or(cores);
@@ -132,7 +136,14 @@ impl Trials<'_> {
         let own = self.parts(&mut config)?;
         let parts = own.as_ref().unwrap_or(self.parts);
         let path = trial.folder.join(RunFolder::CHECKPOINT);
-        let state = if path.exists() { Some(TrainingState::load(&path)?) } else { None };
+        // A damaged one is made again, to the same bits.
+        let state = path.exists().then(|| TrainingState::load(&path)).and_then(|state| match state {
+            Ok(state) => Some(state),
+            Err(error) => {
+                note(&format!("{error}; the trial begins again"));
+                None
+            }
+        });
         let is_there = |state: &TrainingState| state.is_finished() || state.epochs() >= trial.until_epoch;
         let history = match state {
             Some(state) if is_there(&state) => state.history(),

@@ -27,6 +27,16 @@ use crate::config::space::Space;
 use halving::Rung;
 pub use store::Store;
 
+/// Settings that are the same in all trials, or that no trial has alone.
+const NOT_TRIED: [(&str, &str); 6] = [
+    ("training.monitor", "trials are compared by one number"),
+    ("training.keep_best", "trials are compared by one number"),
+    ("training.time_limit", "the result would depend on the machine's speed"),
+    ("training.max_steps", "the search itself decides how long trials train"),
+    ("training.precision", "it is the same for all that a process computes"),
+    ("model.layers", "it stands in place of hidden and the like; try model.hidden"),
+];
+
 /// The largest search.
 const MOST_TRIALS: usize = 100_000;
 
@@ -279,6 +289,25 @@ impl Settings {
             return fault(
                 "[tune]: training.epochs cannot be tried: the search itself decides how long trials train".into(),
             );
+        }
+        for (name, reason) in NOT_TRIED {
+            if space.dimensions.iter().any(|dimension| dimension.name() == name) {
+                return fault(format!("[tune]: {name} cannot be tried: {reason}"));
+            }
+        }
+        // Scores that hold another loss, or a penalty, cannot be compared.
+        let changes_loss = |name: &String| name.starts_with("loss.") || name == "model.l2";
+        if let Some(name) = space.dimensions.iter().map(|dimension| dimension.name()).find(changes_loss)
+            && self.score.ends_with("loss")
+        {
+            return fault(format!(
+                "[tune]: {name} changes what {} means, so its values cannot be compared; let another number decide, for example \
+                 --monitor val_accuracy or val_mean_absolute_error",
+                self.score
+            ));
+        }
+        if self.min_epochs.is_some_and(|least| least > self.epochs) {
+            return fault(format!("the first rung's {} epochs are more than all {}", self.min_epochs(), self.epochs));
         }
         if self.trials == 0 || self.trials > MOST_TRIALS {
             return fault(format!("{} trials: there must be at least 1 and at most {MOST_TRIALS}", self.trials));

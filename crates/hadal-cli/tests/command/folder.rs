@@ -122,8 +122,15 @@ fn a_kill_at_any_instant_never_mixes_epochs_or_runs() {
     succeeds(&hadal(home.path()).args(train(data, "1", "1")).output().unwrap());
     let mut left: Vec<_> = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
-    let kept =
-        ["checkpoint.safetensors", "config.toml", "history.csv", "model.safetensors", "summary.json", "timing.csv"];
+    let kept = [
+        "checkpoint.safetensors",
+        "config.toml",
+        "data.sha256",
+        "history.csv",
+        "model.safetensors",
+        "summary.json",
+        "timing.csv",
+    ];
     assert_eq!(left, [&[".hadal.lock"], &kept[..]].concat());
 }
 

@@ -70,7 +70,7 @@ fn verify_says_that_all_is_the_same_or_what_is_not() {
         })
         .collect();
     safetensors::save(&model, &changed, notes.clone()).unwrap();
-    differs(&["The weights differ: `layers.0.weight`, element 5, was ", "The history is the same"]);
+    differs(&["The weights differ: model.safetensors: `layers.0.weight`, element 5, was ", "The history is the same"]);
     let whole: Vec<_> = tensors.into_iter().collect();
     safetensors::save(&model, &whole, notes).unwrap();
     let summary = at.join("out/summary.json");

@@ -66,6 +66,11 @@ fn folds_test_every_row_once_and_end_as_alone() {
     assert_eq!([samples(1), samples(2), samples(3)], [[54, 27, 9]; 3]);
     assert_eq!(text(&bytes(home.path(), "f/scores.csv")).lines().count(), 4);
     fails(&run(home.path(), &format!("{line} --out f")), &["holds a run already", "--overwrite"]);
+    fails(
+        &run(home.path(), &format!("{} --out f --overwrite", line.replace("--folds 3", "--folds 2"))),
+        &["fold-3", "none of these"],
+    );
+    fails(&run(home.path(), "train --config f/fold-2/config.toml --folds 3"), &["folds = 3", "leave one out"]);
     fails(&run(home.path(), &format!("{line} --order a")), &["order says which rows are tested"]);
     fails(&run(home.path(), "train t.csv --target kind --folds 1"), &["--folds", "at least 2"]);
     fails(&run(home.path(), "train t.csv --target kind --folds 200"), &["200"]);
@@ -141,6 +146,11 @@ fn ranges_that_cannot_be_searched_are_refused() {
         ("optimizer.learning_rate = { min = 0.1, max = 0.01 }", &["min must be below max"]),
         ("model.hidden = []", &["nothing to choose from"]),
         ("training.epochs = [3, 4]", &["epochs"]),
+        ("training.monitor = [\"val_loss\", \"val_accuracy\"]", &["training.monitor cannot be tried", "one number"]),
+        ("training.precision = [\"high\"]", &["training.precision cannot be tried"]),
+        ("training.time_limit = [\"1s\", \"2s\"]", &["time_limit cannot be tried", "speed"]),
+        ("model.l2 = [0.0, 0.1]", &["model.l2 changes what val_loss means", "--monitor val_accuracy"]),
+        ("loss.label_smoothing = [0.0, 0.1]", &["loss.label_smoothing changes", "val_loss"]),
         ("optimizer.learning_rat = [0.1]", &["did you mean `learning_rate`?"]),
     ] {
         tune(home.path(), ranges);
@@ -148,6 +158,7 @@ fn ranges_that_cannot_be_searched_are_refused() {
     }
     tune(home.path(), "model.dropout = [0.0, 0.1]");
     fails(&run(home.path(), "tune --config t.toml --time-limit 5s"), &["depend on the machine's speed"]);
+    fails(&run(home.path(), "tune --config t.toml --min-epochs 99"), &["99 epochs", "9"]);
     fails(&run(home.path(), "tune --config t.toml --trials 0"), &["--trials", "at least 1"]);
     fails(&run(home.path(), "tune --config t.toml --workers 0"), &["--workers", "at least 1"]);
 }

@@ -36,7 +36,7 @@ pub fn wilson_interval(successes: u64, total: u64, confidence: f64) -> (f64, f64
 
 /// The percentile bootstrap interval of any score of `samples` samples: the score is computed of `resamples` sets of as many samples,
 /// drawn with replacement, given by their numbers; the interval holds the middle `confidence` of the results. `None` if fewer
-/// than half of them are numbers, or there are no samples. The same seed gives the same interval.
+/// than half of them are finite numbers, or there are no samples. The same seed gives the same interval.
 ///
 /// Source: Efron, "Bootstrap methods: another look at the jackknife" (1979).
 ///
@@ -71,7 +71,7 @@ pub fn bootstrap_interval(
             rows.iter_mut().for_each(|row| *row = rng.below(samples as u64) as usize);
             score(&rows)
         })
-        .filter(|score| !score.is_nan())
+        .filter(|score| score.is_finite())
         .collect();
     if 2 * scores.len() < resamples || scores.is_empty() {
         return None;

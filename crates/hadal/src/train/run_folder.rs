@@ -283,7 +283,7 @@ impl RunFolder {
             replaced.extend([RunFolder::TIMING, RunFolder::LAST]);
         }
         if !self.claimed {
-            replaced.extend([RunFolder::CHECKPOINT, RunFolder::SUMMARY, RunFolder::HOLDOUT]);
+            replaced.extend([RunFolder::SUMMARY, RunFolder::HOLDOUT, RunFolder::CHECKPOINT]);
         }
         let mut old = Vec::new();
         let aside = replaced.iter().try_for_each(|name| {
@@ -315,7 +315,7 @@ impl RunFolder {
             return Ok(());
         }
         let files = self.stage_files()?;
-        for name in [RunFolder::CHECKPOINT, RunFolder::SUMMARY, RunFolder::HOLDOUT] {
+        for name in [RunFolder::SUMMARY, RunFolder::HOLDOUT, RunFolder::CHECKPOINT] {
             SetAside::new(&self.path, name)?.map_or(Ok(()), SetAside::remove)?;
         }
         files.into_iter().try_for_each(Staged::commit)?;
