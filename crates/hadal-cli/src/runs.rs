@@ -67,6 +67,9 @@ fn find(root: &Path, folder: &Path, runs: &mut Vec<Run>, depth: usize) -> Result
     }
     let mut below: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     below.retain(|path| path.is_dir() && !path.is_symlink());
+    // The trials of a search are in its trials.csv; its winner is a run.
+    let is_search = folder.join("search.json").exists();
+    below.retain(|path| !is_search || path.ends_with("winner"));
     below.sort();
     if depth < DEEPEST {
         below.iter().try_for_each(|folder| find(root, folder, runs, depth + 1))?;

@@ -28,7 +28,8 @@ use halving::Rung;
 pub use store::Store;
 
 /// Settings that are the same in all trials, or that no trial has alone.
-const NOT_TRIED: [(&str, &str); 6] = [
+const NOT_TRIED: [(&str, &str); 7] = [
+    ("training.seed", "its luck is no setting (train --seeds shows the spread)"),
     ("training.monitor", "trials are compared by one number"),
     ("training.keep_best", "trials are compared by one number"),
     ("training.time_limit", "the result would depend on the machine's speed"),

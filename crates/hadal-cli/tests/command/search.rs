@@ -104,6 +104,8 @@ fn a_search_ends_the_same_with_any_number_of_workers_and_judges_its_winner_once(
         assert!(bytes(home.path(), &format!("one/{name}")) == bytes(home.path(), &format!("two/{name}")), "{name}");
     }
     assert_eq!(text(&bytes(home.path(), "one/trials.csv")).lines().count(), 10);
+    let runs = passes(home.path(), "runs one");
+    assert!(runs.contains("\nwinner ") && !runs.contains("trials"), "{runs}");
     // Once more: nothing runs again, and the holdout part is not looked at again.
     let again = passes(home.path(), &format!("{line} --out two"));
     assert!(again.contains("has judged the winner already"), "{again}");
@@ -147,6 +149,7 @@ fn ranges_that_cannot_be_searched_are_refused() {
         ("model.hidden = []", &["nothing to choose from"]),
         ("training.epochs = [3, 4]", &["epochs"]),
         ("training.monitor = [\"val_loss\", \"val_accuracy\"]", &["training.monitor cannot be tried", "one number"]),
+        ("training.seed = [1, 2]", &["training.seed cannot be tried", "--seeds"]),
         ("training.precision = [\"high\"]", &["training.precision cannot be tried"]),
         ("training.time_limit = [\"1s\", \"2s\"]", &["time_limit cannot be tried", "speed"]),
         ("model.l2 = [0.0, 0.1]", &["model.l2 changes what val_loss means", "--monitor val_accuracy"]),

@@ -224,6 +224,16 @@ pub(super) fn dated(text: &str, options: &ReadOptions) -> Table {
 }
 
 #[test]
+fn words_for_yes_and_no_may_be_mixed_and_letters_of_several_pairs_are_codes() {
+    let of = |cells: [&str; 6]| kind(&format!("x,y\n{}\n", cells.map(|cell| format!("{cell},1")).join("\n")), "x");
+    assert_eq!(of(["Y", "N", "yes", "no", "TRUE", "0"]), Kind::YesNo);
+    assert_eq!(of(["yes", "No", "", "1", "off", "on"]), Kind::YesNo);
+    assert_eq!(of(["N", "T", "F", "N", "T", "F"]), Kind::Category);
+    assert_eq!(of(["yes", "no", "maybe", "yes", "no", "yes"]), Kind::Category);
+    assert_eq!(of(["no", "n", "false", "no", "N", "f"]), Kind::Category);
+}
+
+#[test]
 fn dates_are_read_by_the_format_of_training_whatever_stands_beside_them() {
     let us = read("d,y\n05/02/2020,a\n12/31/2020,b\n07/08/2020,a\n").unwrap();
     let encoder = Preprocess::target("y").fit(&us).unwrap();

@@ -154,15 +154,17 @@ fn are_distinct_integers(mut numbers: Vec<f64>) -> bool {
         && numbers.windows(2).all(|pair| pair[0] != pair[1])
 }
 
+/// Whether all cells say yes or no, in whatever words, and both are said. Single letters must be of one pair: a column of N, T and F
+/// has codes of its own.
 fn is_yes_no(cells: &Cells) -> bool {
-    let Some(first) = cells.iter().find(|cell| !is_missing(cell)) else { return false };
-    let same = |word: &str, cell: &str| cell.eq_ignore_ascii_case(word);
-    let Some((no, yes)) = YES_NO.iter().find(|(no, yes)| same(no, first) || same(yes, first)) else { return false };
-    let (mut noes, mut yeses) = (false, false);
+    let (mut noes, mut yeses, mut letters) = (false, false, None);
     cells.iter().filter(|cell| !is_missing(cell)).all(|cell| {
-        let (is_no, is_yes) = (same(no, cell), same(yes, cell));
-        (noes, yeses) = (noes || is_no, yeses || is_yes);
-        is_no || is_yes
+        let Some(is_yes) = yes_or_no(cell) else { return false };
+        (noes, yeses) = (noes || !is_yes, yeses || is_yes);
+        let of_letter = |(no, yes): &(&str, &str)| cell.eq_ignore_ascii_case(no) || cell.eq_ignore_ascii_case(yes);
+        let is_letter = cell.len() == 1 && cell.chars().all(char::is_alphabetic);
+        let pair = YES_NO.iter().position(of_letter).filter(|_| is_letter);
+        pair.is_none_or(|pair| *letters.get_or_insert(pair) == pair)
     }) && noes
         && yeses
 }
