@@ -26,7 +26,7 @@ const UNFINISHED: &str = ".hadal-";
 /// The folder of a search; no other process uses it while this lives.
 pub struct Store {
     folder: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 /// The contents of `rung-R.json`.
@@ -55,7 +55,7 @@ impl Store {
     pub fn open(folder: &Path, space: &Space, settings: &Settings) -> Result<Store> {
         settings.check(space)?;
         hadal::format::check_writable(folder)?;
-        let store = Store { folder: folder.to_owned(), _lock: lock(folder)? };
+        let store = Store { folder: folder.to_owned(), lock: lock(folder)? };
         store.remove_unfinished();
         let path = folder.join("search.json");
         let own = description(space, settings);
@@ -136,6 +136,13 @@ impl Store {
 
 fn fault(path: &Path, reason: String) -> Error {
     Error::File { path: path.to_owned(), reason }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // Closing the file is not enough while a process that another thread has just started still has a copy of it.
+        let _ = self.lock.unlock();
+    }
 }
 
 /// Takes the folder for this process. The lock ends with it, however that ends.
