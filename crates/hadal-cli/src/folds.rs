@@ -1,7 +1,5 @@
 //! Cross-validation: one fold stands in place of the test part, the others of the training part.
 
-use std::collections::HashMap;
-
 use hadal::data::{KFold, Partition, Split, Stratify, Table};
 use hadal::prelude::*;
 use hadal::{Error, Result};
@@ -99,14 +97,8 @@ fn halves(split: &Split) -> Option<Split> {
     })
 }
 
-/// A number for each value of a column.
+/// A number for each value of a column, gaps among them.
 fn codes(table: &Table, column: &str) -> Result<Vec<usize>> {
-    let column = table.column(column)?;
-    let mut known: HashMap<&str, usize> = HashMap::new();
-    Ok((0..table.rows())
-        .map(|row| {
-            let next = known.len();
-            *known.entry(column.cell(row)).or_insert(next)
-        })
-        .collect())
+    let (levels, codes) = table.column(column)?.codes();
+    Ok(codes.into_iter().map(|code| code.map_or(levels.len(), |code| code as usize)).collect())
 }

@@ -9,7 +9,9 @@ use hadal::train::RunFolder;
 
 use crate::aligned::aligned;
 use crate::args::Runs;
+use crate::config;
 use crate::summary::Summary;
+use crate::tune::Store;
 
 /// Names and values of settings.
 type Settings<'a> = Vec<(&'a String, &'a String)>;
@@ -62,30 +64,19 @@ fn find(root: &Path, folder: &Path, runs: &mut Vec<Run>, depth: usize) -> Result
                 None
             }
         };
-        let settings = summary.as_ref().map(settings).unwrap_or_default();
+        let settings = summary.as_ref().map(|summary| config::flat(&summary.settings)).unwrap_or_default();
         runs.push(Run { folder: name.display().to_string(), summary, settings });
     }
     let mut below: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     below.retain(|path| path.is_dir() && !path.is_symlink());
     // The trials of a search are in its trials.csv; its winner is a run.
-    let is_search = folder.join("search.json").exists();
+    let is_search = Store::is_in(folder);
     below.retain(|path| !is_search || path.ends_with("winner"));
     below.sort();
     if depth < DEEPEST {
         below.iter().try_for_each(|folder| find(root, folder, runs, depth + 1))?;
     }
     Ok(())
-}
-
-/// All settings as `section.key` and text.
-fn settings(summary: &Summary) -> BTreeMap<String, String> {
-    let Ok(all) = toml::Table::try_from(&summary.settings) else { return BTreeMap::new() };
-    let sections = all.iter().filter_map(|(section, keys)| Some((section, keys.as_table()?)));
-    sections
-        .flat_map(|(section, keys)| {
-            keys.iter().map(move |(key, value)| (format!("{section}.{key}"), value.to_string()))
-        })
-        .collect()
 }
 
 /// The settings that are not the same in all runs that have ended.

@@ -17,11 +17,12 @@ use crate::network::{measures, schedule, trainer};
 use crate::parts::Parts;
 use crate::source::Source;
 use crate::summary::{Summary, processor, scores};
+use crate::tune::Store;
 
 /// The file with the complete settings of a run.
 pub const SETTINGS: &str = "config.toml";
-/// The file with the SHA-256 of the data, until a model or a checkpoint has it.
-pub const DATA: &str = "data.sha256";
+/// The file with the SHA-256 of the data, for a run that is killed before a checkpoint has it.
+pub const DIGEST: &str = "data.sha256";
 
 /// What a run is made of.
 pub struct Session<'a> {
@@ -75,7 +76,7 @@ impl Session<'_> {
             .checkpoint(folder.checkpoint_every, checkpoint)
             .min_delta(own.min_delta.unwrap_or(0.0));
         if let Some(digest) = &self.parts.digest {
-            run = run.file(DATA, digest);
+            run = run.file(DIGEST, digest);
         }
         if own.keep_best == Some(true) {
             run = run.keep_best(monitor(self.config));
@@ -210,7 +211,7 @@ pub fn check_source(config: &Config, folder: &Path) -> Result<()> {
 /// The settings in a run's folder.
 pub fn settings_in(folder: &Path) -> Result<Config> {
     let path = folder.join(SETTINGS);
-    if folder.join("search.json").exists() {
+    if Store::is_in(folder) {
         return Err(Error::File {
             path: folder.to_owned(),
             reason: "is the folder of a search: the same hadal tune command with this --out goes on with it, and its best run is \

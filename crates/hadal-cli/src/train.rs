@@ -20,8 +20,9 @@ use crate::intervals::print_intervals;
 use crate::members;
 use crate::model;
 use crate::parts::{self, Parts};
-use crate::session::{DATA, Ended, Folder, SETTINGS, Session, check_source, repeatable, settings_in};
+use crate::session::{DIGEST, Ended, Folder, SETTINGS, Session, check_source, repeatable, settings_in};
 use crate::source::Source;
+use crate::tune::Store;
 
 pub fn run(args: &Train) -> Result<ExitCode> {
     if args.device == DeviceName::Cuda {
@@ -128,7 +129,7 @@ pub fn keep(
 ) -> Result<()> {
     let config = repeatable(config, ended.timed_out);
     // A limit of time would depend on the machine, whether it was reached or not.
-    if ended.timed_out.is_some() || ended.had_limit {
+    if ended.had_limit {
         let text = config::commented(&config)?;
         hadal::format::write_atomically(&folder.join(SETTINGS), |out| out.write_all(text.as_bytes()))?;
     }
@@ -176,7 +177,7 @@ impl Interrupted {
         }
         if !has_checkpoint {
             note(&format!("{} has no checkpoint yet; training begins again", folder.display()));
-            let data = std::fs::read_to_string(folder.join(DATA)).unwrap_or_default();
+            let data = std::fs::read_to_string(folder.join(DIGEST)).unwrap_or_default();
             let data = Some(data).filter(|data| !data.is_empty()).map(|data| (model::DATA.to_owned(), data));
             let (folder, notes) = (folder.to_owned(), data.into_iter().collect());
             return Ok(Interrupted { folder, config, has_checkpoint, has_ended: false, notes });
@@ -319,7 +320,7 @@ fn baseline(source: &Source, parts: &Parts) -> String {
 
 /// Refuses a folder that holds a run already, so that no model is lost to a repeated command.
 fn check_vacant(folder: &Path, overwrite: bool) -> Result<()> {
-    if folder.join("search.json").exists() {
+    if Store::is_in(folder) {
         return Err(Error::Config(format!(
             "{} is the folder of a search; choose another one for --out",
             folder.display()

@@ -15,7 +15,7 @@ use crate::parts;
 use crate::session::{Folder, SETTINGS, Session, check_source, settings_in};
 use crate::source::Source;
 use crate::summary::{Summary, scores};
-use crate::train::set_precision;
+use crate::train::{quoted, set_precision};
 
 pub fn run(args: &Verify) -> Result<ExitCode> {
     if let Some(threads) = args.threads {
@@ -27,7 +27,7 @@ pub fn run(args: &Verify) -> Result<ExitCode> {
             path: args.run.join(RunFolder::SUMMARY),
             reason: format!(
                 "is missing: the run has not ended, and cannot be compared; go on with it (hadal train --resume {})",
-                args.run.display()
+                quoted(&args.run)
             ),
         });
     }

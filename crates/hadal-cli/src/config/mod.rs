@@ -7,7 +7,7 @@ mod write;
 
 pub use check::check;
 pub use read::{parse, read};
-pub use write::{commented, difference, to_toml};
+pub use write::{commented, difference, flat, to_toml};
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,7 @@
 //! Configuration files for a reader.
 
+use std::collections::BTreeMap;
+
 use hadal::{Error, Result};
 
 use super::Config;
@@ -9,18 +11,20 @@ pub fn to_toml(config: &Config) -> Result<String> {
     toml::to_string(config).map_err(|error| Error::Config(format!("the settings cannot be written as TOML: {error}")))
 }
 
+/// All settings as `section.key` and text.
+pub fn flat(config: &Config) -> BTreeMap<String, String> {
+    let all = toml::Table::try_from(config).unwrap_or_default();
+    let keys = |(section, keys): (String, toml::Value)| match keys {
+        toml::Value::Table(keys) => {
+            keys.into_iter().map(|(key, value)| (format!("{section}.{key}"), value.to_string())).collect()
+        }
+        other => vec![(section, other.to_string())],
+    };
+    all.into_iter().flat_map(keys).collect()
+}
+
 /// The first setting that is not the same: its name, and both values.
 pub fn difference(then: &Config, now: &Config) -> Option<(String, String, String)> {
-    let flat = |config: &Config| -> std::collections::BTreeMap<String, String> {
-        let all = toml::Table::try_from(config).unwrap_or_default();
-        let keys = |(section, keys): (String, toml::Value)| match keys {
-            toml::Value::Table(keys) => {
-                keys.into_iter().map(|(key, value)| (format!("{section}.{key}"), value.to_string())).collect()
-            }
-            other => vec![(section, other.to_string())],
-        };
-        all.into_iter().flat_map(keys).collect()
-    };
     let (then, now) = (flat(then), flat(now));
     let show = |value: Option<&String>| value.cloned().unwrap_or_else(|| "not set".to_owned());
     let mut names: Vec<&String> = then.keys().chain(now.keys()).collect();

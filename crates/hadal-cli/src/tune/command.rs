@@ -21,7 +21,7 @@ use crate::network::trainer;
 use crate::parts::{self, Parts};
 use crate::session::{Folder, SETTINGS, Session, higher_is_better, monitor, options};
 use crate::source::Source;
-use crate::train::{data, set_precision, vacant};
+use crate::train::{data, quoted, set_precision, vacant};
 
 pub fn run(args: &Tune) -> Result<ExitCode> {
     let mut config = args.settings.config()?;
@@ -69,7 +69,7 @@ pub fn run(args: &Tune) -> Result<ExitCode> {
     let search = tune(&space, &settings, &|trial| trials.run(trial), &store, &mut say)?;
     hadal::set_num_threads(cores);
     let Some(search) = search else {
-        print_line(&format!("Interrupted; the same command with --out {} goes on", folder.display()))?;
+        print_line(&format!("Interrupted; the same command with --out {} goes on", quoted(&folder)))?;
         return Ok(ExitCode::from(interrupt.status().unwrap_or(130)));
     };
     print_tables(&search)?;

@@ -46,7 +46,15 @@ impl Record {
     }
 }
 
+/// The file with the settings of a search.
+const SEARCH: &str = "search.json";
+
 impl Store {
+    /// Whether a folder is that of a search.
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(SEARCH).exists()
+    }
+
     /// Opens the folder of a search, which is made if need be.
     ///
     /// # Errors
@@ -57,7 +65,7 @@ impl Store {
         hadal::format::check_writable(folder)?;
         let store = Store { folder: folder.to_owned(), lock: lock(folder)? };
         store.remove_unfinished();
-        let path = folder.join("search.json");
+        let path = folder.join(SEARCH);
         let own = description(space, settings);
         match read_json(&path)? {
             Some(other) => {

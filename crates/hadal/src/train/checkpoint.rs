@@ -95,7 +95,7 @@ pub fn duration(text: &str) -> Result<Duration> {
 /// network()?.fit(&data, Fit::epochs(3).callback(Checkpoint::new(&path)).on_event(stop).quiet())?;
 /// // Another process makes the same model, and goes on.
 /// let mut model = network()?;
-/// let history = model.resume(&path, &data, Fit::epochs(3).callback(Checkpoint::new(&path)).on_event(|_| Ok(Flow::Continue)).quiet())?;
+/// let history = model.resume(&path, &data, Fit::epochs(3).callback(Checkpoint::new(&path)).quiet())?;
 /// assert_eq!(history, network()?.fit(&data, Fit::epochs(3).quiet())?);
 /// # Ok::<(), hadal::Error>(())
 /// ```

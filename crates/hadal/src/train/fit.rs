@@ -220,8 +220,8 @@ impl<'a> Fit<'a> {
         self
     }
 
-    /// Stops after so many steps of this call of `fit`, also in the middle of an epoch; schedules are still those of all epochs. Default:
-    /// no limit. See [`TimeLimit`](super::TimeLimit).
+    /// Stops after so many steps, counted over all calls of `fit`, also in the middle of an epoch; schedules are still those of all
+    /// epochs. Default: no limit. See [`TimeLimit`](super::TimeLimit).
     pub fn max_steps(mut self, steps: usize) -> Fit<'a> {
         self.max_steps = Some(steps);
         self
@@ -265,8 +265,11 @@ impl<'a> Fit<'a> {
         if self.epochs == 0 {
             return Err(Error::Config("epochs must be at least 1, not 0".into()));
         }
-        if self.max_steps == Some(0) {
-            return Err(Error::Config("max_steps must be at least 1, not 0".into()));
+        if let Some(steps) = self.max_steps.filter(|steps| *steps <= trainer.progress.steps) {
+            let taken = trainer.progress.steps;
+            return Err(Error::Config(format!(
+                "max_steps must be more than the {taken} steps that were taken, not {steps}"
+            )));
         }
         if self.batch_size == 0 || self.validation_batch_size == 0 {
             return Err(Error::Config("the batch size must be at least 1, not 0".into()));

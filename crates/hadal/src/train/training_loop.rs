@@ -264,7 +264,7 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
             model: &trainer.model,
             logs: &logs,
         })?;
-        let is_last = self.fit.max_steps.is_some_and(|steps| self.trainer.progress.steps - self.first.1 >= steps);
+        let is_last = self.fit.max_steps.is_some_and(|steps| self.trainer.progress.steps >= steps);
         let flow = if is_last && flow == Flow::Continue { Flow::Stop } else { flow };
         self.stopping |= is_last || self.callbacks.has_stopped;
         Ok(flow)

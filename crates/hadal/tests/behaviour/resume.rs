@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hadal::optim::{Adamax, Mode, ReduceLrOnPlateau};
 use hadal::prelude::*;
-use hadal::train::{Checkpoint, Every, RunFolder, TrainingState};
+use hadal::train::{Checkpoint, Every, RunFolder, TimeLimit, TrainingState};
 use hadal::{Error, Result};
 use proptest::prelude::*;
 
@@ -133,7 +133,7 @@ fn a_suspended_run_goes_on_where_it_was() {
     assert_eq!(first.fit(&data, fit().on_event(suspend)).unwrap().epochs.len(), 1);
     assert_eq!(TrainingState::load(&path).unwrap().steps(), 7);
     let mut second = trainer(plan);
-    let history = second.resume(&path, &data, fit().on_event(|_| Ok(Flow::Continue))).unwrap();
+    let history = second.resume(&path, &data, fit()).unwrap();
     let mut whole = trainer(plan);
     assert_eq!(history, whole.fit(&data, Fit::epochs(3).batch_size(8).quiet()).unwrap());
     let bits = |trainer: &Trainer<Sequential>| -> Vec<Vec<f32>> {
@@ -215,7 +215,7 @@ fn with_a_metric_that_has_no_state_checkpoints_are_those_of_the_ends_of_epochs()
     assert!(make().fit(&data, fit().on_event(die)).is_err());
     let state = TrainingState::load(&path).unwrap();
     assert_eq!((state.epochs(), state.steps()), (1, 5));
-    let history = make().resume(&path, &data, fit().on_event(|_| Ok(Flow::Continue))).unwrap();
+    let history = make().resume(&path, &data, fit()).unwrap();
     assert_eq!(history, make().fit(&data, Fit::epochs(3).batch_size(8).quiet()).unwrap());
 }
 
@@ -262,4 +262,20 @@ fn the_best_model_of_a_resumed_run_is_not_one_of_an_epoch_that_it_has_yet_to_rea
     std::fs::copy(whole.join(RunFolder::LAST), killed.join(RunFolder::MODEL)).unwrap();
     train(killed, 1000).unwrap();
     assert!(files(killed) == files(whole));
+}
+
+#[test]
+fn a_limit_of_time_in_a_second_call_is_repeated_by_its_step() {
+    let data = points(40, 2);
+    let plan = Plan { optimizer: 5, schedule: 0, patience: 9, batch_size: 8, every: 1000 };
+    let fit = || Fit::epochs(4).batch_size(8).quiet();
+    let (mut timed, mut counted) = (trainer(plan), trainer(plan));
+    for trainer in [&mut timed, &mut counted] {
+        trainer.fit(&data, Fit::epochs(1).batch_size(8).quiet()).unwrap();
+    }
+    let mut limit = TimeLimit::new(std::time::Duration::ZERO);
+    let history = timed.fit(&data, fit().callback(&mut limit)).unwrap();
+    assert_eq!(limit.stopped_step(), Some(6));
+    assert_eq!(counted.fit(&data, fit().max_steps(6)).unwrap(), history);
+    says(counted.fit(&data, fit().max_steps(6)), &["more than the 6 steps that were taken, not 6"]);
 }
