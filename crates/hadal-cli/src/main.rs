@@ -34,12 +34,25 @@ use std::process::ExitCode;
 use args::{Args, Command};
 use clap::Parser;
 use hadal::monitor::eprint_line;
+use hadal::{Error, Result, chosen_simd_level};
 
 fn main() -> ExitCode {
     survive_file_limits();
     let command = Args::parse().command;
+    let outcome = failure::catch(|| run(command));
+    match outcome {
+        Ok(code) => code,
+        Err(reason) => {
+            eprint_line(&format!("error: {reason}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<ExitCode> {
     let done = |()| ExitCode::SUCCESS;
-    let outcome = failure::catch(|| match command {
+    chosen_simd_level().map_err(Error::Config)?;
+    match command {
         Command::Train(args) => train::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Tune(args) => tune::command::run(&args),
@@ -48,13 +61,6 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(&args).map(done),
         Command::Init(args) => init::run(&args).map(done),
         Command::Runs(args) => runs::run(&args).map(done),
-    });
-    match outcome {
-        Ok(code) => code,
-        Err(reason) => {
-            eprint_line(&format!("error: {reason}"));
-            ExitCode::FAILURE
-        }
     }
 }
 

@@ -9,16 +9,16 @@ use hadal::train::{Logs, RunFolder};
 use hadal::{Error, Result};
 
 use crate::args::Train;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::defaults::complete;
 use crate::interrupt::Interrupt;
 use crate::intervals::intervals;
 use crate::network::trainer;
 use crate::parts::{self, Parts};
 use crate::runs::mean_and_std;
-use crate::session::{Folder, Session};
+use crate::session::{Folder, SETTINGS, Session};
 use crate::source::Source;
-use crate::train::{keep, quoted};
+use crate::train::{Interrupted, keep, quoted};
 use crate::tune::workers::run_in_order;
 
 /// One of the runs.
@@ -47,6 +47,10 @@ pub fn run(args: &Train, config: &Config, source: &Source, parts: &Parts, folder
         return Err(Error::Config(format!("--seeds: {seed} is larger than any seed; begin with a smaller --seed")));
     }
     folder.map_or(Ok(()), |folder| check_vacant(folder, &members, args.overwrite))?;
+    // Before the first is trained.
+    for member in members.iter().filter(|member| member.has_begun(args)) {
+        member.begun(args, &Data::of(member, args, source, parts)?)?;
+    }
     let threads = hadal::num_threads();
     let workers = threads.min(members.len());
     // The bits do not depend on it: each member ends as it would alone.
@@ -73,10 +77,8 @@ pub fn run(args: &Train, config: &Config, source: &Source, parts: &Parts, folder
             None => {
                 print_line(&match &member.folder {
                     Some(path) => format!(
-                        "Interrupted; hadal train --resume {} goes on with {}, and the same command with --out and --overwrite begins \
-                         again",
-                        quoted(path),
-                        member.name
+                        "Interrupted; the same command with --out {} goes on",
+                        quoted(path.parent().unwrap_or(path))
                     ),
                     None => "Interrupted; nothing was kept (--no-out)".to_owned(),
                 })?;
@@ -122,6 +124,52 @@ fn members(args: &Train, config: &Config, folder: Option<&Path>) -> Vec<Member> 
     (0..args.seeds.unwrap_or(1) as u64).map(member).collect()
 }
 
+impl Member {
+    /// Whether its folder holds a run that it may go on with.
+    fn has_begun(&self, args: &Train) -> bool {
+        !args.overwrite && self.folder.as_ref().is_some_and(|folder| folder.join(SETTINGS).exists())
+    }
+
+    /// The run in its folder, which must be its own.
+    fn begun(&self, args: &Train, data: &Data) -> Result<Option<Interrupted>> {
+        let Some(folder) = self.folder.as_ref().filter(|_| self.has_begun(args)) else { return Ok(None) };
+        let run = Interrupted::find(folder)?;
+        if let Some((name, then, now)) = config::difference(&run.config, &data.config) {
+            return Err(Error::Config(format!(
+                "{} holds a run with other settings: its {name} was {then}, not {now}; choose another folder for --out, or pass \
+                 --overwrite to replace it",
+                folder.display()
+            )));
+        }
+        run.check_data(data.parts())?;
+        Ok(Some(run))
+    }
+}
+
+/// What a member is trained on.
+struct Data<'a> {
+    /// Complete.
+    config: Config,
+    common: &'a Parts,
+    /// Those of a fold.
+    own: Option<Parts>,
+}
+
+impl<'a> Data<'a> {
+    fn of(member: &Member, args: &Train, source: &Source, common: &'a Parts) -> Result<Data<'a>> {
+        let mut config = member.config.clone();
+        let load = |_| parts::load(source, &mut config, args.data_dir.as_deref(), None);
+        let own = args.folds.map(load).transpose()?;
+        let parts = own.as_ref().unwrap_or(common);
+        complete(&mut config, source, parts.train.len(), parts.task);
+        Ok(Data { config, common, own })
+    }
+
+    fn parts(&self) -> &Parts {
+        self.own.as_ref().unwrap_or(self.common)
+    }
+}
+
 /// Trains a member; `None` if it was interrupted.
 fn train(
     member: &Member,
@@ -130,28 +178,24 @@ fn train(
     parts: &Parts,
     interrupt: &Interrupt,
 ) -> Result<Option<(Logs, Option<String>)>> {
-    let mut config = member.config.clone();
-    let own = match args.folds {
-        Some(_) => Some(parts::load(source, &mut config, args.data_dir.as_deref(), None)?),
-        None => None,
-    };
-    let parts = own.as_ref().unwrap_or(parts);
-    complete(&mut config, source, parts.train.len(), parts.task);
+    let data = Data::of(member, args, source, parts)?;
+    let (config, parts) = (&data.config, data.parts());
+    let begun = member.begun(args, &data)?;
     let folder = member.folder.as_deref().map(|path| Folder {
         path,
         checkpoint_every: args.checkpoint_every,
-        resume: false,
+        resume: begun.as_ref().is_some_and(|run| run.has_checkpoint),
         inexact: false,
     });
-    let model = trainer(&config, parts)?;
-    let session = Session { config: &config, source, parts, folder, console: None, interrupt: interrupt.clone() };
+    let model = trainer(config, parts)?;
+    let session = Session { config, source, parts, folder, console: None, interrupt: interrupt.clone() };
     let ended = session.run(model)?;
     if ended.is_suspended {
         return Ok(None);
     }
     let score = ended.model.evaluate(&parts.test)?;
-    if let Some(folder) = &member.folder {
-        keep(folder, &ended, &config, source, parts, &score)?;
+    if let Some(folder) = member.folder.as_ref().filter(|_| !begun.is_some_and(|run| run.is_kept())) {
+        keep(folder, &ended, config, source, parts, &score)?;
     }
     let interval = intervals(&ended.model, &parts.test, &score)?;
     Ok(Some((score, interval)))
@@ -197,7 +241,7 @@ fn write(folder: &Path, members: &[Member], scores: &[Logs]) -> Result<()> {
     write_atomically(&folder.join("scores.csv"), |out| out.write_all(text.as_bytes()))
 }
 
-/// Refuses a folder in which a member would overwrite a run unasked, or that holds other runs than these.
+/// Refuses a folder that holds other runs than these, or one that cannot be gone on with.
 fn check_vacant(folder: &Path, members: &[Member], overwrite: bool) -> Result<()> {
     let below = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     for run in below.chain([folder.to_owned()]).filter(|path| RunFolder::existing_run(path).is_some()) {
@@ -208,9 +252,9 @@ fn check_vacant(folder: &Path, members: &[Member], overwrite: bool) -> Result<()
                 run.display()
             )));
         }
-        if !overwrite {
+        if !overwrite && !run.join(SETTINGS).exists() {
             return Err(Error::Config(format!(
-                "{} holds a run already; choose another folder for --out, or pass --overwrite to replace it",
+                "{} holds a run without settings ({SETTINGS}); choose another folder for --out, or pass --overwrite to replace it",
                 run.display()
             )));
         }

@@ -35,7 +35,14 @@ pub fn run(args: &Train) -> Result<ExitCode> {
     if args.inexact && args.resume.is_none() {
         return Err(Error::Config("--inexact belongs to --resume RUN".into()));
     }
-    let resumed = args.resume.as_deref().map(|folder| Interrupted::find(folder, &config)).transpose()?;
+    if args.resume.is_some() && config != Config::default() {
+        return Err(Error::Config(
+            "--resume goes on with the settings of the run, in its config.toml: give no others (to train with other ones, \
+             begin a new run: hadal train --config RUN/config.toml ...)"
+                .into(),
+        ));
+    }
+    let resumed = args.resume.as_deref().map(Interrupted::find).transpose()?;
     match &resumed {
         Some(run) => {
             config = run.config.clone();
@@ -98,9 +105,8 @@ pub fn run(args: &Train) -> Result<ExitCode> {
     }
     let score = ended.model.evaluate(&parts.test)?;
     print_line(&format!("{} test: {score}{}", source.name(), baseline(&source, &parts)))?;
-    let is_kept =
-        |folder: &Path| resumed.as_ref().is_some_and(|run| run.has_ended) && folder.join(RunFolder::SUMMARY).exists();
-    if let Some(folder) = folder.as_deref().filter(|folder| !is_kept(folder)) {
+    let is_kept = resumed.as_ref().is_some_and(Interrupted::is_kept);
+    if let Some(folder) = folder.as_deref().filter(|_| !is_kept) {
         keep(folder, &ended, &config, &source, &parts, &score)?;
     }
     if args.quiet {
@@ -144,25 +150,18 @@ pub fn quoted(path: &Path) -> String {
 }
 
 /// A run that is to go on.
-struct Interrupted {
-    folder: PathBuf,
-    config: Config,
-    has_checkpoint: bool,
-    has_ended: bool,
+pub struct Interrupted {
+    pub folder: PathBuf,
+    pub config: Config,
+    pub has_checkpoint: bool,
+    pub has_ended: bool,
     /// Those of the checkpoint.
     notes: BTreeMap<String, String>,
 }
 
 impl Interrupted {
-    /// Reads its settings; `given` are those of the command line, of which there may be none.
-    fn find(folder: &Path, given: &Config) -> Result<Interrupted> {
-        if *given != Config::default() {
-            return Err(Error::Config(
-                "--resume goes on with the settings of the run, in its config.toml: give no others (to train with other ones, \
-                 begin a new run: hadal train --config RUN/config.toml ...)"
-                    .into(),
-            ));
-        }
+    /// Reads its settings.
+    pub fn find(folder: &Path) -> Result<Interrupted> {
         let config = settings_in(folder)?;
         let path = folder.join(RunFolder::CHECKPOINT);
         let has_checkpoint = path.exists();
@@ -208,11 +207,20 @@ impl Interrupted {
                 self.folder.display()
             )));
         }
-        model::check_data(&self.notes, parts, &self.folder)?;
+        self.check_data(parts)?;
         if self.has_ended {
             note(&format!("{} has ended; there is nothing left to train", self.folder.display()));
         }
         Ok(())
+    }
+
+    pub fn check_data(&self, parts: &Parts) -> Result<()> {
+        model::check_data(&self.notes, parts, &self.folder)
+    }
+
+    /// Whether nothing is left to do, nor to write.
+    pub fn is_kept(&self) -> bool {
+        self.has_ended && self.folder.join(RunFolder::SUMMARY).exists()
     }
 }
 

@@ -47,6 +47,8 @@ pub use sizes::{REST, Sizes};
 pub use tensor::Tensor;
 
 #[doc(hidden)]
-pub use cpu::simd::{SimdLevel, Task, available_levels, dispatch, force_level, level as simd_level};
+pub use cpu::simd::{
+    SimdLevel, Task, available_levels, chosen as chosen_simd_level, dispatch, force_level, level as simd_level,
+};
 #[doc(hidden)]
 pub use cpu::threads::{ROOM_FOR_THREAD, for_each_part};

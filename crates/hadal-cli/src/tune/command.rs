@@ -26,6 +26,7 @@ use crate::train::{data, quoted, set_precision, vacant};
 pub fn run(args: &Tune) -> Result<ExitCode> {
     let mut config = args.settings.config()?;
     let (source, parts) = data(&mut config, args.data_dir.as_deref())?;
+    let given = Config { tune: toml::Table::new(), ..config.clone() };
     complete(&mut config, &source, parts.train.len(), parts.task);
     set_precision(&config);
     if config.training.time_limit.is_some() {
@@ -61,7 +62,7 @@ pub fn run(args: &Tune) -> Result<ExitCode> {
     // Each trial computes on one thread if there are as many at a time as processors.
     hadal::set_num_threads((cores / workers).max(1));
     let interrupt = Interrupt::watch();
-    let trials = Trials { base: &base, space: &space, source: &source, parts: &parts, args, interrupt: &interrupt };
+    let trials = Trials { given: &given, space: &space, source: &source, parts: &parts, args, interrupt: &interrupt };
     let mut say = |line: &str| {
         // What cannot be printed must not end the search.
         let _ = if args.quiet { Ok(()) } else { print_line(line) };
@@ -105,7 +106,8 @@ fn about(base: &Config, parts: &Parts) -> Result<serde_json::Map<String, serde_j
 
 /// What the trials of a search have in common.
 struct Trials<'a> {
-    base: &'a Config,
+    /// What was set, before defaults were taken: those of a trial are chosen by its own values.
+    given: &'a Config,
     space: &'a Space,
     source: &'a Source,
     parts: &'a Parts,
@@ -114,26 +116,23 @@ struct Trials<'a> {
 }
 
 impl Trials<'_> {
-    /// The settings of a trial.
-    fn config(&self, values: &[(String, Value)]) -> Result<Config> {
-        let mut config = self.base.clone();
+    /// The complete settings of a trial, and its data, if the search tries ways to prepare it.
+    fn prepare(&self, values: &[(String, Value)]) -> Result<(Config, Option<Parts>)> {
+        let mut config = self.given.clone();
         for (dimension, (_, value)) in self.space.dimensions.iter().zip(values) {
             config = dimension.set(&config, value).map_err(Error::Config)?;
         }
-        Ok(config)
-    }
-
-    /// The data as a trial is to see it: its own, if the search tries ways to prepare it.
-    fn parts(&self, config: &mut Config) -> Result<Option<Parts>> {
         let prepares = self.space.dimensions.iter().any(|dimension| dimension.section == "preprocess");
-        let load = || parts::load(self.source, config, self.args.data_dir.as_deref(), None);
-        prepares.then(load).transpose()
+        let load = || parts::load(self.source, &mut config, self.args.data_dir.as_deref(), None);
+        let own = prepares.then(load).transpose()?;
+        let parts = own.as_ref().unwrap_or(self.parts);
+        complete(&mut config, self.source, parts.train.len(), parts.task);
+        Ok((config, own))
     }
 
     /// Trains a trial until an epoch, from where an earlier rung or an interruption left it.
     fn run(&self, trial: &TrialRun) -> Result<Option<Outcome>> {
-        let mut config = self.config(&trial.values)?;
-        let own = self.parts(&mut config)?;
+        let (config, own) = self.prepare(&trial.values)?;
         let parts = own.as_ref().unwrap_or(self.parts);
         let path = trial.folder.join(RunFolder::CHECKPOINT);
         // A damaged one is made again, to the same bits.
@@ -173,8 +172,7 @@ impl Trials<'_> {
 
     /// Trains the winner once more, into a folder of its own, and judges it on the holdout part, once. `Some`, if interrupted.
     fn winner(&self, search: &Search, folder: &Path) -> Result<Option<ExitCode>> {
-        let mut config = self.config(&search.winner().values)?;
-        let own = self.parts(&mut config)?;
+        let (config, own) = self.prepare(&search.winner().values)?;
         let parts = own.as_ref().unwrap_or(self.parts);
         let is_kept = folder.join(RunFolder::SUMMARY).exists();
         let place = Folder {

@@ -256,6 +256,33 @@ fn a_checkpoint_of_another_version_or_processor_is_resumed_where_that_is_asked_f
     fails(&run(at, "train --resume out"), &["it was written by Hadal 7.1.0", "optimizer_paces"]);
 }
 
+/// A run without AVX2, as on a processor that has none.
+#[test]
+fn a_run_goes_on_with_the_vector_instructions_that_it_began_with() {
+    if hadal::simd_level() == hadal::SimdLevel::Baseline {
+        println!("skipped: this processor has no other vector instructions");
+        return;
+    }
+    let home = home();
+    let at = home.path();
+    let baseline = |line: &str| hadal(at).env("HADAL_SIMD", "baseline").args(line.split_whitespace()).output().unwrap();
+    succeeds(&baseline(&format!("{PLAN} --out whole")));
+    let out = at.join("out");
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_hadal"));
+    command.args(format!("{PLAN} --out out --checkpoint-every 1").split_whitespace()).current_dir(at);
+    let mut child = command.env("HADAL_SIMD", "baseline").spawn().unwrap();
+    until("step 40", || steps(&out) >= 40);
+    child.kill().unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(9), "it had ended");
+    fails(&run(at, "train --resume out"), &["the vector instructions was Baseline", "not go on to the same bits"]);
+    succeeds(&baseline("train --resume out -q"));
+    are_equal(&at.join("whole"), &out);
+    fails(
+        &hadal(at).env("HADAL_SIMD", "avx1024").args(["train", "digits"]).output().unwrap(),
+        &["HADAL_SIMD is avx1024, not avx512, avx2 or baseline"],
+    );
+}
+
 #[test]
 fn what_is_no_run_and_what_has_ended_is_said() {
     let home = home();

@@ -65,7 +65,17 @@ fn folds_test_every_row_once_and_end_as_alone() {
     };
     assert_eq!([samples(1), samples(2), samples(3)], [[54, 27, 9]; 3]);
     assert_eq!(text(&bytes(home.path(), "f/scores.csv")).lines().count(), 4);
-    fails(&run(home.path(), &format!("{line} --out f")), &["holds a run already", "--overwrite"]);
+    // Once more, nothing is left to train.
+    let summary = bytes(home.path(), "f/fold-2/summary.json");
+    let again = run(home.path(), &format!("{line} --out f -q"));
+    assert_eq!(text(&again.stdout), printed);
+    assert!(bytes(home.path(), "f/fold-2/summary.json") == summary);
+    fails(
+        &run(home.path(), &format!("{line} --out f --batch-size 7")),
+        &["fold-1 holds a run with other settings", "training.batch_size was", "not 7", "--overwrite"],
+    );
+    fails(&run(home.path(), &line.replace("--folds 3", "--folds 4 --out f")), &["split.folds was 3, not 4"]);
+    assert!(!home.path().join("f/fold-4").exists());
     fails(
         &run(home.path(), &format!("{} --out f --overwrite", line.replace("--folds 3", "--folds 2"))),
         &["fold-3", "none of these"],
@@ -138,6 +148,48 @@ fn a_search_that_is_killed_goes_on_to_the_same_winner() {
             "{name}"
         );
     }
+}
+
+#[test]
+fn members_that_are_killed_go_on_to_the_same_bits() {
+    let home = table();
+    for (kind, names) in [("--seeds 3", ["seed-1", "seed-2", "seed-3"]), ("--folds 3", ["fold-1", "fold-2", "fold-3"])]
+    {
+        let line = format!("train t.csv --target kind --epochs 120 --patience 0 {kind} --checkpoint-every 20 -q");
+        let whole = passes(home.path(), &format!("{line} --out whole --overwrite"));
+        let _ = std::fs::remove_dir_all(home.path().join("killed"));
+        let args: Vec<&str> = line.split_whitespace().chain(["--out", "killed"]).collect();
+        for delay in [40, 80, 160] {
+            let mut child = start(home.path(), &args);
+            std::thread::sleep(Duration::from_millis(delay));
+            let _ = child.kill();
+            child.wait().unwrap();
+        }
+        assert_eq!(passes(home.path(), &format!("{line} --out killed")), whole);
+        for name in names {
+            for file in ["model.safetensors", "last.safetensors", "history.csv", "config.toml"] {
+                let [a, b] = ["whole", "killed"].map(|at| bytes(home.path(), &format!("{at}/{name}/{file}")));
+                assert!(a == b, "{name}/{file}");
+            }
+        }
+        assert!(bytes(home.path(), "whole/scores.csv") == bytes(home.path(), "killed/scores.csv"));
+        std::fs::remove_dir_all(home.path().join("whole")).unwrap();
+    }
+}
+
+#[test]
+fn a_trial_has_the_defaults_that_belong_to_its_own_values() {
+    let home = table();
+    let rate = |folder: &str| {
+        let config = text(&bytes(home.path(), &format!("{folder}/config.toml")));
+        config.lines().find(|line| line.starts_with("learning_rate")).unwrap().to_owned()
+    };
+    tune(home.path(), "optimizer.name = [\"sgd\"]\n");
+    passes(home.path(), "tune --config t.toml --trials 1 --epochs 2 --out tuned -q");
+    passes(home.path(), "train t.csv --target kind --optimizer sgd --epochs 2 --out sgd -q");
+    passes(home.path(), "train t.csv --target kind --epochs 2 --out other -q");
+    assert_eq!(rate("tuned/winner"), rate("sgd"));
+    assert_ne!(rate("tuned/winner"), rate("other"), "the test needs optimizers with other defaults");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! A kernel is a [`Task`] whose body is plain Rust, inlined into functions compiled for each level; the compiler
 //! vectorizes it for each. Bodies use no fused multiply-add, so every level gives the same bits.
 
+use std::ffi::OsStr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// A set of vector instructions.
@@ -21,7 +22,10 @@ pub enum SimdLevel {
 /// 0: not chosen yet; else the level plus 1.
 static LEVEL: AtomicU8 = AtomicU8::new(0);
 
-/// The level in use: the best the processor has, unless forced.
+/// The level in use: the best the processor has, or what `HADAL_SIMD` says.
+///
+/// # Panics
+/// If `HADAL_SIMD` names no level, or one that the processor does not have.
 #[doc(hidden)]
 #[inline]
 pub fn level() -> SimdLevel {
@@ -30,11 +34,37 @@ pub fn level() -> SimdLevel {
         2 => SimdLevel::Avx2,
         3 => SimdLevel::Avx512,
         _ => {
-            let best = *available_levels().last().unwrap_or(&SimdLevel::Baseline);
-            LEVEL.store(best as u8 + 1, Ordering::Relaxed);
-            best
+            let level = chosen().unwrap_or_else(|problem| panic!("{problem}"));
+            LEVEL.store(level as u8 + 1, Ordering::Relaxed);
+            level
         }
     }
+}
+
+/// The level that the environment asks for, else the best.
+///
+/// # Errors
+/// If `HADAL_SIMD` names no level, or one that the processor does not have.
+#[doc(hidden)]
+pub fn chosen() -> Result<SimdLevel, String> {
+    choose(std::env::var_os("HADAL_SIMD").as_deref(), &available_levels())
+}
+
+/// The level that was asked for, which must be among `available` (lowest first), else the last of those.
+fn choose(wanted: Option<&OsStr>, available: &[SimdLevel]) -> Result<SimdLevel, String> {
+    let best = available.last().copied().unwrap_or(SimdLevel::Baseline);
+    let Some(wanted) = wanted.filter(|text| !text.is_empty()) else { return Ok(best) };
+    let level = match wanted.to_str() {
+        Some("baseline") => SimdLevel::Baseline,
+        Some("avx2") => SimdLevel::Avx2,
+        Some("avx512") => SimdLevel::Avx512,
+        _ => return Err(format!("HADAL_SIMD is {}, not avx512, avx2 or baseline", wanted.display())),
+    };
+    if available.contains(&level) {
+        return Ok(level);
+    }
+    let best = format!("{best:?}").to_lowercase();
+    Err(format!("HADAL_SIMD is {}, which this processor does not have; its best is {best}", wanted.display()))
 }
 
 /// The levels this processor has, lowest first.
@@ -103,4 +133,21 @@ fn run_avx512<K: Task>(task: K) -> K::Output {
 #[target_feature(enable = "avx2,fma")]
 fn run_avx2<K: Task>(task: K) -> K::Output {
     task.run()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_chosen_among_those_there_are() {
+        let choose = |text: &str, available: &[SimdLevel]| choose(Some(OsStr::new(text)), available);
+        let old = [SimdLevel::Baseline, SimdLevel::Avx2];
+        assert_eq!(choose("", &old), Ok(SimdLevel::Avx2));
+        assert_eq!(choose("baseline", &old), Ok(SimdLevel::Baseline));
+        let missing = choose("avx512", &old).unwrap_err();
+        assert!(missing.contains("does not have") && missing.contains("avx2"), "{missing}");
+        let unknown = choose("AVX", &old).unwrap_err();
+        assert!(unknown.contains("AVX, not avx512, avx2 or baseline"), "{unknown}");
+    }
 }

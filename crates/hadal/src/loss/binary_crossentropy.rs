@@ -85,6 +85,10 @@ impl Loss for BinaryCrossentropy {
         "binary_crossentropy"
     }
 
+    fn describe(&self) -> String {
+        format!("{self:?}")
+    }
+
     #[track_caller]
     fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
         let labels = target.dtype() == DType::I64 && target.rank() == 1;

@@ -154,6 +154,10 @@ impl Loss for CategoricalCrossentropy {
         "categorical_crossentropy"
     }
 
+    fn describe(&self) -> String {
+        format!("{self:?}")
+    }
+
     #[track_caller]
     fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
         static ONCE: Once = Once::new();

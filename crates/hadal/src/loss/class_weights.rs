@@ -94,6 +94,10 @@ impl<L: Loss> Loss for ClassWeighted<L> {
         self.loss.name()
     }
 
+    fn describe(&self) -> String {
+        format!("{} with class weights {:?}", self.loss.describe(), self.weights.to_vec::<f64>())
+    }
+
     fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
         self.loss.class_weighted(prediction, target, &self.weights)
     }

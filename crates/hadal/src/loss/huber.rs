@@ -49,6 +49,10 @@ impl Loss for Huber {
         "huber"
     }
 
+    fn describe(&self) -> String {
+        format!("{self:?}")
+    }
+
     #[track_caller]
     fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
         assert_same_shape(self.name(), prediction, target);

@@ -55,6 +55,17 @@ pub trait Loss: Send + Sync {
     /// ```
     fn name(&self) -> &'static str;
 
+    /// The loss with all its settings: what must be the same for a run to be [resumed](crate::train::Trainer::resume). Default:
+    /// the name; a loss of your own that has settings adds them.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert_ne!(Huber::new(1.0).describe(), Huber::new(2.0).describe());
+    /// ```
+    fn describe(&self) -> String {
+        self.name().to_owned()
+    }
+
     /// The loss of every sample, `[N]`: no reduction. Shapes are those that [`check`](Loss::check) accepts. A loss of your own
     /// that returns another shape is refused.
     ///
@@ -235,6 +246,10 @@ pub trait Loss: Send + Sync {
 impl Loss for Box<dyn Loss> {
     fn name(&self) -> &'static str {
         (**self).name()
+    }
+
+    fn describe(&self) -> String {
+        (**self).describe()
     }
 
     fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {

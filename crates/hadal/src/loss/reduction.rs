@@ -47,6 +47,10 @@ impl<L: Loss> Loss for Reduced<L> {
         self.loss.name()
     }
 
+    fn describe(&self) -> String {
+        format!("{} with reduction {:?}", self.loss.describe(), self.reduction)
+    }
+
     fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
         self.loss.per_sample(prediction, target)
     }

@@ -51,6 +51,10 @@ impl Metric for Accuracy {
         "accuracy"
     }
 
+    fn describe(&self) -> String {
+        format!("{} {}", self.name(), self.threshold)
+    }
+
     fn reset(&mut self) {
         *self = Accuracy { threshold: self.threshold, ..Accuracy };
     }

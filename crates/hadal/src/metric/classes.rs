@@ -1,5 +1,7 @@
 //! From outputs and targets to classes: what the metrics of classification share.
 
+use std::fmt;
+
 use super::numbers;
 use crate::{DType, Error, Result, Shape, Tensor};
 
@@ -14,6 +16,12 @@ pub(super) struct Threshold {
 impl Default for Threshold {
     fn default() -> Threshold {
         Threshold::HALF
+    }
+}
+
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "with threshold {}", self.value)
     }
 }
 

@@ -53,6 +53,10 @@ impl Metric for CohenKappa {
         "cohen_kappa"
     }
 
+    fn describe(&self) -> String {
+        format!("{} of a {}", self.name(), self.matrix.describe())
+    }
+
     fn reset(&mut self) {
         self.matrix.reset();
     }

@@ -128,6 +128,10 @@ impl Metric for ConfusionMatrix {
         "confusion_accuracy"
     }
 
+    fn describe(&self) -> String {
+        format!("{} {}", self.name(), self.threshold)
+    }
+
     fn reset(&mut self) {
         self.counts.clear();
         self.unpredicted.clear();

@@ -64,6 +64,17 @@ pub trait Metric: Send + Sync {
     /// ```
     fn name(&self) -> &'static str;
 
+    /// The metric with all its settings: what must be the same for a run to be [resumed](crate::train::Trainer::resume). Default:
+    /// the name; a metric of your own that has settings adds them.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert_eq!(TopKAccuracy::new(5).describe(), "top_k_accuracy with k 5");
+    /// ```
+    fn describe(&self) -> String {
+        self.name().to_owned()
+    }
+
     /// Resets the metric (Keras's `reset_state`).
     ///
     /// ```
@@ -225,6 +236,10 @@ pub trait Metric: Send + Sync {
 impl Metric for Box<dyn Metric> {
     fn name(&self) -> &'static str {
         (**self).name()
+    }
+
+    fn describe(&self) -> String {
+        (**self).describe()
     }
 
     fn output(&self) -> Option<&str> {

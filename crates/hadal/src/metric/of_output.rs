@@ -14,6 +14,10 @@ impl<M: Metric> Metric for OfOutput<M> {
         self.metric.name()
     }
 
+    fn describe(&self) -> String {
+        format!("{} of output `{}`", self.metric.describe(), self.output)
+    }
+
     fn output(&self) -> Option<&str> {
         Some(&self.output)
     }

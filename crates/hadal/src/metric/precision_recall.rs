@@ -88,6 +88,10 @@ macro_rules! ratio_metric {
                 $label
             }
 
+            fn describe(&self) -> String {
+                format!("{} averaged {:?}, of a {}", self.name(), self.average, self.matrix.describe())
+            }
+
             fn reset(&mut self) {
                 self.matrix.reset();
             }

@@ -47,6 +47,10 @@ impl Metric for TopKAccuracy {
         "top_k_accuracy"
     }
 
+    fn describe(&self) -> String {
+        format!("{} with k {}", self.name(), self.k)
+    }
+
     fn reset(&mut self) {
         *self = TopKAccuracy::new(self.k);
     }

@@ -74,6 +74,11 @@ pub trait Model: Module {
         None
     }
 
+    /// The settings beside the parameters, as in [`Forward::describe`]. Default: none.
+    fn describe(&self) -> String {
+        String::new()
+    }
+
     /// The transforms of the data that the model was trained on, one for each input, where it keeps them.
     fn kept_preprocessing(&self) -> Vec<Preprocessing> {
         Vec::new()
@@ -116,6 +121,10 @@ impl<F: Forward> Model for F {
 
     fn only_output_shape(&self) -> Option<Shape> {
         self.output_shape()
+    }
+
+    fn describe(&self) -> String {
+        Forward::describe(self)
     }
 
     fn kept_preprocessing(&self) -> Vec<Preprocessing> {

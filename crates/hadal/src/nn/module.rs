@@ -272,6 +272,19 @@ pub trait Forward: Module {
     fn output_shape(&self) -> Option<Shape> {
         None
     }
+
+    /// The settings beside the parameters, such as rates of dropout, one to a line: what must be the same for a run to be
+    /// [resumed](crate::train::Trainer::resume). Default: none; a module of your own that has some says them here.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let model = Sequential::new([784]).add(Dropout::new(0.2)).build()?;
+    /// assert_eq!(model.describe(), r#"{"layer":"dropout","rate":0.2}"#);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    fn describe(&self) -> String {
+        String::new()
+    }
 }
 
 /// `path.name`, or `name` alone at the root.

@@ -423,6 +423,12 @@ impl Forward for Sequential {
         self.preprocessing = Some(preprocessing.clone());
     }
 
+    fn describe(&self) -> String {
+        // Numbers and names are always written.
+        let lines = self.layers.configs().into_iter().map(|layer| serde_json::to_string(&layer).unwrap_or_default());
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     fn output_shape(&self) -> Option<Shape> {
         self.shapes.last().copied()
     }

@@ -49,6 +49,13 @@ impl Best {
     }
 
     /// The best so far, to be kept.
+    /// The settings, which must be the same for a run to be resumed.
+    pub fn settings(&self) -> String {
+        let Best { monitor, mode, min_delta, .. } = self;
+        let mode = mode.map_or("automatic".to_owned(), |mode| format!("{mode:?}").to_lowercase());
+        format!("{monitor}, mode {mode}, min_delta {min_delta}")
+    }
+
     pub fn state(&self) -> BestState {
         self.best.map(|(epoch, value)| (epoch, Exact(value)))
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::best::Best;
+use super::training_state::check_settings;
 use super::{Callback, CallbackState, Event, Flow};
 use crate::optim::Mode;
 use crate::{Error, Result, Tensor};
@@ -111,6 +112,16 @@ impl EarlyStopping {
         self.stopped_epoch
     }
 
+    /// What must be the same for a run to be resumed.
+    fn settings(&self) -> String {
+        let EarlyStopping { best, patience, baseline, start_from_epoch, restore_best_weights, .. } = self;
+        format!(
+            "{}, patience {patience}, baseline {baseline:?}, start_from_epoch {start_from_epoch}, \
+             restore_best_weights {restore_best_weights}",
+            best.settings()
+        )
+    }
+
     fn begin(&mut self) -> Result<()> {
         if let Some(baseline) = self.baseline.filter(|baseline| !baseline.is_finite()) {
             return Err(Error::Config(format!("EarlyStopping: baseline {baseline} must be a finite number")));
@@ -157,12 +168,15 @@ impl Callback for EarlyStopping {
     }
 
     fn state(&self) -> Option<CallbackState> {
-        let facts = (self.best.state(), self.epochs, self.waited, self.stopped_epoch, self.weights.is_some());
+        let facts =
+            (self.settings(), self.best.state(), self.epochs, self.waited, self.stopped_epoch, self.weights.is_some());
         CallbackState::json(&facts, self.weights.clone().unwrap_or_default())
     }
 
     fn load_state(&mut self, state: CallbackState) -> Result<()> {
-        let (best, epochs, waited, stopped_epoch, has_weights) = state.parse("EarlyStopping")?;
+        let (settings, best, epochs, waited, stopped_epoch, has_weights): (String, _, _, _, _, _) =
+            state.parse("EarlyStopping")?;
+        check_settings("EarlyStopping", &settings, &self.settings())?;
         self.best.load_state(best);
         (self.epochs, self.waited, self.stopped_epoch) = (epochs, waited, stopped_epoch);
         self.weights = Some(state.tensors).filter(|_| has_weights);

@@ -1,6 +1,7 @@
 //! The weights of the best epoch.
 
 use super::best::Best;
+use super::training_state::check_settings;
 use super::{Callback, CallbackState, Event, Flow};
 use crate::optim::Mode;
 use crate::{Result, Tensor};
@@ -79,11 +80,13 @@ impl Callback for KeepBest {
     }
 
     fn state(&self) -> Option<CallbackState> {
-        CallbackState::json(&self.best.state(), self.weights.clone().unwrap_or_default())
+        CallbackState::json(&(self.best.settings(), self.best.state()), self.weights.clone().unwrap_or_default())
     }
 
     fn load_state(&mut self, state: CallbackState) -> Result<()> {
-        self.best.load_state(state.parse("KeepBest")?);
+        let (settings, best): (String, _) = state.parse("KeepBest")?;
+        check_settings("KeepBest", &settings, &self.best.settings())?;
+        self.best.load_state(best);
         self.weights = self.best.get().map(|_| state.tensors);
         Ok(())
     }

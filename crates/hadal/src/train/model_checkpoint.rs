@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::best::Best;
+use super::training_state::check_settings;
 use super::{Callback, CallbackState, Event, Flow, Logs};
 use crate::Result;
 use crate::nn::{Architecture, check_architecture, stage_parts};
@@ -11,6 +12,9 @@ use crate::optim::Mode;
 
 /// The note in a model file that says which metric made it the best.
 pub(super) const MONITOR_NOTE: &str = "hadal.monitor";
+
+/// The note that says after which epoch the model was saved.
+pub(super) const EPOCH_NOTE: &str = "hadal.epoch";
 
 /// A callback that saves the model after every epoch, or after every one that is the best so far, as Keras's `ModelCheckpoint`. The file is written atomically: an
 /// interrupted run loses at most one epoch. To keep the history beside it, see [`RunFolder`](super::RunFolder).
@@ -77,6 +81,11 @@ impl ModelCheckpoint {
         self.mode = Some(mode);
         self
     }
+
+    /// What must be the same for a run to be resumed.
+    fn settings(&self) -> String {
+        self.best.as_ref().map_or("every epoch".to_owned(), |best| format!("save_best_only {}", best.settings()))
+    }
 }
 
 impl Callback for ModelCheckpoint {
@@ -103,11 +112,12 @@ impl Callback for ModelCheckpoint {
     }
 
     fn state(&self) -> Option<CallbackState> {
-        CallbackState::json(&self.best.as_ref().and_then(Best::state), Vec::new())
+        CallbackState::json(&(self.settings(), self.best.as_ref().and_then(Best::state)), Vec::new())
     }
 
     fn load_state(&mut self, state: CallbackState) -> Result<()> {
-        let best = state.parse("ModelCheckpoint")?;
+        let (settings, best): (String, _) = state.parse("ModelCheckpoint")?;
+        check_settings("ModelCheckpoint", &settings, &self.settings())?;
         if let Some(own) = &mut self.best {
             own.load_state(best);
         }
@@ -119,6 +129,6 @@ impl Callback for ModelCheckpoint {
 pub(super) fn epoch_notes(notes: &BTreeMap<String, String>, epoch: usize, logs: &Logs) -> BTreeMap<String, String> {
     let mut notes = notes.clone();
     notes.extend(logs.iter().map(|(name, value)| (format!("hadal.{name}"), value.to_string())));
-    notes.insert("hadal.epoch".into(), epoch.to_string());
+    notes.insert(EPOCH_NOTE.into(), epoch.to_string());
     notes
 }

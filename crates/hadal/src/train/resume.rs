@@ -51,7 +51,12 @@ pub(super) fn identity<M: Model>(fit: &Fit, trainer: &Trainer<M>, data: &Dataset
     let of_data = |data: &Dataset| format!("{} ({} samples of shape {})", data.name(), data.len(), data.input_shape());
     let mut model = Vec::new();
     trainer.model.visit("", &mut |name, tensor| model.push(format!("{name} {} {}", tensor.dtype(), tensor.shape())));
-    let losses: Vec<String> = trainer.reported(false).into_iter().map(|(name, _)| name).collect();
+    let losses = trainer.losses.iter().map(|own| {
+        let of = own.output.as_ref().map_or(String::new(), |output| format!(" of output `{output}`"));
+        let weight = if own.weight == 1.0 { String::new() } else { format!(" times {}", own.weight) };
+        format!("{}{of}{weight}", own.loss.describe())
+    });
+    let metrics = trainer.metrics().iter().map(|metric| metric.describe()).collect::<Vec<_>>();
     let optimizer = &trainer.optimizer;
     let core = optimizer.core();
     let pairs = [
@@ -60,18 +65,22 @@ pub(super) fn identity<M: Model>(fit: &Fit, trainer: &Trainer<M>, data: &Dataset
         ("model", model.join(", ")),
         ("optimizer", format!("{} {:?}", optimizer.name(), optimizer.update_rule(optimizer.learning_rate(), 1))),
         ("settings of the optimizer", core.describe()),
-        ("loss and metrics", losses.join(", ")),
+        ("loss", losses.collect::<Vec<_>>().join(", ")),
+        ("metrics", metrics.join(", ")),
         ("seed", trainer.seed.to_string()),
         ("number of epochs", fit.epochs.to_string()),
         (LIMIT_OF_STEPS, format!("{:?}", fit.max_steps)),
         ("batch size", fit.batch_size.to_string()),
+        ("validation batch size", fit.validation_batch_size.to_string()),
         ("shuffling", fit.shuffle.to_string()),
         ("schedule", format!("{:?}{}", fit.schedule, if fit.by_epoch { " by epoch" } else { "" })),
         ("reduce_lr_on_plateau", fit.plateau.as_ref().map_or("none".to_owned(), |plateau| plateau.describe())),
         ("clip_norm", format!("{:?}", fit.clip_norm)),
         ("clip_value", format!("{:?}", fit.clip_value)),
     ];
-    pairs.into_iter().map(|(what, value)| (what.to_owned(), value)).collect()
+    let settings = trainer.model.describe();
+    let settings = settings.lines().enumerate().map(|(at, line)| (format!("layer {}", at + 1), line.to_owned()));
+    pairs.into_iter().map(|(what, value)| (what.to_owned(), value)).chain(settings).collect()
 }
 
 /// What decides the last bits of sums of products.
@@ -88,12 +97,12 @@ impl TrainingState {
     /// Checks that a run with this identity goes on from here.
     pub(super) fn check(&self, run: &[(String, String)], is_inexact_allowed: bool) -> Result<()> {
         // A run that has ended at a limit may have it as a setting since; there is nothing left that it could change.
-        let is_known = |(what, _): &&(String, String)| !(self.is_finished() && what == LIMIT_OF_STEPS);
-        let run: Vec<_> = run.iter().filter(is_known).cloned().collect();
-        if let Some((what, then, now)) = difference(&self.facts.run, &run) {
+        let changed =
+            differences(&self.facts.run, run).find(|(what, ..)| !(self.is_finished() && *what == LIMIT_OF_STEPS));
+        if let Some((what, then, now)) = changed {
             return Err(Error::Config(format!("it is of another run: its {what} was {then}, not {now}")));
         }
-        match difference(&self.facts.exactness, &exactness()) {
+        match differences(&self.facts.exactness, &exactness()).next() {
             Some((what, then, now)) if !is_inexact_allowed => Err(Error::Config(format!(
                 "the {what} was {then}, and is {now} here, where the run would not go on to the same bits; resume it where it was, or \
                  allow it (Fit::allow_inexact_resume)"
@@ -103,10 +112,17 @@ impl TrainingState {
     }
 }
 
-/// The first that is not the same: its name, and both values.
-fn difference<'a>(then: &'a [(String, String)], now: &'a [(String, String)]) -> Option<(&'a str, &'a str, &'a str)> {
-    now.iter().find_map(|(what, now)| {
-        let then = then.iter().find(|(name, _)| name == what).map_or("not known", |(_, value)| value);
-        (then != now).then_some((what.as_str(), then, now.as_str()))
-    })
+/// What is not the same: its name, and both values.
+fn differences<'a>(
+    then: &'a [(String, String)],
+    now: &'a [(String, String)],
+) -> impl Iterator<Item = (&'a str, &'a str, &'a str)> {
+    let value_in = |pairs: &'a [(String, String)], what: &str| {
+        pairs.iter().find(|(name, _)| name == what).map_or("not there", |(_, value)| value.as_str())
+    };
+    let gone = then.iter().filter(|(what, _)| now.iter().all(|(name, _)| name != what));
+    now.iter()
+        .chain(gone)
+        .map(move |(what, _)| (what.as_str(), value_in(then, what), value_in(now, what)))
+        .filter(|(_, then, now)| then != now)
 }

@@ -1,17 +1,17 @@
 //! A directory for the model and history of a training run.
 
+mod memory;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
-use super::best::{Best, BestState};
-use super::model_checkpoint::{MONITOR_NOTE, epoch_notes};
+use super::best::Best;
+use super::model_checkpoint::{EPOCH_NOTE, MONITOR_NOTE, epoch_notes};
 use super::restore::{HISTORY_NOTE, cannot_restore, is_current, restore_files};
 use super::set_aside::SetAside;
 use super::{Callback, CallbackState, Checkpoint, Event, Every, Flow, Logs, TrainingState};
 use crate::format::{FolderLock, Staged, check_writable, kind_name, safetensors, stage, write_atomically};
-use crate::monitor::Record;
+use crate::monitor::{Record, note};
 use crate::nn::{Architecture, check_architecture, stage_parts};
 use crate::optim::Mode;
 use crate::{Error, Result, Tensor};
@@ -74,6 +74,8 @@ pub struct RunFolder {
     begun: bool,
     /// Whether the best model in the folder may be that of a later epoch, which this run has yet to reach again.
     resumed: bool,
+    /// An epoch whose files could not be written.
+    unwritten: Option<Snapshot>,
     lock: FolderLock,
 }
 
@@ -151,6 +153,7 @@ impl RunFolder {
             claimed: false,
             begun: false,
             resumed: false,
+            unwritten: None,
             lock,
         })
     }
@@ -273,7 +276,8 @@ impl RunFolder {
             None => (Some(stage(RunFolder::MODEL, epoch)?), None),
             Some(keep) => {
                 let gone = self.path.join(RunFolder::MODEL).symlink_metadata().is_err();
-                let model = keep.snapshot.as_ref().filter(|_| best || gone || self.resumed);
+                let is_behind = gone || self.resumed || self.unwritten.is_some();
+                let model = keep.snapshot.as_ref().filter(|_| best || is_behind);
                 let model = model.map(|model| stage(RunFolder::MODEL, model)).transpose()?;
                 (model, Some(stage(RunFolder::LAST, epoch)?))
             }
@@ -343,33 +347,49 @@ impl RunFolder {
     }
 }
 
-/// What a run folder remembers of its run.
-#[derive(Serialize, Deserialize)]
-struct Memory {
-    record: Record,
-    best: BestState,
-    /// The notes of the best model.
-    best_notes: Option<BTreeMap<String, String>>,
-    begun: bool,
+impl RunFolder {
+    /// Puts an epoch's files in place, also where the folder is removed meanwhile. What cannot be written, as on a full disk, is
+    /// said once, and written with the next epoch: the files of an earlier one stay as they are until then.
+    fn keep(&mut self, epoch: Snapshot, best: bool) -> Result<()> {
+        let outcome = match self.write(&epoch, best) {
+            Err(_) if !self.lock.is_current(&self.path) => self.write(&epoch, best),
+            outcome => outcome,
+        };
+        match outcome {
+            Ok(()) => self.unwritten = None,
+            Err(error) if self.begun => {
+                let number = epoch.1.get(EPOCH_NOTE).map_or("?", String::as_str);
+                if self.unwritten.is_none() {
+                    note(&format!(
+                        "the files of epoch {number} could not be written ({error}); those of an earlier one stay, and training goes on"
+                    ));
+                }
+                self.unwritten = Some(epoch);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// What could not be written is tried for the last time.
+    fn end(&mut self) -> Result<()> {
+        let Some(epoch) = self.unwritten.take() else { return Ok(()) };
+        // Until it is in its place, the best model may be an epoch's that was not written either.
+        let outcome = self.write(&epoch, true);
+        if outcome.is_err() {
+            self.unwritten = Some(epoch);
+        }
+        outcome
+    }
 }
 
 impl Callback for RunFolder {
     fn state(&self) -> Option<CallbackState> {
-        let keep = self.keep_best.as_ref();
-        let (tensors, best_notes) = keep.and_then(|keep| keep.snapshot.clone()).unzip();
-        let best = keep.and_then(|keep| keep.best.state());
-        let memory = Memory { record: self.record.clone(), best, best_notes, begun: self.begun };
-        CallbackState::json(&memory, tensors.unwrap_or_default())
+        self.remembered()
     }
 
     fn load_state(&mut self, state: CallbackState) -> Result<()> {
-        let Memory { record, best, best_notes, begun } = state.parse("RunFolder")?;
-        (self.record, self.begun, self.claimed, self.resumed) = (record, begun, true, true);
-        if let Some(keep) = &mut self.keep_best {
-            keep.best.load_state(best);
-            keep.snapshot = best_notes.map(|notes| (state.tensors, notes));
-        }
-        Ok(())
+        self.remember(state)
     }
 
     fn wants_state(&self, step: usize) -> bool {
@@ -415,13 +435,10 @@ impl Callback for RunFolder {
             notes.insert(HISTORY_NOTE.into(), self.record.history.clone());
             let snapshot = (model.state_dict(), notes);
             let best = self.keep_best.as_mut().is_some_and(|keep| keep.update(*epoch, logs, &snapshot));
-            if let Err(error) = self.write(&snapshot, best) {
-                // Removed while it was written to, the folder is made again.
-                if self.lock.is_current(&self.path) {
-                    return Err(error);
-                }
-                self.write(&snapshot, best)?;
-            }
+            self.keep(snapshot, best)?;
+        }
+        if let Event::TrainEnd = event {
+            self.end()?;
         }
         Ok(Flow::Continue)
     }

@@ -246,6 +246,14 @@ pub struct CallbackState {
     pub tensors: Vec<(String, Tensor)>,
 }
 
+/// Checks that a callback has the settings that it had when its state was saved.
+pub(super) fn check_settings(owner: &str, then: &str, now: &str) -> Result<()> {
+    if then == now {
+        return Ok(());
+    }
+    Err(Error::Config(format!("it is of another run: its {owner} was {then}, not {now}")))
+}
+
 impl CallbackState {
     /// Text alone.
     pub fn text(text: String) -> CallbackState {

@@ -180,6 +180,52 @@ fn what_is_not_the_run_is_refused_with_the_first_difference() {
     says(trainer(plan).resume(&model, &data, fit()), &["no state of training", "not a checkpoint"]);
 }
 
+/// Settings that no parameter shows.
+#[test]
+fn a_setting_that_is_not_the_runs_is_refused_by_name() {
+    let data = points(40, 1);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    let network = |rate: f64, activation: Activation| {
+        Sequential::new([2]).add(Dense::new(4).activation(activation)).add(Dropout::new(rate)).add(Dense::new(1))
+    };
+    let trainer = |network: Sequential, loss: Box<dyn Loss>, k: f64| {
+        network.compile(Sgd::new(0.01), loss, Accuracy.threshold(k)).unwrap()
+    };
+    let own = || trainer(network(0.1, Tanh), Box::new(BinaryCrossentropy.from_logits()), 0.5);
+    let stopping = |patience| EarlyStopping::new("val_loss").patience(patience);
+    let bare = || Fit::epochs(2).batch_size(8).validation_data(&data).quiet();
+    let fit = || bare().callback(stopping(3)).callback(KeepBest::new("val_loss"));
+    let suspend = |event: &Event| {
+        Ok(if matches!(event, Event::BatchEnd { step: 3, .. }) { Flow::Suspend } else { Flow::Continue })
+    };
+    own().fit(&data, fit().on_event(suspend).callback(Checkpoint::new(&path))).unwrap();
+    let resume = |mut trainer: Trainer<Sequential>, fit: Fit| trainer.resume(&path, &data, fit);
+    let loss = || -> Box<dyn Loss> { Box::new(BinaryCrossentropy.from_logits()) };
+    says(resume(trainer(network(0.2, Tanh), loss(), 0.5), fit()), &["another run", "layer 2", "0.1", "0.2"]);
+    says(resume(trainer(network(0.1, Relu), loss(), 0.5), fit()), &["layer 1", "tanh", "relu"]);
+    says(resume(trainer(network(0.1, Tanh).add(Dropout::new(0.5)), loss(), 0.5), fit()), &["layer 4 was not there"]);
+    let shorter = Sequential::new([2]).add(Dense::new(4).activation(Tanh)).add(Dense::new(1));
+    says(resume(trainer(shorter, loss(), 0.5), fit()), &["another run", "its model was"]);
+    let smoothed = Box::new(BinaryCrossentropy.from_logits().label_smoothing(0.1));
+    says(
+        resume(trainer(network(0.1, Tanh), smoothed, 0.5), fit()),
+        &["its loss was", "smoothing: 0.0", "smoothing: 0.1"],
+    );
+    let halved = Box::new(BinaryCrossentropy.from_logits().class_weights(&[1.0, 0.5]));
+    says(resume(trainer(network(0.1, Tanh), halved, 0.5), fit()), &["its loss was", "class weights [1.0, 0.5]"]);
+    says(
+        resume(trainer(network(0.1, Tanh), loss(), 0.6), fit()),
+        &["its metrics was", "threshold 0.5", "threshold 0.6"],
+    );
+    says(resume(own(), fit().validation_batch_size(7)), &["validation batch size was 1000, not 7"]);
+    let patient = bare().callback(stopping(4)).callback(KeepBest::new("val_loss"));
+    says(resume(own(), patient), &["its EarlyStopping was val_loss", "patience 3", "patience 4"]);
+    let other = bare().callback(stopping(3)).callback(KeepBest::new("loss"));
+    says(resume(own(), other), &["its KeepBest was val_loss", "not loss"]);
+    resume(own(), fit()).unwrap();
+}
+
 /// A metric without a state.
 struct Opaque(f64);
 

@@ -138,3 +138,66 @@ fn a_model_that_is_no_longer_finite_does_not_replace_a_good_one() {
     assert_eq!(std::fs::read(folder.path().join(RunFolder::MODEL)).unwrap(), before);
     assert!(folder.path().join(RunFolder::HISTORY).exists());
 }
+
+/// Trains, or goes on; `hinder` is called after each step.
+fn hindered(folder: &Path, epochs: usize, mut hinder: impl FnMut(usize)) -> Result<()> {
+    let data = crate::data::synthetic::moons(40, 0.1, 1)?;
+    let model = Sequential::new([2]).add(Dense::new(4).activation(Tanh)).add(Dense::new(1).activation(Sigmoid));
+    let mut model = model.compile(Adam::new(0.1), BinaryCrossentropy, [Accuracy])?;
+    let run = RunFolder::open(folder, model.model.architecture(), BTreeMap::new())?
+        .keep_best("loss")
+        .checkpoint(Every::Steps(1), BTreeMap::new());
+    let hinder = |event: &Event| {
+        if let Event::BatchEnd { step, .. } = event {
+            hinder(*step);
+        }
+        Ok(Flow::Continue)
+    };
+    let fit = Fit::epochs(epochs).batch_size(10).quiet().on_event(hinder).callback(run);
+    match folder.join(RunFolder::CHECKPOINT) {
+        checkpoint if checkpoint.exists() => model.resume(checkpoint, &data, fit).map(drop),
+        _ => model.fit(&data, fit).map(drop),
+    }
+}
+
+/// Whatever the system refuses, here to replace a directory by a file, is tried again after the next epoch and at the end; nothing of
+/// an earlier epoch is lost, and the files are those of a run that was not hindered.
+#[test]
+fn a_run_whose_files_cannot_be_written_for_a_while_goes_on() {
+    let whole = tempfile::tempdir().unwrap();
+    hindered(whole.path(), 6, |_| {}).unwrap();
+    let all = [RunFolder::MODEL, RunFolder::LAST, RunFolder::HISTORY];
+    let bytes = |folder: &Path, name: &str| std::fs::read(folder.join(name)).unwrap();
+    for name in [RunFolder::MODEL, RunFolder::LAST] {
+        for until in [16, 24, usize::MAX] {
+            let folder = tempfile::tempdir().unwrap();
+            let (path, aside) = (folder.path().join(name), folder.path().join("aside"));
+            let free = || {
+                if aside.exists() {
+                    std::fs::remove_dir_all(&path).unwrap();
+                    std::fs::rename(&aside, &path).unwrap();
+                }
+            };
+            let outcome = hindered(folder.path(), 6, |step| match step {
+                // In the third epoch of four steps each.
+                10 => {
+                    std::fs::rename(&path, &aside).unwrap();
+                    std::fs::create_dir_all(path.join("in the way")).unwrap();
+                }
+                step if step == until => free(),
+                _ => {}
+            });
+            if until == usize::MAX {
+                outcome.unwrap_err();
+                assert!(!TrainingState::load(folder.path().join(RunFolder::CHECKPOINT)).unwrap().is_finished());
+                free();
+                hindered(folder.path(), 6, |_| {}).unwrap();
+            } else {
+                outcome.unwrap();
+            }
+            for name in all {
+                assert!(bytes(folder.path(), name) == bytes(whole.path(), name), "{name}, until step {until}");
+            }
+        }
+    }
+}
