@@ -94,7 +94,15 @@ pub fn run(args: &Train) -> Result<ExitCode> {
         // Looked for in all rows: a column that gives the target away does so everywhere.
         table.encoder.leaks(&table.columns)?.iter().for_each(|leak| note(&leak.to_string()));
     }
-    let ended = session.run(model)?;
+    let ended = session.run(model).inspect_err(|error| {
+        let kept = folder.as_deref().filter(|folder| folder.join(RunFolder::CHECKPOINT).exists());
+        if let (Error::Io { .. }, Some(folder)) = (error, kept) {
+            note(&format!(
+                "the last checkpoint is kept; when files can be written, hadal train --resume {} goes on",
+                quoted(folder)
+            ));
+        }
+    })?;
     if let Some(status) = interrupt.status().filter(|_| ended.is_suspended) {
         let place = format!("after epoch {} and step {}", ended.model.epochs(), ended.model.steps());
         print_line(&match &folder {

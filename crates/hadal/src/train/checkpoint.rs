@@ -163,6 +163,11 @@ impl Checkpoint {
         note(&format!("a checkpoint could not be written ({error}); {rest}, and training goes on"));
     }
 
+    /// What cannot be written has been said elsewhere; returns whether it had been said before.
+    pub(super) fn has_been_said(&mut self) -> bool {
+        std::mem::replace(&mut self.has_failed, true)
+    }
+
     /// The next one is due an interval after this step.
     pub(super) fn wait_from(&mut self, step: usize) {
         self.last = Some((Instant::now(), step));

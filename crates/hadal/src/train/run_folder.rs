@@ -359,7 +359,9 @@ impl RunFolder {
             Ok(()) => self.unwritten = None,
             Err(error) if self.begun => {
                 let number = epoch.1.get(EPOCH_NOTE).map_or("?", String::as_str);
-                if self.unwritten.is_none() {
+                // A full disk is said once, whichever file meets it first.
+                let was_said = self.checkpoint.as_mut().is_some_and(|checkpoint| checkpoint.has_been_said());
+                if self.unwritten.is_none() && !was_said {
                     note(&format!(
                         "the files of epoch {number} could not be written ({error}); those of an earlier one stay, and training goes on"
                     ));
