@@ -50,8 +50,6 @@ pub struct Folder<'a> {
 pub struct Ended {
     pub model: Trainer<Sequential>,
     pub seconds: f64,
-    /// Whether its time was limited.
-    pub had_limit: bool,
     /// The step at which the time was up.
     pub timed_out: Option<usize>,
     /// Whether it was interrupted, and is to be resumed.
@@ -117,8 +115,7 @@ impl Session<'_> {
         let seconds = began.elapsed().as_secs_f64();
         // A signal may also come after the last step.
         let is_suspended = self.interrupt.status().is_some() && !has_ended.get();
-        let had_limit = limit.is_some();
-        Ok(Ended { model, seconds, had_limit, timed_out: limit.and_then(|limit| limit.stopped_step()), is_suspended })
+        Ok(Ended { model, seconds, timed_out: limit.and_then(|limit| limit.stopped_step()), is_suspended })
     }
 }
 
@@ -135,6 +132,9 @@ pub fn options<'a>(config: &Config, parts: &'a Parts) -> Fit<'a> {
         .quiet();
     if let Some(steps) = own.max_steps {
         fit = fit.max_steps(steps);
+    }
+    if let Some(changes) = &own.learning_rate_changes {
+        fit = fit.learning_rate_changes(changes.iter().copied());
     }
     match own.patience.filter(|patience| *patience > 0) {
         Some(patience) => {
@@ -186,11 +186,14 @@ impl Ended {
     }
 }
 
-/// The settings of a run that can be repeated on a machine of any speed: where the time was up, after how many steps.
-pub fn repeatable(config: &Config, timed_out: Option<usize>) -> Config {
+/// The settings by which a run that has ended can be repeated, on a machine of any speed: the step at which the time was up, and
+/// the learning rates that it was given meanwhile.
+pub fn repeatable(config: &Config, ended: &Ended) -> Config {
     let mut config = config.clone();
     config.training.time_limit = None;
-    config.training.max_steps = timed_out.or(config.training.max_steps);
+    config.training.max_steps = ended.timed_out.or(config.training.max_steps);
+    let changes = ended.model.learning_rate_changes();
+    config.training.learning_rate_changes = Some(changes.to_vec()).filter(|changes| !changes.is_empty());
     config
 }
 

@@ -141,13 +141,12 @@ pub fn keep(
     parts: &Parts,
     score: &hadal::train::Logs,
 ) -> Result<()> {
-    let config = repeatable(config, ended.timed_out);
-    // A limit of time would depend on the machine, whether it was reached or not.
-    if ended.had_limit {
-        let text = config::commented(&config)?;
+    let repeatable = repeatable(config, ended);
+    if repeatable != *config {
+        let text = config::commented(&repeatable)?;
         hadal::format::write_atomically(&folder.join(SETTINGS), |out| out.write_all(text.as_bytes()))?;
     }
-    ended.summarize(folder, &config, source, parts, score)
+    ended.summarize(folder, &repeatable, source, parts, score)
 }
 
 /// A path as a shell takes it.
@@ -196,7 +195,8 @@ impl Interrupted {
         let Some(then) = then else { return Err(fault("holds no settings of a run of this command".to_owned())) };
         if let Some((name, before, now)) = config::difference(&then, &config) {
             // A run that ended when the time was up has its step in the settings since.
-            let is_its_end = has_ended && ["training.time_limit", "training.max_steps"].contains(&&*name);
+            let is_its_end = has_ended
+                && ["training.time_limit", "training.max_steps", "training.learning_rate_changes"].contains(&&*name);
             if !is_its_end {
                 return Err(fault(format!(
                     "is of a run with other settings than {SETTINGS}: {name} was {before}, and is {now}; put it back, or train anew"

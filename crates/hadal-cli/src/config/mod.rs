@@ -234,6 +234,9 @@ pub struct Training {
     pub precision: Option<PrecisionName>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_steps: Option<usize>,
+    /// After which step, and to what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learning_rate_changes: Option<Vec<(usize, f64)>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_limit: Option<String>,
 }

@@ -145,6 +145,11 @@ const COMMENTS: &[Section] = &[
             ("keep_best", "the best epoch's weights are the result", ""),
             ("precision", "of matrix products: highest, high, medium", ""),
             ("max_steps", "steps after which training stops", "1000"),
+            (
+                "learning_rate_changes",
+                "changes of the learning rate, [step, rate] each: from after the step on, before the schedule's factor",
+                "[[1000, 0.0005]]",
+            ),
             ("time_limit", "time after which training stops: 90s, 5m, 1h; the step is recorded as max_steps", "\"5m\""),
         ],
     ),

@@ -262,6 +262,30 @@ fn a_folder_that_changes_hands_never_mixes_settings_and_checkpoints() {
     }
 }
 
+#[test]
+fn a_learning_rate_that_changes_on_the_way_is_a_setting() {
+    let home = home();
+    let at = home.path();
+    let config = |changes: &str| {
+        let text = "[data]\nsource = \"t.csv\"\ntarget = \"kind\"\n[training]\nepochs = 3\nlearning_rate_changes = ";
+        std::fs::write(at.join("c.toml"), format!("{text}{changes}\n")).unwrap();
+    };
+    config("[[3, 0.5], [5, 0.0001]]");
+    passes(at, "train --config c.toml --out changed -q");
+    passes(at, "train t.csv --target kind --epochs 3 --out plain -q");
+    let history = |folder: &str| std::fs::read_to_string(at.join(folder).join("history.csv")).unwrap();
+    assert_ne!(history("changed"), history("plain"));
+    let kept = std::fs::read_to_string(at.join("changed/config.toml")).unwrap();
+    assert!(kept.contains("\nlearning_rate_changes = [[3, 0.5], [5, 0.0001]]"), "{kept}");
+    assert!(passes(at, "verify changed").contains("the same"));
+    for (changes, words) in
+        [("[[0, 0.1]]", "from 1 on"), ("[[3, -0.1]]", "a positive, finite number"), ("[[3]]", "line 6")]
+    {
+        config(changes);
+        fails(&run(at, "train --config c.toml"), &[words]);
+    }
+}
+
 /// Needs a small file system, which root can mount.
 #[cfg(target_os = "linux")]
 #[test]
