@@ -9,6 +9,8 @@ use hadal::train::RunFolder;
 use hadal::{Error, Result, set_num_threads};
 
 const EPOCHS: usize = 16;
+const SAMPLES: usize = 6000;
+const BATCH: usize = 64;
 
 /// Every optimizer, and every setting by which it keeps another state or takes another step.
 fn optimizers() -> Vec<(&'static str, Box<dyn Optimizer>)> {
@@ -36,15 +38,16 @@ fn optimizers() -> Vec<(&'static str, Box<dyn Optimizer>)> {
     ]
 }
 
-fn schedules() -> Vec<(&'static str, Schedule)> {
+/// `epoch` is the length of one in what the schedule counts: steps or epochs.
+fn schedules(epoch: usize) -> Vec<(&'static str, Schedule)> {
     vec![
         ("constant", Schedule::Constant),
-        ("step", Schedule::Step { step_size: 100, gamma: 0.5 }),
+        ("step", Schedule::Step { step_size: 3 * epoch, gamma: 0.5 }),
         ("exponential", Schedule::Exponential { gamma: 0.999 }),
         ("polynomial", Schedule::Polynomial { power: 2.0, end_factor: 0.1 }),
         ("cosine", Schedule::Cosine),
-        ("cosine_restarts", Schedule::CosineRestarts { t_0: 40, t_mult: 2 }),
-        ("warm_up", Schedule::WarmUp { warmup_steps: 50, then: Box::new(Schedule::Cosine) }),
+        ("cosine_restarts", Schedule::CosineRestarts { t_0: 3 * epoch, t_mult: 2 }),
+        ("warm_up", Schedule::WarmUp { warmup_steps: 2 * epoch, then: Box::new(Schedule::Cosine) }),
         ("one_cycle", Schedule::OneCycle { div_factor: 25.0, final_div_factor: 1e4, pct_start: 0.3 }),
     ]
 }
@@ -79,15 +82,16 @@ fn train(arguments: &[String]) -> Result<()> {
     set_num_threads(threads.parse().map_err(|_| Error::Config(format!("`{threads}` is not a number of threads")))?);
     let folder = Path::new(folder);
 
-    let (data, validation) = (spirals(6000, 3, 0.1, 1)?, spirals(600, 3, 0.1, 2)?);
+    let (data, validation) = (spirals(SAMPLES, 3, 0.1, 1)?, spirals(600, 3, 0.1, 2)?);
     let model = network(has("dropout"), has("batch_norm"));
     let mut trainer = model.compile(named(optimizers(), optimizer)?, CategoricalCrossentropy, Accuracy)?;
     let run = RunFolder::open(folder, trainer.model.architecture(), Default::default())?
         .keep_best("val_loss")
         .checkpoint(every.parse()?, Default::default());
-    let schedule = named(schedules(), schedule)?;
-    let mut fit = Fit::epochs(EPOCHS).batch_size(64).validation_data(&validation).quiet();
-    fit = if has("by_epoch") { fit.schedule_by_epoch(schedule) } else { fit.schedule(schedule) };
+    let by_epoch = has("by_epoch");
+    let schedule = named(schedules(if by_epoch { 1 } else { SAMPLES.div_ceil(BATCH) }), schedule)?;
+    let mut fit = Fit::epochs(EPOCHS).batch_size(BATCH).validation_data(&validation).quiet();
+    fit = if by_epoch { fit.schedule_by_epoch(schedule) } else { fit.schedule(schedule) };
     if has("early_stopping") {
         fit = fit.callback(EarlyStopping::new("val_loss").patience(2).restore_best_weights(true));
     }
@@ -113,7 +117,7 @@ fn main() -> Result<()> {
     if arguments.is_empty() {
         let print = |names: Vec<&str>| println!("{}", names.join(" "));
         print(optimizers().iter().map(|(name, _)| *name).collect());
-        print(schedules().iter().map(|(name, _)| *name).collect());
+        print(schedules(1).iter().map(|(name, _)| *name).collect());
         print(OPTIONS.to_vec());
         return Ok(());
     }
