@@ -67,7 +67,7 @@ pub(super) fn identity<M: Model>(fit: &Fit, trainer: &Trainer<M>, data: &Dataset
         ("training data", of_data(data)),
         ("validation data", fit.validation_data.map_or("none".to_owned(), of_data)),
         ("model", model.join(", ")),
-        ("optimizer", format!("{} {:?}", optimizer.name(), optimizer.update_rule(optimizer.learning_rate(), 1))),
+        ("optimizer", optimizer.describe()),
         ("settings of the optimizer", core.describe()),
         ("loss", losses.collect::<Vec<_>>().join(", ")),
         ("metrics", metrics.join(", ")),
