@@ -21,7 +21,9 @@ mod network;
 mod parts;
 mod predict;
 mod runs;
+mod scratch;
 mod session;
+mod several;
 mod source;
 mod summary;
 mod tables;
@@ -38,6 +40,9 @@ use hadal::monitor::eprint_line;
 fn main() -> ExitCode {
     survive_file_limits();
     let command = Args::parse().command;
+    if let Some(threads) = command.threads() {
+        hadal::set_num_threads(threads);
+    }
     let done = |()| ExitCode::SUCCESS;
     let outcome = failure::catch(|| match command {
         Command::Train(args) => train::run(&args),

@@ -1,6 +1,8 @@
 //! The settings of a run: what a configuration file says, what flags say over it, and what is filled in.
 
 mod check;
+mod example;
+mod place;
 mod read;
 pub mod space;
 mod write;
