@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 
 use hadal::data::{Augment, Task};
 use hadal::nn::{Activation, LayerConfig};
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Everything that decides a run. What is not set is filled in by [`complete`](crate::defaults::complete), so that the
 /// settings that lie in a model file are complete.
@@ -58,12 +59,19 @@ pub struct Data {
     pub decimal_comma: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub images: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "two")]
     pub size: Option<[usize; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub colour: Option<Colour>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub kinds: BTreeMap<String, String>,
+}
+
+/// Two numbers. serde's own arrays take a longer list, and drop what is left of it.
+fn two<'de, D: Deserializer<'de>>(list: D) -> Result<Option<[usize; 2]>, D::Error> {
+    let list = Vec::deserialize(list)?;
+    let fault = |list: Vec<usize>| D::Error::invalid_length(list.len(), &"an array of length 2");
+    list.try_into().map(Some).map_err(fault)
 }
 
 /// The channels of images.

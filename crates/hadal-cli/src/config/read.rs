@@ -56,16 +56,27 @@ fn described(text: &str, error: &toml::de::Error) -> String {
         return format!("line {line}: the key `{found}` is set twice");
     }
     let keys = keys_at(text, &span);
-    let (Some(setting), Some(rule)) = (setting(&keys), rule(message)) else {
+    let Some(setting) = setting(&keys).filter(|_| !message.starts_with("unknown field")) else {
         return format!("line {line}: {}", explain(message));
     };
+    let Some(rule) = rule(message) else { return format!("line {line}: {setting}: {}", explain(message)) };
     let example = match &keys[..] {
         [section] => format!("a line [{section}], and its keys below it"),
         [section, key] => example(section, key).map_or(String::new(), |example| format!("{key} = {example}")),
         _ => String::new(),
     };
     let example = if example.is_empty() { example } else { format!("; for example: {example}") };
-    format!("line {line}: {setting} is {}, but must be {rule}{example}", cut(found))
+    match inside(message).filter(|_| found.starts_with(['[', '{'])) {
+        Some(value) => format!("line {line}: {setting} holds {value}, where {rule} is expected{example}"),
+        None => format!("line {line}: {setting} is {}, but must be {rule}{example}", cut(found)),
+    }
+}
+
+/// The value that is wrong inside a list of tables, whose own place the parser does not know: `string "a"`.
+fn inside(message: &str) -> Option<&str> {
+    let (value, _) =
+        message.strip_prefix("invalid type: ").or(message.strip_prefix("invalid value: "))?.split_once(", expected")?;
+    (!["sequence", "map"].contains(&value)).then_some(value)
 }
 
 /// `[section] key`.
@@ -81,6 +92,9 @@ fn setting(keys: &[String]) -> Option<String> {
 fn rule(message: &str) -> Option<String> {
     if message.contains("untagged enum ClassWeights") {
         return Some(CLASS_WEIGHTS.to_owned());
+    }
+    if message == "wanted string or table" {
+        return Some(plain("a string"));
     }
     let is_of_type =
         ["invalid type: ", "invalid value: ", "invalid length "].iter().any(|start| message.starts_with(start));
@@ -132,9 +146,10 @@ fn plain(expected: &str) -> String {
         "i64" => "a whole number",
         "f64" | "f32" => "a number",
         "a boolean" => "true or false",
-        "a string" | "a borrowed string" | "string or table" | "enum" => "a text in quotes",
+        "a string" => "text in quotes",
         "a sequence" => "a list",
         "a map" | "map" => "a table",
+        "internally tagged enum LayerConfig" => "a table with the name of a layer",
         other if other.starts_with("struct ") => "a section with keys",
         other => return length.map_or(other.to_owned(), |length| format!("a list of {length} values")),
     }
@@ -191,7 +206,7 @@ mod tests {
             ),
             (
                 "[data]\ntarget = 3\n",
-                "line 2: [data] target is 3, but must be a text in quotes; for example: target = \"column\"",
+                "line 2: [data] target is 3, but must be text in quotes; for example: target = \"column\"",
             ),
             (
                 "[data]\nsize = [3, 4, 5]\n",
@@ -203,10 +218,24 @@ mod tests {
                 "line 2: [loss] class_weights is \"blanced\", but must be \"balanced\", or a list",
             ),
             ("[data]\ntarget = \"a\"\n\n[model]\ndropout = -0.5\n", "line 5: [model] dropout -0.5 must be at least 0"),
-            ("[optimizer]\nname = 3\n", "line 2: [optimizer] name is 3, but must be"),
+            (
+                "[optimizer]\nname = 3\n",
+                "line 2: [optimizer] name is 3, but must be text in quotes; for example: name = \"adam\"",
+            ),
+            (
+                "[model]\nactivation = \"rel\"\n",
+                "line 2: [model] activation: there is no value `rel`; did you mean `relu`?",
+            ),
+            (
+                "[model]\nlayers = [\"dense\"]\n",
+                "[model] layers is \"dense\", but must be a table with the name of a layer",
+            ),
             ("[data]\ntask = 3\n", "line 2: [data] task is 3, but must be"),
             ("[preprocess]\naugment = 3\n", "line 2: [preprocess] augment is 3, but must be"),
-            ("[model]\nlayers = [{ layer = \"dense\", units = \"a\" }]\n", "line 2: [model] layers"),
+            (
+                "[model]\nlayers = [{ layer = \"dense\", units = \"a\" }]\n",
+                "line 2: [model] layers holds string \"a\", where a whole number of 0 or more is expected",
+            ),
             ("[model]\nl2 = 0.0\nl2 = 0.1\n", "line 3: the key `l2` is set twice"),
         ] {
             let message = parse(text).unwrap_err();

@@ -117,11 +117,11 @@ fn a_search_ends_the_same_with_any_number_of_workers_and_judges_its_winner_once(
     assert!(bytes(home.path(), "alone/model.safetensors") == bytes(home.path(), "two/winner/model.safetensors"));
     fails(&run(home.path(), &format!("{line} --out two --seed 2")), &["two", "seed"]);
     fails(&run(home.path(), &format!("{line} --out two --epochs 12")), &["two", "epochs"]);
-    std::fs::write(home.path().join("t.csv"), text(&bytes(home.path(), "t.csv")).replacen("k1", "k2", 1)).unwrap();
     fails(
         &run(home.path(), &format!("{line} --out two --batch-size 7")),
         &["the setting training.batch_size was ", ", and is 7;"],
     );
+    std::fs::write(home.path().join("t.csv"), text(&bytes(home.path(), "t.csv")).replacen("k1", "k2", 1)).unwrap();
     fails(&run(home.path(), &format!("{line} --out two")), &["two", "the data has changed: its SHA-256 was "]);
     // A folder of several runs is none.
     for command in ["evaluate two", "verify two", "predict two t.csv", "explain two t.csv"] {
