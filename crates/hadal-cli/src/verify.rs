@@ -56,10 +56,10 @@ pub fn run(args: &Verify) -> Result<ExitCode> {
     }
     print_line("The data is the same")?;
     set_precision(&config);
+    let interrupt = Interrupt::watch();
     let scratch = Scratch::new()?;
     let path = &scratch.run();
     let again = Folder { path, checkpoint_every: Every::Steps(usize::MAX), resume: false, inexact: false };
-    let interrupt = Interrupt::watch();
     let session = Session {
         config: &config,
         source: &source,

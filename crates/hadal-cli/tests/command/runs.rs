@@ -312,11 +312,11 @@ fn verify_leaves_nothing_behind() {
     let mut child = begin();
     child.kill().unwrap();
     child.wait().unwrap();
-    let lock = folders().next().unwrap().join("lock");
+    let left = folders().next().unwrap();
     let earlier = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
-    std::fs::File::options().write(true).open(&lock).unwrap().set_modified(earlier).unwrap();
+    std::fs::File::options().write(true).open(left.join("lock")).unwrap().set_modified(earlier).unwrap();
     let child = begin();
-    until("the next one removes what was left", || !lock.exists());
+    until("the next one removes what was left", || !left.exists());
     until("training", is_training);
     signal(&child, &["TERM"]);
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(143));
