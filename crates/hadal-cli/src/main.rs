@@ -21,7 +21,9 @@ mod network;
 mod parts;
 mod predict;
 mod runs;
+mod scratch;
 mod session;
+mod several;
 mod source;
 mod summary;
 mod tables;
@@ -50,8 +52,11 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<ExitCode> {
-    let done = |()| ExitCode::SUCCESS;
     chosen_simd_level().map_err(Error::Config)?;
+    if let Some(threads) = command.threads() {
+        hadal::set_num_threads(threads);
+    }
+    let done = |()| ExitCode::SUCCESS;
     match command {
         Command::Train(args) => train::run(&args),
         Command::Verify(args) => verify::run(&args),

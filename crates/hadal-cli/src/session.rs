@@ -15,9 +15,9 @@ use crate::interrupt::Interrupt;
 use crate::model;
 use crate::network::{measures, schedule, trainer};
 use crate::parts::Parts;
+use crate::several::check_is_one;
 use crate::source::Source;
 use crate::summary::{Summary, processor, scores};
-use crate::tune::Store;
 
 /// The file with the complete settings of a run.
 pub const SETTINGS: &str = "config.toml";
@@ -214,14 +214,7 @@ pub fn check_source(config: &Config, folder: &Path) -> Result<()> {
 /// The settings in a run's folder.
 pub fn settings_in(folder: &Path) -> Result<Config> {
     let path = folder.join(SETTINGS);
-    if Store::is_in(folder) {
-        return Err(Error::File {
-            path: folder.to_owned(),
-            reason: "is the folder of a search: the same hadal tune command with this --out goes on with it, and its best run is \
-                     in winner/"
-                .to_owned(),
-        });
-    }
+    check_is_one(folder)?;
     if !path.exists() {
         return Err(Error::File {
             path: folder.to_owned(),

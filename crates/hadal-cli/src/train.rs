@@ -28,9 +28,6 @@ pub fn run(args: &Train) -> Result<ExitCode> {
     if args.device == DeviceName::Cuda {
         return Err(Error::Config("there is no GPU support yet; train with --device cpu, the default".into()));
     }
-    if let Some(threads) = args.threads {
-        hadal::set_num_threads(threads);
-    }
     let mut config = args.settings.config()?;
     if args.inexact && args.resume.is_none() {
         return Err(Error::Config("--inexact belongs to --resume RUN".into()));

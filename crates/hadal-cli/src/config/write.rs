@@ -34,10 +34,10 @@ pub fn difference(then: &Config, now: &Config) -> Option<(String, String, String
 }
 
 /// A section, what it is about, and its keys: each with a comment and an example.
-type Section = (&'static str, &'static str, &'static [(&'static str, &'static str, &'static str)]);
+pub(super) type Section = (&'static str, &'static str, &'static [(&'static str, &'static str, &'static str)]);
 
 /// What stands above each section and beside each key. Keys that are not set are shown with an example.
-const COMMENTS: &[Section] = &[
+pub(super) const COMMENTS: &[Section] = &[
     (
         "data",
         "Where the samples are, and how they are read.",
