@@ -4,6 +4,7 @@
 mod aligned;
 mod args;
 mod arrays;
+mod columns;
 mod config;
 mod counted;
 mod defaults;
@@ -18,6 +19,7 @@ mod intervals;
 mod members;
 mod model;
 mod network;
+mod outcome;
 mod parts;
 mod predict;
 mod runs;

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use hadal::monitor::Console;
 use hadal::prelude::*;
-use hadal::train::{Every, Logs, RunFolder, TimeLimit, duration};
+use hadal::train::{Callback, Every, History, Logs, RunFolder, TimeLimit, duration};
 use hadal::{Error, Result, simd_level};
 
 use crate::config::{self, Config};
@@ -31,7 +30,7 @@ pub struct Session<'a> {
     pub parts: &'a Parts,
     pub folder: Option<Folder<'a>>,
     /// What shows progress.
-    pub console: Option<Console>,
+    pub progress: Vec<Box<dyn Callback + 'a>>,
     pub interrupt: Interrupt,
 }
 
@@ -49,6 +48,7 @@ pub struct Folder<'a> {
 /// What came of it.
 pub struct Ended {
     pub model: Trainer<Sequential>,
+    pub history: History,
     pub seconds: f64,
     /// The step at which the time was up.
     pub timed_out: Option<usize>,
@@ -88,8 +88,8 @@ impl Session<'_> {
         let limit = self.config.training.time_limit.as_deref().map(duration).transpose()?;
         let mut limit = limit.map(TimeLimit::new);
         let mut fit = options(self.config, parts).callback(self.interrupt.clone());
-        if let Some(console) = self.console.take() {
-            fit = fit.callback(console);
+        for progress in std::mem::take(&mut self.progress) {
+            fit = fit.callback(progress);
         }
         let checkpoint =
             self.folder.filter(|folder| folder.resume).map(|folder| folder.path.join(RunFolder::CHECKPOINT));
@@ -108,14 +108,14 @@ impl Session<'_> {
             Ok(Flow::Continue)
         });
         let began = Instant::now();
-        match checkpoint {
+        let history = match checkpoint {
             Some(checkpoint) => model.resume(checkpoint, &parts.train, fit)?,
             None => model.fit(&parts.train, fit)?,
         };
         let seconds = began.elapsed().as_secs_f64();
         // A signal may also come after the last step.
         let is_suspended = self.interrupt.status().is_some() && !has_ended.get();
-        Ok(Ended { model, seconds, timed_out: limit.and_then(|limit| limit.stopped_step()), is_suspended })
+        Ok(Ended { model, history, seconds, timed_out: limit.and_then(|limit| limit.stopped_step()), is_suspended })
     }
 }
 

@@ -63,7 +63,7 @@ pub fn run(args: &Verify) -> Result<ExitCode> {
         source: &source,
         parts: &parts,
         folder: Some(again),
-        console: None,
+        progress: Vec::new(),
         interrupt: interrupt.clone(),
     };
     let model = session.trainer()?;

@@ -89,6 +89,11 @@ pub struct Train {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub log_interval: Option<usize>,
 
+    /// Write JSON lines to standard output, and nothing else: an object for the beginning, each epoch, the end, the scores on the
+    /// test part and the folder
+    #[arg(long, conflicts_with_all = ["quiet", "folds", "seeds", "log_interval"])]
+    pub log_json: bool,
+
     /// Device to train on
     #[arg(long, value_enum, default_value_t = DeviceName::Cpu)]
     pub device: DeviceName,

@@ -182,7 +182,7 @@ impl Trials<'_> {
             inexact: false,
         };
         let (source, interrupt) = (self.source, self.interrupt.clone());
-        let session = Session { config: &config, source, parts, folder: Some(place), console: None, interrupt };
+        let session = Session { config: &config, source, parts, folder: Some(place), progress: Vec::new(), interrupt };
         let model = session.trainer()?;
         let ended = session.run(model)?;
         if let Some(status) = self.interrupt.status().filter(|_| ended.is_suspended) {

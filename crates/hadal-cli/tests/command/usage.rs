@@ -221,3 +221,25 @@ fn help_names_every_flag_and_its_default() {
         assert!(help.contains(flag), "{help}");
     }
 }
+
+#[test]
+fn json_lines_say_what_happens_and_nothing_else_is_printed() {
+    let home = tempfile::tempdir().unwrap();
+    write_table(home.path());
+    let line = "train t.csv --target kind --epochs 3 --log-json --out out";
+    let printed = passes(home.path(), line);
+    let lines: Vec<serde_json::Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<&str> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["train_begin", "epoch", "epoch", "epoch", "train_end", "test", "end"]);
+    let history = std::fs::read_to_string(home.path().join("out/history.csv")).unwrap();
+    let last = history.lines().last().unwrap().split(',').nth(1).unwrap();
+    assert_eq!(lines[3]["loss"].as_f64().unwrap(), last.parse::<f64>().unwrap());
+    assert_eq!((&lines[3]["epoch"], &lines[3]["step"]), (&3.into(), &lines[4]["step"]));
+    let scores: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(home.path().join("out/summary.json")).unwrap()).unwrap();
+    assert_eq!(lines[5]["scores"], scores["test"]);
+    assert_eq!(lines[6]["folder"], "out");
+    for other in ["--quiet", "--seeds 2", "--log-interval 3"] {
+        fails(&run(home.path(), &format!("{line} {other}")), &["cannot be used with"]);
+    }
+}

@@ -4,13 +4,17 @@ mod console;
 mod csv_logger;
 #[cfg(feature = "download")]
 pub(crate) mod download;
+mod json_logger;
 mod note;
 #[cfg(feature = "plot")]
 pub mod plot;
+mod text_chart;
 
 pub use console::{Console, print_line};
 pub use csv_logger::CsvLogger;
 pub(crate) use csv_logger::Record;
 #[doc(hidden)]
 pub use csv_logger::csv_line;
+pub use json_logger::JsonLogger;
 pub use note::{eprint_line, note};
+pub use text_chart::text_chart;

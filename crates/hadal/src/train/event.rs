@@ -252,39 +252,47 @@ pub trait Callback {
     }
 }
 
-impl<S: Callback + ?Sized> Callback for &mut S {
-    fn on_event(&mut self, event: &Event) -> Result<Flow> {
-        (**self).on_event(event)
-    }
+/// What a callback does behind a pointer.
+macro_rules! forward {
+    ($pointer:ty) => {
+        impl<S: Callback + ?Sized> Callback for $pointer {
+            fn on_event(&mut self, event: &Event) -> Result<Flow> {
+                (**self).on_event(event)
+            }
 
-    fn final_weights(&mut self) -> Option<Vec<(String, Tensor)>> {
-        (**self).final_weights()
-    }
+            fn final_weights(&mut self) -> Option<Vec<(String, Tensor)>> {
+                (**self).final_weights()
+            }
 
-    fn new_learning_rate(&mut self) -> Option<f64> {
-        (**self).new_learning_rate()
-    }
+            fn new_learning_rate(&mut self) -> Option<f64> {
+                (**self).new_learning_rate()
+            }
 
-    fn state(&self) -> Option<CallbackState> {
-        (**self).state()
-    }
+            fn state(&self) -> Option<CallbackState> {
+                (**self).state()
+            }
 
-    fn load_state(&mut self, state: CallbackState) -> Result<()> {
-        (**self).load_state(state)
-    }
+            fn load_state(&mut self, state: CallbackState) -> Result<()> {
+                (**self).load_state(state)
+            }
 
-    fn wants_state(&self, step: usize) -> bool {
-        (**self).wants_state(step)
-    }
+            fn wants_state(&self, step: usize) -> bool {
+                (**self).wants_state(step)
+            }
 
-    fn take_state(&mut self, state: &TrainingState, is_last: bool) -> Result<()> {
-        (**self).take_state(state, is_last)
-    }
+            fn take_state(&mut self, state: &TrainingState, is_last: bool) -> Result<()> {
+                (**self).take_state(state, is_last)
+            }
 
-    fn takes_states(&self) -> bool {
-        (**self).takes_states()
-    }
+            fn takes_states(&self) -> bool {
+                (**self).takes_states()
+            }
+        }
+    };
 }
+
+forward!(&mut S);
+forward!(Box<S>);
 
 /// The [`Logs`] after a batch, computed when they are first read. Metrics without a cheap
 /// [running value](crate::metric::Metric::has_running_value) are not among them.
