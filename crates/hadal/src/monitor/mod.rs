@@ -1,4 +1,4 @@
-//! Callbacks for progress, CSV logs and plots.
+//! Callbacks for progress, CSV logs, plots and TensorBoard.
 
 mod console;
 mod csv_logger;
@@ -8,6 +8,8 @@ mod json_logger;
 mod note;
 #[cfg(feature = "plot")]
 pub mod plot;
+#[cfg(feature = "tensorboard")]
+pub mod tensorboard;
 mod text_chart;
 
 pub use console::{Console, print_line};
