@@ -32,6 +32,7 @@ mod tables;
 mod train;
 mod tune;
 mod verify;
+mod watchers;
 
 use std::process::ExitCode;
 

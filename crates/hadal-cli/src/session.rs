@@ -17,6 +17,7 @@ use crate::parts::Parts;
 use crate::several::check_is_one;
 use crate::source::Source;
 use crate::summary::{Summary, processor, scores};
+use crate::watchers::tensorboard;
 
 /// The file with the complete settings of a run.
 pub const SETTINGS: &str = "config.toml";
@@ -43,6 +44,8 @@ pub struct Folder<'a> {
     pub resume: bool,
     /// Even if the result differs by rounding.
     pub inexact: bool,
+    /// Whether to write what watches the run beside it.
+    pub is_watched: bool,
 }
 
 /// What came of it.
@@ -98,6 +101,9 @@ impl Session<'_> {
                 fit = fit.allow_inexact_resume();
             }
             fit = fit.callback(self.open(folder, &model.model)?);
+            if folder.is_watched {
+                fit = fit.callback(tensorboard(folder, self.config, parts)?);
+            }
         }
         if let Some(limit) = &mut limit {
             fit = fit.callback(limit);

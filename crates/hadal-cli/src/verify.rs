@@ -57,7 +57,8 @@ pub fn run(args: &Verify) -> Result<ExitCode> {
     let interrupt = Interrupt::watch();
     let scratch = Scratch::new()?;
     let path = &scratch.run();
-    let again = Folder { path, checkpoint_every: Every::Steps(usize::MAX), resume: false, inexact: false };
+    let again =
+        Folder { path, checkpoint_every: Every::Steps(usize::MAX), resume: false, inexact: false, is_watched: false };
     let session = Session {
         config: &config,
         source: &source,

@@ -180,6 +180,7 @@ impl Trials<'_> {
             checkpoint_every: Every::default(),
             resume: folder.join(RunFolder::CHECKPOINT).exists(),
             inexact: false,
+            is_watched: true,
         };
         let (source, interrupt) = (self.source, self.interrupt.clone());
         let session = Session { config: &config, source, parts, folder: Some(place), progress: Vec::new(), interrupt };

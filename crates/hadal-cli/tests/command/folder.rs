@@ -122,6 +122,10 @@ fn a_kill_at_any_instant_never_mixes_epochs_or_runs() {
     succeeds(&hadal(home.path()).args(train(data, "1", "1")).output().unwrap());
     let mut left: Vec<_> = std::fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
+    // Of all these runs, the last one's.
+    let (events, left): (Vec<_>, Vec<_>) =
+        left.into_iter().partition(|name| name.to_string_lossy().starts_with("events.out.tfevents."));
+    assert_eq!(events.len(), 1, "{events:?}");
     let kept = [
         "checkpoint.safetensors",
         "config.toml",

@@ -370,7 +370,9 @@ fn a_checkpoint_that_finds_no_room_is_one_warning_and_training_goes_on() {
     let code = format!("ulimit -f {limit}; exec \"$@\"");
     let output = shell(at, &code, &with(&["--out", "out", "--checkpoint-every", "1"]));
     succeeds(&output);
+    // Those for TensorBoard outgrow the limit, too, and are said apart.
     let notes = text(&output.stderr);
+    let notes: String = notes.lines().filter(|note| !note.contains("cannot write events")).collect();
     assert!(
         notes.starts_with("note: a checkpoint could not be written (") && notes.contains("there is none yet"),
         "{notes}"

@@ -1,6 +1,6 @@
 //! The callbacks of a run, together.
 
-use super::training_state::callback_prefix;
+use super::training_state::{Remembered, callback_prefix};
 use super::{Callback, CallbackState, Event, Flow, TrainingState};
 use crate::{Error, Result, Tensor};
 
@@ -10,8 +10,8 @@ pub(super) struct Callbacks<'a> {
     pub has_stopped: bool,
 }
 
-/// What the callbacks that have a state remember: the text of each, and the tensors of all.
-type States = (Vec<String>, Vec<(String, Tensor)>);
+/// What the callbacks that have a state remember: that of each, and the tensors of all.
+type States = (Vec<Remembered>, Vec<(String, Tensor)>);
 
 impl<'a> Callbacks<'a> {
     pub fn new(all: Vec<Box<dyn Callback + 'a>>) -> Callbacks<'a> {
@@ -61,30 +61,37 @@ impl<'a> Callbacks<'a> {
 
     pub fn states(&self) -> States {
         let mut tensors = Vec::new();
-        let states = self.all.iter().filter_map(|callback| callback.state());
-        let texts = states.enumerate().map(|(index, state)| {
+        let states = self.all.iter().filter_map(|callback| Some((callback, callback.state()?)));
+        let all = states.enumerate().map(|(index, (callback, state))| {
             let prefix = callback_prefix(index);
             tensors.extend(state.tensors.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)));
-            state.text
+            let (kind, only_watches) = (callback.kind().to_owned(), callback.only_watches());
+            Remembered { kind, only_watches, text: state.text }
         });
-        (texts.collect(), tensors)
+        (all.collect(), tensors)
     }
 
-    /// Brings back what they remember.
+    /// Brings back what they remember. Those that only watch may be others than before.
     ///
     /// # Errors
-    /// If they are not the callbacks of the state.
+    /// If the others are not those of the state.
     pub fn load(&mut self, state: &TrainingState) -> Result<()> {
-        let kept = &state.facts.callbacks;
-        let own: Vec<_> = self.all.iter_mut().filter(|callback| callback.state().is_some()).collect();
-        if kept.len() != own.len() {
+        let mut kept: Vec<(usize, &Remembered)> = state.facts.callbacks.iter().enumerate().collect();
+        let count = kept.iter().filter(|(_, callback)| !callback.only_watches).count();
+        let mut own: Vec<_> = self.all.iter_mut().filter(|callback| callback.state().is_some()).collect();
+        let own_count = own.iter().filter(|callback| !callback.only_watches()).count();
+        if count != own_count {
             return Err(Error::Config(format!(
-                "the run had {} callbacks with a state, and this one has {}; resume it with the same ones, in the same order",
-                kept.len(),
-                own.len()
+                "the run had {count} callbacks with a state, and this one has {own_count}; resume it with the same ones, in the same order"
             )));
         }
-        for (index, (text, callback)) in kept.iter().zip(own).enumerate() {
+        for callback in &mut own {
+            // In their order, but one that only watches may be missing on either side.
+            let is_its = |(_, kept): &&(usize, &Remembered)| {
+                if callback.only_watches() { kept.kind == callback.kind() } else { !kept.only_watches }
+            };
+            let Some(at) = kept.iter().position(|kept| is_its(&kept)) else { continue };
+            let (index, Remembered { text, .. }) = kept.remove(at);
             let tensors = state.under(&callback_prefix(index));
             callback.load_state(CallbackState { text: text.clone(), tensors })?;
         }

@@ -219,6 +219,18 @@ pub trait Callback {
         None
     }
 
+    /// Whether the callback only watches, so that a run may be resumed with or without it: nothing that it remembers has an influence
+    /// on training or on what others write. Default: no.
+    fn only_watches(&self) -> bool {
+        false
+    }
+
+    /// What kind of callback this is, by which its state finds it when a run is resumed. Default: the name of its type.
+    #[doc(hidden)]
+    fn kind(&self) -> &'static str {
+        std::any::type_name::<Self>()
+    }
+
     /// Brings back what [`state`](Callback::state) returned. When a run is resumed, it is called after
     /// [`Event::TrainBegin`].
     ///
@@ -270,6 +282,14 @@ macro_rules! forward {
 
             fn state(&self) -> Option<CallbackState> {
                 (**self).state()
+            }
+
+            fn only_watches(&self) -> bool {
+                (**self).only_watches()
+            }
+
+            fn kind(&self) -> &'static str {
+                (**self).kind()
             }
 
             fn load_state(&mut self, state: CallbackState) -> Result<()> {

@@ -76,6 +76,8 @@ pub struct RunFolder {
     resumed: bool,
     /// An epoch whose files could not be written.
     unwritten: Option<Snapshot>,
+    /// The events files of older runs.
+    old_events: Vec<PathBuf>,
     lock: FolderLock,
 }
 
@@ -139,6 +141,7 @@ impl RunFolder {
         if let Ok((_, notes)) = safetensors::load(&path.join(RunFolder::MODEL)) {
             restore_files(&path, &notes);
         }
+        let old_events = events_in(&path);
         let record = Record::default();
         Ok(RunFolder {
             path,
@@ -154,6 +157,7 @@ impl RunFolder {
             begun: false,
             resumed: false,
             unwritten: None,
+            old_events,
             lock,
         })
     }
@@ -301,6 +305,9 @@ impl RunFolder {
             old.into_iter().for_each(SetAside::put_back);
             return Err(error);
         }
+        if !self.claimed {
+            self.forget_events();
+        }
         (self.begun, self.claimed, self.resumed) = (true, true, false);
         old.into_iter().try_for_each(SetAside::remove)?;
         last.map_or(Ok(()), Staged::commit)?;
@@ -324,7 +331,13 @@ impl RunFolder {
         }
         files.into_iter().try_for_each(Staged::commit)?;
         self.claimed = true;
+        self.forget_events();
         Ok(())
+    }
+
+    /// Removes the events files of the run that was here before. One that cannot be removed is shown beside this run's.
+    fn forget_events(&mut self) {
+        self.old_events.drain(..).for_each(|path| drop(std::fs::remove_file(path)));
     }
 
     /// The files that are there from the beginning, not yet in their places.
@@ -444,6 +457,13 @@ impl Callback for RunFolder {
         }
         Ok(Flow::Continue)
     }
+}
+
+/// The files that [TensorBoard](crate::monitor) reads.
+fn events_in(folder: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let files = files.filter(|file| file.file_name().to_string_lossy().starts_with("events.out.tfevents."));
+    files.map(|file| file.path()).collect()
 }
 
 impl KeepBest {

@@ -66,9 +66,19 @@ pub(super) struct Facts {
     /// Name, value and text of each number, epoch by epoch.
     pub history: Vec<Vec<(String, Exact, String)>>,
     /// What the callbacks that have a state remember.
-    pub callbacks: Vec<String>,
+    pub callbacks: Vec<Remembered>,
     /// What the owner of the run adds.
     pub notes: BTreeMap<String, String>,
+}
+
+/// What a callback remembers, beside its tensors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Remembered {
+    /// Its type.
+    pub kind: String,
+    pub only_watches: bool,
+    pub text: String,
 }
 
 /// An epoch that has begun.

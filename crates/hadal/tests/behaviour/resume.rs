@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hadal::optim::{Adamax, Mode, ReduceLrOnPlateau};
 use hadal::prelude::*;
-use hadal::train::{Checkpoint, Every, RunFolder, TimeLimit, TrainingState};
+use hadal::train::{CallbackState, Checkpoint, Every, RunFolder, TimeLimit, TrainingState};
 use hadal::{Error, Result};
 use proptest::prelude::*;
 
@@ -237,6 +237,49 @@ fn a_learning_rate_that_was_changed_is_kept_and_repeated() {
         }
     }
     says(trainer(plan).fit(&data, fit().callback(Wrong)), &["new learning rate NaN", "positive"]);
+}
+
+/// Counts batches.
+struct Watches(usize);
+
+impl Callback for Watches {
+    fn on_event(&mut self, event: &Event) -> Result<Flow> {
+        self.0 += usize::from(matches!(event, Event::BatchEnd { .. }));
+        Ok(Flow::Continue)
+    }
+    fn only_watches(&self) -> bool {
+        true
+    }
+    fn state(&self) -> Option<CallbackState> {
+        Some(CallbackState::text(self.0.to_string()))
+    }
+    fn load_state(&mut self, state: CallbackState) -> Result<()> {
+        self.0 = state.text.parse().unwrap();
+        Ok(())
+    }
+}
+
+#[test]
+fn what_only_watches_may_come_and_go() {
+    let data = points(40, 2);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checkpoint");
+    let plan = Plan { optimizer: 5, schedule: 0, patience: 9, batch_size: 8, every: 1000 };
+    let fit = || Fit::epochs(3).batch_size(8).quiet();
+    let history = trainer(plan).fit(&data, fit()).unwrap();
+    let suspend = |event: &Event| {
+        Ok(if matches!(event, Event::BatchEnd { step: 7, .. }) { Flow::Suspend } else { Flow::Continue })
+    };
+    let stopping = || EarlyStopping::new("loss").patience(9);
+    let mut watches = Watches(0);
+    let first = fit().callback(&mut watches).callback(stopping()).callback(Checkpoint::new(&path)).on_event(suspend);
+    trainer(plan).fit(&data, first).unwrap();
+    let mut watches = Watches(0);
+    let again = fit().callback(stopping()).callback(&mut watches);
+    assert_eq!(trainer(plan).resume(&path, &data, again).unwrap(), history);
+    assert_eq!(watches.0, 15);
+    assert_eq!(trainer(plan).resume(&path, &data, fit().callback(stopping())).unwrap(), history);
+    says(trainer(plan).resume(&path, &data, fit().callback(Watches(0))), &["had 1 callbacks", "this one has 0"]);
 }
 
 /// Settings that no parameter shows.

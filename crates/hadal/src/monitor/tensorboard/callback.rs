@@ -383,6 +383,10 @@ impl Callback for TensorBoard {
     }
 
     /// What was logged before is on the disk when the checkpoint is: a run that goes on from it does not log it again.
+    fn only_watches(&self) -> bool {
+        true
+    }
+
     fn state(&self) -> Option<CallbackState> {
         let memory = match &self.run {
             None => Memory { held: Vec::new(), epoch_ended: true },
