@@ -186,7 +186,7 @@ fn train(
         checkpoint_every: args.checkpoint_every,
         resume: begun.as_ref().is_some_and(|run| run.has_checkpoint),
         inexact: false,
-        is_watched: true,
+        is_watched: !args.no_tensorboard,
     });
     let model = trainer(config, parts)?;
     let session = Session { config, source, parts, folder, progress: Vec::new(), interrupt: interrupt.clone() };

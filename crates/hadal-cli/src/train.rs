@@ -89,7 +89,7 @@ pub fn run(args: &Train) -> Result<ExitCode> {
             checkpoint_every: args.checkpoint_every,
             resume: resumed.as_ref().is_some_and(|run| run.has_checkpoint),
             inexact: args.inexact,
-            is_watched: true,
+            is_watched: !args.no_tensorboard,
         }),
         progress,
         interrupt: interrupt.clone(),

@@ -94,6 +94,10 @@ pub struct Train {
     #[arg(long, conflicts_with_all = ["quiet", "folds", "seeds", "log_interval"])]
     pub log_json: bool,
 
+    /// Write no events file for TensorBoard into the folder of the run
+    #[arg(long)]
+    pub no_tensorboard: bool,
+
     /// Device to train on
     #[arg(long, value_enum, default_value_t = DeviceName::Cpu)]
     pub device: DeviceName,
