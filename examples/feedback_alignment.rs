@@ -4,7 +4,7 @@
 //! Usage: `feedback_alignment [EPOCHS]` (default 5)
 use std::collections::BTreeMap;
 
-use hadal::monitor::plot::Plot;
+use hadal::plot::Plot;
 use hadal::nn::Feedback;
 use hadal::prelude::*;
 

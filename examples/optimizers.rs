@@ -1,5 +1,5 @@
 //! Optimizers on an ill-conditioned quadratic loss: first-order methods, the largest stable learning rate, and second-order methods.
-use hadal::monitor::plot::Plot;
+use hadal::plot::Plot;
 use hadal::optim::second_order::{Lbfgs, Newton, largest_eigenvalues};
 use hadal::prelude::*;
 

@@ -1,6 +1,6 @@
 //! Regularization of an overparameterized network: weight decay, L1 and L2 penalties, dropout, max-norm.
 use hadal::data::synthetic::moons;
-use hadal::monitor::plot::Plot;
+use hadal::plot::Plot;
 use hadal::nn::Regularizer;
 use hadal::prelude::*;
 

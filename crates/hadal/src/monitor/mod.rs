@@ -1,12 +1,10 @@
-//! Callbacks for progress, CSV logs and plots.
+//! Callbacks for progress and CSV logs.
 
 mod console;
 mod csv_logger;
 #[cfg(feature = "download")]
 pub(crate) mod download;
 mod note;
-#[cfg(feature = "plot")]
-pub mod plot;
 
 pub use console::{Console, print_line};
 pub use csv_logger::CsvLogger;
