@@ -97,7 +97,7 @@ pub(super) fn axes(svg: &mut Svg, area: Rect, (x, y): (Axis, Axis), labels: &(St
 }
 
 /// As many ticks as have room beside each other.
-fn apart(axis: Axis, width: f64) -> Vec<(f64, String)> {
+pub(super) fn apart(axis: Axis, width: f64) -> Vec<(f64, String)> {
     let fits = |ticks: &[(f64, String)]| {
         ticks.windows(2).all(|pair| {
             let room = (axis.share(pair[1].0) - axis.share(pair[0].0)) * width;
@@ -147,7 +147,7 @@ fn sample(svg: &mut Svg, (x, y): (f64, f64), width: f64, series: &Series, index:
             marker(svg, (x + width / 2.0, y), series, index);
         }
         Mark::Points => marker(svg, (x + width / 2.0, y), series, index),
-        Mark::Bars | Mark::Area => svg.rect(Rect::new(x + 4.0, y - 7.0, width - 8.0, 14.0), stroke.color),
+        Mark::Bars => svg.rect(Rect::new(x + 4.0, y - 7.0, width - 8.0, 14.0), stroke.color),
     }
 }
 
@@ -192,13 +192,6 @@ fn draw_series(svg: &mut Svg, plane: &Plane, series: &Series, index: usize) {
             svg.segments(&parts, stroke(series, index));
         }
         Mark::Bars => bars(svg, plane, series, stroke(series, index).color),
-        Mark::Area => {
-            let mut outline: Vec<_> = series.points.iter().map(|point| plane.at(*point)).collect();
-            if let (Some(first), Some(last)) = (outline.first().copied(), outline.last().copied()) {
-                outline.extend([(last.0, plane.area.bottom()), (first.0, plane.area.bottom())]);
-            }
-            svg.polygon(&outline, stroke(series, index).color, 0.25);
-        }
     }
 }
 

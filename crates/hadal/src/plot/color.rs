@@ -66,17 +66,9 @@ pub(super) fn sequential(at: f64) -> Color {
     along(&BLUES, at)
 }
 
-/// From dark blue at 0 to yellow at 1, with an even rise in brightness: surfaces (Nuñez, Anderton and Renslow's cividis, 2018).
-pub(super) fn surface(at: f64) -> Color {
-    const CIVIDIS: [Color; 6] = [
-        Color(0, 34, 78),
-        Color(53, 69, 108),
-        Color(102, 105, 112),
-        Color(148, 142, 119),
-        Color(200, 184, 102),
-        Color(254, 232, 56),
-    ];
-    along(&CIVIDIS, at)
+/// From white at 0 to grey at 1, on which every colour of the palette can be seen: surfaces behind curves.
+pub(super) fn background(at: f64) -> Color {
+    Color::WHITE.mix(Color(168, 178, 192), at)
 }
 
 /// From blue at -1 over white at 0 to orange at 1: numbers with a sign.
@@ -95,7 +87,7 @@ mod tests {
         assert_eq!(diverging(0.0), Color::WHITE);
         assert_eq!((diverging(-1.0), diverging(7.0)), (Color(0, 68, 136), Color(166, 63, 0)));
         assert_eq!((sequential(0.0), sequential(1.0)), (Color::WHITE, Color(8, 48, 107)));
-        assert_eq!(surface(f64::INFINITY), Color(254, 232, 56));
+        assert_eq!(background(f64::INFINITY), Color(168, 178, 192));
         assert_eq!(Color(1, 171, 255).to_string(), "#01abff");
     }
 

@@ -23,19 +23,44 @@
 
 mod activations;
 mod axis;
+mod calibration_curve;
 mod chart;
 mod clip;
 mod color;
+mod confusion_matrix;
+mod contour;
+mod decision_boundary;
+mod histogram;
+mod histograms_by_depth;
+mod image_grid;
 mod loss_curves;
+mod network_diagram;
+mod optimizer_paths;
 mod picture;
 #[expect(clippy::module_inception, reason = "the builder is called Plot")]
 mod plot;
 #[cfg(feature = "plot-png")]
 mod png;
+mod precision_recall_curve;
+mod roc_curve;
+mod scores;
 mod svg;
 mod text;
+mod tiles;
+mod weights;
 
 pub use activations::{activation, activations};
+pub use calibration_curve::{CalibrationCurve, calibration_curve};
+pub use confusion_matrix::{NO_NAMES, confusion_matrix};
+pub use decision_boundary::{Predict, decision_boundary};
+pub use histogram::histogram;
+pub use histograms_by_depth::histograms_by_depth;
+pub use image_grid::image_grid;
 pub use loss_curves::loss_curves;
+pub use network_diagram::{network_diagram, network_text};
+pub use optimizer_paths::optimizer_paths;
 pub use picture::Picture;
 pub use plot::{Plot, line};
+pub use precision_recall_curve::{PrecisionRecallCurve, precision_recall_curve};
+pub use roc_curve::{RocCurve, roc_curve};
+pub use weights::weights;

@@ -46,11 +46,6 @@ impl Picture {
         Picture { title: title.into(), size: None, scene: Arc::new(scene) }
     }
 
-    /// A white picture.
-    pub(super) fn empty() -> Picture {
-        Picture::new("", Panels { pictures: Vec::new(), columns: 1 })
-    }
-
     /// Sets the title above the picture; an empty one leaves no room for it. Default: what the picture shows.
     ///
     /// ```
@@ -136,6 +131,12 @@ impl Picture {
         crate::format::write_atomically(path, |out| out.write_all(&bytes))
     }
 
+    /// As [`grid`](Picture::grid); without pictures it is empty.
+    pub(super) fn panels(pictures: Vec<Picture>, columns: usize) -> Picture {
+        let columns = columns.min(pictures.len()).max(1);
+        Picture::new("", Panels { pictures, columns })
+    }
+
     /// Several pictures in one, in rows of `columns`, each with its own title.
     ///
     /// ```
@@ -152,8 +153,7 @@ impl Picture {
         if pictures.is_empty() || columns == 0 {
             return Err(Error::Config("a grid of pictures needs at least one picture and one column".into()));
         }
-        let columns = columns.min(pictures.len());
-        Ok(Picture::new("", Panels { pictures, columns }))
+        Ok(Picture::panels(pictures, columns))
     }
 }
 

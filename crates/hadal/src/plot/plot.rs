@@ -90,8 +90,6 @@ pub(super) enum Mark {
     Segments,
     /// From each point's x to that of the next one, as high as its y.
     Bars,
-    /// Between the points and the bottom.
-    Area,
 }
 
 impl Series {
@@ -247,7 +245,8 @@ impl Plot {
     }
 
     fn limits_of_points(&self) -> Option<[f64; 4]> {
-        let shown = |p: &&(f64, f64)| can_be_drawn(p) && !(self.log[0] && p.0 <= 0.0) && !(self.log[1] && p.1 <= 0.0);
+        let beyond = |log: bool, value: f64| log && value < SMALLEST;
+        let shown = |p: &&(f64, f64)| can_be_drawn(p) && !beyond(self.log[0], p.0) && !beyond(self.log[1], p.1);
         let all = || self.series.iter().flat_map(|series| &series.points).filter(shown);
         let least = |of: fn(&(f64, f64)) -> f64| all().map(of).fold(f64::INFINITY, f64::min);
         let most = |of: fn(&(f64, f64)) -> f64| all().map(of).fold(f64::NEG_INFINITY, f64::max);
@@ -262,8 +261,8 @@ impl Plot {
         });
         let beside = if joined && right > left && !self.log[0] { 0.0 } else { x.2 };
         let below = if y.0 == 0.0 && joined { 0.0 } else { y.2 };
-        let down = |from: f64, room: f64, log: bool| if log { from / (1.0 + room) } else { from - room };
-        let up = |to: f64, room: f64, log: bool| if log { to * (1.0 + room) } else { to + room };
+        let down = |from: f64, room: f64, log: bool| if log { (from / (1.0 + room)).max(1e-5 * SMALLEST) } else { from - room };
+        let up = |to: f64, room: f64, log: bool| if log { (to * (1.0 + room)).min(1e305) } else { to + room };
         let [log_x, log_y] = self.log;
         Some([down(x.0, beside, log_x), up(x.1, beside, log_x), down(y.0, below, log_y), up(y.1, y.2, log_y)])
     }
@@ -283,6 +282,9 @@ fn logarithmic(from: f64, to: f64) -> (f64, f64, f64) {
 
 /// The narrowest axis, relative to its numbers.
 const NARROWEST: f64 = 1e-9;
+
+/// The smallest number that is drawn on a logarithmic axis.
+const SMALLEST: f64 = 1e-300;
 
 /// Finite, and so are the distances between such points.
 fn can_be_drawn((x, y): &(f64, f64)) -> bool {

@@ -30,7 +30,7 @@ pub(super) fn render(svg: &str) -> Result<Vec<u8>, String> {
     let rare = svg.chars().any(|char| char > '\u{2e7f}' && char != '\u{fffd}');
     let fontdb = if rare { ALL_FONTS.clone() } else { FONTS.clone() };
     // The same picture on every machine: the fonts that the SVG prefers are not looked for.
-    let svg = svg.replacen("Helvetica, Arial, 'Liberation Sans', ", "", 1);
+    let svg = svg.replacen(super::svg::PREFERRED, "", 1);
     let options = Options { fontdb, font_family: "DejaVu Sans".into(), ..Options::default() };
     let tree = Tree::from_str(&svg, &options).map_err(|error| format!("the picture cannot be drawn: {error}"))?;
     let size = tree.size();

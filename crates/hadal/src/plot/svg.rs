@@ -159,8 +159,8 @@ pub(super) struct Svg {
     clips: usize,
 }
 
-/// The fonts of viewers, all without serifs. The last but one is that of PNG.
-const FONTS: &str = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif";
+/// The fonts that viewers shall choose from, before that of PNG.
+pub(super) const PREFERRED: &str = "Helvetica, Arial, 'Liberation Sans', ";
 
 impl Svg {
     /// An empty white picture, named for those who do not see it.
@@ -170,7 +170,7 @@ impl Svg {
         let _ = writeln!(
             text,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} \
-             {height}\" font-family=\"{FONTS}\" role=\"img\">\n<title>{name}</title>\n<rect width=\"{width}\" \
+             {height}\" font-family=\"{PREFERRED}'DejaVu Sans', sans-serif\" role=\"img\">\n<title>{name}</title>\n<rect width=\"{width}\" \
              height=\"{height}\" fill=\"#ffffff\"/>"
         );
         Svg { text, clips: 0 }
