@@ -51,15 +51,23 @@ fn a_binary_classifier_has_all_its_pictures() {
     let boundary = plot::decision_boundary(&model, &test).unwrap().title("Two moons");
     checked("decision_boundary", &boundary, &["Two moons", "class 0", "class 1", "feature 1"]);
     let scores = model.predict(&test).unwrap();
-    checked("roc_curve", &plot::roc_curve(&scores, test.targets()).unwrap(), &["ROC curve", "area 0.9", "false positive rate"]);
+    checked(
+        "roc_curve",
+        &plot::roc_curve(&scores, test.targets()).unwrap(),
+        &["ROC curve", "area 0.9", "false positive rate"],
+    );
     let curve = plot::precision_recall_curve(&scores, test.targets()).unwrap();
     checked("precision_recall_curve", &curve, &["Precision-recall curve", "average 0.9", "recall", "chance, 0.500"]);
     let curve = plot::calibration_curve(&scores, test.targets()).unwrap();
-    checked("calibration_curve", &curve, &["Calibration", "expected calibration error 0.", "observed share of class 1"]);
+    checked(
+        "calibration_curve",
+        &curve,
+        &["Calibration", "expected calibration error 0.", "observed share of class 1"],
+    );
     let mut matrix = ConfusionMatrix::new();
     matrix.update(&scores, test.targets());
     let two = plot::confusion_matrix(&matrix, &["upper moon", "lower <moon> & \"co\""]).unwrap();
-    checked("confusion_matrix_2", &two, &["upper moon", "lower <moon> & \"co\"", "true class", "predicted class"]);
+    checked("confusion_matrix_2", &two, &["upper moon", "lower <moon>…", "true class", "predicted class"]);
 }
 
 #[test]
@@ -74,18 +82,28 @@ fn a_classifier_of_ten_classes_has_all_its_pictures() {
     let scores = model.predict(&test).unwrap();
     let mut matrix = ConfusionMatrix::new();
     matrix.update(&scores, test.targets());
-    checked("confusion_matrix_10", &plot::confusion_matrix(&matrix, NO_NAMES).unwrap(), &["accuracy", "of 1000 samples"]);
-    let names = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];
+    checked(
+        "confusion_matrix_10",
+        &plot::confusion_matrix(&matrix, NO_NAMES).unwrap(),
+        &["accuracy", "of 1000 samples"],
+    );
+    let names =
+        ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];
     checked("confusion_matrix_names", &plot::confusion_matrix(&matrix, &names).unwrap(), &["Ankle boot", "100%"]);
     checked("roc_curve_10", &plot::roc_curve(&scores, test.targets()).unwrap(), &["7 worst of 10 classes", "class"]);
     let curve = plot::calibration_curve(&scores, test.targets()).unwrap();
     checked("calibration_curve_10", &curve, &["probability of the predicted class", "accuracy"]);
     let images = test.inputs().narrow(0, 0, 24).reshape([24, 28, 28]);
-    let captions: Vec<String> = test.targets().to_vec::<i64>()[..24].iter().map(|label| format!("a {label} 🐈 <i>")).collect();
+    let captions: Vec<String> =
+        test.targets().to_vec::<i64>()[..24].iter().map(|label| format!("a {label} 🐈 <i>")).collect();
     checked("image_grid", &plot::image_grid(&images, &captions).unwrap().title("Digits"), &["Digits", "<i>"]);
     checked("weights", &plot::weights(&model.model).unwrap(), &["layers.0.weight: 64 units of 784 weights"]);
     let weights = model.model.state_dict()[0].1.clone();
-    checked("histogram", &plot::histogram(&weights).unwrap(), &["Histogram of 50,176 values", "standard deviation", "count"]);
+    checked(
+        "histogram",
+        &plot::histogram(&weights).unwrap(),
+        &["Histogram of 50,176 values", "standard deviation", "count"],
+    );
     checked("network_diagram", &plot::network_diagram(&model.model).unwrap(), &["input", "Dense", "50,240", "[784]"]);
 }
 
@@ -101,14 +119,26 @@ fn other_networks_and_classifiers_are_drawn() {
         .build()
         .unwrap();
     checked("network_diagram_mixed", &plot::network_diagram(&model).unwrap(), &["Flatten", "BatchNorm", "Residual"]);
-    let small = Sequential::new([3]).add(Dense::new(5).activation(Tanh)).add(Dense::new(4).activation(Tanh)).add(Dense::new(1));
-    checked("network_diagram_small", &plot::network_diagram(&small.build().unwrap()).unwrap(), &["Network of 49 parameters"]);
-    let deep = (0..30).fold(Sequential::new([16]), |model, _| model.add(Dense::new(16).activation(Relu)).add(LayerNorm::new()));
-    checked("network_diagram_deep", &plot::network_diagram(&deep.build().unwrap()).unwrap(), &["LayerNorm", "272 parameters"]);
+    let small =
+        Sequential::new([3]).add(Dense::new(5).activation(Tanh)).add(Dense::new(4).activation(Tanh)).add(Dense::new(1));
+    checked(
+        "network_diagram_small",
+        &plot::network_diagram(&small.build().unwrap()).unwrap(),
+        &["Network of 49 parameters"],
+    );
+    let deep = (0..30)
+        .fold(Sequential::new([16]), |model, _| model.add(Dense::new(16).activation(Relu)).add(LayerNorm::new()));
+    checked(
+        "network_diagram_deep",
+        &plot::network_diagram(&deep.build().unwrap()).unwrap(),
+        &["LayerNorm", "272 parameters"],
+    );
     let data = cats_and_dogs(100, 0.0, 3).unwrap();
     let line = LinearSvm::new().fit(&data).unwrap().classifier;
     checked("decision_boundary_line", &plot::decision_boundary(&line, &data).unwrap(), &["class 1"]);
-    for (name, data, classes) in [("blobs", blobs(300, 8, 1.0, 1).unwrap(), 8), ("spirals", spirals(300, 3, 0.1, 1).unwrap(), 3)] {
+    for (name, data, classes) in
+        [("blobs", blobs(300, 8, 1.0, 1).unwrap(), 8), ("spirals", spirals(300, 3, 0.1, 1).unwrap(), 3)]
+    {
         let model = Sequential::new([2]).add(Dense::new(64).activation(Relu)).add(Dense::new(64).activation(Relu));
         let model = model.add(Dense::new(classes).activation(Softmax));
         let mut model = model.compile(Adam::new(0.01), CategoricalCrossentropy, Accuracy).unwrap();
@@ -148,33 +178,82 @@ fn optimizers_and_activations_are_drawn() {
 #[test]
 fn plots_of_ones_own_hold_their_series() {
     let waves = |phase: f64| (0..200).map(|i| f64::from(i) / 20.0).map(|x| (x, (x + phase).sin())).collect::<Vec<_>>();
-    let plot = (0..16).fold(Plot::new("Sixteen waves, which is more than the palette has colours").labels("time (s)", "voltage (mV)"), |plot, i| {
-        plot.line(&format!("phase {i}"), &waves(f64::from(i) / 4.0))
-    });
+    let plot = (0..16).fold(
+        Plot::new("Sixteen waves, which is more than the palette has colours").labels("time (s)", "voltage (mV)"),
+        |plot, i| plot.line(&format!("phase {i}"), &waves(f64::from(i) / 4.0)),
+    );
     checked("plot_many", &plot.picture().unwrap(), &["time (s)", "voltage (mV)", "phase 15"]);
     let noise = Tensor::randn([200, 2], &mut Rng::new(1)).to_dtype(DType::F64).to_vec::<f64>();
     let cloud = |shift: f64| noise.chunks(2).map(|p| (p[0] + shift, p[1])).collect::<Vec<_>>();
-    let plot = (0..4).fold(Plot::new("Clouds").labels("x", "y"), |plot, i| plot.points(&format!("cloud {i}"), &cloud(3.0 * f64::from(i))));
+    let plot = (0..4).fold(Plot::new("Clouds").labels("x", "y"), |plot, i| {
+        plot.points(&format!("cloud {i}"), &cloud(3.0 * f64::from(i)))
+    });
     checked("plot_points", &plot.picture().unwrap(), &["cloud 3"]);
-    let rates: Vec<(f64, f64)> = (0..60).map(|i| 10f64.powf(-6.0 + f64::from(i) / 10.0)).map(|x| (x, 2.0 / (1.0 + 1e3 * x) + x * x * 1e3)).collect();
-    let plot = Plot::new("Learning rate range test").labels("learning rate", "loss").line("loss", &rates).log_x().log_y();
+    let rates: Vec<(f64, f64)> = (0..60)
+        .map(|i| 10f64.powf(-6.0 + f64::from(i) / 10.0))
+        .map(|x| (x, 2.0 / (1.0 + 1e3 * x) + x * x * 1e3))
+        .collect();
+    let plot =
+        Plot::new("Learning rate range test").labels("learning rate", "loss").line("loss", &rates).log_x().log_y();
     checked("plot_log", &plot.picture().unwrap(), &["10⁻⁴", "learning rate"]);
-    let million: Vec<(f64, f64)> = (0..1_000_000u32).map(|i| (f64::from(i), f64::from(i.wrapping_mul(2_654_435_761) >> 8))).collect();
+    let million: Vec<(f64, f64)> =
+        (0..1_000_000u32).map(|i| (f64::from(i), f64::from(i.wrapping_mul(2_654_435_761) >> 8))).collect();
     let picture = Plot::new("A million points").line("noise", &million).picture().unwrap();
     assert!(picture.svg().len() < 200_000);
     checked("plot_million", &picture, &["200,000"]);
 }
 
 #[test]
+fn extreme_data_is_drawn_within_its_picture() {
+    let wave: Vec<(f64, f64)> = (0..100).map(|i| (f64::from(i), (f64::from(i) / 9.0).sin())).collect();
+    let many = (0..60).fold(Plot::new("Sixty curves"), |plot, i| {
+        plot.line(&format!("run {i} with a name that is rather long"), &wave)
+    });
+    checked("plot_sixty", &many.labels("step", "value").picture().unwrap(), &["run 0", "and 54 more"]);
+    let long = "A title that is so long that it does not fit into one line and hardly into two, whatever the width is, because it goes on";
+    let label = "a label of an axis that goes on and on, with units (m/s²), remarks, <b>markup</b> & \"quotes\" 🐈, and what not, so that it is cut";
+    let plot = Plot::new(long).labels(label, label).line(label, &[(0.0, 1e-7), (1e6, 5e-7), (3e6, 2e-7)]);
+    checked("plot_long", &plot.picture().unwrap(), &["A title", "a label of an axis", "10⁻⁷", "10⁶"]);
+    let plot = Plot::new("Small").labels("x", "y").line("a", &wave).line("b", &wave);
+    checked("plot_small", &plot.picture().unwrap().size(160, 160), &["Small"]);
+    let names: Vec<String> = (0..1000).map(|class| format!("class called {class}")).collect();
+    let labels = Tensor::from_vec((0..5000i64).map(|i| i % 1000).collect(), [5000]);
+    let scores = Tensor::rand([5000, 1000], &mut Rng::new(1)) + labels.one_hot(1000).to_dtype(DType::F32) * 0.9985;
+    let mut matrix = ConfusionMatrix::new();
+    matrix.update(&scores, &labels);
+    checked(
+        "confusion_matrix_1000",
+        &plot::confusion_matrix(&matrix, &names).unwrap(),
+        &["975 others", "25 of 1000 classes"],
+    );
+    let colours = Tensor::rand([5, 3, 8, 16], &mut Rng::new(1));
+    let captions = ["one", "a caption longer than its image is wide", "", "🐈", "<b>"];
+    checked("image_grid_colours", &plot::image_grid(&colours, &captions).unwrap(), &["one", "a caption lon", "<b>"]);
+    checked("image_grid_one", &plot::image_grid(&Tensor::rand([1, 5, 5], &mut Rng::new(1)), NO_NAMES).unwrap(), &[]);
+    let tabular = Linear::new(13, 12, &mut Rng::new(1));
+    checked("weights_tabular", &plot::weights(&tabular).unwrap(), &["12 units of 13 weights"]);
+    let deep: Vec<(String, Tensor)> = (1..40)
+        .map(|i| (format!("layer {i}"), Tensor::randn([1000], &mut Rng::new(i)) * 0.9f64.powi(i as i32)))
+        .collect();
+    checked("histograms_deep", &plot::histograms_by_depth(&deep).unwrap(), &["layer 39"]);
+    checked("histogram_one", &plot::histogram(&Tensor::from([3.0])).unwrap(), &["mean 3"]);
+}
+
+#[test]
 fn the_last_point_of_a_curve_is_at_the_right_place() {
-    let picture = Plot::new("").line("", &[(0.0, 0.0), (1.0, 0.5), (2.0, 1.0)]).limits(0.0..2.0, 0.0..1.0).picture().unwrap();
+    let picture =
+        Plot::new("").line("", &[(0.0, 0.0), (1.0, 0.5), (2.0, 1.0)]).limits(0.0..2.0, 0.0..1.0).picture().unwrap();
     let svg = picture.svg();
     let document = roxmltree::Document::parse(&svg).unwrap();
-    let points = document.descendants().find(|node| node.has_tag_name("polyline")).unwrap().attribute("points").unwrap();
-    let points: Vec<Vec<f64>> = points.split(' ').map(|point| point.split(',').map(|x| x.parse().unwrap()).collect()).collect();
+    let points =
+        document.descendants().find(|node| node.has_tag_name("polyline")).unwrap().attribute("points").unwrap();
+    let points: Vec<Vec<f64>> =
+        points.split(' ').map(|point| point.split(',').map(|x| x.parse().unwrap()).collect()).collect();
     // The frame: the axis on the left, from top to bottom, and that below, from left to right.
-    let lines = document.descendants().filter(|node| node.has_tag_name("line") && node.attribute("stroke") == Some("#6e6e6e"));
-    let ends: Vec<[f64; 4]> = lines.map(|line| ["x1", "y1", "x2", "y2"].map(|name| line.attribute(name).unwrap().parse().unwrap())).collect();
+    let lines =
+        document.descendants().filter(|node| node.has_tag_name("line") && node.attribute("stroke") == Some("#6e6e6e"));
+    let ends: Vec<[f64; 4]> =
+        lines.map(|line| ["x1", "y1", "x2", "y2"].map(|name| line.attribute(name).unwrap().parse().unwrap())).collect();
     let ([_, top, left, bottom], [_, _, right, _]) = (ends[0], ends[1]);
     assert_eq!(points[0], [left, bottom]);
     assert_eq!(points[2], [right, top]);

@@ -33,7 +33,7 @@ pub fn activations() -> Picture {
     let all = [Sigmoid, HardSigmoid, Tanh, Relu, LeakyRelu(0.1), Elu(1.0), Selu, Softplus, Gelu, Silu];
     let small = |function| {
         let mut plot = plot(function).ok()?;
-        plot.size = (360, 320);
+        plot.size = (360, 360);
         plot.picture().ok()
     };
     // None of them fails, as a test shows.

@@ -60,7 +60,7 @@ impl Scene for Plot {
 /// Draws grid, frame, numbers and labels; returns the plane within.
 pub(super) fn axes(svg: &mut Svg, area: Rect, (x, y): (Axis, Axis), labels: &(String, String), square: bool) -> Plane {
     let below = 26.0 + if labels.0.is_empty() { 0.0 } else { LABEL.size + 8.0 };
-    let ticks = y.ticks(((area.height - below) / 44.0).clamp(2.0, 10.0) as usize);
+    let ticks = y.ticks(((area.height - below) / 44.0).clamp(3.0, 10.0) as usize);
     let widest = ticks.iter().map(|tick| TICK.width(&tick.1)).fold(0.0, f64::max);
     let beside = widest + 10.0 + if labels.1.is_empty() { 0.0 } else { LABEL.size + 10.0 };
     // The last number may stand out on the right, the topmost above.
@@ -108,33 +108,53 @@ pub(super) fn apart(axis: Axis, width: f64) -> Vec<(f64, String)> {
     (1..=most).rev().map(|most| axis.ticks(most)).find(|ticks| fits(ticks)).unwrap_or_default()
 }
 
+/// The length of the sample beside a name in the legend.
+const SAMPLE: f64 = 26.0;
+
+/// Most rows of a legend.
+const ROWS: usize = 3;
+
 /// Draws the names of the series above; returns the area below.
 fn legend(svg: &mut Svg, area: Rect, series: &[Series]) -> Rect {
-    const SAMPLE: f64 = 26.0;
-    const ROWS: usize = 3;
-    let row = LEGEND.size + 9.0;
-    let named: Vec<(usize, &Series)> = series.iter().enumerate().filter(|(_, series)| !series.name.is_empty()).collect();
+    const GAP: f64 = 20.0;
+    let named: Vec<(usize, &Series)> =
+        series.iter().enumerate().filter(|(_, series)| !series.name.is_empty()).collect();
     if named.is_empty() {
         return area;
     }
-    let (mut x, mut rows) = (area.x, 0);
-    for (place, (index, series)) in named.iter().enumerate() {
-        let name = LEGEND.fit(&series.name, (area.width - SAMPLE - 12.0).min(320.0));
-        let width = SAMPLE + 6.0 + LEGEND.width(&name);
+    let widest = (area.width / named.len() as f64).max(340.0).min(area.width) - SAMPLE - 26.0;
+    // Row, left end and right end of each name.
+    let mut places: Vec<(usize, f64, f64)> = Vec::new();
+    let (mut row, mut x) = (0, area.x);
+    for (_, series) in &named {
+        let width = SAMPLE + 6.0 + LEGEND.width(&LEGEND.fit(&series.name, widest));
         if x > area.x && x + width > area.right() {
-            (x, rows) = (area.x, rows + 1);
+            (row, x) = (row + 1, area.x);
         }
-        let left = named.len() - place;
-        let middle = area.y + rows as f64 * row + row / 2.0;
-        if rows + 1 == ROWS && left > 1 && x + width + 100.0 > area.right() {
-            svg.text_beside((x, middle), &format!("and {left} more"), LEGEND.color(Color::FAINT));
-            break;
-        }
-        sample(svg, (x, middle), SAMPLE, series, *index);
-        svg.text_beside((x + SAMPLE + 6.0, middle), &name, LEGEND);
-        x += width + 20.0;
+        places.push((row, x, x + width));
+        x += width + GAP;
     }
-    area.inset(0.0, (rows + 1) as f64 * row + 4.0, 0.0, 0.0)
+    let more = |left: usize| format!("and {left} more");
+    let mut shown = places.iter().take_while(|place| place.0 < ROWS).count();
+    if shown < named.len() {
+        let room = LEGEND.width(&more(named.len())) + GAP;
+        while shown > 1 && places[shown - 1].2 + room > area.right() {
+            shown -= 1;
+        }
+    }
+    let height = LEGEND.size + 9.0;
+    let middle = |row: usize| area.y + (row as f64 + 0.5) * height;
+    for ((index, series), (row, left, _)) in named.iter().zip(&places).take(shown) {
+        sample(svg, (*left, middle(*row)), SAMPLE, series, *index);
+        let name = LEGEND.fit(&series.name, widest);
+        svg.text_beside((left + SAMPLE + 6.0, middle(*row)), &name, LEGEND);
+    }
+    let (row, _, right) = places[shown - 1];
+    if shown < named.len() {
+        let text = more(named.len() - shown);
+        svg.text_beside((right + GAP, middle(row)), &text, LEGEND.color(Color::FAINT));
+    }
+    area.inset(0.0, (row + 1) as f64 * height + 4.0, 0.0, 0.0)
 }
 
 /// What a series looks like, for the legend.
@@ -153,18 +173,15 @@ fn sample(svg: &mut Svg, (x, y): (f64, f64), width: f64, series: &Series, index:
 
 fn stroke(series: &Series, index: usize) -> Stroke {
     let color = series.color.unwrap_or_else(|| color::of_index(index));
-    let dash = series.dash.or(match color::round(index) % 3 {
-        0 => None,
-        1 => Some("8 4"),
-        _ => Some("2 3"),
-    });
-    Stroke { color, width: series.width, dash }
+    let repeated = if series.color.is_none() { color::dash(index) } else { None };
+    Stroke { color, width: series.width, dash: series.dash.or(repeated) }
 }
 
 /// A dot whose shape changes when the palette begins again, or with the series that are points only.
 fn marker(svg: &mut Svg, at: (f64, f64), series: &Series, index: usize) {
     let color = stroke(series, index).color;
-    let rim = Stroke::new(Color::WHITE, 0.8);
+    // A rim parts dots that overlap; small ones are too close for that.
+    let rim = Stroke::new(Color::WHITE, if series.radius < 3.0 { 0.0 } else { 0.8 });
     let radius = series.radius;
     let around = |corners: &[(f64, f64)]| -> Vec<(f64, f64)> {
         corners.iter().map(|(x, y)| (at.0 + 1.2 * radius * x, at.1 + 1.2 * radius * y)).collect()
@@ -221,8 +238,15 @@ const MOST_DOTS: usize = 5000;
 fn dots(svg: &mut Svg, plane: &Plane, series: &Series, index: usize) {
     let every = series.points.len().div_ceil(MOST_DOTS).max(1);
     let shares = series.points.iter().step_by(every).map(|point| plane.share(*point));
+    let mut before = (f64::INFINITY, f64::INFINITY);
     for share in shares.filter(|share| finite(share) && inside(share)) {
-        marker(svg, plane.pixel(share), series, index);
+        let at = plane.pixel(share);
+        // The dots of a path would run together.
+        if series.mark == Mark::Way && (at.0 - before.0).hypot(at.1 - before.1) < 3.0 * series.radius {
+            continue;
+        }
+        marker(svg, at, series, index);
+        before = at;
     }
 }
 
@@ -231,7 +255,10 @@ fn bars(svg: &mut Svg, plane: &Plane, series: &Series, color: Color) {
         let (from, to) = (plane.at(pair[0]), plane.at((pair[1].0, plane.y.from)));
         let gap = if to.0 - from.0 > 4.0 { 0.5 } else { 0.0 };
         let top = from.1.max(plane.area.y);
-        svg.rect(Rect { x: from.0 + gap, y: top, width: to.0 - from.0 - 2.0 * gap, height: plane.area.bottom() - top }, color);
+        svg.rect(
+            Rect { x: from.0 + gap, y: top, width: to.0 - from.0 - 2.0 * gap, height: plane.area.bottom() - top },
+            color,
+        );
     }
 }
 

@@ -18,7 +18,12 @@ pub(super) fn within(points: &[(f64, f64)], [left, right, low, high]: [f64; 4]) 
         if enters > leaves {
             continue;
         }
-        let [start, end] = [enters, leaves].map(|t| (x + t * dx, y + t * dy));
+        // The ends themselves, without the rounding that would part them from their neighbours.
+        let [start, end] = [enters, leaves].map(|t| match t {
+            0.0 => pair[0],
+            1.0 => pair[1],
+            _ => (x + t * dx, y + t * dy),
+        });
         match parts.last_mut() {
             Some(part) if enters == 0.0 && part.last() == Some(&start) => part.push(end),
             _ => parts.push(vec![start, end]),
@@ -56,6 +61,13 @@ mod tests {
     fn curves_are_cut_where_they_leave_the_picture() {
         let parts = within(&[(-1.0, 0.5), (0.5, 0.5), (0.5, 2.0), (0.8, 2.0), (0.8, 0.0)], [0.0, 1.0, 0.0, 1.0]);
         assert_eq!(parts, [vec![(0.0, 0.5), (0.5, 0.5), (0.5, 1.0)], vec![(0.8, 1.0), (0.8, 0.0)]]);
+    }
+
+    #[test]
+    fn a_curve_within_stays_in_one_piece() {
+        let wave: Vec<(f64, f64)> =
+            (0..1000).map(|i| (f64::from(i) / 999.0, (f64::from(i) * 0.7).sin().abs())).collect();
+        assert_eq!(within(&wave, [0.0, 1.0, 0.0, 1.0]), [wave]);
     }
 
     #[test]

@@ -14,7 +14,8 @@ impl Color {
 
     /// From this colour to `other`, which is reached at `share` 1.
     pub fn mix(self, other: Color, share: f64) -> Color {
-        let channel = |a: u8, b: u8| (f64::from(a) + (f64::from(b) - f64::from(a)) * share.clamp(0.0, 1.0)).round() as u8;
+        let channel =
+            |a: u8, b: u8| (f64::from(a) + (f64::from(b) - f64::from(a)) * share.clamp(0.0, 1.0)).round() as u8;
         Color(channel(self.0, other.0), channel(self.1, other.1), channel(self.2, other.2))
     }
 
@@ -47,9 +48,9 @@ pub(super) fn of_index(index: usize) -> Color {
     PALETTE[index % PALETTE.len()]
 }
 
-/// How often the palette has been used up before this index.
-pub(super) fn round(index: usize) -> usize {
-    index / PALETTE.len()
+/// The dashes of the line with this index: none until the palette has been used up.
+pub(super) fn dash(index: usize) -> Option<&'static str> {
+    [None, Some("8 4"), Some("2 3")][index / PALETTE.len() % 3]
 }
 
 /// The colour between the stops of a colour map, which stand at equal distances from 0 to 1.

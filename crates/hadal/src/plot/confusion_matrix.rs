@@ -41,9 +41,14 @@ pub fn confusion_matrix<S: AsRef<str>>(matrix: &ConfusionMatrix, names: &[S]) ->
     if samples == 0 {
         return Err(Error::Data("confusion_matrix: the matrix has no samples".into()));
     }
-    let which = if classes > MOST { format!(", the {MOST} of {classes} classes with the most mistakes") } else { String::new() };
+    let which = if classes > MOST {
+        format!(", the {MOST} of {classes} classes with the most mistakes")
+    } else {
+        String::new()
+    };
     let accuracy = 100.0 * matrix.compute();
-    let title = format!("Confusion matrix{which}: accuracy {accuracy:.2}% of {} samples", grouped(&samples.to_string()));
+    let title =
+        format!("Confusion matrix{which}: accuracy {accuracy:.2}% of {} samples", grouped(&samples.to_string()));
     Ok(Picture::new(title, cells))
 }
 
@@ -201,7 +206,9 @@ mod tests {
 
     #[test]
     fn all_counts_and_names_are_there_and_markup_is_shown() {
-        let svg = confusion_matrix(&matrix(2, &[(0, 0), (0, 1), (0, 1), (1, 1)]), &["<b>cat</b>", "\"dog\" 🐕"]).unwrap().svg();
+        let svg = confusion_matrix(&matrix(2, &[(0, 0), (0, 1), (0, 1), (1, 1)]), &["<b>cat</b>", "\"dog\" 🐕"])
+            .unwrap()
+            .svg();
         assert!(svg.contains("&lt;b&gt;cat&lt;/b&gt;") && svg.contains("&quot;dog&quot; 🐕") && !svg.contains("<b>"));
         assert!(svg.contains(">2</text>") && svg.contains("accuracy 50.00% of 4 samples"));
     }

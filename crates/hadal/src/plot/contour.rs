@@ -13,7 +13,8 @@ pub(super) struct Field {
 impl Field {
     /// The nodes of a grid, row by row from the bottom.
     pub fn nodes([left, right, low, high]: [f64; 4], columns: usize, rows: usize) -> impl Iterator<Item = (f64, f64)> {
-        let at = |from: f64, to: f64, index: usize, count: usize| from + (to - from) * index as f64 / (count - 1) as f64;
+        let at =
+            |from: f64, to: f64, index: usize, count: usize| from + (to - from) * index as f64 / (count - 1) as f64;
         (0..rows).flat_map(move |row| {
             (0..columns).map(move |column| (at(left, right, column, columns), at(low, high, row, rows)))
         })
@@ -27,7 +28,8 @@ impl Field {
         let mut points = Vec::new();
         for row in 0..self.rows - 1 {
             for column in 0..self.columns - 1 {
-                let corner = |up: usize, across: usize| self.values[(row + up) * self.columns + column + across] - level;
+                let corner =
+                    |up: usize, across: usize| self.values[(row + up) * self.columns + column + across] - level;
                 let corners = [corner(0, 0), corner(0, 1), corner(1, 1), corner(1, 0)];
                 let at = |(x, y): (f64, f64)| (left + (column as f64 + x) * wide, low + (row as f64 + y) * tall);
                 points.extend(cell(corners).into_iter().map(at));
@@ -89,7 +91,10 @@ mod tests {
     fn in_a_saddle_corners_are_joined_as_the_middle_says() {
         // Positive at the lower left and upper right, and in the middle: the others are cut off.
         let cut = cell([3.0, -1.0, 3.0, -1.0]);
-        assert!(cut[0] == (0.75, 0.0) && cut[1] == (1.0, 0.25) || cut[0] == (1.0, 0.25) && cut[1] == (0.75, 0.0), "{cut:?}");
+        assert!(
+            cut[0] == (0.75, 0.0) && cut[1] == (1.0, 0.25) || cut[0] == (1.0, 0.25) && cut[1] == (0.75, 0.0),
+            "{cut:?}"
+        );
         // Negative in the middle: the positive ones are cut off.
         let cut = cell([1.0, -3.0, 1.0, -3.0]);
         let first: Vec<(f64, f64)> = cut[..2].to_vec();

@@ -118,7 +118,8 @@ pub fn decision_boundary(model: &impl Predict, data: &Dataset) -> Result<Picture
     }
     let classes = labels.iter().max().map_or(0, |most| most + 1);
     for class in 0..classes {
-        let own: Vec<(f64, f64)> = points.iter().zip(&labels).filter(|(_, label)| **label == class).map(|(p, _)| *p).collect();
+        let own: Vec<(f64, f64)> =
+            points.iter().zip(&labels).filter(|(_, label)| **label == class).map(|(p, _)| *p).collect();
         if !own.is_empty() {
             let series = Series::new(&format!("class {class}"), &own, Mark::Points).color(of_index(class));
             plot = plot.series(Series { shape: class, ..series });
@@ -142,7 +143,8 @@ fn classes_of(data: &Dataset) -> Result<Vec<usize>> {
 /// Left, right, bottom and top of the points, with some room.
 fn around(points: &[(f64, f64)]) -> [f64; 4] {
     let range = |of: fn(&(f64, f64)) -> f64| {
-        let (low, high) = points.iter().map(of).fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(x), b.max(x)));
+        let (low, high) =
+            points.iter().map(of).fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(x), b.max(x)));
         let room = if high > low { 0.08 * (high - low) } else { 0.5 * low.abs().max(1.0) };
         (low - room, high + room)
     };
@@ -225,7 +227,13 @@ fn lead(scores: &[f64], class: usize) -> f64 {
     let others = scores.iter().enumerate().filter(|(index, _)| *index != class).map(|(_, score)| *score);
     let best = others.fold(f64::NEG_INFINITY, f64::max);
     let lead = scores[class] - best;
-    if lead.is_finite() { lead } else if scores[class] > best { 1.0 } else { -1.0 }
+    if lead.is_finite() {
+        lead
+    } else if scores[class] > best {
+        1.0
+    } else {
+        -1.0
+    }
 }
 
 #[cfg(test)]

@@ -136,6 +136,29 @@ mod tests {
     }
 
     #[test]
+    fn bins_are_those_of_numpy() {
+        let golden: serde_json::Value = serde_json::from_str(include_str!("../../tests/golden/curves.json")).unwrap();
+        for case in golden["histograms"].as_array().unwrap() {
+            let read = |name: &str| -> Vec<f64> {
+                case[name].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+            };
+            let mut values = read("values");
+            values.sort_by(f64::total_cmp);
+            let steps = Histogram::auto(&values).steps();
+            let (mut edges, mut counts): (Vec<f64>, Vec<f64>) = steps.into_iter().unzip();
+            counts.pop();
+            assert_eq!(counts, read("counts"));
+            let (mean, std) = mean_and_std(&values);
+            edges.extend([mean, std]);
+            let expected =
+                [read("edges"), vec![case["mean"].as_f64().unwrap(), case["std"].as_f64().unwrap()]].concat();
+            for (got, expected) in edges.iter().zip(&expected) {
+                assert!((got - expected).abs() < 1e-12, "{got} instead of {expected}");
+            }
+        }
+    }
+
+    #[test]
     fn numbers_that_are_not_finite_are_counted_and_nothing_else_is_an_error() {
         let svg = histogram(&Tensor::from([1.0, f32::NAN, 2.0, f32::INFINITY])).unwrap().svg();
         assert!(svg.contains("(2 not finite, left out)") && svg.contains("Histogram of 2 values"));
@@ -146,7 +169,14 @@ mod tests {
 
     #[test]
     fn one_value_and_extreme_values_are_drawn() {
-        for values in [vec![3.0], vec![0.0, 0.0], vec![1e300, -1e300], vec![1e-300, 2e-300], vec![0.0, 1e-320], vec![1.0, 1.0 + 1e-16]] {
+        for values in [
+            vec![3.0],
+            vec![0.0, 0.0],
+            vec![1e300, -1e300],
+            vec![1e-300, 2e-300],
+            vec![0.0, 1e-320],
+            vec![1.0, 1.0 + 1e-16],
+        ] {
             let svg = histogram(&Tensor::from_vec(values.clone(), [values.len()])).unwrap().svg();
             assert!(svg.contains("<rect") && !svg.contains("NaN") && !svg.contains("inf"), "{values:?}");
         }

@@ -84,7 +84,8 @@ impl Scene for Ridges {
     }
 
     fn draw(&self, svg: &mut Svg, area: Rect) {
-        let widest = |of: fn(&Row) -> &str| self.rows.iter().map(|row| TICK.width(of(row))).fold(0.0, f64::max).min(220.0);
+        let widest =
+            |of: fn(&Row) -> &str| self.rows.iter().map(|row| TICK.width(of(row))).fold(0.0, f64::max).min(220.0);
         let (names, notes) = (widest(|row| &row.name), widest(|row| &row.note));
         let inner = area.inset(names + 12.0, 6.0, notes + 14.0, 26.0 + LABEL.size + 8.0);
         let axis = Axis::linear(self.range.0, self.range.1);

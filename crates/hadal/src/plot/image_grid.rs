@@ -47,7 +47,9 @@ pub fn image_grid<S: AsRef<str>>(images: &Tensor, captions: &[S]) -> Result<Pict
         return Err(Error::Data(format!("image_grid: there is no pixel in images of shape {shape}")));
     }
     if height.max(width) > 4096 {
-        return Err(Error::Data(format!("image_grid takes images of at most 4096 by 4096 pixels, not {height} by {width}")));
+        return Err(Error::Data(format!(
+            "image_grid takes images of at most 4096 by 4096 pixels, not {height} by {width}"
+        )));
     }
     if !captions.is_empty() && captions.len() != count {
         return Err(Error::Data(format!("image_grid: {} captions for {count} images", captions.len())));
@@ -63,12 +65,20 @@ pub fn image_grid<S: AsRef<str>>(images: &Tensor, captions: &[S]) -> Result<Pict
     let images = pixels.chunks(channels * height * width).map(|image| {
         Pixels::new(width, height, |row, column| {
             let channel = |index: usize| byte(image[(index * height + row) * width + column]);
-            if channels == 3 { Color(channel(0), channel(1), channel(2)) } else { Color(channel(0), channel(0), channel(0)) }
+            if channels == 3 {
+                Color(channel(0), channel(1), channel(2))
+            } else {
+                Color(channel(0), channel(0), channel(0))
+            }
         })
     });
     let captions = captions.iter().take(drawn).map(|caption| caption.as_ref().to_owned()).collect();
     let tiles = Tiles { images: images.collect(), captions, shape: [height, width], scale: None };
-    let title = if drawn < count { format!("The first {drawn} of {} images", grouped(&count.to_string())) } else { String::new() };
+    let title = if drawn < count {
+        format!("The first {drawn} of {} images", grouped(&count.to_string()))
+    } else {
+        String::new()
+    };
     Ok(Picture::new(title, tiles))
 }
 
@@ -81,7 +91,8 @@ fn range(dtype: DType, pixels: &[f64]) -> (f64, f64) {
     if dtype == DType::U8 {
         return (0.0, 255.0);
     }
-    let (low, high) = pixels.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &p| (low.min(p), high.max(p)));
+    let (low, high) =
+        pixels.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &p| (low.min(p), high.max(p)));
     if low >= 0.0 && high <= 1.0 {
         (0.0, 1.0)
     } else if high - low > 0.0 && (high - low).is_finite() {

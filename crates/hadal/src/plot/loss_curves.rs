@@ -61,7 +61,8 @@ fn base(name: &str) -> &str {
 fn chart_of(history: &History, name: &str) -> String {
     let base = base(name);
     let both = ["", "val_"].map(|prefix| format!("{prefix}{base}"));
-    let is_share = |name: &String| values(history, name).all(|value| !value.is_finite() || (0.0..=1.0).contains(&value));
+    let is_share =
+        |name: &String| values(history, name).all(|value| !value.is_finite() || (0.0..=1.0).contains(&value));
     if base == "loss" || base.ends_with("_loss") {
         "Loss".into()
     } else if both.iter().all(is_share) {
@@ -101,7 +102,8 @@ mod tests {
 
     #[test]
     fn metrics_of_different_units_stand_in_charts_of_their_own() {
-        let epoch: &[(&str, f64)] = &[("loss", 2.0), ("accuracy", 0.5), ("mae", 31.0), ("val_loss", 3.0), ("val_mae", 0.2)];
+        let epoch: &[(&str, f64)] =
+            &[("loss", 2.0), ("accuracy", 0.5), ("mae", 31.0), ("val_loss", 3.0), ("val_mae", 0.2)];
         let history = history(&[epoch, epoch]);
         assert_eq!(chart_of(&history, "val_loss"), "Loss");
         assert_eq!(chart_of(&history, "accuracy"), "Metrics");

@@ -79,9 +79,9 @@ pub fn network_text(model: &Sequential) -> Result<String> {
 fn inner(config: &LayerConfig, depth: usize) -> Vec<String> {
     let indent = "  ".repeat(depth);
     let list = |layers: &[LayerConfig]| -> Vec<String> {
-        let lines = layers.iter().flat_map(|layer| {
-            std::iter::once(format!("{indent}{}", layer.label())).chain(inner(layer, depth + 1))
-        });
+        let lines = layers
+            .iter()
+            .flat_map(|layer| std::iter::once(format!("{indent}{}", layer.label())).chain(inner(layer, depth + 1)));
         lines.collect()
     };
     match config {
@@ -245,7 +245,12 @@ impl Place {
         if self.cut {
             let between = (self.ys[self.ys.len() / 2 - 1] + self.ys[self.ys.len() / 2]) / 2.0;
             for step in -1..=1 {
-                svg.circle((self.x, between + f64::from(step) * 9.0), 2.0, Color::FAINT, Stroke::new(Color::FAINT, 0.5));
+                svg.circle(
+                    (self.x, between + f64::from(step) * 9.0),
+                    2.0,
+                    Color::FAINT,
+                    Stroke::new(Color::FAINT, 0.5),
+                );
             }
         }
     }
@@ -290,7 +295,8 @@ impl Scene for Boxes {
     fn draw(&self, svg: &mut Svg, area: Rect) {
         let (rows, columns) = self.grid();
         let drawn = self.0.len().min(Boxes::MOST);
-        let place = |index: usize| area.cell((index % rows, rows), (index / rows, columns), 18.0).inset(6.0, 0.0, 6.0, 0.0);
+        let place =
+            |index: usize| area.cell((index % rows, rows), (index / rows, columns), 18.0).inset(6.0, 0.0, 6.0, 0.0);
         let arrow = Stroke::new(Color::FAINT, 1.4);
         for index in 0..self.0.len().min(Boxes::MOST + 1) {
             let cell = place(index);
@@ -304,7 +310,13 @@ impl Scene for Boxes {
                 break;
             }
             let column = &self.0[index];
-            let color = if index == 0 { of_index(2) } else if index + 1 == self.0.len() { of_index(1) } else { of_index(0) };
+            let color = if index == 0 {
+                of_index(2)
+            } else if index + 1 == self.0.len() {
+                of_index(1)
+            } else {
+                of_index(0)
+            };
             svg.panel(cell, color.mix(Color::WHITE, 0.85), Stroke::new(color, 1.4), 5.0);
             let detail = match column.parameters {
                 0 => column.shape_text.clone(),

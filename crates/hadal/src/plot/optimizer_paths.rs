@@ -16,8 +16,8 @@ const GRID: [usize; 2] = [201, 151];
 /// How many lines of equal loss are drawn.
 const LEVELS: usize = 14;
 
-/// The paths of optimizers over a loss of two weights, each with its name, from its first point (a ring) to its last (a large
-/// dot), within the ranges `x` and `y` of the weights. Lines of equal loss lie the closer the smaller the loss is; the legend says the last
+/// The paths of optimizers over a loss of two weights, each with its name, from its first point (a black dot) to its last
+/// (a large dot), within the ranges `x` and `y` of the weights. Lines of equal loss lie the closer the smaller the loss is; the legend says the last
 /// loss of each path, or that it diverged.
 ///
 /// ```
@@ -65,14 +65,16 @@ pub fn optimizer_paths<S: AsRef<str>>(
     for level in 1..LEVELS {
         let at = least + (most - least) * (level as f64 / LEVELS as f64).powi(3);
         let line = Series::new("", &field.contour(at), Mark::Segments);
-        plot = plot.series(line.color(Color(135, 145, 160)).width(0.8));
+        plot = plot.series(line.color(Color(150, 160, 174)).width(0.7));
     }
+    // Above all lines.
+    let mut ends = Vec::new();
     for (index, (name, points)) in paths.iter().enumerate() {
-        for series in path(name.as_ref(), points, index, &loss)? {
-            plot = plot.series(series);
-        }
+        let (steps, own) = path(name.as_ref(), points, index, &loss)?;
+        plot = plot.series(steps);
+        ends.extend(own);
     }
-    plot.picture()
+    ends.into_iter().fold(plot, Plot::series).picture()
 }
 
 /// The loss in grey: by its cube root, so that valleys are seen.
@@ -86,8 +88,13 @@ fn surface(field: &Field, least: f64, most: f64) -> Pixels {
     })
 }
 
-/// A path with its steps, a ring at its beginning and a dot at its end.
-fn path(name: &str, points: &[(f64, f64)], index: usize, loss: &impl Fn(f64, f64) -> f64) -> Result<[Series; 3]> {
+/// A path with its steps, and dots at its beginning and end.
+fn path(
+    name: &str,
+    points: &[(f64, f64)],
+    index: usize,
+    loss: &impl Fn(f64, f64) -> f64,
+) -> Result<(Series, [Series; 2])> {
     let finite: Vec<(f64, f64)> =
         points.iter().copied().take_while(|(x, y)| x.abs() <= 1e300 && y.abs() <= 1e300).collect();
     let (Some(&first), Some(&last)) = (finite.first(), finite.last()) else {
@@ -102,14 +109,10 @@ fn path(name: &str, points: &[(f64, f64)], index: usize, loss: &impl Fn(f64, f64
     let color = super::color::of_index(index);
     let steps = Series { radius: 2.2, ..Series::new(&format!("{name}: {result}"), &finite, Mark::Way) };
     let steps = if finite.len() > 400 { Series { mark: Mark::Line, ..steps } } else { steps };
-    let ring = Series { radius: 6.0, ..Series::new("", &[first], Mark::Points) };
+    let start = Series { radius: 6.0, ..Series::new("", &[first], Mark::Points) };
     let dot = Series { radius: 6.0, ..Series::new("", &[last], Mark::Points) };
-    let repeated = ["8 4", "2 3"];
-    let steps = match super::color::round(index) {
-        0 => steps,
-        round => steps.dash(repeated[(round - 1) % 2]),
-    };
-    Ok([steps.color(color).width(2.0), ring.color(Color::TEXT), dot.color(color)])
+    let steps = Series { dash: super::color::dash(index), ..steps };
+    Ok((steps.color(color).width(2.0), [start.color(Color::TEXT), dot.color(color)]))
 }
 
 #[cfg(test)]

@@ -191,7 +191,10 @@ impl Plot {
     /// ```
     pub fn points(self, name: &str, points: &[(f64, f64)]) -> Plot {
         let shape = self.series.iter().filter(|series| series.mark == Mark::Points && !series.name.is_empty()).count();
-        self.series(Series { shape: if name.is_empty() { 0 } else { shape }, ..Series::new(name, points, Mark::Points) })
+        self.series(Series {
+            shape: if name.is_empty() { 0 } else { shape },
+            ..Series::new(name, points, Mark::Points)
+        })
     }
 
     pub(super) fn series(mut self, series: Series) -> Plot {
@@ -228,7 +231,8 @@ impl Plot {
     /// The axes, or why there can be none.
     pub(super) fn axes(&self) -> Result<(Axis, Axis), String> {
         let Some([left, right, low, high]) = self.limits.or_else(|| self.limits_of_points()) else {
-            let positive = if self.log == [false; 2] { "finite" } else { "finite and, on a logarithmic axis, positive" };
+            let positive =
+                if self.log == [false; 2] { "finite" } else { "finite and, on a logarithmic axis, positive" };
             return Err(format!("there is no {positive} point"));
         };
         for (from, to, log) in [(left, right, self.log[0]), (low, high, self.log[1])] {
@@ -238,7 +242,11 @@ impl Plot {
             }
         }
         let whole = |of: fn(&(f64, f64)) -> f64| {
-            self.series.iter().flat_map(|series| &series.points).map(of).all(|value| !value.is_finite() || value.fract() == 0.0)
+            self.series
+                .iter()
+                .flat_map(|series| &series.points)
+                .map(of)
+                .all(|value| !value.is_finite() || value.fract() == 0.0)
         };
         let axis = |from, to, log, whole| Axis { from, to, log, whole };
         Ok((axis(left, right, self.log[0], whole(|p| p.0)), axis(low, high, self.log[1], whole(|p| p.1))))
@@ -256,12 +264,13 @@ impl Plot {
         }
         let points = |series: &Series| matches!(series.mark, Mark::Points | Mark::Way);
         let joined = !self.series.iter().any(points);
-        let [x, y] = [(left, right, self.log[0]), (low, high, self.log[1])].map(|(from, to, log)| {
-            if log { logarithmic(from, to) } else { linear(from, to, joined) }
-        });
+        let [x, y] = [(left, right, self.log[0]), (low, high, self.log[1])]
+            .map(|(from, to, log)| if log { logarithmic(from, to) } else { linear(from, to, joined) });
         let beside = if joined && right > left && !self.log[0] { 0.0 } else { x.2 };
         let below = if y.0 == 0.0 && joined { 0.0 } else { y.2 };
-        let down = |from: f64, room: f64, log: bool| if log { (from / (1.0 + room)).max(1e-5 * SMALLEST) } else { from - room };
+        let down = |from: f64, room: f64, log: bool| {
+            if log { (from / (1.0 + room)).max(1e-5 * SMALLEST) } else { from - room }
+        };
         let up = |to: f64, room: f64, log: bool| if log { (to * (1.0 + room)).min(1e305) } else { to + room };
         let [log_x, log_y] = self.log;
         Some([down(x.0, beside, log_x), up(x.1, beside, log_x), down(y.0, below, log_y), up(y.1, y.2, log_y)])
@@ -306,7 +315,8 @@ mod tests {
             drawn(&[(-value, -value), (value, value)]).unwrap();
             let svg = std::fs::read_to_string(&path).unwrap();
             assert!(!svg.contains("NaN") && !svg.contains("inf"), "{value}");
-            let logarithmic = Plot::new("t").points("", &[(1.0, value), (2.0, 3.0)]).log_x().log_y().picture().unwrap().svg();
+            let logarithmic =
+                Plot::new("t").points("", &[(1.0, value), (2.0, 3.0)]).log_x().log_y().picture().unwrap().svg();
             assert!(!logarithmic.contains("NaN") && !logarithmic.contains("inf"), "{value}");
         }
         drawn(&[(1.0, 1.0), (2.0, f64::MAX), (3.0, -f64::MAX), (4.0, 2.0)]).unwrap();

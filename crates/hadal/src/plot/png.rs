@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, LazyLock};
 
+use resvg::tiny_skia::Pixmap;
 use resvg::usvg::fontdb::Database;
 use resvg::usvg::{Options, Transform, Tree};
-use resvg::tiny_skia::Pixmap;
 
 /// Pixels for each CSS pixel, so that text is sharp on a slide.
 const SCALE: f32 = 2.0;

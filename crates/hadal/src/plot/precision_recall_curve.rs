@@ -1,10 +1,10 @@
 //! The precision-recall curve.
 
+use super::Picture;
 use super::color::Color;
 use super::plot::{Mark, Series};
 use super::roc_curve::{each_class, frame, title};
 use super::scores::{Scores, cumulative};
-use super::Picture;
 use crate::{Error, Result, Tensor};
 
 /// The precision by the recall, for every threshold: scikit-learn's `precision_recall_curve`, in the order of the recall.
@@ -41,7 +41,9 @@ impl PrecisionRecallCurve {
             return PrecisionRecallCurve::of(scores.pairs(0));
         }
         let classes = scores.of_class.len();
-        Err(Error::Data(format!("{NAME}: one curve is for two classes, but there are {classes}; give it one column of scores")))
+        Err(Error::Data(format!(
+            "{NAME}: one curve is for two classes, but there are {classes}; give it one column of scores"
+        )))
     }
 
     fn of(pairs: Vec<(f64, bool)>) -> Result<PrecisionRecallCurve> {
@@ -117,7 +119,8 @@ mod tests {
     #[test]
     fn steps_enclose_the_average_precision() {
         let curve =
-            PrecisionRecallCurve::new(&Tensor::from([0.1, 0.4, 0.35, 0.8, 0.7]), &Tensor::from([0, 1, 1, 1, 0])).unwrap();
+            PrecisionRecallCurve::new(&Tensor::from([0.1, 0.4, 0.35, 0.8, 0.7]), &Tensor::from([0, 1, 1, 1, 0]))
+                .unwrap();
         let steps = curve.steps();
         let area: f64 = steps.windows(2).map(|pair| (pair[1].0 - pair[0].0) * pair[1].1).sum();
         assert!((area - curve.average_precision).abs() < 1e-12, "{area} {curve:?}");

@@ -21,7 +21,8 @@ pub struct RocCurve {
     pub false_positive_rate: Vec<f64>,
     /// The share of the positive samples whose score is at or above the threshold, from 0 to 1.
     pub true_positive_rate: Vec<f64>,
-    /// The thresholds, falling; the first is infinite. Those at which the curve goes straight on are left out.
+    /// The thresholds, falling; the first is infinite. Those at which the curve goes straight on are left out (scikit-learn's
+    /// `drop_intermediate`).
     pub thresholds: Vec<f64>,
     /// The area under the curve, by trapezoids.
     pub area: f64,
@@ -38,7 +39,9 @@ impl RocCurve {
             return RocCurve::of(scores.pairs(0));
         }
         let classes = scores.of_class.len();
-        Err(Error::Data(format!("{NAME}: one curve is for two classes, but there are {classes}; give it one column of scores")))
+        Err(Error::Data(format!(
+            "{NAME}: one curve is for two classes, but there are {classes}; give it one column of scores"
+        )))
     }
 
     fn of(pairs: Vec<(f64, bool)>) -> Result<RocCurve> {
@@ -47,9 +50,11 @@ impl RocCurve {
         counts.extend(cumulative(pairs));
         let (_, negatives, positives) = counts[counts.len() - 1];
         let straight = |[a, b, c]: [&(f64, f64, f64); 3]| b.1 - a.1 == c.1 - b.1 && b.2 - a.2 == c.2 - b.2;
+        // The first threshold stays, as in scikit-learn.
         let corner = |index: &usize| {
             let index = *index;
-            index == 0 || index + 1 == counts.len() || !straight([&counts[index - 1], &counts[index], &counts[index + 1]])
+            let ends = index <= 1 || index + 1 == counts.len();
+            ends || !straight([&counts[index - 1], &counts[index], &counts[index + 1]])
         };
         let area = counts.windows(2).map(|pair| (pair[1].1 - pair[0].1) * (pair[1].2 + pair[0].2) / 2.0).sum::<f64>();
         let kept: Vec<(f64, f64, f64)> = (0..counts.len()).filter(corner).map(|index| counts[index]).collect();

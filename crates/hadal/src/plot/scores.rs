@@ -73,7 +73,10 @@ pub(super) fn labels(what: &str, targets: &Tensor, classes: usize) -> Result<Vec
     }
     if targets.rank() == 2 && targets.size(1) > 1 {
         if targets.size(1) != classes {
-            return Err(Error::Data(format!("{what}: there are {classes} classes, but {} targets a sample", targets.size(1))));
+            return Err(Error::Data(format!(
+                "{what}: there are {classes} classes, but {} targets a sample",
+                targets.size(1)
+            )));
         }
         return Ok(targets.argmax(1).to_vec::<i64>().into_iter().map(|label| label as usize).collect());
     }
@@ -123,7 +126,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_named() {
-        let message = |scores: Tensor, targets: Tensor| Scores::of("roc_curve", &scores, &targets).err().unwrap().to_string();
+        let message =
+            |scores: Tensor, targets: Tensor| Scores::of("roc_curve", &scores, &targets).err().unwrap().to_string();
         let two = || Tensor::from([0, 1]);
         for (scores, targets, words) in [
             (Tensor::from([0.1, f64::NAN as f32]), two(), "sample 1 is NaN"),
@@ -138,7 +142,9 @@ mod tests {
             let message = message(scores, targets);
             assert!(message.contains(words), "{message}");
         }
-        assert!(check_both("roc_curve", &[(0.1, true)]).unwrap_err().to_string().contains("all 1 samples are positive"));
+        assert!(
+            check_both("roc_curve", &[(0.1, true)]).unwrap_err().to_string().contains("all 1 samples are positive")
+        );
     }
 
     #[test]

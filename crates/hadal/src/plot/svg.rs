@@ -243,7 +243,8 @@ impl Svg {
             Anchor::End => "end",
         };
         let weight = if font.bold { " font-weight=\"bold\"" } else { "" };
-        let turn = if font.angle == 0.0 { String::new() } else { format!(" transform=\"rotate({} {x} {y})\"", font.angle) };
+        let turn =
+            if font.angle == 0.0 { String::new() } else { format!(" transform=\"rotate({} {x} {y})\"", font.angle) };
         let (size, color) = (short(font.size), font.color);
         self.add(format_args!(
             "<text x=\"{x}\" y=\"{y}\" font-size=\"{size}\" fill=\"{color}\" text-anchor=\"{anchor}\"{weight}{turn}>{text}</text>"

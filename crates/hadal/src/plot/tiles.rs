@@ -58,7 +58,8 @@ impl Scene for Tiles {
         let rows = self.images.len().div_ceil(columns);
         let [height, width] = self.shape.map(|side| side as f64);
         // As large as fits, whichever way there is less room.
-        let factor = ((inner.width / columns as f64 - GAP) / width).min((inner.height / rows as f64 - self.below()) / height);
+        let factor =
+            ((inner.width / columns as f64 - GAP) / width).min((inner.height / rows as f64 - self.below()) / height);
         let (width, height) = ((width * factor).max(2.0), (height * factor).max(2.0));
         let left = inner.x + (inner.width - columns as f64 * (width + GAP)) / 2.0 + GAP / 2.0;
         for (index, image) in self.images.iter().enumerate() {

@@ -38,8 +38,11 @@ pub fn weights(layer: &(impl Module + ?Sized)) -> Result<Picture> {
         }
     });
     let Some((name, tensor)) = first else {
-        let there = if names.is_empty() { "no tensors; build or compile the model first".into() } else { names.join(", ") };
-        return Err(Error::Data(format!("weights: there is no tensor of shape [out, in] or [out, in, H, W]; the layer has {there}")));
+        let there =
+            if names.is_empty() { "no tensors; build or compile the model first".into() } else { names.join(", ") };
+        return Err(Error::Data(format!(
+            "weights: there is no tensor of shape [out, in] or [out, in, H, W]; the layer has {there}"
+        )));
     };
     let units = tensor.size(0);
     let shape = match tensor.shape()[..] {
@@ -50,17 +53,23 @@ pub fn weights(layer: &(impl Module + ?Sized)) -> Result<Picture> {
     let all = numbers(&tensor.narrow(0, 0, drawn));
     let per_unit = shape[0] * shape[1];
     if per_unit > 1 << 24 {
-        return Err(Error::Data(format!("weights: {name} has {per_unit} weights for each unit, too many for an image")));
+        return Err(Error::Data(format!(
+            "weights: {name} has {per_unit} weights for each unit, too many for an image"
+        )));
     }
     if let Some(place) = all.iter().position(|weight| !weight.is_finite()) {
-        return Err(Error::Data(format!("weights: {name} has a weight that is {}, of unit {}", all[place], place / per_unit)));
+        return Err(Error::Data(format!(
+            "weights: {name} has a weight that is {}, of unit {}",
+            all[place],
+            place / per_unit
+        )));
     }
     let most = all.iter().fold(0.0f64, |most, weight| most.max(weight.abs()));
     // Also where all weights are zero.
     let scale = if most > 0.0 { most } else { 1.0 };
-    let images = all.chunks(per_unit).map(|unit| {
-        Pixels::new(shape[1], shape[0], |row, column| diverging(unit[row * shape[1] + column] / scale))
-    });
+    let images = all
+        .chunks(per_unit)
+        .map(|unit| Pixels::new(shape[1], shape[0], |row, column| diverging(unit[row * shape[1] + column] / scale)));
     let tiles = Tiles { images: images.collect(), captions: Vec::new(), shape, scale: Some(scale) };
     let name = if name.is_empty() { "weights".to_owned() } else { name };
     let title = if drawn < units {
