@@ -60,11 +60,13 @@ impl Scene for Plot {
 /// Draws grid, frame, numbers and labels; returns the plane within.
 pub(super) fn axes(svg: &mut Svg, area: Rect, (x, y): (Axis, Axis), labels: &(String, String), square: bool) -> Plane {
     let below = 26.0 + if labels.0.is_empty() { 0.0 } else { LABEL.size + 8.0 };
-    let ticks = y.ticks(((area.height - below) / 44.0).clamp(3.0, 10.0) as usize);
+    let tall = area.height - below;
+    let ticks = y.ticks((tall / 44.0).max((tall / 24.0).min(3.0)).clamp(1.0, 10.0) as usize);
     let widest = ticks.iter().map(|tick| TICK.width(&tick.1)).fold(0.0, f64::max);
     let beside = widest + 10.0 + if labels.1.is_empty() { 0.0 } else { LABEL.size + 10.0 };
     // The last number may stand out on the right, the topmost above.
-    let mut inner = area.inset(beside, 8.0, 14.0, below);
+    let last = apart(x, area.width - beside).last().map_or(0.0, |tick| TICK.width(&tick.1) / 2.0);
+    let mut inner = area.inset(beside, 8.0, last.max(14.0), below);
     if square {
         let side = inner.width.min(inner.height);
         inner = Rect::new(inner.x + (inner.width - side) / 2.0, inner.y, side, side);
@@ -85,12 +87,13 @@ pub(super) fn axes(svg: &mut Svg, area: Rect, (x, y): (Axis, Axis), labels: &(St
     svg.line((inner.x, inner.y), (inner.x, inner.bottom()), frame);
     svg.line((inner.x, inner.bottom()), (inner.right(), inner.bottom()), frame);
     if !labels.0.is_empty() {
-        let text = LABEL.fit(&labels.0, area.width);
+        let half = (inner.center().0 - area.x).min(area.right() - inner.center().0);
+        let text = LABEL.fit(&labels.0, 2.0 * half);
         svg.text((inner.center().0, inner.bottom() + 26.0 + LABEL.size), &text, LABEL.anchor(Anchor::Middle));
     }
     if !labels.1.is_empty() {
         let font = LABEL.anchor(Anchor::Middle).angle(-90.0);
-        let text = font.fit(&labels.1, area.height);
+        let text = font.fit(&labels.1, inner.height);
         svg.text_beside((inner.x - widest - 20.0 - 0.3 * LABEL.size, inner.center().1), &text, font);
     }
     plane

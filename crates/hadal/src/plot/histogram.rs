@@ -113,10 +113,11 @@ pub fn histogram(values: &Tensor) -> Result<Picture> {
     };
     let mean_line = Series::new(
         &format!("mean {}, standard deviation {}", number(mean), number(std)),
-        &[(mean, 0.0), (mean, 1.05 * most)],
+        &[(mean, 0.0), (mean, most + 1.0)],
         Mark::Line,
     );
-    let title = format!("Histogram of {} values", grouped(&sorted.len().to_string()));
+    let plural = if sorted.len() == 1 { "" } else { "s" };
+    let title = format!("Histogram of {} value{plural}", grouped(&sorted.len().to_string()));
     Plot::new(&title)
         .labels(&x, "count")
         .limits(histogram.from..histogram.to, 0.0..1.05 * most)

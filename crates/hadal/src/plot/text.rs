@@ -48,27 +48,32 @@ pub(super) fn fit(text: &str, size: f64, bold: bool, room: f64) -> String {
     short + "…"
 }
 
-/// `text` in at most `lines` lines, broken at spaces; the last one ends with an ellipsis if there is more.
+/// `text` in at most `lines` lines of about the same length, broken at spaces; the last one ends with an ellipsis if there is more.
 pub(super) fn wrap(text: &str, size: f64, bold: bool, room: f64, lines: usize) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match all.last_mut() {
-            Some(line) if all_in_last(line, word, size, bold, room) => {
-                line.push(' ');
-                line.push_str(word);
+    let greedy = |room: f64| {
+        let mut all: Vec<String> = Vec::new();
+        for word in text.split_whitespace() {
+            match all.last_mut() {
+                Some(line) if width(&format!("{line} {word}"), size, bold) <= room => {
+                    line.push(' ');
+                    line.push_str(word);
+                }
+                _ => all.push(word.to_owned()),
             }
-            _ => all.push(word.to_owned()),
         }
+        all
+    };
+    let mut all = greedy(room);
+    // As narrow as it can be in as many lines.
+    let shares = (50..100).rev().map(|percent| greedy(room * f64::from(percent) / 100.0));
+    if let Some(even) = shares.take_while(|narrow| narrow.len() == all.len()).last() {
+        all = even;
     }
     if all.len() > lines {
         let rest = all.split_off(lines.max(1) - 1).join(" ");
         all.push(rest);
     }
     all.iter().map(|line| fit(line, size, bold, room)).collect()
-}
-
-fn all_in_last(line: &str, word: &str, size: f64, bold: bool, room: f64) -> bool {
-    width(line, size, bold) + width(" ", size, bold) + width(word, size, bold) <= room
 }
 
 /// `text` as the content of an XML element or attribute: markup is escaped, line breaks and tabs are spaces, and characters
@@ -105,6 +110,7 @@ mod tests {
     #[test]
     fn text_is_broken_at_spaces() {
         assert_eq!(wrap("one two three", 10.0, false, 60.0, 3), ["one two", "three"]);
+        assert_eq!(wrap("one two three four", 10.0, false, 80.0, 2), ["one two", "three four"]);
         let two = wrap("one two three four five six", 10.0, false, 60.0, 2);
         assert!(two.len() == 2 && two[1].ends_with('…'), "{two:?}");
         assert!(wrap("", 10.0, false, 60.0, 2).is_empty());

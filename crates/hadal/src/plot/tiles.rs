@@ -19,7 +19,7 @@ pub(super) struct Tiles {
 const CAPTION: Font = Font::new(13.0).anchor(Anchor::Middle);
 const GAP: f64 = 8.0;
 /// Room for the colour bar on the right.
-const BAR: f64 = 86.0;
+const BAR: f64 = 104.0;
 
 impl Tiles {
     fn columns(&self) -> usize {
