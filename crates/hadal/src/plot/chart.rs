@@ -51,9 +51,6 @@ impl Scene for Plot {
         for (index, series) in self.series.iter().enumerate() {
             draw_series(svg, &plane, series, index);
         }
-        for (at, text) in &self.notes {
-            note(svg, &plane, *at, text);
-        }
     }
 }
 
@@ -125,7 +122,8 @@ fn legend(svg: &mut Svg, area: Rect, series: &[Series]) -> Rect {
     if named.is_empty() {
         return area;
     }
-    let widest = (area.width / named.len() as f64).max(340.0).min(area.width) - SAMPLE - 26.0;
+    // Few names may have a row each.
+    let widest = if named.len() <= ROWS { area.width } else { area.width.min(340.0) } - SAMPLE - 6.0;
     // Row, left end and right end of each name.
     let mut places: Vec<(usize, f64, f64)> = Vec::new();
     let (mut row, mut x) = (0, area.x);
@@ -263,14 +261,6 @@ fn bars(svg: &mut Svg, plane: &Plane, series: &Series, color: Color) {
             color,
         );
     }
-}
-
-/// A text beside a point, on the side where there is room.
-fn note(svg: &mut Svg, plane: &Plane, at: (f64, f64), text: &str) {
-    let (x, y) = plane.at(at);
-    let right = x + 10.0 + TICK.width(text) <= plane.area.right();
-    let anchor = if right { Anchor::Start } else { Anchor::End };
-    svg.text_beside((if right { x + 10.0 } else { x - 10.0 }, y), text, TICK.anchor(anchor));
 }
 
 /// Whether a share of both axes is on them, but for rounding.

@@ -47,6 +47,9 @@ impl<M: Model> Predict for Trainer<M> {
 
 impl Predict for Sequential {
     fn outputs(&self, points: &Tensor) -> Result<Tensor> {
+        if self.summary().rows().is_empty() {
+            return Err(Error::Config("the network is not built; call build() or compile() first".into()));
+        }
         let points = points.clone().into();
         self.check_parts(&points)?;
         let outputs = no_grad(|| self.forward_parts(&points, &mut Context::evaluation()));
@@ -94,7 +97,7 @@ const GRID: [usize; 2] = [241, 161];
 /// # Errors
 /// If samples have another shape than `[2]`, targets are no classes, the model refuses such inputs, or an output is NaN.
 pub fn decision_boundary(model: &impl Predict, data: &Dataset) -> Result<Picture> {
-    if data.input_shape()[..] != [2] || data.input_parts().len() != 1 {
+    if data.input_shape()[..] != [2] || data.input_kinds().len() != 1 {
         return Err(Error::Data(format!(
             "decision_boundary draws samples of two features, shape [2]; those of {} have shape {}",
             data.name(),
@@ -105,7 +108,8 @@ pub fn decision_boundary(model: &impl Predict, data: &Dataset) -> Result<Picture
     if !dtype.is_float() {
         return Err(Error::Data(format!("decision_boundary takes features of a floating-point type, not {dtype}")));
     }
-    let points: Vec<(f64, f64)> = numbers(data.inputs()).chunks(2).map(|point| (point[0], point[1])).collect();
+    let points: Vec<(f64, f64)> =
+        numbers(data.raw_inputs()?.first()).chunks(2).map(|point| (point[0], point[1])).collect();
     let labels = classes_of(data)?;
     let limits = around(&points);
     let regions = Regions::of(model, limits, dtype)?;
@@ -253,11 +257,31 @@ mod tests {
     }
 
     #[test]
+    fn logits_and_scaled_features_are_drawn_where_they_are() {
+        // Class 1 where the first feature is above 20, which the transform makes 2.
+        let inputs = Tensor::from([[10.0, 0.0], [30.0, 5.0], [15.0, 5.0], [25.0, 0.0]]);
+        let data = Dataset::new("scaled", inputs, Tensor::from([0, 1, 0, 1])).unwrap().divide(10.0);
+        let model = Sequential::new([2]).add(Dense::new(1)).build().unwrap();
+        let mut model = model.compile(Sgd::new(1e-6), BinaryCrossentropy.from_logits(), ()).unwrap();
+        model.fit(&data, Fit::epochs(1).quiet()).unwrap();
+        model.model.visit_mut("", &mut |name, tensor| {
+            let values = if name.ends_with("bias") { Tensor::from([-2.0]) } else { Tensor::from([[1.0, 0.0]]) };
+            tensor.assign(&values);
+        });
+        let regions = Regions::of(&model, [0.0, 40.0, 0.0, 5.0], DType::F32).unwrap();
+        let border = regions.borders[0].contour(0.0);
+        assert!(!border.is_empty() && border.iter().all(|point| (point.0 - 20.0).abs() < 1e-3), "{border:?}");
+        assert!(decision_boundary(&model, &data).is_ok());
+    }
+
+    #[test]
     fn several_classes_and_untrained_networks_are_drawn() {
         let data = blobs(60, 4, 0.5, 1).unwrap();
         let model = Sequential::new([2]).add(Dense::new(4)).build().unwrap();
         let svg = decision_boundary(&model, &data).unwrap().svg();
         assert!(svg.contains("class 3") && svg.contains("feature 1"));
+        let empty = Sequential::new([2]).add(Dense::new(4));
+        assert!(decision_boundary(&empty, &data).unwrap_err().to_string().contains("not built"));
     }
 
     #[test]

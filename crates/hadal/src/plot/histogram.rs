@@ -33,8 +33,8 @@ impl Histogram {
         Histogram { from, to, counts }
     }
 
-    /// From the least to the largest number, in bins by NumPy's rule `auto`: the narrower of Sturges's and of Freedman and
-    /// Diaconis's (1981), at most 200. `sorted` is not empty; equal numbers have one bin around them.
+    /// From the least to the largest number, in bins by NumPy's rule `auto` (that of version 2): the narrower of Sturges's and
+    /// of Freedman and Diaconis's (1981), at most 200. `sorted` is not empty; equal numbers have one bin around them.
     pub fn auto(sorted: &[f64]) -> Histogram {
         let (from, to) = (sorted[0], sorted[sorted.len() - 1]);
         // One value, or too near to each other for an axis.
@@ -45,7 +45,8 @@ impl Histogram {
         let count = sorted.len() as f64;
         let sturges = (to - from) / (count.log2() + 1.0);
         let freedman_diaconis = 2.0 * (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / count.cbrt();
-        let width = if freedman_diaconis > 0.0 { sturges.min(freedman_diaconis) } else { sturges };
+        // Not so narrow that most bins are empty.
+        let width = freedman_diaconis.max((to - from) / count.sqrt() / 2.0).min(sturges);
         let bins = ((to - from) / width).ceil().clamp(1.0, 200.0) as usize;
         Histogram::new(sorted, (from, to), bins)
     }

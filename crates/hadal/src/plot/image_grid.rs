@@ -11,7 +11,10 @@ use crate::{DType, Error, Result, Tensor};
 /// Most images of one picture.
 const MOST: usize = 400;
 
-/// Images beside each other: grey `[N, H, W]` or `[N, 1, H, W]`, or colour `[N, 3, H, W]`, the first 400 at most, each with its
+/// Most pixels of all images of one picture: one image of 4096 by 4096.
+const MOST_PIXELS: usize = 1 << 24;
+
+/// Images beside each other: grey `[N, H, W]` or `[N, 1, H, W]`, or colour `[N, 3, H, W]`, the first 400 at most (or 16,777,216 pixels), each with its
 /// caption below, unless there are no captions. Bytes go from 0, black, to 255. Other numbers go from 0 to 1, or, if some are
 /// beyond, from the least to the largest of all images.
 ///
@@ -54,7 +57,8 @@ pub fn image_grid<S: AsRef<str>>(images: &Tensor, captions: &[S]) -> Result<Pict
     if !captions.is_empty() && captions.len() != count {
         return Err(Error::Data(format!("image_grid: {} captions for {count} images", captions.len())));
     }
-    let drawn = count.min(MOST);
+    // As few as fit into memory while they are drawn.
+    let drawn = count.min(MOST).min(MOST_PIXELS / (height * width));
     let pixels = numbers(&images.narrow(0, 0, drawn));
     if let Some(place) = pixels.iter().position(|pixel| !pixel.is_finite()) {
         let image = place / (channels * height * width);

@@ -15,11 +15,26 @@
 //! # Ok::<(), hadal::Error>(())
 //! ```
 //!
-//! [`Plot`] draws curves, points and axes of your own.
+//! [`Plot`] draws curves, points and axes of your own. A callback draws while training goes on:
+//!
+//! ```
+//! use hadal::{plot, prelude::*};
+//! /// Draws the weights of the first layer after every epoch.
+//! struct DrawWeights(std::path::PathBuf);
+//!
+//! impl Callback for DrawWeights {
+//!     fn on_event(&mut self, event: &Event) -> hadal::Result<Flow> {
+//!         if let Event::EpochEnd { epoch, model, .. } = event {
+//!             plot::weights(*model)?.save(self.0.join(format!("weights-{epoch}.svg")))?;
+//!         }
+//!         Ok(Flow::Continue)
+//!     }
+//! }
+//! ```
 //!
 //! Colours are those of Okabe and Ito (2008), which most colour-blind people can tell apart; lines also differ by dashes once the
-//! colours repeat, and points by shape. SVG is written element by element, because the plotting libraries for Rust place text
-//! without measuring it, or round to whole pixels; PNG is that SVG, drawn by resvg (feature `plot-png`).
+//! colours repeat, and points by shape. SVG is written element by element: plotters, which this module was built on, draws SVG in
+//! whole pixels and guesses the size of text. PNG is that SVG, drawn by resvg (feature `plot-png`).
 
 mod activations;
 mod axis;

@@ -34,7 +34,7 @@ pub struct Picture {
 }
 
 /// The smallest and the largest width and height.
-const SIZES: std::ops::RangeInclusive<u32> = 160..=8000;
+const SIZES: std::ops::RangeInclusive<u32> = 160..=4000;
 
 /// Room around a picture.
 const MARGIN: f64 = 16.0;
@@ -58,7 +58,7 @@ impl Picture {
         self
     }
 
-    /// Sets width and height in CSS pixels, each from 160 to 8000; numbers beyond that count as the nearest. Text keeps its size.
+    /// Sets width and height in CSS pixels, each from 160 to 4000; numbers beyond that count as the nearest. Text keeps its size.
     /// A PNG has two pixels for each. Default: what suits the picture, mostly 800 by 500.
     ///
     /// ```

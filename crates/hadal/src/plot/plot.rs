@@ -59,8 +59,6 @@ pub struct Plot {
     pub(super) size: (u32, u32),
     /// An image behind the series, and its left, right, bottom and top.
     pub(super) background: Option<(Pixels, [f64; 4])>,
-    /// Texts beside points.
-    pub(super) notes: Vec<((f64, f64), String)>,
 }
 
 /// Points, and how they are drawn.
@@ -124,7 +122,6 @@ impl Plot {
             square: false,
             size: (800, 500),
             background: None,
-            notes: Vec::new(),
         }
     }
 

@@ -156,7 +156,6 @@ fn short(number: f64) -> f64 {
 /// A picture that is being drawn.
 pub(super) struct Svg {
     text: String,
-    clips: usize,
 }
 
 /// The fonts that viewers shall choose from, before that of PNG.
@@ -173,7 +172,7 @@ impl Svg {
              {height}\" font-family=\"{PREFERRED}'DejaVu Sans', sans-serif\" role=\"img\">\n<title>{name}</title>\n<rect width=\"{width}\" \
              height=\"{height}\" fill=\"#ffffff\"/>"
         );
-        Svg { text, clips: 0 }
+        Svg { text }
     }
 
     pub fn finish(mut self) -> String {
@@ -272,11 +271,11 @@ impl Svg {
     /// Draws within a rectangle; what is outside is not seen.
     pub fn clipped(&mut self, Rect { x, y, width, height }: Rect, draw: impl FnOnce(&mut Svg)) {
         let [x, y, width, height] = [x, y, width, height].map(short);
-        self.clips += 1;
-        let id = self.clips;
+        // Where several pictures stand in one page, equal names are equal rectangles.
+        let id = format!("clip_{x}_{y}_{width}_{height}");
         self.add(format_args!(
-            "<clipPath id=\"clip{id}\"><rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"/></clipPath>\n\
-             <g clip-path=\"url(#clip{id})\">"
+            "<clipPath id=\"{id}\"><rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"/></clipPath>\n\
+             <g clip-path=\"url(#{id})\">"
         ));
         draw(self);
         self.add(format_args!("</g>"));

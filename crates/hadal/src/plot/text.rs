@@ -22,6 +22,8 @@ pub(super) fn width(text: &str, size: f64, bold: bool) -> f64 {
         '\u{300}'..='\u{36f}' | '\u{200b}'..='\u{200f}' | '\u{fe00}'..='\u{fe0f}' => 0.0,
         // Superscripts of powers of ten.
         '²' | '³' | '¹' | '⁰'..='⁹' | '⁻' => 430.0,
+        '−' | '×' => 838.0,
+        '…' => 1000.0,
         // The scripts of East Asia, and emoji.
         '\u{1100}'..='\u{11ff}' | '\u{2e80}'..='\u{d7ff}' | '\u{f900}'..='\u{fe6f}' => 1050.0,
         '\u{ff00}'..='\u{ffef}' | '\u{1f000}'.. => 1300.0,

@@ -12,6 +12,9 @@ use crate::{Error, Result, Tensor};
 /// Most units of one picture.
 const MOST: usize = 100;
 
+/// Most weights of one picture.
+const MOST_WEIGHTS: usize = 1 << 24;
+
 /// The weights of a layer, one image for each unit: those of its inputs, blue where they are negative, white where they are zero,
 /// orange where they are positive. Of a network it is the first layer, of more than 100 units the first 100. The weights of a
 /// unit are laid out as a square, if their number is one, otherwise as the rectangle nearest to it; filters
@@ -49,14 +52,14 @@ pub fn weights(layer: &(impl Module + ?Sized)) -> Result<Picture> {
         [_, channels, height, width] => [channels * height, width],
         _ => nearly_square(tensor.elements() / units),
     };
-    let drawn = units.min(MOST);
-    let all = numbers(&tensor.narrow(0, 0, drawn));
     let per_unit = shape[0] * shape[1];
-    if per_unit > 1 << 24 {
+    let drawn = units.min(MOST).min(MOST_WEIGHTS / per_unit);
+    if drawn == 0 {
         return Err(Error::Data(format!(
             "weights: {name} has {per_unit} weights for each unit, too many for an image"
         )));
     }
+    let all = numbers(&tensor.narrow(0, 0, drawn));
     if let Some(place) = all.iter().position(|weight| !weight.is_finite()) {
         return Err(Error::Data(format!(
             "weights: {name} has a weight that is {}, of unit {}",
