@@ -260,6 +260,19 @@ fn the_last_point_of_a_curve_is_at_the_right_place() {
     assert!((points[1][0] - (left + right) / 2.0).abs() < 0.02 && (points[1][1] - (top + bottom) / 2.0).abs() < 0.02);
 }
 
+#[cfg(feature = "plot-png")]
+#[test]
+fn text_is_drawn_in_png_on_a_machine_without_fonts() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = |title: &str| {
+        let path = folder.path().join("picture.png");
+        Plot::new(title).points("", &[(0.0, 0.0)]).save(&path).unwrap();
+        std::fs::read(path).unwrap()
+    };
+    assert_eq!(bytes("same"), bytes("same"));
+    assert!(bytes("iiii") != bytes("mmmm") && bytes("αβγ") != bytes("αβδ") && bytes("10⁻⁷") != bytes("10⁻⁸"));
+}
+
 #[test]
 fn other_endings_than_svg_and_png_are_refused() {
     let folder = tempfile::tempdir().unwrap();

@@ -30,6 +30,10 @@ impl Axis {
         if decades.len() >= 2 {
             return decades.into_iter().map(|value| (value, power_of_ten(value))).collect();
         }
+        let between = if self.log { self.between_decades() } else { Vec::new() };
+        if (2..=most + 1).contains(&between.len()) {
+            return between.into_iter().map(|value| (value, number(value))).collect();
+        }
         let step = self.step(most.max(1));
         let (first, last) = ((self.from / step - 1e-6).ceil(), (self.to / step + 1e-6).floor());
         let count = (last - first).max(-1.0) as usize + 1;
@@ -47,6 +51,13 @@ impl Axis {
         let step = [1.0, 2.0, 5.0].map(|factor| factor * power).into_iter().find(|step| *step >= least * (1.0 - 1e-9));
         let step = step.unwrap_or(10.0 * power);
         if self.whole { step.max(1.0) } else { step }
+    }
+
+    /// 1, 2 and 5 times powers of ten, for less than two decades.
+    fn between_decades(self) -> Vec<f64> {
+        let first = self.from.log10().floor() as i32;
+        let all = (first..=first + 2).flat_map(|power| [1.0, 2.0, 5.0].map(|factor| factor * 10f64.powi(power)));
+        all.filter(|value| (self.from..=self.to).contains(value)).collect()
     }
 
     /// Powers of ten, or every second one, and so on.
@@ -157,7 +168,9 @@ mod tests {
         assert!((axis.share(0.5f64.sqrt() * 2000f64.sqrt()) - 0.5).abs() < 1e-12);
         let far = Axis { log: true, ..Axis::linear(1e-12, 1e12) }.ticks(6);
         assert!(far.len() <= 7 && far.iter().any(|tick| tick.1 == "10⁻⁵"), "{far:?}");
-        assert!(!Axis { log: true, ..Axis::linear(0.31, 0.38) }.ticks(5).is_empty());
+        let short = Axis { log: true, ..Axis::linear(2.0, 90.0) }.ticks(6).into_iter().map(|tick| tick.1);
+        assert_eq!(short.collect::<Vec<_>>(), ["2", "5", "10", "20", "50"]);
+        assert!(Axis { log: true, ..Axis::linear(0.31, 0.38) }.ticks(5).len() >= 3);
     }
 
     #[test]

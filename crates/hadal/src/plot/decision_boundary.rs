@@ -3,7 +3,7 @@
 use super::color::{Color, of_index};
 use super::contour::Field;
 use super::plot::{Mark, Series};
-use super::scores::numbers;
+use super::scores::{largest, numbers};
 use super::svg::Pixels;
 use super::{Picture, Plot};
 use crate::classic::LinearClassifier;
@@ -78,6 +78,9 @@ impl<F: Fn(&Tensor) -> Result<Tensor>> Predict for F {
 
 /// The nodes of the grid on which the model is asked.
 const GRID: [usize; 2] = [241, 161];
+
+/// Most classes that are predicted on the grid.
+const MOST_CLASSES: usize = 100;
 
 /// The samples of `data`, which have two features, over the classes that the model predicts around them, with the lines between.
 /// Samples and the model's inputs are raw: they are transformed as in training.
@@ -201,6 +204,12 @@ impl Regions {
             let mut present = classes.clone();
             present.sort_unstable();
             present.dedup();
+            if present.len() > MOST_CLASSES {
+                return Err(Error::Data(format!(
+                    "decision_boundary: the model predicts {} classes; up to {MOST_CLASSES} can be drawn",
+                    present.len()
+                )));
+            }
             let ahead = |class: usize| -> Vec<f64> {
                 match are_classes {
                     true => classes.iter().map(|own| if *own == class { 1.0 } else { -1.0 }).collect(),
@@ -219,11 +228,6 @@ impl Regions {
             of_index(class).mix(Color::WHITE, 0.72)
         })
     }
-}
-
-/// The index of the largest number.
-fn largest(scores: &[f64]) -> usize {
-    (1..scores.len()).fold(0, |best, index| if scores[index] > scores[best] { index } else { best })
 }
 
 /// How far a class is ahead of the best other one. Logits may be infinite; their difference then counts by its sign.
@@ -296,6 +300,8 @@ mod tests {
         assert!(decision_boundary(&line, &one).is_ok());
         let nan = |points: &Tensor| Ok(points.narrow(1, 0, 1) * f64::NAN);
         assert!(message(decision_boundary(&nan, &one)).contains("is NaN"));
+        let many = |points: &Tensor| Ok(Tensor::arange(points.size(0)));
+        assert!(message(decision_boundary(&many, &one)).contains("up to 100 can be drawn"));
         let scalar = |_: &Tensor| Ok(Tensor::ones([3]));
         assert!(message(decision_boundary(&scalar, &one)).contains("output has shape [3]"));
     }

@@ -78,7 +78,7 @@ pub(super) fn labels(what: &str, targets: &Tensor, classes: usize) -> Result<Vec
                 targets.size(1)
             )));
         }
-        return Ok(targets.argmax(1).to_vec::<i64>().into_iter().map(|label| label as usize).collect());
+        return Ok(all.chunks(classes).map(largest).collect());
     }
     if targets.elements() != targets.shape().first().copied().unwrap_or(1) {
         return Err(Error::Data(format!("{what} takes targets of shape [N] or [N, classes], not {}", targets.shape())));
@@ -95,6 +95,11 @@ pub(super) fn labels(what: &str, targets: &Tensor, classes: usize) -> Result<Vec
         )))
     };
     all.iter().enumerate().map(label).collect()
+}
+
+/// The index of the largest number, the first of several.
+pub(super) fn largest(scores: &[f64]) -> usize {
+    (1..scores.len()).fold(0, |best, index| if scores[index] > scores[best] { index } else { best })
 }
 
 /// Refuses pairs of which all or none are positive.
