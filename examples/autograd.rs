@@ -1,5 +1,5 @@
 //! A two-layer network trained by gradient descent, written with tensors and gradients alone.
-use hadal::{monitor::plot, prelude::*};
+use hadal::{plot, prelude::*};
 
 fn main() -> hadal::Result<()> {
     let mut rng = Rng::new(0);

@@ -4,8 +4,8 @@
 //! Usage: `feedback_alignment [EPOCHS]` (default 5)
 use std::collections::BTreeMap;
 
-use hadal::monitor::plot::Plot;
 use hadal::nn::Feedback;
+use hadal::plot::Plot;
 use hadal::prelude::*;
 
 fn network(feedback: Feedback) -> hadal::Result<Sequential> {

@@ -1,6 +1,6 @@
 //! Optimizers on an ill-conditioned quadratic loss: first-order methods, the largest stable learning rate, and second-order methods.
-use hadal::monitor::plot::Plot;
 use hadal::optim::second_order::{Lbfgs, Newton, largest_eigenvalues};
+use hadal::plot::Plot;
 use hadal::prelude::*;
 
 /// A bowl a hundred times steeper along one axis than along the other.

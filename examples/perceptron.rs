@@ -1,7 +1,7 @@
 //! Linear classifiers on two classes: perceptron, delta rule and maximum margin, compared by margin and plotted.
 use hadal::classic::{Adaline, LinearClassifier, LinearSvm, Perceptron};
 use hadal::data::synthetic::cats_and_dogs;
-use hadal::monitor::plot::Plot;
+use hadal::plot::Plot;
 use hadal::prelude::*;
 
 /// The line as a curve from x = 0 to x = 10.

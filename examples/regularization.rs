@@ -1,7 +1,7 @@
 //! Regularization of an overparameterized network: weight decay, L1 and L2 penalties, dropout, max-norm.
 use hadal::data::synthetic::moons;
-use hadal::monitor::plot::Plot;
 use hadal::nn::Regularizer;
+use hadal::plot::Plot;
 use hadal::prelude::*;
 
 fn network(layer: impl Fn() -> Dense, rate: f64) -> Sequential {

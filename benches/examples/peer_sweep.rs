@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use hadal::monitor::plot::Plot;
+use hadal::plot::Plot;
 use hadal::prelude::*;
 
 /// Steps are repeated for about this long, once in each round.

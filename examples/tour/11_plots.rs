@@ -1,6 +1,6 @@
 //! Plots: the history of a run as loss and accuracy curves, and the data with what the network makes of it.
 use hadal::data::synthetic::moons;
-use hadal::monitor::plot::Plot;
+use hadal::plot::Plot;
 use hadal::prelude::*;
 
 fn main() -> hadal::Result<()> {

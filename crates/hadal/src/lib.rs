@@ -16,8 +16,8 @@
 //! ```
 //!
 //! The modules follow the flow of data: datasets ([`data`]), tensors with automatic differentiation ([`Tensor`]), layers
-//! ([`nn`]), losses ([`loss`]), metrics ([`metric`]), optimizers ([`optim`]), the training loop ([`train`]), callbacks and
-//! plots ([`monitor`]), file formats ([`mod@format`]).
+//! ([`nn`]), losses ([`loss`]), metrics ([`metric`]), optimizers ([`optim`]), the training loop ([`train`]), callbacks
+//! ([`monitor`]), pictures (`plot`, with the feature of that name), file formats ([`mod@format`]).
 #![forbid(unsafe_code)]
 
 // The derive macro names this crate by its path, also from within.
@@ -37,6 +37,8 @@ pub mod monitor;
 mod nearest;
 pub mod nn;
 pub mod optim;
+#[cfg(feature = "plot")]
+pub mod plot;
 pub mod train;
 
 pub use error::{Error, Result};

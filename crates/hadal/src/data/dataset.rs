@@ -389,6 +389,12 @@ impl Dataset {
         self.inputs.kinds()
     }
 
+    /// All inputs as they are stored, read if they lie outside memory.
+    #[cfg(feature = "plot")]
+    pub(crate) fn raw_inputs(&self) -> Result<Parts> {
+        self.inputs.read(Pick::Run { start: 0, length: self.len() })
+    }
+
     /// Whether batches take so long to make that they are made ahead, on another thread.
     pub(super) fn is_made_ahead(&self) -> bool {
         self.augment.is_some() || matches!(self.inputs, Inputs::Outside(_))

@@ -1,4 +1,4 @@
-//! Callbacks for progress, CSV logs, plots and TensorBoard.
+//! Callbacks for progress, CSV and JSON logs, and TensorBoard.
 
 mod console;
 mod csv_logger;
@@ -6,8 +6,6 @@ mod csv_logger;
 pub(crate) mod download;
 mod json_logger;
 mod note;
-#[cfg(feature = "plot")]
-pub mod plot;
 #[cfg(feature = "tensorboard")]
 pub mod tensorboard;
 mod text_chart;

@@ -23,6 +23,12 @@ impl Summary {
         Summary { rows: rows.into_iter().collect() }
     }
 
+    /// Label, output shape of one sample and parameters of each layer; none if the network is not built.
+    #[cfg(feature = "plot")]
+    pub(crate) fn rows(&self) -> &[(String, Shape, usize)] {
+        &self.rows
+    }
+
     /// The parameters of all layers.
     pub fn parameters(&self) -> usize {
         self.rows.iter().map(|row| row.2).sum()

@@ -65,28 +65,12 @@ impl History {
         self.get(name).map(|values| values[values.len() - 1])
     }
 
-    /// Draws loss and metrics by epoch, those of training and validation together, and writes the picture to `path` as SVG.
+    /// Draws loss and metrics by epoch and writes the picture to `path`: [`loss_curves`](crate::plot::loss_curves) in one call.
     ///
     /// # Errors
     /// If there are no finite values, or the file cannot be written.
     #[cfg(feature = "plot")]
     pub fn plot(&self, path: impl AsRef<std::path::Path>) -> Result<()> {
-        use crate::monitor::plot::Plot;
-        let names: Vec<&str> = self.epochs.iter().take(1).flat_map(Logs::iter).map(|(name, _)| name).collect();
-        let is_loss = |name: &&str| *name == "loss" || name.ends_with("_loss");
-        let (losses, metrics): (Vec<&str>, Vec<&str>) = names.into_iter().partition(is_loss);
-        let plot = |title: &str, names: &[&str]| {
-            names.iter().fold(Plot::new(title).labels("epoch", ""), |plot, name| {
-                let values = self.epochs.iter().map(|logs| logs.get(name).unwrap_or(f64::NAN));
-                let points: Vec<(f64, f64)> = values.enumerate().map(|(i, value)| (i as f64 + 1.0, value)).collect();
-                // A curve of one epoch is a point.
-                if points.len() > 1 { plot.line(name, &points) } else { plot.points(name, &points) }
-            })
-        };
-        let mut plots = vec![plot("Loss", &losses)];
-        if !metrics.is_empty() {
-            plots.push(plot("Metrics", &metrics));
-        }
-        Plot::save_all(&plots, path)
+        crate::plot::loss_curves(self)?.save(path)
     }
 }

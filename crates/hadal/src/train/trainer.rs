@@ -190,6 +190,12 @@ impl<M: Model> Trainer<M> {
         }
     }
 
+    /// Above which number a single output means class 1, by the first loss.
+    #[cfg(feature = "plot")]
+    pub(crate) fn decision_threshold(&self) -> f64 {
+        self.losses.first().map_or(0.5, |own| own.loss.decision_threshold())
+    }
+
     /// The numbers that an epoch reports, and whether larger ones are better, where that is known.
     pub(super) fn reported(&self, validation: bool) -> Vec<(String, Option<bool>)> {
         let metrics = self.metrics();

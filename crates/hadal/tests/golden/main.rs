@@ -2,6 +2,8 @@
 //! scikit-learn, in f64. Tolerances are stated where they are used.
 
 mod classic;
+#[cfg(feature = "plot")]
+mod curves;
 mod layers;
 mod losses;
 mod metrics;
