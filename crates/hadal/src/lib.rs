@@ -110,6 +110,9 @@ mod book {
     struct OwnLoop;
     #[doc = include_str!("../../../book/src/keeping.md")]
     struct Keeping;
+    #[cfg(feature = "tensorboard")]
+    #[doc = include_str!("../../../book/src/watching.md")]
+    struct WatchingARun;
     #[doc = include_str!("../../../book/src/runs.md")]
     struct Runs;
     #[doc = include_str!("../../../book/src/from_pytorch_and_keras.md")]

@@ -183,6 +183,14 @@ fn the_chapter_on_runs_is_true() {
 }
 
 #[test]
+fn the_chapter_on_watching_is_true() {
+    let home = tempfile::tempdir().unwrap();
+    if has_table(home.path(), "titanic.csv") {
+        follow(home.path(), include_str!("../../../../book/src/watching.md"));
+    }
+}
+
+#[test]
 fn the_chapter_on_pictures_is_true() {
     let home = tempfile::tempdir().unwrap();
     let mut rng = Rng::new(1);
