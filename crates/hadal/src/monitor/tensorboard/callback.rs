@@ -58,7 +58,8 @@ use crate::{Gradients, Result, Shape};
 /// and validation as two runs, `train` and `validation`; here a run is one folder and one row, and training and validation are two
 /// tags of a group.
 ///
-/// Activations, first layer, mistakes, curves and graph are written for a [`Sequential`]. Images need samples that are images: of
+/// Activations, first layer, mistakes, curves and graph are written for a [`Sequential`]; activations of all its layers but those
+/// that keep the numbers as they are, such as dropout. Images need samples that are images: of
 /// shape `[height, width]` or `[1 or 3, height, width]`, square images of bytes that were flattened, as MNIST's, or what
 /// [`image_shape`](TensorBoard::image_shape) says.
 ///

@@ -2,7 +2,7 @@
 
 use super::Log;
 use crate::data::Dataset;
-use crate::nn::{Context, Forward, Model, Module, Sequential};
+use crate::nn::{Context, Forward, LayerConfig, Model, Module, Sequential};
 use crate::train::check_preprocessing;
 use crate::{DType, Result, Shape, Tensor, no_grad};
 
@@ -42,14 +42,17 @@ impl Samples {
         }
     }
 
-    /// Logs what each layer gives for the samples, as histograms.
+    /// Logs what each layer gives for the samples, as histograms. Layers that give the same numbers as they take are left out.
     pub fn log_activations(&self, log: &mut Log, model: &Sequential) -> Result<()> {
         no_grad(|| {
             let mut ctx = Context::evaluation();
             let mut x = self.inputs.clone();
             for (index, layer) in model.layers().iter().enumerate() {
                 x = layer.forward(&x, &mut ctx);
-                log.histogram(&format!("activations/{index} {}", layer.config().label()), &x)?;
+                let config = layer.config();
+                if !keeps_values(&config) {
+                    log.histogram(&format!("activations/{index} {}", config.label()), &x)?;
+                }
             }
             Ok(())
         })
@@ -87,6 +90,12 @@ impl Samples {
         });
         outcome
     }
+}
+
+/// Whether a layer gives, in evaluation mode, the same numbers as it takes.
+fn keeps_values(config: &LayerConfig) -> bool {
+    use LayerConfig::{Dropout, Flatten, GaussianNoise, Reshape};
+    matches!(config, Dropout { .. } | Flatten | GaussianNoise { .. } | Reshape { .. })
 }
 
 /// Channels, height and width of a sample's image: the shape that was given; else that of the samples, if it is an image's; else a
