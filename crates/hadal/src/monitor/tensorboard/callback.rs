@@ -58,9 +58,10 @@ use crate::{Gradients, Result, Shape};
 /// and validation as two runs, `train` and `validation`; here a run is one folder and one row, and training and validation are two
 /// tags of a group.
 ///
-/// Activations, first layer, mistakes, curves and graph are written for a [`Sequential`]. Images need samples that are images: of
-/// shape `[height, width]` or `[1 or 3, height, width]`, square images of bytes that were flattened, as MNIST's, or what
-/// [`image_shape`](TensorBoard::image_shape) says.
+/// Activations, first layer, mistakes, curves and graph are written for a [`Sequential`]; activations of all its layers but those
+/// that keep the numbers as they are, such as dropout. Images need samples that are images, of at most 4,194,304 pixels: of shape
+/// `[height, width]` or `[1 or 3, height, width]`, square images of bytes that were flattened, as MNIST's, or what
+/// [`image_shape`](TensorBoard::image_shape) says. Of large ones fewer are shown.
 ///
 /// A run that is [resumed](crate::train::Trainer::resume) writes a file of its own, and TensorBoard forgets what the one before had
 /// written after the checkpoint. A run that begins in a folder with older files replaces what they show. For errors on the disk, see
@@ -140,7 +141,8 @@ impl TensorBoard {
         self
     }
 
-    /// The shape of a sample's image, `[height, width]` or `[channels, height, width]`, where its own shape does not say it.
+    /// The shape of a sample's image, `[height, width]` or `[1 or 3, height, width]`, where its own shape does not say it. `fit`
+    /// refuses one that does not have as many elements as a sample.
     pub fn image_shape(mut self, shape: impl Into<Shape>) -> TensorBoard {
         self.image_shape = Some(shape.into());
         self

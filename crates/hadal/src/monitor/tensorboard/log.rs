@@ -22,12 +22,12 @@ use crate::{Error, Result, Tensor};
 /// let (mut w, mut rng) = (Tensor::zeros([2]).requires_grad(), Rng::new(1));
 /// for step in 1..=100 {
 ///     let x = Tensor::randn([32, 2], &mut rng);
-///     let loss = (x.matmul(&w) - x.matmul(Tensor::from([3.0, -1.0]))).powi(2).mean();
+///     let loss = (x.matmul(&w) - x.matmul(&Tensor::from([3.0, -1.0]))).powi(2).mean();
 ///     let gradients = loss.backward();
 ///     log.step(step);
 ///     log.scalar("loss", loss.item())?;
 ///     log.histogram("w", &w)?;
-///     no_grad(|| w -= gradients.get(&w).unwrap() * 0.1);
+///     w -= 0.1 * &gradients[&w];
 /// }
 /// # Ok::<(), hadal::Error>(())
 /// ```
@@ -148,7 +148,7 @@ impl Log {
     }
 
     /// Logs a precision-recall curve: `labels` are 0 or 1 (or truth values), `predictions` of the same shape are the probabilities of
-    /// 1. The curve has 127 thresholds, from 0 to 1; a prediction counts as positive from the threshold on. Where nothing is
+    /// label 1. The curve has 127 thresholds, from 0 to 1; a prediction counts as positive from the threshold on. Where nothing is
     /// predicted as positive, the precision is 0, as SummaryWriter's.
     ///
     /// ```

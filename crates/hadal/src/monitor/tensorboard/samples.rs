@@ -2,9 +2,9 @@
 
 use super::Log;
 use crate::data::Dataset;
-use crate::nn::{Context, Forward, Model, Module, Sequential};
+use crate::nn::{Context, Forward, LayerConfig, Model, Module, Sequential};
 use crate::train::check_preprocessing;
-use crate::{DType, Result, Shape, Tensor, no_grad};
+use crate::{DType, Error, Result, Shape, Tensor, no_grad};
 
 /// How many samples are shown as images, and how many go through the network for histograms of its activations.
 const SHOWN: usize = 25;
@@ -12,6 +12,9 @@ const ACTIVATING: usize = 128;
 
 /// How many units' weights are shown as images.
 const UNITS: usize = 64;
+
+/// The most pixels of a picture of samples or units: larger ones would make large files.
+const MOST_PIXELS: usize = 1 << 22;
 
 /// Samples that a network is watched on.
 pub(super) struct Samples {
@@ -29,27 +32,41 @@ impl Samples {
         model.check_parts(&inputs)?;
         let kept = model.preprocessing().cloned();
         check_preprocessing(kept.as_slice(), data)?;
+        if let Some(given) = image_shape {
+            let is_image = matches!(given[..], [_, _] | [1 | 3, _, _]);
+            if !is_image || given.elements() != data.input_shape().elements() {
+                return Err(Error::Config(format!(
+                    "TensorBoard: image_shape is [height, width] or [1 or 3, height, width] with as many elements as a sample of {}, \
+                     which has shape {}, not {given}",
+                    data.name(),
+                    data.input_shape()
+                )));
+            }
+        }
         Ok(Samples { inputs: inputs.first().clone(), image: image_of(data, image_shape) })
     }
 
     /// Logs the first samples as images.
     pub fn log_images(&self, log: &mut Log) -> Result<()> {
         let Some(image) = self.image else { return Ok(()) };
-        let shown = self.inputs.narrow(0, 0, self.inputs.size(0).min(SHOWN));
+        let shown = self.inputs.narrow(0, 0, self.inputs.size(0).min(SHOWN).min(room(image)));
         match as_images(&shown, image) {
             Some(images) => log.image("samples", &images),
             None => Ok(()),
         }
     }
 
-    /// Logs what each layer gives for the samples, as histograms.
+    /// Logs what each layer gives for the samples, as histograms. Layers that give the same numbers as they take are left out.
     pub fn log_activations(&self, log: &mut Log, model: &Sequential) -> Result<()> {
         no_grad(|| {
             let mut ctx = Context::evaluation();
             let mut x = self.inputs.clone();
             for (index, layer) in model.layers().iter().enumerate() {
                 x = layer.forward(&x, &mut ctx);
-                log.histogram(&format!("activations/{index} {}", layer.config().label()), &x)?;
+                let config = layer.config();
+                if !keeps_values(&config) {
+                    log.histogram(&format!("activations/{index} {}", config.label()), &x)?;
+                }
             }
             Ok(())
         })
@@ -68,7 +85,7 @@ impl Samples {
         else {
             return Ok(());
         };
-        let shown = weights.detach().narrow(0, 0, weights.size(0).min(UNITS));
+        let shown = weights.detach().narrow(0, 0, weights.size(0).min(UNITS).min(room(image)));
         // Grey is 0, for all units on one scale.
         let largest = shown.abs().max().to_dtype(DType::F64).item();
         match scaled(&shown, [-largest, largest]) {
@@ -89,11 +106,17 @@ impl Samples {
     }
 }
 
+/// Whether a layer gives, in evaluation mode, the same numbers as it takes.
+fn keeps_values(config: &LayerConfig) -> bool {
+    use LayerConfig::{Dropout, Flatten, GaussianNoise, Reshape};
+    matches!(config, Dropout { .. } | Flatten | GaussianNoise { .. } | Reshape { .. })
+}
+
 /// Channels, height and width of a sample's image: the shape that was given; else that of the samples, if it is an image's; else a
 /// square, if samples are as many bytes, as MNIST's are.
 pub(super) fn image_of(data: &Dataset, given: Option<&Shape>) -> Option<[usize; 3]> {
     let stored = data.input_shape();
-    match *given.map_or(&stored[..], |shape| &shape[..]) {
+    let image = match *given.map_or(&stored[..], |shape| &shape[..]) {
         [height, width] => Some([1, height, width]),
         [channels @ (1 | 3), height, width] => Some([channels, height, width]),
         [pixels] if data.input_dtype() == DType::U8 => {
@@ -101,7 +124,13 @@ pub(super) fn image_of(data: &Dataset, given: Option<&Shape>) -> Option<[usize; 
             (side * side == pixels && side > 1).then_some([1, side, side])
         }
         _ => None,
-    }
+    };
+    image.filter(|image| room(*image) > 0)
+}
+
+/// How many images stand in a picture.
+fn room(image: [usize; 3]) -> usize {
+    MOST_PIXELS.checked_div(image[1] * image[2]).unwrap_or(0)
 }
 
 /// Samples as images, from black, their least value, to white, their largest.
@@ -123,4 +152,26 @@ fn scaled(tensor: &Tensor, [low, high]: [f64; 2]) -> Option<Tensor> {
     }
     let tensor = tensor.detach().to_dtype(DType::F32);
     Some((tensor - low) / if width > 0.0 { width } else { 1.0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_images_by_their_shape() {
+        let image = |shape: &[usize], dtype, given: Option<&[usize]>| {
+            let data = Dataset::new("d", Tensor::full_of(shape, 0.0, dtype), Tensor::arange(shape[0])).unwrap();
+            image_of(&data, given.map(Shape::from).as_ref())
+        };
+        assert_eq!(image(&[2, 784], DType::U8, None), Some([1, 28, 28]));
+        assert_eq!(image(&[2, 784], DType::F32, None), None);
+        assert_eq!(image(&[2, 783], DType::U8, None), None);
+        assert_eq!(image(&[2, 8, 9], DType::F32, None), Some([1, 8, 9]));
+        assert_eq!(image(&[2, 3, 8, 9], DType::F32, None), Some([3, 8, 9]));
+        assert_eq!(image(&[2, 2, 8, 9], DType::F32, None), None);
+        assert_eq!(image(&[2, 12], DType::F32, Some(&[3, 2, 2])), Some([3, 2, 2]));
+        assert_eq!(image(&[1, 2100, 2100], DType::U8, None), None, "too large");
+        assert_eq!(room([3, 1024, 1024]), 4);
+    }
 }

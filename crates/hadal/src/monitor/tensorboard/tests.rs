@@ -220,4 +220,9 @@ fn data_that_does_not_fit_the_model_is_refused_before_the_first_step() {
     let board = TensorBoard::new(folder.path()).validation_data(&other);
     let message = model().fit(&data(), Fit::epochs(1).callback(board).quiet()).unwrap_err().to_string();
     assert!(message.contains("[5]") && message.contains("[2]"), "{message}");
+    for shape in [&[2, 2][..], &[2], &[2, 1, 1]] {
+        let board = TensorBoard::new(folder.path()).validation_data(&data()).image_shape(shape);
+        let message = model().fit(&data(), Fit::epochs(1).callback(board).quiet()).unwrap_err().to_string();
+        assert!(message.contains("image_shape is") && message.contains(&format!("{:?}", shape)), "{message}");
+    }
 }
