@@ -1,4 +1,4 @@
-//! Callbacks for progress, CSV logs and plots.
+//! Callbacks for progress, CSV logs, plots and TensorBoard.
 
 mod console;
 mod csv_logger;
@@ -7,6 +7,8 @@ pub(crate) mod download;
 mod note;
 #[cfg(feature = "plot")]
 pub mod plot;
+#[cfg(feature = "tensorboard")]
+pub mod tensorboard;
 
 pub use console::{Console, print_line};
 pub use csv_logger::CsvLogger;

@@ -62,6 +62,11 @@ pub trait Module {
         1
     }
 
+    /// The module itself, where it is a [`Sequential`](super::Sequential), for callbacks that walk its layers. Default: it is none.
+    fn as_sequential(&self) -> Option<&super::Sequential> {
+        None
+    }
+
     /// Freezes the parameters whose names begin with `prefix`; the empty prefix freezes all. Frozen tensors are no longer
     /// leaves: they get no gradients, and neither weight decay nor constraints change them.
     ///
@@ -378,6 +383,10 @@ impl<M: Module + ?Sized> Module for Box<M> {
     fn min_batch_size(&self) -> usize {
         (**self).min_batch_size()
     }
+
+    fn as_sequential(&self) -> Option<&super::Sequential> {
+        (**self).as_sequential()
+    }
 }
 
 impl<M: Module + ?Sized> Module for &mut M {
@@ -395,6 +404,10 @@ impl<M: Module + ?Sized> Module for &mut M {
 
     fn min_batch_size(&self) -> usize {
         (**self).min_batch_size()
+    }
+
+    fn as_sequential(&self) -> Option<&super::Sequential> {
+        (**self).as_sequential()
     }
 }
 

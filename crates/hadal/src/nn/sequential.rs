@@ -244,6 +244,11 @@ impl Sequential {
         }))
     }
 
+    #[cfg(feature = "tensorboard")]
+    pub(crate) fn layers(&self) -> &[Box<dyn Layer>] {
+        &self.layers.layers
+    }
+
     /// The layers and their settings, without weights.
     pub fn architecture(&self) -> Architecture {
         Architecture {
@@ -381,6 +386,10 @@ impl Module for Sequential {
 
     fn min_batch_size(&self) -> usize {
         self.layers.min_batch_size()
+    }
+
+    fn as_sequential(&self) -> Option<&Sequential> {
+        Some(self)
     }
 }
 

@@ -126,7 +126,7 @@ fn part<'a>(what: &str, parts: &'a Parts, output: Option<&str>) -> Result<&'a Te
 
 /// Refuses bytes that are transformed otherwise than those that the model was trained on. Floats may have been transformed
 /// before they were put into the dataset, so there is only a note.
-pub(super) fn check_preprocessing(trained: &[Preprocessing], data: &Dataset) -> Result<()> {
+pub(crate) fn check_preprocessing(trained: &[Preprocessing], data: &Dataset) -> Result<()> {
     let inputs = data.input_kinds();
     for ((name, dtype), own) in inputs.iter().zip(data.preprocessing()) {
         let Some(trained) = Preprocessing::of(trained, inputs.len(), name) else { continue };

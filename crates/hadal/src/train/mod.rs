@@ -26,6 +26,8 @@ mod training_loop;
 mod training_state;
 
 pub use checkpoint::{Checkpoint, Every, duration};
+#[cfg(feature = "tensorboard")]
+pub(crate) use checks::check_preprocessing;
 pub use early_stopping::EarlyStopping;
 pub use event::{BatchLogs, Callback, Event, Flow, Logs};
 pub use fit::Fit;

@@ -194,6 +194,12 @@ impl TrainingState {
         History { epochs: self.facts.history.iter().map(epoch).collect() }
     }
 
+    /// The tensors of the model.
+    #[cfg(feature = "tensorboard")]
+    pub(crate) fn model(&self) -> BTreeMap<String, Tensor> {
+        self.under(MODEL).into_iter().collect()
+    }
+
     /// The tensors under a prefix, without it.
     pub(super) fn under(&self, prefix: &str) -> Vec<(String, Tensor)> {
         let own = self.tensors.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?, tensor)));

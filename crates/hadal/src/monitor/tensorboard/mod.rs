@@ -1,0 +1,24 @@
+//! Files for [TensorBoard](https://www.tensorflow.org/tensorboard), the page in the browser that shows how training goes.
+//!
+//! [`TensorBoard`] is a callback of `fit`; [`Log`] is for a training loop of your own. Both write an events file into a folder of
+//! the run's own; `tensorboard --logdir FOLDER` shows all runs below a folder. TensorBoard itself is installed with
+//! `pip install tensorboard`.
+
+mod callback;
+mod evaluation;
+mod file;
+mod graph;
+mod histogram;
+mod log;
+mod messages;
+mod picture;
+mod record;
+mod samples;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+pub use callback::TensorBoard;
+pub use log::Log;
+pub use record::{RecordReader, push_record};
+pub use summary::HParam;
