@@ -6,6 +6,7 @@ mod args;
 mod arrays;
 mod config;
 mod counted;
+mod dashboard;
 mod defaults;
 mod evaluate;
 mod explain;
@@ -60,6 +61,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Predict(args) => predict::run(&args).map(done),
         Command::Explain(args) => explain::run(&args).map(done),
         Command::Init(args) => init::run(&args).map(done),
+        Command::Dashboard(args) => dashboard::run(&args).map(done),
         Command::Runs(args) => runs::run(&args).map(done),
     }
 }

@@ -44,6 +44,8 @@ pub enum Command {
     Tune(Tune),
     /// List and compare runs
     Runs(Runs),
+    /// Show runs in the browser, while they train and afterwards
+    Dashboard(Dashboard),
     /// Train a run again, and say whether the result is the same
     Verify(Verify),
 }
@@ -223,6 +225,28 @@ const RUNS_EXAMPLES: &str = "\
 Examples:
   hadal runs
   hadal runs experiments --csv > runs.csv";
+
+/// Show the runs below folders as a page in the browser: curves, histograms, images and settings, while they train and afterwards.
+#[derive(Debug, clap::Args)]
+#[command(after_help = DASHBOARD_EXAMPLES)]
+pub struct Dashboard {
+    /// Folders with runs, or runs [default: runs]
+    #[arg(value_name = "RUNS")]
+    pub runs: Vec<PathBuf>,
+
+    /// Port; the next free one where it is in use
+    #[arg(long, value_name = "N", default_value_t = 7860)]
+    pub port: u16,
+
+    /// Address or name to listen at; with 0.0.0.0 all who reach this machine can see the runs
+    #[arg(long, value_name = "HOST", default_value = "127.0.0.1")]
+    pub listen: String,
+}
+
+const DASHBOARD_EXAMPLES: &str = "\
+Examples:
+  hadal dashboard
+  hadal dashboard experiments/first experiments/second --port 8000";
 
 /// Train a run again from its config.toml, in a temporary folder, and say whether the data, the weights, the history and the scores are
 /// the same; the first difference is named. The status is 1 if there is one.

@@ -166,7 +166,7 @@ fn a_run_that_begins_again_replaces_what_an_older_one_shows() {
 fn images_mistakes_and_first_weights_are_logged_where_samples_are_images() {
     let folder = tempfile::tempdir().unwrap();
     let data = Digits::samples(1, 0, 200).unwrap();
-    
+
     let mut model = Sequential::new([784])
         .add(Dense::new(10).activation(Softmax))
         .compile(Sgd::new(0.01), CategoricalCrossentropy, Accuracy)
