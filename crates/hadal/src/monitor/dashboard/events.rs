@@ -6,7 +6,9 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use prost::Message;
+use serde::{Deserialize, Serialize};
 
+use super::messages::{Event, HParams, Histogram, SESSION_START, WholeEvent, WholeValue};
 use super::series::Series;
 use crate::monitor::tensorboard::RecordReader;
 use crate::{Error, Result};
@@ -17,9 +19,9 @@ pub(super) const MARK: &str = "tfevents";
 /// What the events files of a folder hold. Numbers are kept; of pictures and histograms, where they stand.
 #[derive(Default)]
 pub(super) struct Events {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     /// By name, which is the order in which TensorBoard reads them.
-    files: BTreeMap<String, Position>,
+    pub(super) files: BTreeMap<String, Position>,
     pub scalars: BTreeMap<String, Series>,
     pub histograms: BTreeMap<String, Vec<Place>>,
     pub images: BTreeMap<String, Vec<Place>>,
@@ -29,19 +31,27 @@ pub(super) struct Events {
     pub began: Option<f64>,
     /// New points of the file that is being read.
     fresh: BTreeMap<String, [Vec<f64>; 3]>,
+    /// Bytes that had been read when it was kept last.
+    pub(super) kept: u64,
 }
 
 /// How far a file has been read.
 #[derive(Clone, Default)]
-struct Position {
-    read: u64,
+pub(super) struct Position {
+    pub read: u64,
     length: u64,
     /// Why it was not read to its end.
     fault: Option<String>,
 }
 
+impl Position {
+    pub fn after(read: u64) -> Position {
+        Position { read, ..Position::default() }
+    }
+}
+
 /// Where a record stands.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Place {
     pub step: i64,
     file: String,
@@ -196,140 +206,8 @@ impl Events {
     }
 }
 
-fn open_at(path: &Path, at: u64) -> Result<File> {
+pub(super) fn open_at(path: &Path, at: u64) -> Result<File> {
     let mut file = File::open(path).map_err(Error::io(path, "open the events file"))?;
     file.seek(SeekFrom::Start(at)).map_err(Error::io(path, "read the events file"))?;
     Ok(file)
-}
-
-// TensorBoard's messages, as far as they are shown. Pictures and histograms are passed over here, and decoded where they are asked for.
-
-#[derive(Clone, PartialEq, Message)]
-struct Event {
-    #[prost(double, tag = "1")]
-    wall_time: f64,
-    #[prost(int64, tag = "2")]
-    step: i64,
-    #[prost(message, optional, tag = "5")]
-    summary: Option<Summary>,
-    #[prost(message, optional, tag = "7")]
-    session: Option<Session>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Session {
-    #[prost(int32, tag = "1")]
-    status: i32,
-}
-
-const SESSION_START: i32 = 1;
-
-#[derive(Clone, PartialEq, Message)]
-struct Summary {
-    #[prost(message, repeated, tag = "1")]
-    value: Vec<Value>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Value {
-    #[prost(string, tag = "1")]
-    tag: String,
-    #[prost(float, optional, tag = "2")]
-    simple_value: Option<f32>,
-    #[prost(message, optional, tag = "4")]
-    image: Option<Skipped>,
-    #[prost(message, optional, tag = "5")]
-    histogram: Option<Skipped>,
-    #[prost(message, optional, tag = "8")]
-    tensor: Option<Tensor>,
-    #[prost(message, optional, tag = "9")]
-    metadata: Option<Metadata>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Skipped {}
-
-#[derive(Clone, PartialEq, Message)]
-struct Tensor {
-    #[prost(float, repeated, tag = "5")]
-    float_val: Vec<f32>,
-    #[prost(bytes = "vec", repeated, tag = "8")]
-    string_val: Vec<Vec<u8>>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Metadata {
-    #[prost(message, optional, tag = "1")]
-    plugin: Option<Plugin>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Plugin {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(bytes = "vec", tag = "2")]
-    content: Vec<u8>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct HParams {
-    #[prost(message, optional, tag = "3")]
-    start: Option<HParamsStart>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct HParamsStart {
-    #[prost(btree_map = "string, message", tag = "1")]
-    hparams: BTreeMap<String, HParam>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct HParam {
-    #[prost(double, optional, tag = "2")]
-    number: Option<f64>,
-    #[prost(string, optional, tag = "3")]
-    text: Option<String>,
-    #[prost(bool, optional, tag = "4")]
-    truth: Option<bool>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct WholeEvent {
-    #[prost(message, optional, tag = "5")]
-    summary: Option<WholeSummary>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct WholeSummary {
-    #[prost(message, repeated, tag = "1")]
-    value: Vec<WholeValue>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct WholeValue {
-    #[prost(string, tag = "1")]
-    tag: String,
-    #[prost(message, optional, tag = "4")]
-    image: Option<Image>,
-    #[prost(message, optional, tag = "5")]
-    histogram: Option<Histogram>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Image {
-    #[prost(bytes = "vec", tag = "4")]
-    encoded: Vec<u8>,
-}
-
-/// Upper ends of buckets, and how many values are in each.
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct Histogram {
-    #[prost(double, tag = "1")]
-    pub min: f64,
-    #[prost(double, tag = "2")]
-    pub max: f64,
-    #[prost(double, repeated, tag = "6")]
-    pub limits: Vec<f64>,
-    #[prost(double, repeated, tag = "7")]
-    pub counts: Vec<f64>,
 }

@@ -17,11 +17,14 @@
 //!
 //! The server answers to its own page alone: see [`Dashboard::listen`] for who can reach it.
 
+mod cache;
 mod clock;
 mod control;
 mod events;
 mod guard;
 mod history;
+mod kept;
+mod messages;
 mod page;
 mod pyramid;
 mod query;

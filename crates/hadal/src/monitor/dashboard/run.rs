@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::cache::Cache;
 use super::clock::{Axis, Clock, End};
 use super::events::{Events, MARK};
 use super::history::Table;
@@ -44,7 +45,8 @@ pub(super) struct Run {
     pub history: Table,
     timing: Table,
     watched: [Watched; 2],
-    /// Read from when it is asked for the first time.
+    /// Whether events files are to be read: since they were asked for the first time.
+    pub wants_events: bool,
     pub events: Option<Events>,
     pub clock: Clock,
     /// Samples trained in a second, by epoch.
@@ -66,6 +68,7 @@ impl Run {
             history: Table::default(),
             timing: Table::default(),
             watched: Default::default(),
+            wants_events: false,
             events: None,
             clock: Clock::default(),
             rate: Series::default(),
@@ -75,7 +78,7 @@ impl Run {
     }
 
     /// Reads what is new; tells whether anything has changed. `files` are the names in the folder.
-    pub fn follow(&mut self, files: &[String]) -> bool {
+    pub fn follow(&mut self, files: &[String], cache: Option<&Cache>) -> bool {
         let mut changed = false;
         if let Some(text) = self.watched[0].changed(&self.path.join(RunFolder::SUMMARY)) {
             changed = true;
@@ -89,7 +92,10 @@ impl Run {
         changed |= self.timing.follow(&self.path.join(RunFolder::TIMING));
         let mut names: Vec<String> = files.iter().filter(|name| name.contains(MARK)).cloned().collect();
         names.sort();
-        if let Some(events) = &mut self.events {
+        if self.wants_events {
+            let kept = || cache.and_then(|cache| Events::from_kept(&self.path, &cache.find(&self.path)?));
+            changed |= self.events.is_none();
+            let events = self.events.get_or_insert_with(|| kept().unwrap_or_else(|| Events::new(&self.path)));
             changed |= events.follow(&names);
         }
         if changed {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use super::cache::Cache;
 use super::events::{Events, MARK};
 use super::run::Run;
 use crate::train::RunFolder;
@@ -20,6 +21,8 @@ const SELDOM: u64 = 8;
 /// All runs. Each has a lock of its own, so that reading one does not hold up the others.
 pub(super) struct Runs {
     roots: Vec<PathBuf>,
+    /// Where what was read of long events files is kept.
+    cache: Option<Cache>,
     state: Mutex<State>,
     /// Numbers the changes.
     changes: AtomicU64,
@@ -50,8 +53,8 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Runs {
-    pub fn new(roots: Vec<PathBuf>) -> Runs {
-        Runs { roots, state: Mutex::default(), changes: AtomicU64::new(0) }
+    pub fn new(roots: Vec<PathBuf>, cache: Option<PathBuf>) -> Runs {
+        Runs { roots, cache: cache.map(Cache::new), state: Mutex::default(), changes: AtomicU64::new(0) }
     }
 
     /// The number of the last change.
@@ -81,14 +84,12 @@ impl Runs {
 
     /// Has the events files of a run read, from the next poll on; tells whether they have been.
     pub fn wants_events(&self, run: &mut Run) -> bool {
-        if run.events.is_none() {
-            run.events = Some(Events::new(&run.path));
+        if !std::mem::replace(&mut run.wants_events, true) {
             let mut state = lock(&self.state);
             let polls = state.polls;
             state.active[run.id] = polls;
-            return false;
         }
-        true
+        run.events.is_some()
     }
 
     /// Looks for new runs, and for what is new in those that there are.
@@ -142,10 +143,14 @@ impl Runs {
         for (id, run, files) in due {
             let mut run = lock(&run);
             let is_back = std::mem::take(&mut run.is_gone);
-            if run.follow(&files) || is_back || run.changed == 0 {
+            if run.follow(&files, self.cache.as_ref()) || is_back || run.changed == 0 {
                 run.changed = self.next_version();
+                let kept = self.cache.as_ref().zip(run.events.as_mut().and_then(Events::to_keep));
                 drop(run);
                 lock(&self.state).active[id] = polls;
+                if let Some((cache, (folder, bytes))) = kept {
+                    cache.keep(&folder, &bytes);
+                }
             }
         }
     }

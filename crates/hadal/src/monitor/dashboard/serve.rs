@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 
+use etcetera::BaseStrategy;
 use tokio::sync::oneshot;
 
 use super::Control;
@@ -42,6 +43,7 @@ pub struct Dashboard {
     folders: Vec<PathBuf>,
     listen: String,
     port: u16,
+    cache: Option<PathBuf>,
     control: Control,
     server: Option<Server>,
 }
@@ -50,7 +52,9 @@ impl Dashboard {
     /// Shows the runs below these folders.
     pub fn serve<P: AsRef<Path>>(folders: impl IntoIterator<Item = P>) -> Dashboard {
         let folders = folders.into_iter().map(|folder| folder.as_ref().to_owned()).collect();
-        Dashboard { folders, listen: "127.0.0.1".into(), port: 7860, control: Control::default(), server: None }
+        let cache = etcetera::choose_base_strategy().ok();
+        let cache = cache.map(|strategy| strategy.cache_dir().join("hadal").join("dashboard"));
+        Dashboard { folders, listen: "127.0.0.1".into(), port: 7860, cache, control: Control::default(), server: None }
     }
 
     /// The port; the next free one where it is in use, with a note on standard error. 0 is any that is free. Default: 7860.
@@ -63,6 +67,13 @@ impl Dashboard {
     /// reach this machine can see the runs; they need the token to change training.
     pub fn listen(mut self, host: impl Into<String>) -> Dashboard {
         self.listen = host.into();
+        self
+    }
+
+    /// The folder in which it is kept what was read of events files of more than 4 MiB, so that they open at once next time. Nothing
+    /// is lost with it. Default: `hadal/dashboard` in the platform's cache folder.
+    pub fn cache(mut self, folder: impl AsRef<Path>) -> Dashboard {
+        self.cache = Some(folder.as_ref().to_owned());
         self
     }
 
@@ -86,7 +97,8 @@ impl Dashboard {
         };
         let url = format!("http://{host}:{}/", address.port());
         let names = Names::new(&self.listen, address.port());
-        let app = App::new(Runs::new(self.folders.clone()), self.control.clone(), token.clone(), names);
+        let app =
+            App::new(Runs::new(self.folders.clone(), self.cache.clone()), self.control.clone(), token.clone(), names);
         let (stop, stopped) = oneshot::channel();
         let serve = move || {
             if let Err(error) = server::run(listener, app, stopped) {

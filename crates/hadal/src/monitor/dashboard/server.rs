@@ -26,7 +26,7 @@ use super::{Control, page};
 use crate::Result;
 
 /// How long a client may take to send a header or a body.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = if cfg!(test) { Duration::from_millis(700) } else { Duration::from_secs(10) };
 
 /// How many bytes of a header and of a body are read.
 const LONGEST_HEADER: usize = 16 << 10;
@@ -110,8 +110,8 @@ async fn accept(listener: tokio::net::TcpListener, router: Router) {
 /// Looks at the runs every second while a page is open.
 async fn watch_runs(app: Arc<App>) {
     loop {
-        let _ = tokio::time::timeout(POLL, app.nudge.notified()).await;
-        if app.changed.receiver_count() > 0 {
+        let is_asked = tokio::time::timeout(POLL, app.nudge.notified()).await.is_ok();
+        if is_asked || app.changed.receiver_count() > 0 {
             let app = app.clone();
             let _ = tokio::task::spawn_blocking(move || app.poll(Duration::ZERO)).await;
         }
