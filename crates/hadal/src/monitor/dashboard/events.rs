@@ -27,6 +27,8 @@ pub(super) struct Events {
     pub images: BTreeMap<String, Vec<Place>>,
     pub texts: BTreeMap<String, String>,
     pub hparams: BTreeMap<String, String>,
+    /// Whether the last file says that the run has ended.
+    pub has_ended: bool,
     /// Seconds since 1970.
     pub began: Option<f64>,
     /// New points of the file that is being read.
@@ -158,8 +160,9 @@ impl Events {
 
     fn take_hparams(&mut self, content: &[u8]) {
         // A file of another version is shown without them.
-        let Ok(HParams { start: Some(start) }) = HParams::decode(content) else { return };
-        for (name, value) in start.hparams {
+        let Ok(HParams { start, end }) = HParams::decode(content) else { return };
+        self.has_ended |= end.is_some();
+        for (name, value) in start.into_iter().flat_map(|start| start.hparams) {
             let shown = match (value.number, value.text, value.truth) {
                 (Some(number), ..) => number.to_string(),
                 (_, Some(text), _) => text,
@@ -171,6 +174,7 @@ impl Events {
 
     /// Forgets what older records hold from a step on: the run went on from a checkpoint.
     fn purge_from(&mut self, step: i64) {
+        self.has_ended = false;
         self.settle();
         self.scalars.values_mut().for_each(|series| series.purge_from(step as f64));
         self.histograms.values_mut().chain(self.images.values_mut()).for_each(|places| {

@@ -30,6 +30,7 @@ struct Head {
     images: BTreeMap<String, Vec<Place>>,
     texts: BTreeMap<String, String>,
     hparams: BTreeMap<String, String>,
+    has_ended: bool,
     began: Option<f64>,
 }
 
@@ -51,6 +52,7 @@ impl Events {
             images: self.images.clone(),
             texts: self.texts.clone(),
             hparams: self.hparams.clone(),
+            has_ended: self.has_ended,
             began: self.began,
         };
         let head = serde_json::to_vec(&head).ok()?;
@@ -92,7 +94,8 @@ impl Events {
         events.kept = head.files.values().map(|(read, _)| read).sum();
         events.files = head.files.into_iter().map(|(name, (read, _))| (name, Position::after(read))).collect();
         (events.histograms, events.images) = (head.histograms, head.images);
-        (events.texts, events.hparams, events.began) = (head.texts, head.hparams, head.began);
+        (events.texts, events.hparams) = (head.texts, head.hparams);
+        (events.has_ended, events.began) = (head.has_ended, head.began);
         Some(events)
     }
 }

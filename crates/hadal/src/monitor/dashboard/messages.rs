@@ -77,6 +77,9 @@ pub(super) struct Plugin {
 pub(super) struct HParams {
     #[prost(message, optional, tag = "3")]
     pub start: Option<HParamsStart>,
+    /// That the run has ended.
+    #[prost(message, optional, tag = "4")]
+    pub end: Option<Skipped>,
 }
 
 #[derive(Clone, PartialEq, Message)]

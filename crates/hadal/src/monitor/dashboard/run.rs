@@ -178,7 +178,7 @@ impl Run {
 
     /// Whether it has ended, is going on, or was interrupted.
     pub fn status(&self) -> &'static str {
-        if self.summary.is_some() {
+        if self.summary.is_some() || self.events.as_ref().is_some_and(|events| events.has_ended) {
             return "ended";
         }
         let pid = std::fs::read_to_string(self.path.join(".hadal.lock")).ok();

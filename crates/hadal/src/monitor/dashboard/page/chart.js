@@ -171,8 +171,9 @@ export class Chart {
   }
 
   draw() {
-    if (!this.plot.clientWidth) return;
     const lines = this.lines();
+    this.describe(lines);
+    if (!this.plot.clientWidth) return;
     const { pen, width, height } = prepare(this.canvas);
     const colours = theme();
     const log = this.view.log;
@@ -192,7 +193,6 @@ export class Chart {
     }
     if (this.range) [left, right] = this.range;
     const axis = lines[0]?.axis ?? this.view.x;
-    this.describe(lines, axis, log);
     if (!(right >= left) || !(high >= low)) {
       pen.fillStyle = colours.soft;
       pen.textAlign = 'center';
@@ -217,7 +217,7 @@ export class Chart {
     this.place = place;
     const marks = {
       axis,
-      x: ticks(left, right, Math.max(2, Math.floor(width / 90))),
+      x: ticks(left, right, Math.max(2, Math.floor(width / 70))),
       y: log ? logTicks(back(bottom), back(top), 6) : ticks(bottom, top, 5),
     };
     axes(pen, frame, marks, place, colours);
@@ -307,7 +307,7 @@ export class Chart {
   }
 
   // What a picture does not say.
-  describe(lines, axis, log) {
+  describe(lines) {
     const notes = [];
     const some = names => (names.length > 3 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', '));
     for (const one of lines.filter(one => one.bad)) {
@@ -315,7 +315,7 @@ export class Chart {
     }
     const other = lines.filter(one => one.axis !== this.view.x);
     if (other.length) notes.push(`by ${other[0].axis}, since the ${this.view.x} is not recorded: ${some(other.map(one => one.name))}`);
-    const below = log ? lines.filter(one => one.y.some(value => value != null && value <= 0)) : [];
+    const below = this.view.log ? lines.filter(one => one.y.some(value => value != null && value <= 0)) : [];
     if (below.length) notes.push(`values of 0 and below are not on a logarithmic scale: ${some(below.map(one => one.name))}`);
     const text = notes.slice(0, 5);
     if (notes.length > 5) text.push(`and ${notes.length - 5} more notes`);

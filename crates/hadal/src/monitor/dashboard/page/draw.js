@@ -131,7 +131,7 @@ function dot(pen, [x, y]) {
   pen.moveTo(x, y);
 }
 
-// Histograms one behind the other, the oldest at the back.
+// Histograms one behind the other, the oldest at the back; each is as high as the others.
 export function ridges(canvas, data, fill) {
   const { pen, width, height } = prepare(canvas);
   const colours = theme();
@@ -142,21 +142,21 @@ export function ridges(canvas, data, fill) {
   const frame = { left: 10, right: width - 52, top: 46, bottom: height - 22 };
   const density = (edges, counts) => counts.map((count, index) => count / (edges[index + 1] - edges[index] || (high - low) / 64));
   const heights = data.counts.map((counts, index) => density(data.edges[index], counts));
-  const most = Math.max(...heights.flat(), 1e-300);
   const x = value => frame.left + ((value - low) / (high - low)) * (frame.right - frame.left);
   const rows = data.steps.length;
   data.steps.forEach((step, row) => {
     const base = rows > 1 ? frame.top + ((frame.bottom - frame.top) * row) / (rows - 1) : frame.bottom;
     const edges = data.edges[row];
     pen.beginPath();
-    pen.moveTo(frame.left, base);
+    const most = Math.max(...heights[row], 1e-300);
+    pen.moveTo(x(edges[0]), base);
     heights[row].forEach((value, index) => {
       const y = base - (value / most) * 40;
       const end = edges[index + 1] > edges[index] ? edges[index + 1] : edges[index] + (high - low) / 64;
       pen.lineTo(x(edges[index]), y);
       pen.lineTo(x(end), y);
+      if (index === heights[row].length - 1) pen.lineTo(x(end), base);
     });
-    pen.lineTo(frame.right, base);
     pen.globalAlpha = 0.85;
     pen.fillStyle = colours.panel;
     pen.fill();

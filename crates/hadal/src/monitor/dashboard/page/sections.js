@@ -22,7 +22,7 @@ function sectionOf(tag) {
 // The place for a section's figures, made when it is first asked for, in order.
 function body(title, root) {
   if (bodies.has(title)) return bodies.get(title);
-  const inner = element('div', { className: 'charts' });
+  const inner = element('div', { className: title === 'Images' ? 'charts small' : 'charts' });
   const outer = element('details', { className: 'section', open: true }, [
     element('summary', {}, [element('h2', { textContent: title })]), inner,
   ]);
@@ -134,14 +134,15 @@ class Picture {
     if (this.ids?.join() === ids.join()) return;
     this.ids = ids;
     this.choice.replaceChildren(...ids.map(id => element('option', { value: id, textContent: runs.get(id)?.name ?? id })));
-    if (!ids.includes(this.run)) this.run = ids.at(-1);
+    // Until one is chosen, one that is running, or the newest.
+    if (!this.picked || !ids.includes(this.run)) this.run = ids.findLast(id => runs.get(id)?.status === 'running') ?? ids.at(-1);
     this.choice.value = this.run;
     this.choice.hidden = ids.length < 2;
     this.renew([this.run]);
   }
 
   choose(id) {
-    this.run = id;
+    Object.assign(this, { run: id, picked: true });
     this.renew([id]);
   }
 
