@@ -11,7 +11,8 @@
 //!
 //! The page reads the folders of runs: `history.csv`, `timing.csv`, `config.toml` and `summary.json` that a
 //! [`RunFolder`](crate::train::RunFolder) and the command `hadal` write, and the events files of
-//! [`TensorBoard`](super::tensorboard::TensorBoard) and [`Log`](super::tensorboard::Log). What is half written, damaged or of
+//! [`TensorBoard`](super::tensorboard::TensorBoard) and [`Log`](super::tensorboard::Log). A `confusion_matrix.csv` is shown, too: the
+//! names of predicted classes, after one field, and a line for each actual class, its name and its counts. What is half written, damaged or of
 //! another version is shown as far as it goes, with a note. Curves are smoothed before points are left out, so that they do not
 //! change when the page zooms.
 //!
@@ -19,6 +20,7 @@
 
 mod cache;
 mod clock;
+mod confusion;
 mod control;
 mod events;
 mod guard;

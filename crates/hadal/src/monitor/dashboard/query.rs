@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde::{Deserialize, Serialize};
 
 use super::clock::{Axis, X};
+use super::confusion::Confusion;
 use super::run::Run;
 use super::runs::{Runs, lock};
 use crate::{Error, Result};
@@ -105,6 +106,7 @@ pub(super) struct Tags {
     histograms: BTreeMap<String, Vec<usize>>,
     images: BTreeMap<String, Vec<usize>>,
     texts: BTreeMap<String, Vec<usize>>,
+    confusions: BTreeMap<&'static str, Vec<usize>>,
     /// Runs whose events files are still to be read.
     pub pending: usize,
 }
@@ -115,8 +117,11 @@ pub(super) fn tags(runs: &Runs, ids: &str) -> Tags {
         let mut run = lock(&run);
         tags.pending += usize::from(!runs.wants_events(&mut run));
         tags.scalars.extend(run.tags());
-        let Some(events) = &run.events else { continue };
         let id = run.id;
+        if run.has_confusion {
+            tags.confusions.entry("confusion matrix").or_default().push(id);
+        }
+        let Some(events) = &run.events else { continue };
         events.histograms.keys().for_each(|tag| tags.histograms.entry(tag.clone()).or_default().push(id));
         events.images.keys().for_each(|tag| tags.images.entry(tag.clone()).or_default().push(id));
         events.texts.keys().for_each(|tag| tags.texts.entry(tag.clone()).or_default().push(id));
@@ -355,6 +360,13 @@ pub(super) fn image_steps(runs: &Runs, query: &TagQuery) -> Result<Vec<i64>> {
     let run = lock(&run);
     let images = run.events.as_ref().and_then(|events| events.images.get(&query.tag)).ok_or_else(|| missing(query))?;
     Ok(images.iter().map(|place| place.step).collect())
+}
+
+/// The confusion matrix of a run.
+pub(super) fn confusion(runs: &Runs, query: &TagQuery) -> Result<Confusion> {
+    let run = runs.get(query.run).ok_or_else(|| missing(query))?;
+    let folder = lock(&run).path.clone();
+    Confusion::read(&folder)
 }
 
 /// A PNG.

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::cache::Cache;
 use super::clock::{Axis, Clock, End};
+use super::confusion::CONFUSION;
 use super::events::{Events, MARK};
 use super::history::Table;
 use super::series::Series;
@@ -51,6 +52,8 @@ pub(super) struct Run {
     pub clock: Clock,
     /// Samples trained in a second, by epoch.
     rate: Series,
+    /// Whether there is a confusion matrix.
+    pub has_confusion: bool,
     last_change: Option<SystemTime>,
     notes: BTreeSet<String>,
 }
@@ -72,6 +75,7 @@ impl Run {
             events: None,
             clock: Clock::default(),
             rate: Series::default(),
+            has_confusion: false,
             last_change: None,
             notes: BTreeSet::new(),
         }
@@ -79,7 +83,8 @@ impl Run {
 
     /// Reads what is new; tells whether anything has changed. `files` are the names in the folder.
     pub fn follow(&mut self, files: &[String], cache: Option<&Cache>) -> bool {
-        let mut changed = false;
+        let has_confusion = files.iter().any(|name| name == CONFUSION);
+        let mut changed = std::mem::replace(&mut self.has_confusion, has_confusion) != has_confusion;
         if let Some(text) = self.watched[0].changed(&self.path.join(RunFolder::SUMMARY)) {
             changed = true;
             self.take_summary(&text);

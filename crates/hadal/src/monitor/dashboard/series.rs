@@ -144,7 +144,8 @@ pub(super) fn partition(from: usize, to: usize, is_before: impl Fn(usize) -> boo
 }
 
 /// The exponential moving average that TensorBoard draws: `m = w m + (1 - w) value`, divided by `1 - w^n` after `n` values, so that the
-/// first ones do not lean towards 0. Values that are not finite stay as they are.
+/// first ones do not lean towards 0. It is computed as `s = s + (value - s) (1 - w) / (1 - w^n)`, which is the same, and leaves a
+/// constant as it is to the last bit. Values that are not finite stay as they are.
 ///
 /// Source: TensorBoard, `components/vz_line_chart2/line-chart.ts`.
 #[derive(Clone)]
@@ -169,9 +170,9 @@ impl Smoothed {
                 self.values.push(*value);
                 continue;
             }
-            self.mean = self.mean * self.weight + (1.0 - self.weight) * value;
             self.power *= self.weight;
-            self.values.push(self.mean / (1.0 - self.power));
+            self.mean += (value - self.mean) * (1.0 - self.weight) / (1.0 - self.power);
+            self.values.push(self.mean);
         }
     }
 }
@@ -194,8 +195,14 @@ mod tests {
     fn smoothing_is_tensorboards() {
         // By hand: 0.5 * 0 + 0.5 * 4 = 2, / 0.5; 0.5 * 2 + 0.5 * 8 = 5, / 0.75; infinity; 0.5 * 5 + 0.5 * 1 = 3, / 0.875.
         let mut series = series(&[4.0, 8.0, f64::INFINITY, 1.0]);
-        assert_eq!(series.smooth(0.5), [4.0, 5.0 / 0.75, f64::INFINITY, 3.0 / 0.875]);
+        let expected = [4.0, 5.0 / 0.75, f64::INFINITY, 3.0 / 0.875];
+        assert!(series.smooth(0.5).iter().zip(expected).all(|(a, b)| *a == b || (a - b).abs() < 1e-14));
         assert_eq!(series.smooth(0.0), [4.0, 8.0, f64::INFINITY, 1.0]);
+    }
+
+    #[test]
+    fn a_constant_stays_as_it_is() {
+        assert_eq!(series(&[0.001; 500]).smooth(0.9), [0.001; 500]);
     }
 
     #[test]

@@ -96,6 +96,9 @@ impl Dashboard {
             _ => shown(self.listen.as_str()),
         };
         let url = format!("http://{host}:{}/", address.port());
+        if !address.ip().is_loopback() {
+            note(&format!("the dashboard listens at {}: all who reach this machine can see the runs", self.listen));
+        }
         let names = Names::new(&self.listen, address.port());
         let app =
             App::new(Runs::new(self.folders.clone(), self.cache.clone()), self.control.clone(), token.clone(), names);

@@ -11,7 +11,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Json, Router, middleware};
 use futures_util::Stream;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -109,6 +109,8 @@ async fn accept(listener: tokio::net::TcpListener, router: Router) {
 
 /// Looks at the runs every second while a page is open.
 async fn watch_runs(app: Arc<App>) {
+    // The first page finds the runs read.
+    app.nudge.notify_one();
     loop {
         let is_asked = tokio::time::timeout(POLL, app.nudge.notified()).await.is_ok();
         if is_asked || app.changed.receiver_count() > 0 {
@@ -125,11 +127,11 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/tags", get(tags))
         .route("/api/scalars", get(scalars))
         .route("/api/histograms", get(histograms))
+        .route("/api/confusion", get(confusion))
         .route("/api/images", get(image_steps))
         .route("/api/image", get(image))
         .route("/api/text", get(text))
-        .route("/api/control", get(status).post(change))
-        .route("/api/token", post(|| async { StatusCode::NO_CONTENT }));
+        .route("/api/control", get(status).post(change));
     for (path, kind, text) in page::FILES {
         router = router.route(path, get(move || async move { ([(CONTENT_TYPE, kind)], text) }));
     }
@@ -209,6 +211,10 @@ async fn scalars(State(app): State<Arc<App>>, Query(query): Query<ScalarsQuery>)
 
 async fn histograms(State(app): State<Arc<App>>, Query(query): Query<TagQuery>) -> Response {
     json(move || query::histograms(&app.runs, &query)).await
+}
+
+async fn confusion(State(app): State<Arc<App>>, Query(query): Query<TagQuery>) -> Response {
+    json(move || query::confusion(&app.runs, &query)).await
 }
 
 async fn image_steps(State(app): State<Arc<App>>, Query(query): Query<TagQuery>) -> Response {

@@ -7,7 +7,7 @@ import * as sections from './sections.js';
 const get = id => document.getElementById(id);
 const root = get('sections');
 let version = 0;
-let tags = { scalars: [], histograms: {}, images: {}, texts: {} };
+let tags = { scalars: [], histograms: {}, images: {}, texts: {}, confusions: {} };
 let token = '';
 
 // What all charts share.
@@ -64,26 +64,28 @@ async function refreshOnce() {
   drawRuns(changed);
   get('notes').replaceChildren(...answer.notes.map(textContent => element('li', { textContent })));
   const running = [...list.runs.values()].filter(run => run.status === 'running').length;
-  say(`${list.runs.size} ${list.runs.size === 1 ? 'run' : 'runs'} in ${answer.roots.join(', ')}${running ? `, ${running} running` : ''}`);
+  say(`${list.runs.size} ${list.runs.size === 1 ? 'run' : 'runs'} in ${answer.roots.map(root => root.split(/[\\/]/).filter(Boolean).at(-1) ?? root).join(', ')}${running ? `, ${running} running` : ''}`);
+  get('status').title = answer.roots.join(', ');
   if (isFirst || fresh.length) offerGroups();
   if (isFirst || changed.some(id => list.chosen.has(id))) await refreshTags(isFirst ? null : changed);
   refreshControl();
 }
 
 async function refreshTags(changed) {
+  // What is drawn already need not wait for what may be new.
+  sections.renew(changed);
   const ids = [...list.chosen];
-  const found = { scalars: new Set(), histograms: {}, images: {}, texts: {} };
+  const found = { scalars: new Set(), histograms: {}, images: {}, texts: {}, confusions: {} };
   for (let first = 0; first < ids.length; first += 800) {
     const answer = await fetchJson(`/api/tags?runs=${ids.slice(first, first + 800).join(',')}`);
     if (!answer) return;
     answer.scalars.forEach(tag => found.scalars.add(tag));
-    for (const kind of ['histograms', 'images', 'texts']) {
+    for (const kind of ['histograms', 'images', 'texts', 'confusions']) {
       for (const [tag, runs] of Object.entries(answer[kind])) (found[kind][tag] ??= []).push(...runs);
     }
   }
   tags = { ...found, scalars: [...found.scalars] };
   arrange();
-  sections.renew(changed);
   sections.settings(root);
 }
 

@@ -6,14 +6,19 @@ import { chosen, colour, groups, runs } from './runs.js';
 const MOST_POINTS = 60000;
 const MOST_IN_TIP = 10;
 const MOST_IN_REQUEST = 800;
+// Dashes, faint lines and wide lines are for charts that are not full.
+const MOST_DASHED = 60;
 
 export class Chart {
   // `tags` are the names of curves; where there are two, the first is of training and dashed. `view` holds what all charts share.
   constructor(title, tags, view) {
     Object.assign(this, { title, tags, view, range: null, seen: false, stale: true, data: new Map(), means: [], cursor: null });
     this.canvas = element('canvas');
+    // The cursor has a canvas of its own, so that moving it does not draw all curves anew.
+    this.over = element('canvas', { className: 'over' });
+    this.shown = [];
     this.tip = element('div', { className: 'tip', hidden: true });
-    this.plot = element('div', { className: 'plot', tabIndex: 0 }, [this.canvas, this.tip]);
+    this.plot = element('div', { className: 'plot', tabIndex: 0 }, [this.canvas, this.over, this.tip]);
     this.plot.setAttribute('role', 'application');
     this.plot.setAttribute('aria-label', `${title}, chart. Arrow keys read values, plus and minus zoom, 0 shows all.`);
     this.spoken = element('p', { className: 'skip' });
@@ -51,7 +56,7 @@ export class Chart {
       this.pointer = event.clientY - this.plot.getBoundingClientRect().top;
       this.cursor = at(event);
       this.selection = start == null ? null : [start, this.cursor];
-      this.draw();
+      this.point();
     });
     this.plot.addEventListener('pointerup', event => {
       const end = at(event);
@@ -64,7 +69,7 @@ export class Chart {
     const away = () => {
       start = null;
       Object.assign(this, { selection: null, cursor: null });
-      this.draw();
+      this.point();
     };
     this.plot.addEventListener('pointercancel', away);
     this.plot.addEventListener('pointerleave', away);
@@ -84,7 +89,7 @@ export class Chart {
     if (event.key in moves) {
       this.cursor = Math.min(Math.max(moves[event.key], left), right);
       this.pointer = null;
-      this.draw();
+      this.drawCursor();
       this.spoken.textContent = this.tip.innerText.replaceAll('\n', ', ');
     } else if (event.key === '+' || event.key === '=') {
       this.zoom(about(0.5, this.place.value(here)));
@@ -170,8 +175,24 @@ export class Chart {
     });
   }
 
+  // Draws with the next frame, once, however often it is asked.
   draw() {
+    this.dirty = true;
+    this.point();
+  }
+
+  point() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = null;
+      if (this.dirty) this.paint();
+      this.drawCursor();
+    });
+  }
+
+  paint() {
+    this.dirty = false;
     const lines = this.lines();
+    this.shown = lines;
     this.describe(lines);
     if (!this.plot.clientWidth) return;
     const { pen, width, height } = prepare(this.canvas);
@@ -198,14 +219,14 @@ export class Chart {
       pen.textAlign = 'center';
       pen.fillText(lines.length ? 'no values here that can be drawn' : 'no values of the chosen runs', width / 2, height / 2);
       this.place = null;
-      this.tip.hidden = true;
       return;
     }
     if (right === left) [left, right] = [left - 0.5, right + 0.5];
     const forth = log ? Math.log10 : value => value;
     const back = log ? value => 10 ** value : value => value;
     let [bottom, top] = [forth(low), forth(high)];
-    const margin = top > bottom ? (top - bottom) * 0.06 : Math.abs(top) * 0.1 || 0.5;
+    const isFlat = top - bottom <= 1e-12 * Math.max(Math.abs(top), Math.abs(bottom));
+    const margin = isFlat ? Math.abs(top) * 0.1 || 0.5 : (top - bottom) * 0.06;
     [bottom, top] = [bottom - margin, top + margin];
     const frame = { left: 52, right: width - 12, top: 8, bottom: height - 24 };
     const place = {
@@ -225,13 +246,14 @@ export class Chart {
     pen.beginPath();
     pen.rect(frame.left, frame.top, frame.right - frame.left, frame.bottom - frame.top);
     pen.clip();
-    for (const one of lines) this.drawLine(pen, one, place, low);
-    this.drawCursor(pen, lines, place, colours, axis);
+    const isFull = lines.length > MOST_DASHED;
+    for (const one of lines) this.drawLine(pen, one, place, low, isFull);
     pen.restore();
   }
 
-  drawLine(pen, one, place, low) {
-    Object.assign(pen, { strokeStyle: one.colour, fillStyle: one.colour, lineWidth: 1.6, lineJoin: 'round' });
+  drawLine(pen, one, place, low, isFull) {
+    const style = isFull ? { lineWidth: 1, lineJoin: 'bevel' } : { lineWidth: 1.6, lineJoin: 'round' };
+    Object.assign(pen, { strokeStyle: one.colour, fillStyle: one.colour, ...style });
     if (one.spread) {
       const edge = sign => one.x.map((x, index) => [place.x(x), place.y(Math.max(one.y[index] + sign * one.spread[index], this.view.log ? low : -Infinity))]);
       const around = [...edge(1), ...edge(-1).reverse()].filter(point => point.every(Number.isFinite));
@@ -240,14 +262,15 @@ export class Chart {
       around.forEach(point => pen.lineTo(...point));
       pen.fill();
     }
-    if (one.faint) {
+    if (one.faint && !isFull) {
       pen.globalAlpha = 0.3;
       line(pen, one.faint.x, one.faint.y, place);
     }
-    pen.globalAlpha = 1;
-    pen.setLineDash(one.dashed ? [5, 4] : []);
+    pen.globalAlpha = isFull && one.dashed ? 0.4 : 1;
+    pen.setLineDash(one.dashed && !isFull ? [5, 4] : []);
     line(pen, one.x, one.y, place);
     pen.setLineDash([]);
+    pen.globalAlpha = 1;
     for (const mark of one.marks) {
       const x = place.x(mark);
       pen.beginPath();
@@ -259,8 +282,16 @@ export class Chart {
   }
 
   // The values nearest to the cursor.
-  drawCursor(pen, lines, place, colours, axis) {
-    this.tip.hidden = this.cursor == null;
+  drawCursor() {
+    const { place, shown: lines } = this;
+    this.tip.hidden = this.cursor == null || !place;
+    const isClear = this.cursor == null && !this.selection;
+    if (!this.plot.clientWidth || (isClear && this.wasClear)) return;
+    const { pen } = prepare(this.over);
+    this.wasClear = isClear;
+    if (!place) return;
+    const colours = theme();
+    const axis = lines[0]?.axis ?? this.view.x;
     if (this.selection) {
       pen.globalAlpha = 0.15;
       pen.fillStyle = colours.accent;

@@ -10,6 +10,7 @@ export function element(kind, properties = {}, children = []) {
 export function number(value) {
   if (value == null) return 'not finite';
   const size = Math.abs(value);
+  if (Number.isInteger(value) && size < 1e9) return String(value);
   if (size !== 0 && (size >= 1e6 || size < 1e-3)) return value.toExponential(3).replace(/\.?0+e/, 'e');
   return String(Number(value.toPrecision(5)));
 }
@@ -75,13 +76,17 @@ export function axes(pen, frame, marks, place, colours) {
   pen.fillStyle = colours.soft;
   pen.textAlign = 'right';
   pen.textBaseline = 'middle';
+  // As many digits as tell neighbours apart.
+  const step = marks.y.length > 1 ? Math.abs(marks.y[1] - marks.y[0]) : 0;
+  const most = Math.max(...marks.y.map(Math.abs));
+  const label = mark => (step && most / step > 1e4 ? mark.toPrecision(Math.min(Math.ceil(Math.log10(most / step)) + 1, 17)) : number(mark));
   for (const mark of marks.y) {
     const y = Math.round(place.y(mark)) + 0.5;
     pen.beginPath();
     pen.moveTo(frame.left, y);
     pen.lineTo(frame.right, y);
     pen.stroke();
-    pen.fillText(number(mark), frame.left - 5, y);
+    pen.fillText(label(mark), frame.left - 5, y);
   }
   pen.textAlign = 'center';
   pen.textBaseline = 'top';
@@ -131,40 +136,51 @@ function dot(pen, [x, y]) {
   pen.moveTo(x, y);
 }
 
+// Counts between `edges` as counts in equal bins; a bucket is spread evenly over the bins that it touches.
+function rebin(edges, counts, low, high, bins) {
+  const width = (high - low) / bins;
+  const found = new Array(bins).fill(0);
+  counts.forEach((count, index) => {
+    const [from, to] = [edges[index], edges[index + 1]];
+    const first = Math.min(Math.max(Math.floor((from - low) / width), 0), bins - 1);
+    const last = Math.min(Math.max(Math.floor((to - low) / width), first), bins - 1);
+    for (let bin = first; bin <= last; bin += 1) {
+      const shared = Math.min(to, low + (bin + 1) * width) - Math.max(from, low + bin * width);
+      found[bin] += first === last || !(to > from) ? count / (last - first + 1) : (count * Math.max(shared, 0)) / (to - from);
+    }
+  });
+  return found;
+}
+
 // Histograms one behind the other, the oldest at the back; each is as high as the others.
 export function ridges(canvas, data, fill) {
   const { pen, width, height } = prepare(canvas);
   const colours = theme();
   const all = data.edges.flat().filter(Number.isFinite);
   if (!all.length) return;
-  let [low, high] = [Math.min(...all), Math.max(...all)];
+  let [low, high] = [all.reduce((a, b) => Math.min(a, b)), all.reduce((a, b) => Math.max(a, b))];
   if (!(high > low)) [low, high] = [low - 0.5, high + 0.5];
   const frame = { left: 10, right: width - 52, top: 46, bottom: height - 22 };
-  const density = (edges, counts) => counts.map((count, index) => count / (edges[index + 1] - edges[index] || (high - low) / 64));
-  const heights = data.counts.map((counts, index) => density(data.edges[index], counts));
+  const bins = Math.max(20, Math.min(60, Math.floor((frame.right - frame.left) / 5)));
   const x = value => frame.left + ((value - low) / (high - low)) * (frame.right - frame.left);
   const rows = data.steps.length;
+  const baseOf = row => (rows > 1 ? frame.top + ((frame.bottom - frame.top) * row) / (rows - 1) : frame.bottom);
   data.steps.forEach((step, row) => {
-    const base = rows > 1 ? frame.top + ((frame.bottom - frame.top) * row) / (rows - 1) : frame.bottom;
-    const edges = data.edges[row];
+    const base = baseOf(row);
+    const counts = rebin(data.edges[row], data.counts[row], low, high, bins);
+    const most = Math.max(...counts, 1e-300);
     pen.beginPath();
-    const most = Math.max(...heights[row], 1e-300);
-    pen.moveTo(x(edges[0]), base);
-    heights[row].forEach((value, index) => {
-      const y = base - (value / most) * 40;
-      const end = edges[index + 1] > edges[index] ? edges[index + 1] : edges[index] + (high - low) / 64;
-      pen.lineTo(x(edges[index]), y);
-      pen.lineTo(x(end), y);
-      if (index === heights[row].length - 1) pen.lineTo(x(end), base);
-    });
-    pen.globalAlpha = 0.85;
+    pen.moveTo(frame.left, base);
+    counts.forEach((count, bin) => pen.lineTo(x(low + ((bin + 0.5) / bins) * (high - low)), base - (count / most) * 40));
+    pen.lineTo(frame.right, base);
     pen.fillStyle = colours.panel;
     pen.fill();
-    pen.globalAlpha = 0.25 + (0.6 * (row + 1)) / rows;
+    pen.globalAlpha = 0.2 + (0.5 * (row + 1)) / rows;
     pen.fillStyle = fill;
     pen.fill();
     pen.globalAlpha = 1;
-    pen.strokeStyle = colours.panel;
+    pen.strokeStyle = fill;
+    pen.lineWidth = 0.8;
     pen.stroke();
   });
   pen.fillStyle = colours.soft;
@@ -172,10 +188,8 @@ export function ridges(canvas, data, fill) {
   pen.textAlign = 'left';
   const every = Math.max(1, Math.ceil(rows / 8));
   data.steps.forEach((step, row) => {
-    if (row % every && row !== rows - 1) return;
-    if (row !== rows - 1 && rows - 1 - row < every) return;
-    const base = rows > 1 ? frame.top + ((frame.bottom - frame.top) * row) / (rows - 1) : frame.bottom;
-    pen.fillText(number(step), frame.right + 5, base);
+    const isLast = row === rows - 1;
+    if (isLast || (row % every === 0 && rows - 1 - row >= every)) pen.fillText(number(step), frame.right + 5, baseOf(row));
   });
   pen.textAlign = 'center';
   pen.textBaseline = 'top';

@@ -8,6 +8,8 @@ const DARK = ['#4da3e0', '#ff8b4d', '#33c39a', '#e59cc4', '#f2bd4a', '#8cd0f5', 
 const SEEDS = ['training.seed', 'split.seed'];
 // Folders may hold hundreds of runs: so many are chosen at first.
 const FIRST = 30;
+// Numbers in names by their size.
+const order = new Intl.Collator(undefined, { numeric: true });
 const dark = matchMedia('(prefers-color-scheme: dark)');
 
 export const runs = new Map();
@@ -35,8 +37,8 @@ export function take(infos) {
     runs.set(info.id, info);
   }
   // The newest are of most interest; names begin with dates.
-  const order = fresh.map(id => runs.get(id)).sort((a, b) => b.name.localeCompare(a.name));
-  for (const run of order) {
+  const newest = fresh.map(id => runs.get(id)).sort((a, b) => order.compare(b.name, a.name));
+  for (const run of newest) {
     if (chosen.size < FIRST || run.status === 'running') chosen.add(run.id);
   }
   return fresh;
@@ -74,7 +76,7 @@ function matches(run, words) {
 // Draws the list; `changed` are the ids of rows to be made anew.
 export function draw(list, filter, changed, onChoose) {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
-  const sorted = [...runs.values()].sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
+  const sorted = [...runs.values()].sort((a, b) => order.compare(a.name, b.name));
   for (const run of sorted) {
     if (changed.includes(run.id) || !rows.has(run.id)) {
       const row = rowOf(run, onChoose);

@@ -26,7 +26,7 @@ function body(title, root) {
   const outer = element('details', { className: 'section', open: true }, [
     element('summary', {}, [element('h2', { textContent: title })]), inner,
   ]);
-  const order = [...SECTIONS, 'Histograms', 'Images', 'Text', 'Settings'];
+  const order = [...SECTIONS, 'Confusion matrix', 'Histograms', 'Images', 'Text', 'Settings'];
   const after = [...root.children].find(other => order.indexOf(other.dataset.title) > order.indexOf(title));
   outer.dataset.title = title;
   root.insertBefore(outer, after ?? null);
@@ -65,7 +65,12 @@ export function arrange(tags, root, view, filter) {
     if (chart.element.parentNode !== place) place.append(chart.element);
     chart.element.hidden = !fits(names.join(' '));
   }
-  const kinds = [['Histograms', tags.histograms, Ridges], ['Images', tags.images, Images], ['Text', tags.texts, Text]];
+  const kinds = [
+    ['Confusion matrix', tags.confusions, Confusion],
+    ['Histograms', tags.histograms, Ridges],
+    ['Images', tags.images, Images],
+    ['Text', tags.texts, Text],
+  ];
   for (const [kind, found, Kind] of kinds) {
     for (const [tag, ids] of Object.entries(found)) {
       const key = `${kind}\n${tag}`;
@@ -79,7 +84,7 @@ export function arrange(tags, root, view, filter) {
   }
   for (const [key, picture] of pictures) {
     const [kind, tag] = key.split('\n');
-    const found = { Histograms: tags.histograms, Images: tags.images, Text: tags.texts }[kind];
+    const [, found] = kinds.find(([title]) => title === kind);
     if (!(tag in found)) {
       picture.leave();
       picture.element.remove();
@@ -162,6 +167,28 @@ class Picture {
   }
 
   draw() {}
+}
+
+class Confusion extends Picture {
+  async fetch() {
+    const data = await this.view.get(`/api/confusion?${this.query()}`);
+    if (!data) return;
+    const rows = data.actual.map((name, row) => {
+      const total = data.counts[row].reduce((a, b) => a + b, 0);
+      const cells = data.counts[row].map((count, column) => {
+        const cell = element('td', { className: 'number', textContent: String(count) });
+        const isRight = data.predicted[column] === name;
+        cell.title = `${name} predicted as ${data.predicted[column]}: ${count} of ${total}`;
+        const share = Math.round((total ? count / total : 0) * 70);
+        cell.style.setProperty('background', `color-mix(in srgb, ${isRight ? 'var(--accent)' : 'var(--bad)'} ${share}%, transparent)`);
+        return cell;
+      });
+      return element('tr', {}, [element('th', { scope: 'row', textContent: name }), ...cells]);
+    });
+    const heads = ['actual \\ predicted', ...data.predicted].map(text => element('th', { scope: 'col', textContent: text }));
+    const table = element('table', {}, [element('thead', {}, [element('tr', {}, heads)]), element('tbody', {}, rows)]);
+    this.inner.replaceChildren(element('div', { className: 'scroll', tabIndex: 0 }, [table]));
+  }
 }
 
 class Ridges extends Picture {
@@ -265,7 +292,8 @@ export function settings(root) {
   const table = element('table', {}, [element('thead', {}, [element('tr', {}, heads)]), element('tbody', {}, rows)]);
   const more = ids.length - shown.length;
   const notes = more > 0 ? [element('p', { className: 'note', textContent: `${more} more runs are chosen; the first ${MOST_COLUMNS} are shown` })] : [];
-  if (!rows.length) notes.push(element('p', { className: 'note', textContent: shown.length ? 'The settings of these runs are the same.' : 'No runs are chosen.' }));
+  const emptiness = !shown.length ? 'No runs are chosen.' : names.length ? 'The settings of these runs are the same.' : 'No settings are recorded.';
+  if (!rows.length) notes.push(element('p', { className: 'note', textContent: emptiness }));
   const label = element('label', {}, [box, ' differences only']);
   inner.className = '';
   inner.replaceChildren(element('figure', {}, [label, element('div', { className: 'scroll', tabIndex: 0 }, [table]), ...notes]));

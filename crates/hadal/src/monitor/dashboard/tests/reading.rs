@@ -49,6 +49,18 @@ fn histories_are_drawn_by_step_epoch_and_time() {
 }
 
 #[test]
+fn a_confusion_matrix_is_shown_where_there_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    write_run(&folder.path().join("first"), 1, [0.5, 0.25]);
+    std::fs::write(folder.path().join("first/confusion_matrix.csv"), "x,a,b\na,3,1\nb,0,4\n").unwrap();
+    let server = server(folder.path());
+    read_events(&server);
+    assert_eq!(get(&server, "/api/tags?runs=0").json()["confusions"]["confusion matrix"], serde_json::json!([0]));
+    let matrix = get(&server, "/api/confusion?run=0&tag=confusion+matrix").json();
+    assert_eq!(matrix["counts"], serde_json::json!([[3.0, 1.0], [0.0, 4.0]]));
+}
+
+#[test]
 fn groups_have_mean_and_spread() {
     let folder = tempfile::tempdir().unwrap();
     write_run(&folder.path().join("a"), 1, [1.0, 3.0]);
