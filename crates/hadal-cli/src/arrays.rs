@@ -104,13 +104,14 @@ pub fn divided(data: Dataset, classes: Vec<String>, config: &mut Config) -> Resu
             config.split.stratify = Some(false);
         }
         stratify_by_default(config, &present, "sample")?;
+        check_strata(&data, config, &present)?;
     }
     config.split.stratify.get_or_insert(false);
     let is_raw = data.preprocessing()[0].transforms().is_empty();
     let data = if is_raw && data.input_dtype() == DType::U8 { data.divide(255.0) } else { data };
     let split = split(config, None)?;
     let mut parts = match Fold::of(config)? {
-        Some(fold) => fold.of_dataset(&data, &split)?,
+        Some(fold) => fold.of_dataset(&data, &split, &classes)?,
         None => data.split(&split)?,
     };
     if *config.preprocess.standardize.get_or_insert(true) {
@@ -120,6 +121,21 @@ pub fn divided(data: Dataset, classes: Vec<String>, config: &mut Config) -> Resu
     }
     let Partition { train, test, holdout } = parts;
     Ok(Parts { train, test, holdout, table: None, classes, task, outputs, found, digest: None })
+}
+
+/// A class with one sample cannot be in several parts. It is named here, where its name is known.
+fn check_strata(data: &Dataset, config: &Config, classes: &[(String, usize)]) -> Result<()> {
+    let own = &config.split;
+    if own.stratify != Some(true) || own.rare_in_training == Some(true) || own.fold.is_some() {
+        return Ok(());
+    }
+    match classes.iter().find(|(_, count)| *count == 1) {
+        None => Ok(()),
+        Some((name, _)) => Err(Error::Data(format!(
+            "{}: class `{name}` has only 1 sample; to be stratified, each class needs at least 2 (or set rare_in_training in [split])",
+            data.name()
+        ))),
+    }
 }
 
 /// Of targets that are all equal nothing can be learned, and little of those that f32 hardly tells apart.

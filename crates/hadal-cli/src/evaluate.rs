@@ -13,10 +13,12 @@ use crate::intervals::print_intervals;
 use crate::model::{self, Trained};
 use crate::network::{measures, trained_scale};
 use crate::parts::{self, Parts};
+use crate::several::check_is_one;
 use crate::source::Source;
 use crate::tables;
 
 pub fn run(args: &Evaluate) -> Result<()> {
+    check_is_one(&args.model)?;
     let trained = model::load(&args.model)?;
     let lecture = matches!(trained.source, Source::Mnist | Source::Digits);
     let (data, parts, name) = match &args.data {

@@ -16,10 +16,12 @@ use crate::model::{self, Trained};
 use crate::network::{measures, trained_scale};
 use crate::parts::{self, Parts};
 use crate::predict::files;
+use crate::several::check_is_one;
 use crate::source::Source;
 use crate::tables;
 
 pub fn run(args: &Explain) -> Result<()> {
+    check_is_one(&args.model)?;
     let trained = model::load(&args.model)?;
     match trained.source {
         Source::Table(_) => table(args, trained),

@@ -42,13 +42,18 @@ impl Fold {
     }
 
     /// The training and the test rows; `codes` are the groups that stay together, or the classes that are to have the same share in each
-    /// fold.
-    fn rows(self, rows: usize, split: &Split, codes: Option<&[usize]>) -> Result<(Vec<usize>, Vec<usize>)> {
+    /// fold, with their names.
+    fn rows(
+        self,
+        rows: usize,
+        split: &Split,
+        codes: Option<(Vec<usize>, Vec<String>)>,
+    ) -> Result<(Vec<usize>, Vec<usize>)> {
         let folds = KFold::new(self.folds).seed(split.seed);
         let mut all = match codes {
             None => folds.folds(rows)?,
-            Some(codes) if split.group.is_some() => folds.grouped(codes)?,
-            Some(codes) => folds.stratified(codes)?,
+            Some((codes, _)) if split.group.is_some() => folds.grouped(&codes)?,
+            Some((codes, names)) => folds.class_names(names).stratified(&codes)?,
         };
         Ok(all.swap_remove(self.number - 1))
     }
@@ -68,12 +73,12 @@ impl Fold {
             _ => None,
         };
         let codes = column.map(|column| codes(&pool, column)).transpose()?;
-        let (train, test) = self.rows(pool.rows(), split, codes.as_deref())?;
+        let (train, test) = self.rows(pool.rows(), split, codes)?;
         Ok(Partition { train: pool.take_rows(&train), test: pool.take_rows(&test), holdout })
     }
 
-    /// Divides images, arrays or digits.
-    pub fn of_dataset(self, data: &Dataset, split: &Split) -> Result<Partition<Dataset>> {
+    /// Divides images, arrays or digits, whose classes have these names, or their numbers if there are none.
+    pub fn of_dataset(self, data: &Dataset, split: &Split, classes: &[String]) -> Result<Partition<Dataset>> {
         let (pool, holdout) = match halves(split) {
             None => (data.clone(), None),
             Some(halves) => {
@@ -82,8 +87,8 @@ impl Fold {
             }
         };
         let labels = (split.stratify == Stratify::Target)
-            .then(|| pool.targets().to_vec::<i64>().into_iter().map(|label| label as usize).collect::<Vec<_>>());
-        let (train, test) = self.rows(pool.len(), split, labels.as_deref())?;
+            .then(|| pool.targets().to_vec::<i64>().into_iter().map(|label| label as usize).collect());
+        let (train, test) = self.rows(pool.len(), split, labels.map(|labels| (labels, classes.to_vec())))?;
         Ok(Partition { train: pool.select(&train)?, test: pool.select(&test)?, holdout })
     }
 }
@@ -97,8 +102,10 @@ fn halves(split: &Split) -> Option<Split> {
     })
 }
 
-/// A number for each value of a column, gaps among them.
-fn codes(table: &Table, column: &str) -> Result<Vec<usize>> {
-    let (levels, codes) = table.column(column)?.codes();
-    Ok(codes.into_iter().map(|code| code.map_or(levels.len(), |code| code as usize)).collect())
+/// A number for each value of a column, gaps among them, and the values.
+fn codes(table: &Table, column: &str) -> Result<(Vec<usize>, Vec<String>)> {
+    let (mut levels, codes) = table.column(column)?.codes();
+    let codes = codes.into_iter().map(|code| code.map_or(levels.len(), |code| code as usize)).collect();
+    levels.push("missing".to_owned());
+    Ok((codes, levels))
 }

@@ -7,6 +7,19 @@ use hadal::format::write_atomically;
 use hadal::monitor::{csv_line, note};
 use hadal::train::{Logs, RunFolder};
 
+/// What the holdout part said at the first look; `None` if there was none, or it cannot be read.
+pub fn first_look(folder: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(folder.join(RunFolder::HOLDOUT)).ok()?;
+    let mut lines = text.lines().map(|line| line.split(',').skip(1));
+    let (names, values) = (lines.next()?, lines.next()?);
+    let score = names.zip(values).map(|(name, value)| {
+        let value: f64 = value.parse().ok()?;
+        Some(if name == "accuracy" { format!("{name} {:.2}%", 100.0 * value) } else { format!("{name} {value:.4}") })
+    });
+    let score = score.collect::<Option<Vec<_>>>()?;
+    (!score.is_empty()).then(|| score.join("  "))
+}
+
 /// Notes a look at the holdout part of the run in `folder`, and from the second on says why it can be trusted less. Holdout parts of
 /// models that lie in no run's folder are not counted.
 pub fn look(folder: &Path, score: &Logs) {

@@ -4,6 +4,7 @@
 mod aligned;
 mod args;
 mod arrays;
+mod columns;
 mod config;
 mod counted;
 mod dashboard;
@@ -19,10 +20,13 @@ mod intervals;
 mod members;
 mod model;
 mod network;
+mod outcome;
 mod parts;
 mod predict;
 mod runs;
+mod scratch;
 mod session;
+mod several;
 mod source;
 mod summary;
 mod tables;
@@ -51,8 +55,11 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<ExitCode> {
-    let done = |()| ExitCode::SUCCESS;
     chosen_simd_level().map_err(Error::Config)?;
+    if let Some(threads) = command.threads() {
+        hadal::set_num_threads(threads);
+    }
+    let done = |()| ExitCode::SUCCESS;
     match command {
         Command::Train(args) => train::run(&args),
         Command::Verify(args) => verify::run(&args),

@@ -188,7 +188,7 @@ fn train(
         inexact: false,
     });
     let model = trainer(config, parts)?;
-    let session = Session { config, source, parts, folder, console: None, interrupt: interrupt.clone() };
+    let session = Session { config, source, parts, folder, progress: Vec::new(), interrupt: interrupt.clone() };
     let ended = session.run(model)?;
     if ended.is_suspended {
         return Ok(None);

@@ -29,6 +29,7 @@ pub fn notes(config: &Config, name: &str, parts: &Parts) -> Result<BTreeMap<Stri
     // How long it may take is not what it is: a run that is repeated by its step is the same.
     let mut config = config.clone();
     (config.training.time_limit, config.training.max_steps) = (None, None);
+    config.training.learning_rate_changes = None;
     let pairs = [(DATASET, name.to_owned()), (CONFIG, config::to_toml(&config)?), (CLASSES, json)];
     let data = parts.digest.iter().map(|digest| (DATA, digest.clone()));
     Ok(pairs.into_iter().chain(data).map(|(key, value)| (key.to_owned(), value)).collect())

@@ -239,7 +239,7 @@ fn own_test((train, test): (Dataset, Dataset), config: &mut Config) -> Result<Pa
         if split.stratify == Some(true) {
             own = own.stratified();
         }
-        let Partition { train, test, holdout } = fold.of_dataset(&train, &own)?;
+        let Partition { train, test, holdout } = fold.of_dataset(&train, &own, &[])?;
         return Ok(digits(train, test, holdout));
     }
     let split = &mut config.split;

@@ -12,10 +12,12 @@ use crate::args::Predict;
 use crate::arrays;
 use crate::model::{self, Trained};
 use crate::parts;
+use crate::several::check_is_one;
 use crate::source::Source;
 use crate::tables;
 
 pub fn run(args: &Predict) -> Result<()> {
+    check_is_one(&args.model)?;
     let trained = model::load(&args.model)?;
     if args.invert && matches!(trained.source, Source::Table(_) | Source::Arrays(_)) {
         return Err(Error::Config(format!(

@@ -1,6 +1,6 @@
 //! `hadal runs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use hadal::Result;
@@ -10,6 +10,7 @@ use hadal::train::RunFolder;
 use crate::aligned::aligned;
 use crate::args::Runs;
 use crate::config;
+use crate::counted::{counted, shortened};
 use crate::summary::Summary;
 use crate::tune::Store;
 
@@ -33,27 +34,73 @@ pub fn run(args: &Runs) -> Result<()> {
     runs.sort_by(|a, b| a.folder.cmp(&b.folder));
     let differing = differing(&runs);
     let scores: Vec<String> = score_names(&runs);
-    let mut header = vec!["run".to_owned(), "epochs".to_owned()];
-    header.extend(scores.iter().map(|name| format!("test {name}")));
-    header.extend(differing.iter().cloned());
-    let rows = runs.iter().map(|run| row(run, &scores, &differing)).collect::<Vec<_>>();
+    let rows = table(&runs, &scores, &differing);
     if args.csv {
-        print_line(&csv_line(header))?;
         return rows.into_iter().try_for_each(|row| print_line(&csv_line(row)));
     }
-    let rows: Vec<Vec<String>> = [header].into_iter().chain(rows).collect();
+    let width = terminal_size::terminal_size().map_or(WIDTH, |(width, _)| usize::from(width.0));
+    let (rows, left_out) = fitting(rows, differing.len(), width);
     aligned(&rows).iter().try_for_each(|line| print_line(line))?;
+    if !left_out.is_empty() {
+        print_line(&format!(
+            "({} that differ{} left out to fit into {width} columns, --csv has all: {})",
+            counted(left_out.len(), "setting"),
+            if left_out.len() == 1 { "s is" } else { " are" },
+            shortened(&left_out)
+        ))?;
+    }
     print_groups(&runs, &scores)
 }
 
-/// Runs below a folder; those of a search or of several seeds lie in folders of their own.
+/// The columns of a table that is printed to no terminal.
+const WIDTH: usize = 100;
+
+/// A header, and a row for each run.
+fn table(runs: &[Run], scores: &[String], differing: &[String]) -> Vec<Vec<String>> {
+    let mut header = vec!["run".to_owned(), "epochs".to_owned()];
+    header.extend(scores.iter().map(|name| format!("test {name}")));
+    header.extend(differing.iter().cloned());
+    [header].into_iter().chain(runs.iter().map(|run| row(run, scores, differing))).collect()
+}
+
+/// The table with as many of its last columns, the settings, as fit into the width, narrow ones first; and the names of the
+/// others.
+fn fitting(rows: Vec<Vec<String>>, settings: usize, width: usize) -> (Vec<Vec<String>>, Vec<String>) {
+    const GAP: usize = 2;
+    let columns = rows[0].len();
+    let wide = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let fixed = columns - settings;
+    let mut free = width.saturating_sub((0..fixed).map(|column| wide(column) + GAP).sum::<usize>().saturating_sub(GAP));
+    let mut order: Vec<usize> = (fixed..columns).collect();
+    order.sort_by_key(|&column| wide(column));
+    let mut kept: HashSet<usize> = (0..fixed).collect();
+    for column in order {
+        if wide(column) + GAP > free {
+            break;
+        }
+        free -= wide(column) + GAP;
+        kept.insert(column);
+    }
+    let left_out =
+        (fixed..columns).filter(|column| !kept.contains(column)).map(|column| rows[0][column].clone()).collect();
+    let of_kept = |row: Vec<String>| {
+        row.into_iter().enumerate().filter(|(column, _)| kept.contains(column)).map(|(_, cell)| cell).collect()
+    };
+    (rows.into_iter().map(of_kept).collect(), left_out)
+}
+
+/// Runs below a folder; those of a search or of several seeds lie in folders of their own. A folder below that cannot be read is
+/// noted, and the others are listed.
 fn find(root: &Path, folder: &Path, runs: &mut Vec<Run>, depth: usize) -> Result<()> {
     const DEEPEST: usize = 4;
-    let entries = std::fs::read_dir(folder).map_err(|source| hadal::Error::Io {
-        path: folder.to_owned(),
-        action: "look for runs in the folder",
-        source,
-    })?;
+    let entries = match folders_in(folder) {
+        Ok(entries) => entries,
+        Err(error) if depth > 0 => {
+            note(&format!("{error}; its runs are not listed"));
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
     if RunFolder::existing_run(folder).is_some() {
         let name = folder.strip_prefix(root).ok().filter(|name| !name.as_os_str().is_empty()).unwrap_or(folder);
         let summary = match Summary::read(folder) {
@@ -67,16 +114,29 @@ fn find(root: &Path, folder: &Path, runs: &mut Vec<Run>, depth: usize) -> Result
         let settings = summary.as_ref().map(|summary| config::flat(&summary.settings)).unwrap_or_default();
         runs.push(Run { folder: name.display().to_string(), summary, settings });
     }
-    let mut below: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    below.retain(|path| path.is_dir() && !path.is_symlink());
     // The trials of a search are in its trials.csv; its winner is a run.
     let is_search = Store::is_in(folder);
-    below.retain(|path| !is_search || path.ends_with("winner"));
-    below.sort();
     if depth < DEEPEST {
-        below.iter().try_for_each(|folder| find(root, folder, runs, depth + 1))?;
+        let mut below = entries.iter().filter(|path| !is_search || path.ends_with("winner"));
+        below.try_for_each(|folder| find(root, folder, runs, depth + 1))?;
     }
     Ok(())
+}
+
+/// The folders in a folder, by name, without links.
+fn folders_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let io = |source| hadal::Error::Io { path: folder.to_owned(), action: "look for runs in the folder", source };
+    let mut folders = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        if entry.file_type().map_err(io)?.is_dir() {
+            folders.push(entry.path());
+        }
+    }
+    // A folder whose names can be listed, but whose files cannot be reached, would seem to hold no run.
+    std::fs::metadata(folder.join(".")).map_err(io)?;
+    folders.sort();
+    Ok(folders)
 }
 
 /// The settings that are not the same in all runs that have ended.

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use hadal::monitor::Console;
 use hadal::prelude::*;
-use hadal::train::{Every, Logs, RunFolder, TimeLimit, duration};
+use hadal::train::{Callback, Every, History, Logs, RunFolder, TimeLimit, duration};
 use hadal::{Error, Result, simd_level};
 
 use crate::config::{self, Config};
@@ -15,9 +14,9 @@ use crate::interrupt::Interrupt;
 use crate::model;
 use crate::network::{measures, schedule, trainer};
 use crate::parts::Parts;
+use crate::several::check_is_one;
 use crate::source::Source;
 use crate::summary::{Summary, processor, scores};
-use crate::tune::Store;
 
 /// The file with the complete settings of a run.
 pub const SETTINGS: &str = "config.toml";
@@ -31,7 +30,7 @@ pub struct Session<'a> {
     pub parts: &'a Parts,
     pub folder: Option<Folder<'a>>,
     /// What shows progress.
-    pub console: Option<Console>,
+    pub progress: Vec<Box<dyn Callback + 'a>>,
     pub interrupt: Interrupt,
 }
 
@@ -49,9 +48,8 @@ pub struct Folder<'a> {
 /// What came of it.
 pub struct Ended {
     pub model: Trainer<Sequential>,
+    pub history: History,
     pub seconds: f64,
-    /// Whether its time was limited.
-    pub had_limit: bool,
     /// The step at which the time was up.
     pub timed_out: Option<usize>,
     /// Whether it was interrupted, and is to be resumed.
@@ -90,8 +88,8 @@ impl Session<'_> {
         let limit = self.config.training.time_limit.as_deref().map(duration).transpose()?;
         let mut limit = limit.map(TimeLimit::new);
         let mut fit = options(self.config, parts).callback(self.interrupt.clone());
-        if let Some(console) = self.console.take() {
-            fit = fit.callback(console);
+        for progress in std::mem::take(&mut self.progress) {
+            fit = fit.callback(progress);
         }
         let checkpoint =
             self.folder.filter(|folder| folder.resume).map(|folder| folder.path.join(RunFolder::CHECKPOINT));
@@ -110,15 +108,14 @@ impl Session<'_> {
             Ok(Flow::Continue)
         });
         let began = Instant::now();
-        match checkpoint {
+        let history = match checkpoint {
             Some(checkpoint) => model.resume(checkpoint, &parts.train, fit)?,
             None => model.fit(&parts.train, fit)?,
         };
         let seconds = began.elapsed().as_secs_f64();
         // A signal may also come after the last step.
         let is_suspended = self.interrupt.status().is_some() && !has_ended.get();
-        let had_limit = limit.is_some();
-        Ok(Ended { model, seconds, had_limit, timed_out: limit.and_then(|limit| limit.stopped_step()), is_suspended })
+        Ok(Ended { model, history, seconds, timed_out: limit.and_then(|limit| limit.stopped_step()), is_suspended })
     }
 }
 
@@ -135,6 +132,9 @@ pub fn options<'a>(config: &Config, parts: &'a Parts) -> Fit<'a> {
         .quiet();
     if let Some(steps) = own.max_steps {
         fit = fit.max_steps(steps);
+    }
+    if let Some(changes) = &own.learning_rate_changes {
+        fit = fit.learning_rate_changes(changes.iter().copied());
     }
     match own.patience.filter(|patience| *patience > 0) {
         Some(patience) => {
@@ -186,11 +186,14 @@ impl Ended {
     }
 }
 
-/// The settings of a run that can be repeated on a machine of any speed: where the time was up, after how many steps.
-pub fn repeatable(config: &Config, timed_out: Option<usize>) -> Config {
+/// The settings by which a run that has ended can be repeated, on a machine of any speed: the step at which the time was up, and
+/// the learning rates that it was given meanwhile.
+pub fn repeatable(config: &Config, ended: &Ended) -> Config {
     let mut config = config.clone();
     config.training.time_limit = None;
-    config.training.max_steps = timed_out.or(config.training.max_steps);
+    config.training.max_steps = ended.timed_out.or(config.training.max_steps);
+    let changes = ended.model.learning_rate_changes();
+    config.training.learning_rate_changes = Some(changes.to_vec()).filter(|changes| !changes.is_empty());
     config
 }
 
@@ -211,14 +214,7 @@ pub fn check_source(config: &Config, folder: &Path) -> Result<()> {
 /// The settings in a run's folder.
 pub fn settings_in(folder: &Path) -> Result<Config> {
     let path = folder.join(SETTINGS);
-    if Store::is_in(folder) {
-        return Err(Error::File {
-            path: folder.to_owned(),
-            reason: "is the folder of a search: the same hadal tune command with this --out goes on with it, and its best run is \
-                     in winner/"
-                .to_owned(),
-        });
-    }
+    check_is_one(folder)?;
     if !path.exists() {
         return Err(Error::File {
             path: folder.to_owned(),

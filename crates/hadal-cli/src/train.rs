@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use hadal::data::Task;
-use hadal::monitor::{Console, note, print_line};
+use hadal::monitor::{Console, JsonLogger, note, print_line};
 use hadal::prelude::*;
-use hadal::train::{RunFolder, TrainingState};
+use hadal::train::{Callback, RunFolder, TrainingState};
 use hadal::{Error, MatmulPrecision, Result};
 
 use crate::args::{DeviceName, Train};
+use crate::columns::{columns, narrowed, wrapped};
 use crate::config::{self, Config, PrecisionName};
 use crate::counted::{counted, shortened};
 use crate::defaults::complete;
@@ -19,17 +20,16 @@ use crate::interrupt::Interrupt;
 use crate::intervals::print_intervals;
 use crate::members;
 use crate::model;
+use crate::outcome;
 use crate::parts::{self, Parts};
 use crate::session::{DIGEST, Ended, Folder, SETTINGS, Session, check_source, repeatable, settings_in};
 use crate::source::Source;
+use crate::summary::scores;
 use crate::tune::Store;
 
 pub fn run(args: &Train) -> Result<ExitCode> {
     if args.device == DeviceName::Cuda {
         return Err(Error::Config("there is no GPU support yet; train with --device cpu, the default".into()));
-    }
-    if let Some(threads) = args.threads {
-        hadal::set_num_threads(threads);
     }
     let mut config = args.settings.config()?;
     if args.inexact && args.resume.is_none() {
@@ -71,6 +71,15 @@ pub fn run(args: &Train) -> Result<ExitCode> {
         return members::run(args, &config, &source, &parts, folder.as_deref());
     }
     let interrupt = Interrupt::watch();
+    let is_terminal = std::io::stdout().is_terminal();
+    let mut json = args.log_json.then(|| JsonLogger::new(std::io::stdout()));
+    let console = || Console::new(is_terminal).log_interval(args.log_interval);
+    let progress: Vec<Box<dyn Callback + '_>> = match &mut json {
+        Some(json) => vec![Box::new(json)],
+        None if args.quiet => Vec::new(),
+        None => vec![Box::new(console())],
+    };
+    let is_quiet = args.quiet || args.log_json;
     let session = Session {
         config: &config,
         source: &source,
@@ -81,14 +90,15 @@ pub fn run(args: &Train) -> Result<ExitCode> {
             resume: resumed.as_ref().is_some_and(|run| run.has_checkpoint),
             inexact: args.inexact,
         }),
-        console: (!args.quiet).then(|| Console::new(std::io::stdout().is_terminal()).log_interval(args.log_interval)),
+        progress,
         interrupt: interrupt.clone(),
     };
     let model = session.trainer()?;
-    if !args.quiet {
+    if !is_quiet {
         describe(&source, &parts)?;
-        print_line(&format!("{}\n", model.summary()))?;
-        print_line(&training_on(&source, &parts, &config))?;
+        let columns = columns().unwrap_or(usize::MAX);
+        print_line(&format!("{}\n", narrowed(&model.summary().to_string(), columns)))?;
+        print_line(&wrapped(&training_on(&source, &parts, &config), columns))?;
     }
     if let Some(table) = &parts.table {
         // Looked for in all rows: a column that gives the target away does so everywhere.
@@ -105,22 +115,36 @@ pub fn run(args: &Train) -> Result<ExitCode> {
     })?;
     if let Some(status) = interrupt.status().filter(|_| ended.is_suspended) {
         let place = format!("after epoch {} and step {}", ended.model.epochs(), ended.model.steps());
-        print_line(&match &folder {
-            Some(folder) => format!("Interrupted {place}; go on with: hadal train --resume {}", quoted(folder)),
+        let resume = folder.as_deref().map(|folder| format!("hadal train --resume {}", quoted(folder)));
+        if let Some(json) = &mut json {
+            json.line(&serde_json::json!({ "event": "interrupted", "resume": resume }))?;
+            return Ok(ExitCode::from(status));
+        }
+        print_line(&match resume {
+            Some(resume) => format!("Interrupted {place}; go on with: {resume}"),
             None => format!("Interrupted {place}; nothing was kept (--no-out)"),
         })?;
         return Ok(ExitCode::from(status));
     }
     let score = ended.model.evaluate(&parts.test)?;
-    print_line(&format!("{} test: {score}{}", source.name(), baseline(&source, &parts)))?;
+    match &mut json {
+        Some(json) => json.line(&serde_json::json!({ "event": "test", "scores": scores(&score) }))?,
+        None => print_line(&format!("{} test: {score}{}", source.name(), baseline(&source, &parts)))?,
+    }
     let is_kept = resumed.as_ref().is_some_and(Interrupted::is_kept);
     if let Some(folder) = folder.as_deref().filter(|_| !is_kept) {
         keep(folder, &ended, &config, &source, &parts, &score)?;
     }
-    if args.quiet {
+    if let Some(json) = &mut json {
+        json.line(&serde_json::json!({ "event": "end", "folder": folder, "seconds": ended.seconds }))?;
+    }
+    if is_quiet {
         return Ok(ExitCode::SUCCESS);
     }
     print_intervals(&ended.model, &parts.test, &score)?;
+    if let Some(columns) = columns() {
+        outcome::print(&ended.history, &ended.model, &parts, columns)?;
+    }
     if let Some(step) = ended.timed_out {
         let recorded = if folder.is_some() { "; config.toml has it as max_steps" } else { "" };
         print_line(&format!("The time was up after step {step}{recorded}"))?;
@@ -141,13 +165,12 @@ pub fn keep(
     parts: &Parts,
     score: &hadal::train::Logs,
 ) -> Result<()> {
-    let config = repeatable(config, ended.timed_out);
-    // A limit of time would depend on the machine, whether it was reached or not.
-    if ended.had_limit {
-        let text = config::commented(&config)?;
+    let repeatable = repeatable(config, ended);
+    if repeatable != *config {
+        let text = config::commented(&repeatable)?;
         hadal::format::write_atomically(&folder.join(SETTINGS), |out| out.write_all(text.as_bytes()))?;
     }
-    ended.summarize(folder, &config, source, parts, score)
+    ended.summarize(folder, &repeatable, source, parts, score)
 }
 
 /// A path as a shell takes it.
@@ -196,7 +219,8 @@ impl Interrupted {
         let Some(then) = then else { return Err(fault("holds no settings of a run of this command".to_owned())) };
         if let Some((name, before, now)) = config::difference(&then, &config) {
             // A run that ended when the time was up has its step in the settings since.
-            let is_its_end = has_ended && ["training.time_limit", "training.max_steps"].contains(&&*name);
+            let is_its_end = has_ended
+                && ["training.time_limit", "training.max_steps", "training.learning_rate_changes"].contains(&&*name);
             if !is_its_end {
                 return Err(fault(format!(
                     "is of a run with other settings than {SETTINGS}: {name} was {before}, and is {now}; put it back, or train anew"

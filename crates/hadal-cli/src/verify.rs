@@ -12,15 +12,13 @@ use crate::args::Verify;
 use crate::config;
 use crate::interrupt::Interrupt;
 use crate::parts;
+use crate::scratch::Scratch;
 use crate::session::{Folder, SETTINGS, Session, check_source, settings_in};
 use crate::source::Source;
 use crate::summary::{Summary, scores};
 use crate::train::{quoted, set_precision};
 
 pub fn run(args: &Verify) -> Result<ExitCode> {
-    if let Some(threads) = args.threads {
-        hadal::set_num_threads(threads);
-    }
     let mut config = settings_in(&args.run)?;
     if !args.run.join(RunFolder::SUMMARY).exists() {
         return Err(Error::File {
@@ -56,21 +54,27 @@ pub fn run(args: &Verify) -> Result<ExitCode> {
     }
     print_line("The data is the same")?;
     set_precision(&config);
-    let folder = tempfile::tempdir().map_err(|source| Error::Io {
-        path: std::env::temp_dir(),
-        action: "make a temporary folder",
-        source,
-    })?;
-    let again =
-        Folder { path: folder.path(), checkpoint_every: Every::Steps(usize::MAX), resume: false, inexact: false };
-    let (source, parts) = (&source, &parts);
-    let session =
-        Session { config: &config, source, parts, folder: Some(again), console: None, interrupt: Interrupt::default() };
+    let interrupt = Interrupt::watch();
+    let scratch = Scratch::new()?;
+    let path = &scratch.run();
+    let again = Folder { path, checkpoint_every: Every::Steps(usize::MAX), resume: false, inexact: false };
+    let session = Session {
+        config: &config,
+        source: &source,
+        parts: &parts,
+        folder: Some(again),
+        progress: Vec::new(),
+        interrupt: interrupt.clone(),
+    };
     let model = session.trainer()?;
     let ended = session.run(model)?;
+    if let Some(status) = interrupt.status().filter(|_| ended.is_suspended) {
+        print_line("Interrupted; history, weights and scores were not compared")?;
+        return Ok(ExitCode::from(status));
+    }
     let differences = [
-        history(&args.run, folder.path())?,
-        weights(&args.run, folder.path())?,
+        history(&args.run, path)?,
+        weights(&args.run, path)?,
         of_scores(&summary, &scores(&ended.model.evaluate(&parts.test)?)),
     ];
     let mut is_same = true;

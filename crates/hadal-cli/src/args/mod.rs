@@ -13,7 +13,7 @@ pub use settings::Settings;
 
 /// Train, evaluate and use neural networks.
 #[derive(Debug, Parser)]
-#[command(name = "hadal", version, arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(name = "hadal", version, propagate_version = true, arg_required_else_help = true, after_help = EXAMPLES)]
 pub struct Args {
     /// The subcommand.
     #[command(subcommand)]
@@ -27,28 +27,40 @@ Examples:
   hadal evaluate model
   hadal predict model new.csv";
 
+// What they do stands at their arguments: a line here would replace all of it in their --help.
 /// The commands.
+#[allow(missing_docs)]
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Train a neural network on a table, images, arrays or MNIST
     Train(Train),
-    /// Evaluate a trained model on its test part, its holdout part or other data
     Evaluate(Evaluate),
-    /// Predict with a trained model
     Predict(Predict),
-    /// Show what a trained model's predictions depend on
     Explain(Explain),
-    /// Print the configuration that `train` would use
     Init(Init),
-    /// Search for good settings
     Tune(Tune),
-    /// List and compare runs
     Runs(Runs),
-    /// Show runs in the browser, while they train and afterwards
     Dashboard(Dashboard),
-    /// Train a run again, and say whether the result is the same
     Verify(Verify),
 }
+
+impl Command {
+    /// The number of threads that is asked for.
+    pub fn threads(&self) -> Option<usize> {
+        match self {
+            Command::Train(args) => args.threads,
+            Command::Evaluate(args) => args.threads,
+            Command::Predict(args) => args.threads,
+            Command::Explain(args) => args.threads,
+            Command::Tune(args) => args.threads,
+            Command::Verify(args) => args.threads,
+            Command::Init(_) | Command::Runs(_) => None,
+        }
+    }
+}
+
+/// The help of `--threads`.
+const THREADS: &str =
+    "Number of threads; the result does not depend on it [default: $HADAL_NUM_THREADS, else all cores]";
 
 /// The devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -59,11 +71,12 @@ pub enum DeviceName {
     Cuda,
 }
 
-/// Train a neural network on a table, a folder of images, arrays or MNIST.
+/// Train a neural network on a table, a folder of images, arrays or MNIST
 ///
 /// A table needs --target, the column to be predicted. Its other columns are inspected: numbers are standardized, categories and
 /// dates become inputs, free text and identifiers are left out. The samples are divided into a training, a test and a holdout
-/// part; the test loss is watched, and training stops when it no longer falls.
+/// part. After each epoch the network is evaluated on the test part: by default, training stops when the test loss no longer
+/// falls, and the best epoch's weights are the result. The holdout part is kept for `hadal evaluate MODEL --holdout`.
 #[derive(Debug, clap::Args)]
 // So that -1 is refused as a number, not as an unknown flag.
 #[command(allow_negative_numbers = true, after_help = TRAIN_EXAMPLES)]
@@ -77,6 +90,11 @@ pub struct Train {
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub log_interval: Option<usize>,
 
+    /// Write JSON lines to standard output, and nothing else: an object for the beginning, each epoch, the end, the scores on the
+    /// test part and the folder
+    #[arg(long, conflicts_with_all = ["quiet", "folds", "seeds", "log_interval"])]
+    pub log_json: bool,
+
     /// Device to train on
     #[arg(long, value_enum, default_value_t = DeviceName::Cpu)]
     pub device: DeviceName,
@@ -85,12 +103,12 @@ pub struct Train {
     #[arg(long, conflicts_with = "device")]
     pub no_cuda: bool,
 
-    /// Number of threads; the result does not depend on it [default: all cores]
-    #[arg(long, value_name = "N", value_parser = threads)]
+    // The same for each command.
+    #[arg(long, value_name = "N", value_parser = threads, help = THREADS)]
     pub threads: Option<usize>,
 
-    /// Folder with MNIST, as FOLDER/mnist/train-images-idx3-ubyte.gz and so on [default: $HADAL_DATA_DIR, then the
-    /// cache folder, else download]
+    /// Folder with MNIST, as FOLDER/mnist/train-images-idx3-ubyte.gz and so on [default: $HADAL_DATA_DIR, else the
+    /// cache folder; downloaded if it is in neither]
     #[arg(long, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
 
@@ -99,32 +117,36 @@ pub struct Train {
     #[arg(long, value_name = "FOLDER", help_heading = "Run")]
     pub out: Option<PathBuf>,
 
-    /// Overwrite the run in the folder
+    /// Replace the run that is in the folder --out
     #[arg(long, requires = "out", help_heading = "Run")]
     pub overwrite: bool,
 
-    /// Keep nothing
+    /// Write no folder: the trained model is not kept
     #[arg(long, conflicts_with_all = ["out", "resume"], help_heading = "Run")]
     pub no_out: bool,
 
-    /// Go on with a run that was interrupted, from its last checkpoint, to the same bits as without the interruption
+    /// Go on with the interrupted run in this folder, from its last checkpoint; the result is the same, to the last bit, as
+    /// without the interruption
     #[arg(long, value_name = "RUN", conflicts_with_all = ["source", "config", "out"], help_heading = "Run")]
     pub resume: Option<PathBuf>,
 
-    /// Resume on a processor with other vector instructions, or with another version, too: the result differs by rounding
+    /// With --resume: go on even where the processor's vector instructions or the version of Hadal are not those of the run;
+    /// the result then differs by rounding
     #[arg(long, help_heading = "Run")]
     pub inexact: bool,
 
-    /// Cross-validation: as many runs, each tested on another fold of what is no holdout part; mean and standard deviation of their scores
+    /// Cross-validation: divide all samples that are not in the holdout part into N folds, train N times, each time with another
+    /// fold as the test part, and print the mean and standard deviation of the scores
     #[arg(long, value_name = "N", value_parser = numbers::several, conflicts_with_all = ["seeds", "resume"], help_heading = "Run")]
     pub folds: Option<usize>,
 
-    /// As many runs with the seeds --seed, --seed + 1, ... on the same parts; mean and standard deviation of their scores
+    /// Train N times on the same parts, with the seeds --seed, --seed + 1, ..., and print the mean and standard deviation of the
+    /// scores
     #[arg(long, value_name = "N", value_parser = numbers::several, conflicts_with = "resume", help_heading = "Run")]
     pub seeds: Option<usize>,
 
-    /// When checkpoints are written: a time or a number of steps
-    #[arg(long, value_name = "TIME|STEPS", default_value = "30s", value_parser = numbers::every, help_heading = "Run")]
+    /// How often a checkpoint is written: a time, such as 30s or 5m, or a number of steps (batches), such as 500
+    #[arg(long, value_name = "TIME|STEPS", default_value = "30s", allow_hyphen_values = true, value_parser = numbers::every, help_heading = "Run")]
     pub checkpoint_every: Every,
 
     /// Print only the final test results
@@ -134,14 +156,16 @@ pub struct Train {
 
 const TRAIN_EXAMPLES: &str = "\
 Examples:
-  hadal train                                        MNIST, or generated digits where it is not available
+  hadal train                                        MNIST
   hadal train titanic.csv --target survived --drop alive --out model
   hadal train pictures/ --size 32x32 --epochs 30 --out model
   hadal train --config run.toml --seed 2             a file that `hadal init` printed
   hadal train iris.csv --target species --folds 5    how much the score depends on what is tested
   hadal train --resume runs/2026-11-26-titanic       after Ctrl-C, a crash or a kill";
 
-/// Print the configuration that `train` would use, complete and with comments, as TOML.
+/// Print the configuration that `train` would use
+///
+/// It is complete and has comments, as TOML: write it to a file, change it, and give it to `train` or `tune` with --config.
 #[derive(Debug, clap::Args)]
 #[command(allow_negative_numbers = true, after_help = INIT_EXAMPLES)]
 pub struct Init {
@@ -159,9 +183,11 @@ Examples:
   hadal init iris.csv --target species > run.toml
   hadal train --config run.toml";
 
-/// Search for good settings: trials with settings drawn at random from the ranges in [tune] of a configuration file, of which the best
-/// train for longer (successive halving), judged on the test part. The winner is trained into a folder of its own, and judged once
-/// on the holdout part.
+/// Search for good settings (hyper-parameters)
+///
+/// Each trial trains with settings drawn at random from the ranges in the section [tune] of a configuration file. All trials train
+/// for a few epochs, and only the best of them, by the test part, go on for longer (successive halving). The winner is trained
+/// into the folder `winner`, and evaluated once on the holdout part.
 ///
 /// The same command with the same --out goes on with a search that was interrupted or killed. The trials and the winner do not depend
 /// on the number of workers.
@@ -176,15 +202,15 @@ pub struct Tune {
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = at_least_one, help_heading = "Search")]
     pub trials: usize,
 
-    /// From each rung one of so many trials goes on, to so many times the epochs; with 1, all train for all epochs
+    /// In each rung, the best 1/N of the trials go on to train for N times the epochs; with 1, all train for all epochs
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = at_least_one, help_heading = "Search")]
     pub factor: usize,
 
-    /// Least number of epochs of the first rung [default: a tenth of --epochs]
+    /// Smallest number of epochs after which trials may be dropped [default: a tenth of --epochs]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Search")]
     pub min_epochs: Option<usize>,
 
-    /// Number of trials at a time; the result does not depend on it [default: all cores]
+    /// Number of trials at a time; the result does not depend on it [default: --threads]
     #[arg(long, value_name = "N", value_parser = threads, help_heading = "Search")]
     pub workers: Option<usize>,
 
@@ -196,6 +222,10 @@ pub struct Tune {
     #[arg(long, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
 
+    // The same for each command.
+    #[arg(long, value_name = "N", value_parser = threads, help = THREADS)]
+    pub threads: Option<usize>,
+
     /// Print only the result
     #[arg(long, short)]
     pub quiet: bool,
@@ -203,12 +233,15 @@ pub struct Tune {
 
 const TUNE_EXAMPLES: &str = "\
 Examples:
-  hadal init titanic.csv --target survived > titanic.toml     then write ranges into its section [tune]
+  hadal init titanic.csv --target survived > titanic.toml
+                          then write ranges into its section [tune]
   hadal tune --config titanic.toml --trials 64 --out search
   hadal evaluate search/winner";
 
-/// List the runs in a folder: their scores, the settings that differ, and mean and standard deviation of runs that differ in the seed
-/// alone.
+/// List and compare runs
+///
+/// Prints the runs in a folder and below it with their scores and the settings that differ, as far as they fit into the terminal
+/// (100 columns where there is none), and the mean and standard deviation of runs that differ in the seed alone.
 #[derive(Debug, clap::Args)]
 #[command(after_help = RUNS_EXAMPLES)]
 pub struct Runs {
@@ -216,7 +249,7 @@ pub struct Runs {
     #[arg(value_name = "FOLDER", default_value = "runs")]
     pub folder: PathBuf,
 
-    /// Print comma-separated values
+    /// Print comma-separated values, with all settings that differ
     #[arg(long)]
     pub csv: bool,
 }
@@ -226,7 +259,10 @@ Examples:
   hadal runs
   hadal runs experiments --csv > runs.csv";
 
-/// Show the runs below folders as a page in the browser: curves, histograms, images and settings, while they train and afterwards.
+/// Show runs in the browser, while they train and afterwards
+///
+/// Serves a page with the curves, histograms, images and settings of all runs below the folders. It is at 127.0.0.1, which this
+/// machine alone can reach, and loads nothing from elsewhere.
 #[derive(Debug, clap::Args)]
 #[command(after_help = DASHBOARD_EXAMPLES)]
 pub struct Dashboard {
@@ -248,10 +284,12 @@ Examples:
   hadal dashboard
   hadal dashboard experiments/first experiments/second --port 8000";
 
-/// Train a run again from its config.toml, in a temporary folder, and say whether the data, the weights, the history and the scores are
-/// the same; the first difference is named. The status is 1 if there is one.
+/// Train a run again, and say whether the result is the same
+///
+/// Trains from the run's config.toml, in a temporary folder, and compares the data, the history, the weights and the scores, to the
+/// last bit. The first difference is named, and the exit status is then 1. The run itself is not changed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = VERIFY_EXAMPLES)]
+#[command(allow_negative_numbers = true, after_help = VERIFY_EXAMPLES)]
 pub struct Verify {
     /// Folder that `train` wrote
     #[arg(value_name = "RUN")]
@@ -261,8 +299,8 @@ pub struct Verify {
     #[arg(long, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
 
-    /// Number of threads; the result does not depend on it [default: all cores]
-    #[arg(long, value_name = "N", value_parser = threads)]
+    // The same for each command.
+    #[arg(long, value_name = "N", value_parser = threads, help = THREADS)]
     pub threads: Option<usize>,
 }
 
@@ -271,9 +309,9 @@ Examples:
   hadal verify runs/2026-11-26-titanic
   hadal verify model --threads 1      the bits do not depend on the number of threads";
 
-/// Evaluate a trained model: on its own test part, on its holdout part, or on other data.
+/// Evaluate a trained model on its test part, its holdout part or other data
 #[derive(Debug, clap::Args)]
-#[command(after_help = EVALUATE_EXAMPLES)]
+#[command(allow_negative_numbers = true, after_help = EVALUATE_EXAMPLES)]
 pub struct Evaluate {
     /// Folder that `train --out` wrote, or a model file
     #[arg(value_name = "MODEL")]
@@ -290,6 +328,10 @@ pub struct Evaluate {
     /// Folder with MNIST, as for `train`
     #[arg(long, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
+
+    // The same for each command.
+    #[arg(long, value_name = "N", value_parser = threads, help = THREADS)]
+    pub threads: Option<usize>,
 }
 
 const EVALUATE_EXAMPLES: &str = "\
@@ -298,9 +340,11 @@ Examples:
   hadal evaluate model --holdout      the part that training has not seen
   hadal evaluate model newer.csv      other rows, with the target";
 
-/// Predict with a trained model: the class and its probability, or the number.
+/// Predict with a trained model
+///
+/// Prints a row for each sample: the class and its probability, or the number.
 #[derive(Debug, clap::Args)]
-#[command(after_help = PREDICT_EXAMPLES)]
+#[command(allow_negative_numbers = true, after_help = PREDICT_EXAMPLES)]
 pub struct Predict {
     /// Folder that `train --out` wrote, or a model file
     #[arg(value_name = "MODEL")]
@@ -326,6 +370,10 @@ pub struct Predict {
     /// Print the probability of every class, too: `probability_NAME` in --csv and --json
     #[arg(long)]
     pub probabilities: bool,
+
+    // The same for each command.
+    #[arg(long, value_name = "N", value_parser = threads, help = THREADS)]
+    pub threads: Option<usize>,
 }
 
 const PREDICT_EXAMPLES: &str = "\
@@ -334,7 +382,7 @@ Examples:
   cat new.csv | hadal predict model - --csv > predicted.csv
   hadal predict model cat.png dog.jpg";
 
-/// Show what a trained model's predictions depend on.
+/// Show what a trained model's predictions depend on
 ///
 /// For a table: how much worse the score becomes when a column's values are shuffled among the rows (permutation importance), with
 /// the standard deviation over the repeats. For images: which pixels change the predicted class's score most (saliency), as PNG
@@ -369,6 +417,10 @@ pub struct Explain {
     /// Print comma-separated values (tables)
     #[arg(long)]
     pub csv: bool,
+
+    // The same for each command.
+    #[arg(long, value_name = "N", value_parser = threads, help = THREADS)]
+    pub threads: Option<usize>,
 }
 
 const EXPLAIN_EXAMPLES: &str = "\

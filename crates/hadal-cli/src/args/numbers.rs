@@ -11,6 +11,11 @@ pub fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
+pub fn whole(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| *number <= MOST);
+    number.ok_or_else(|| format!("it must be a whole number from 0 to {MOST}"))
+}
+
 pub fn threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(threads @ 1..=hadal::MAX_THREADS) => Ok(threads),

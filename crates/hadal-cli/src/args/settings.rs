@@ -13,7 +13,7 @@ use crate::config::{
     SplitConfig,
 };
 
-/// Flags of `train` and `init`.
+/// Flags of `train`, `init` and `tune`.
 #[derive(Debug, clap::Args)]
 pub struct Settings {
     /// mnist, digits, a CSV or TSV file (- is standard input), a folder with a folder of images for each class, or a folder or
@@ -37,11 +37,11 @@ pub struct Settings {
     #[arg(long, value_name = "COLUMN", help_heading = "Table")]
     pub drop: Vec<String>,
 
-    /// Kind of a column: number, category, yes/no, date, text or identifier; may be given several times
+    /// Kind of a column: number, category, yes/no, date, text or identifier; may be given several times [default: detected]
     #[arg(long = "as", value_name = "COLUMN=KIND", value_parser = numbers::kind, help_heading = "Table")]
     pub kinds: Vec<(String, String)>,
 
-    /// What separates fields, a character or `tab` [default: found out]
+    /// What separates fields: a character or `tab` [default: detected]
     #[arg(long, value_name = "CHARACTER", help_heading = "Table")]
     pub delimiter: Option<String>,
 
@@ -49,7 +49,7 @@ pub struct Settings {
     #[arg(long, help_heading = "Table")]
     pub no_header: bool,
 
-    /// A further word for missing values; may be given several times [default: empty cells, NA, NaN, null, ? and the like]
+    /// Another word for missing values; may be given several times [default: empty cells, NA, NaN, null, ? and the like]
     #[arg(long, value_name = "WORD", allow_hyphen_values = true, help_heading = "Table")]
     pub missing: Vec<String>,
 
@@ -57,12 +57,12 @@ pub struct Settings {
     #[arg(long, help_heading = "Table")]
     pub day_first: bool,
 
-    /// 1,234 is 1.234, where no cell decides; for tables that are not separated by commas [default: found out]
+    /// 1,234 is 1.234, where no cell decides; for tables that are not separated by commas [default: detected]
     #[arg(long, help_heading = "Table")]
     pub decimal_comma: bool,
 
     /// Resize images to HEIGHTxWIDTH [default: the size that all images have]
-    #[arg(long, value_name = "HxW", value_parser = numbers::size, help_heading = "Images")]
+    #[arg(long, value_name = "HxW", allow_hyphen_values = true, value_parser = numbers::size, help_heading = "Images")]
     pub size: Option<[usize; 2]>,
 
     /// Channels of images [default: grey if all images are]
@@ -74,15 +74,15 @@ pub struct Settings {
     #[arg(long, value_name = "STEPS", help_heading = "Training")]
     pub augment: Option<Augment>,
 
-    /// Shares of training, test and holdout part [default: 70/15/15; MNIST keeps its own test set]
-    #[arg(long, value_name = "T/T/H", value_parser = numbers::split, help_heading = "Split")]
+    /// Shares of the training, test and holdout part, in percent [default: 70/15/15; MNIST keeps its own test set]
+    #[arg(long, value_name = "TRAIN/TEST/HOLDOUT", allow_hyphen_values = true, value_parser = numbers::split, help_heading = "Split")]
     pub split: Option<[f64; 3]>,
 
     /// Keep all rows with the same value in this column in one part
     #[arg(long, value_name = "COLUMN", help_heading = "Split")]
     pub group: Option<String>,
 
-    /// Train on the rows that are first by this column, test on the last
+    /// Train on the rows with the lowest values in this column (a date, for example), test on the next, hold out the highest
     #[arg(long, value_name = "COLUMN", help_heading = "Split")]
     pub order: Option<String>,
 
@@ -90,11 +90,11 @@ pub struct Settings {
     #[arg(long, value_name = "COLUMN", help_heading = "Split")]
     pub part: Option<String>,
 
-    /// Units of the hidden layers [default: 64,32 for a table, else 512,512]
-    #[arg(long, value_name = "N,N", value_parser = numbers::hidden, help_heading = "Model")]
+    /// Number of units of each hidden layer; `none` for no hidden layers [default: 64,32 for a table, else 512,512]
+    #[arg(long, value_name = "N,N", allow_hyphen_values = true, value_parser = numbers::hidden, help_heading = "Model")]
     pub hidden: Option<Hidden>,
 
-    /// Activation of the hidden layers [default: relu]
+    /// Activation of the hidden layers: relu, gelu, silu, tanh, sigmoid, ... [default: relu]
     #[arg(long, value_name = "NAME", value_parser = activation, help_heading = "Model")]
     pub activation: Option<Activation>,
 
@@ -110,12 +110,13 @@ pub struct Settings {
     #[arg(long, help_heading = "Model")]
     pub batch_norm: bool,
 
-    /// Loss [default: categorical_crossentropy for classes, mean_squared_error for a number]
+    /// Loss: categorical_crossentropy, mean_squared_error, mean_absolute_error or huber [default: categorical_crossentropy for
+    /// classes, mean_squared_error for a number]
     #[arg(long, value_enum, hide_possible_values = true, value_name = "NAME", help_heading = "Model")]
     pub loss: Option<LossName>,
 
-    /// `balanced`: classes with few samples weigh more
-    #[arg(long, value_name = "balanced", value_parser = ["balanced"], help_heading = "Model")]
+    /// `balanced`: classes with few samples weigh more in the loss [default: all samples weigh the same]
+    #[arg(long, value_name = "balanced", value_parser = ["balanced"], hide_possible_values = true, help_heading = "Model")]
     pub class_weights: Option<String>,
 
     /// Optimizer [default: rmsprop for MNIST, else adam]
@@ -151,7 +152,7 @@ pub struct Settings {
     pub schedule: Option<ScheduleName>,
 
     /// Stop when the monitored value has not improved for this many epochs; 0 never stops [default: 20; 0 for MNIST]
-    #[arg(long, value_name = "EPOCHS", help_heading = "Training")]
+    #[arg(long, value_name = "EPOCHS", value_parser = numbers::whole, help_heading = "Training")]
     pub patience: Option<usize>,
 
     /// Value that decides when to stop and which epoch is best: val_loss, val_accuracy, ... [default: val_loss]
@@ -162,8 +163,9 @@ pub struct Settings {
     #[arg(long, value_name = "N", value_parser = numbers::seed, help_heading = "Training")]
     pub seed: Option<u64>,
 
-    /// Stop after the first step that ends after this time: 90s, 5m, 1h. The step is recorded, so that the run can be repeated
-    #[arg(long, value_name = "TIME", value_parser = numbers::time, help_heading = "Training")]
+    /// Stop after the first step (batch) that ends after this time: 90s, 5m, 1h. The step is recorded in config.toml, so that the
+    /// run can be repeated
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = numbers::time, help_heading = "Training")]
     pub time_limit: Option<String>,
 
     /// Precision of matrix products [default: highest]

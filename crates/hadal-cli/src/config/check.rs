@@ -44,6 +44,14 @@ pub fn check(config: &Config) -> Result<(), String> {
             return Err(format!("[{section}] {key} {count} must be at least 1 and at most {}", numbers::MOST));
         }
     }
+    for (step, rate) in training.learning_rate_changes.iter().flatten() {
+        let (holds, rule) = POSITIVE;
+        if *step == 0 || !holds(*rate) {
+            return Err(format!(
+                "[training] learning_rate_changes: [{step}, {rate}] must be a step, from 1 on, and a rate that is {rule}"
+            ));
+        }
+    }
     if let Some(units) = model.hidden.iter().flatten().find(|units| !(1..=1 << 20).contains(*units)) {
         return Err(format!("[model] hidden: {units} units must be at least 1 and at most {}", 1 << 20));
     }

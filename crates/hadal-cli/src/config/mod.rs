@@ -1,6 +1,8 @@
 //! The settings of a run: what a configuration file says, what flags say over it, and what is filled in.
 
 mod check;
+mod example;
+mod place;
 mod read;
 pub mod space;
 mod write;
@@ -13,7 +15,8 @@ use std::collections::BTreeMap;
 
 use hadal::data::{Augment, Task};
 use hadal::nn::{Activation, LayerConfig};
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Everything that decides a run. What is not set is filled in by [`complete`](crate::defaults::complete), so that the
 /// settings that lie in a model file are complete.
@@ -56,12 +59,30 @@ pub struct Data {
     pub decimal_comma: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub images: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "two")]
     pub size: Option<[usize; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub colour: Option<Colour>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub kinds: BTreeMap<String, String>,
+}
+
+/// Two numbers. serde's own arrays take a longer list, and drop what is left of it.
+fn two<'de, D: Deserializer<'de>>(list: D) -> Result<Option<[usize; 2]>, D::Error> {
+    let list = Vec::deserialize(list)?;
+    let fault = |list: Vec<usize>| D::Error::invalid_length(list.len(), &"an array of length 2");
+    list.try_into().map(Some).map_err(fault)
+}
+
+/// Steps and learning rates.
+fn changes<'de, D: Deserializer<'de>>(list: D) -> Result<Option<Vec<(usize, f64)>>, D::Error> {
+    let list = Vec::<Vec<f64>>::deserialize(list)?;
+    let pair = |pair: &Vec<f64>| match pair[..] {
+        [step, rate] if step.fract() == 0.0 && (0.0..1e15).contains(&step) => Ok((step as usize, rate)),
+        [_, _] => Err(D::Error::custom("a step must be a whole number")),
+        _ => Err(D::Error::invalid_length(pair.len(), &"an array of length 2")),
+    };
+    list.iter().map(pair).collect::<Result<_, _>>().map(Some)
 }
 
 /// The channels of images.
@@ -234,6 +255,9 @@ pub struct Training {
     pub precision: Option<PrecisionName>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_steps: Option<usize>,
+    /// After which step, and to what.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "changes")]
+    pub learning_rate_changes: Option<Vec<(usize, f64)>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_limit: Option<String>,
 }

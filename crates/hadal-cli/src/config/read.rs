@@ -4,6 +4,8 @@ use std::path::Path;
 
 use hadal::{Error, Result, nearest};
 
+use super::example::example;
+use super::place::{keys_at, line_of, line_of_setting};
 use super::space::Space;
 use super::{Config, check};
 
@@ -28,21 +30,89 @@ pub fn read(path: &Path) -> Result<Config> {
 
 /// The settings in TOML text, or what is wrong with it and in which line.
 pub fn parse(text: &str) -> Result<Config, String> {
-    let config: Config = toml::from_str(text).map_err(|error| {
-        let line = error.span().map_or(String::new(), |span| {
-            let before = text.get(..span.start).unwrap_or(text);
-            format!("line {}: ", before.matches('\n').count() + 1)
-        });
-        let key = error.span().and_then(|span| text.get(span)).filter(|key| !key.contains('\n')).unwrap_or_default();
-        match error.message().trim_end() {
-            "duplicate key" => format!("{line}the key `{}` is set twice", key.trim()),
-            message => format!("{line}{}", explain(message)),
-        }
+    let config: Config = toml::from_str(text).map_err(|error| described(text, &error))?;
+    check(&config).map_err(|reason| match place_of(&reason, text) {
+        Some(line) => format!("line {line}: {reason}"),
+        None => reason,
     })?;
-    check(&config)?;
     Space::of(&config)?;
     Ok(config)
 }
+
+/// The line of the setting that a message of [`check`] begins with: `[section] key ...`.
+fn place_of(reason: &str, text: &str) -> Option<usize> {
+    let (section, rest) = reason.strip_prefix('[')?.split_once("] ")?;
+    let key = rest.split([' ', ':']).next()?;
+    line_of_setting(text, section, key)
+}
+
+/// What the parser says: the line, the setting, what it is and what it must be, with an example.
+fn described(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().trim_end();
+    let Some(span) = error.span() else { return explain(message) };
+    let line = line_of(text, span.start);
+    let found = text.get(span.clone()).unwrap_or_default().trim();
+    if message == "duplicate key" && !found.contains('\n') {
+        return format!("line {line}: the key `{found}` is set twice");
+    }
+    let keys = keys_at(text, &span);
+    let Some(setting) = setting(&keys).filter(|_| !message.starts_with("unknown field")) else {
+        return format!("line {line}: {}", explain(message));
+    };
+    let Some(rule) = rule(message) else { return format!("line {line}: {setting}: {}", explain(message)) };
+    let example = match &keys[..] {
+        [section] => format!("a line [{section}], and its keys below it"),
+        [section, key] => example(section, key).map_or(String::new(), |example| format!("{key} = {example}")),
+        _ => String::new(),
+    };
+    let example = if example.is_empty() { example } else { format!("; for example: {example}") };
+    match inside(message).filter(|_| found.starts_with(['[', '{'])) {
+        Some(value) => format!("line {line}: {setting} holds {value}, where {rule} is expected{example}"),
+        None => format!("line {line}: {setting} is {}, but must be {rule}{example}", cut(found)),
+    }
+}
+
+/// The value that is wrong inside a list of tables, whose own place the parser does not know: `string "a"`.
+fn inside(message: &str) -> Option<&str> {
+    let (value, _) =
+        message.strip_prefix("invalid type: ").or(message.strip_prefix("invalid value: "))?.split_once(", expected")?;
+    (!["sequence", "map"].contains(&value)).then_some(value)
+}
+
+/// `[section] key`.
+fn setting(keys: &[String]) -> Option<String> {
+    match keys {
+        [] => None,
+        [section] => Some(section.clone()),
+        [section, keys @ ..] => Some(format!("[{section}] {}", keys.join("."))),
+    }
+}
+
+/// What a value of another type must be.
+fn rule(message: &str) -> Option<String> {
+    if message.contains("untagged enum ClassWeights") {
+        return Some(CLASS_WEIGHTS.to_owned());
+    }
+    if message == "wanted string or table" {
+        return Some(plain("a string"));
+    }
+    let is_of_type =
+        ["invalid type: ", "invalid value: ", "invalid length "].iter().any(|start| message.starts_with(start));
+    let (_, expected) = message.rsplit_once("expected ").filter(|_| is_of_type)?;
+    Some(plain(expected))
+}
+
+/// The first line of a value, and not more than fits into a message.
+fn cut(value: &str) -> String {
+    const MOST: usize = 40;
+    let first = value.lines().next().unwrap_or_default();
+    if first.len() == value.len() && first.chars().count() <= MOST {
+        return first.to_owned();
+    }
+    first.chars().take(MOST).chain("...".chars()).collect()
+}
+
+const CLASS_WEIGHTS: &str = "\"balanced\", or a list with a weight for each class";
 
 /// The message of the parser, with the nearest name for one that is unknown: "unknown field `hiden`, expected one of ...".
 pub(super) fn explain(message: &str) -> String {
@@ -58,7 +128,7 @@ pub(super) fn explain(message: &str) -> String {
         return format!("there is no {what} `{name}`{advice} (there are {})", names.join(", "));
     }
     if message.contains("untagged enum ClassWeights") {
-        return "class_weights must be \"balanced\", or a list with a weight for each class".to_owned();
+        return format!("class_weights must be {CLASS_WEIGHTS}");
     }
     in_plain_words(&message.replace('\n', " "))
 }
@@ -66,17 +136,24 @@ pub(super) fn explain(message: &str) -> String {
 /// The names of Rust's types as a reader of the file calls them.
 fn in_plain_words(message: &str) -> String {
     let Some((found, expected)) = message.rsplit_once("expected ") else { return message.to_owned() };
-    let expected = match expected {
-        "usize" | "u64" | "u32" => "a whole number, not negative",
+    format!("{found}expected {}", plain(expected))
+}
+
+fn plain(expected: &str) -> String {
+    let length = expected.strip_prefix("an array of length ");
+    match expected {
+        "usize" | "u64" | "u32" => "a whole number of 0 or more",
         "i64" => "a whole number",
         "f64" | "f32" => "a number",
         "a boolean" => "true or false",
+        "a string" => "text in quotes",
         "a sequence" => "a list",
         "a map" | "map" => "a table",
+        "internally tagged enum LayerConfig" => "a table with the name of a layer",
         other if other.starts_with("struct ") => "a section with keys",
-        other => other,
-    };
-    format!("{found}expected {expected}")
+        other => return length.map_or(other.to_owned(), |length| format!("a list of {length} values")),
+    }
+    .to_owned()
 }
 
 #[cfg(test)]
@@ -105,13 +182,60 @@ mod tests {
     #[test]
     fn messages_are_in_the_words_of_the_file() {
         for (text, words) in [
-            ("[training]\nepochs = -1\n", "expected a whole number, not negative"),
-            ("[training]\nepochs = \"many\"\n", "expected a whole number, not negative"),
-            ("[optimizer]\nlearning_rate = \"x\"\n", "expected a number"),
-            ("[model]\nhidden = 3\n", "expected a list"),
-            ("[model]\nbatch_norm = 3\n", "expected true or false"),
-            ("model = 3\n", "expected a section with keys"),
-            ("[loss]\nclass_weights = \"blanced\"\n", "line 2: class_weights must be \"balanced\", or a list"),
+            (
+                "[training]\nepochs = -1\n",
+                "line 2: [training] epochs is -1, but must be a whole number of 0 or more; for example: epochs = 20",
+            ),
+            (
+                "# a\n\n[training]\nepochs = \"many\"\n",
+                "line 4: [training] epochs is \"many\", but must be a whole number of 0 or more; for example: epochs = 20",
+            ),
+            ("training.patience = -1\n", "line 1: [training] patience is -1, but must be a whole number of 0 or more"),
+            (
+                "[optimizer]\nlearning_rate = \"x\"\n",
+                "learning_rate is \"x\", but must be a number; for example: learning_rate",
+            ),
+            (
+                "[model]\nhidden = 3\n",
+                "line 2: [model] hidden is 3, but must be a list; for example: hidden = [64, 32]",
+            ),
+            ("[model]\nhidden = [3,\n \"a\"]\n", "line 3: [model] hidden is \"a\", but must be a whole number"),
+            (
+                "[model]\nbatch_norm = 3\n",
+                "[model] batch_norm is 3, but must be true or false; for example: batch_norm = false",
+            ),
+            (
+                "[data]\ntarget = 3\n",
+                "line 2: [data] target is 3, but must be text in quotes; for example: target = \"column\"",
+            ),
+            (
+                "[data]\nsize = [3, 4, 5]\n",
+                "[data] size is [3, 4, 5], but must be a list of 2 values; for example: size = [28, 28]",
+            ),
+            ("model = 3\n", "line 1: model is 3, but must be a section with keys; for example: a line [model]"),
+            (
+                "[loss]\nclass_weights = \"blanced\"\n",
+                "line 2: [loss] class_weights is \"blanced\", but must be \"balanced\", or a list",
+            ),
+            ("[data]\ntarget = \"a\"\n\n[model]\ndropout = -0.5\n", "line 5: [model] dropout -0.5 must be at least 0"),
+            (
+                "[optimizer]\nname = 3\n",
+                "line 2: [optimizer] name is 3, but must be text in quotes; for example: name = \"adam\"",
+            ),
+            (
+                "[model]\nactivation = \"rel\"\n",
+                "line 2: [model] activation: there is no value `rel`; did you mean `relu`?",
+            ),
+            (
+                "[model]\nlayers = [\"dense\"]\n",
+                "[model] layers is \"dense\", but must be a table with the name of a layer",
+            ),
+            ("[data]\ntask = 3\n", "line 2: [data] task is 3, but must be"),
+            ("[preprocess]\naugment = 3\n", "line 2: [preprocess] augment is 3, but must be"),
+            (
+                "[model]\nlayers = [{ layer = \"dense\", units = \"a\" }]\n",
+                "line 2: [model] layers holds string \"a\", where a whole number of 0 or more is expected",
+            ),
             ("[model]\nl2 = 0.0\nl2 = 0.1\n", "line 3: the key `l2` is set twice"),
         ] {
             let message = parse(text).unwrap_err();

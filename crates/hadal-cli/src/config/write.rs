@@ -34,10 +34,10 @@ pub fn difference(then: &Config, now: &Config) -> Option<(String, String, String
 }
 
 /// A section, what it is about, and its keys: each with a comment and an example.
-type Section = (&'static str, &'static str, &'static [(&'static str, &'static str, &'static str)]);
+pub(super) type Section = (&'static str, &'static str, &'static [(&'static str, &'static str, &'static str)]);
 
 /// What stands above each section and beside each key. Keys that are not set are shown with an example.
-const COMMENTS: &[Section] = &[
+pub(super) const COMMENTS: &[Section] = &[
     (
         "data",
         "Where the samples are, and how they are read.",
@@ -145,6 +145,11 @@ const COMMENTS: &[Section] = &[
             ("keep_best", "the best epoch's weights are the result", ""),
             ("precision", "of matrix products: highest, high, medium", ""),
             ("max_steps", "steps after which training stops", "1000"),
+            (
+                "learning_rate_changes",
+                "changes of the learning rate, [step, rate] each: from after the step on, before the schedule's factor",
+                "[[1000, 0.0005]]",
+            ),
             ("time_limit", "time after which training stops: 90s, 5m, 1h; the step is recorded as max_steps", "\"5m\""),
         ],
     ),

@@ -182,7 +182,7 @@ impl Trials<'_> {
             inexact: false,
         };
         let (source, interrupt) = (self.source, self.interrupt.clone());
-        let session = Session { config: &config, source, parts, folder: Some(place), console: None, interrupt };
+        let session = Session { config: &config, source, parts, folder: Some(place), progress: Vec::new(), interrupt };
         let model = session.trainer()?;
         let ended = session.run(model)?;
         if let Some(status) = self.interrupt.status().filter(|_| ended.is_suspended) {
@@ -200,10 +200,13 @@ impl Trials<'_> {
             return Ok(None);
         };
         if folder.join(RunFolder::HOLDOUT).exists() {
-            print_line(&format!(
-                "The holdout part has judged the winner already: {}",
-                folder.join(RunFolder::HOLDOUT).display()
-            ))?;
+            print_line(&match holdout::first_look(folder) {
+                Some(score) => format!("{} holdout: {score} (at the first look, when the search ended)", source.name()),
+                None => format!(
+                    "The holdout part has judged the winner already, but what it said cannot be read in {}",
+                    folder.join(RunFolder::HOLDOUT).display()
+                ),
+            })?;
             return Ok(None);
         }
         let score = ended.model.evaluate(part)?;

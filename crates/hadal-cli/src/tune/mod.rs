@@ -28,12 +28,13 @@ use halving::Rung;
 pub use store::Store;
 
 /// Settings that are the same in all trials, or that no trial has alone.
-const NOT_TRIED: [(&str, &str); 7] = [
+const NOT_TRIED: [(&str, &str); 8] = [
     ("training.seed", "its luck is no setting (train --seeds shows the spread)"),
     ("training.monitor", "trials are compared by one number"),
     ("training.keep_best", "trials are compared by one number"),
     ("training.time_limit", "the result would depend on the machine's speed"),
     ("training.max_steps", "the search itself decides how long trials train"),
+    ("training.learning_rate_changes", "they belong to one run; try optimizer.learning_rate"),
     ("training.precision", "it is the same for all that a process computes"),
     ("model.layers", "it stands in place of hidden and the like; try model.hidden"),
 ];

@@ -70,10 +70,9 @@ impl Store {
         match read_json(&path)? {
             Some(other) => {
                 if let Some(difference) = difference("", &own, &other) {
-                    return Err(fault(
-                        &path,
-                        format!("is another search: {difference}; choose another folder, or remove this one"),
-                    ));
+                    let reason =
+                        format!("is another search: {}; choose another folder, or remove this one", said(difference));
+                    return Err(fault(&path, reason));
                 }
             }
             None => {
@@ -108,7 +107,8 @@ impl Store {
             serde_json::from_value(found).map_err(|error| fault(&path, format!("is damaged: {error}; {again}")))?;
         let own = Value::Object(values_of(trial));
         if let Some(difference) = difference("", &own, &Value::Object(record.values)) {
-            return Err(fault(&path, format!("is that of other settings: {difference}; {again}")));
+            let (name, then, now) = difference;
+            return Err(fault(&path, format!("is that of other settings: {name} was {then}, and is {now}; {again}")));
         }
         let expected = Record::new(values_of(trial), record.ended);
         if expected.checksum != record.checksum {
@@ -229,8 +229,11 @@ fn description(space: &Space, settings: &Settings) -> Value {
     })
 }
 
-/// The first place in which two values differ, by name, with what is in each.
-fn difference(place: &str, own: &Value, other: &Value) -> Option<String> {
+/// The name of a place, and what was and is there.
+type Difference = (String, String, String);
+
+/// The first place in which two values differ.
+fn difference(place: &str, own: &Value, other: &Value) -> Option<Difference> {
     if let (Value::Object(own), Value::Object(other)) = (own, other) {
         let inner = |key: &String| if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
         let absent = Value::Null;
@@ -240,8 +243,25 @@ fn difference(place: &str, own: &Value, other: &Value) -> Option<String> {
             difference(&inner(key), own.get(key).unwrap_or(&absent), other.get(key).unwrap_or(&absent))
         });
     }
-    let shown = |value: &Value| if value.is_null() { "nothing".to_owned() } else { value.to_string() };
-    (own != other).then(|| format!("{place} is {} there, and {} here", shown(other), shown(own)))
+    let shown = |value: &Value| if value.is_null() { "not set".to_owned() } else { value.to_string() };
+    (own != other).then(|| (place.to_owned(), shown(other), shown(own)))
+}
+
+/// What has changed in a search since its folder was made, in the user's words.
+fn said((place, then, now): Difference) -> String {
+    let changed = |what: &str| format!("{what} was {then}, and is {now}");
+    match &*place {
+        "about.data" => changed("the data has changed: its SHA-256"),
+        "about.version" => changed("the version of Hadal or the processor's vector instructions"),
+        "seed" | "epochs" | "trials" | "factor" | "min_epochs" => changed(&format!("--{}", place.replace('_', "-"))),
+        "score" => changed("the score that decides (--monitor)"),
+        "higher_is_better" => changed("whether a higher score is better"),
+        place => match (place.strip_prefix("about.settings."), place.strip_prefix("tune.")) {
+            (Some(setting), _) => changed(&format!("the setting {setting}")),
+            (None, Some(range)) => changed(&format!("[tune] {range}")),
+            (None, None) => changed(place),
+        },
+    }
 }
 
 #[cfg(test)]

@@ -289,18 +289,21 @@ fn the_folder_of_another_search_is_refused_with_the_first_difference() {
         refusal(folder.path(), &learning_rates(), &settings)
     };
     let seed = of(|settings| settings.seed = 7);
-    assert!(seed.contains("search.json: is another search: seed is 3 there, and 7 here; choose another"), "{seed}");
-    assert!(of(|settings| settings.trials = 5).contains("trials is 4 there, and 5 here"));
-    assert!(of(|settings| settings.epochs = 5).contains("epochs is 3 there, and 5 here"));
-    assert!(of(|settings| settings.higher_is_better = false).contains("higher_is_better is true there"));
+    assert!(seed.contains("search.json: is another search: --seed was 3, and is 7; choose another"), "{seed}");
+    assert!(of(|settings| settings.trials = 5).contains("--trials was 4, and is 5"));
+    assert!(of(|settings| settings.epochs = 5).contains("--epochs was 3, and is 5"));
+    assert!(
+        of(|settings| settings.higher_is_better = false)
+            .contains("whether a higher score is better was true, and is false")
+    );
     let data = of(|settings| settings.about = serde_json::Map::from_iter([("data".to_owned(), "abd".into())]));
-    assert!(data.contains("about.data is \"abc\" there, and \"abd\" here"), "{data}");
+    assert!(data.contains("the data has changed: its SHA-256 was \"abc\", and is \"abd\""), "{data}");
     let other =
         space("optimizer.learning_rate = { min = 1e-4, max = 1e-2, log = true }\nmodel.hidden = [[8], [16, 8]]\n");
     let range = refusal(folder.path(), &other, &own);
-    assert!(range.contains("tune.optimizer.learning_rate.max is 0.1 there, and 0.01 here"), "{range}");
+    assert!(range.contains("[tune] optimizer.learning_rate.max was 0.1, and is 0.01"), "{range}");
     let fewer = refusal(folder.path(), &space("model.hidden = [[8], [16, 8]]\n"), &own);
-    assert!(fewer.contains("tune.optimizer.learning_rate is {") && fewer.contains("and nothing here"), "{fewer}");
+    assert!(fewer.contains("[tune] optimizer.learning_rate was {") && fewer.contains("and is not set"), "{fewer}");
     let more = Settings { workers: 4, ..own };
     assert_eq!(run(folder.path(), &learning_rates(), &more, synthetic).calls, 0);
 }

@@ -118,15 +118,28 @@ fn a_search_ends_the_same_with_any_number_of_workers_and_judges_its_winner_once(
     assert!(runs.contains("\nwinner ") && !runs.contains("trials"), "{runs}");
     // Once more: nothing runs again, and the holdout part is not looked at again.
     let again = passes(home.path(), &format!("{line} --out two"));
-    assert!(again.contains("has judged the winner already"), "{again}");
+    let judged =
+        |printed: &str| printed.lines().find(|line| line.starts_with("t.csv holdout: loss ")).unwrap().to_owned();
+    assert_eq!(judged(&again), format!("{} (at the first look, when the search ended)", judged(&printed)));
     assert_eq!(text(&bytes(home.path(), "two/winner/holdout.csv")).lines().count(), 2);
     // The winner's settings give the winner.
     passes(home.path(), "train --config two/winner/config.toml --out alone -q");
     assert!(bytes(home.path(), "alone/model.safetensors") == bytes(home.path(), "two/winner/model.safetensors"));
     fails(&run(home.path(), &format!("{line} --out two --seed 2")), &["two", "seed"]);
     fails(&run(home.path(), &format!("{line} --out two --epochs 12")), &["two", "epochs"]);
+    fails(
+        &run(home.path(), &format!("{line} --out two --batch-size 7")),
+        &["the setting training.batch_size was ", ", and is 7;"],
+    );
     std::fs::write(home.path().join("t.csv"), text(&bytes(home.path(), "t.csv")).replacen("k1", "k2", 1)).unwrap();
-    fails(&run(home.path(), &format!("{line} --out two")), &["two", "data"]);
+    fails(&run(home.path(), &format!("{line} --out two")), &["two", "the data has changed: its SHA-256 was "]);
+    // A folder of several runs is none.
+    for command in ["evaluate two", "verify two", "predict two t.csv", "explain two t.csv"] {
+        fails(
+            &run(home.path(), command),
+            &["two: is the folder of a search, not of a run; give its best run, two/winner"],
+        );
+    }
 }
 
 #[test]

@@ -181,6 +181,26 @@ fn groups_that_leave_a_part_empty_and_folders_of_unknown_classes_are_refused() {
     fails(&run(at, "evaluate m other"), &["the class `z` was never seen in training", "a, b"]);
 }
 
+#[test]
+fn a_class_with_one_sample_is_called_by_its_name() {
+    let home = tempfile::tempdir().unwrap();
+    let at = home.path();
+    let rows: String =
+        (0..30).map(|i| format!("{},{i}.5\n", if i == 7 { "lynx" } else { ["cat", "dog"][i % 2] })).collect();
+    std::fs::write(at.join("t.csv"), format!("kind,width\n{rows}")).unwrap();
+    for (class, count) in [("cat", 8), ("dog", 9), ("lynx", 1)] {
+        std::fs::create_dir_all(at.join("pics").join(class)).unwrap();
+        (0..count).for_each(|i| write_png(&at.join(format!("pics/{class}/{i}.png")), 4, 4, 20 * i));
+    }
+    config(at, "[split]\nstratify = true\n");
+    for data in ["t.csv --target kind", "pics"] {
+        let words = ["class `lynx` has only 1", "needs at least 2"];
+        // No holdout part: it would keep a rare class for training.
+        fails(&run(at, &format!("train {data} --folds 2 --split 50/50 --no-out")), &words);
+        fails(&run(at, &format!("train {data} --config c.toml --epochs 1 --no-out")), &words);
+    }
+}
+
 /// A header of ten million columns is refused before anything is made of it.
 #[test]
 fn ten_million_columns_are_refused_at_once() {

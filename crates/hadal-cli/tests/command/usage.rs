@@ -96,7 +96,7 @@ fn without_mnist_the_built_in_digits_are_trained_on_and_named_everywhere() {
 #[test]
 fn flags_that_cannot_work_are_refused_with_advice() {
     let home = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &[&str]); 24] = [
+    let cases: [(&[&str], &[&str]); 30] = [
         (&["--precision", "low"], &["'low'", "--precision", "highest, high, medium"]),
         (&["--batch-size", "0"], &["'0'", "--batch-size", "at least 1"]),
         (&["--batch-size", "many"], &["'many'", "whole number"]),
@@ -105,6 +105,12 @@ fn flags_that_cannot_work_are_refused_with_advice() {
         (&["--threads", "-1"], &["'-1'", "--threads", "at least 1"]),
         (&["--seed", "-1"], &["'-1'", "--seed", "whole number from 0"]),
         (&["--seed", "abc"], &["'abc'", "--seed", "whole number from 0"]),
+        (&["--patience", "-1"], &["'-1'", "--patience", "whole number from 0"]),
+        (&["--patience", "1.5"], &["'1.5'", "--patience", "whole number from 0"]),
+        (&["--hidden", "-1,2"], &["'-1,2'", "--hidden", "128,64, or none"]),
+        (&["--split", "-70/15/15"], &["'-70/15/15'", "--split", "not to 100"]),
+        (&["--time-limit", "-5s"], &["'-5s'", "--time-limit"]),
+        (&["--checkpoint-every", "-5s"], &["'-5s'", "--checkpoint-every", "30s or 5m"]),
         (&["--epochs", "0"], &["--epochs", "at least 1"]),
         (&["--threads", "0"], &["--threads", "at least 1 and at most 256"]),
         (&["--threads", "257"], &["'257'", "at least 1 and at most 256"]),
@@ -127,6 +133,62 @@ fn flags_that_cannot_work_are_refused_with_advice() {
     }
     fails(&hadal(home.path()).arg("trian").output().unwrap(), &["'trian'", "'train'"]);
     assert!(text(&hadal(home.path()).output().unwrap().stderr).contains("Usage"));
+}
+
+/// A wrong variable is noted by whoever asks it, and so is not asked where the flag is given.
+#[test]
+fn every_command_that_computes_takes_a_number_of_threads() {
+    let home = tempfile::tempdir().unwrap();
+    let at = home.path();
+    write_table(at);
+    std::fs::write(
+        at.join("s.toml"),
+        "[data]\nsource = \"t.csv\"\ntarget = \"kind\"\n[training]\nepochs = 2\n[tune]\nmodel.dropout = [0.0, 0.1]\n",
+    )
+    .unwrap();
+    let with = |line: &str| hadal(at).args(line.split_whitespace()).env("HADAL_NUM_THREADS", "none").output().unwrap();
+    for line in [
+        "train t.csv --target kind --epochs 2 -q --out out",
+        "tune --config s.toml --trials 2 -q --out OUT",
+        "evaluate out",
+        "predict out t.csv",
+        "explain out t.csv --repeats 1",
+        "verify out",
+    ] {
+        let one = with(&format!("{} --threads 1", line.replace("OUT", "one")));
+        let printed = succeeds(&one);
+        assert_eq!(text(&one.stderr).matches("HADAL_NUM_THREADS").count(), 0, "{line}: {}", text(&one.stderr));
+        if !line.starts_with("train") {
+            let default = with(&line.replace("OUT", "two"));
+            assert_eq!(succeeds(&default).replace("two", "one"), printed, "{line}");
+            assert!(text(&default.stderr).contains("HADAL_NUM_THREADS is none"), "{line}");
+        }
+        fails(&run(at, &format!("{line} --threads -1")), &["'-1'", "--threads", "at least 1 and at most 256"]);
+    }
+}
+
+#[test]
+fn help_and_version_are_there_for_each_command() {
+    let home = tempfile::tempdir().unwrap();
+    for (command, words) in [
+        ("train", "A table needs --target"),
+        ("tune", "successive halving"),
+        ("init", "give it to `train` or `tune` with --config"),
+        ("runs", "the settings that differ"),
+        ("verify", "the exit status is then 1"),
+        ("evaluate", "holdout part"),
+        ("predict", "a row for each sample"),
+        ("explain", "permutation importance"),
+    ] {
+        let help = passes(home.path(), &format!("{command} --help"));
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains(words) && help.contains("Examples:"), "{command}: {help}");
+        assert_eq!(help.contains("--threads"), !["init", "runs"].contains(&command), "{command}");
+        let version = passes(home.path(), &format!("{command} --version"));
+        assert!(version.trim_end().ends_with(env!("CARGO_PKG_VERSION")), "{version}");
+    }
+    let all = passes(home.path(), "--help");
+    assert!(all.contains("verify    Train a run again, and say whether the result is the same\n"), "{all}");
 }
 
 #[test]
@@ -157,5 +219,27 @@ fn help_names_every_flag_and_its_default() {
         "Examples:",
     ] {
         assert!(help.contains(flag), "{help}");
+    }
+}
+
+#[test]
+fn json_lines_say_what_happens_and_nothing_else_is_printed() {
+    let home = tempfile::tempdir().unwrap();
+    write_table(home.path());
+    let line = "train t.csv --target kind --epochs 3 --log-json --out out";
+    let printed = passes(home.path(), line);
+    let lines: Vec<serde_json::Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<&str> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["train_begin", "epoch", "epoch", "epoch", "train_end", "test", "end"]);
+    let history = std::fs::read_to_string(home.path().join("out/history.csv")).unwrap();
+    let last = history.lines().last().unwrap().split(',').nth(1).unwrap();
+    assert_eq!(lines[3]["loss"].as_f64().unwrap(), last.parse::<f64>().unwrap());
+    assert_eq!((&lines[3]["epoch"], &lines[3]["step"]), (&3.into(), &lines[4]["step"]));
+    let scores: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(home.path().join("out/summary.json")).unwrap()).unwrap();
+    assert_eq!(lines[5]["scores"], scores["test"]);
+    assert_eq!(lines[6]["folder"], "out");
+    for other in ["--quiet", "--seeds 2", "--log-interval 3"] {
+        fails(&run(home.path(), &format!("{line} {other}")), &["cannot be used with"]);
     }
 }

@@ -1,6 +1,6 @@
 //! Cross-validation.
 
-use super::partition::{SPLITTING, counts, dense};
+use super::partition::{SPLITTING, counts, dense, named};
 use crate::monitor::note;
 use crate::{Error, Result, Rng};
 
@@ -26,6 +26,7 @@ pub struct KFold {
     folds: usize,
     seed: u64,
     shuffle: bool,
+    class_names: Vec<String>,
 }
 
 /// The training rows and the test rows of a fold, in ascending order.
@@ -34,7 +35,7 @@ type Fold = (Vec<usize>, Vec<usize>);
 impl KFold {
     /// This number of folds, at least 2.
     pub fn new(folds: usize) -> KFold {
-        KFold { folds, seed: 0, shuffle: true }
+        KFold { folds, seed: 0, shuffle: true, class_names: Vec::new() }
     }
 
     /// The seed of the order of the rows. Default: 0.
@@ -53,6 +54,19 @@ impl KFold {
     /// ```
     pub fn shuffle(mut self, shuffle: bool) -> KFold {
         self.shuffle = shuffle;
+        self
+    }
+
+    /// The names of the classes by number, for the messages of [`stratified`](KFold::stratified). Default: the numbers.
+    ///
+    /// ```
+    /// use hadal::data::KFold;
+    /// let names = ["cat", "dog"].map(str::to_owned).to_vec();
+    /// let error = KFold::new(2).class_names(names).stratified(&[0, 0, 0, 1]).unwrap_err();
+    /// assert!(error.to_string().contains("class `dog` has only 1 row"));
+    /// ```
+    pub fn class_names(mut self, names: Vec<String>) -> KFold {
+        self.class_names = names;
         self
     }
 
@@ -84,7 +98,7 @@ impl KFold {
         let (classes, values) = dense(codes);
         let counts = counts(&classes, values.len());
         if let Some((class, rows)) = counts.iter().enumerate().min_by_key(|(_, rows)| **rows) {
-            let (class, folds) = (values[class], self.folds);
+            let (class, folds) = (named(values[class], &self.class_names), self.folds);
             if *rows == 1 {
                 return Err(Error::Data(format!(
                     "k-fold: class {class} has only 1 row; to be stratified, each class needs at least 2"

@@ -426,7 +426,7 @@ pub(super) fn counts(numbers: &[usize], n: usize) -> Vec<usize> {
 }
 
 /// A class or group, as messages call it.
-fn named(code: usize, names: &[String]) -> String {
+pub(super) fn named(code: usize, names: &[String]) -> String {
     names.get(code).map_or_else(|| code.to_string(), |name| format!("`{name}`"))
 }
 

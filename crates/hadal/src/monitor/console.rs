@@ -65,9 +65,13 @@ impl Console {
             if batch == 1 || batch == self.batches || batch.is_multiple_of(self.log_interval.unwrap_or(10)) {
                 let prefix = format!("{} epoch {epoch}/{}", self.dataset, self.epochs);
                 let total = self.samples as u64;
-                let bar = self.bar.get_or_insert_with(|| new_bar(total, prefix));
+                let columns = columns();
+                let bar = self.bar.get_or_insert_with(|| new_bar(total, prefix, columns));
                 bar.set_position(samples as u64);
-                bar.set_message(logs.to_string());
+                // On a narrow terminal the loss alone.
+                let logs = logs.to_string();
+                let short = logs.split("  ").next().unwrap_or_default().to_owned();
+                bar.set_message(if columns < WIDE { short } else { logs });
             }
             return Ok(());
         }
@@ -94,8 +98,11 @@ impl Console {
 /// # Errors
 /// If the line cannot be written for another reason, such as a full disk.
 pub fn print_line(text: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    match writeln!(out, "{}", printable(text)).and_then(|()| out.flush()) {
+    let written = above_the_bar(|| {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{}", printable(text)).and_then(|()| out.flush())
+    });
+    match written {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::io(std::path::Path::new("standard output"), "write a line")(error))
         }
@@ -103,10 +110,57 @@ pub fn print_line(text: &str) -> Result<()> {
     }
 }
 
+/// From how many columns on there is room for a bar.
 #[cfg(feature = "progress")]
-fn new_bar(samples: u64, prefix: String) -> indicatif::ProgressBar {
+const WIDE: usize = 72;
+
+/// The columns of the terminal.
+#[cfg(feature = "progress")]
+fn columns() -> usize {
+    usize::from(console::Term::stdout().size().1)
+}
+
+/// The bar that is shown, so that other lines do not run into it.
+#[cfg(feature = "progress")]
+static SHOWN: std::sync::Mutex<Option<indicatif::WeakProgressBar>> = std::sync::Mutex::new(None);
+
+/// Prints while the bar is away.
+pub(super) fn above_the_bar<T>(print: impl FnOnce() -> T) -> T {
+    #[cfg(feature = "progress")]
+    {
+        let shown = SHOWN.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        if let Some(bar) = shown.and_then(|bar| bar.upgrade()) {
+            return bar.suspend(print);
+        }
+    }
+    print()
+}
+
+/// A line whose parts, which two spaces divide, are put on further lines where the columns end.
+fn wrapped(line: &str, columns: usize) -> String {
+    let mut text = String::new();
+    let mut used = 0;
+    for part in line.split("  ") {
+        let length = part.chars().count();
+        let (gap, begun) = match used {
+            0 => ("", 0),
+            used if used + 2 + length > columns => ("\n    ", 4),
+            used => ("  ", used + 2),
+        };
+        text = text + gap + part;
+        used = begun + length;
+    }
+    text
+}
+
+#[cfg(feature = "progress")]
+fn new_bar(samples: u64, prefix: String, columns: usize) -> indicatif::ProgressBar {
     use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-    let template = "{prefix} {bar:24} {percent:>3}%  {msg}  {per_sec} samples/s  {eta} left";
+    let template = match columns {
+        110.. => "{prefix} {bar:24} {percent:>3}%  {msg}  {per_sec} samples/s  {eta} left",
+        WIDE.. => "{prefix} {bar:10} {percent:>3}%  {msg}  {eta} left",
+        _ => "{prefix} {percent:>3}%  {msg}  {eta}",
+    };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     let style = style.progress_chars("━╸╌").with_key(
         "per_sec",
@@ -115,7 +169,9 @@ fn new_bar(samples: u64, prefix: String) -> indicatif::ProgressBar {
         },
     );
     let bar = ProgressBar::with_draw_target(Some(samples), ProgressDrawTarget::stdout());
-    bar.with_style(style).with_prefix(prefix)
+    let bar = bar.with_style(style).with_prefix(prefix);
+    *SHOWN.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(bar.downgrade());
+    bar
 }
 
 impl Callback for Console {
@@ -131,16 +187,34 @@ impl Callback for Console {
                 if let Some(bar) = self.bar.take() {
                     bar.finish_and_clear();
                 }
+                #[cfg(feature = "progress")]
+                let columns = if self.terminal { columns() } else { usize::MAX };
+                #[cfg(not(feature = "progress"))]
+                let columns = usize::MAX;
                 let width = self.epochs.to_string().len();
                 let seconds = elapsed.as_secs_f64();
                 let rate = self.samples as f64 / seconds.max(1e-9);
-                print_line(&format!(
+                let line = format!(
                     "{} epoch {epoch:>width$}/{}  {logs}  {seconds:.2} s  {rate:.0} samples/s",
                     self.dataset, self.epochs
-                ))?;
+                );
+                print_line(&wrapped(&line, columns))?;
             }
             Event::TrainEnd => {}
         }
         Ok(Flow::Continue)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::wrapped;
+
+    #[test]
+    fn a_line_goes_on_below_where_the_columns_end() {
+        let line = "digits epoch  1/20  loss 0.5123  accuracy 88.10%  0.02 s";
+        assert_eq!(wrapped(line, 80), line);
+        assert_eq!(wrapped(line, 40), "digits epoch  1/20  loss 0.5123\n    accuracy 88.10%  0.02 s");
+        assert!(wrapped(line, 24).lines().all(|line| line.chars().count() <= 24));
     }
 }

@@ -6,15 +6,19 @@ mod csv_logger;
 pub mod dashboard;
 #[cfg(feature = "download")]
 pub(crate) mod download;
+mod json_logger;
 mod note;
 #[cfg(feature = "plot")]
 pub mod plot;
 #[cfg(feature = "tensorboard")]
 pub mod tensorboard;
+mod text_chart;
 
 pub use console::{Console, print_line};
 pub use csv_logger::CsvLogger;
 pub(crate) use csv_logger::Record;
 #[doc(hidden)]
 pub use csv_logger::csv_line;
+pub use json_logger::JsonLogger;
 pub use note::{eprint_line, note};
+pub use text_chart::text_chart;

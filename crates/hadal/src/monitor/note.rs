@@ -2,9 +2,12 @@
 
 use std::io::Write;
 
-/// Prints a line on standard error. A standard error that cannot be written to is no reason to stop.
+/// Prints a line on standard error, above a progress bar that is shown. A standard error that cannot be written to is no reason
+/// to stop.
 pub fn eprint_line(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{}", printable(text));
+    super::console::above_the_bar(|| {
+        let _ = writeln!(std::io::stderr().lock(), "{}", printable(text));
+    });
 }
 
 /// The text with control characters, which a file's name may hold, as escapes: a terminal would obey them.

@@ -82,6 +82,17 @@ pub trait Optimizer: Send + Sync {
     /// ```
     fn update_rule(&self, learning_rate: f64, step: u64) -> UpdateRule;
 
+    /// The settings beyond those of [`Core`]: what must be the same for a run to be [resumed](crate::train::Trainer::resume). Default:
+    /// the update rule of the first step, which has the settings of most; an optimizer of your own that has others adds them.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert_ne!(Muon::new(0.01).describe(), Muon::new(0.01).momentum(0.9).describe());
+    /// ```
+    fn describe(&self) -> String {
+        format!("{} {:?}", self.name(), self.update_rule(self.learning_rate(), 1))
+    }
+
     /// Checks the settings beyond those of [`Core`].
     ///
     /// # Errors
@@ -232,6 +243,10 @@ impl Optimizer for Box<dyn Optimizer> {
 
     fn update_rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
         (**self).update_rule(learning_rate, step)
+    }
+
+    fn describe(&self) -> String {
+        (**self).describe()
     }
 
     fn check_settings(&self) -> Result<()> {

@@ -114,6 +114,11 @@ impl Optimizer for Muon {
         Adam::default().update_rule(learning_rate, step)
     }
 
+    fn describe(&self) -> String {
+        let Muon { momentum, nesterov, .. } = self;
+        format!("muon with learning rate {}, momentum {momentum}, nesterov {nesterov}", self.learning_rate())
+    }
+
     fn step(&mut self, model: &mut dyn Module, gradients: &Gradients) {
         assert_ready(self, model);
         let mut core = std::mem::take(&mut self.core);

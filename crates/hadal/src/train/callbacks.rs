@@ -38,6 +38,11 @@ impl<'a> Callbacks<'a> {
         self.all.iter_mut().filter_map(|callback| callback.final_weights()).last()
     }
 
+    /// The last answer counts.
+    pub fn new_learning_rate(&mut self) -> Option<f64> {
+        self.all.iter_mut().filter_map(|callback| callback.new_learning_rate()).last()
+    }
+
     pub fn want_state(&self, step: usize) -> bool {
         self.all.iter().any(|callback| callback.wants_state(step))
     }

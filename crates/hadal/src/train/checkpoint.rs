@@ -106,7 +106,8 @@ pub struct Checkpoint {
     notes: BTreeMap<String, String>,
     /// The time and the step of the last one, or of the beginning.
     last: Option<(Instant, usize)>,
-    writer: Option<JoinHandle<Result<()>>>,
+    /// With what `has_failed` was when it began.
+    writer: Option<(JoinHandle<Result<()>>, bool)>,
     has_failed: bool,
 }
 
@@ -146,10 +147,11 @@ impl Checkpoint {
 
     /// Waits for the file that is being written.
     fn finish(&mut self) {
-        let Some(writer) = self.writer.take() else { return };
+        let Some((writer, had_failed)) = self.writer.take() else { return };
         let outcome = writer.join().unwrap_or_else(|_| Err(Error::Config("the thread that writes it panicked".into())));
         match outcome {
-            Ok(()) => self.has_failed = false,
+            // One that began before the fault says nothing of it.
+            Ok(()) => self.has_failed &= !had_failed,
             Err(error) => self.fail(&error),
         }
     }
@@ -202,7 +204,7 @@ impl Callback for Checkpoint {
     fn take_state(&mut self, state: &TrainingState, is_last: bool) -> Result<()> {
         self.wait_from(state.steps());
         // One at a time: a slow disk makes checkpoints rarer, not training.
-        if self.writer.as_ref().is_some_and(|writer| !writer.is_finished()) && !is_last {
+        if self.writer.as_ref().is_some_and(|(writer, _)| !writer.is_finished()) && !is_last {
             return Ok(());
         }
         self.finish();
@@ -211,7 +213,7 @@ impl Callback for Checkpoint {
         let path = self.path.clone();
         let write = move || state.save(&path);
         match std::thread::Builder::new().name("hadal-checkpoint".into()).spawn(write.clone()) {
-            Ok(writer) => self.writer = Some(writer),
+            Ok(writer) => self.writer = Some((writer, self.has_failed)),
             // The system has no thread to spare.
             Err(_) => write().unwrap_or_else(|error| self.fail(&error)),
         }

@@ -182,6 +182,37 @@ pub trait Callback {
         None
     }
 
+    /// A learning rate to go on with, asked for after every batch: before the factor of the schedule, in place of the optimizer's.
+    /// What was answered is in [`Trainer::learning_rate_changes`](super::Trainer::learning_rate_changes), so that the run can be repeated,
+    /// and in checkpoints. Default: no change.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// use hadal::train::{Callback, Event, Flow};
+    /// /// Halves the learning rate once, after 5 steps.
+    /// struct Halve(usize);
+    ///
+    /// impl Callback for Halve {
+    ///     fn on_event(&mut self, event: &Event) -> hadal::Result<Flow> {
+    ///         self.0 += usize::from(matches!(event, Event::BatchEnd { .. }));
+    ///         Ok(Flow::Continue)
+    ///     }
+    ///     fn new_learning_rate(&mut self) -> Option<f64> {
+    ///         (self.0 == 5).then_some(0.05)
+    ///     }
+    /// }
+    /// # let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+    /// # let model = || Sequential::new([2]).add(Dense::new(1).activation(Sigmoid)).compile(Sgd::new(0.1), BinaryCrossentropy, ());
+    /// let (mut first, mut again) = (model()?, model()?);
+    /// let history = first.fit(&data, Fit::epochs(3).quiet().callback(Halve(0)))?;
+    /// assert_eq!(first.learning_rate_changes(), [(5, 0.05)]);
+    /// assert_eq!(history, again.fit(&data, Fit::epochs(3).quiet().learning_rate_changes([(5, 0.05)]))?);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    fn new_learning_rate(&mut self) -> Option<f64> {
+        None
+    }
+
     /// What the callback remembers of the run, to be kept in a [checkpoint](super::Checkpoint): what it needs to go on as if the run
     /// had not been interrupted. Default: nothing.
     fn state(&self) -> Option<CallbackState> {
@@ -221,35 +252,47 @@ pub trait Callback {
     }
 }
 
-impl<S: Callback + ?Sized> Callback for &mut S {
-    fn on_event(&mut self, event: &Event) -> Result<Flow> {
-        (**self).on_event(event)
-    }
+/// What a callback does behind a pointer.
+macro_rules! forward {
+    ($pointer:ty) => {
+        impl<S: Callback + ?Sized> Callback for $pointer {
+            fn on_event(&mut self, event: &Event) -> Result<Flow> {
+                (**self).on_event(event)
+            }
 
-    fn final_weights(&mut self) -> Option<Vec<(String, Tensor)>> {
-        (**self).final_weights()
-    }
+            fn final_weights(&mut self) -> Option<Vec<(String, Tensor)>> {
+                (**self).final_weights()
+            }
 
-    fn state(&self) -> Option<CallbackState> {
-        (**self).state()
-    }
+            fn new_learning_rate(&mut self) -> Option<f64> {
+                (**self).new_learning_rate()
+            }
 
-    fn load_state(&mut self, state: CallbackState) -> Result<()> {
-        (**self).load_state(state)
-    }
+            fn state(&self) -> Option<CallbackState> {
+                (**self).state()
+            }
 
-    fn wants_state(&self, step: usize) -> bool {
-        (**self).wants_state(step)
-    }
+            fn load_state(&mut self, state: CallbackState) -> Result<()> {
+                (**self).load_state(state)
+            }
 
-    fn take_state(&mut self, state: &TrainingState, is_last: bool) -> Result<()> {
-        (**self).take_state(state, is_last)
-    }
+            fn wants_state(&self, step: usize) -> bool {
+                (**self).wants_state(step)
+            }
 
-    fn takes_states(&self) -> bool {
-        (**self).takes_states()
-    }
+            fn take_state(&mut self, state: &TrainingState, is_last: bool) -> Result<()> {
+                (**self).take_state(state, is_last)
+            }
+
+            fn takes_states(&self) -> bool {
+                (**self).takes_states()
+            }
+        }
+    };
 }
+
+forward!(&mut S);
+forward!(Box<S>);
 
 /// The [`Logs`] after a batch, computed when they are first read. Metrics without a cheap
 /// [running value](crate::metric::Metric::has_running_value) are not among them.

@@ -29,6 +29,7 @@ pub struct Fit<'a> {
     pub(super) validation_batch_size: usize,
     pub(super) schedule: Schedule,
     pub(super) by_epoch: bool,
+    pub(super) learning_rate_changes: Vec<(usize, f64)>,
     pub(super) plateau: Option<ReduceLrOnPlateau>,
     pub(super) clip_norm: Option<f64>,
     pub(super) clip_value: Option<f64>,
@@ -60,6 +61,7 @@ impl<'a> Fit<'a> {
             validation_batch_size: 1000,
             schedule: Schedule::Constant,
             by_epoch: false,
+            learning_rate_changes: Vec::new(),
             plateau: None,
             clip_norm: None,
             clip_value: None,
@@ -155,6 +157,24 @@ impl<'a> Fit<'a> {
     /// ```
     pub fn schedule_by_epoch(mut self, schedule: Schedule) -> Fit<'a> {
         (self.schedule, self.by_epoch) = (schedule, true);
+        self
+    }
+
+    /// Changes of the learning rate, each after a step (counted over all calls of `fit`) and before the factor of the schedule: those of
+    /// a run whose learning rate was changed while it went on, which is repeated by them
+    /// ([`learning_rate_changes`](super::Trainer::learning_rate_changes)). Default: none.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// # let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+    /// # let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+    /// # let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy)?;
+    /// let history = model.fit(&data, Fit::epochs(3).learning_rate_changes([(4, 0.05), (8, 0.01)]).quiet())?;
+    /// assert_eq!(model.learning_rate_changes(), [(4, 0.05), (8, 0.01)]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    pub fn learning_rate_changes(mut self, changes: impl IntoIterator<Item = (usize, f64)>) -> Fit<'a> {
+        self.learning_rate_changes = changes.into_iter().collect();
         self
     }
 

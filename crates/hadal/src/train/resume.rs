@@ -39,12 +39,16 @@ impl<M: Model> Trainer<M> {
         self.optimizer.core_mut().load_state_dict(facts.optimizer_steps, &state.under(OPTIMIZER))?;
         self.optimizer.core().check_parameters(&self.model)?;
         (self.progress.epochs, self.progress.steps) = (facts.epochs, facts.steps);
+        self.progress.learning_rate_changes =
+            facts.learning_rate_changes.iter().map(|(step, rate)| (*step, rate.0)).collect();
         (self.progress.order, self.progress.dropout) = (facts.order.into(), facts.dropout.into());
         Ok(())
     }
 }
 
+/// What a run comes to may be among its settings since.
 const LIMIT_OF_STEPS: &str = "limit of steps";
+const CHANGES: &str = "planned changes of the learning rate";
 
 /// What makes a run the run that it is, with what it is called.
 pub(super) fn identity<M: Model>(fit: &Fit, trainer: &Trainer<M>, data: &Dataset) -> Vec<(String, String)> {
@@ -63,7 +67,7 @@ pub(super) fn identity<M: Model>(fit: &Fit, trainer: &Trainer<M>, data: &Dataset
         ("training data", of_data(data)),
         ("validation data", fit.validation_data.map_or("none".to_owned(), of_data)),
         ("model", model.join(", ")),
-        ("optimizer", format!("{} {:?}", optimizer.name(), optimizer.update_rule(optimizer.learning_rate(), 1))),
+        ("optimizer", optimizer.describe()),
         ("settings of the optimizer", core.describe()),
         ("loss", losses.collect::<Vec<_>>().join(", ")),
         ("metrics", metrics.join(", ")),
@@ -74,6 +78,7 @@ pub(super) fn identity<M: Model>(fit: &Fit, trainer: &Trainer<M>, data: &Dataset
         ("validation batch size", fit.validation_batch_size.to_string()),
         ("shuffling", fit.shuffle.to_string()),
         ("schedule", format!("{:?}{}", fit.schedule, if fit.by_epoch { " by epoch" } else { "" })),
+        (CHANGES, format!("{:?}", fit.learning_rate_changes)),
         ("reduce_lr_on_plateau", fit.plateau.as_ref().map_or("none".to_owned(), |plateau| plateau.describe())),
         ("clip_norm", format!("{:?}", fit.clip_norm)),
         ("clip_value", format!("{:?}", fit.clip_value)),
@@ -96,9 +101,9 @@ pub(super) fn exactness() -> Vec<(String, String)> {
 impl TrainingState {
     /// Checks that a run with this identity goes on from here.
     pub(super) fn check(&self, run: &[(String, String)], is_inexact_allowed: bool) -> Result<()> {
-        // A run that has ended at a limit may have it as a setting since; there is nothing left that it could change.
-        let changed =
-            differences(&self.facts.run, run).find(|(what, ..)| !(self.is_finished() && *what == LIMIT_OF_STEPS));
+        // There is nothing left that these could change in a run that has ended.
+        let changed = differences(&self.facts.run, run)
+            .find(|(what, ..)| !(self.is_finished() && [LIMIT_OF_STEPS, CHANGES].contains(what)));
         if let Some((what, then, now)) = changed {
             return Err(Error::Config(format!("it is of another run: its {what} was {then}, not {now}")));
         }

@@ -53,6 +53,8 @@ pub(super) struct Progress {
     pub order: Rng,
     /// The stream of dropout and its like.
     pub dropout: Rng,
+    /// The learning rate that was changed to, and after which step.
+    pub learning_rate_changes: Vec<(usize, f64)>,
 }
 
 /// The random streams of training.
@@ -62,7 +64,7 @@ const DROPPING: u64 = 0xd209;
 impl Progress {
     fn start(seed: u64) -> Progress {
         let (order, dropout) = (Rng::with_stream(seed, SHUFFLING), Rng::with_stream(seed, DROPPING));
-        Progress { epochs: 0, steps: 0, order, dropout }
+        Progress { epochs: 0, steps: 0, order, dropout, learning_rate_changes: Vec::new() }
     }
 }
 
@@ -137,6 +139,12 @@ impl<M: Model> Trainer<M> {
     /// The number of optimizer steps that have been taken, over all calls of `fit`.
     pub fn steps(&self) -> usize {
         self.progress.steps
+    }
+
+    /// The changes of the learning rate that [callbacks](super::Callback::new_learning_rate) made, or that
+    /// [`Fit::learning_rate_changes`](super::Fit::learning_rate_changes) planned: after which step, and to what.
+    pub fn learning_rate_changes(&self) -> &[(usize, f64)] {
+        &self.progress.learning_rate_changes
     }
 
     /// Trains the model on `data`. All settings and data are checked before the first step.

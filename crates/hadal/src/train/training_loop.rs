@@ -13,6 +13,7 @@ use crate::data::{AugmentPass, Batch, Dataset};
 use crate::finite::first_not_finite;
 use crate::monitor::{Console, note};
 use crate::nn::{Context, Model};
+use crate::optim::check_positive;
 use crate::{Error, Gradients, Result};
 
 impl Fit<'_> {
@@ -52,7 +53,7 @@ struct TrainingLoop<'a, 'b, M> {
     trainer: &'b mut Trainer<M>,
     data: &'b Dataset,
     run: Vec<(String, String)>,
-    /// The learning rate of the optimizer, and what `reduce_lr_on_plateau` has left of it.
+    /// The learning rate of the optimizer, or what it was changed to, and what `reduce_lr_on_plateau` has left of it.
     learning_rate: f64,
     base: f64,
     /// Epochs and steps before this call.
@@ -136,7 +137,7 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
     fn go_on(&mut self, state: TrainingState) -> Result<Option<EpochState>> {
         self.callbacks.load(&state)?;
         self.history = state.history();
-        self.base = state.facts.base.0;
+        (self.base, self.learning_rate) = (state.facts.base.0, state.facts.unreduced.0);
         self.trainer.optimizer.set_learning_rate(state.facts.learning_rate.0);
         self.stopping = state.facts.stopping;
         if let (Some(plateau), Some((reduction, best, waited))) = (&mut self.fit.plateau, state.facts.plateau) {
@@ -264,10 +265,24 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
             model: &trainer.model,
             logs: &logs,
         })?;
+        let step = self.trainer.progress.steps;
+        let planned = self.fit.learning_rate_changes.iter().filter(|(at, _)| *at == step).map(|(_, rate)| *rate).last();
+        if let Some(rate) = self.callbacks.new_learning_rate().or(planned) {
+            self.change_learning_rate(step, rate)?;
+        }
         let is_last = self.fit.max_steps.is_some_and(|steps| self.trainer.progress.steps >= steps);
         let flow = if is_last && flow == Flow::Continue { Flow::Stop } else { flow };
         self.stopping |= is_last || self.callbacks.has_stopped;
         Ok(flow)
+    }
+
+    fn change_learning_rate(&mut self, step: usize, rate: f64) -> Result<()> {
+        check_positive("new learning rate", rate, "0.001")?;
+        // What `reduce_lr_on_plateau` does is in proportion to the new one.
+        let reduction = self.fit.plateau.as_ref().map_or(1.0, |plateau| plateau.state().0);
+        (self.base, self.learning_rate) = (rate, rate / reduction);
+        self.trainer.progress.learning_rate_changes.push((step, rate));
+        Ok(())
     }
 
     fn finish(mut self) -> Result<History> {
@@ -321,6 +336,12 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
             optimizer_steps,
             learning_rate: Exact(self.trainer.optimizer.learning_rate()),
             base: Exact(self.base),
+            unreduced: Exact(self.learning_rate),
+            learning_rate_changes: progress
+                .learning_rate_changes
+                .iter()
+                .map(|(step, rate)| (*step, Exact(*rate)))
+                .collect(),
             plateau: self.fit.plateau.as_ref().map(|plateau| {
                 let (reduction, best, waited) = plateau.state();
                 (Exact(reduction), Exact(best), waited)

@@ -53,6 +53,10 @@ pub(super) struct Facts {
     /// The learning rate of the last step, and that before the schedule.
     pub learning_rate: Exact,
     pub base: Exact,
+    /// The learning rate that `reduce_lr_on_plateau` reduces.
+    pub unreduced: Exact,
+    /// After which step, and to what.
+    pub learning_rate_changes: Vec<(usize, Exact)>,
     /// Reduction, best metric and epochs waited of `reduce_lr_on_plateau`.
     pub plateau: Option<(Exact, Exact, usize)>,
     pub epoch: Option<EpochState>,

@@ -180,6 +180,65 @@ fn what_is_not_the_run_is_refused_with_the_first_difference() {
     says(trainer(plan).resume(&model, &data, fit()), &["no state of training", "not a checkpoint"]);
 }
 
+/// Changes the learning rate after two steps.
+struct Changes(usize);
+
+impl Callback for Changes {
+    fn on_event(&mut self, event: &Event) -> Result<Flow> {
+        if let Event::BatchEnd { step, .. } = event {
+            self.0 = *step;
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn new_learning_rate(&mut self) -> Option<f64> {
+        match self.0 {
+            3 => Some(0.05),
+            9 => Some(0.2),
+            _ => None,
+        }
+    }
+}
+
+#[test]
+fn a_learning_rate_that_was_changed_is_kept_and_repeated() {
+    let data = points(40, 2);
+    let plan = Plan { optimizer: 5, schedule: 1, patience: 9, batch_size: 8, every: 1000 };
+    let plateau = || ReduceLrOnPlateau::new("loss").patience(1).factor(0.5).min_delta(1e9);
+    let fit = || Fit::epochs(4).batch_size(8).quiet().reduce_lr_on_plateau(plateau());
+    let mut whole = trainer(plan);
+    let history = whole.fit(&data, fit().callback(Changes(0))).unwrap();
+    assert_eq!(whole.learning_rate_changes(), [(3, 0.05), (9, 0.2)]);
+    let unchanged = trainer(plan).fit(&data, fit()).unwrap();
+    assert_ne!(history, unchanged);
+    let mut planned = trainer(plan);
+    let changes = whole.learning_rate_changes().to_vec();
+    assert_eq!(planned.fit(&data, fit().learning_rate_changes(changes)).unwrap(), history);
+    for stop in [2, 3, 5, 7, 9, 12, 16] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checkpoint");
+        let suspend = move |event: &Event| {
+            let is_due = matches!(event, Event::BatchEnd { step, .. } if *step == stop);
+            Ok(if is_due { Flow::Suspend } else { Flow::Continue })
+        };
+        let checkpoint = || Checkpoint::new(&path);
+        trainer(plan).fit(&data, fit().callback(Changes(0)).callback(checkpoint()).on_event(suspend)).unwrap();
+        let mut second = trainer(plan);
+        assert_eq!(second.resume(&path, &data, fit().callback(Changes(0)).callback(checkpoint())).unwrap(), history);
+        assert_eq!(second.learning_rate_changes(), whole.learning_rate_changes());
+    }
+    struct Wrong;
+    impl Callback for Wrong {
+        fn on_event(&mut self, _: &Event) -> Result<Flow> {
+            Ok(Flow::Continue)
+        }
+        fn new_learning_rate(&mut self) -> Option<f64> {
+            Some(f64::NAN)
+        }
+    }
+    says(trainer(plan).fit(&data, fit().callback(Wrong)), &["new learning rate NaN", "positive"]);
+}
+
 /// Settings that no parameter shows.
 #[test]
 fn a_setting_that_is_not_the_runs_is_refused_by_name() {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
 
 use super::series::Series;
 use crate::{Error, Result};
@@ -10,12 +11,17 @@ use crate::{Error, Result};
 /// How many bytes before a position say whether a file is still the one that was read.
 const TAIL: u64 = 256;
 
+/// For how long a file may be away: a run moves its history aside while it replaces the model.
+const AWAY: Duration = Duration::from_secs(5);
+
 /// A CSV file with a line of names and a line per epoch.
 #[derive(Default)]
 pub(super) struct Table {
     /// What was seen of the file when it was last looked at.
     length: u64,
-    modified: Option<std::time::SystemTime>,
+    modified: Option<SystemTime>,
+    /// Since when it has been away.
+    away: Option<Instant>,
     /// How far it was read, and the bytes before that.
     read: u64,
     tail: Vec<u8>,
@@ -30,10 +36,13 @@ impl Table {
     /// Reads what is new; tells whether anything has changed.
     pub fn follow(&mut self, path: &Path) -> bool {
         let Ok(found) = path.metadata() else {
-            let was_there = self.length > 0;
-            *self = Table::default();
-            return was_there;
+            let is_gone = self.length > 0 && self.away.get_or_insert_with(Instant::now).elapsed() >= AWAY;
+            if is_gone {
+                *self = Table::default();
+            }
+            return is_gone;
         };
+        self.away = None;
         if (found.len(), found.modified().ok()) == (self.length, self.modified) {
             return false;
         }
@@ -152,6 +161,8 @@ mod tests {
         assert_eq!(table.column("loss").unwrap().value, [9.0, 8.0]);
         assert!(table.fault.as_ref().unwrap().contains("has 1 fields, not 2"), "{:?}", table.fault);
         std::fs::remove_file(&path).unwrap();
+        assert!(!table.follow(&path) && !table.names.is_empty(), "it may come back");
+        table.away = Instant::now().checked_sub(AWAY);
         assert!(table.follow(&path) && table.names.is_empty());
     }
 }

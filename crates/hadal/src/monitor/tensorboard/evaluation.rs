@@ -77,13 +77,13 @@ impl<'a> Evaluation<'a> {
         for (place, mistake) in mistakes.iter().enumerate() {
             let [class, predicted] = [mistake.class, mistake.predicted].map(|class| self.name(class));
             let probability = 100.0 * mistake.probability;
-            // Writing to a String cannot fail. A bar in a name would end its cell.
-            let [class_cell, predicted_cell] = [&class, &predicted].map(|name| name.replace('|', "\\|"));
+            let [class_cell, predicted_cell] = [&class, &predicted].map(|name| markdown(name));
+            // Writing to a String cannot fail.
             let _ = writeln!(table, "| {} | {class_cell} | {predicted_cell} | {probability:.2}% |", mistake.sample);
             if let Some(image) = image {
                 let (inputs, _) = self.data.try_batch(&[mistake.sample])?;
                 if let Some(picture) = as_images(inputs.first(), image) {
-                    let sample = mistake.sample;
+                    let (sample, [class, predicted]) = (mistake.sample, [class, predicted].map(|name| in_a_tag(&name)));
                     let tag = format!("mistakes/{:02}: sample {sample} is {class}, predicted {predicted}", place + 1);
                     log.image(&tag, &picture)?;
                 }
@@ -130,6 +130,34 @@ struct Mistake {
     predicted: usize,
     /// Of its own class.
     probability: f64,
+}
+
+/// The text in Markdown, as it is.
+fn markdown(text: &str) -> String {
+    let mut escaped = String::new();
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '(' | ')' | '#' | '+' | '-' | '.' | '!' | '|' => {
+                escaped.extend(['\\', c]);
+            }
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// The text without what keeps an image from being shown by its tag: TensorBoard 2.21's data server refuses those with characters
+/// that JSON escapes.
+fn in_a_tag(text: &str) -> String {
+    let plain = |c: char| match c {
+        '"' => '\'',
+        '\\' => '/',
+        c if c.is_control() => ' ',
+        c => c,
+    };
+    text.chars().map(plain).collect()
 }
 
 /// 1 where a sample is of a class, and 0 elsewhere: `[samples, classes]`. `None` if targets are not classes.
@@ -184,6 +212,12 @@ mod tests {
 
     fn truth_of(targets: Tensor, classes: usize) -> Option<Vec<f32>> {
         truth(&targets, classes).map(|truth| truth.to_vec())
+    }
+
+    #[test]
+    fn names_are_shown_as_they_are() {
+        assert_eq!(markdown("a|b <i>*c*</i> & \u{1F40B}"), "a\\|b &lt;i>\\*c\\*&lt;/i> &amp; \u{1F40B}");
+        assert_eq!(in_a_tag("a \"b\"\n\\c <i>"), "a 'b' /c <i>");
     }
 
     #[test]

@@ -23,12 +23,28 @@ const PREFIX: &str = "events.out.tfevents.";
 /// What can be appended to and shortened.
 pub(super) trait Appendable: Write {
     fn shorten(&mut self, length: u64) -> io::Result<()>;
+
+    /// Makes the file again if it was removed; returns whether it was.
+    fn restore(&mut self, path: &Path) -> io::Result<bool>;
 }
 
 impl Appendable for File {
     fn shorten(&mut self, length: u64) -> io::Result<()> {
         self.set_len(length)
     }
+
+    fn restore(&mut self, path: &Path) -> io::Result<bool> {
+        let is_gone = path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        if is_gone {
+            path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+            *self = create(path)?;
+        }
+        Ok(is_gone)
+    }
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create_new(true).open(path)
 }
 
 /// Appends records. Where a write fails, the file is shortened to its last whole record, the records wait, and later ones try
@@ -36,6 +52,8 @@ impl Appendable for File {
 pub(super) struct EventsFile<A: Appendable = File> {
     path: PathBuf,
     file: A,
+    /// The first record.
+    begin: Vec<u8>,
     /// Whole records that are not in the file yet.
     waiting: Vec<u8>,
     /// The bytes of whole records in the file.
@@ -48,8 +66,9 @@ pub(super) struct EventsFile<A: Appendable = File> {
 }
 
 impl EventsFile {
-    /// Creates a new file in `folder`, which TensorBoard reads after all that are there, and says whether there are any.
-    pub fn create(folder: &Path) -> Result<(EventsFile, bool)> {
+    /// Creates a new file in `folder`, which TensorBoard reads after all that are there, and says whether there are any. The file
+    /// begins with the record `begin`.
+    pub fn create(folder: &Path, begin: Vec<u8>) -> Result<(EventsFile, bool)> {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         std::fs::create_dir_all(folder).map_err(Error::io(folder, "create the folder"))?;
         let newest = newest(folder)?;
@@ -57,21 +76,20 @@ impl EventsFile {
         // Files are read in the order of their names.
         let second = newest.map_or(now, |newest| now.max(newest.saturating_add(1)));
         let process = std::process::id();
-        let mut options = OpenOptions::new();
-        options.append(true).create_new(true);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = folder.join(format!("{PREFIX}{second:010}.{}.{process}.{number}", host()));
-        let file = options.open(&path).map_err(Error::io(&path, "create the events file"))?;
-        Ok((EventsFile::new(path, file), newest.is_some()))
+        let file = create(&path).map_err(Error::io(&path, "create the events file"))?;
+        Ok((EventsFile::new(path, file, begin), newest.is_some()))
     }
 }
 
 impl<A: Appendable> EventsFile<A> {
-    fn new(path: PathBuf, file: A) -> EventsFile<A> {
+    fn new(path: PathBuf, file: A, begin: Vec<u8>) -> EventsFile<A> {
         EventsFile {
             path,
             file,
-            waiting: Vec::new(),
+            waiting: begin.clone(),
+            begin,
             written: 0,
             last_try: Instant::now(),
             failing: false,
@@ -115,6 +133,11 @@ impl<A: Appendable> EventsFile<A> {
     /// Writes all records that wait.
     pub fn write(&mut self) -> Result<()> {
         self.last_try = Instant::now();
+        if self.file.restore(&self.path).map_err(Error::io(&self.path, "create the events file"))? {
+            note(&format!("{} was removed during the run; it is made again", self.path.display()));
+            self.written = 0;
+            self.waiting.splice(..0, self.begin.iter().copied());
+        }
         if self.failing {
             self.file.shorten(self.written).map_err(Error::io(&self.path, "shorten the events file"))?;
         }
@@ -207,6 +230,10 @@ mod tests {
             self.bytes.truncate(length as usize);
             Ok(())
         }
+
+        fn restore(&mut self, _: &Path) -> io::Result<bool> {
+            Ok(false)
+        }
     }
 
     fn records(bytes: &[u8]) -> Vec<Vec<u8>> {
@@ -221,7 +248,7 @@ mod tests {
             record
         };
         let mut disk = Disk { room: 50, bytes: Vec::new() };
-        let mut file = EventsFile::new("full/events".into(), &mut disk);
+        let mut file = EventsFile::new("full/events".into(), &mut disk, Vec::new());
         file.push(&record(b"one"));
         file.write().unwrap();
         file.push(&record(b"two"));
@@ -241,7 +268,7 @@ mod tests {
     #[test]
     fn what_waits_for_room_takes_limited_memory() {
         let mut disk = Disk { room: 0, bytes: Vec::new() };
-        let mut file = EventsFile::new("full/events".into(), &mut disk);
+        let mut file = EventsFile::new("full/events".into(), &mut disk, Vec::new());
         let mut big = Vec::new();
         push_record(&mut big, &vec![0; 1 << 20]);
         assert!(file.write().is_ok(), "nothing waits");
@@ -259,11 +286,29 @@ mod tests {
     fn a_new_file_comes_after_all_others_by_name() {
         let folder = tempfile::tempdir().unwrap();
         let names: Vec<PathBuf> =
-            (0..3).map(|_| EventsFile::create(folder.path()).unwrap().0.path().to_owned()).collect();
+            (0..3).map(|_| EventsFile::create(folder.path(), Vec::new()).unwrap().0.path().to_owned()).collect();
         assert!(names.is_sorted(), "{names:?}");
         std::fs::write(folder.path().join(format!("{PREFIX}99999999999999999999.host")), "").unwrap();
         std::fs::write(folder.path().join(format!("{PREFIX}é")), "").unwrap();
-        let (last, others) = EventsFile::create(folder.path()).unwrap();
+        let (last, others) = EventsFile::create(folder.path(), Vec::new()).unwrap();
         assert!(others && last.path() > names[2].as_path());
+    }
+
+    #[test]
+    fn a_file_that_is_removed_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = folder.path().join("runs/first");
+        let record = |text: &[u8]| {
+            let mut record = Vec::new();
+            push_record(&mut record, text);
+            record
+        };
+        let (mut file, _) = EventsFile::create(&runs, record(b"version")).unwrap();
+        file.push(&record(b"one"));
+        file.write().unwrap();
+        std::fs::remove_dir_all(folder.path().join("runs")).unwrap();
+        file.push(&record(b"two"));
+        file.write().unwrap();
+        assert_eq!(records(&std::fs::read(file.path()).unwrap()), [&b"version"[..], b"two"]);
     }
 }

@@ -58,11 +58,11 @@ impl Log {
     /// # Errors
     /// If the folder or the file cannot be made.
     pub fn open(folder: impl AsRef<Path>) -> Result<Log> {
-        let (file, continues) = EventsFile::create(folder.as_ref())?;
-        let mut log = Log { file, step: 0, continues, held: None };
-        log.event(What::FileVersion("brain.Event:2".into()));
-        log.file.write()?;
-        Ok(log)
+        let version = What::FileVersion("brain.Event:2".into());
+        let begin = record(&Event { wall_time: seconds(), step: 0, what: Some(version) });
+        let (mut file, continues) = EventsFile::create(folder.as_ref(), begin)?;
+        file.write()?;
+        Ok(Log { file, step: 0, continues, held: None })
     }
 
     /// The events file.
@@ -118,6 +118,8 @@ impl Log {
 
     /// Logs an image, `[height, width]` or `[channels, height, width]` with 1 or 3 channels, or several in a grid,
     /// `[count, channels, height, width]`. `u8` are taken as they are, floats from 0, black, to 1, beyond which they are cut off.
+    /// TensorBoard 2.21 does not show images whose tag, or whose run's folder, has `"` or `\` in its name, unless it is started with
+    /// `--load_fast=false`.
     ///
     /// ```
     /// use hadal::monitor::tensorboard::Log;

@@ -14,8 +14,9 @@ struct Picture {
 /// The most pixels of a picture: a browser has to show it.
 const MOST_PIXELS: usize = 1 << 26;
 
-/// The grey between pictures of a grid.
-const GAP: (usize, u8) = (2, 128);
+/// Width and grey of what is between the pictures of a grid: neither black, which pictures often end with, nor the middle grey that
+/// is 0 among weights.
+const GAP: (usize, u8) = (2, 80);
 
 /// Encodes `[height, width]`, `[channels, height, width]` or `[count, channels, height, width]`; several pictures stand in a grid.
 pub(super) fn image(name: &str, pictures: &Tensor) -> Result<Image> {
@@ -133,7 +134,7 @@ mod tests {
     #[test]
     fn several_images_stand_in_a_grid_and_colours_stay_together() {
         let three = Tensor::from_slice(&[1u8, 2, 3, 10, 20, 30, 100, 200, 250], [3, 3, 1, 1]);
-        let grey = [128; 3];
+        let grey = [GAP.1; 3];
         let rows = [[[1, 2, 3], grey, grey, [10, 20, 30]], [grey; 4], [grey; 4], [[100, 200, 250], grey, grey, grey]];
         assert_eq!(decoded(&image("i", &three).unwrap()), (4, 4, 3, rows.concat().concat()));
     }

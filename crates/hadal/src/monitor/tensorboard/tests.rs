@@ -173,7 +173,7 @@ fn images_mistakes_and_first_weights_are_logged_where_samples_are_images() {
         .unwrap();
     let board = TensorBoard::new(folder.path())
         .validation_data(&data)
-        .class_names(["zero|", "<b>one</b>"])
+        .class_names(["zero\"|", "<b>one</b>"])
         .hparams([("samples", HParam::from("all"))]);
     model.fit(&data, Fit::epochs(1).callback(board).quiet()).unwrap();
     let shown = shown(folder.path());
@@ -187,7 +187,7 @@ fn images_mistakes_and_first_weights_are_logged_where_samples_are_images() {
     let mistakes: Vec<&String> = shown.keys().filter(|tag| tag.starts_with("mistakes/")).collect();
     assert_eq!(mistakes.len(), 16);
     assert_eq!(size(mistakes[0]), (28, 28));
-    for name in ["zero|", "<b>one</b>", "2", "9"] {
+    for name in ["zero\"|", "<b>one</b>", "2", "9"] {
         assert!(shown.contains_key(&format!("precision_recall/{name}")), "{name}");
     }
 }
