@@ -28,8 +28,8 @@ use crate::{Error, Result};
 /// ```
 ///
 /// While it is paused, training waits after a step without using the processor. A stop [suspends](Flow::Suspend) training after the
-/// step, so that a checkpoint is written and the run can be resumed; it ends a pause. A learning rate waits until the training loop
-/// [takes](Control::take_learning_rate) it.
+/// step, so that a checkpoint is written and the run can be resumed; it ends a pause. A learning rate is that of the steps after this
+/// one, and is among [`Trainer::learning_rate_changes`](crate::train::Trainer::learning_rate_changes).
 #[derive(Clone, Default)]
 pub struct Control {
     shared: Arc<Shared>,
@@ -125,7 +125,7 @@ impl Control {
         Ok(())
     }
 
-    /// The learning rate that was set since it was last taken: for the training loop.
+    /// The learning rate that was set since it was last taken: for a training loop of your own.
     pub fn take_learning_rate(&self) -> Option<f64> {
         lock(&self.shared.state).learning_rate.take()
     }
@@ -224,5 +224,9 @@ impl Callback for Control {
             Event::TrainEnd => lock(&self.shared.state).is_attached = false,
         }
         Ok(Flow::Continue)
+    }
+
+    fn new_learning_rate(&mut self) -> Option<f64> {
+        self.take_learning_rate()
     }
 }

@@ -36,7 +36,7 @@ struct Head {
 
 impl Events {
     /// The folder, and all that is known of its events files as bytes, if much is new since this was last asked.
-    pub fn to_keep(&mut self) -> Option<(PathBuf, Vec<u8>)> {
+    pub fn take_to_keep(&mut self) -> Option<(PathBuf, Vec<u8>)> {
         let read: u64 = self.files.values().map(|position| position.read).sum();
         if read < self.kept.saturating_add(WORTH.max(self.kept / 2)) {
             return None;

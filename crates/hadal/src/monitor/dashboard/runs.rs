@@ -145,7 +145,7 @@ impl Runs {
             let is_back = std::mem::take(&mut run.is_gone);
             if run.follow(&files, self.cache.as_ref()) || is_back || run.changed == 0 {
                 run.changed = self.next_version();
-                let kept = self.cache.as_ref().zip(run.events.as_mut().and_then(Events::to_keep));
+                let kept = self.cache.as_ref().zip(run.events.as_mut().and_then(Events::take_to_keep));
                 drop(run);
                 lock(&self.state).active[id] = polls;
                 if let Some((cache, (folder, bytes))) = kept {

@@ -202,4 +202,8 @@ impl Callback for Dashboard {
         }
         self.control.on_event(event)
     }
+
+    fn new_learning_rate(&mut self) -> Option<f64> {
+        self.control.new_learning_rate()
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::convert::Infallible;
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
@@ -49,21 +50,36 @@ pub(super) struct App {
     /// Has runs looked at soon.
     nudge: Notify,
     /// When runs were looked at last.
-    polled: std::sync::Mutex<Option<Instant>>,
+    polled: Mutex<Option<Instant>>,
+    has_polled: AtomicBool,
 }
 
 impl App {
     pub fn new(runs: Runs, control: Control, token: String, names: Names) -> App {
         let (changed, _) = watch::channel(0);
-        App { runs, control, token, names, changed, nudge: Notify::new(), polled: None.into() }
+        App {
+            runs,
+            control,
+            token,
+            names,
+            changed,
+            nudge: Notify::new(),
+            polled: None.into(),
+            has_polled: false.into(),
+        }
     }
 
-    /// Looks at the runs unless that was done just now.
+    /// Looks at the runs unless that was done just now. Where another thread does, its outcome is not waited for, but for the first.
     fn poll(&self, oldest: Duration) {
-        let mut polled = lock(&self.polled);
+        let mut polled = match self.polled.try_lock() {
+            Err(TryLockError::WouldBlock) if self.has_polled.load(Ordering::Acquire) => return,
+            Ok(polled) => polled,
+            Err(_) => lock(&self.polled),
+        };
         if polled.is_none_or(|time| time.elapsed() >= oldest) {
             self.runs.poll();
             *polled = Some(Instant::now());
+            self.has_polled.store(true, Ordering::Release);
             let version = self.runs.version();
             self.changed.send_if_modified(|known| std::mem::replace(known, version) != version);
         }
@@ -250,18 +266,22 @@ enum Change {
 }
 
 async fn change(State(app): State<Arc<App>>, body: Bytes) -> Response {
-    let outcome = match serde_json::from_slice(&body) {
+    let change = match serde_json::from_slice(&body) {
         Err(error) => return fail(format!("the request is not understood: {error}")),
         Ok(_) if !app.control.is_attached() => return fail("no training is going on here"),
-        Ok(Change::Pause) => Ok(app.control.pause()),
-        Ok(Change::Resume) => Ok(app.control.resume()),
-        Ok(Change::Stop) => Ok(app.control.stop()),
-        Ok(Change::LearningRate(rate)) => app.control.set_learning_rate(rate),
+        Ok(change) => change,
     };
-    match outcome {
-        Ok(()) => Json(app.control.status()).into_response(),
-        Err(error) => fail(error),
+    match change {
+        Change::Pause => app.control.pause(),
+        Change::Resume => app.control.resume(),
+        Change::Stop => app.control.stop(),
+        Change::LearningRate(rate) => {
+            if let Err(error) = app.control.set_learning_rate(rate) {
+                return fail(error);
+            }
+        }
     }
+    Json(app.control.status()).into_response()
 }
 
 /// Tells a page which runs have changed, as long as it is open. What a slow page misses comes together later.

@@ -229,8 +229,8 @@ fn what_was_read_of_long_files_is_kept_and_not_trusted_blindly() {
     let names = [path.file_name().unwrap().to_str().unwrap().to_owned()];
     let mut events = super::super::events::Events::new(&run);
     events.follow(&names);
-    let (_, kept) = events.to_keep().unwrap();
-    assert!(events.to_keep().is_none(), "nothing is new");
+    let (_, kept) = events.take_to_keep().unwrap();
+    assert!(events.take_to_keep().is_none(), "nothing is new");
     let mut again = super::super::events::Events::from_kept(&run, &kept).unwrap();
     assert!(!again.follow(&names), "nothing is new");
     assert_eq!(again.scalars["loss/batch"].value, events.scalars["loss/batch"].value);
