@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::{Error, Result};
 
-/// The file's name in a run folder. Its first line has the names of the predicted classes, after one field that does not matter; each
-/// further line has the name of an actual class, and how many of its samples were predicted as each.
+/// The file's name in a run folder. Its first line has the names of the predicted classes, after one field that does
+/// not matter; each further line has the name of an actual class, and how many of its samples were predicted as each.
 pub(super) const CONFUSION: &str = "confusion_matrix.csv";
 
 /// Longer files, of more than a thousand classes, are not shown.

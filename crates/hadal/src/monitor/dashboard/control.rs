@@ -27,9 +27,10 @@ use crate::{Error, Result};
 /// # Ok::<(), hadal::Error>(())
 /// ```
 ///
-/// While it is paused, training waits after a step without using the processor. A stop [suspends](Flow::Suspend) training after the
-/// step, so that a checkpoint is written and the run can be resumed; it ends a pause. A learning rate is that of the steps after this
-/// one, and is among [`Trainer::learning_rate_changes`](crate::train::Trainer::learning_rate_changes).
+/// While it is paused, training waits after a step without using the processor. A stop [suspends](Flow::Suspend)
+/// training after the step, so that a checkpoint is written and the run can be resumed; it ends a pause. A learning
+/// rate is that of the steps after this one, and is among
+/// [`Trainer::learning_rate_changes`](crate::train::Trainer::learning_rate_changes).
 #[derive(Clone, Default)]
 pub struct Control {
     shared: Arc<Shared>,
@@ -91,8 +92,8 @@ impl Control {
         self
     }
 
-    /// Writes what was done to the run into this CSV file: step, epoch, action, value. A run that is resumed goes on with it. Default:
-    /// nowhere.
+    /// Writes what was done to the run into this CSV file: step, epoch, action, value. A run that is resumed goes on
+    /// with it. Default: nowhere.
     pub fn record(mut self, path: impl AsRef<Path>) -> Control {
         self.record = Some(path.as_ref().to_owned());
         self

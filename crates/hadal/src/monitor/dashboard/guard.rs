@@ -1,8 +1,8 @@
 //! Who may ask: pages of this server alone.
 //!
-//! A page of a foreign site can send requests to a server on the reader's own machine. Three things keep it out. Its requests have
-//! its `Origin`. Where it has its own name point to this machine (DNS rebinding), its name is in `Host`. And it does not know the
-//! token that changes need.
+//! A page of a foreign site can send requests to a server on the reader's own machine. Three things keep it out. Its
+//! requests have its `Origin`. Where it has its own name point to this machine (DNS rebinding), its name is in
+//! `Host`. And it does not know the token that changes need.
 
 use std::net::IpAddr;
 use std::sync::Arc;

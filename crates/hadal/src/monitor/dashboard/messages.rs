@@ -1,4 +1,5 @@
-//! TensorBoard's messages, as far as they are shown. Names and numbers of fields are those of `tensorboard/compat/proto/*.proto`.
+//! TensorBoard's messages, as far as they are shown. Names and numbers of fields are those of
+//! `tensorboard/compat/proto/*.proto`.
 //!
 //! Pictures and histograms are passed over in the first reading, and decoded where they are asked for: `Whole...`.
 

@@ -6,8 +6,8 @@ const GROUP: usize = 16;
 /// Where no value is finite.
 const NONE: u32 = u32::MAX;
 
-/// The places of the least and the largest finite value of each group of 16 values, of 256, and so on. It grows with the series;
-/// only whole groups are in it.
+/// The places of the least and the largest finite value of each group of 16 values, of 256, and so on. It grows with
+/// the series; only whole groups are in it.
 #[derive(Clone, Default)]
 pub(super) struct Pyramid {
     levels: Vec<Vec<[u32; 2]>>,

@@ -226,8 +226,8 @@ impl Run {
         tags
     }
 
-    /// The curve of this name, and what its points are counted by. The learning rate of each step is preferred to that of each epoch,
-    /// scores with all their digits to those of an events file.
+    /// The curve of this name, and what its points are counted by. The learning rate of each step is preferred to
+    /// that of each epoch, scores with all their digits to those of an events file.
     pub fn curve(&mut self, tag: &str) -> Option<(&mut Series, Axis)> {
         let place = self.history.names.iter().position(|name| name == tag && name != "epoch");
         let column = place.and_then(|place| self.history.columns[place].as_mut()).filter(|column| column.len() > 0);

@@ -82,9 +82,9 @@ impl Series {
         &smoothed.values
     }
 
-    /// The places of the points that show the part from `from` up to, not including, `to` as all of its points would, in about
-    /// `buckets` columns: the least and the largest value of each column, the first and the last point, and one more on either side,
-    /// to which the line leads. The values are smoothed before.
+    /// The places of the points that show the part from `from` up to, not including, `to` as all of its points would,
+    /// in about `buckets` columns: the least and the largest value of each column, the first and the last point, and
+    /// one more on either side, to which the line leads. The values are smoothed before.
     pub fn thin(&mut self, weight: f64, x: &X, from: f64, to: f64, buckets: usize) -> Vec<usize> {
         self.smooth(weight);
         let Series { at, time, value, pyramid, smoothed } = self;
@@ -143,9 +143,9 @@ pub(super) fn partition(from: usize, to: usize, is_before: impl Fn(usize) -> boo
     from
 }
 
-/// The exponential moving average that TensorBoard draws: `m = w m + (1 - w) value`, divided by `1 - w^n` after `n` values, so that the
-/// first ones do not lean towards 0. It is computed as `s = s + (value - s) (1 - w) / (1 - w^n)`, which is the same, and leaves a
-/// constant as it is to the last bit. Values that are not finite stay as they are.
+/// The exponential moving average that TensorBoard draws: `m = w m + (1 - w) value`, divided by `1 - w^n` after `n`
+/// values, so that the first ones do not lean towards 0. It is computed as `s = s + (value - s) (1 - w) / (1 - w^n)`,
+/// which is the same, and leaves a constant as it is to the last bit. Values that are not finite stay as they are.
 ///
 /// Source: TensorBoard, `components/vz_line_chart2/line-chart.ts`.
 #[derive(Clone)]
@@ -193,7 +193,8 @@ mod tests {
 
     #[test]
     fn smoothing_is_tensorboards() {
-        // By hand: 0.5 * 0 + 0.5 * 4 = 2, / 0.5; 0.5 * 2 + 0.5 * 8 = 5, / 0.75; infinity; 0.5 * 5 + 0.5 * 1 = 3, / 0.875.
+        // By hand: 0.5 * 0 + 0.5 * 4 = 2, / 0.5; 0.5 * 2 + 0.5 * 8 = 5, / 0.75; infinity; 0.5 * 5 + 0.5 * 1 = 3, /
+        // 0.875.
         let mut series = series(&[4.0, 8.0, f64::INFINITY, 1.0]);
         let expected = [4.0, 5.0 / 0.75, f64::INFINITY, 3.0 / 0.875];
         assert!(series.smooth(0.5).iter().zip(expected).all(|(a, b)| *a == b || (a - b).abs() < 1e-14));

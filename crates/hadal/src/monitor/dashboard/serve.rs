@@ -57,21 +57,22 @@ impl Dashboard {
         Dashboard { folders, listen: "127.0.0.1".into(), port: 7860, cache, control: Control::default(), server: None }
     }
 
-    /// The port; the next free one where it is in use, with a note on standard error. 0 is any that is free. Default: 7860.
+    /// The port; the next free one where it is in use, with a note on standard error. 0 is any that is free. Default:
+    /// 7860.
     pub fn port(mut self, port: u16) -> Dashboard {
         self.port = port;
         self
     }
 
-    /// The address or name that the server listens at. Default: `127.0.0.1`, which this machine alone can reach. With `0.0.0.0` all who
-    /// reach this machine can see the runs; they need the token to change training.
+    /// The address or name that the server listens at. Default: `127.0.0.1`, which this machine alone can reach. With
+    /// `0.0.0.0` all who reach this machine can see the runs; they need the token to change training.
     pub fn listen(mut self, host: impl Into<String>) -> Dashboard {
         self.listen = host.into();
         self
     }
 
-    /// The folder in which it is kept what was read of events files of more than 4 MiB, so that they open at once next time. Nothing
-    /// is lost with it. Default: `hadal/dashboard` in the platform's cache folder.
+    /// The folder in which it is kept what was read of events files of more than 4 MiB, so that they open at once
+    /// next time. Nothing is lost with it. Default: `hadal/dashboard` in the platform's cache folder.
     pub fn cache(mut self, folder: impl AsRef<Path>) -> Dashboard {
         self.cache = Some(folder.as_ref().to_owned());
         self

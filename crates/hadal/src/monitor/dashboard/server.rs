@@ -69,7 +69,8 @@ impl App {
         }
     }
 
-    /// Looks at the runs unless that was done just now. Where another thread does, its outcome is not waited for, but for the first.
+    /// Looks at the runs unless that was done just now. Where another thread does, its outcome is not waited for, but
+    /// for the first.
     fn poll(&self, oldest: Duration) {
         let mut polled = match self.polled.try_lock() {
             Err(TryLockError::WouldBlock) if self.has_polled.load(Ordering::Acquire) => return,

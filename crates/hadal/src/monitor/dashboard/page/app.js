@@ -64,7 +64,9 @@ async function refreshOnce() {
   drawRuns(changed);
   get('notes').replaceChildren(...answer.notes.map(textContent => element('li', { textContent })));
   const running = [...list.runs.values()].filter(run => run.status === 'running').length;
-  say(`${list.runs.size} ${list.runs.size === 1 ? 'run' : 'runs'} in ${answer.roots.map(root => root.split(/[\\/]/).filter(Boolean).at(-1) ?? root).join(', ')}${running ? `, ${running} running` : ''}`);
+  const count = list.runs.size === 1 ? '1 run' : `${list.runs.size} runs`;
+  const roots = answer.roots.map(root => root.split(/[\\/]/).filter(Boolean).at(-1) ?? root);
+  say(`${count} in ${roots.join(', ')}${running ? `, ${running} running` : ''}`);
   get('status').title = answer.roots.join(', ');
   if (isFirst || fresh.length) offerGroups();
   if (isFirst || changed.some(id => list.chosen.has(id))) await refreshTags(isFirst ? null : changed);
@@ -132,7 +134,13 @@ async function change(action, value) {
   try {
     const response = await fetch('/api/control', options);
     if (!response.ok) throw new Error((await response.text()).trim());
-    say({ pause: 'Training pauses after this step', resume: 'Training goes on', stop: 'Training stops after a checkpoint', learning_rate: `The learning rate is ${value} from the next step on` }[action]);
+    const said = {
+      pause: 'Training pauses after this step',
+      resume: 'Training goes on',
+      stop: 'Training stops after a checkpoint',
+      learning_rate: `The learning rate is ${value} from the next step on`,
+    };
+    say(said[action]);
   } catch (error) {
     say(`Not done: ${error.message}`);
   }

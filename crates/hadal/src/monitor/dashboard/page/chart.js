@@ -4,7 +4,7 @@ import { abscissa, axes, element, line, logTicks, number, prepare, theme, ticks 
 import { chosen, colour, groups, runs } from './runs.js';
 
 const MOST_POINTS = 60000;
-const MOST_IN_TIP = 10;
+const MOST_IN_TIP = 8;
 const MOST_IN_REQUEST = 800;
 // Dashes, faint lines and wide lines are for charts that are not full.
 const MOST_DASHED = 60;
@@ -31,8 +31,10 @@ export class Chart {
     this.toggle.addEventListener('click', () => this.showTable(this.table.hidden));
     this.table = element('div', { className: 'scroll', hidden: true });
     this.notes = element('div');
-    const legend = tags.length > 1 ? [element('span', { className: 'legend', textContent: '– – training  —— validation' })] : [];
-    const caption = element('figcaption', {}, [element('h3', { textContent: title }), ...legend, this.reset, this.toggle]);
+    const words = '– – training  —— validation';
+    const legend = tags.length > 1 ? [element('span', { className: 'legend', textContent: words })] : [];
+    const heading = element('h3', { textContent: title });
+    const caption = element('figcaption', {}, [heading, ...legend, this.reset, this.toggle]);
     this.element = element('figure', {}, [caption, this.plot, this.table, this.notes, this.spoken]);
     this.listen();
   }
@@ -169,8 +171,10 @@ export class Chart {
     return shown.map(curve => {
       const { x, y } = curve.smoothed ?? curve.points;
       return {
-        name: runs.get(curve.run).name + suffix(curve.tag), colour: colour(curve.run), dashed: dashed(curve.tag), axis: curve.axis,
-        x, y, faint: curve.smoothed ? curve.points : null, marks: curve.not_finite, bad: curve.not_finite_count, total: curve.total,
+        name: runs.get(curve.run).name + suffix(curve.tag),
+        colour: colour(curve.run), dashed: dashed(curve.tag), axis: curve.axis,
+        x, y, faint: curve.smoothed ? curve.points : null,
+        marks: curve.not_finite, bad: curve.not_finite_count,
       };
     });
   }
@@ -255,7 +259,9 @@ export class Chart {
     const style = isFull ? { lineWidth: 1, lineJoin: 'bevel' } : { lineWidth: 1.6, lineJoin: 'round' };
     Object.assign(pen, { strokeStyle: one.colour, fillStyle: one.colour, ...style });
     if (one.spread) {
-      const edge = sign => one.x.map((x, index) => [place.x(x), place.y(Math.max(one.y[index] + sign * one.spread[index], this.view.log ? low : -Infinity))]);
+      const least = this.view.log ? low : -Infinity;
+      const height = (index, sign) => place.y(Math.max(one.y[index] + sign * one.spread[index], least));
+      const edge = sign => one.x.map((x, index) => [place.x(x), height(index, sign)]);
       const around = [...edge(1), ...edge(-1).reverse()].filter(point => point.every(Number.isFinite));
       pen.globalAlpha = 0.18;
       pen.beginPath();
@@ -322,9 +328,9 @@ export class Chart {
     const row = ({ one, index }) => {
       const swatch = element('span', { className: 'swatch' });
       swatch.style.setProperty('background', one.colour);
-      const spread = one.spread ? ` ± ${number(one.spread[index])} of ${one.count[index]}` : '';
+      const spread = one.count?.[index] > 1 ? ` ± ${number(Number(one.spread[index].toPrecision(2)))}` : '';
       const value = element('b', { textContent: number(one.y[index]) + spread });
-      const where = element('span', { textContent: abscissa(one.axis, one.x[index]) });
+      const where = element('span', { className: 'where', textContent: abscissa(one.axis, one.x[index]) });
       return element('div', {}, [swatch, element('span', { className: 'name', textContent: one.name }), value, where]);
     };
     const more = found.length - near.length;
@@ -332,9 +338,12 @@ export class Chart {
     const heading = element('div', { textContent: `${axis} ${abscissa(axis, place.value(x))}` });
     this.tip.replaceChildren(heading, ...near.map(row), ...rest);
     const isRight = x > this.plot.clientWidth / 2;
-    this.tip.style.setProperty('left', isRight ? 'auto' : `${x + 12}px`);
-    this.tip.style.setProperty('right', isRight ? `${this.plot.clientWidth - x + 12}px` : 'auto');
-    this.tip.style.setProperty('top', '14px');
+    // Beside the cursor or, where there is little room, below the chart.
+    const isNarrow = this.plot.clientWidth < 420;
+    const [left, right] = isRight ? ['auto', `${this.plot.clientWidth - x + 12}px`] : [`${x + 12}px`, 'auto'];
+    this.tip.style.setProperty('left', isNarrow ? '0' : left);
+    this.tip.style.setProperty('right', isNarrow ? '0' : right);
+    this.tip.style.setProperty('top', isNarrow ? '100%' : '14px');
   }
 
   // What a picture does not say.
@@ -345,7 +354,10 @@ export class Chart {
       notes.push(`${one.name}: ${one.bad} ${one.bad === 1 ? 'value is' : 'values are'} NaN or infinite (▲)`);
     }
     const other = lines.filter(one => one.axis !== this.view.x);
-    if (other.length) notes.push(`by ${other[0].axis}, since the ${this.view.x} is not recorded: ${some(other.map(one => one.name))}`);
+    if (other.length) {
+      const why = `by ${other[0].axis}, since the ${this.view.x} is not recorded`;
+      notes.push(`${why}: ${some(other.map(one => one.name))}`);
+    }
     const below = this.view.log ? lines.filter(one => one.y.some(value => value != null && value <= 0)) : [];
     if (below.length) notes.push(`values of 0 and below are not on a logarithmic scale: ${some(below.map(one => one.name))}`);
     const text = notes.slice(0, 5);

@@ -25,7 +25,8 @@ export function duration(seconds) {
 }
 
 export function abscissa(axis, value) {
-  return axis === 'time' ? duration(value) : number(value);
+  if (axis === 'time') return duration(value);
+  return number(axis === 'step' && Math.abs(value) > 100 ? Math.round(value) : value);
 }
 
 // Round numbers between two ends.
@@ -66,7 +67,8 @@ export function prepare(canvas) {
 export function theme() {
   const style = getComputedStyle(document.documentElement);
   const get = name => style.getPropertyValue(name).trim();
-  return { ink: get('--ink'), soft: get('--soft'), line: get('--line'), grid: get('--grid'), panel: get('--panel'), accent: get('--accent') };
+  const names = ['ink', 'soft', 'line', 'grid', 'panel', 'accent'];
+  return Object.fromEntries(names.map(name => [name, get(`--${name}`)]));
 }
 
 // Numbers and lines along both axes; `frame` says where they are, `place` where a value is.
@@ -79,7 +81,8 @@ export function axes(pen, frame, marks, place, colours) {
   // As many digits as tell neighbours apart.
   const step = marks.y.length > 1 ? Math.abs(marks.y[1] - marks.y[0]) : 0;
   const most = Math.max(...marks.y.map(Math.abs));
-  const label = mark => (step && most / step > 1e4 ? mark.toPrecision(Math.min(Math.ceil(Math.log10(most / step)) + 1, 17)) : number(mark));
+  const digits = step ? Math.min(Math.ceil(Math.log10(most / step)) + 1, 17) : 1;
+  const label = mark => (digits > 5 ? mark.toPrecision(digits) : number(mark));
   for (const mark of marks.y) {
     const y = Math.round(place.y(mark)) + 0.5;
     pen.beginPath();

@@ -61,9 +61,14 @@ export function groups(by) {
     if (!found.has(key)) found.set(key, []);
     found.get(key).push(id);
   }
-  const label = ([key, ids]) => (by === '*' ? `${runs.get(ids[0]).name} and other seeds` : `${by} = ${key}`);
+  const label = ([key, ids]) => (by === '*' ? `${runs.get(ids[0]).name} and other seeds` : `${by.split('.').at(-1)} = ${key}`);
+  const nameOf = entry => {
+    const [, ids] = entry;
+    if (ids.length > 1) return `${label(entry)} (${ids.length} runs)`;
+    return by === '*' ? runs.get(ids[0]).name : label(entry);
+  };
   return [...found].map(entry => ({
-    label: entry[1].length > 1 ? `${label(entry)} (${entry[1].length} runs)` : by === '*' ? runs.get(entry[1][0]).name : label(entry),
+    label: nameOf(entry),
     ids: entry[1],
   }));
 }

@@ -140,7 +140,9 @@ class Picture {
     this.ids = ids;
     this.choice.replaceChildren(...ids.map(id => element('option', { value: id, textContent: runs.get(id)?.name ?? id })));
     // Until one is chosen, one that is running, or the newest.
-    if (!this.picked || !ids.includes(this.run)) this.run = ids.findLast(id => runs.get(id)?.status === 'running') ?? ids.at(-1);
+    if (!this.picked || !ids.includes(this.run)) {
+      this.run = ids.findLast(id => runs.get(id)?.status === 'running') ?? ids.at(-1);
+    }
     this.choice.value = this.run;
     this.choice.hidden = ids.length < 2;
     this.renew([this.run]);
@@ -291,9 +293,11 @@ export function settings(root) {
   const heads = ['setting', ...shown.map(id => runs.get(id).name)].map(text => element('th', { scope: 'col', textContent: text }));
   const table = element('table', {}, [element('thead', {}, [element('tr', {}, heads)]), element('tbody', {}, rows)]);
   const more = ids.length - shown.length;
-  const notes = more > 0 ? [element('p', { className: 'note', textContent: `${more} more runs are chosen; the first ${MOST_COLUMNS} are shown` })] : [];
-  const emptiness = !shown.length ? 'No runs are chosen.' : names.length ? 'The settings of these runs are the same.' : 'No settings are recorded.';
-  if (!rows.length) notes.push(element('p', { className: 'note', textContent: emptiness }));
+  const note = textContent => element('p', { className: 'note', textContent });
+  const notes = more > 0 ? [note(`${more} more runs are chosen; the first ${MOST_COLUMNS} are shown`)] : [];
+  const same = names.length ? 'The settings of these runs are the same.' : 'No settings are recorded.';
+  const emptiness = shown.length ? same : 'No runs are chosen.';
+  if (!rows.length) notes.push(note(emptiness));
   const label = element('label', {}, [box, ' differences only']);
   inner.className = '';
   inner.replaceChildren(element('figure', {}, [label, element('div', { className: 'scroll', tabIndex: 0 }, [table]), ...notes]));
