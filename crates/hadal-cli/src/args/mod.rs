@@ -53,7 +53,7 @@ impl Command {
             Command::Explain(args) => args.threads,
             Command::Tune(args) => args.threads,
             Command::Verify(args) => args.threads,
-            Command::Init(_) | Command::Runs(_) => None,
+            Command::Dashboard(_) | Command::Init(_) | Command::Runs(_) => None,
         }
     }
 }
