@@ -130,7 +130,7 @@ export class Chart {
     const [changed, sets] = [this.changed, group ? groups(group) : []];
     Object.assign(this, { busy: true, stale: false, changed: null });
     const lines = Math.max(1, group ? sets.length : chosen.size) * this.tags.length;
-    const buckets = Math.round(Math.max(40, Math.min(this.plot.clientWidth || 400, MOST_POINTS / 2 / lines)));
+    const buckets = Math.round(Math.max(lines > 200 ? 24 : 40, Math.min(this.plot.clientWidth || 400, MOST_POINTS / 2 / lines)));
     try {
       const means = [];
       const fresh = new Map(changed ? this.data : []);

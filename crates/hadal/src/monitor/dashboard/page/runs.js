@@ -85,8 +85,11 @@ export function draw(list, filter, changed, onChoose) {
   for (const run of sorted) {
     if (changed.includes(run.id) || !rows.has(run.id)) {
       const row = rowOf(run, onChoose);
-      rows.get(run.id)?.replaceWith(row);
+      const old = rows.get(run.id);
+      const hasFocus = old?.contains(document.activeElement);
+      old?.replaceWith(row);
       rows.set(run.id, row);
+      if (hasFocus) row.querySelector('input').focus();
     }
   }
   const wanted = sorted.map(run => rows.get(run.id));

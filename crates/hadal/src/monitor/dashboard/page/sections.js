@@ -275,11 +275,19 @@ export function settings(root) {
   const ids = [...chosen].filter(id => runs.has(id)).sort((a, b) => a - b);
   const shown = ids.slice(0, MOST_COLUMNS);
   const only = inner.querySelector('input')?.checked ?? shown.length > 1;
+  // A table that stays the same keeps its place and the focus.
+  const known = shown.map(id => [runs.get(id).name, runs.get(id).settings, runs.get(id).facts]);
+  const content = JSON.stringify([only, ids.length, known]);
+  if (inner.dataset.content === content) return;
+  inner.dataset.content = content;
   const differ = new Set(differing(shown));
   const names = [...new Set(shown.flatMap(id => Object.keys(runs.get(id).settings)))].sort();
   const facts = [...new Set(shown.flatMap(id => Object.keys(runs.get(id).facts)))];
   const box = element('input', { type: 'checkbox', checked: only });
-  box.addEventListener('change', () => settings(root));
+  box.addEventListener('change', () => {
+    settings(root);
+    inner.querySelector('input').focus();
+  });
   const rowOf = (name, values) => {
     const differs = new Set(values).size > 1;
     const cells = values.map(value => element('td', { textContent: value ?? '' }));
