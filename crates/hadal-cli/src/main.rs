@@ -7,6 +7,7 @@ mod arrays;
 mod columns;
 mod config;
 mod counted;
+mod dashboard;
 mod defaults;
 mod evaluate;
 mod explain;
@@ -68,6 +69,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Predict(args) => predict::run(&args).map(done),
         Command::Explain(args) => explain::run(&args).map(done),
         Command::Init(args) => init::run(&args).map(done),
+        Command::Dashboard(args) => dashboard::run(&args).map(done),
         Command::Runs(args) => runs::run(&args).map(done),
     }
 }

@@ -39,6 +39,7 @@ pub enum Command {
     Init(Init),
     Tune(Tune),
     Runs(Runs),
+    Dashboard(Dashboard),
     Verify(Verify),
 }
 
@@ -52,7 +53,7 @@ impl Command {
             Command::Explain(args) => args.threads,
             Command::Tune(args) => args.threads,
             Command::Verify(args) => args.threads,
-            Command::Init(_) | Command::Runs(_) => None,
+            Command::Dashboard(_) | Command::Init(_) | Command::Runs(_) => None,
         }
     }
 }
@@ -261,6 +262,31 @@ const RUNS_EXAMPLES: &str = "\
 Examples:
   hadal runs
   hadal runs experiments --csv > runs.csv";
+
+/// Show runs in the browser, while they train and afterwards
+///
+/// Serves a page with the curves, histograms, images and settings of all runs below the folders. It is at 127.0.0.1, which this
+/// machine alone can reach, and loads nothing from elsewhere.
+#[derive(Debug, clap::Args)]
+#[command(after_help = DASHBOARD_EXAMPLES)]
+pub struct Dashboard {
+    /// Folders with runs, or runs [default: runs]
+    #[arg(value_name = "RUNS")]
+    pub runs: Vec<PathBuf>,
+
+    /// Port; the next free one where it is in use
+    #[arg(long, value_name = "N", default_value_t = 7860)]
+    pub port: u16,
+
+    /// Address or name to listen at; with 0.0.0.0 all who reach this machine can see the runs
+    #[arg(long, value_name = "HOST", default_value = "127.0.0.1")]
+    pub listen: String,
+}
+
+const DASHBOARD_EXAMPLES: &str = "\
+Examples:
+  hadal dashboard
+  hadal dashboard experiments/first experiments/second --port 8000";
 
 /// Train a run again, and say whether the result is the same
 ///

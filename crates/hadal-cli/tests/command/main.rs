@@ -1,5 +1,6 @@
 //! The command as a user meets it: what it prints, what it writes, and what it says about mistakes.
 
+mod dashboard;
 mod files;
 mod folder;
 mod found;

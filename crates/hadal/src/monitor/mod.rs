@@ -2,6 +2,8 @@
 
 mod console;
 mod csv_logger;
+#[cfg(feature = "dashboard")]
+pub mod dashboard;
 #[cfg(feature = "download")]
 pub(crate) mod download;
 mod json_logger;

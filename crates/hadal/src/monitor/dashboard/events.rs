@@ -1,0 +1,217 @@
+//! The events files of a run, read as they grow.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use prost::Message;
+use serde::{Deserialize, Serialize};
+
+use super::messages::{Event, HParams, Histogram, SESSION_START, WholeEvent, WholeValue};
+use super::series::Series;
+use crate::monitor::tensorboard::RecordReader;
+use crate::{Error, Result};
+
+/// What the names of events files hold.
+pub(super) const MARK: &str = "tfevents";
+
+/// What the events files of a folder hold. Numbers are kept; of pictures and histograms, where they stand.
+#[derive(Default)]
+pub(super) struct Events {
+    pub(super) folder: PathBuf,
+    /// By name, which is the order in which TensorBoard reads them.
+    pub(super) files: BTreeMap<String, Position>,
+    pub scalars: BTreeMap<String, Series>,
+    pub histograms: BTreeMap<String, Vec<Place>>,
+    pub images: BTreeMap<String, Vec<Place>>,
+    pub texts: BTreeMap<String, String>,
+    pub hparams: BTreeMap<String, String>,
+    /// Whether the last file says that the run has ended.
+    pub has_ended: bool,
+    /// Seconds since 1970.
+    pub began: Option<f64>,
+    /// New points of the file that is being read.
+    fresh: BTreeMap<String, [Vec<f64>; 3]>,
+    /// Bytes that had been read when it was kept last.
+    pub(super) kept: u64,
+}
+
+/// How far a file has been read.
+#[derive(Clone, Default)]
+pub(super) struct Position {
+    pub read: u64,
+    length: u64,
+    /// Why it was not read to its end.
+    fault: Option<String>,
+}
+
+impl Position {
+    pub fn after(read: u64) -> Position {
+        Position { read, ..Position::default() }
+    }
+}
+
+/// Where a record stands.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Place {
+    pub step: i64,
+    file: String,
+    at: u64,
+}
+
+impl Events {
+    pub fn new(folder: &Path) -> Events {
+        Events { folder: folder.to_owned(), ..Events::default() }
+    }
+
+    /// Reads what is new in the files of these names; tells whether there was any.
+    pub fn follow(&mut self, names: &[String]) -> bool {
+        let lengths: Vec<Option<u64>> =
+            names.iter().map(|name| self.folder.join(name).metadata().ok().map(|file| file.len())).collect();
+        let is_gone = |(name, position): (&String, &Position)| {
+            let length = names.iter().position(|other| other == name).and_then(|at| lengths[at]);
+            length.is_none_or(|length| length < position.read)
+        };
+        let mut changed = self.files.iter().any(is_gone);
+        if changed {
+            // Another run has taken the folder.
+            *self = Events::new(&self.folder);
+        }
+        for (name, length) in names.iter().zip(lengths) {
+            let known = self.files.get(name).cloned().unwrap_or_default();
+            if let Some(length) = length.filter(|length| *length != known.length) {
+                let position = self.read(name, known.read, length);
+                changed |= position.read > known.read || position.fault != known.fault;
+                self.files.insert(name.clone(), position);
+            }
+        }
+        changed
+    }
+
+    /// Why a file was not read to its end.
+    pub fn faults(&self) -> impl Iterator<Item = &String> {
+        self.files.values().filter_map(|position| position.fault.as_ref())
+    }
+
+    fn read(&mut self, name: &str, from: u64, length: u64) -> Position {
+        let path = self.folder.join(name);
+        let mut position = Position { read: from, length, fault: None };
+        let opened =
+            open_at(&path, from).map(|file| RecordReader::new(&path, BufReader::new(file.take(length - from))));
+        let mut reader = match opened {
+            Ok(reader) => reader,
+            Err(error) => {
+                position.fault = Some(error.to_string());
+                return position;
+            }
+        };
+        while let Some(record) = reader.next() {
+            let taken = record.and_then(|record| self.take(name, position.read, &record));
+            if let Err(error) = taken {
+                let message = error.to_string();
+                // Positions in the message are those since the last visit.
+                let reason = message.rsplit(": ").next().unwrap_or(&message);
+                position.fault = Some(format!("{name}, at byte {}: {reason}", position.read));
+                break;
+            }
+            position.read = from + reader.position();
+        }
+        self.settle();
+        position
+    }
+
+    /// Takes in one record.
+    fn take(&mut self, name: &str, at: u64, record: &[u8]) -> Result<()> {
+        let event = Event::decode(record).map_err(|error| Error::Data(format!("not an event ({error})")))?;
+        if event.wall_time > 0.0 && event.wall_time.is_finite() {
+            self.began = Some(self.began.map_or(event.wall_time, |began| began.min(event.wall_time)));
+        }
+        if event.session.is_some_and(|session| session.status == SESSION_START) {
+            self.purge_from(event.step);
+        }
+        for value in event.summary.into_iter().flat_map(|summary| summary.value) {
+            let place = || Place { step: event.step, file: name.to_owned(), at };
+            let plugin = value.metadata.as_ref().and_then(|metadata| metadata.plugin.as_ref());
+            let tensor = value.tensor.unwrap_or_default();
+            let number =
+                value.simple_value.or(tensor.float_val.first().copied().filter(|_| tensor.float_val.len() == 1));
+            match plugin.map(|plugin| plugin.name.as_str()) {
+                Some("text") => {
+                    let text = tensor.string_val.first().map(|text| String::from_utf8_lossy(text).into_owned());
+                    self.texts.extend(text.map(|text| (value.tag, text)));
+                }
+                Some("hparams") => self.take_hparams(plugin.map_or(&[], |plugin| &plugin.content)),
+                _ if value.image.is_some() => self.images.entry(value.tag).or_default().push(place()),
+                _ if value.histogram.is_some() => self.histograms.entry(value.tag).or_default().push(place()),
+                None | Some("scalars") if number.is_some() => {
+                    let columns = match self.fresh.get_mut(&value.tag) {
+                        Some(columns) => columns,
+                        None => self.fresh.entry(value.tag).or_default(),
+                    };
+                    let point = [event.step as f64, event.wall_time, f64::from(number.unwrap_or(f32::NAN))];
+                    columns.iter_mut().zip(point).for_each(|(column, number)| column.push(number));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn take_hparams(&mut self, content: &[u8]) {
+        // A file of another version is shown without them.
+        let Ok(HParams { start, end }) = HParams::decode(content) else { return };
+        self.has_ended |= end.is_some();
+        for (name, value) in start.into_iter().flat_map(|start| start.hparams) {
+            let shown = match (value.number, value.text, value.truth) {
+                (Some(number), ..) => number.to_string(),
+                (_, Some(text), _) => text,
+                (_, _, truth) => truth.unwrap_or_default().to_string(),
+            };
+            self.hparams.insert(name, shown);
+        }
+    }
+
+    /// Forgets what older records hold from a step on: the run went on from a checkpoint.
+    fn purge_from(&mut self, step: i64) {
+        self.has_ended = false;
+        self.settle();
+        self.scalars.values_mut().for_each(|series| series.purge_from(step as f64));
+        self.histograms.values_mut().chain(self.images.values_mut()).for_each(|places| {
+            places.retain(|place| place.step < step);
+        });
+    }
+
+    fn settle(&mut self) {
+        for (tag, [at, time, value]) in std::mem::take(&mut self.fresh) {
+            self.scalars.entry(tag).or_default().extend(&at, &time, &value);
+        }
+    }
+
+    /// The histogram at a place: the upper ends of the buckets, the counts, and the least value.
+    pub fn histogram(&self, tag: &str, place: &Place) -> Result<Histogram> {
+        let value = self.value(tag, place)?;
+        value.histogram.ok_or_else(|| Error::Data(format!("{tag}: no histogram is there any more")))
+    }
+
+    /// The PNG at a place.
+    pub fn image(&self, tag: &str, place: &Place) -> Result<Vec<u8>> {
+        let image = self.value(tag, place)?.image.unwrap_or_default().encoded;
+        let is_png = image.starts_with(b"\x89PNG\r\n\x1a\n");
+        is_png.then_some(image).ok_or_else(|| Error::Data(format!("{tag}: the image is no PNG")))
+    }
+
+    fn value(&self, tag: &str, place: &Place) -> Result<WholeValue> {
+        let path = self.folder.join(&place.file);
+        let gone = || Error::file(&path, format!("byte {}: the record is gone", place.at));
+        let record = RecordReader::new(&path, BufReader::new(open_at(&path, place.at)?)).next().ok_or_else(gone)??;
+        let event = WholeEvent::decode(&record[..]).map_err(|_| gone())?;
+        event.summary.into_iter().flat_map(|summary| summary.value).find(|value| value.tag == tag).ok_or_else(gone)
+    }
+}
+
+pub(super) fn open_at(path: &Path, at: u64) -> Result<File> {
+    let mut file = File::open(path).map_err(Error::io(path, "open the events file"))?;
+    file.seek(SeekFrom::Start(at)).map_err(Error::io(path, "read the events file"))?;
+    Ok(file)
+}
