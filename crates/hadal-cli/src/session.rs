@@ -108,9 +108,14 @@ impl Session<'_> {
         if let Some(limit) = &mut limit {
             fit = fit.callback(limit);
         }
-        let has_ended = Cell::new(false);
+        // Between its beginning and its end. A run that had ended before has neither.
+        let is_suspended = Cell::new(false);
         let fit = fit.on_event(|event| {
-            has_ended.set(has_ended.get() || matches!(event, Event::TrainEnd));
+            match event {
+                Event::TrainBegin { .. } => is_suspended.set(true),
+                Event::TrainEnd => is_suspended.set(false),
+                _ => {}
+            }
             Ok(Flow::Continue)
         });
         let began = Instant::now();
@@ -119,8 +124,7 @@ impl Session<'_> {
             None => model.fit(&parts.train, fit)?,
         };
         let seconds = began.elapsed().as_secs_f64();
-        // A signal may also come after the last step.
-        let is_suspended = self.interrupt.status().is_some() && !has_ended.get();
+        let is_suspended = is_suspended.get();
         Ok(Ended { model, history, seconds, timed_out: limit.and_then(|limit| limit.stopped_step()), is_suspended })
     }
 }

@@ -26,6 +26,7 @@ use crate::session::{DIGEST, Ended, Folder, SETTINGS, Session, check_source, rep
 use crate::source::Source;
 use crate::summary::scores;
 use crate::tune::Store;
+use crate::watchers::dashboard;
 
 pub fn run(args: &Train) -> Result<ExitCode> {
     if args.device == DeviceName::Cuda {
@@ -73,12 +74,24 @@ pub fn run(args: &Train) -> Result<ExitCode> {
     let interrupt = Interrupt::watch();
     let is_terminal = std::io::stdout().is_terminal();
     let mut json = args.log_json.then(|| JsonLogger::new(std::io::stdout()));
+    let page = match folder.as_deref().filter(|_| args.dashboard) {
+        // Beside the other runs, where they lie in a folder of runs.
+        Some(folder) => {
+            let is_chosen = args.out.is_some() || args.resume.is_some();
+            let root = folder.parent().filter(|_| !is_chosen).unwrap_or(folder);
+            Some(dashboard(root, folder, &interrupt)?)
+        }
+        None => None,
+    };
     let console = || Console::new(is_terminal).log_interval(args.log_interval);
-    let progress: Vec<Box<dyn Callback + '_>> = match &mut json {
+    let mut progress: Vec<Box<dyn Callback + '_>> = match &mut json {
         Some(json) => vec![Box::new(json)],
         None if args.quiet => Vec::new(),
         None => vec![Box::new(console())],
     };
+    if let Some((_, control)) = &page {
+        progress.push(Box::new(control.clone()));
+    }
     let is_quiet = args.quiet || args.log_json;
     let session = Session {
         config: &config,
@@ -114,7 +127,10 @@ pub fn run(args: &Train) -> Result<ExitCode> {
             ));
         }
     })?;
-    if let Some(status) = interrupt.status().filter(|_| ended.is_suspended) {
+    if ended.is_suspended {
+        // Without a signal, it was stopped from the page.
+        let status = interrupt.status().unwrap_or(0);
+        let verb = if interrupt.status().is_some() { "Interrupted" } else { "Stopped" };
         let place = format!("after epoch {} and step {}", ended.model.epochs(), ended.model.steps());
         let resume = folder.as_deref().map(|folder| format!("hadal train --resume {}", quoted(folder)));
         if let Some(json) = &mut json {
@@ -122,8 +138,8 @@ pub fn run(args: &Train) -> Result<ExitCode> {
             return Ok(ExitCode::from(status));
         }
         print_line(&match resume {
-            Some(resume) => format!("Interrupted {place}; go on with: {resume}"),
-            None => format!("Interrupted {place}; nothing was kept (--no-out)"),
+            Some(resume) => format!("{verb} {place}; go on with: {resume}"),
+            None => format!("{verb} {place}; nothing was kept (--no-out)"),
         })?;
         return Ok(ExitCode::from(status));
     }

@@ -1,9 +1,14 @@
-//! What a run is watched by: callbacks that have no influence on it.
+//! What a run is watched by: callbacks that have no influence on it, but by the buttons of the dashboard.
+
+use std::path::Path;
 
 use hadal::Result;
+use hadal::monitor::dashboard::{Control, Dashboard, Server};
+use hadal::monitor::print_line;
 use hadal::monitor::tensorboard::{HParam, TensorBoard};
 
 use crate::config::{self, Config};
+use crate::interrupt::Interrupt;
 use crate::parts::Parts;
 use crate::session::Folder;
 
@@ -18,6 +23,18 @@ pub fn tensorboard(folder: Folder, config: &Config, parts: &Parts) -> Result<Ten
         .hparams(hparams(config))
         .verbatim("configuration", &config::to_toml(config)?);
     Ok(if parts.task == hadal::data::Task::Classification { board.class_names(names) } else { board })
+}
+
+/// The file with what was done to a run from the page.
+const CONTROL: &str = "control.csv";
+
+/// A page that shows the run in `folder` beside those below `root`, and what its buttons do to training.
+pub fn dashboard(root: &Path, folder: &Path, interrupt: &Interrupt) -> Result<(Server, Control)> {
+    let interrupt = interrupt.clone();
+    let control = Control::default().record(folder.join(CONTROL)).interrupted_by(move || interrupt.status().is_some());
+    let server = Dashboard::serve([root]).control(control.clone()).start()?;
+    print_line(&format!("The run is shown at {}", server.url_with_token()))?;
+    Ok((server, control))
 }
 
 fn hparams(config: &Config) -> Vec<(String, HParam)> {

@@ -99,6 +99,11 @@ pub struct Train {
     #[arg(long)]
     pub no_tensorboard: bool,
 
+    /// Show the run in the browser while it trains: curves, settings, and buttons that pause and stop it and change the learning
+    /// rate. `hadal dashboard` shows runs afterwards
+    #[arg(long, conflicts_with_all = ["no_out", "no_tensorboard", "folds", "seeds", "log_json"])]
+    pub dashboard: bool,
+
     /// Device to train on
     #[arg(long, value_enum, default_value_t = DeviceName::Cpu)]
     pub device: DeviceName,
