@@ -1,0 +1,140 @@
+//! A training loss that does not fall as it should.
+
+use serde::{Deserialize, Serialize};
+
+use super::not_finite::short;
+use super::{Finding, FindingKind};
+
+/// The samples whose loss counts as that before training.
+const FIRST: usize = 32;
+
+/// A loss that is this part of the first one has not fallen.
+const NOT_FALLEN: f64 = 0.98;
+
+/// A loss that is this part of the first one has hardly fallen.
+const HIGH: f64 = 0.9;
+
+/// Epochs and steps before the loss must have fallen.
+const EPOCHS: usize = 3;
+const STEPS: usize = 100;
+
+/// A loss of so many times the first one, or the best one, has risen.
+const RISEN: f64 = 2.0;
+const ABOVE_BEST: f64 = 3.0;
+
+/// The epochs in which a loss must go up and down, or fall too slowly.
+const WAVES: usize = 6;
+
+/// How much it must change from epoch to epoch when it goes up and down, in parts of it, and how little when it is too slow.
+const SWING: f64 = 0.15;
+const SLOW: f64 = 0.01;
+
+/// The losses so far.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct LossCurve {
+    /// The steps of all calls of `fit`.
+    steps: usize,
+    /// Whether the model had been trained before: then its first loss says little.
+    trained: bool,
+    /// The sum over the first samples, and their number.
+    first: (f64, usize),
+    epochs: Vec<f64>,
+    /// One finding about the rate is enough.
+    said: bool,
+}
+
+impl LossCurve {
+    pub fn begin(&mut self, step: usize) {
+        (self.steps, self.trained) = (step, step > 0);
+    }
+
+    pub fn batch(&mut self, loss: f64, samples: usize) {
+        self.steps += 1;
+        if self.first.1 < FIRST {
+            self.first = (self.first.0 + loss * samples as f64, self.first.1 + samples);
+        }
+    }
+
+    pub fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// The loss before training, if it is one that says something.
+    fn first(&self) -> Option<f64> {
+        let first = self.first.0 / self.first.1.max(1) as f64;
+        (!self.trained && first > 0.0 && first.is_finite()).then_some(first)
+    }
+
+    /// Whether the loss of the last epoch has hardly fallen since training began.
+    pub fn is_high(&self) -> bool {
+        self.first().zip(self.epochs.last()).is_some_and(|(first, last)| *last > HIGH * first)
+    }
+
+    /// Whether the last epoch's loss was not below that of the epoch before.
+    pub fn has_risen(&self) -> bool {
+        matches!(self.epochs.as_slice(), [.., before, last] if last >= before)
+    }
+
+    pub fn epoch(&mut self, at: (usize, usize), loss: f64) -> Option<Finding> {
+        if !loss.is_finite() {
+            return None;
+        }
+        self.epochs.push(loss);
+        let first = self.first().filter(|_| !self.said)?;
+        let finding = self.too_high(first, loss).or_else(|| self.too_low(first)).or_else(|| self.not_falling(first))?;
+        self.said = true;
+        let (kind, text, advice) = finding;
+        Some(Finding::new(kind, None, at, text, advice))
+    }
+
+    fn too_high(&self, first: f64, loss: f64) -> Option<(FindingKind, String, &'static str)> {
+        let advice = "a lower learning rate, a tenth of it, or clip_norm";
+        let kind = FindingKind::LearningRateTooHigh;
+        let before = self.epochs.len().checked_sub(2).map(|index| self.epochs[index])?;
+        let best = self.epochs[..self.epochs.len() - 1].iter().copied().fold(f64::INFINITY, f64::min);
+        let diverged = loss > RISEN * first && loss > HIGH * before;
+        if diverged || loss > ABOVE_BEST * best && loss > 0.5 * first {
+            let than = if diverged { first } else { best };
+            let text = format!("the loss has risen from {} to {}", short(than), short(loss));
+            return Some((kind, text, advice));
+        }
+        let last = self.epochs.len().checked_sub(WAVES).map(|start| &self.epochs[start..])?;
+        let changes: Vec<f64> = last.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let turns = changes.windows(2).filter(|pair| pair[0] * pair[1] < 0.0).count();
+        let mean = last.iter().sum::<f64>() / last.len() as f64;
+        let swing = changes.iter().map(|change| change.abs()).sum::<f64>() / changes.len() as f64;
+        // Near its end a loss may well go up and down.
+        (turns + 1 >= changes.len() - 1 && swing > SWING * mean && mean > 0.1 * first).then(|| {
+            let text = format!("the loss goes up and down by {} around {} from epoch to epoch", short(swing), short(mean));
+            (kind, text, advice)
+        })
+    }
+
+    /// A loss that falls in every epoch, but hardly.
+    fn too_low(&self, first: f64) -> Option<(FindingKind, String, &'static str)> {
+        let last = self.epochs.len().checked_sub(WAVES).map(|start| &self.epochs[start..])?;
+        let falls: Vec<f64> = last.windows(2).map(|pair| (pair[0] - pair[1]) / pair[0]).collect();
+        let slow = falls.iter().all(|fall| (1e-9..SLOW).contains(fall));
+        (slow && self.steps >= STEPS && last[WAVES - 1] > HIGH * first).then(|| {
+            let mean = falls.iter().sum::<f64>() / falls.len() as f64;
+            let text = format!(
+                "the loss falls by only {}% per epoch; it is still {} of {} at first",
+                short(100.0 * mean),
+                short(last[WAVES - 1]),
+                short(first)
+            );
+            (FindingKind::LearningRateTooLow, text, "a higher learning rate, 10 times as high; learning_rate_range_test suggests one")
+        })
+    }
+
+    fn not_falling(&self, first: f64) -> Option<(FindingKind, String, &'static str)> {
+        let best = self.epochs.iter().copied().fold(f64::INFINITY, f64::min);
+        let enough = self.epochs.len() >= EPOCHS && self.steps >= STEPS;
+        (enough && best > NOT_FALLEN * first).then(|| {
+            let epochs = self.epochs.len();
+            let text = format!("the loss has not fallen in {epochs} epochs: it was {} at first, and is {} at best", short(first), short(best));
+            let advice = "another learning rate (learning_rate_range_test suggests one), standardized inputs, or a look at the targets";
+            (FindingKind::LossNotFalling, text, advice)
+        })
+    }
+}
