@@ -143,7 +143,9 @@ impl Drop for Paused {
 #[track_caller]
 pub(super) fn check(operation: &'static str, value: &Value, inputs: &[&Tensor], node: Option<&Node>) {
     if TRACING.get() {
-        SEEN.with_borrow_mut(|seen| seen.check(operation, value, inputs, node, Location::caller()));
+        // Not within the closure, whose caller is another line.
+        let location = Location::caller();
+        SEEN.with_borrow_mut(|seen| seen.check(operation, value, inputs, node, location));
     }
 }
 

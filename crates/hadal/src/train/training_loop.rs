@@ -244,7 +244,7 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
         if let Some((name, number)) = not_finite(&trainer.model, &gradients) {
             let step = self.trainer.progress.steps + 1;
             let problem = format!(
-                "the gradient of `{name}` became {number} in epoch {}, batch {batch} (step {step}, loss {value})",
+                "the gradient of `{name}` became {number} in epoch {}, batch {batch} (loss {value}), step {step}",
                 epoch + 1
             );
             return Err(self.not_finite_because(&problem, batch, samples, rng, Some(&name)));

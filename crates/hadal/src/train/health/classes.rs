@@ -6,10 +6,11 @@ use super::{Finding, FindingKind};
 use crate::train::Event;
 use crate::{DType, Tensor};
 
-/// The samples that are counted before classes are looked at, and how often in a row a class must not have been predicted: early
-/// in training a class may well be.
+/// The samples that are counted before classes are looked at, how often in a row a class must not have been predicted, and the
+/// steps before that counts: early in training a class may well not be.
 const SAMPLES: usize = 500;
 const TIMES: usize = 3;
+const STEPS: usize = 300;
 
 /// The samples of a class that must have been among them each time.
 const OF_CLASS: usize = 10;
@@ -46,6 +47,10 @@ impl Classes {
 
     pub fn epoch(&mut self, at: (usize, usize)) -> Option<Finding> {
         if self.samples < SAMPLES {
+            return None;
+        }
+        if at.1 < STEPS {
+            *self = Classes::default();
             return None;
         }
         self.samples = 0;

@@ -28,23 +28,23 @@ pub struct Finding {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FindingKind {
-    /// The norm of a gradient is 100 times what it was before, or 1,000 times that of its weights.
+    /// The norm of a gradient is 100 times what it was at first and of late, or 1,000 times that of its weights.
     ExplodingGradients,
     /// The gradient of the first layer is less than 1/100,000 of that of the last: the first layers hardly learn.
     VanishingGradients,
-    /// Half of the units of a layer got no gradient from any of 1,000 samples: for none of them are they active.
+    /// Three quarters of the units of a layer got no gradient from any of 1,000 samples: for none of them are they active.
     DeadUnits,
     /// A step changes the weights of a layer by more than a tenth of their norm, and the loss does not fall.
     LargeUpdates,
     /// A step changes the weights of a layer by less than 1/10,000 of their norm, and the loss has hardly fallen.
     SmallUpdates,
-    /// The loss has not fallen by 2% in some epochs.
+    /// The loss has not fallen by 1% in 3 epochs and 500 steps.
     LossNotFalling,
     /// The loss rises, or goes up and down.
     LearningRateTooHigh,
-    /// The loss falls by less than 1% per epoch, or no layer's weights change by 1/10,000 of their norm in a step.
+    /// The loss falls by less than 0.2% in 100 steps, or no layer's weights change by 1/10,000 of their norm in a step.
     LearningRateTooLow,
-    /// The loss of the validation data has been rising for some epochs while that of the training data fell.
+    /// The loss of the validation data has risen since 5 epochs or more, while that of the training data fell.
     Overfitting,
     /// There are samples of a class, but the model has not predicted it for any sample.
     ClassNeverPredicted,

@@ -8,7 +8,8 @@ use super::look::Look;
 use super::not_finite::short;
 use super::{Finding, FindingKind, median};
 
-/// So many times the running median of a tensor's gradient norm is an explosion. Noise from batch to batch is below 10.
+/// So many times the running median of a tensor's gradient norm, and the largest of the first looks, is an explosion: late in
+/// training gradients are small, and a hard batch may have many times their norm.
 const FACTOR: f64 = 100.0;
 
 /// So many times the norm of its weights is one, too. At the start of training they are of the same order, and 100 times that for
@@ -48,8 +49,7 @@ impl GradientNorms {
             let (norms, first) = self.norms.entry(weight.name.clone()).or_default();
             let usual = median(norms).filter(|_| norms.len() >= LEAST);
             let times = usual.filter(|usual| *usual > 0.0).map_or(0.0, |usual| weight.gradient / usual);
-            // Late in training gradients are small, and a hard batch may have many times their norm.
-            let grown = times > FACTOR && weight.gradient > 10.0 * *first;
+            let grown = times > FACTOR && weight.gradient > FACTOR * *first;
             let huge = weight.gradient > OF_WEIGHTS * (1.0 + weight.norm);
             if (grown || huge) && worst.as_ref().is_none_or(|(norm, _)| weight.gradient > *norm) {
                 let of = if grown {
@@ -57,7 +57,8 @@ impl GradientNorms {
                 } else {
                     format!("while the weights' norm is {}", short(weight.norm))
                 };
-                let text = format!("the gradient of {} explodes: its norm is {}, {of}", weight.name, short(weight.gradient));
+                let text =
+                    format!("the gradient of {} explodes: its norm is {}, {of}", weight.name, short(weight.gradient));
                 let advice = "clip_norm, a lower learning rate, or inputs and targets that are standardized";
                 let kind = FindingKind::ExplodingGradients;
                 worst = Some((weight.gradient, Finding::new(kind, Some(&weight.name), look.at, text, advice)));
@@ -80,8 +81,10 @@ impl GradientNorms {
         }
         let ratio = median(&std::mem::take(&mut self.ratios)).filter(|ratio| *ratio < VANISHING)?;
         let (first, last) = self.ends.clone()?;
-        let text = format!("the gradients vanish: the norm of that of {first} is {} times that of {last}", short(ratio));
-        let advice = "Relu instead of Sigmoid or Tanh, weights initialized with HeNormal, BatchNorm, or Residual blocks";
+        let text =
+            format!("the gradients vanish: the norm of that of {first} is {} times that of {last}", short(ratio));
+        let advice =
+            "Relu instead of Sigmoid or Tanh, weights initialized with HeNormal, BatchNorm, or Residual blocks";
         Some(Finding::new(FindingKind::VanishingGradients, Some(&first), at, text, advice))
     }
 }

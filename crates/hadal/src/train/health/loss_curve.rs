@@ -9,14 +9,17 @@ use super::{Finding, FindingKind};
 const FIRST: usize = 32;
 
 /// A loss that is this part of the first one has not fallen.
-const NOT_FALLEN: f64 = 0.98;
+const NOT_FALLEN: f64 = 0.99;
 
 /// A loss that is this part of the first one has hardly fallen.
 const HIGH: f64 = 0.9;
 
-/// Epochs and steps before the loss must have fallen.
+/// Epochs and steps before the loss must have fallen. Deep networks of sigmoids may well need 300 steps to leave a plateau.
 const EPOCHS: usize = 3;
-const STEPS: usize = 100;
+const STEPS: usize = 500;
+
+/// Steps before the loss must fall at some pace.
+const SLOW_STEPS: usize = 300;
 
 /// A loss of so many times the first one, or the best one, has risen.
 const RISEN: f64 = 2.0;
@@ -25,9 +28,16 @@ const ABOVE_BEST: f64 = 3.0;
 /// The epochs in which a loss must go up and down, or fall too slowly.
 const WAVES: usize = 6;
 
-/// How much it must change from epoch to epoch when it goes up and down, in parts of it, and how little when it is too slow.
-const SWING: f64 = 0.15;
-const SLOW: f64 = 0.01;
+/// Steps before it counts that a loss goes up and down: a few in each epoch are noise.
+const WAVES_STEPS: usize = 100;
+
+/// A loss below this part of the first one may well go up and down: training is near its end.
+const WAVES_FROM: f64 = 0.25;
+
+/// How much it must change from epoch to epoch when it goes up and down, in parts of it; and how little in 100 steps when it is too
+/// slow. Sgd at its default rate, on points of the plane, makes 1%.
+const SWING: f64 = 0.2;
+const SLOW: f64 = 0.002;
 
 /// The losses so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -75,23 +85,38 @@ impl LossCurve {
         matches!(self.epochs.as_slice(), [.., before, last] if last >= before)
     }
 
-    pub fn epoch(&mut self, at: (usize, usize), loss: f64) -> Option<Finding> {
-        if !loss.is_finite() {
-            return None;
+    /// The end of an epoch.
+    pub fn end(&mut self, loss: f64) {
+        if loss.is_finite() {
+            self.epochs.push(loss);
         }
-        self.epochs.push(loss);
-        let first = self.first().filter(|_| !self.said)?;
-        let finding = self.too_high(first, loss).or_else(|| self.too_low(first)).or_else(|| self.not_falling(first))?;
+    }
+
+    /// Whether something about the rate has been said.
+    pub fn has_said(&self) -> bool {
+        self.said
+    }
+
+    /// Something about the rate has been said elsewhere.
+    pub fn say_no_more(&mut self) {
         self.said = true;
-        let (kind, text, advice) = finding;
+    }
+
+    /// What is wrong after an epoch.
+    pub fn epoch(&mut self, at: (usize, usize)) -> Option<Finding> {
+        let first = self.first().filter(|_| !self.said)?;
+        let (kind, text, advice) =
+            self.too_high(first).or_else(|| self.too_low(first)).or_else(|| self.not_falling(first))?;
+        self.said = true;
         Some(Finding::new(kind, None, at, text, advice))
     }
 
-    fn too_high(&self, first: f64, loss: f64) -> Option<(FindingKind, String, &'static str)> {
+    fn too_high(&self, first: f64) -> Option<(FindingKind, String, &'static str)> {
         let advice = "a lower learning rate, a tenth of it, or clip_norm";
         let kind = FindingKind::LearningRateTooHigh;
-        let before = self.epochs.len().checked_sub(2).map(|index| self.epochs[index])?;
-        let best = self.epochs[..self.epochs.len() - 1].iter().copied().fold(f64::INFINITY, f64::min);
+        let [earlier @ .., loss] = self.epochs.as_slice() else { return None };
+        let (loss, before) = (*loss, *earlier.last()?);
+        let best = earlier.iter().copied().fold(f64::INFINITY, f64::min);
         let diverged = loss > RISEN * first && loss > HIGH * before;
         if diverged || loss > ABOVE_BEST * best && loss > 0.5 * first {
             let than = if diverged { first } else { best };
@@ -103,27 +128,36 @@ impl LossCurve {
         let turns = changes.windows(2).filter(|pair| pair[0] * pair[1] < 0.0).count();
         let mean = last.iter().sum::<f64>() / last.len() as f64;
         let swing = changes.iter().map(|change| change.abs()).sum::<f64>() / changes.len() as f64;
-        // Near its end a loss may well go up and down.
-        (turns + 1 >= changes.len() - 1 && swing > SWING * mean && mean > 0.1 * first).then(|| {
-            let text = format!("the loss goes up and down by {} around {} from epoch to epoch", short(swing), short(mean));
-            (kind, text, advice)
-        })
+        (turns + 1 >= changes.len() - 1
+            && self.steps >= WAVES_STEPS
+            && swing > SWING * mean
+            && mean > WAVES_FROM * first)
+            .then(|| {
+                let text =
+                    format!("the loss goes up and down by {} around {} from epoch to epoch", short(swing), short(mean));
+                (kind, text, advice)
+            })
     }
 
     /// A loss that falls in every epoch, but hardly.
     fn too_low(&self, first: f64) -> Option<(FindingKind, String, &'static str)> {
         let last = self.epochs.len().checked_sub(WAVES).map(|start| &self.epochs[start..])?;
-        let falls: Vec<f64> = last.windows(2).map(|pair| (pair[0] - pair[1]) / pair[0]).collect();
+        let steps = self.steps as f64 / self.epochs.len() as f64;
+        let falls: Vec<f64> = last.windows(2).map(|pair| (pair[0] - pair[1]) / pair[0] * 100.0 / steps).collect();
         let slow = falls.iter().all(|fall| (1e-9..SLOW).contains(fall));
-        (slow && self.steps >= STEPS && last[WAVES - 1] > HIGH * first).then(|| {
+        (slow && self.steps >= SLOW_STEPS && last[WAVES - 1] > HIGH * first).then(|| {
             let mean = falls.iter().sum::<f64>() / falls.len() as f64;
             let text = format!(
-                "the loss falls by only {}% per epoch; it is still {} of {} at first",
+                "the loss falls by only {}% in 100 steps; it is still {} of {} at first",
                 short(100.0 * mean),
                 short(last[WAVES - 1]),
                 short(first)
             );
-            (FindingKind::LearningRateTooLow, text, "a higher learning rate, 10 times as high; learning_rate_range_test suggests one")
+            (
+                FindingKind::LearningRateTooLow,
+                text,
+                "a higher learning rate, 10 times as high; learning_rate_range_test suggests one",
+            )
         })
     }
 

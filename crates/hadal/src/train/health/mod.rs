@@ -100,7 +100,7 @@ impl Health {
     /// # let data = hadal::data::synthetic::moons(400, 0.1, 1)?;
     /// # let model = Sequential::new([2]).add(Dense::new(8).activation(Relu)).add(Dense::new(1).activation(Sigmoid));
     /// let mut model = model.compile(Sgd::new(1e-7), BinaryCrossentropy, Accuracy)?;
-    /// let result = model.fit(&data, Fit::epochs(20).callback(Health::new().strict()).quiet());
+    /// let result = model.fit(&data, Fit::epochs(40).callback(Health::new().strict()).quiet());
     /// assert!(result.unwrap_err().to_string().contains("learning rate"));
     /// # Ok::<(), hadal::Error>(())
     /// ```
@@ -149,7 +149,8 @@ impl Callback for Health {
         match event {
             Event::TrainBegin { samples, steps_per_epoch, step, .. } => {
                 (self.findings, self.seen, self.before) = (Vec::new(), Seen::default(), None);
-                (self.steps_per_epoch, self.batch_size) = (*steps_per_epoch, samples.div_ceil(*steps_per_epoch));
+                (self.steps_per_epoch, self.batch_size) =
+                    (*steps_per_epoch, samples.div_ceil((*steps_per_epoch).max(1)));
                 self.seen.loss_curve.begin(*step);
                 self.seen.looked = *step;
             }
@@ -176,8 +177,15 @@ impl Callback for Health {
                 let at = (*epoch, seen.loss_curve.steps());
                 let mut found: Vec<Finding> = seen.gradients.epoch(at).into_iter().collect();
                 found.extend(seen.dead_units.epoch(at));
-                found.extend(seen.loss_curve.epoch(at, logs["loss"]));
-                found.extend(seen.updates.epoch(at, &seen.loss_curve, *learning_rate));
+                seen.loss_curve.end(logs["loss"]);
+                if let Some(finding) = seen.updates.epoch(at, &seen.loss_curve, *learning_rate) {
+                    // One line for one cause.
+                    if finding.kind == FindingKind::LearningRateTooLow {
+                        seen.loss_curve.say_no_more();
+                    }
+                    found.push(finding);
+                }
+                found.extend(seen.loss_curve.epoch(at));
                 found.extend(seen.classes.epoch(at));
                 if !self.restores_best_weights {
                     found.extend(seen.overfitting.epoch(at, logs));

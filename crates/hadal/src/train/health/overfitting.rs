@@ -6,38 +6,45 @@ use super::not_finite::short;
 use super::{Finding, FindingKind};
 use crate::train::Logs;
 
-/// The epochs since the best one.
+/// The epochs and steps since the best one.
 const PATIENCE: usize = 5;
+const STEPS: usize = 100;
 
-/// What the mean of the last validation losses must be of the best: noise from epoch to epoch is some percent.
+/// What the mean of the last validation losses must be of the best, and how much it must have risen in parts of the first one:
+/// noise from epoch to epoch is some percent, and of a small loss more.
 const RISEN: f64 = 1.1;
+const OF_FIRST: f64 = 0.3;
 const LAST: usize = 3;
 
 /// The losses so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Overfitting {
-    /// Epoch, validation loss and training loss of the epoch with the best validation loss.
-    best: Option<(usize, f64, f64)>,
+    /// Epoch and step, validation loss and training loss of the epoch with the best validation loss.
+    best: Option<((usize, usize), f64, f64)>,
     last: Vec<f64>,
+    /// The first validation loss.
+    first: Option<f64>,
 }
 
 impl Overfitting {
     pub fn epoch(&mut self, at: (usize, usize), logs: &Logs) -> Option<Finding> {
         let (loss, validation) = (logs.get("loss")?, logs.get("val_loss").filter(|loss| loss.is_finite())?);
+        let first = *self.first.get_or_insert(validation);
         self.last.push(validation);
         if self.last.len() > LAST {
             self.last.remove(0);
         }
-        let (epoch, best, loss_then) = match self.best {
+        let ((epoch, step), best, loss_then) = match self.best {
             Some(best) if best.1 <= validation => best,
             _ => {
-                self.best = Some((at.0, validation, loss));
+                self.best = Some((at, validation, loss));
                 return None;
             }
         };
         let mean = self.last.iter().sum::<f64>() / self.last.len() as f64;
-        let rises = at.0 >= epoch + PATIENCE && best > 0.0 && mean > RISEN * best;
-        (rises && loss < loss_then).then(|| {
+        let long = at.0 >= epoch + PATIENCE && at.1 >= step + STEPS;
+        let rises = best > 0.0 && mean > RISEN * best && mean - best > OF_FIRST * first;
+        (long && rises && loss < loss_then).then(|| {
             let text = format!(
                 "the validation loss was best in epoch {epoch} ({}) and is {} now, while the training loss fell from {} to {}: the model \
                  overfits",

@@ -15,7 +15,7 @@ const LARGEST: f64 = 1e-1;
 
 /// The looks that a median needs, and the steps before small updates are looked for.
 const LEAST: usize = 3;
-const STEPS: usize = 100;
+const STEPS: usize = 300;
 
 /// The updates since the last epoch in which there were enough looks.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -50,7 +50,8 @@ impl Updates {
             .collect();
         let (largest, most) = all.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
         if *most > LARGEST && curve.has_risen() {
-            let text = format!("a step changes {largest} by {} times its norm, and the loss does not fall", short(*most));
+            let text =
+                format!("a step changes {largest} by {} times its norm, and the loss does not fall", short(*most));
             let advice = "a lower learning rate, or a warm-up; about 0.001 times is usual";
             return Some(Finding::new(FindingKind::LargeUpdates, Some(largest), at, text, advice));
         }
@@ -58,7 +59,7 @@ impl Updates {
             return None;
         }
         let (smallest, least) = all.iter().min_by(|a, b| a.1.total_cmp(&b.1))?;
-        if *most < SMALLEST {
+        if *most < SMALLEST && !curve.has_said() {
             let text = format!(
                 "the learning rate {} is too low: a step changes no weights by more than {} times their norm, and the loss has hardly \
                  fallen",
@@ -68,7 +69,7 @@ impl Updates {
             let advice = "a rate 10 times as high; learning_rate_range_test suggests one";
             return Some(Finding::new(FindingKind::LearningRateTooLow, None, at, text, advice));
         }
-        (*least < SMALLEST).then(|| {
+        (*least < SMALLEST && *most >= SMALLEST).then(|| {
             let text = format!(
                 "a step changes {smallest} by only {} times its norm, and the loss has hardly fallen",
                 short(*least)

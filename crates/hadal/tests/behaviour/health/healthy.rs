@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use hadal::data::synthetic::{Curve, circles, moons, regression, spirals};
-use hadal::nn::Activation;
+use hadal::loss::Losses;
+use hadal::nn::{Activation, Rescaling};
 use hadal::optim::Adamax;
 use hadal::prelude::*;
 use hadal::train::{Finding, Recipe};
@@ -72,7 +73,8 @@ fn points_of_the_plane_with_every_optimizer() {
     let sets = [moons(400, 0.1, 1), circles(400, 0.05, 1), spirals(400, 2, 0.05, 1)].map(Result::unwrap);
     for data in &sets {
         for (name, optimizer) in optimizers() {
-            let network = Sequential::new([2]).add(Dense::new(16).activation(Relu)).add(Dense::new(16).activation(Relu));
+            let network =
+                Sequential::new([2]).add(Dense::new(16).activation(Relu)).add(Dense::new(16).activation(Relu));
             let network = network.add(Dense::new(1).activation(Sigmoid));
             let mut model = network.compile(optimizer, BinaryCrossentropy, Accuracy).unwrap();
             is_silent(&format!("{}, {name}", data.name()), &findings(&mut model, data, Fit::epochs(40)));
@@ -83,7 +85,9 @@ fn points_of_the_plane_with_every_optimizer() {
 #[test]
 fn other_activations_batches_and_depths() {
     let data = moons(500, 0.15, 3).unwrap();
-    for activation in [Relu, Tanh, Sigmoid, Gelu, Silu, Selu, Softplus, LeakyRelu(0.01), Elu(1.0), Activation::HardSigmoid] {
+    for activation in
+        [Relu, Tanh, Sigmoid, Gelu, Silu, Selu, Softplus, LeakyRelu(0.01), Elu(1.0), Activation::HardSigmoid]
+    {
         for (layers, batch_size, rate) in [(1, 32, 0.01), (2, 500, 0.03), (3, 8, 0.003), (2, 32, 0.05)] {
             let network = (0..layers).fold(Sequential::new([2]), |n, _| n.add(Dense::new(8).activation(activation)));
             let network = network.add(Dense::new(2).activation(Softmax)).seed(layers as u64);
@@ -121,7 +125,9 @@ fn the_end_of_training_and_its_beginning() {
 fn the_lectures_network_on_mnist() {
     let Some(folder) = folder("the_lectures_network_on_mnist", "mnist") else { return };
     let (train, test) = Mnist::load_from(Some(&folder)).unwrap();
-    for (name, optimizer) in [("rmsprop", Box::new(RmsProp::default()) as Box<dyn Optimizer>), ("sgd", Box::new(Sgd::default()))] {
+    for (name, optimizer) in
+        [("rmsprop", Box::new(RmsProp::default()) as Box<dyn Optimizer>), ("sgd", Box::new(Sgd::default()))]
+    {
         let fit = Fit::epochs(5).batch_size(128).validation_data(&test);
         is_silent(name, &findings(&mut lecture(optimizer, 0), &train, fit));
     }
@@ -130,7 +136,14 @@ fn the_lectures_network_on_mnist() {
 #[test]
 fn tables_with_the_recipe() {
     let Some(folder) = folder("tables_with_the_recipe", "tables") else { return };
-    let tables = [("titanic", "survived"), ("iris", "species"), ("penguins", "species"), ("mpg", "mpg"), ("tips", "tip")];
+    let tables = [
+        ("titanic", "survived"),
+        ("iris", "species"),
+        ("penguins", "species"),
+        ("mpg", "mpg"),
+        ("tips", "tip"),
+        ("taxis", "fare"),
+    ];
     for (name, target) in tables {
         let table = Table::read(folder.join("tables").join(format!("{name}.csv"))).unwrap();
         let table = if name == "titanic" { table.drop(["alive"]).unwrap() } else { table };
@@ -139,15 +152,19 @@ fn tables_with_the_recipe() {
             let encoder = Preprocess::target(target).fit(&parts.train).unwrap();
             let parts = parts.try_map(|_, rows| encoder.dataset(&rows)).unwrap();
             let recipe = Recipe::for_rows(parts.train.len());
-            let network = recipe.hidden.iter().fold(encoder.network(), |n, &units| n.add(Dense::new(units).activation(Relu)));
+            let network =
+                recipe.hidden.iter().fold(encoder.network(), |n, &units| n.add(Dense::new(units).activation(Relu)));
             let optimizer = Adam::new(recipe.learning_rate).weight_decay(recipe.weight_decay);
-            let mut model = match encoder.outputs() {
-                1 => network.add(Dense::new(1)).compile(optimizer, MeanSquaredError, ()),
-                outputs => {
-                    network.add(Dense::new(outputs).activation(Softmax)).compile(optimizer, CategoricalCrossentropy, ())
-                }
-            }
-            .unwrap();
+            let mut model = if encoder.outputs() == 1 {
+                // As the command does: outputs that are standardized, and a loss that is.
+                let targets = parts.train.targets();
+                let (mean, std) = (targets.mean().item(), (targets - targets.mean()).powi(2).mean().item().sqrt());
+                let network = network.add(Dense::new(1)).add(Rescaling::new(std, mean)).build().unwrap();
+                Trainer::new(network, optimizer, Losses::weighted(MeanSquaredError, 1.0 / (std * std)), ())
+            } else {
+                let last = Dense::new(encoder.outputs()).activation(Softmax);
+                network.add(last).compile(optimizer, CategoricalCrossentropy, ()).unwrap()
+            };
             let fit = Fit::epochs(recipe.epochs).batch_size(recipe.batch_size).schedule(Schedule::Cosine);
             is_silent(name, &findings(&mut model, &parts.train, fit.validation_data(&parts.test)));
         }
