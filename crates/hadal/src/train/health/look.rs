@@ -125,6 +125,6 @@ mod tests {
             let estimate = norm(values.into_iter()) * scale;
             assert!((estimate / exact - 1.0).abs() < 0.05, "{shape:?}: {estimate} {exact}");
         }
-        assert_eq!(sample(&Tensor::zeros([0, 3])).0, []);
+        assert!(sample(&Tensor::zeros([0, 3])).0.is_empty());
     }
 }

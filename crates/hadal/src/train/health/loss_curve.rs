@@ -172,3 +172,52 @@ impl LossCurve {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is found in epochs of 50 steps, after a first loss.
+    fn found(first: f64, epochs: &[f64]) -> Vec<(usize, FindingKind)> {
+        let mut curve = LossCurve::default();
+        curve.begin(0);
+        let mut found = Vec::new();
+        for (index, &loss) in epochs.iter().enumerate() {
+            (0..50).for_each(|_| curve.batch(first, 32));
+            curve.end(loss);
+            found.extend(curve.epoch((index + 1, curve.steps())).map(|finding| (index + 1, finding.kind)));
+        }
+        found
+    }
+
+    #[test]
+    fn each_course_of_the_loss_is_told_once() {
+        use FindingKind::*;
+        let slow: Vec<f64> = (1..20).map(|epoch| 2.3 - 1e-4 * f64::from(epoch)).collect();
+        let flat: Vec<f64> = (0..20).map(|epoch| 2.3 + 0.001 * f64::from(epoch % 3)).collect();
+        assert_eq!(found(2.3, &slow), [(6, LearningRateTooLow)]);
+        assert_eq!(found(2.3, &flat), [(10, LossNotFalling)]);
+        assert_eq!(found(2.3, &[1.0, 0.8, 0.3, 2.0, 3.0, 9.0]), [(4, LearningRateTooHigh)]);
+        assert_eq!(found(2.3, &[4.0, 5.0, 6.0]), [(2, LearningRateTooHigh)]);
+        assert_eq!(found(2.3, &[1.0, 2.0, 1.0, 2.0, 1.0, 2.0]), [(6, LearningRateTooHigh)]);
+    }
+
+    #[test]
+    fn a_loss_that_falls_or_has_fallen_is_left_in_peace() {
+        let falls: Vec<f64> = (1..40).map(|epoch| 2.3 / f64::from(epoch)).collect();
+        let ends: Vec<f64> = (0..40).map(|epoch| 0.01 + 0.01 * f64::from(epoch % 2)).collect();
+        let noisy: Vec<f64> = (0..40).map(|epoch| 1.5 - 0.01 * f64::from(epoch) + 0.1 * f64::from(epoch % 2)).collect();
+        for epochs in [&falls, &ends, &noisy, &vec![0.5; 40], &vec![2.2, f64::NAN, f64::INFINITY]] {
+            assert!(found(2.3, epochs).is_empty(), "{epochs:?}");
+        }
+        // A loss that is negative, and one of a model that was trained before, have no first value to compare with.
+        assert!(found(-1.0, &[-1.0; 30]).is_empty());
+        let mut trained = LossCurve::default();
+        trained.begin(7);
+        for epoch in 1..30 {
+            (0..50).for_each(|_| trained.batch(1.0, 32));
+            trained.end(1.0);
+            assert!(trained.epoch((epoch, trained.steps())).is_none() && !trained.is_high());
+        }
+    }
+}
