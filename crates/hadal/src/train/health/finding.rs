@@ -30,7 +30,7 @@ pub struct Finding {
 pub enum FindingKind {
     /// The norm of a gradient is 100 times what it was at first and of late, or 1,000 times that of its weights.
     ExplodingGradients,
-    /// The gradient of the first layer is less than 1/100,000 of that of the last: the first layers hardly learn.
+    /// The gradient of the first layer is less than 1/10,000 of that of the last: the first layers hardly learn.
     VanishingGradients,
     /// Three quarters of the units of a layer got no gradient from any of 1,000 samples: for none of them are they active.
     DeadUnits,

@@ -22,7 +22,7 @@ const LEAST: usize = 5;
 
 /// The gradient of the first layer, of that of the last. With ReLU and usual initialization the two are within a factor of 100; each
 /// sigmoid between them takes a factor of 4 or more.
-const VANISHING: f64 = 1e-5;
+const VANISHING: f64 = 1e-4;
 
 /// The gradient norms of the looks so far.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

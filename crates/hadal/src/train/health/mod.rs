@@ -47,16 +47,16 @@ const APART: usize = 10;
 /// # let data = hadal::data::synthetic::moons(400, 0.1, 1)?;
 /// # let network = |activation| {
 /// #     let layer = || Dense::new(16).activation(activation);
-/// #     let hidden = (0..8).fold(Sequential::new([2]), |network, _| network.add(layer()));
+/// #     let hidden = (0..10).fold(Sequential::new([2]), |network, _| network.add(layer()));
 /// #     hidden.add(Dense::new(1).activation(Sigmoid)).compile(Adam::new(0.001), BinaryCrossentropy, Accuracy)
 /// # };
 /// let mut health = Health::new();
-/// network(Sigmoid)?.fit(&data, Fit::epochs(5).callback(&mut health).quiet())?; // 8 hidden layers
+/// network(Sigmoid)?.fit(&data, Fit::epochs(10).callback(&mut health).quiet())?; // 10 hidden layers
 /// assert_eq!(health.findings()[0].kind, FindingKind::VanishingGradients);
 /// println!("{}", health.findings()[0]);
 ///
 /// let mut health = Health::new();
-/// network(Relu)?.fit(&data, Fit::epochs(5).callback(&mut health).quiet())?;
+/// network(Relu)?.fit(&data, Fit::epochs(10).callback(&mut health).quiet())?;
 /// assert!(health.findings().is_empty());
 /// # Ok::<(), hadal::Error>(())
 /// ```
