@@ -26,7 +26,7 @@ use crate::session::{DIGEST, Ended, Folder, SETTINGS, Session, check_source, rep
 use crate::source::Source;
 use crate::summary::scores;
 use crate::tune::Store;
-use crate::watchers::dashboard;
+use crate::watchers::{dashboard, health};
 
 pub fn run(args: &Train) -> Result<ExitCode> {
     if args.device == DeviceName::Cuda {
@@ -89,6 +89,9 @@ pub fn run(args: &Train) -> Result<ExitCode> {
         None if args.quiet => Vec::new(),
         None => vec![Box::new(console())],
     };
+    if let Some(health) = health(args.health, &config) {
+        progress.push(Box::new(health));
+    }
     if let Some((_, control)) = &page {
         progress.push(Box::new(control.clone()));
     }

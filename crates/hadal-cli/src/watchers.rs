@@ -6,7 +6,9 @@ use hadal::Result;
 use hadal::monitor::dashboard::{Control, Dashboard, Server};
 use hadal::monitor::print_line;
 use hadal::monitor::tensorboard::{HParam, TensorBoard};
+use hadal::train::Health;
 
+use crate::args::HealthName;
 use crate::config::{self, Config};
 use crate::interrupt::Interrupt;
 use crate::parts::Parts;
@@ -23,6 +25,16 @@ pub fn tensorboard(folder: Folder, config: &Config, parts: &Parts) -> Result<Ten
         .hparams(hparams(config))
         .verbatim("configuration", &config::to_toml(config)?);
     Ok(if parts.task == hadal::data::Task::Classification { board.class_names(names) } else { board })
+}
+
+/// What looks for that which makes training fail.
+pub fn health(what: HealthName, config: &Config) -> Option<Health> {
+    let health = Health::new().restores_best_weights(config.training.keep_best == Some(true));
+    match what {
+        HealthName::On => Some(health),
+        HealthName::Strict => Some(health.strict()),
+        HealthName::Off => None,
+    }
 }
 
 /// The file with what was done to a run from the page.

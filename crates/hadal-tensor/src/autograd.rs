@@ -10,9 +10,13 @@ use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 
+mod check;
 mod gradients;
+mod trace;
 
+pub use check::check_gradients;
 pub use gradients::Gradients;
+pub use trace::{Origin, Scope, Trace};
 
 use crate::dtype::DType;
 use crate::shape::Shape;
@@ -161,49 +165,73 @@ impl Sink<'_> {
     }
 }
 
-/// Wraps the result of an operation; records `backward` if any input is tracked and recording is on.
+/// Wraps the result of the operation called `operation`; records `backward` if any input is tracked and recording is on.
 ///
 /// The tensors that `backward` captures must be among `inputs`, or untracked.
+#[track_caller]
 pub(crate) fn record(
+    operation: &'static str,
     value: Value,
     inputs: &[&Tensor],
     backward: impl Fn(&Tensor, &mut Sink) + Send + Sync + 'static,
 ) -> Tensor {
     if !records(inputs) {
-        return Tensor::new(value, None);
+        return unrecorded(operation, value, inputs);
     }
-    attach(value, Inputs::of(inputs), Box::new(move |gradient, _, sink| backward(gradient, sink)), None)
+    let backward = move |gradient: &Tensor, _: &Arc<Node>, sink: &mut Sink| backward(gradient, sink);
+    attach(operation, value, inputs, Inputs::of(inputs), Box::new(backward), None)
+}
+
+/// Wraps the result of an operation that is not recorded.
+#[track_caller]
+pub(crate) fn unrecorded(operation: &'static str, value: Value, inputs: &[&Tensor]) -> Tensor {
+    trace::check(operation, &value, inputs, None);
+    Tensor::new(value, None)
 }
 
 /// Like [`record`] for gradients that are computed from the operation's output, the closure's second argument.
+#[track_caller]
 pub(crate) fn record_with_output(
+    operation: &'static str,
     value: Value,
     inputs: &[&Tensor],
     backward: impl Fn(&Tensor, &Tensor, &mut Sink) + Send + Sync + 'static,
 ) -> Tensor {
-    record_squashing(value, inputs, None, backward)
+    record_squashing(operation, value, inputs, None, backward)
 }
 
 /// [`record_with_output`] for a function that [`with_logit_gradient`] is to find again.
+#[track_caller]
 pub(crate) fn record_squashing(
+    operation: &'static str,
     value: Value,
     inputs: &[&Tensor],
     squashing: Option<OutputActivation>,
     backward: impl Fn(&Tensor, &Tensor, &mut Sink) + Send + Sync + 'static,
 ) -> Tensor {
     if !records(inputs) {
-        return Tensor::new(value, None);
+        return unrecorded(operation, value, inputs);
     }
     // The numbers without their node, which would hold itself; the walk brings it.
     let output = value.clone();
     let backward = move |gradient: &Tensor, node: &Arc<Node>, sink: &mut Sink| {
         backward(gradient, &Tensor::new(output.clone(), Some(node.clone())), sink);
     };
-    attach(value, Inputs::of(inputs), Box::new(backward), squashing)
+    attach(operation, value, inputs, Inputs::of(inputs), Box::new(backward), squashing)
 }
 
-fn attach(value: Value, inputs: Inputs, backward: Box<BackwardFn>, squashing: Option<OutputActivation>) -> Tensor {
-    Tensor::new(value, Some(Node::make(inputs, Some(backward), false, squashing)))
+#[track_caller]
+fn attach(
+    operation: &'static str,
+    value: Value,
+    tensors: &[&Tensor],
+    inputs: Inputs,
+    backward: Box<BackwardFn>,
+    squashing: Option<OutputActivation>,
+) -> Tensor {
+    let node = Node::make(inputs, Some(backward), false, squashing);
+    trace::check(operation, &value, tensors, Some(&node));
+    Tensor::new(value, Some(node))
 }
 
 /// Gives `output` a custom gradient, as TensorFlow's `custom_gradient` and JAX's `custom_vjp`: `gradient(i, g)` is what input
@@ -221,13 +249,14 @@ fn attach(value: Value, inputs: Inputs, backward: Box<BackwardFn>, squashing: Op
 /// `backward` panics if `gradient` returns a tensor whose shape or dtype is not that of the input.
 #[doc(alias = "Function")]
 #[doc(alias = "custom_gradient")]
+#[track_caller]
 pub fn with_gradient(
     output: &Tensor,
     inputs: &[&Tensor],
     gradient: impl Fn(usize, &Tensor) -> Tensor + Send + Sync + 'static,
 ) -> Tensor {
     let kinds: Vec<(Shape, DType)> = inputs.iter().map(|input| (*input.shape(), input.dtype())).collect();
-    record(output.value().clone(), inputs, move |g, sink| {
+    record("with_gradient", output.value().clone(), inputs, move |g, sink| {
         for (index, &kind) in kinds.iter().enumerate() {
             sink.add(index, || of_kind("with_gradient", index, kind, gradient(index, g)));
         }
@@ -263,6 +292,7 @@ fn of_kind(operation: &str, index: usize, (shape, dtype): (Shape, DType), gradie
 ///
 /// # Panics
 /// `backward` panics if `gradient` returns a tensor whose shape or dtype is not that of `probabilities`.
+#[track_caller]
 pub fn with_logit_gradient(
     output: &Tensor,
     probabilities: &Tensor,
@@ -280,7 +310,8 @@ pub fn with_logit_gradient(
     let backward = move |g: &Tensor, _: &Arc<Node>, sink: &mut Sink| {
         sink.add(0, || of_kind("with_logit_gradient", 0, kind, gradient(g)));
     };
-    Some(attach(output.value().clone(), inputs, Box::new(backward), None))
+    let value = output.value().clone();
+    Some(attach("with_logit_gradient", value, &[output, probabilities], inputs, Box::new(backward), None))
 }
 
 /// The function that made this tensor, if it is the direct and tracked result of one of these.
@@ -414,6 +445,7 @@ impl Tensor {
         pending.insert(root.id, (root.clone(), self.ones_like()));
         // A guard, not a closure: panics are to name the caller's line.
         let _restore = set_recording(options.create_graph);
+        let paused = trace::pause();
         while let Some((_, (node, gradient))) = pending.pop_last() {
             if node.leaf {
                 gradients.leaves.insert(node.id, gradient);
@@ -432,51 +464,10 @@ impl Tensor {
                 );
             };
             backward(&gradient, &node, &mut sink);
+            if paused.was_tracing {
+                trace::check_gradients(&node, |id| pending.get(&id).map(|(_, gradient)| gradient));
+            }
         }
         gradients
     }
-}
-
-/// Compares the gradient of `f` with central differences in `f64`; returns the largest relative error over all
-/// elements of all inputs, `|analytic - numeric| / max(1, |analytic|, |numeric|)`.
-///
-/// `f` is called with leaves of the given values; its result is summed. About 1e-8 is what `f64` can show.
-///
-/// ```
-/// use hadal_tensor::{Tensor, autograd::check_gradients};
-/// let x = Tensor::from_slice(&[0.3f64, -1.2], [2]);
-/// assert!(check_gradients(|x| x[0].tanh(), &[x]) < 1e-7);
-/// ```
-///
-/// # Panics
-/// If an input is not `f64`.
-#[doc(alias = "gradcheck")]
-#[track_caller]
-pub fn check_gradients(f: impl Fn(&[Tensor]) -> Tensor, inputs: &[Tensor]) -> f64 {
-    let step = 1e-6;
-    let leaves: Vec<Tensor> = inputs.iter().map(|x| x.detach().requires_grad()).collect();
-    let result = f(&leaves).sum();
-    let gradients = if result.is_tracked() { result.backward() } else { Gradients::default() };
-    let mut worst = 0.0f64;
-    for (which, input) in inputs.iter().enumerate() {
-        let values = input.to_vec::<f64>();
-        let analytic = match gradients.get(&leaves[which]) {
-            Some(gradient) => gradient.to_vec::<f64>(),
-            None => vec![0.0; values.len()],
-        };
-        let at = |index: usize, value: f64| {
-            let mut moved = values.clone();
-            moved[index] = value;
-            let mut all = inputs.to_vec();
-            all[which] = Tensor::from_vec(moved, input.shape());
-            no_grad(|| f(&all).sum().item())
-        };
-        for index in 0..values.len() {
-            let numeric = (at(index, values[index] + step) - at(index, values[index] - step)) / (2.0 * step);
-            let scale = analytic[index].abs().max(numeric.abs()).max(1.0);
-            let error = (analytic[index] - numeric).abs() / scale;
-            worst = if error.is_nan() { f64::INFINITY } else { worst.max(error) };
-        }
-    }
-    worst
 }

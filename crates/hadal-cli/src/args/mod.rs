@@ -62,6 +62,17 @@ impl Command {
 const THREADS: &str =
     "Number of threads; the result does not depend on it [default: $HADAL_NUM_THREADS, else all cores]";
 
+/// What becomes of a finding about the health of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum HealthName {
+    /// A note, once
+    On,
+    /// An error that ends the run
+    Strict,
+    /// Nothing is looked for
+    Off,
+}
+
 /// The devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DeviceName {
@@ -98,6 +109,11 @@ pub struct Train {
     /// Write no events file for TensorBoard into the folder of the run
     #[arg(long)]
     pub no_tensorboard: bool,
+
+    /// Look for what makes training fail: gradients that explode or vanish, dead units, a learning rate that is too high or too low,
+    /// a test loss that rises, classes that are never predicted; `strict` ends the run at the first
+    #[arg(long, value_enum, default_value_t = HealthName::On)]
+    pub health: HealthName,
 
     /// Show the run in the browser while it trains: curves, settings, and buttons that pause and stop it and change the learning
     /// rate. `hadal dashboard` shows runs afterwards

@@ -1,6 +1,6 @@
 //! Element-wise functions of two tensors, broadcast against each other by NumPy's rule.
 
-use crate::autograd::{record, record_with_output, records};
+use crate::autograd::{record, record_with_output, records, unrecorded};
 use crate::backend::BinaryOp;
 use crate::dtype::DType;
 use crate::kinds::{Meeting, meet, quotient};
@@ -55,7 +55,7 @@ impl Tensor {
     #[track_caller]
     pub(crate) fn add_tensor(&self, other: &Tensor) -> Tensor {
         let (a, b) = (*self.shape(), *other.shape());
-        record(binary_value("add", BinaryOp::Add, self, other), &[self, other], move |g, sink| {
+        record("add", binary_value("add", BinaryOp::Add, self, other), &[self, other], move |g, sink| {
             sink.add(0, || g.sum_to(a));
             sink.add(1, || g.sum_to(b));
         })
@@ -64,7 +64,7 @@ impl Tensor {
     #[track_caller]
     pub(crate) fn sub_tensor(&self, other: &Tensor) -> Tensor {
         let (a, b) = (*self.shape(), *other.shape());
-        record(binary_value("sub", BinaryOp::Sub, self, other), &[self, other], move |g, sink| {
+        record("sub", binary_value("sub", BinaryOp::Sub, self, other), &[self, other], move |g, sink| {
             sink.add(0, || g.sum_to(a));
             sink.add(1, || (-g).sum_to(b));
         })
@@ -74,10 +74,10 @@ impl Tensor {
     pub(crate) fn mul_tensor(&self, other: &Tensor) -> Tensor {
         let value = binary_value("mul", BinaryOp::Mul, self, other);
         if !records(&[self, other]) {
-            return Tensor::new(value, None);
+            return unrecorded("mul", value, &[self, other]);
         }
         let (a, b) = (self.clone(), other.clone());
-        record(value, &[self, other], move |g, sink| {
+        record("mul", value, &[self, other], move |g, sink| {
             sink.add(0, || (g * &b).sum_to(*a.shape()));
             sink.add(1, || (g * &a).sum_to(*b.shape()));
         })
@@ -90,7 +90,7 @@ impl Tensor {
             return self.to_dtype(dtype).div_tensor(&other.to_dtype(dtype));
         }
         let (a, b) = (*self.shape(), other.clone());
-        record_with_output(binary_value("div", BinaryOp::Div, self, other), &[self, other], move |g, y, sink| {
+        record_with_output("div", binary_value("div", BinaryOp::Div, self, other), &[self, other], move |g, y, sink| {
             let part = g / &b;
             sink.add(0, || part.sum_to(a));
             // Not a g / b^2, which overflows where this does not.
@@ -116,7 +116,7 @@ impl Tensor {
     pub fn pow(&self, exponent: &Tensor) -> Tensor {
         check_float("pow", self);
         let (a, b) = (self.clone(), exponent.clone());
-        record(binary_value("pow", BinaryOp::Pow, self, exponent), &[self, exponent], move |g, sink| {
+        record("pow", binary_value("pow", BinaryOp::Pow, self, exponent), &[self, exponent], move |g, sink| {
             // Where the formulas would be 0 times infinity, 1 is added to the exponent, or to what the logarithm is taken of.
             sink.add(0, || {
                 let smallest = if a.dtype() == DType::F32 { f64::from(f32::MIN_POSITIVE) } else { f64::MIN_POSITIVE };
@@ -165,9 +165,9 @@ impl Tensor {
     }
 
     #[track_caller]
-    fn extremum(&self, operation: &str, op: BinaryOp, other: &Tensor) -> Tensor {
+    fn extremum(&self, operation: &'static str, op: BinaryOp, other: &Tensor) -> Tensor {
         let (a, b) = (self.clone(), other.clone());
-        record(binary_value(operation, op, self, other), &[self, other], move |g, sink| {
+        record(operation, binary_value(operation, op, self, other), &[self, other], move |g, sink| {
             // 1 where a side was chosen, one half where both were; 1 for both beside NaN, as in PyTorch.
             let half = |mine: &Tensor, theirs: &Tensor| {
                 let lost = if op == BinaryOp::Max { mine.lt(theirs) } else { mine.gt(theirs) };
@@ -182,7 +182,7 @@ impl Tensor {
     #[track_caller]
     pub(crate) fn gate(&self, of: &Tensor) -> Tensor {
         let of = of.detach();
-        record(binary_value("relu", BinaryOp::Gate, self, &of), &[self], move |g, sink| {
+        record("relu", binary_value("relu", BinaryOp::Gate, self, &of), &[self], move |g, sink| {
             sink.add(0, || g.gate(&of));
         })
     }
@@ -192,10 +192,10 @@ impl Tensor {
     pub(crate) fn tanh_gradient(&self, y: &Tensor) -> Tensor {
         let value = binary_value("tanh", BinaryOp::TanhGradient, self, y);
         if !records(&[self, y]) {
-            return Tensor::new(value, None);
+            return unrecorded("tanh", value, &[self, y]);
         }
         let (a, saved) = (self.clone(), y.clone());
-        record(value, &[self, y], move |g, sink| {
+        record("tanh", value, &[self, y], move |g, sink| {
             let y = &saved;
             sink.add(0, || g.tanh_gradient(y));
             sink.add(1, || g * &a * y * -2.0);
@@ -207,7 +207,7 @@ impl Tensor {
     pub(crate) fn sigmoid_gradient(&self, y: &Tensor) -> Tensor {
         let value = binary_value("sigmoid", BinaryOp::SigmoidGradient, self, y);
         let (a, saved) = (self.clone(), y.clone());
-        record(value, &[self, y], move |g, sink| {
+        record("sigmoid", value, &[self, y], move |g, sink| {
             let y = &saved;
             sink.add(0, || g.sigmoid_gradient(y));
             sink.add(1, || g * &a * (1.0 - &(y * 2.0)));

@@ -215,7 +215,7 @@ impl Tensor {
             View { storage: &b.value().storage, layout: &layouts[2] },
         );
         let (condition, of_a, of_b) = (self.clone(), *a.shape(), *b.shape());
-        record(Value::contiguous(shape, storage), &[a, b], move |g, sink| {
+        record("where_", Value::contiguous(shape, storage), &[a, b], move |g, sink| {
             let zero = Tensor::full_of([], 0.0, g.dtype());
             sink.add(0, || condition.where_(g, &zero).sum_to(of_a));
             sink.add(1, || condition.where_(&zero, g).sum_to(of_b));

@@ -1,7 +1,7 @@
 //! Element-wise functions of one tensor.
 
 use super::arithmetic::check_float;
-use crate::autograd::{OutputActivation, record, record_squashing, record_with_output, records};
+use crate::autograd::{OutputActivation, record, record_squashing, record_with_output, records, unrecorded};
 use crate::backend::UnaryOp;
 use crate::dtype::DType;
 use crate::tensor::{Tensor, Value};
@@ -21,16 +21,39 @@ fn silu_gradient(x: &Tensor) -> Tensor {
 }
 
 /// What the public methods call it.
-fn name(op: UnaryOp) -> String {
+fn name(op: UnaryOp) -> &'static str {
+    use UnaryOp::*;
     match op {
-        UnaryOp::Ln1p => "log1p".into(),
-        UnaryOp::LogCosh => "log_cosh".into(),
-        UnaryOp::RDivScalar(_) => "recip".into(),
-        UnaryOp::PowI(..0) => "powi with a negative exponent".into(),
-        UnaryOp::PowI(_) => "powi".into(),
-        UnaryOp::MaxScalar(_) | UnaryOp::MinScalar(_) => "clamp".into(),
-        UnaryOp::PowF(_) => "powf".into(),
-        op => format!("{op:?}").to_lowercase(),
+        Neg => "neg",
+        Exp => "exp",
+        Expm1 => "expm1",
+        Ln => "ln",
+        Ln1p => "log1p",
+        Sqrt => "sqrt",
+        Sin => "sin",
+        Cos => "cos",
+        Atan => "atan",
+        Tanh => "tanh",
+        Sigmoid => "sigmoid",
+        Softplus => "softplus",
+        Erf => "erf",
+        Erfc => "erfc",
+        Gelu => "gelu",
+        Silu => "silu",
+        LogCosh => "log_cosh",
+        Relu => "relu",
+        Abs => "abs",
+        Sign => "sign",
+        Floor => "floor",
+        AddScalar(_) => "add",
+        RSubScalar(_) => "sub",
+        MulScalar(_) => "mul",
+        DivScalar(_) => "div",
+        RDivScalar(_) => "recip",
+        PowI(..0) => "powi with a negative exponent",
+        PowI(_) => "powi",
+        PowF(_) => "powf",
+        MaxScalar(_) | MinScalar(_) => "clamp",
     }
 }
 
@@ -46,58 +69,58 @@ impl Tensor {
                 "{}: bool tensors do not support arithmetic; convert them with to_dtype() first",
                 name(op)
             ),
-            // The name is made for the message alone.
-            _ if !self.dtype().is_float() => check_float(&name(op), self),
+            _ if !self.dtype().is_float() => check_float(name(op), self),
             _ => {}
         }
         let value = Value::contiguous(*self.shape(), self.backend().unary(op, self.view()));
+        let name = name(op);
         if !records(&[self]) {
-            return Tensor::new(value, None);
+            return unrecorded(name, value, &[self]);
         }
         let x = self.clone();
         match op {
-            Exp => record_with_output(value, &[self], |g, y, to| to.add(0, || g * y)),
-            Sqrt => record_with_output(value, &[self], |g, y, to| to.add(0, || g * 0.5 / y)),
-            Tanh => record_with_output(value, &[self], |g, y, to| to.add(0, || g.tanh_gradient(y))),
-            Sigmoid => record_squashing(value, &[self], Some(OutputActivation::Sigmoid), |g, y, to| {
+            Exp => record_with_output(name, value, &[self], |g, y, to| to.add(0, || g * y)),
+            Sqrt => record_with_output(name, value, &[self], |g, y, to| to.add(0, || g * 0.5 / y)),
+            Tanh => record_with_output(name, value, &[self], |g, y, to| to.add(0, || g.tanh_gradient(y))),
+            Sigmoid => record_squashing(name, value, &[self], Some(OutputActivation::Sigmoid), |g, y, to| {
                 to.add(0, || g.sigmoid_gradient(y));
             }),
-            Softplus => record(value, &[self], move |g, to| to.add(0, || g * x.sigmoid())),
-            Erf => record(value, &[self], move |g, to| {
+            Softplus => record(name, value, &[self], move |g, to| to.add(0, || g * x.sigmoid())),
+            Erf => record(name, value, &[self], move |g, to| {
                 to.add(0, || g * (x.powi(2) * -1.0).exp() * std::f64::consts::FRAC_2_SQRT_PI);
             }),
-            Erfc => record(value, &[self], move |g, to| {
+            Erfc => record(name, value, &[self], move |g, to| {
                 to.add(0, || g * (x.powi(2) * -1.0).exp() * -std::f64::consts::FRAC_2_SQRT_PI);
             }),
-            Gelu => record(value, &[self], move |g, to| to.add(0, || g * gelu_gradient(&x))),
-            Silu => record(value, &[self], move |g, to| to.add(0, || g * silu_gradient(&x))),
-            LogCosh => record(value, &[self], move |g, to| to.add(0, || g * x.tanh())),
-            Relu => record_with_output(value, &[self], |g, y, to| to.add(0, || g.gate(y))),
-            Neg => record(value, &[self], |g, to| to.add(0, || -g)),
-            AddScalar(_) => record(value, &[self], |g, to| to.add(0, || g.clone())),
-            RSubScalar(_) => record(value, &[self], |g, to| to.add(0, || -g)),
-            MulScalar(s) => record(value, &[self], move |g, to| to.add(0, || g * s)),
-            DivScalar(s) => record(value, &[self], move |g, to| to.add(0, || g / s)),
+            Gelu => record(name, value, &[self], move |g, to| to.add(0, || g * gelu_gradient(&x))),
+            Silu => record(name, value, &[self], move |g, to| to.add(0, || g * silu_gradient(&x))),
+            LogCosh => record(name, value, &[self], move |g, to| to.add(0, || g * x.tanh())),
+            Relu => record_with_output(name, value, &[self], |g, y, to| to.add(0, || g.gate(y))),
+            Neg => record(name, value, &[self], |g, to| to.add(0, || -g)),
+            AddScalar(_) => record(name, value, &[self], |g, to| to.add(0, || g.clone())),
+            RSubScalar(_) => record(name, value, &[self], |g, to| to.add(0, || -g)),
+            MulScalar(s) => record(name, value, &[self], move |g, to| to.add(0, || g * s)),
+            DivScalar(s) => record(name, value, &[self], move |g, to| to.add(0, || g / s)),
             // Flat almost everywhere, and recorded all the same: the gradient is 0, not missing.
-            Sign | Floor | PowI(0) | PowF(0.0) => record(value, &[self], |g, to| to.add(0, || g.zeros_like())),
-            RDivScalar(_) => record_with_output(value, &[self], move |g, y, to| to.add(0, || -(g / &x) * y)),
+            Sign | Floor | PowI(0) | PowF(0.0) => record(name, value, &[self], |g, to| to.add(0, || g.zeros_like())),
+            RDivScalar(_) => record_with_output(name, value, &[self], move |g, y, to| to.add(0, || -(g / &x) * y)),
             // Not y + 1, which cancels far below 0.
-            Expm1 => record(value, &[self], move |g, to| to.add(0, || g * x.exp())),
-            Ln1p => record(value, &[self], move |g, to| to.add(0, || g / (&x + 1.0))),
-            Ln => record(value, &[self], move |g, to| to.add(0, || g / &x)),
-            Sin => record(value, &[self], move |g, to| to.add(0, || g * x.cos())),
-            Cos => record(value, &[self], move |g, to| to.add(0, || -(g * x.sin()))),
-            Atan => record(value, &[self], move |g, to| to.add(0, || g / (x.powi(2) + 1.0))),
-            Abs => record(value, &[self], move |g, to| to.add(0, || g * x.unary(Sign))),
-            PowI(2) => record(value, &[self], move |g, to| to.add(0, || g * (&x * 2.0))),
-            PowI(n) => record(value, &[self], move |g, to| {
+            Expm1 => record(name, value, &[self], move |g, to| to.add(0, || g * x.exp())),
+            Ln1p => record(name, value, &[self], move |g, to| to.add(0, || g / (&x + 1.0))),
+            Ln => record(name, value, &[self], move |g, to| to.add(0, || g / &x)),
+            Sin => record(name, value, &[self], move |g, to| to.add(0, || g * x.cos())),
+            Cos => record(name, value, &[self], move |g, to| to.add(0, || -(g * x.sin()))),
+            Atan => record(name, value, &[self], move |g, to| to.add(0, || g / (x.powi(2) + 1.0))),
+            Abs => record(name, value, &[self], move |g, to| to.add(0, || g * x.unary(Sign))),
+            PowI(2) => record(name, value, &[self], move |g, to| to.add(0, || g * (&x * 2.0))),
+            PowI(n) => record(name, value, &[self], move |g, to| {
                 // The smallest i32 has none below it.
                 let below = || n.checked_sub(1).map_or_else(|| x.powi(n) / &x, |below| x.powi(below));
                 to.add(0, || g * (below() * f64::from(n)));
             }),
-            PowF(p) => record(value, &[self], move |g, to| to.add(0, || g * (x.powf(p - 1.0) * p))),
-            MaxScalar(s) => record(value, &[self], move |g, to| to.add(0, || g * x.ge(s).to_dtype(x.dtype()))),
-            MinScalar(s) => record(value, &[self], move |g, to| to.add(0, || g * x.le(s).to_dtype(x.dtype()))),
+            PowF(p) => record(name, value, &[self], move |g, to| to.add(0, || g * (x.powf(p - 1.0) * p))),
+            MaxScalar(s) => record(name, value, &[self], move |g, to| to.add(0, || g * x.ge(s).to_dtype(x.dtype()))),
+            MinScalar(s) => record(name, value, &[self], move |g, to| to.add(0, || g * x.le(s).to_dtype(x.dtype()))),
         }
     }
 
@@ -405,6 +428,7 @@ impl Tensor {
     #[doc(alias = "long")]
     #[doc(alias = "double")]
     #[doc(alias = "cast")]
+    #[track_caller]
     pub fn to_dtype(&self, dtype: DType) -> Tensor {
         let from = self.dtype();
         if from == dtype {
@@ -414,6 +438,6 @@ impl Tensor {
         if !dtype.is_float() {
             return Tensor::new(value, None);
         }
-        record(value, &[self], move |g, to| to.add(0, || g.to_dtype(from)))
+        record("to_dtype", value, &[self], move |g, to| to.add(0, || g.to_dtype(from)))
     }
 }

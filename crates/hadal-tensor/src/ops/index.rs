@@ -36,7 +36,7 @@ impl Tensor {
         self.check_index_shape("gather", axis, self.shape(), index);
         let storage = self.backend().gather(self.view(), axis, index.view());
         let (shape, places) = (*self.shape(), index.clone());
-        record(Value::contiguous(*index.shape(), storage), &[self], move |g, to| {
+        record("gather", Value::contiguous(*index.shape(), storage), &[self], move |g, to| {
             to.add(0, || g.scatter_add(axis as isize, &places, shape));
         })
     }
@@ -73,7 +73,7 @@ impl Tensor {
         self.check_index_shape("scatter_add", axis, &shape, index);
         let storage = self.backend().scatter_add(shape, axis, index.view(), self.view());
         let places = index.clone();
-        record(Value::contiguous(shape, storage), &[self], move |g, to| {
+        record("scatter_add", Value::contiguous(shape, storage), &[self], move |g, to| {
             to.add(0, || g.gather(axis as isize, &places));
         })
     }
@@ -112,7 +112,7 @@ impl Tensor {
         let shape = self.shape().with(0, index.elements());
         let storage = self.backend().index_select(self.view(), index.view());
         let (from, places) = (*self.shape(), index.clone());
-        record(Value::contiguous(shape, storage), &[self], move |g, to| {
+        record("index_select", Value::contiguous(shape, storage), &[self], move |g, to| {
             to.add(0, || g.index_add(&places, from));
         })
     }
@@ -121,7 +121,7 @@ impl Tensor {
     fn index_add(&self, index: &Tensor, shape: Shape) -> Tensor {
         let storage = self.backend().index_add(shape, index.view(), self.view());
         let places = index.clone();
-        record(Value::contiguous(shape, storage), &[self], move |g, to| {
+        record("index_add", Value::contiguous(shape, storage), &[self], move |g, to| {
             to.add(0, || g.index_select(0, &places));
         })
     }

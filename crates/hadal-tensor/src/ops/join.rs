@@ -50,7 +50,7 @@ pub fn concat(tensors: &[Tensor], axis: isize) -> Tensor {
         start += size;
     }
     let inputs: Vec<&Tensor> = tensors.iter().collect();
-    record(Value::contiguous(shape, storage), &inputs, move |g, sink| {
+    record("concat", Value::contiguous(shape, storage), &inputs, move |g, sink| {
         for (index, &(start, size)) in starts.iter().enumerate() {
             sink.add(index, || g.narrow(axis as isize, start, size));
         }

@@ -1,7 +1,7 @@
 //! Matrix products.
 
 use super::arithmetic::{check_float, check_same_dtype};
-use crate::autograd::{record, record_with_output, records};
+use crate::autograd::{record, record_with_output, records, unrecorded};
 use crate::backend::{Epilogue, View};
 use crate::shape::{Layout, MAX_RANK, Shape};
 use crate::tensor::{Tensor, Value};
@@ -50,10 +50,10 @@ impl Tensor {
             panic!("matmul: {a} x {b}: batch axes {} and {} do not broadcast", batch(a), batch(b));
         };
         if !records(&[self, other]) {
-            return Tensor::new(value, None);
+            return unrecorded("matmul", value, &[self, other]);
         }
         let (x, y) = (self.clone(), other.clone());
-        record(value, &[self, other], move |g, sink| {
+        record("matmul", value, &[self, other], move |g, sink| {
             sink.add(0, || product_like(&x, (g, false), (&y, true)).sum_to(*x.shape()));
             sink.add(1, || product_like(&y, (&x, true), (g, false)).sum_to(*y.shape()));
         })
@@ -118,11 +118,12 @@ impl Tensor {
         let epilogue = Epilogue { bias: bias.view(), relu };
         let value = product(self, self.layout(), weight, &weight.layout().transpose(0, 1), Some(epilogue))
             .expect("two matrices have no batch axes");
+        let name = if relu { "linear_relu" } else { "linear" };
         if !records(&[self, weight, bias]) {
-            return Tensor::new(value, None);
+            return unrecorded(name, value, &[self, weight, bias]);
         }
         let (x, w) = (self.clone(), weight.clone());
-        record_with_output(value, &[self, weight, bias], move |g, y, sink| {
+        record_with_output(name, value, &[self, weight, bias], move |g, y, sink| {
             let gated = relu.then(|| g.gate(y));
             let g = gated.as_ref().unwrap_or(g);
             sink.add(0, || product_like(&x, (g, false), (&w, false)));

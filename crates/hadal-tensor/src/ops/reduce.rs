@@ -41,11 +41,11 @@ impl Tensor {
     #[track_caller]
     fn sum_value(&self, axes: &[usize]) -> Tensor {
         let shape = *self.shape();
-        record(self.reduce(ReduceOp::Sum, axes), &[self], move |g, to| to.add(0, || g.expand(shape)))
+        record("sum", self.reduce(ReduceOp::Sum, axes), &[self], move |g, to| to.add(0, || g.expand(shape)))
     }
 
     #[track_caller]
-    fn extreme_value(&self, operation: &str, op: ReduceOp, axes: &[usize]) -> Tensor {
+    fn extreme_value(&self, operation: &'static str, op: ReduceOp, axes: &[usize]) -> Tensor {
         assert!(
             self.dtype() != DType::Bool,
             "{operation}: bool tensors do not support this operation; convert them with to_dtype() first"
@@ -53,7 +53,7 @@ impl Tensor {
         let empty = axes.iter().any(|&axis| self.shape()[axis] == 0);
         assert!(!empty, "{operation}: shape {} has no elements along axes {axes:?}", self.shape());
         let (x, axes) = (self.clone(), axes.to_vec());
-        record_with_output(self.reduce(op, &axes), &[self], move |g, y, to| {
+        record_with_output(operation, self.reduce(op, &axes), &[self], move |g, y, to| {
             to.add(0, || {
                 let chosen = x.eq(y).to_dtype(x.dtype());
                 let ties = chosen.sum_value(&axes);
@@ -81,7 +81,7 @@ impl Tensor {
     pub fn sum(&self) -> Tensor {
         let shape = *self.shape();
         let storage = self.backend().reduce(ReduceOp::Sum, self.view(), shape.rank());
-        record(Value::contiguous(Shape::new(&[]), storage), &[self], move |g, to| to.add(0, || g.expand(shape)))
+        record("sum", Value::contiguous(Shape::new(&[]), storage), &[self], move |g, to| to.add(0, || g.expand(shape)))
     }
 
     /// The sums over `axes`, which disappear from the shape.

@@ -30,7 +30,7 @@ impl Tensor {
     }
 
     #[track_caller]
-    fn softmax_of(&self, operation: &str, axis: isize, logarithm: bool) -> Tensor {
+    fn softmax_of(&self, operation: &'static str, axis: isize, logarithm: bool) -> Tensor {
         check_float(operation, self);
         let axis = self.shape().axis(axis, operation);
         let last = self.rank() - 1;
@@ -40,7 +40,7 @@ impl Tensor {
         }
         let value = Value::contiguous(*self.shape(), self.backend().softmax(self.view(), logarithm));
         let squashing = (!logarithm).then_some(OutputActivation::Softmax);
-        record_squashing(value, &[self], squashing, move |g, y, to| {
+        record_squashing(operation, value, &[self], squashing, move |g, y, to| {
             to.add(0, || {
                 if logarithm { g - y.exp() * g.sum_keepdim(&[-1]) } else { y * (g - (g * y).sum_keepdim(&[-1])) }
             });

@@ -47,7 +47,7 @@ impl Tensor {
             Some(layout) => self.viewed(layout),
             None => Value::contiguous(shape, self.backend().copy(self.view())),
         };
-        record(value, &[self], move |g, to| to.add(0, || g.reshape(from)))
+        record("reshape", value, &[self], move |g, to| to.add(0, || g.reshape(from)))
     }
 
     /// Flattens the axes from `start` on into one: shape `[N, 28, 28]` becomes `[N, 784]` with `flatten(1)`.
@@ -76,7 +76,7 @@ impl Tensor {
     #[track_caller]
     pub fn transpose(&self, a: isize, b: isize) -> Tensor {
         let (i, j) = (self.shape().axis(a, "transpose"), self.shape().axis(b, "transpose"));
-        record(self.viewed(self.layout().transpose(i, j)), &[self], move |g, to| {
+        record("transpose", self.viewed(self.layout().transpose(i, j)), &[self], move |g, to| {
             to.add(0, || g.transpose(i as isize, j as isize));
         })
     }
@@ -125,7 +125,7 @@ impl Tensor {
             self.shape()
         );
         let inverse: Vec<isize> = inverse.into_iter().map(|axis| axis as isize).collect();
-        record(self.viewed(permuted(self.layout(), &order)), &[self], move |g, to| {
+        record("permute", self.viewed(permuted(self.layout(), &order)), &[self], move |g, to| {
             to.add(0, || g.permute(&inverse));
         })
     }
@@ -194,7 +194,7 @@ impl Tensor {
         assert!(step > 0, "slice: the step must be at least 1, not 0");
         let shape = *self.shape();
         let part = move |layout: &Layout| layout.narrow(axis, start, end - start).step(axis, step);
-        record(self.viewed(part(self.layout())), &[self], move |g, to| {
+        record("slice", self.viewed(part(self.layout())), &[self], move |g, to| {
             to.add(0, || g.placed_in(shape, part(&Layout::contiguous(shape))));
         })
     }
@@ -204,13 +204,13 @@ impl Tensor {
         let backend = self.backend();
         let mut storage = backend.full(shape.elements(), 0.0, self.dtype());
         backend.copy_into(&mut storage, &layout, self.view());
-        record(Value::contiguous(shape, storage), &[self], move |g, to| {
+        record("slice", Value::contiguous(shape, storage), &[self], move |g, to| {
             to.add(0, || {
                 // The same places of a contiguous gradient are the slice again.
                 let g = g.contiguous();
                 let value = g.viewed(Layout { offset: layout.offset + g.layout().offset, ..layout });
                 let places = layout;
-                record(value, &[&g], move |gg, to| to.add(0, || gg.placed_in(shape, places)))
+                record("slice", value, &[&g], move |gg, to| to.add(0, || gg.placed_in(shape, places)))
             });
         })
     }
@@ -235,7 +235,7 @@ impl Tensor {
             from.broadcast(&shape) == Some(shape),
             "expand: shape {from} cannot be expanded to {shape}: only axes of size 1 can be expanded, and new axes only added in front"
         );
-        record(self.viewed(self.layout().expand(shape)), &[self], move |g, to| to.add(0, || g.sum_to(from)))
+        record("expand", self.viewed(self.layout().expand(shape)), &[self], move |g, to| to.add(0, || g.sum_to(from)))
     }
 
     /// A new axis of size 1 at `axis`.
@@ -281,6 +281,6 @@ impl Tensor {
             return self.clone();
         }
         let value = Value::contiguous(*self.shape(), self.backend().copy(self.view()));
-        record(value, &[self], |g, to| to.add(0, || g.clone()))
+        record("contiguous", value, &[self], |g, to| to.add(0, || g.clone()))
     }
 }

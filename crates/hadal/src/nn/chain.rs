@@ -1,6 +1,7 @@
 //! Layers one after another, as a layer.
 
 use super::{Connection, Context, Forward, Layer, LayerConfig, Module, Plan};
+use crate::autograd::Trace;
 use crate::{Error, Result, Rng, Shape, Tensor};
 
 /// A sequence of layers that is itself a layer, for [`Residual`](super::Residual) blocks and the branches of
@@ -88,9 +89,12 @@ impl Module for Chain {
 impl Forward for Chain {
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        let mut layers = self.layers.iter();
-        let Some(first) = layers.next() else { return x.clone() };
-        layers.fold(first.forward(x, ctx), |x, layer| layer.forward(&x, ctx))
+        let mut y = x.clone();
+        for (index, layer) in self.layers.iter().enumerate() {
+            let _scope = Trace::enter(|| format!("layer {} ({})", index + 1, layer.config().label()));
+            y = layer.forward(&y, ctx);
+        }
+        y
     }
 
     fn check_inputs(&self, x: &Tensor) -> Result<()> {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Chain, Context, Forward, Layer, LayerConfig, Module, Plan, join};
+use crate::autograd::Trace;
 use crate::{Error, Result, Rng, Shape, Tensor, concat};
 
 /// Applies several branches to the same input and merges their outputs.
@@ -95,7 +96,11 @@ impl Module for Parallel {
 impl Forward for Parallel {
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        let outputs: Vec<Tensor> = self.branches.iter().map(|branch| branch.forward(x, ctx)).collect();
+        let branches = self.branches.iter().enumerate().map(|(index, branch)| {
+            let _scope = Trace::enter(|| format!("branch {}", index + 1));
+            branch.forward(x, ctx)
+        });
+        let outputs: Vec<Tensor> = branches.collect();
         match self.merge {
             Merge::Concatenate => concat(&outputs, -1),
             Merge::Sum => outputs.into_iter().reduce(|a, b| a + b).unwrap_or_else(|| x.clone()),

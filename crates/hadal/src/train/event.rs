@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::training_state::Exact;
 use super::{CallbackState, TrainingState};
-use crate::data::Preprocessing;
+use crate::data::{Parts, Preprocessing};
 use crate::nn::Module;
 use crate::{Error, Gradients, Result, Tensor};
 
@@ -64,6 +64,13 @@ pub enum Event<'a> {
         learning_rate: f64,
         /// The loss of this batch, penalties included.
         loss: f64,
+        /// What the model gave for the batch, before the step.
+        predictions: &'a Parts,
+        /// What it should have given.
+        targets: &'a Parts,
+        /// The output above which a single output means class 1; see
+        /// [`Loss::decision_threshold`](crate::loss::Loss::decision_threshold).
+        decision_threshold: f64,
         /// The gradients that the optimizer was given, after clipping. [`Gradients::norm`] computes their norm.
         gradients: &'a Gradients,
         /// The time that the step took.

@@ -5,6 +5,7 @@ use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use super::callbacks::Callbacks;
+use super::health::{Cause, Rows};
 use super::pass::Pass;
 use super::resume::{exactness, identity};
 use super::training_state::{EpochState, Exact, Facts, MODEL, OPTIMIZER, RngState};
@@ -14,7 +15,7 @@ use crate::finite::first_not_finite;
 use crate::monitor::{Console, note};
 use crate::nn::{Context, Model};
 use crate::optim::check_positive;
-use crate::{Error, Gradients, Result};
+use crate::{Error, Gradients, Result, Rng};
 
 impl Fit<'_> {
     /// Trains from the beginning, or from where `state` left off.
@@ -60,6 +61,8 @@ struct TrainingLoop<'a, 'b, M> {
     first: (usize, usize),
     /// Batches of an epoch.
     batches: usize,
+    /// The stream of the order of samples, as it was before the epoch.
+    order: RngState,
     history: History,
     /// A callback has said that it is enough.
     stopping: bool,
@@ -88,6 +91,7 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
             base: learning_rate,
             first: (trainer.progress.epochs, trainer.progress.steps),
             batches: data.len().div_ceil(fit.batch_size),
+            order: RngState::from(&trainer.progress.order),
             history: History::default(),
             stopping: false,
             fit,
@@ -152,6 +156,7 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
         let epoch = self.trainer.progress.epochs;
         let mut pass = Pass::start(self.trainer.metrics_mut());
         let order = RngState::from(&self.trainer.progress.order);
+        self.order = order;
         let mut all = self.data.batches(self.fit.batch_size);
         if self.fit.shuffle {
             all = all.shuffle(&mut self.trainer.progress.order);
@@ -218,7 +223,8 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
         };
         let trainer = &mut *self.trainer;
         trainer.optimizer.set_learning_rate(self.base * factor);
-        let mut ctx = Context::training(trainer.progress.dropout.clone());
+        let rng = trainer.progress.dropout.clone();
+        let mut ctx = Context::training(rng.clone());
         let prediction = trainer.model.forward_parts(x, &mut ctx);
         trainer.progress.dropout = ctx.rng.clone();
         let (parts, penalty) = trainer.parts(&prediction, y, weights.as_ref(), &mut ctx);
@@ -229,20 +235,20 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
         let mut gradients = loss.backward();
         let value = trainer.update(pass, (&prediction, y), &parts, penalty.as_ref());
         if !value.is_finite() {
-            return Err(Error::Data(format!(
-                "the loss became {value} in epoch {}, batch {batch}; try a lower learning rate",
-                epoch + 1
-            )));
+            let step = self.trainer.progress.steps + 1;
+            let problem = format!("the loss became {value} in epoch {}, batch {batch} (step {step})", epoch + 1);
+            return Err(self.not_finite_because(&problem, batch, samples, rng, None));
         }
         if let Some(limit) = self.fit.clip_value {
             gradients.clip_value(limit);
         }
         if let Some((name, number)) = not_finite(&trainer.model, &gradients) {
-            return Err(Error::Data(format!(
-                "the gradient of `{name}` became {number} in epoch {}, batch {batch} (loss {value}); try a lower learning rate, \
-                 and check for operations without a finite derivative, such as sqrt at 0",
+            let step = self.trainer.progress.steps + 1;
+            let problem = format!(
+                "the gradient of `{name}` became {number} in epoch {}, batch {batch} (loss {value}), step {step}",
                 epoch + 1
-            )));
+            );
+            return Err(self.not_finite_because(&problem, batch, samples, rng, Some(&name)));
         }
         if let Some(max_norm) = self.fit.clip_norm {
             gradients.clip_norm(max_norm);
@@ -260,13 +266,17 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
             samples: pass.samples(),
             learning_rate: trainer.optimizer.learning_rate(),
             loss: value,
+            predictions: &prediction,
+            targets: y,
+            decision_threshold: trainer.losses.first().map_or(0.5, |own| own.loss.decision_threshold()),
             gradients: &gradients,
             elapsed: start.elapsed(),
             model: &trainer.model,
             logs: &logs,
         })?;
         let step = self.trainer.progress.steps;
-        let planned = self.fit.learning_rate_changes.iter().filter(|(at, _)| *at == step).map(|(_, rate)| *rate).last();
+        let planned =
+            self.fit.learning_rate_changes.iter().filter(|(at, _)| *at == step).map(|(_, rate)| *rate).next_back();
         if let Some(rate) = self.callbacks.new_learning_rate().or(planned) {
             self.change_learning_rate(step, rate)?;
         }
@@ -283,6 +293,25 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
         (self.base, self.learning_rate) = (rate, rate / reduction);
         self.trainer.progress.learning_rate_changes.push((step, rate));
         Ok(())
+    }
+
+    /// The error that ends a run whose numbers are no longer finite: says where they first were not.
+    fn not_finite_because(
+        &mut self,
+        problem: &str,
+        batch: usize,
+        samples: &Batch,
+        rng: Rng,
+        parameter: Option<&str>,
+    ) -> Error {
+        let first = (batch - 1) * self.fit.batch_size;
+        let places = first..(first + self.fit.batch_size).min(self.data.len());
+        let order = self.fit.shuffle.then(|| Rng::from(self.order).permutation(self.data.len()));
+        let samples_of = places.map(|place| order.as_ref().map_or(place, |order| order[place])).collect();
+        let rows = Rows { data: self.data.name(), samples: samples_of };
+        let Cause { place, advice } = self.trainer.cause(samples, rng, parameter, &rows);
+        let place = place.map_or(String::new(), |place| format!(": {place}"));
+        Error::Data(format!("{problem}{place}; try {advice}"))
     }
 
     fn finish(mut self) -> Result<History> {

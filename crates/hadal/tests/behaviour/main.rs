@@ -2,6 +2,7 @@
 
 mod activations;
 mod data;
+mod health;
 mod layers;
 mod losses;
 mod metrics;
