@@ -176,6 +176,7 @@ fn help_and_version_are_there_for_each_command() {
         ("init", "give it to `train` or `tune` with --config"),
         ("runs", "the settings that differ"),
         ("verify", "the exit status is then 1"),
+        ("dashboard", "127.0.0.1"),
         ("evaluate", "holdout part"),
         ("predict", "a row for each sample"),
         ("explain", "permutation importance"),
@@ -183,12 +184,12 @@ fn help_and_version_are_there_for_each_command() {
         let help = passes(home.path(), &format!("{command} --help"));
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(help.contains(words) && help.contains("Examples:"), "{command}: {help}");
-        assert_eq!(help.contains("--threads"), !["init", "runs"].contains(&command), "{command}");
+        assert_eq!(help.contains("--threads"), !["init", "runs", "dashboard"].contains(&command), "{command}");
         let version = passes(home.path(), &format!("{command} --version"));
         assert!(version.trim_end().ends_with(env!("CARGO_PKG_VERSION")), "{version}");
     }
     let all = passes(home.path(), "--help");
-    assert!(all.contains("verify    Train a run again, and say whether the result is the same\n"), "{all}");
+    assert!(all.contains("verify     Train a run again, and say whether the result is the same\n"), "{all}");
 }
 
 #[test]
