@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
-use super::support::{fails, hadal, text, write_table};
+use super::support::{epochs_in, fails, hadal, text, until, write_table};
 
 /// A dashboard that is ended with the test.
 struct Served(Child);
@@ -59,4 +59,75 @@ fn folders_that_are_not_there_are_said() {
     fails(&output, &["the dashboard cannot listen at no such name"]);
     let output = hadal(home.path()).args(["dashboard", ".", "--port", "70000"]).output().unwrap();
     fails(&output, &["70000"]);
+}
+
+/// Asks the server for something; the head and the body of its answer.
+fn ask(host: &str, request: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(host).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), body.to_owned())
+}
+
+#[test]
+fn a_run_is_steered_and_stopped_from_its_page_and_can_be_repeated() {
+    let home = tempfile::tempdir().unwrap();
+    write_table(home.path());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hadal"));
+    let line = "train t.csv --target kind --epochs 1000000 --patience 0 --dashboard --out out --quiet";
+    command.args(line.split_whitespace()).current_dir(home.path()).env_clear().env("HOME", home.path());
+    let mut child = Served(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let mut printed = BufReader::new(child.0.stdout.take().unwrap());
+    let mut line = String::new();
+    printed.read_line(&mut line).unwrap();
+    let (host, token) = line.trim().split_once("http://").unwrap().1.split_once("/#token=").unwrap();
+    let post = |token: &str, body: &str| {
+        let head =
+            format!("POST /api/control HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nX-Hadal-Token: {token}");
+        let rest = format!("Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close", body.len());
+        ask(host, &format!("{head}\r\n{rest}\r\n\r\n{body}")).0
+    };
+    until("a checkpointed epoch", || epochs_in(&home.path().join("out")) >= 2);
+    assert!(post("wrong", r#"{"action":"stop"}"#).starts_with("HTTP/1.1 403 "));
+    let changed = post(token, r#"{"action":"learning_rate","value":0.0005}"#);
+    assert!(changed.starts_with("HTTP/1.1 200 "), "{changed}");
+    let then = epochs_in(&home.path().join("out"));
+    until("two epochs more", || epochs_in(&home.path().join("out")) >= then + 2);
+    assert!(post(token, r#"{"action":"stop"}"#).starts_with("HTTP/1.1 200 "));
+    let mut rest = String::new();
+    printed.read_to_string(&mut rest).unwrap();
+    assert!(child.0.wait().unwrap().success());
+    assert!(rest.starts_with("Stopped after epoch ") && rest.contains("hadal train --resume out"), "{rest}");
+    let done = std::fs::read_to_string(home.path().join("out/control.csv")).unwrap();
+    let actions: Vec<&str> = done.lines().skip(1).map(|line| line.split(',').nth(2).unwrap()).collect();
+    assert_eq!(actions, ["learning_rate", "stop"]);
+    let state = hadal_state(&home.path().join("out"));
+    assert!(state.steps() > 0 && !state.is_finished());
+    fails(
+        &hadal(home.path()).args(["train", "t.csv", "--target", "kind", "--dashboard", "--no-out"]).output().unwrap(),
+        &["cannot be used with"],
+    );
+}
+
+fn hadal_state(folder: &std::path::Path) -> ::hadal::train::TrainingState {
+    ::hadal::train::TrainingState::load(folder.join("checkpoint.safetensors")).unwrap()
+}
+
+#[test]
+fn a_network_that_cannot_learn_is_said_or_refused() {
+    let home = tempfile::tempdir().unwrap();
+    write_table(home.path());
+    let hidden = ["8"; 12].join(",");
+    let line = format!(
+        "train t.csv --target kind --hidden {hidden} --activation sigmoid --epochs 40 --patience 0 --no-out -q"
+    );
+    let args: Vec<&str> = line.split_whitespace().collect();
+    let output = hadal(home.path()).args(&args).output().unwrap();
+    assert!(output.status.success());
+    assert!(text(&output.stderr).contains("layers.0.weight"), "{}", text(&output.stderr));
+    let output = hadal(home.path()).args(&args).args(["--health", "off"]).output().unwrap();
+    assert!(!text(&output.stderr).contains("layers.0"), "{}", text(&output.stderr));
+    fails(&hadal(home.path()).args(&args).args(["--health", "strict"]).output().unwrap(), &["layers.0.weight"]);
 }

@@ -75,7 +75,7 @@ pub trait Model: Module {
     }
 
     /// The settings beside the parameters, as in [`Forward::describe`]. Default: none.
-    fn describe(&self) -> String {
+    fn description(&self) -> String {
         String::new()
     }
 
@@ -123,7 +123,7 @@ impl<F: Forward> Model for F {
         self.output_shape()
     }
 
-    fn describe(&self) -> String {
+    fn description(&self) -> String {
         Forward::describe(self)
     }
 

@@ -83,7 +83,7 @@ pub(super) fn identity<M: Model>(fit: &Fit, trainer: &Trainer<M>, data: &Dataset
         ("clip_norm", format!("{:?}", fit.clip_norm)),
         ("clip_value", format!("{:?}", fit.clip_value)),
     ];
-    let settings = trainer.model.describe();
+    let settings = trainer.model.description();
     let settings = settings.lines().enumerate().map(|(at, line)| (format!("layer {}", at + 1), line.to_owned()));
     pairs.into_iter().map(|(what, value)| (what.to_owned(), value)).chain(settings).collect()
 }
