@@ -109,10 +109,12 @@ pub fn preview(source: &Source, config: &mut Config, data_dir: Option<&Path>) ->
     }
 }
 
-/// The SHA-256 of a source's files.
-fn digest_of(source: &Source) -> Result<Option<String>> {
+/// The SHA-256 of a source's files, or of what was made of standard input, which is read once.
+fn digest_of(source: &Source, parts: &Parts) -> Result<Option<String>> {
     let (root, files) = match source {
-        Source::Table(path) if path == Path::new("-") => return Ok(None),
+        Source::Table(path) if path == Path::new("-") => {
+            return Ok(Some(format!("{}-{}", parts.train.digest()?, parts.test.digest()?)));
+        }
         Source::Table(path) => (path, vec![path.clone()]),
         Source::Images(path) => (path, image::list(path)?),
         Source::Arrays(path) if path.is_dir() => (path, ["x.npy", "y.npy"].map(|name| path.join(name)).to_vec()),
@@ -144,7 +146,7 @@ pub fn load(source: &Source, config: &mut Config, data_dir: Option<&Path>, encod
         }
         Source::Arrays(path) => arrays::divided(arrays::load(path, config.data.task)?, Vec::new(), config),
     }?;
-    parts.digest = digest.map_or_else(|| digest_of(source), |digest| Ok(Some(digest)))?;
+    parts.digest = digest.map_or_else(|| digest_of(source, &parts), |digest| Ok(Some(digest)))?;
     parts.train = parts.train.renamed(&source.name());
     if let Some(augment) = &config.preprocess.augment {
         check_mixup(augment, &parts)?;

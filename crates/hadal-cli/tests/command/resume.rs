@@ -284,6 +284,26 @@ fn a_run_goes_on_with_the_vector_instructions_that_it_began_with() {
 }
 
 #[test]
+fn other_data_on_standard_input_is_noticed() {
+    let home = home();
+    let at = home.path();
+    let table = std::fs::read_to_string(at.join("t.csv")).unwrap();
+    let piped = |line: &str, table: &str| {
+        hadal(at).args(line.split_whitespace()).write_stdin(table.to_owned()).output().unwrap()
+    };
+    let plan = PLAN.replace("train t.csv", "train -");
+    succeeds(&piped(&format!("{plan} --out whole"), &table));
+    let out = at.join("out");
+    succeeds(&piped(&format!("{plan} --out out --checkpoint-every 40"), &table));
+    forge(&out.join(RunFolder::CHECKPOINT), r#""finished":true"#, r#""finished":false"#);
+    let (head, rest) = table.split_at(table.len() / 2);
+    let changed = format!("{head}{}", rest.replacen("k1", "k2", 1));
+    fails(&piped("train --resume out", &changed), &["the data has changed since the model was trained"]);
+    succeeds(&piped("train --resume out -q", &table));
+    are_equal(&at.join("whole"), &out);
+}
+
+#[test]
 fn what_is_no_run_and_what_has_ended_is_said() {
     let home = home();
     let at = home.path();
