@@ -4,7 +4,6 @@
 mod aligned;
 mod args;
 mod arrays;
-mod columns;
 mod config;
 mod counted;
 mod dashboard;
@@ -19,6 +18,7 @@ mod interrupt;
 mod intervals;
 mod members;
 mod model;
+mod narrowed;
 mod network;
 mod outcome;
 mod parts;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use hadal::Result;
-use hadal::monitor::{csv_line, note, print_line};
+use hadal::monitor::{columns, csv_line, note, print_line};
 use hadal::train::RunFolder;
 
 use crate::aligned::aligned;
@@ -38,7 +38,7 @@ pub fn run(args: &Runs) -> Result<()> {
     if args.csv {
         return rows.into_iter().try_for_each(|row| print_line(&csv_line(row)));
     }
-    let width = terminal_size::terminal_size().map_or(WIDTH, |(width, _)| usize::from(width.0));
+    let width = columns().unwrap_or(WIDTH);
     let (rows, left_out) = fitting(rows, differing.len(), width);
     aligned(&rows).iter().try_for_each(|line| print_line(line))?;
     if !left_out.is_empty() {

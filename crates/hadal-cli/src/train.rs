@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use hadal::data::Task;
-use hadal::monitor::{Console, JsonLogger, note, print_line};
+use hadal::monitor::{Console, JsonLogger, columns, note, print_line, wrapped};
 use hadal::prelude::*;
 use hadal::train::{Callback, RunFolder, TrainingState};
 use hadal::{Error, MatmulPrecision, Result};
 
 use crate::args::{DeviceName, Train};
-use crate::columns::{columns, narrowed, wrapped};
 use crate::config::{self, Config, PrecisionName};
 use crate::counted::{counted, shortened};
 use crate::defaults::complete;
@@ -20,6 +19,7 @@ use crate::interrupt::Interrupt;
 use crate::intervals::print_intervals;
 use crate::members;
 use crate::model;
+use crate::narrowed::narrowed;
 use crate::outcome;
 use crate::parts::{self, Parts};
 use crate::session::{DIGEST, Ended, Folder, SETTINGS, Session, check_source, repeatable, settings_in};
@@ -115,7 +115,7 @@ pub fn run(args: &Train) -> Result<ExitCode> {
         describe(&source, &parts)?;
         let columns = columns().unwrap_or(usize::MAX);
         print_line(&format!("{}\n", narrowed(&model.summary().to_string(), columns)))?;
-        print_line(&wrapped(&training_on(&source, &parts, &config), columns))?;
+        print_line(&wrapped(&training_on(&source, &parts, &config), " ", columns))?;
     }
     if let Some(table) = &parts.table {
         // Looked for in all rows: a column that gives the target away does so everywhere.

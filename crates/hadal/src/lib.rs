@@ -33,7 +33,6 @@ pub mod loss;
 mod memory;
 pub mod metric;
 pub mod monitor;
-#[cfg(any(feature = "numpy", feature = "table"))]
 mod nearest;
 pub mod nn;
 pub mod optim;
@@ -44,7 +43,6 @@ pub mod train;
 pub use error::{Error, Result};
 pub use hadal_tensor::*;
 #[doc(hidden)]
-#[cfg(any(feature = "numpy", feature = "table"))]
 pub use nearest::nearest;
 
 /// The types that most programs need: `use hadal::prelude::*;`.

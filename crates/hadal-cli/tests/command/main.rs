@@ -1,6 +1,7 @@
 //! The command as a user meets it: what it prints, what it writes, and what it says about mistakes.
 
 mod dashboard;
+mod disk;
 mod files;
 mod folder;
 mod found;

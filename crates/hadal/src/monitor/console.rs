@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use super::columns::wrapped;
 use super::note::printable;
 use crate::train::{BatchLogs, Callback, Event, Flow};
 use crate::{Error, Result};
@@ -58,6 +59,15 @@ impl Console {
         self
     }
 
+    /// Where lines end.
+    fn columns(&self) -> usize {
+        #[cfg(feature = "progress")]
+        if self.terminal {
+            return super::columns::columns().unwrap_or(usize::MAX);
+        }
+        usize::MAX
+    }
+
     fn batch(&mut self, epoch: usize, batch: usize, samples: usize, logs: &BatchLogs) -> Result<()> {
         #[cfg(feature = "progress")]
         if self.terminal {
@@ -65,7 +75,7 @@ impl Console {
             if batch == 1 || batch == self.batches || batch.is_multiple_of(self.log_interval.unwrap_or(10)) {
                 let prefix = format!("{} epoch {epoch}/{}", self.dataset, self.epochs);
                 let total = self.samples as u64;
-                let columns = columns();
+                let columns = self.columns();
                 let bar = self.bar.get_or_insert_with(|| new_bar(total, prefix, columns));
                 bar.set_position(samples as u64);
                 // On a narrow terminal the loss alone.
@@ -114,12 +124,6 @@ pub fn print_line(text: &str) -> Result<()> {
 #[cfg(feature = "progress")]
 const WIDE: usize = 72;
 
-/// The columns of the terminal.
-#[cfg(feature = "progress")]
-fn columns() -> usize {
-    usize::from(console::Term::stdout().size().1)
-}
-
 /// The bar that is shown, so that other lines do not run into it.
 #[cfg(feature = "progress")]
 static SHOWN: std::sync::Mutex<Option<indicatif::WeakProgressBar>> = std::sync::Mutex::new(None);
@@ -134,23 +138,6 @@ pub(super) fn above_the_bar<T>(print: impl FnOnce() -> T) -> T {
         }
     }
     print()
-}
-
-/// A line whose parts, which two spaces divide, are put on further lines where the columns end.
-fn wrapped(line: &str, columns: usize) -> String {
-    let mut text = String::new();
-    let mut used = 0;
-    for part in line.split("  ") {
-        let length = part.chars().count();
-        let (gap, begun) = match used {
-            0 => ("", 0),
-            used if used + 2 + length > columns => ("\n    ", 4),
-            used => ("  ", used + 2),
-        };
-        text = text + gap + part;
-        used = begun + length;
-    }
-    text
 }
 
 #[cfg(feature = "progress")]
@@ -187,10 +174,6 @@ impl Callback for Console {
                 if let Some(bar) = self.bar.take() {
                     bar.finish_and_clear();
                 }
-                #[cfg(feature = "progress")]
-                let columns = if self.terminal { columns() } else { usize::MAX };
-                #[cfg(not(feature = "progress"))]
-                let columns = usize::MAX;
                 let width = self.epochs.to_string().len();
                 let seconds = elapsed.as_secs_f64();
                 let rate = self.samples as f64 / seconds.max(1e-9);
@@ -198,23 +181,10 @@ impl Callback for Console {
                     "{} epoch {epoch:>width$}/{}  {logs}  {seconds:.2} s  {rate:.0} samples/s",
                     self.dataset, self.epochs
                 );
-                print_line(&wrapped(&line, columns))?;
+                print_line(&wrapped(&line, "  ", self.columns()))?;
             }
             Event::TrainEnd => {}
         }
         Ok(Flow::Continue)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::wrapped;
-
-    #[test]
-    fn a_line_goes_on_below_where_the_columns_end() {
-        let line = "digits epoch  1/20  loss 0.5123  accuracy 88.10%  0.02 s";
-        assert_eq!(wrapped(line, 80), line);
-        assert_eq!(wrapped(line, 40), "digits epoch  1/20  loss 0.5123\n    accuracy 88.10%  0.02 s");
-        assert!(wrapped(line, 24).lines().all(|line| line.chars().count() <= 24));
     }
 }

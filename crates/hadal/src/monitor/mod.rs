@@ -1,5 +1,6 @@
 //! Callbacks for progress, CSV and JSON logs, and TensorBoard.
 
+mod columns;
 mod console;
 mod csv_logger;
 #[cfg(feature = "dashboard")]
@@ -12,6 +13,11 @@ mod note;
 pub mod tensorboard;
 mod text_chart;
 
+#[doc(hidden)]
+#[cfg(feature = "progress")]
+pub use columns::columns;
+#[doc(hidden)]
+pub use columns::wrapped;
 pub use console::{Console, print_line};
 pub use csv_logger::CsvLogger;
 pub(crate) use csv_logger::Record;
