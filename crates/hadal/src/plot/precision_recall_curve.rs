@@ -36,14 +36,7 @@ impl PrecisionRecallCurve {
     /// # Errors
     /// If scores and labels do not fit each other, a score is NaN, or no sample is positive.
     pub fn new(scores: &Tensor, targets: &Tensor) -> Result<PrecisionRecallCurve> {
-        let scores = Scores::of(NAME, scores, targets)?;
-        if scores.binary() {
-            return PrecisionRecallCurve::of(scores.pairs(0));
-        }
-        let classes = scores.of_class.len();
-        Err(Error::Data(format!(
-            "{NAME}: one curve is for two classes, but there are {classes}; give it one column of scores"
-        )))
+        PrecisionRecallCurve::of(Scores::of(NAME, scores, targets)?.only_pairs(NAME)?)
     }
 
     fn of(pairs: Vec<(f64, bool)>) -> Result<PrecisionRecallCurve> {

@@ -4,7 +4,7 @@ use super::color::Color;
 use super::plot::{Mark, Series};
 use super::scores::{Scores, check_both, cumulative};
 use super::{Picture, Plot};
-use crate::{Error, Result, Tensor};
+use crate::{Result, Tensor};
 
 /// The true positive rate by the false positive rate, for every threshold (Fawcett, 2006): scikit-learn's `roc_curve`.
 ///
@@ -34,14 +34,7 @@ impl RocCurve {
     /// # Errors
     /// If scores and labels do not fit each other, a score is NaN, or all samples are of one class.
     pub fn new(scores: &Tensor, targets: &Tensor) -> Result<RocCurve> {
-        let scores = Scores::of(NAME, scores, targets)?;
-        if scores.binary() {
-            return RocCurve::of(scores.pairs(0));
-        }
-        let classes = scores.of_class.len();
-        Err(Error::Data(format!(
-            "{NAME}: one curve is for two classes, but there are {classes}; give it one column of scores"
-        )))
+        RocCurve::of(Scores::of(NAME, scores, targets)?.only_pairs(NAME)?)
     }
 
     fn of(pairs: Vec<(f64, bool)>) -> Result<RocCurve> {

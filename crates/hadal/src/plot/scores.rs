@@ -59,6 +59,20 @@ impl Scores {
         self.of_class[class].iter().copied().zip(self.positive(class)).collect()
     }
 
+    /// Those of two classes; `what` is for the message.
+    ///
+    /// # Errors
+    /// If there are more classes.
+    pub fn only_pairs(&self, what: &str) -> Result<Vec<(f64, bool)>> {
+        if self.binary() {
+            return Ok(self.pairs(0));
+        }
+        Err(Error::Data(format!(
+            "{what}: one curve is for two classes, but there are {}; give it one column of scores",
+            self.of_class.len()
+        )))
+    }
+
     fn positive(&self, class: usize) -> impl Iterator<Item = bool> + '_ {
         let class = if self.binary() { 1 } else { class };
         self.labels.iter().map(move |label| *label == class)

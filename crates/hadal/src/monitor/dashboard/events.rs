@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 use serde::{Deserialize, Serialize};
 
-use super::messages::{Event, HParams, Histogram, SESSION_START, WholeEvent, WholeValue};
 use super::series::Series;
 use crate::monitor::tensorboard::RecordReader;
+use crate::monitor::tensorboard::messages::{
+    Data, Event, HParamsData, HParamsPluginData, HistogramProto, Kind, SESSION_START, Summary, Value, What,
+};
 use crate::{Error, Result};
 
 /// What the names of events files hold.
@@ -127,30 +129,27 @@ impl Events {
         if event.wall_time > 0.0 && event.wall_time.is_finite() {
             self.began = Some(self.began.map_or(event.wall_time, |began| began.min(event.wall_time)));
         }
-        if event.session.is_some_and(|session| session.status == SESSION_START) {
-            self.purge_from(event.step);
-        }
-        for value in event.summary.into_iter().flat_map(|summary| summary.value) {
+        let summary = match event.what {
+            Some(What::SessionLog(session)) if session.status == SESSION_START => {
+                self.purge_from(event.step);
+                return Ok(());
+            }
+            Some(What::Summary(summary)) => summary,
+            _ => return Ok(()),
+        };
+        for Value { tag, metadata, data } in summary.value {
             let place = || Place { step: event.step, file: name.to_owned(), at };
-            let plugin = value.metadata.as_ref().and_then(|metadata| metadata.plugin.as_ref());
-            let tensor = value.tensor.unwrap_or_default();
-            let number =
-                value.simple_value.or(tensor.float_val.first().copied().filter(|_| tensor.float_val.len() == 1));
-            match plugin.map(|plugin| plugin.name.as_str()) {
-                Some("text") => {
+            let plugin = metadata.and_then(|metadata| metadata.plugin_data);
+            match (plugin.as_ref().map(|plugin| plugin.plugin_name.as_str()), data) {
+                (Some("text"), Some(Data::Tensor(tensor))) => {
                     let text = tensor.string_val.first().map(|text| String::from_utf8_lossy(text).into_owned());
-                    self.texts.extend(text.map(|text| (value.tag, text)));
+                    self.texts.extend(text.map(|text| (tag, text)));
                 }
-                Some("hparams") => self.take_hparams(plugin.map_or(&[], |plugin| &plugin.content)),
-                _ if value.image.is_some() => self.images.entry(value.tag).or_default().push(place()),
-                _ if value.histogram.is_some() => self.histograms.entry(value.tag).or_default().push(place()),
-                None | Some("scalars") if number.is_some() => {
-                    let columns = match self.fresh.get_mut(&value.tag) {
-                        Some(columns) => columns,
-                        None => self.fresh.entry(value.tag).or_default(),
-                    };
-                    let point = [event.step as f64, event.wall_time, f64::from(number.unwrap_or(f32::NAN))];
-                    columns.iter_mut().zip(point).for_each(|(column, number)| column.push(number));
+                (Some("hparams"), _) => self.take_hparams(&plugin.unwrap_or_default().content),
+                (_, Some(Data::Image(_))) => self.images.entry(tag).or_default().push(place()),
+                (_, Some(Data::Histogram(_))) => self.histograms.entry(tag).or_default().push(place()),
+                (None | Some("scalars"), Some(data)) => {
+                    self.take_point(tag, [event.step as f64, event.wall_time], data)
                 }
                 _ => {}
             }
@@ -158,15 +157,33 @@ impl Events {
         Ok(())
     }
 
+    /// A new point of a curve, if `data` is one number.
+    fn take_point(&mut self, tag: String, [step, time]: [f64; 2], data: Data) {
+        let number = match data {
+            Data::SimpleValue(number) => number,
+            Data::Tensor(tensor) if tensor.float_val.len() == 1 => tensor.float_val[0],
+            _ => return,
+        };
+        let columns = match self.fresh.get_mut(&tag) {
+            Some(columns) => columns,
+            None => self.fresh.entry(tag).or_default(),
+        };
+        columns.iter_mut().zip([step, time, f64::from(number)]).for_each(|(column, number)| column.push(number));
+    }
+
     fn take_hparams(&mut self, content: &[u8]) {
         // A file of another version is shown without them.
-        let Ok(HParams { start, end }) = HParams::decode(content) else { return };
-        self.has_ended |= end.is_some();
-        for (name, value) in start.into_iter().flat_map(|start| start.hparams) {
-            let shown = match (value.number, value.text, value.truth) {
-                (Some(number), ..) => number.to_string(),
-                (_, Some(text), _) => text,
-                (_, _, truth) => truth.unwrap_or_default().to_string(),
+        let Ok(hparams) = HParamsPluginData::decode(content) else { return };
+        let start = match hparams.data {
+            Some(HParamsData::SessionStart(start)) => start,
+            end => return self.has_ended |= end.is_some(),
+        };
+        for (name, value) in start.hparams {
+            let shown = match value.kind {
+                Some(Kind::Number(number)) => number.to_string(),
+                Some(Kind::Text(text)) => text,
+                Some(Kind::Bool(is)) => is.to_string(),
+                None => continue,
             };
             self.hparams.insert(name, shown);
         }
@@ -189,24 +206,30 @@ impl Events {
     }
 
     /// The histogram at a place: the upper ends of the buckets, the counts, and the least value.
-    pub fn histogram(&self, tag: &str, place: &Place) -> Result<Histogram> {
-        let value = self.value(tag, place)?;
-        value.histogram.ok_or_else(|| Error::Data(format!("{tag}: no histogram is there any more")))
+    pub fn histogram(&self, tag: &str, place: &Place) -> Result<HistogramProto> {
+        match self.value(tag, place)? {
+            Some(Data::Histogram(histogram)) => Ok(histogram),
+            _ => Err(Error::Data(format!("{tag}: no histogram is there any more"))),
+        }
     }
 
     /// The PNG at a place.
     pub fn image(&self, tag: &str, place: &Place) -> Result<Vec<u8>> {
-        let image = self.value(tag, place)?.image.unwrap_or_default().encoded;
-        let is_png = image.starts_with(b"\x89PNG\r\n\x1a\n");
-        is_png.then_some(image).ok_or_else(|| Error::Data(format!("{tag}: the image is no PNG")))
+        match self.value(tag, place)? {
+            Some(Data::Image(image)) if image.encoded_image_string.starts_with(b"\x89PNG\r\n\x1a\n") => {
+                Ok(image.encoded_image_string)
+            }
+            _ => Err(Error::Data(format!("{tag}: the image is no PNG"))),
+        }
     }
 
-    fn value(&self, tag: &str, place: &Place) -> Result<WholeValue> {
+    fn value(&self, tag: &str, place: &Place) -> Result<Option<Data>> {
         let path = self.folder.join(&place.file);
         let gone = || Error::file(&path, format!("byte {}: the record is gone", place.at));
         let record = RecordReader::new(&path, BufReader::new(open_at(&path, place.at)?)).next().ok_or_else(gone)??;
-        let event = WholeEvent::decode(&record[..]).map_err(|_| gone())?;
-        event.summary.into_iter().flat_map(|summary| summary.value).find(|value| value.tag == tag).ok_or_else(gone)
+        let event = Event::decode(&record[..]).map_err(|_| gone())?;
+        let Some(What::Summary(Summary { value })) = event.what else { return Err(gone()) };
+        value.into_iter().find(|value| value.tag == tag).map(|value| value.data).ok_or_else(gone)
     }
 }
 

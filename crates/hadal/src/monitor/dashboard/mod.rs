@@ -26,7 +26,6 @@ mod events;
 mod guard;
 mod history;
 mod kept;
-mod messages;
 mod page;
 mod pyramid;
 mod query;

@@ -348,8 +348,8 @@ pub(super) fn histograms(runs: &Runs, query: &TagQuery) -> Result<Histograms> {
         let place = &places[if shown > 1 { number * (places.len() - 1) / (shown - 1) } else { 0 }];
         let histogram = events.histogram(&query.tag, place)?;
         found.steps.push(place.step);
-        found.edges.push([histogram.min].into_iter().chain(histogram.limits).collect());
-        found.counts.push(histogram.counts);
+        found.edges.push([histogram.min].into_iter().chain(histogram.bucket_limit).collect());
+        found.counts.push(histogram.bucket);
     }
     Ok(found)
 }

@@ -1,4 +1,4 @@
-//! TensorBoard's protocol buffers, as far as they are written here.
+//! TensorBoard's protocol buffers, as far as they are written here, and read by the dashboard.
 //!
 //! Names and numbers of fields are those of `tensorboard/compat/proto/*.proto` and `tensorboard/plugins/*/*.proto`. They are
 //! Rust structs, so that a build needs no `protoc`.
@@ -9,7 +9,7 @@ use prost::{Message, Oneof};
 
 /// A record of an events file.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Event {
+pub(in crate::monitor) struct Event {
     /// Seconds since 1970.
     #[prost(double, tag = "1")]
     pub wall_time: f64,
@@ -20,7 +20,7 @@ pub(super) struct Event {
 }
 
 #[derive(Clone, PartialEq, Oneof)]
-pub(super) enum What {
+pub(in crate::monitor) enum What {
     #[prost(string, tag = "3")]
     FileVersion(String),
     /// An encoded [`GraphDef`].
@@ -34,23 +34,23 @@ pub(super) enum What {
 
 /// That a run begins or goes on: TensorBoard forgets what older files of the folder hold from this step on.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct SessionLog {
+pub(in crate::monitor) struct SessionLog {
     #[prost(int32, tag = "1")]
     pub status: i32,
 }
 
 /// `SessionLog.SessionStatus.START`.
-pub(super) const SESSION_START: i32 = 1;
+pub(in crate::monitor) const SESSION_START: i32 = 1;
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Summary {
+pub(in crate::monitor) struct Summary {
     #[prost(message, repeated, tag = "1")]
     pub value: Vec<Value>,
 }
 
 /// `Summary.Value`.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Value {
+pub(in crate::monitor) struct Value {
     #[prost(string, tag = "1")]
     pub tag: String,
     #[prost(message, optional, tag = "9")]
@@ -60,7 +60,7 @@ pub(super) struct Value {
 }
 
 #[derive(Clone, PartialEq, Oneof)]
-pub(super) enum Data {
+pub(in crate::monitor) enum Data {
     #[prost(float, tag = "2")]
     SimpleValue(f32),
     #[prost(message, tag = "4")]
@@ -72,7 +72,7 @@ pub(super) enum Data {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Image {
+pub(in crate::monitor) struct Image {
     #[prost(int32, tag = "1")]
     pub height: i32,
     #[prost(int32, tag = "2")]
@@ -86,7 +86,7 @@ pub(super) struct Image {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct HistogramProto {
+pub(in crate::monitor) struct HistogramProto {
     #[prost(double, tag = "1")]
     pub min: f64,
     #[prost(double, tag = "2")]
@@ -107,7 +107,7 @@ pub(super) struct HistogramProto {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct SummaryMetadata {
+pub(in crate::monitor) struct SummaryMetadata {
     #[prost(message, optional, tag = "1")]
     pub plugin_data: Option<PluginData>,
     #[prost(string, tag = "2")]
@@ -115,7 +115,7 @@ pub(super) struct SummaryMetadata {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct PluginData {
+pub(in crate::monitor) struct PluginData {
     #[prost(string, tag = "1")]
     pub plugin_name: String,
     /// A message of the plugin's own, encoded.
@@ -124,7 +124,7 @@ pub(super) struct PluginData {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct TensorProto {
+pub(in crate::monitor) struct TensorProto {
     #[prost(int32, tag = "1")]
     pub dtype: i32,
     #[prost(message, optional, tag = "2")]
@@ -136,17 +136,17 @@ pub(super) struct TensorProto {
 }
 
 /// `DataType`.
-pub(super) const DT_FLOAT: i32 = 1;
-pub(super) const DT_STRING: i32 = 7;
+pub(in crate::monitor) const DT_FLOAT: i32 = 1;
+pub(in crate::monitor) const DT_STRING: i32 = 7;
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct TensorShapeProto {
+pub(in crate::monitor) struct TensorShapeProto {
     #[prost(message, repeated, tag = "2")]
     pub dim: Vec<Dim>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Dim {
+pub(in crate::monitor) struct Dim {
     /// -1 where it is not known.
     #[prost(int64, tag = "1")]
     pub size: i64,
@@ -159,13 +159,13 @@ impl TensorShapeProto {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct GraphDef {
+pub(in crate::monitor) struct GraphDef {
     #[prost(message, repeated, tag = "1")]
     pub node: Vec<NodeDef>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct NodeDef {
+pub(in crate::monitor) struct NodeDef {
     /// Parts between slashes are groups within groups.
     #[prost(string, tag = "1")]
     pub name: String,
@@ -179,13 +179,13 @@ pub(super) struct NodeDef {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct AttrValue {
+pub(in crate::monitor) struct AttrValue {
     #[prost(oneof = "Attr", tags = "1, 2, 3, 4, 5")]
     pub value: Option<Attr>,
 }
 
 #[derive(Clone, PartialEq, Oneof)]
-pub(super) enum Attr {
+pub(in crate::monitor) enum Attr {
     #[prost(message, tag = "1")]
     List(ListValue),
     #[prost(bytes = "vec", tag = "2")]
@@ -200,13 +200,13 @@ pub(super) enum Attr {
 
 /// `AttrValue.ListValue`.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct ListValue {
+pub(in crate::monitor) struct ListValue {
     #[prost(message, repeated, tag = "7")]
     pub shape: Vec<TensorShapeProto>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct PrCurvePluginData {
+pub(in crate::monitor) struct PrCurvePluginData {
     #[prost(int32, tag = "1")]
     pub version: i32,
     #[prost(uint32, tag = "2")]
@@ -214,7 +214,7 @@ pub(super) struct PrCurvePluginData {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct HParamsPluginData {
+pub(in crate::monitor) struct HParamsPluginData {
     #[prost(int32, tag = "1")]
     pub version: i32,
     #[prost(oneof = "HParamsData", tags = "3, 4")]
@@ -222,7 +222,7 @@ pub(super) struct HParamsPluginData {
 }
 
 #[derive(Clone, PartialEq, Oneof)]
-pub(super) enum HParamsData {
+pub(in crate::monitor) enum HParamsData {
     #[prost(message, tag = "3")]
     SessionStart(SessionStartInfo),
     #[prost(message, tag = "4")]
@@ -230,7 +230,7 @@ pub(super) enum HParamsData {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct SessionStartInfo {
+pub(in crate::monitor) struct SessionStartInfo {
     #[prost(btree_map = "string, message", tag = "1")]
     pub hparams: BTreeMap<String, StructValue>,
     /// Seconds since 1970.
@@ -240,13 +240,13 @@ pub(super) struct SessionStartInfo {
 
 /// `google.protobuf.Value`.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct StructValue {
+pub(in crate::monitor) struct StructValue {
     #[prost(oneof = "Kind", tags = "2, 3, 4")]
     pub kind: Option<Kind>,
 }
 
 #[derive(Clone, PartialEq, Oneof)]
-pub(super) enum Kind {
+pub(in crate::monitor) enum Kind {
     #[prost(double, tag = "2")]
     Number(f64),
     #[prost(string, tag = "3")]
@@ -256,7 +256,7 @@ pub(super) enum Kind {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct SessionEndInfo {
+pub(in crate::monitor) struct SessionEndInfo {
     #[prost(int32, tag = "1")]
     pub status: i32,
     /// Seconds since 1970.
@@ -265,17 +265,17 @@ pub(super) struct SessionEndInfo {
 }
 
 /// `Status.STATUS_SUCCESS`.
-pub(super) const STATUS_SUCCESS: i32 = 1;
+pub(in crate::monitor) const STATUS_SUCCESS: i32 = 1;
 
 /// Which curves the page "Custom Scalars" draws together.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Layout {
+pub(in crate::monitor) struct Layout {
     #[prost(message, repeated, tag = "2")]
     pub category: Vec<Category>,
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Category {
+pub(in crate::monitor) struct Category {
     #[prost(string, tag = "1")]
     pub title: String,
     #[prost(message, repeated, tag = "2")]
@@ -283,7 +283,7 @@ pub(super) struct Category {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Chart {
+pub(in crate::monitor) struct Chart {
     #[prost(string, tag = "1")]
     pub title: String,
     #[prost(message, optional, tag = "2")]
@@ -291,7 +291,7 @@ pub(super) struct Chart {
 }
 
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct MultilineChartContent {
+pub(in crate::monitor) struct MultilineChartContent {
     /// Regular expressions that match tags from their beginning.
     #[prost(string, repeated, tag = "1")]
     pub tag: Vec<String>,

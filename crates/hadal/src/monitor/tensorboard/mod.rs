@@ -10,7 +10,7 @@ mod file;
 mod graph;
 mod histogram;
 mod log;
-mod messages;
+pub(in crate::monitor) mod messages;
 mod picture;
 mod record;
 mod samples;
