@@ -1,30 +1,24 @@
 //! `hadal train`.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use hadal::data::Task;
-use hadal::monitor::{Console, JsonLogger, columns, note, print_line, wrapped};
+use hadal::monitor::note;
 use hadal::prelude::*;
 use hadal::train::{Callback, RunFolder, TrainingState};
 use hadal::{Error, MatmulPrecision, Result};
 
 use crate::args::{DeviceName, Train};
 use crate::config::{self, Config, PrecisionName};
-use crate::counted::{counted, shortened};
 use crate::defaults::complete;
 use crate::interrupt::Interrupt;
-use crate::intervals::print_intervals;
 use crate::members;
 use crate::model;
-use crate::narrowed::narrowed;
-use crate::outcome;
 use crate::parts::{self, Parts};
+use crate::reporter::{Reporter, describe};
 use crate::session::{DIGEST, Ended, Folder, SETTINGS, Session, check_source, repeatable, settings_in};
 use crate::source::Source;
-use crate::summary::scores;
 use crate::tune::Store;
 use crate::watchers::{dashboard, health};
 
@@ -72,8 +66,7 @@ pub fn run(args: &Train) -> Result<ExitCode> {
         return members::run(args, &config, &source, &parts, folder.as_deref());
     }
     let interrupt = Interrupt::watch();
-    let is_terminal = std::io::stdout().is_terminal();
-    let mut json = args.log_json.then(|| JsonLogger::new(std::io::stdout()));
+    let reporter = Reporter::new(args, &source, &parts, folder.as_deref());
     let page = match folder.as_deref().filter(|_| args.dashboard) {
         // Beside the other runs, where they lie in a folder of runs.
         Some(folder) => {
@@ -83,19 +76,13 @@ pub fn run(args: &Train) -> Result<ExitCode> {
         }
         None => None,
     };
-    let console = || Console::new(is_terminal).log_interval(args.log_interval);
-    let mut progress: Vec<Box<dyn Callback + '_>> = match &mut json {
-        Some(json) => vec![Box::new(json)],
-        None if args.quiet => Vec::new(),
-        None => vec![Box::new(console())],
-    };
+    let mut progress: Vec<Box<dyn Callback + '_>> = reporter.progress().into_iter().collect();
     if let Some(health) = health(args.health, &config) {
         progress.push(Box::new(health));
     }
     if let Some((_, control)) = &page {
         progress.push(Box::new(control.clone()));
     }
-    let is_quiet = args.quiet || args.log_json;
     let session = Session {
         config: &config,
         source: &source,
@@ -111,12 +98,7 @@ pub fn run(args: &Train) -> Result<ExitCode> {
         interrupt: interrupt.clone(),
     };
     let model = session.trainer()?;
-    if !is_quiet {
-        describe(&source, &parts)?;
-        let columns = columns().unwrap_or(usize::MAX);
-        print_line(&format!("{}\n", narrowed(&model.summary().to_string(), columns)))?;
-        print_line(&wrapped(&training_on(&source, &parts, &config), " ", columns))?;
-    }
+    reporter.begin(&model.model, &config)?;
     if let Some(table) = &parts.table {
         // Looked for in all rows: a column that gives the target away does so everywhere.
         table.encoder.leaks(&table.columns)?.iter().for_each(|leak| note(&leak.to_string()));
@@ -131,48 +113,17 @@ pub fn run(args: &Train) -> Result<ExitCode> {
         }
     })?;
     if ended.is_suspended {
+        reporter.stopped(&ended, interrupt.status().is_some())?;
         // Without a signal, it was stopped from the page.
-        let status = interrupt.status().unwrap_or(0);
-        let verb = if interrupt.status().is_some() { "Interrupted" } else { "Stopped" };
-        let place = format!("after epoch {} and step {}", ended.model.epochs(), ended.model.steps());
-        let resume = folder.as_deref().map(|folder| format!("hadal train --resume {}", quoted(folder)));
-        if let Some(json) = &mut json {
-            json.line(&serde_json::json!({ "event": "interrupted", "resume": resume }))?;
-            return Ok(ExitCode::from(status));
-        }
-        print_line(&match resume {
-            Some(resume) => format!("{verb} {place}; go on with: {resume}"),
-            None => format!("{verb} {place}; nothing was kept (--no-out)"),
-        })?;
-        return Ok(ExitCode::from(status));
+        return Ok(ExitCode::from(interrupt.status().unwrap_or(0)));
     }
     let score = ended.model.evaluate(&parts.test)?;
-    match &mut json {
-        Some(json) => json.line(&serde_json::json!({ "event": "test", "scores": scores(&score) }))?,
-        None => print_line(&format!("{} test: {score}{}", source.name(), baseline(&source, &parts)))?,
-    }
+    reporter.score(&score)?;
     let is_kept = resumed.as_ref().is_some_and(Interrupted::is_kept);
     if let Some(folder) = folder.as_deref().filter(|_| !is_kept) {
         keep(folder, &ended, &config, &source, &parts, &score)?;
     }
-    if let Some(json) = &mut json {
-        json.line(&serde_json::json!({ "event": "end", "folder": folder, "seconds": ended.seconds }))?;
-    }
-    if is_quiet {
-        return Ok(ExitCode::SUCCESS);
-    }
-    print_intervals(&ended.model, &parts.test, &score)?;
-    if let Some(columns) = columns() {
-        outcome::print(&ended.history, &ended.model, &parts, columns)?;
-    }
-    if let Some(step) = ended.timed_out {
-        let recorded = if folder.is_some() { "; config.toml has it as max_steps" } else { "" };
-        print_line(&format!("The time was up after step {step}{recorded}"))?;
-    }
-    print_line(&match &folder {
-        Some(folder) => format!("The run is kept in {}", folder.display()),
-        None => "Nothing was kept (--no-out)".to_owned(),
-    })?;
+    reporter.end(&ended, &score)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -319,63 +270,6 @@ pub fn set_precision(config: &Config) {
         note(&format!("precision {precision} is not faster on this processor; matrix products use precision highest"));
     }
     hadal::set_matmul_precision(precision);
-}
-
-/// What was found in the data, before the network.
-fn describe(source: &Source, parts: &Parts) -> Result<()> {
-    let Some(table) = &parts.table else {
-        parts.found.iter().try_for_each(|line| print_line(line))?;
-        return if parts.found.is_empty() { Ok(()) } else { print_line("") };
-    };
-    let columns = counted(table.encoder.input_columns().len(), "column");
-    let inputs = counted(table.encoder.features(), "input");
-    print_line(&format!("{}: {}; {}\n", source.name(), table.dialect, counted(table.rows, "row")))?;
-    print_line(&format!("{}\n", table.encoder.report(&table.columns)))?;
-    let target = table.encoder.target();
-    print_line(&match parts.task {
-        Task::Classification => format!(
-            "Classification: `{target}` has the classes {}, predicted from {columns} ({inputs})",
-            shortened(&parts.classes),
-        ),
-        Task::Regression => format!("Regression: `{target}` is a number, predicted from {columns} ({inputs})"),
-    })
-}
-
-/// The line before the first epoch.
-fn training_on(source: &Source, parts: &Parts, config: &Config) -> String {
-    let holdout = parts.holdout.as_ref().map_or(String::new(), |part| format!(", {} held out", part.len()));
-    let how = match &config.split {
-        split if split.part.is_some() => " (parts as the table says)",
-        split if split.group.is_some() => " (by group)",
-        split if split.order.is_some() => " (in order)",
-        split if split.stratify == Some(true) => " (stratified)",
-        _ => "",
-    };
-    format!(
-        "Training on {}: {}, {} to test{holdout}{how}, seed {}, {}",
-        source.name(),
-        counted(parts.train.len(), source.sample()),
-        parts.test.len(),
-        config.training.seed.unwrap_or(1),
-        counted(hadal::num_threads(), "thread")
-    )
-}
-
-/// What guessing would reach: always the most frequent class of the training part.
-fn baseline(source: &Source, parts: &Parts) -> String {
-    if matches!(source, Source::Mnist | Source::Digits) || parts.task == Task::Regression {
-        return String::new();
-    }
-    let count = |data: &Dataset| {
-        let mut counts = vec![0usize; parts.outputs];
-        data.targets().to_vec::<i64>().into_iter().for_each(|label| counts[label as usize] += 1);
-        counts
-    };
-    let Some((most, _)) = count(&parts.train).into_iter().enumerate().max_by_key(|(_, count)| *count) else {
-        return String::new();
-    };
-    let share = 100.0 * count(&parts.test)[most] as f64 / parts.test.len() as f64;
-    format!(" (always `{}`: {share:.2}%)", parts.class_name(most))
 }
 
 /// Refuses a folder that holds a run already, so that no model is lost to a repeated command.
