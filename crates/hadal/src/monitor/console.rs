@@ -183,7 +183,7 @@ impl Callback for Console {
                 );
                 print_line(&wrapped(&line, "  ", self.columns()))?;
             }
-            Event::TrainEnd => {}
+            Event::ValidationBatch { .. } | Event::TrainEnd => {}
         }
         Ok(Flow::Continue)
     }

@@ -70,6 +70,7 @@ impl<W: Write> Callback for JsonLogger<W> {
                 object.insert("seconds".into(), elapsed.as_secs_f64().into());
                 self.line(&Value::Object(object))?;
             }
+            Event::ValidationBatch { .. } => {}
             Event::TrainEnd => self.line(&json!({ "event": "train_end", "step": self.step }))?,
         }
         Ok(Flow::Continue)

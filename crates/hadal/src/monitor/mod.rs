@@ -7,6 +7,8 @@ mod csv_logger;
 pub mod dashboard;
 #[cfg(feature = "download")]
 pub(crate) mod download;
+#[cfg(feature = "tensorboard")]
+pub(crate) mod evaluation;
 mod json_logger;
 mod note;
 #[cfg(feature = "tensorboard")]

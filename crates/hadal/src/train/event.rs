@@ -80,6 +80,16 @@ pub enum Event<'a> {
         /// Loss and metrics of this epoch so far, computed when they are first read.
         logs: &'a BatchLogs<'a>,
     },
+    /// A batch of the validation data has been evaluated, after the training of an epoch (Keras's `on_test_batch_end`). Batches come in
+    /// the order of the data. [`Flow::Stop`] and [`Flow::Suspend`] take effect at the end of the epoch.
+    ValidationBatch {
+        /// The epoch, counted from 1 over all calls of `fit`.
+        epoch: usize,
+        /// What the model gave for the batch.
+        predictions: &'a Parts,
+        /// What it should have given.
+        targets: &'a Parts,
+    },
     /// An epoch has ended, including validation (Keras's `on_epoch_end`).
     EpochEnd {
         /// The epoch, counted from 1 over all calls of `fit`.

@@ -260,16 +260,28 @@ impl<M: Model> Trainer<M> {
     }
 
     pub(super) fn score(&self, data: &Dataset, batch_size: usize) -> Result<Logs> {
+        self.score_watched(data, batch_size, |_, _| Ok(()))
+    }
+
+    /// As [`score`](Trainer::score); `watch` sees predictions and targets of each batch.
+    pub(super) fn score_watched(
+        &self,
+        data: &Dataset,
+        batch_size: usize,
+        mut watch: impl FnMut(&Parts, &Parts) -> Result<()>,
+    ) -> Result<Logs> {
         let mut metrics = self.metrics();
         let mut pass = Pass::start(&mut metrics);
         data.batches(batch_size).read_ahead(|next| -> Result<()> {
             while let Some(Batch { inputs, targets, weights }) = next()? {
-                no_grad(|| {
+                let prediction = no_grad(|| {
                     let mut ctx = Context::evaluation();
                     let prediction = self.model.forward_parts(&inputs, &mut ctx);
                     let (parts, penalty) = self.parts(&prediction, &targets, weights.as_ref(), &mut ctx);
                     pass.update(&self.losses, &mut metrics, (&prediction, &targets), &parts, penalty.as_ref());
+                    prediction
                 });
+                watch(&prediction, &targets)?;
             }
             Ok(())
         })?;

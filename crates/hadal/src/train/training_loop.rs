@@ -10,7 +10,7 @@ use super::pass::Pass;
 use super::resume::{exactness, identity};
 use super::training_state::{EpochState, Exact, Facts, MODEL, OPTIMIZER, RngState};
 use super::{BatchLogs, Event, Fit, Flow, History, Trainer, TrainingState};
-use crate::data::{AugmentPass, Batch, Dataset};
+use crate::data::{AugmentPass, Batch, Dataset, Parts};
 use crate::finite::first_not_finite;
 use crate::monitor::{Console, note};
 use crate::nn::{Context, Model};
@@ -190,8 +190,15 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
         }
         let elapsed = before + start.elapsed();
         let mut logs = self.trainer.logs(&pass, false);
+        let mut suspending = false;
         if let Some(data) = self.fit.validation_data {
-            logs.extend(&self.trainer.score(data, self.fit.validation_batch_size)?, "val_");
+            let watch = |predictions: &Parts, targets: &Parts| {
+                let event = Event::ValidationBatch { epoch: epoch + 1, predictions, targets };
+                suspending |= self.callbacks.tell(&event)? == Flow::Suspend;
+                self.stopping |= self.callbacks.has_stopped;
+                Ok(())
+            };
+            logs.extend(&self.trainer.score_watched(data, self.fit.validation_batch_size, watch)?, "val_");
         }
         self.trainer.progress.epochs += 1;
         flow = self.callbacks.tell(&Event::EpochEnd {
@@ -208,6 +215,7 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
         }
         self.history.epochs.push(logs);
         self.stopping |= self.callbacks.has_stopped;
+        flow = if suspending { Flow::Suspend } else { flow };
         self.save(None, flow == Flow::Suspend)?;
         Ok(flow)
     }

@@ -460,3 +460,31 @@ fn a_history_is_drawn_with_loss_and_metrics() {
     }
     says(hadal::train::History::default().plot(&path), &["no finite point"]);
 }
+
+#[test]
+fn validation_batches_come_in_order_before_the_end_of_the_epoch_and_may_stop_or_suspend_training() {
+    let data = hadal::data::synthetic::moons(10, 0.1, 1).unwrap();
+    for (answer, epochs) in [(Flow::Continue, 3), (Flow::Stop, 1), (Flow::Suspend, 1)] {
+        let network = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+        let mut model = network.compile(Sgd::new(0.1), BinaryCrossentropy, ()).unwrap();
+        let (mut samples, mut seen, mut ended) = (Vec::new(), Vec::new(), 0);
+        let fit =
+            Fit::epochs(3).validation_data(&data).validation_batch_size(4).quiet().on_event(|event| match event {
+                Event::ValidationBatch { epoch, predictions, targets } => {
+                    samples.push((*epoch, predictions.iter().next().unwrap().size(0)));
+                    seen.extend(targets.iter().next().unwrap().to_dtype(DType::F64).to_vec::<f64>());
+                    Ok(if samples.len() == 2 { answer } else { Flow::Continue })
+                }
+                Event::EpochEnd { .. } => {
+                    ended += 1;
+                    Ok(Flow::Continue)
+                }
+                _ => Ok(Flow::Continue),
+            });
+        model.fit(&data, fit).unwrap();
+        let expected: Vec<(usize, usize)> =
+            (1..=epochs).flat_map(|epoch| [(epoch, 4), (epoch, 4), (epoch, 2)]).collect();
+        assert_eq!((samples, ended), (expected, epochs), "{answer:?}");
+        assert_eq!(seen[..10], data.targets().to_dtype(DType::F64).to_vec::<f64>());
+    }
+}

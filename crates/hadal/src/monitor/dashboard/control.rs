@@ -221,7 +221,7 @@ impl Callback for Control {
             Event::BatchEnd { step, epoch, learning_rate, .. } => {
                 return Ok(self.after_step(*step, *epoch, *learning_rate));
             }
-            Event::EpochEnd { .. } => {}
+            Event::ValidationBatch { .. } | Event::EpochEnd { .. } => {}
             Event::TrainEnd => lock(&self.shared.state).is_attached = false,
         }
         Ok(Flow::Continue)

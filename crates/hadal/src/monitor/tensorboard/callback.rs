@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 use serde::{Deserialize, Serialize};
 
-use super::evaluation::Evaluation;
+use super::evaluation::{log_mistakes, log_pr_curves};
 use super::messages::{
     Category, Chart, Data, HParamsData, Layout, MultilineChartContent, STATUS_SUCCESS, SessionEndInfo,
 };
 use super::samples::Samples;
 use super::{HParam, Log, file, summary};
 use crate::data::Dataset;
+use crate::monitor::evaluation::Evaluation;
 use crate::monitor::note;
 use crate::nn::{Architecture, Module, Sequential};
 use crate::train::{Callback, CallbackState, Event, Flow, Logs, TrainingState};
@@ -334,9 +335,9 @@ impl Run {
         model.load_state_dict(&state.model())?;
         let log = self.log.get_mut();
         log.step(state.steps());
-        if let Some(evaluation) = Evaluation::new(&model, data, board.names)? {
-            evaluation.log_pr_curves(log)?;
-            evaluation.log_mistakes(log, board.image_shape)?;
+        if let Some(evaluation) = Evaluation::of_model(&model, data)? {
+            log_pr_curves(log, &evaluation, board.names)?;
+            log_mistakes(log, &evaluation, data, board.names, board.image_shape)?;
         }
         log.write_now();
         Ok(())
@@ -379,7 +380,7 @@ impl Callback for TensorBoard {
             Event::BatchEnd { .. } => run.log_step(event, self.every_steps, self.histograms)?,
             Event::EpochEnd { .. } => run.log_epoch(event, self.histograms)?,
             Event::TrainEnd => run.log_end()?,
-            Event::TrainBegin { .. } => {}
+            Event::TrainBegin { .. } | Event::ValidationBatch { .. } => {}
         }
         Ok(Flow::Continue)
     }
