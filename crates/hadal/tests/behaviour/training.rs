@@ -471,8 +471,8 @@ fn validation_batches_come_in_order_before_the_end_of_the_epoch_and_may_stop_or_
         let fit =
             Fit::epochs(3).validation_data(&data).validation_batch_size(4).quiet().on_event(|event| match event {
                 Event::ValidationBatch { epoch, predictions, targets } => {
-                    samples.push((*epoch, predictions.iter().next().unwrap().size(0)));
-                    seen.extend(targets.iter().next().unwrap().to_dtype(DType::F64).to_vec::<f64>());
+                    samples.push((*epoch, predictions.iter().next().unwrap().1.size(0)));
+                    seen.extend(targets.iter().next().unwrap().1.to_dtype(DType::F64).to_vec::<f64>());
                     Ok(if samples.len() == 2 { answer } else { Flow::Continue })
                 }
                 Event::EpochEnd { .. } => {
