@@ -92,6 +92,15 @@ impl Runs {
         run.events.is_some()
     }
 
+    /// Reads a run's files themselves: what was kept of them is damaged.
+    pub fn read_anew(&self, run: &mut Run) {
+        if let Some(cache) = &self.cache {
+            [run.path.clone(), run.path.join(RunFolder::HISTORY)].iter().for_each(|path| cache.forget(path));
+        }
+        run.read_anew();
+        run.changed = self.next_version();
+    }
+
     /// Looks for new runs, and for what is new in those that there are.
     pub fn poll(&self) {
         let mut state = lock(&self.state);
@@ -145,11 +154,14 @@ impl Runs {
             let is_back = std::mem::take(&mut run.is_gone);
             if run.follow(&files, self.cache.as_ref()) || is_back || run.changed == 0 {
                 run.changed = self.next_version();
-                let kept = self.cache.as_ref().zip(run.events.as_mut().and_then(Events::take_to_keep));
+                let events = run.events.as_mut().and_then(Events::take_to_keep);
+                let history = run.history.take_to_keep().map(|bytes| (run.path.join(RunFolder::HISTORY), bytes));
                 drop(run);
                 lock(&self.state).active[id] = polls;
-                if let Some((cache, (folder, bytes))) = kept {
-                    cache.keep(&folder, &bytes);
+                for (cache, (path, bytes)) in
+                    events.iter().chain(&history).flat_map(|kept| self.cache.iter().zip([kept]))
+                {
+                    cache.keep(path, bytes);
                 }
             }
         }
