@@ -125,12 +125,6 @@ fn a_server_reads_what_was_kept_and_the_files_themselves_where_that_is_damaged()
         let server = server(folder.path());
         read_events(&server);
         let answer = get(&server, &format!("/api/scalars?tag=loss/batch&runs=0&x=step&{query}")).json();
-        // Until what was read is kept.
-        let began = Instant::now();
-        while std::fs::read_dir(&cache).map_or(0, Iterator::count) == 0 {
-            assert!(began.elapsed() < Duration::from_secs(10), "nothing is kept");
-            std::thread::sleep(Duration::from_millis(20));
-        }
         answer["curves"][0].clone()
     };
     let queries = ["buckets=50", "from=30000&to=90000&buckets=40", "from=70001.5&to=70500&buckets=300", "weight=0.5"];
@@ -138,6 +132,7 @@ fn a_server_reads_what_was_kept_and_the_files_themselves_where_that_is_damaged()
         std::fs::remove_dir_all(&cache).ok();
         ask(query)
     });
+    // The server ends when what it read is kept.
     let file = std::fs::read_dir(&cache).unwrap().next().unwrap().unwrap().path();
     let whole = std::fs::read(&file).unwrap();
     for at in [None, Some(whole.len() / 2), Some(whole.len() - 50_000), Some(whole.len() - 10), Some(100), Some(3)] {
@@ -153,7 +148,8 @@ fn a_server_reads_what_was_kept_and_the_files_themselves_where_that_is_damaged()
             assert_eq!((x[0], x.last()), (fresh_x[0], fresh_x.last()), "{query}, damaged at {at:?}");
             let ends = |y: &[f64]| (y.iter().copied().fold(9.0, f64::min), y.iter().copied().fold(-9.0, f64::max));
             assert_eq!(ends(&y), ends(&fresh_y), "{query}, damaged at {at:?}");
-            assert!(x.iter().zip(&y).all(|(x, y)| *x < 1.0 || query.starts_with('w') || *y == value(*x as usize)));
+            let is_right = |x: f64, y: f64| y == value(x as usize) || y.is_nan() && value(x as usize).is_nan();
+            assert!(query.starts_with('w') || x.iter().zip(&y).all(|(x, y)| is_right(*x, *y)), "{query}");
         }
     }
 }
