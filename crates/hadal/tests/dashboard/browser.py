@@ -139,12 +139,14 @@ def classes_and_samples(page):
     wait_for("mebibytes", lambda: "MiB at 500" in memory.locator("tbody").text_content())
     memory.get_by_role("button", name="as a table").click()
 
-    matrix = section(page, "Confusion matrix")
+    choose(section(page, "Classes"))
+    matrix = figure(page, "confusion_matrix")
+    matrix.scroll_into_view_if_needed()
     wait_for("counts", lambda: matrix.locator("td").count() == 4)
     assert matrix.get_by_role("columnheader", name="<img src=x onerror=alert(2)>").count() == 1
-    for title, drawn in [("Precision and recall", "AP"), ("Calibration", "error")]:
-        part = section(page, title)
-        choose(part)
+    for title, drawn in [("precision and recall", "AP"), ("calibration", "error")]:
+        part = figure(page, title)
+        part.scroll_into_view_if_needed()
         wait_for("classes", lambda: part.locator(".classes button").count() == 10)
         button = part.locator(".classes button").nth(3)
         assert "class 3" in button.text_content() and drawn in button.text_content(), button.text_content()
@@ -203,7 +205,7 @@ def look(browser, url):
                 page.get_by_role("button", name="Runs").click()
                 shot(page, f"runs-{width}-{scheme}")
                 page.get_by_role("button", name="Runs").click()
-            for title in ["Health", "Memory and processor", "Confusion matrix", "Precision and recall", "Samples", "Histograms", "Text", "Settings"]:
+            for title in ["Health", "Memory and processor", "Classes", "Samples", "Histograms", "Text", "Settings"]:
                 # Ended runs have all of it.
                 choose(section(page, title))
                 time.sleep(0.7)

@@ -10,7 +10,7 @@ import { UNITS } from './units.js';
 
 const SECTIONS = [
   'Scores', 'Health', 'Learning rate', 'Gradients and weights', 'Dead units', 'Speed', 'Memory and processor', 'Batches', 'Other',
-  'Confusion matrix', 'Precision and recall', 'Calibration', 'Samples', 'Histograms', 'Images', 'Text', 'Settings',
+  'Classes', 'Samples', 'Histograms', 'Images', 'Text', 'Settings',
 ];
 // Curves that have a name and a unit of their own.
 const NAMES = { 'system/memory': ['memory', UNITS.bytes], 'system/processor': ['processor cores in use', UNITS.plain] };
@@ -81,20 +81,20 @@ export function arrange(tags, root, view, filter) {
     chart.element.hidden = !fits(names.join(' '));
   }
   const kinds = [
-    ['Confusion matrix', tags.confusions, Confusion],
-    ['Precision and recall', tags.pr_curves, PrecisionRecall],
-    ['Calibration', tags.pr_curves, Calibration],
+    ['confusion', tags.confusions, Confusion, 'Classes'],
+    ['precision', tags.pr_curves, PrecisionRecall, 'Classes'],
+    ['calibration', tags.pr_curves, Calibration, 'Classes'],
     ['Samples', tags.samples, Samples],
     ['Histograms', tags.histograms, Ridges],
     ['Images', tags.images, Images],
     ['Text', tags.texts, Text],
   ];
-  for (const [kind, found, Kind] of kinds) {
+  for (const [kind, found, Kind, section = kind] of kinds) {
     for (const [tag, ids] of Object.entries(found)) {
       const key = `${kind}\n${tag}`;
       if (!pictures.has(key)) {
         pictures.set(key, new Kind(tag, view));
-        body(kind, root).append(pictures.get(key).element);
+        body(section, root).append(pictures.get(key).element);
       }
       pictures.get(key).offer(ids);
       pictures.get(key).element.hidden = !fits(tag);
