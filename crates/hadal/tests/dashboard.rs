@@ -81,8 +81,7 @@ fn write_more(run: &Path) {
     }
     log.text("mistakes", "| sample | class | predicted |\n| --- | --- | --- |\n| 1 | 4 | 9 |\n").unwrap();
     log.text("predictions", "| sample | class | predicted |\n| --- | --- | --- |\n| 1 | 4 | 4 |\n").unwrap();
-    let text =
-        "# Notes\nA <script>alert(1)</script> **bold** [bad](javascript:alert(1)) [good](https://a.example/) \u{1F40B}\n";
+    let text = "# Notes\nA <script>alert(1)</script> **bold** [bad](javascript:alert(1)) [good](https://a.example/) \u{1F40B}\n";
     log.text("notes", text).unwrap();
     let path = log.path().to_owned();
     drop(log);

@@ -63,7 +63,9 @@ impl Tags {
         add(&mut self.pr_curves, id, names(&events.pr_curves).map(group));
         let texts = || events.texts.keys().map(String::as_str);
         add(&mut self.images, id, names(&events.images).filter(|tag| !SAMPLES.contains(&group(tag))));
-        add(&mut self.texts, id, texts().filter(|tag| !SAMPLES.contains(tag)));
+        // What is shown as a matrix need not be shown as its table, too.
+        let is_matrix = |tag: &str| events.confusions.contains_key(group(tag));
+        add(&mut self.texts, id, texts().filter(|tag| !SAMPLES.contains(tag) && !is_matrix(tag)));
         let of_samples = texts().filter(|tag| SAMPLES.contains(tag));
         add(
             &mut self.samples,
@@ -183,8 +185,12 @@ pub(super) fn samples(runs: &Runs, query: &TagQuery) -> Result<Samples> {
         let own: Vec<_> = own.filter_map(|(tag, places)| Some((tag, places.last()?.step))).collect();
         // Each evaluation has other tags, since they name the samples.
         let step = own.iter().map(|(_, step)| *step).max();
-        let images: Vec<String> =
-            own.iter().filter(|(_, own)| Some(*own) == step).map(|(tag, _)| (*tag).clone()).collect();
+        let newest = own.iter().filter(|(_, own)| Some(*own) == step).map(|(tag, _)| (*tag).clone());
+        // One that has all of them together stands for those that are not there.
+        let (together, mut images): (Vec<String>, Vec<String>) = newest.partition(|tag| tag.ends_with("/all"));
+        if images.is_empty() {
+            images = together;
+        }
         let text = events.texts.get(&query.tag).map(|text| markdown::nodes(text));
         if text.is_none() && images.is_empty() {
             return Ok(None);

@@ -31,10 +31,14 @@ fn the_newest_confusion_matrix_is_shown_and_a_wrong_one_refused() {
     push_tensor(&path, 5, head, &[9.0, 9.0, 9.0, 9.0]);
     push_tensor(&path, 7, head, &[3.0, 1.0, 0.0, 4.0]);
     push_tensor(&path, 7, ["other", "hadal_confusion_matrix", names], &[3.0]);
+    let mut log = Log::open(folder.path().join("first")).unwrap();
+    log.text("confusion_matrix/table", "the same").unwrap();
+    drop(log);
     let server = server(folder.path());
     read_events(&server);
     let tags = get(&server, "/api/tags?runs=0").json();
     assert_eq!(tags["confusions"], serde_json::json!({"confusion_matrix": [0], "other": [0]}));
+    assert_eq!(tags["texts"], serde_json::json!({}));
     let matrix = get(&server, "/api/confusion?run=0&tag=confusion_matrix").json();
     assert_eq!((&matrix["step"], &matrix["counts"]), (&7.into(), &serde_json::json!([[3.0, 1.0], [0.0, 4.0]])));
     assert_eq!(matrix["classes"][1], "<b>\0\u{1F40B}");
@@ -72,7 +76,9 @@ fn mistakes_are_the_newest_as_a_table_and_as_images() {
     mistake(10, "mistakes/01: sample 3 is a, predicted b");
     mistake(20, "mistakes/01: sample 5 is b, predicted a");
     mistake(20, "mistakes/02: sample 3 is a, predicted b");
+    mistake(20, "mistakes/all");
     mistake(20, "samples");
+    mistake(20, "predictions/all");
     log.text("mistakes", "| sample | class |\n| --- | --- |\n| 5 | <b> |\n").unwrap();
     log.text("predictions", "none").unwrap();
     log.text("summary", "s").unwrap();
@@ -89,7 +95,8 @@ fn mistakes_are_the_newest_as_a_table_and_as_images() {
     let images = ["mistakes/01: sample 5 is b, predicted a", "mistakes/02: sample 3 is a, predicted b"];
     assert_eq!((&found["step"], &found["images"]), (&20.into(), &serde_json::json!(images)));
     assert_eq!(found["text"][0]["kind"], "table");
-    assert_eq!(get(&server, "/api/samples?run=0&tag=predictions").json()["step"], serde_json::Value::Null);
+    let found = get(&server, "/api/samples?run=0&tag=predictions").json();
+    assert_eq!((&found["step"], &found["images"]), (&20.into(), &serde_json::json!(["predictions/all"])));
     assert_eq!(get(&server, "/api/samples?run=0&tag=nothing").status, 400);
 }
 
