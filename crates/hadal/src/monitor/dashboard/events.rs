@@ -97,6 +97,11 @@ impl Events {
         changed
     }
 
+    /// How many bytes of the files have been read.
+    pub fn read_so_far(&self) -> u64 {
+        self.files.values().map(|position| position.read).sum()
+    }
+
     /// Why a file was not read to its end.
     pub fn faults(&self) -> impl Iterator<Item = &String> {
         self.files.values().filter_map(|position| position.fault.as_ref())

@@ -26,7 +26,7 @@ pub(super) struct Table {
     /// Since when it has been away.
     away: Option<Instant>,
     /// How far it was read, and the bytes before that.
-    read: u64,
+    pub read: u64,
     tail: Vec<u8>,
     pub names: Vec<String>,
     /// A series for each column of numbers; none for a column of text.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,9 +27,9 @@ struct Known {
 }
 
 impl Events {
-    /// The folder, and all that is known of its events files as bytes, if much is new since this was last asked.
-    pub fn take_to_keep(&mut self) -> Option<(PathBuf, Vec<u8>)> {
-        let read: u64 = self.files.values().map(|position| position.read).sum();
+    /// All that is known of the events files as bytes, if much is new since this was last asked.
+    pub fn take_to_keep(&mut self) -> Option<Vec<u8>> {
+        let read = self.read_so_far();
         if read < self.kept.saturating_add(WORTH.max(self.kept / 2)) {
             return None;
         }
@@ -46,7 +46,7 @@ impl Events {
             has_ended: self.has_ended,
             began: self.began,
         };
-        Some((self.folder.clone(), kept::bytes(known, self.scalars.values_mut())?))
+        kept::bytes(known, self.scalars.values_mut())
     }
 
     /// What a file keeps, if the events files of the folder are still those that were read.

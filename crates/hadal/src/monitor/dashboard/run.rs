@@ -130,6 +130,18 @@ impl Run {
         changed
     }
 
+    /// The bytes of long files that have been read.
+    pub fn read(&self) -> u64 {
+        self.history.read + self.events.as_ref().map_or(0, Events::read_so_far)
+    }
+
+    /// Paths, and what is to be kept of them as bytes, if much is new since this was last asked.
+    pub fn take_to_keep(&mut self) -> Vec<(PathBuf, Vec<u8>)> {
+        let events = self.events.as_mut().and_then(Events::take_to_keep).map(|bytes| (self.path.clone(), bytes));
+        let history = self.history.take_to_keep().map(|bytes| (self.path.join(RunFolder::HISTORY), bytes));
+        events.into_iter().chain(history).collect()
+    }
+
     fn is_damaged(&self) -> bool {
         self.history.is_damaged() || self.events.as_ref().is_some_and(Events::is_damaged)
     }

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::cache::Cache;
-use super::events::{Events, MARK};
+use super::events::MARK;
+use super::kept::WORTH;
 use super::run::Run;
 use crate::train::RunFolder;
 
@@ -152,17 +153,17 @@ impl Runs {
         for (id, run, files) in due {
             let mut run = lock(&run);
             let is_back = std::mem::take(&mut run.is_gone);
+            let before = run.read();
             if run.follow(&files, self.cache.as_ref()) || is_back || run.changed == 0 {
                 run.changed = self.next_version();
-                let events = run.events.as_mut().and_then(Events::take_to_keep);
-                let history = run.history.take_to_keep().map(|bytes| (run.path.join(RunFolder::HISTORY), bytes));
-                drop(run);
                 lock(&self.state).active[id] = polls;
-                for (cache, (path, bytes)) in
-                    events.iter().chain(&history).flat_map(|kept| self.cache.iter().zip([kept]))
-                {
-                    cache.keep(path, bytes);
-                }
+            }
+            // Who waits for what was just read does not wait for its being kept, too.
+            let is_calm = run.read() < before.saturating_add(WORTH);
+            if let Some(cache) = self.cache.as_ref().filter(|_| is_calm) {
+                let kept = run.take_to_keep();
+                drop(run);
+                kept.iter().for_each(|(path, bytes)| cache.keep(path, bytes));
             }
         }
     }

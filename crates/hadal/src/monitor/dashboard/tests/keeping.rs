@@ -42,7 +42,7 @@ fn what_was_read_of_long_files_is_kept_and_read_again() {
     let (path, names) = write_long(&run);
     let mut events = Events::new(&run);
     events.follow(&names);
-    let (_, bytes) = events.take_to_keep().unwrap();
+    let bytes = events.take_to_keep().unwrap();
     assert!(events.take_to_keep().is_none(), "nothing is new");
     let kept = folder.path().join("kept");
     std::fs::write(&kept, &bytes).unwrap();
@@ -80,7 +80,7 @@ fn a_kept_file_that_is_cut_damaged_or_of_another_version_gives_no_wrong_number()
     let (_, names) = write_long(&run);
     let mut events = Events::new(&run);
     events.follow(&names);
-    let (_, bytes) = events.take_to_keep().unwrap();
+    let bytes = events.take_to_keep().unwrap();
     let right = all(&mut events).unwrap();
     let kept = folder.path().join("kept");
     for cut in [0, 10, 30, 200, 1000, bytes.len() / 2, bytes.len() - 1] {
@@ -121,26 +121,30 @@ fn a_server_reads_what_was_kept_and_the_files_themselves_where_that_is_damaged()
     let run = folder.path().join("first");
     write_long(&run);
     let cache = folder.path().join(".cache");
-    let ask = |query: &str| {
-        let server = server(folder.path());
-        read_events(&server);
-        let answer = get(&server, &format!("/api/scalars?tag=loss/batch&runs=0&x=step&{query}")).json();
-        answer["curves"][0].clone()
+    let scalars = |server: &Server, query: &str| {
+        read_events(server);
+        get(server, &format!("/api/scalars?tag=loss/batch&runs=0&x=step&{query}")).json()["curves"][0].clone()
     };
     let queries = ["buckets=50", "from=30000&to=90000&buckets=40", "from=70001.5&to=70500&buckets=300", "weight=0.5"];
-    let fresh = queries.map(|query| {
-        std::fs::remove_dir_all(&cache).ok();
-        ask(query)
-    });
-    // The server ends when what it read is kept.
-    let file = std::fs::read_dir(&cache).unwrap().next().unwrap().unwrap().path();
+    let first = server(folder.path());
+    let fresh = queries.map(|query| scalars(&first, query));
+    let is_kept = |entry: &std::fs::DirEntry| !entry.file_name().to_string_lossy().starts_with('.');
+    let kept = || std::fs::read_dir(&cache).into_iter().flatten().flatten().find(is_kept);
+    let began = Instant::now();
+    while kept().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(10), "nothing is kept");
+        get(&first, "/api/runs");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    drop(first);
+    let file = kept().unwrap().path();
     let whole = std::fs::read(&file).unwrap();
     for at in [None, Some(whole.len() / 2), Some(whole.len() - 50_000), Some(whole.len() - 10), Some(100), Some(3)] {
         for (query, fresh) in queries.iter().zip(&fresh) {
             let mut bytes = whole.clone();
             at.into_iter().for_each(|at| bytes[at] ^= 1);
             std::fs::write(&file, bytes).unwrap();
-            let found = ask(query);
+            let found = scalars(&server(folder.path()), query);
             for name in ["total", "not_finite", "not_finite_count", "last"] {
                 assert_eq!(found[name], fresh[name], "{query}, {name}, damaged at {at:?}");
             }
