@@ -1,7 +1,8 @@
 //! Texts in Markdown, as what the page makes elements of.
 //!
-//! The page makes no markup of what it gets: it creates an element for each of these nodes, and sets texts as texts. HTML
-//! in a text is shown as it stands, images are their descriptions, and links lead to `http` and `https` alone.
+//! The page makes no markup of what it gets: it creates an element for each of these nodes, and sets texts as
+//! texts. HTML in a text is shown as it stands, images are their descriptions, and links lead to `http` and `https`
+//! alone.
 
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use serde::Serialize;

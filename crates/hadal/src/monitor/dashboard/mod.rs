@@ -12,9 +12,9 @@
 //! The page reads the folders of runs: `history.csv`, `timing.csv`, `config.toml` and `summary.json` that a
 //! [`RunFolder`](crate::train::RunFolder) and the command `hadal` write, the events files of
 //! [`TensorBoard`](super::tensorboard::TensorBoard) and [`Log`](super::tensorboard::Log), and `health.json`, the
-//! findings of [`Health`](crate::train::Health). Texts are shown as Markdown, without HTML. What is half written, damaged
-//! or of another version is shown as far as it goes, with a note. Curves are smoothed before points are left out, so that
-//! they do not change when the page zooms.
+//! findings of [`Health`](crate::train::Health). Texts are shown as Markdown, without HTML. What is half written,
+//! damaged or of another version is shown as far as it goes, with a note. Curves are smoothed before points are
+//! left out, so that they do not change when the page zooms.
 //!
 //! The server answers to its own page alone: see [`Dashboard::listen`] for who can reach it.
 
