@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""How long the dashboard takes in headless Chromium: to open a run of a million points and a folder of 500 runs, and to update.
+"""How long the dashboard takes in headless Chromium: to open a run of a million points, a history of a million epochs and a folder of 500 runs,
+and to update.
 
 Usage: python benches/peers/dashboard.py HADAL [ROUNDS]. Needs playwright, tensorboard and a Chromium (CHROMIUM, or /usr/bin/chromium). Opening
 is from navigation to the last line that is drawn; an update from the page's first request after a file has grown to the last line."""
@@ -73,15 +74,17 @@ def measure(browser, folder, home, grow, choose_all=False):
 
 
 with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-    long, many = f"{home}/long", f"{home}/many"
+    long, many, table = f"{home}/long", f"{home}/many", f"{home}/table"
     os.makedirs(f"{long}/run")
     events = f"{long}/run/events.out.tfevents.1700000000.host.1.0"
     add_points(events, 1, POINTS)
     for run in range(RUNS):
         os.makedirs(f"{many}/run-{run}")
         add_epochs(f"{many}/run-{run}", 1, EPOCHS)
+    os.makedirs(f"{table}/run")
+    add_epochs(f"{table}/run", 1, POINTS)
     browser = playwright.chromium.launch(executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=["--no-sandbox"])
-    points, epochs = [POINTS], [EPOCHS]
+    points, epochs, lines = [POINTS], [EPOCHS], [POINTS]
 
     def grow_long(_):
         add_points(events, points[0] + 1, 100)
@@ -92,10 +95,16 @@ with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
             add_epochs(f"{many}/run-{run}", epochs[0] + 1, 1)
         epochs[0] += 1
 
+    def grow_table(_):
+        add_epochs(f"{table}/run", lines[0] + 1, 1)
+        lines[0] += 1
+
     print("| what | opens (ms) | updates (ms) |\n| --- | --- | --- |")
     for what, folder, grow, fresh, choose_all in [
         ("1,000,000 points, for the first time", long, grow_long, True, False),
         ("the same, read before", long, grow_long, False, False),
+        ("a history of 1,000,000 epochs, for the first time", table, grow_table, True, False),
+        ("the same, read before", table, grow_table, False, False),
         ("500 runs, as they are chosen at first", many, grow_many, False, False),
         ("500 runs, all chosen, one of which grows", many, grow_many, False, True),
         ("500 runs, all chosen, all of which grow", many, lambda turn: grow_many(turn, RUNS), False, True),

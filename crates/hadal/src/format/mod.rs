@@ -3,8 +3,9 @@
 //! Sizes are judged by a file's header before anything is read or allocated: by the file's length, by limits that each reader
 //! states, and by the memory that is available. Devices, FIFOs, sockets and folders are refused by name.
 
-#[cfg(feature = "numpy")]
-mod at;
+#[cfg(any(feature = "dashboard", feature = "numpy"))]
+#[cfg_attr(not(feature = "numpy"), allow(dead_code))]
+pub(crate) mod at;
 mod atomic;
 mod digest;
 pub mod idx;

@@ -102,6 +102,8 @@ def test(page, url, faults):
     assert page.locator("tr.differs", has_text="optimizer.learning_rate ≠").count() == 1
     wait_for("a histogram", lambda: page.locator("figure", has_text="histograms, steps").count())
 
+    classes_and_samples(page)
+
     # Pause, another learning rate, on, stop.
     page.get_by_role("button", name="Pause").click()
     wait_for("the pause", lambda: page.get_by_role("button", name="Go on").is_visible())
@@ -117,6 +119,65 @@ def test(page, url, faults):
     page.get_by_role("button", name="Stop after a checkpoint").click()
     wait_for("the end", lambda: not page.locator("#control").is_visible())
     assert not faults, faults
+
+
+def section(page, title):
+    found = page.locator("details.section", has=page.get_by_role("heading", name=title, exact=True))
+    found.scroll_into_view_if_needed()
+    return found
+
+
+def classes_and_samples(page):
+    """What is shown of the machine, of classes, of samples, and of texts."""
+    assert page.locator("#runs li", has_text="health: dead units").count() == 3
+    found = section(page, "Health").locator("li").first.text_content()
+    assert "epoch 3, step 150: three quarters of <b>layer 0</b> are dead" in found and "Try a smaller" in found, found
+    assert section(page, "Dead units").locator("figure").count() >= 1
+    machine = section(page, "Memory and processor")
+    memory = machine.locator("figure", has=page.get_by_role("heading", name="memory", exact=True))
+    memory.get_by_role("button", name="as a table").click()
+    wait_for("mebibytes", lambda: "MiB at 500" in memory.locator("tbody").text_content())
+    memory.get_by_role("button", name="as a table").click()
+
+    choose(section(page, "Classes"))
+    matrix = figure(page, "confusion_matrix")
+    matrix.scroll_into_view_if_needed()
+    wait_for("counts", lambda: matrix.locator("td").count() == 4)
+    assert matrix.get_by_role("columnheader", name="<img src=x onerror=alert(2)>").count() == 1
+    for title, drawn in [("precision and recall", "AP"), ("calibration", "error")]:
+        part = figure(page, title)
+        part.scroll_into_view_if_needed()
+        wait_for("classes", lambda: part.locator(".classes button").count() >= 10)
+        button = part.locator(".classes button", has_text="class 3")
+        assert "class 3" in button.text_content() and drawn in button.text_content(), button.text_content()
+        button.focus()
+        page.keyboard.press("Enter")
+        assert button.get_attribute("aria-pressed") == "true"
+        assert part.locator(".class").count() - part.locator(".class.faint").count() == 1
+        page.keyboard.press("Enter")
+        part.get_by_role("button", name="as a table").click()
+        assert part.locator("tbody tr").count() >= 10
+        part.get_by_role("button", name="as a table").click()
+
+    samples = section(page, "Samples")
+    choose(samples)
+    wait_for("mistakes", lambda: samples.locator(".sample img").count() == 16)
+    assert samples.get_by_text("sample 1 is 4, predicted <b>9</b>").count() == 1
+    wait_for("pixels", lambda: samples.locator(".sample img").first.evaluate("image => image.naturalWidth") == 28)
+    text = section(page, "Text").locator("figure", has=page.get_by_role("heading", name="notes", exact=True))
+    wait_for("the text", lambda: text.locator("strong").count() == 1)
+    assert "<script>alert(1)</script>" in text.text_content()
+    links = text.locator("a")
+    assert links.count() == 1 and links.get_attribute("href") == "https://a.example/"
+    assert "noopener" in links.get_attribute("rel")
+
+
+def choose(part):
+    """A run that has ended, in each figure of a section."""
+    for select in part.locator("figcaption select").all():
+        if select.is_visible():
+            option = select.locator("option", has_text="ended-1-0.1").get_attribute("value")
+            select.select_option(option)
 
 
 def loss_rows(page):
@@ -144,11 +205,16 @@ def look(browser, url):
                 page.get_by_role("button", name="Runs").click()
                 shot(page, f"runs-{width}-{scheme}")
                 page.get_by_role("button", name="Runs").click()
-            for title in ["Histograms", "Images", "Settings"]:
-                page.get_by_role("heading", name=title, exact=True).scroll_into_view_if_needed()
-                page.mouse.wheel(0, 500)
+            for title in ["Health", "Memory and processor", "Classes", "Samples", "Histograms", "Text", "Settings"]:
+                # Ended runs have all of it.
+                choose(section(page, title))
                 time.sleep(0.7)
-                shot(page, f"{title.lower()}-{width}-{scheme}")
+                section(page, title).evaluate("part => part.scrollIntoView()")
+                page.mouse.wheel(0, -60)
+                time.sleep(0.5)
+                shot(page, f"{title.split()[0].lower()}-{width}-{scheme}")
+                over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                assert over <= 0, f"{title}: the page is {over} pixels wider than {width}"
             context.close()
 
 

@@ -1,41 +1,55 @@
 //! A folder of files that only save time.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::format::{Hash, write_atomically};
+use crate::monitor::note;
+use crate::{Error, Result};
 
-/// Files that have not been needed for so long are removed.
+/// Files that have not been written for so long are removed.
 const OLDEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// What is kept of each run's folder, by the folder's path.
+/// What is kept of files and folders, by their paths.
 pub(super) struct Cache {
     folder: PathBuf,
+    /// Whether it was said that files cannot be written.
+    has_noted: AtomicBool,
 }
 
 impl Cache {
     pub fn new(folder: PathBuf) -> Cache {
-        Cache { folder }
+        Cache { folder, has_noted: false.into() }
     }
 
-    fn path(&self, run: &Path) -> Option<PathBuf> {
+    /// The file that keeps what is known of a file or folder; it need not be there.
+    pub fn path(&self, of: &Path) -> Option<PathBuf> {
         let mut hash = Hash::default();
-        hash.update(run.canonicalize().ok()?.as_os_str().as_encoded_bytes());
+        hash.update(of.canonicalize().ok()?.as_os_str().as_encoded_bytes());
         Some(self.folder.join(hash.hexadecimal()))
     }
 
-    /// What is kept of a run's folder.
-    pub fn find(&self, run: &Path) -> Option<Vec<u8>> {
-        std::fs::read(self.path(run)?).ok()
+    /// Keeps bytes for a file or folder. Where that does not work, the next start takes longer.
+    pub fn keep(&self, of: &Path, bytes: &[u8]) {
+        if let Err(error) = self.try_keep(of, bytes)
+            && !self.has_noted.swap(true, Ordering::Relaxed)
+        {
+            note(&format!("{error}; the dashboard reads long files anew at each start"));
+        }
     }
 
-    /// Keeps bytes for a run's folder. Where that does not work, the next start takes longer.
-    pub fn keep(&self, run: &Path, bytes: &[u8]) {
-        let Some(path) = self.path(run) else { return };
-        if std::fs::create_dir_all(&self.folder).is_ok() {
-            self.tidy();
-            let _ = write_atomically(&path, |out| out.write_all(bytes));
-        }
+    pub(super) fn try_keep(&self, of: &Path, bytes: &[u8]) -> Result<()> {
+        let Some(path) = self.path(of) else { return Ok(()) };
+        std::fs::create_dir_all(&self.folder).map_err(Error::io(&self.folder, "make the folder"))?;
+        self.tidy();
+        write_atomically(&path, |out| out.write_all(bytes))
+    }
+
+    /// Removes what is kept of a file or folder.
+    pub fn forget(&self, of: &Path) {
+        // What cannot be removed is found to be damaged again.
+        let _ = self.path(of).map(std::fs::remove_file);
     }
 
     fn tidy(&self) {

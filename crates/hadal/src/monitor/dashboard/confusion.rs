@@ -1,50 +1,50 @@
-//! `confusion_matrix.csv`: which classes were taken for which.
+//! Confusion matrices: which classes were taken for which.
 
-use std::path::Path;
+use serde::{Deserialize, Serialize};
 
-use serde::Serialize;
-
+use crate::monitor::tensorboard::messages::TensorProto;
 use crate::{Error, Result};
 
-/// The file's name in a run folder. Its first line has the names of the predicted classes, after one field that does
-/// not matter; each further line has the name of an actual class, and how many of its samples were predicted as each.
-pub(super) const CONFUSION: &str = "confusion_matrix.csv";
+/// The name by which events files mark them.
+pub(super) const CONFUSION: &str = "hadal_confusion_matrix";
 
-/// Longer files, of more than a thousand classes, are not shown.
-const LONGEST: u64 = 4 << 20;
+/// More classes than that are not shown.
+const MOST_CLASSES: usize = 1000;
 
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Confusion {
-    /// Of the columns.
-    predicted: Vec<String>,
-    /// Of the rows.
-    actual: Vec<String>,
-    counts: Vec<Vec<f64>>,
+    /// The step that the matrix is of.
+    step: i64,
+    classes: Vec<String>,
+    /// A row for each actual class: how many of its samples were predicted as each class.
+    counts: Vec<Vec<f32>>,
+}
+
+/// What stands beside the counts.
+#[derive(Deserialize)]
+struct Names {
+    classes: Vec<String>,
 }
 
 impl Confusion {
-    pub fn read(folder: &Path) -> Result<Confusion> {
-        let path = folder.join(CONFUSION);
-        let length = path.metadata().map_err(Error::io(&path, "read the confusion matrix"))?.len();
-        if length > LONGEST {
-            return Err(Error::file(&path, format!("has {length} bytes; a matrix of up to {LONGEST} is shown")));
+    /// From a tensor, and what the events file says of it: `{"classes": ["a", "b"]}`.
+    pub fn new(step: i64, tensor: &TensorProto, content: &[u8]) -> Result<Confusion> {
+        let wrong = |reason: String| Error::Data(format!("the confusion matrix of step {step} {reason}"));
+        let classes = match serde_json::from_slice::<Names>(content) {
+            Ok(names) => names.classes,
+            Err(error) => return Err(wrong(format!("does not name its classes ({error})"))),
+        };
+        let (side, found) = (classes.len(), tensor.float_val.len());
+        if side == 0 || side > MOST_CLASSES {
+            return Err(wrong(format!("has {side} classes; 1 to {MOST_CLASSES} are shown")));
         }
-        let text = std::fs::read_to_string(&path).map_err(Error::io(&path, "read the confusion matrix"))?;
-        Confusion::parse(&text).map_err(|reason| Error::file(&path, reason))
-    }
-
-    fn parse(text: &str) -> Result<Confusion, String> {
-        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
-        let rows: Vec<csv::StringRecord> =
-            reader.records().collect::<Result<_, _>>().map_err(|error| error.to_string())?;
-        let (head, rows) = rows.split_first().ok_or("is empty")?;
-        let number = |text: &str| text.trim().parse::<f64>().map_err(|_| format!("`{text}` is not a count"));
-        let counts = rows.iter().map(|row| row.iter().skip(1).map(number).collect::<Result<_, _>>());
-        Ok(Confusion {
-            predicted: head.iter().skip(1).map(str::to_owned).collect(),
-            actual: rows.iter().filter_map(|row| row.get(0)).map(str::to_owned).collect(),
-            counts: counts.collect::<Result<_, _>>()?,
-        })
+        if found != side * side {
+            return Err(wrong(format!("has {found} counts, not {side} x {side}")));
+        }
+        if let Some(count) = tensor.float_val.iter().find(|count| !(count.is_finite() && **count >= 0.0)) {
+            return Err(wrong(format!("has a count of {count}")));
+        }
+        Ok(Confusion { step, classes, counts: tensor.float_val.chunks(side).map(<[f32]>::to_vec).collect() })
     }
 }
 
@@ -52,13 +52,21 @@ impl Confusion {
 mod tests {
     use super::*;
 
+    fn matrix(counts: &[f32], content: &str) -> Result<Confusion> {
+        let tensor = TensorProto { float_val: counts.to_vec(), ..TensorProto::default() };
+        Confusion::new(7, &tensor, content.as_bytes())
+    }
+
     #[test]
     fn a_matrix_is_read_and_what_is_none_is_refused() {
-        let matrix = Confusion::parse("actual,cat,\"a,b\"\ncat,3,1\n\"a,b\",0,4\n").unwrap();
-        assert_eq!((matrix.predicted[1].as_str(), matrix.actual[1].as_str()), ("a,b", "a,b"));
-        assert_eq!(matrix.counts, [[3.0, 1.0], [0.0, 4.0]]);
-        assert_eq!(Confusion::parse(""), Err("is empty".to_owned()));
-        assert_eq!(Confusion::parse("x,a\na,many\n"), Err("`many` is not a count".to_owned()));
-        assert!(Confusion::parse("x,a\na,1,2\n").unwrap_err().contains("found record with 3 fields"));
+        let names = r#"{"classes": ["cat", "a,b"]}"#;
+        let found = matrix(&[3.0, 1.0, 0.0, 4.0], names).unwrap();
+        assert_eq!((&found.classes[1][..], &found.counts[0][..]), ("a,b", &[3.0, 1.0][..]));
+        let message = |counts: &[f32], content: &str| matrix(counts, content).unwrap_err().to_string();
+        assert_eq!(message(&[1.0], names), "the confusion matrix of step 7 has 1 counts, not 2 x 2");
+        assert_eq!(message(&[1.0, 2.0, f32::NAN, 0.0], names), "the confusion matrix of step 7 has a count of NaN");
+        assert_eq!(message(&[1.0, 2.0, -1.0, 0.0], names), "the confusion matrix of step 7 has a count of -1");
+        assert!(message(&[], r#"{"classes": []}"#).ends_with("has 0 classes; 1 to 1000 are shown"));
+        assert!(message(&[1.0], "not JSON").contains("does not name its classes (expected"));
     }
 }

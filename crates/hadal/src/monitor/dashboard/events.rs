@@ -8,25 +8,31 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 use serde::{Deserialize, Serialize};
 
+use super::confusion::CONFUSION;
 use super::series::Series;
 use crate::monitor::tensorboard::RecordReader;
 use crate::monitor::tensorboard::messages::{
-    Data, Event, HParamsData, HParamsPluginData, HistogramProto, Kind, SESSION_START, Summary, Value, What,
+    Data, Event, HParamsData, HParamsPluginData, HistogramProto, Kind, SESSION_START, Summary, TensorProto, Value, What,
 };
 use crate::{Error, Result};
 
 /// What the names of events files hold.
 pub(super) const MARK: &str = "tfevents";
 
-/// What the events files of a folder hold. Numbers are kept; of pictures and histograms, where they stand.
+/// By tag, where the records of each kind stand, in the order of their steps.
+pub(super) type Places = BTreeMap<String, Vec<Place>>;
+
+/// What the events files of a folder hold. Numbers are kept; of all that is larger, where it stands.
 #[derive(Default)]
 pub(super) struct Events {
     pub(super) folder: PathBuf,
     /// By name, which is the order in which TensorBoard reads them.
     pub(super) files: BTreeMap<String, Position>,
     pub scalars: BTreeMap<String, Series>,
-    pub histograms: BTreeMap<String, Vec<Place>>,
-    pub images: BTreeMap<String, Vec<Place>>,
+    pub histograms: Places,
+    pub images: Places,
+    pub confusions: Places,
+    pub pr_curves: Places,
     pub texts: BTreeMap<String, String>,
     pub hparams: BTreeMap<String, String>,
     /// Whether the last file says that the run has ended.
@@ -91,6 +97,11 @@ impl Events {
         changed
     }
 
+    /// How many bytes of the files have been read.
+    pub fn read_so_far(&self) -> u64 {
+        self.files.values().map(|position| position.read).sum()
+    }
+
     /// Why a file was not read to its end.
     pub fn faults(&self) -> impl Iterator<Item = &String> {
         self.files.values().filter_map(|position| position.fault.as_ref())
@@ -145,6 +156,8 @@ impl Events {
                     let text = tensor.string_val.first().map(|text| String::from_utf8_lossy(text).into_owned());
                     self.texts.extend(text.map(|text| (tag, text)));
                 }
+                (Some(CONFUSION), Some(Data::Tensor(_))) => self.confusions.entry(tag).or_default().push(place()),
+                (Some("pr_curves"), Some(Data::Tensor(_))) => self.pr_curves.entry(tag).or_default().push(place()),
                 (Some("hparams"), _) => self.take_hparams(&plugin.unwrap_or_default().content),
                 (_, Some(Data::Image(_))) => self.images.entry(tag).or_default().push(place()),
                 (_, Some(Data::Histogram(_))) => self.histograms.entry(tag).or_default().push(place()),
@@ -194,9 +207,34 @@ impl Events {
         self.has_ended = false;
         self.settle();
         self.scalars.values_mut().for_each(|series| series.purge_from(step as f64));
-        self.histograms.values_mut().chain(self.images.values_mut()).for_each(|places| {
-            places.retain(|place| place.step < step);
-        });
+        for (_, kind) in self.places_mut() {
+            kind.values_mut().for_each(|places| places.retain(|place| place.step < step));
+            kind.retain(|_, places| !places.is_empty());
+        }
+    }
+
+    /// The places of each kind, with its name.
+    pub(super) fn places(&self) -> [(&'static str, &Places); 4] {
+        [
+            ("histograms", &self.histograms),
+            ("images", &self.images),
+            ("confusions", &self.confusions),
+            ("pr_curves", &self.pr_curves),
+        ]
+    }
+
+    pub(super) fn places_mut(&mut self) -> [(&'static str, &mut Places); 4] {
+        [
+            ("histograms", &mut self.histograms),
+            ("images", &mut self.images),
+            ("confusions", &mut self.confusions),
+            ("pr_curves", &mut self.pr_curves),
+        ]
+    }
+
+    /// Whether a curve was kept in a file that cannot be read any more.
+    pub fn is_damaged(&self) -> bool {
+        self.scalars.values().any(Series::is_damaged)
     }
 
     fn settle(&mut self) {
@@ -207,7 +245,7 @@ impl Events {
 
     /// The histogram at a place: the upper ends of the buckets, the counts, and the least value.
     pub fn histogram(&self, tag: &str, place: &Place) -> Result<HistogramProto> {
-        match self.value(tag, place)? {
+        match self.value(tag, place)?.data {
             Some(Data::Histogram(histogram)) => Ok(histogram),
             _ => Err(Error::Data(format!("{tag}: no histogram is there any more"))),
         }
@@ -215,7 +253,7 @@ impl Events {
 
     /// The PNG at a place.
     pub fn image(&self, tag: &str, place: &Place) -> Result<Vec<u8>> {
-        match self.value(tag, place)? {
+        match self.value(tag, place)?.data {
             Some(Data::Image(image)) if image.encoded_image_string.starts_with(b"\x89PNG\r\n\x1a\n") => {
                 Ok(image.encoded_image_string)
             }
@@ -223,13 +261,23 @@ impl Events {
         }
     }
 
-    fn value(&self, tag: &str, place: &Place) -> Result<Option<Data>> {
+    /// The tensor at a place, and what its plugin is told of it.
+    pub fn tensor(&self, tag: &str, place: &Place) -> Result<(TensorProto, Vec<u8>)> {
+        let value = self.value(tag, place)?;
+        let plugin = value.metadata.and_then(|metadata| metadata.plugin_data);
+        match value.data {
+            Some(Data::Tensor(tensor)) => Ok((tensor, plugin.unwrap_or_default().content)),
+            _ => Err(Error::Data(format!("{tag}: no tensor is there any more"))),
+        }
+    }
+
+    fn value(&self, tag: &str, place: &Place) -> Result<Value> {
         let path = self.folder.join(&place.file);
         let gone = || Error::file(&path, format!("byte {}: the record is gone", place.at));
         let record = RecordReader::new(&path, BufReader::new(open_at(&path, place.at)?)).next().ok_or_else(gone)??;
         let event = Event::decode(&record[..]).map_err(|_| gone())?;
         let Some(What::Summary(Summary { value })) = event.what else { return Err(gone()) };
-        value.into_iter().find(|value| value.tag == tag).map(|value| value.data).ok_or_else(gone)
+        value.into_iter().find(|value| value.tag == tag).ok_or_else(gone)
     }
 }
 

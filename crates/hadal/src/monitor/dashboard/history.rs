@@ -5,6 +5,9 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
+use serde::{Deserialize, Serialize};
+
+use super::kept::{self, WORTH};
 use super::series::Series;
 use crate::{Error, Result};
 
@@ -23,16 +26,33 @@ pub(super) struct Table {
     /// Since when it has been away.
     away: Option<Instant>,
     /// How far it was read, and the bytes before that.
-    read: u64,
+    pub read: u64,
     tail: Vec<u8>,
     pub names: Vec<String>,
     /// A series for each column of numbers; none for a column of text.
     pub columns: Vec<Option<Series>>,
     /// What is wrong with the file.
     pub fault: Option<String>,
+    /// Bytes that had been read when it was kept last.
+    kept: u64,
+}
+
+/// What is known of a long file besides its curves.
+#[derive(Serialize, Deserialize)]
+struct Known {
+    read: u64,
+    tail: Vec<u8>,
+    names: Vec<String>,
+    /// Which columns are curves.
+    are_numbers: Vec<bool>,
 }
 
 impl Table {
+    /// Whether nothing has been read yet.
+    pub fn is_new(&self) -> bool {
+        self.read == 0 && self.modified.is_none()
+    }
+
     /// Reads what is new; tells whether anything has changed.
     pub fn follow(&mut self, path: &Path) -> bool {
         let Ok(found) = path.metadata() else {
@@ -130,6 +150,42 @@ impl Table {
         }
     }
 
+    /// All that is known as bytes, if much is new since this was last asked.
+    pub fn take_to_keep(&mut self) -> Option<Vec<u8>> {
+        if self.read < self.kept.saturating_add(WORTH.max(self.kept / 2)) {
+            return None;
+        }
+        self.kept = self.read;
+        let are_numbers = self.columns.iter().map(Option::is_some).collect();
+        let known = Known { read: self.read, tail: self.tail.clone(), names: self.names.clone(), are_numbers };
+        kept::bytes(known, self.columns.iter_mut().flatten())
+    }
+
+    /// What a file keeps. Whether it is of the table that is there is seen when that is followed.
+    pub fn from_kept(path: &Path) -> Option<Table> {
+        let (known, curves) = kept::open::<Known>(path)?;
+        let count = known.are_numbers.iter().filter(|is| **is).count();
+        let is_whole = known.names.len() == known.are_numbers.len() && count == curves.len();
+        if !is_whole || (known.tail.len() as u64) > known.read {
+            return None;
+        }
+        let mut curves = curves.into_iter();
+        let columns = known.are_numbers.iter().map(|is| is.then(|| curves.next()).flatten()).collect();
+        let (read, tail, names) = (known.read, known.tail, known.names);
+        Some(Table { read, kept: read, tail, names, columns, ..Table::default() })
+    }
+
+    /// Whether a curve was kept in a file that cannot be read any more.
+    pub fn is_damaged(&self) -> bool {
+        self.columns.iter().flatten().any(Series::is_damaged)
+    }
+
+    /// The column of this name.
+    pub fn column_mut(&mut self, name: &str) -> Option<&mut Series> {
+        let place = self.names.iter().position(|other| other == name)?;
+        self.columns[place].as_mut()
+    }
+
     /// The column of this name.
     pub fn column(&self, name: &str) -> Option<&Series> {
         self.columns.get(self.names.iter().position(|other| other == name)?)?.as_ref()
@@ -148,17 +204,17 @@ mod tests {
         assert!(!table.follow(&path));
         std::fs::write(&path, "epoch,loss,dataset\n1,0.5,\"a,\n\"\"b\"\n2,0.2").unwrap();
         assert!(table.follow(&path));
-        assert_eq!(table.column("loss").unwrap().value, [0.5]);
+        assert_eq!(table.column_mut("loss").unwrap().load().unwrap().value, [0.5]);
         let fault = table.fault.clone().unwrap();
         assert_eq!(fault, "history.csv: the last line is cut short, after byte 34");
         std::fs::write(&path, "epoch,loss,dataset\n1,0.5,\"a,\n\"\"b\"\n2,0.25,x\n3,NaN,x\n").unwrap();
         assert!(table.follow(&path) && table.fault.is_none());
-        let loss = table.column("loss").unwrap();
+        let loss = table.column_mut("loss").unwrap().load().unwrap();
         assert!(loss.value[..2] == [0.5, 0.25] && loss.value[2].is_nan() && loss.at == [1.0, 2.0, 3.0]);
         assert!(table.column("dataset").is_none());
         std::fs::write(&path, "epoch,loss\n1,9\n2,8\n3\n").unwrap();
         assert!(table.follow(&path));
-        assert_eq!(table.column("loss").unwrap().value, [9.0, 8.0]);
+        assert_eq!(table.column_mut("loss").unwrap().load().unwrap().value, [9.0, 8.0]);
         assert!(table.fault.as_ref().unwrap().contains("has 1 fields, not 2"), "{:?}", table.fault);
         std::fs::remove_file(&path).unwrap();
         assert!(!table.follow(&path) && !table.names.is_empty(), "it may come back");

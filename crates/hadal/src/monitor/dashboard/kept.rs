@@ -1,111 +1,82 @@
-//! What was read of long events files, as bytes: so that they open at once next time.
+//! Files that keep what was read of long files of numbers, so that those open at once next time: what is known of them,
+//! then the points of each curve, and its pyramid.
+//!
+//! | bytes | |
+//! | --- | --- |
+//! | 18 | [`MAGIC`] |
+//! | 8 | the length of the head, little-endian |
+//! | length | the head: JSON, with the number of points of each curve |
+//! | 4 | its CRC-32C |
+//! | ... | the blocks of each curve, see [`super::kept_curve`] |
+//!
+//! A file that is of another version, damaged or cut short is not used.
 
-use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::events::{Events, Place, Position, open_at};
+use super::kept_curve::{KeptCurve, Shape, checksum};
 use super::series::Series;
-use crate::format::Hash;
+use crate::format::at::read_exact_at;
 
-/// What the bytes begin with. Another version's are not used.
-const MAGIC: &[u8] = b"hadal dashboard 1\n";
+/// What a file begins with.
+const MAGIC: &[u8; 18] = b"hadal dashboard 2\n";
 
-/// How many new bytes of events are worth keeping.
-const WORTH: u64 = 4 << 20;
+/// How many new bytes of a file are worth keeping what they say.
+pub(super) const WORTH: u64 = 4 << 20;
 
-/// How many bytes before a position say that a file is still the same.
-const TAIL: u64 = 4096;
-
-/// What stands before the points.
 #[derive(Serialize, Deserialize)]
-struct Head {
-    /// How far each file was read, and the SHA-256 of the bytes before that.
-    files: BTreeMap<String, (u64, String)>,
-    /// The number of points of each curve.
-    scalars: Vec<(String, usize)>,
-    histograms: BTreeMap<String, Vec<Place>>,
-    images: BTreeMap<String, Vec<Place>>,
-    texts: BTreeMap<String, String>,
-    hparams: BTreeMap<String, String>,
-    has_ended: bool,
-    began: Option<f64>,
+struct Head<H> {
+    /// What is known besides the curves.
+    known: H,
+    curves: Vec<Shape>,
 }
 
-impl Events {
-    /// The folder, and all that is known of its events files as bytes, if much is new since this was last asked.
-    pub fn take_to_keep(&mut self) -> Option<(PathBuf, Vec<u8>)> {
-        let read: u64 = self.files.values().map(|position| position.read).sum();
-        if read < self.kept.saturating_add(WORTH.max(self.kept / 2)) {
-            return None;
-        }
-        self.kept = read;
-        let file = |(name, position): (&String, &Position)| {
-            Some((name.clone(), (position.read, tail(&self.folder.join(name), position.read)?)))
-        };
-        let head = Head {
-            files: self.files.iter().map(file).collect::<Option<_>>()?,
-            scalars: self.scalars.iter().map(|(tag, series)| (tag.clone(), series.len())).collect(),
-            histograms: self.histograms.clone(),
-            images: self.images.clone(),
-            texts: self.texts.clone(),
-            hparams: self.hparams.clone(),
-            has_ended: self.has_ended,
-            began: self.began,
-        };
-        let head = serde_json::to_vec(&head).ok()?;
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend((head.len() as u64).to_le_bytes());
-        bytes.extend(head);
-        for column in self.scalars.values().flat_map(|series| [&series.at, &series.time, &series.value]) {
-            bytes.extend(column.iter().flat_map(|number| number.to_le_bytes()));
-        }
-        Some((self.folder.clone(), bytes))
+/// The bytes of such a file; `None` if a curve cannot be read as a whole.
+pub(super) fn bytes<'a>(known: impl Serialize, curves: impl Iterator<Item = &'a mut Series>) -> Option<Vec<u8>> {
+    let (mut shapes, mut blocks) = (Vec::new(), Vec::new());
+    for curve in curves {
+        shapes.push(curve.push_blocks(&mut blocks).ok()?);
     }
-
-    /// What the bytes hold, if the files of the folder are still those that were read.
-    pub fn from_kept(folder: &Path, bytes: &[u8]) -> Option<Events> {
-        let (length, rest) = bytes.strip_prefix(MAGIC)?.split_at_checked(8)?;
-        let (head, mut points) = rest.split_at_checked(u64::from_le_bytes(length.try_into().ok()?).try_into().ok()?)?;
-        let head: Head = serde_json::from_slice(head).ok()?;
-        let is_same = |(name, (read, hash)): (&String, &(u64, String))| {
-            tail(&folder.join(name), *read).is_some_and(|found| found == *hash)
-        };
-        if !head.files.iter().all(is_same) {
-            return None;
-        }
-        let mut events = Events::new(folder);
-        for (tag, count) in head.scalars {
-            let mut column = || -> Option<Vec<f64>> {
-                let (own, rest) = points.split_at_checked(count.checked_mul(8)?)?;
-                points = rest;
-                Some(own.as_chunks().0.iter().map(|number| f64::from_le_bytes(*number)).collect())
-            };
-            let (at, time, value) = (column()?, column()?, column()?);
-            let mut series = Series::default();
-            series.extend(&at, &time, &value);
-            events.scalars.insert(tag, series);
-        }
-        if !points.is_empty() {
-            return None;
-        }
-        events.kept = head.files.values().map(|(read, _)| read).sum();
-        events.files = head.files.into_iter().map(|(name, (read, _))| (name, Position::after(read))).collect();
-        (events.histograms, events.images) = (head.histograms, head.images);
-        (events.texts, events.hparams) = (head.texts, head.hparams);
-        (events.has_ended, events.began) = (head.has_ended, head.began);
-        Some(events)
-    }
+    let head = serde_json::to_vec(&Head { known, curves: shapes }).ok()?;
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend((head.len() as u64).to_le_bytes());
+    bytes.extend(&head);
+    bytes.extend(checksum(&head));
+    bytes.extend(blocks);
+    Some(bytes)
 }
 
-/// The SHA-256 of the bytes before a position.
-fn tail(path: &Path, position: u64) -> Option<String> {
-    let from = position.saturating_sub(TAIL);
-    let mut bytes = Vec::new();
-    open_at(path, from).ok()?.take(position - from).read_to_end(&mut bytes).ok()?;
-    let mut hash = Hash::default();
-    hash.update(&bytes);
-    (bytes.len() as u64 == position - from).then(|| hash.hexadecimal())
+/// What such a file holds. Of long curves only the end is read; the rest is when it is asked for.
+pub(super) fn open<H: DeserializeOwned>(path: &Path) -> Option<(H, Vec<Series>)> {
+    let file = File::open(path).ok()?;
+    let whole = file.metadata().ok()?.len();
+    let mut begin = [0; MAGIC.len() + 8];
+    read_exact_at(&file, &mut begin, 0).ok()?;
+    let length = u64::from_le_bytes(begin.strip_prefix(MAGIC)?.try_into().ok()?);
+    let mut at = begin.len() as u64;
+    if length.checked_add(at)? > whole {
+        return None;
+    }
+    let mut head = vec![0; usize::try_from(length).ok()?.checked_add(4)?];
+    read_exact_at(&file, &mut head, at).ok()?;
+    at += head.len() as u64;
+    let (head, check) = head.split_at_checked(head.len() - 4)?;
+    if checksum(head) != check {
+        return None;
+    }
+    let Head { known, curves } = serde_json::from_slice::<Head<H>>(head).ok()?;
+    if u128::from(whole - at) != curves.iter().map(Shape::bytes).sum::<u128>() {
+        return None;
+    }
+    let file = Arc::new(file);
+    let mut all = Vec::new();
+    for shape in curves {
+        all.push(Series::kept(KeptCurve::open(file.clone(), at, shape).ok()?).ok()?);
+        at += u64::try_from(shape.bytes()).ok()?;
+    }
+    Some((known, all))
 }

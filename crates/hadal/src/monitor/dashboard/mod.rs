@@ -10,11 +10,11 @@
 //! ```
 //!
 //! The page reads the folders of runs: `history.csv`, `timing.csv`, `config.toml` and `summary.json` that a
-//! [`RunFolder`](crate::train::RunFolder) and the command `hadal` write, and the events files of
-//! [`TensorBoard`](super::tensorboard::TensorBoard) and [`Log`](super::tensorboard::Log). A `confusion_matrix.csv` is
-//! shown, too: the names of predicted classes, after one field, and a line for each actual class, its name and its
-//! counts. What is half written, damaged or of another version is shown as far as it goes, with a note. Curves are
-//! smoothed before points are left out, so that they do not change when the page zooms.
+//! [`RunFolder`](crate::train::RunFolder) and the command `hadal` write, the events files of
+//! [`TensorBoard`](super::tensorboard::TensorBoard) and [`Log`](super::tensorboard::Log), and `health.json`, the
+//! findings of [`Health`](crate::train::Health). Texts are shown as Markdown, without HTML. What is half written,
+//! damaged or of another version is shown as far as it goes, with a note. Curves are smoothed before points are
+//! left out, so that they do not change when the page zooms.
 //!
 //! The server answers to its own page alone: see [`Dashboard::listen`] for who can reach it.
 
@@ -23,10 +23,16 @@ mod clock;
 mod confusion;
 mod control;
 mod events;
+mod finding;
 mod guard;
 mod history;
 mod kept;
+mod kept_curve;
+mod kept_events;
+mod look;
+mod markdown;
 mod page;
+mod pr_curve;
 mod pyramid;
 mod query;
 mod run;

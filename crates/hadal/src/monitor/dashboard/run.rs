@@ -6,11 +6,15 @@ use std::time::{Duration, SystemTime};
 
 use super::cache::Cache;
 use super::clock::{Axis, Clock, End};
-use super::confusion::CONFUSION;
 use super::events::{Events, MARK};
+use super::finding::{Found, findings};
 use super::history::Table;
+use super::kept::WORTH;
 use super::series::Series;
 use crate::train::RunFolder;
+
+/// The findings about a run.
+const HEALTH: &str = "health.json";
 
 /// A file that is read as a whole when it has changed.
 #[derive(Default)]
@@ -45,15 +49,17 @@ pub(super) struct Run {
     pub summary: Option<serde_json::Value>,
     pub history: Table,
     timing: Table,
-    watched: [Watched; 2],
+    watched: [Watched; 3],
+    /// What was found to be wrong with training.
+    pub findings: Vec<Found>,
+    /// The names in the folder.
+    files: Vec<String>,
     /// Whether events files are to be read: since they were asked for the first time.
     pub wants_events: bool,
     pub events: Option<Events>,
     pub clock: Clock,
     /// Samples trained in a second, by epoch.
     rate: Series,
-    /// Whether there is a confusion matrix.
-    pub has_confusion: bool,
     last_change: Option<SystemTime>,
     notes: BTreeSet<String>,
 }
@@ -71,11 +77,12 @@ impl Run {
             history: Table::default(),
             timing: Table::default(),
             watched: Default::default(),
+            findings: Vec::new(),
+            files: Vec::new(),
             wants_events: false,
             events: None,
             clock: Clock::default(),
             rate: Series::default(),
-            has_confusion: false,
             last_change: None,
             notes: BTreeSet::new(),
         }
@@ -83,8 +90,8 @@ impl Run {
 
     /// Reads what is new; tells whether anything has changed. `files` are the names in the folder.
     pub fn follow(&mut self, files: &[String], cache: Option<&Cache>) -> bool {
-        let has_confusion = files.iter().any(|name| name == CONFUSION);
-        let mut changed = std::mem::replace(&mut self.has_confusion, has_confusion) != has_confusion;
+        self.files = files.to_vec();
+        let mut changed = false;
         if let Some(text) = self.watched[0].changed(&self.path.join(RunFolder::SUMMARY)) {
             changed = true;
             self.take_summary(&text);
@@ -93,21 +100,57 @@ impl Run {
             changed = true;
             self.take_settings(&text);
         }
-        changed |= self.history.follow(&self.path.join(RunFolder::HISTORY));
+        if let Some(text) = self.watched[2].changed(&self.path.join(HEALTH)) {
+            changed = true;
+            self.take_findings(&text);
+        }
+        let history = self.path.join(RunFolder::HISTORY);
+        let is_long = |path: &Path| path.metadata().is_ok_and(|file| file.len() >= WORTH);
+        if let Some(cache) = cache.filter(|_| self.history.is_new() && is_long(&history)) {
+            self.history = cache.path(&history).and_then(|path| Table::from_kept(&path)).unwrap_or_default();
+        }
+        changed |= self.history.follow(&history);
         changed |= self.timing.follow(&self.path.join(RunFolder::TIMING));
         let mut names: Vec<String> = files.iter().filter(|name| name.contains(MARK)).cloned().collect();
         names.sort();
         if self.wants_events {
-            let kept = || cache.and_then(|cache| Events::from_kept(&self.path, &cache.find(&self.path)?));
+            let kept = || cache.and_then(|cache| Events::from_kept(&self.path, &cache.path(&self.path)?));
             changed |= self.events.is_none();
             let events = self.events.get_or_insert_with(|| kept().unwrap_or_else(|| Events::new(&self.path)));
             changed |= events.follow(&names);
+        }
+        if self.is_damaged() {
+            changed = true;
+            self.read_anew();
         }
         if changed {
             self.last_change = Some(self.newest(&names));
             self.set_clock();
         }
         changed
+    }
+
+    /// The bytes of long files that have been read.
+    pub fn read(&self) -> u64 {
+        self.history.read + self.events.as_ref().map_or(0, Events::read_so_far)
+    }
+
+    /// Paths, and what is to be kept of them as bytes, if much is new since this was last asked.
+    pub fn take_to_keep(&mut self) -> Vec<(PathBuf, Vec<u8>)> {
+        let events = self.events.as_mut().and_then(Events::take_to_keep).map(|bytes| (self.path.clone(), bytes));
+        let history = self.history.take_to_keep().map(|bytes| (self.path.join(RunFolder::HISTORY), bytes));
+        events.into_iter().chain(history).collect()
+    }
+
+    fn is_damaged(&self) -> bool {
+        self.history.is_damaged() || self.events.as_ref().is_some_and(Events::is_damaged)
+    }
+
+    /// Reads the files themselves: what was kept of them is damaged.
+    pub fn read_anew(&mut self) {
+        (self.events, self.history) = (None, Table::default());
+        let files = std::mem::take(&mut self.files);
+        self.follow(&files, None);
     }
 
     fn newest(&self, events: &[String]) -> SystemTime {
@@ -131,6 +174,14 @@ impl Run {
         }
     }
 
+    fn take_findings(&mut self, text: &str) {
+        self.notes.retain(|note| !note.starts_with(HEALTH));
+        self.findings = findings(text).unwrap_or_else(|error| {
+            self.notes.insert(format!("{HEALTH}: {error}"));
+            Vec::new()
+        });
+    }
+
     fn take_settings(&mut self, text: &str) {
         self.notes.retain(|note| !note.starts_with("config.toml"));
         self.settings.clear();
@@ -149,17 +200,20 @@ impl Run {
 
     fn set_clock(&mut self) {
         let mut clock = Clock { began: self.events.as_ref().and_then(|events| events.began), ..Clock::default() };
-        if let Some(epochs) = self.events.as_ref().and_then(|events| events.scalars.get("epoch")) {
+        // What is damaged is read anew.
+        let epochs = self.events.as_mut().and_then(|events| events.scalars.get_mut("epoch")?.load().ok());
+        let seconds = self.timing.column_mut("seconds").and_then(|seconds| seconds.load().ok());
+        if let Some(epochs) = epochs {
             let began = clock.began.unwrap_or(0.0);
             let end = |place: usize| End {
                 epoch: epochs.value[place],
                 step: Some(epochs.at[place]),
                 seconds: Some(epochs.time[place] - began),
             };
-            clock.ends = (0..epochs.len()).map(end).filter(|end| end.epoch.is_finite()).collect();
+            clock.ends = (0..epochs.value.len()).map(end).filter(|end| end.epoch.is_finite()).collect();
             // The same epoch may be written twice around an interruption.
             clock.ends.dedup_by_key(|end| end.epoch);
-        } else if let Some(seconds) = self.timing.column("seconds") {
+        } else if let Some(seconds) = seconds {
             let mut sum = 0.0;
             let ends = seconds.at.iter().zip(&seconds.value).map(|(epoch, seconds)| {
                 sum += seconds;
@@ -175,7 +229,9 @@ impl Run {
         }
         self.clock = clock;
         self.rate = Series::default();
-        if let (Some(samples), Some(seconds)) = (self.samples(), self.timing.column("seconds")) {
+        let samples = self.samples();
+        let seconds = self.timing.column_mut("seconds").and_then(|seconds| seconds.load().ok());
+        if let (Some(samples), Some(seconds)) = (samples, seconds) {
             let rates: Vec<f64> = seconds.value.iter().map(|seconds| samples / seconds).collect();
             self.rate.extend(&seconds.at, &[], &rates);
         }

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::cache::Cache;
-use super::events::{Events, MARK};
+use super::events::MARK;
+use super::kept::WORTH;
 use super::run::Run;
 use crate::train::RunFolder;
 
@@ -92,6 +93,15 @@ impl Runs {
         run.events.is_some()
     }
 
+    /// Reads a run's files themselves: what was kept of them is damaged.
+    pub fn read_anew(&self, run: &mut Run) {
+        if let Some(cache) = &self.cache {
+            [run.path.clone(), run.path.join(RunFolder::HISTORY)].iter().for_each(|path| cache.forget(path));
+        }
+        run.read_anew();
+        run.changed = self.next_version();
+    }
+
     /// Looks for new runs, and for what is new in those that there are.
     pub fn poll(&self) {
         let mut state = lock(&self.state);
@@ -143,14 +153,17 @@ impl Runs {
         for (id, run, files) in due {
             let mut run = lock(&run);
             let is_back = std::mem::take(&mut run.is_gone);
+            let before = run.read();
             if run.follow(&files, self.cache.as_ref()) || is_back || run.changed == 0 {
                 run.changed = self.next_version();
-                let kept = self.cache.as_ref().zip(run.events.as_mut().and_then(Events::take_to_keep));
-                drop(run);
                 lock(&self.state).active[id] = polls;
-                if let Some((cache, (folder, bytes))) = kept {
-                    cache.keep(&folder, &bytes);
-                }
+            }
+            // Who waits for what was just read does not wait for its being kept, too.
+            let is_calm = run.read() < before.saturating_add(WORTH);
+            if let Some(cache) = self.cache.as_ref().filter(|_| is_calm) {
+                let kept = run.take_to_keep();
+                drop(run);
+                kept.iter().for_each(|(path, bytes)| cache.keep(path, bytes));
             }
         }
     }

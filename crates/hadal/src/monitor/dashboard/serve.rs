@@ -71,8 +71,10 @@ impl Dashboard {
         self
     }
 
-    /// The folder in which it is kept what was read of events files of more than 4 MiB, so that they open at once
-    /// next time. Nothing is lost with it. Default: `hadal/dashboard` in the platform's cache folder.
+    /// The folder in which it is kept what was read of events files and histories of more than 4 MiB: their points, and
+    /// the least and the largest of each 16, 256 and 4096, of which a chart reads what it shows. They open at once next
+    /// time. Nothing is lost with it; where it cannot be written, a note on standard error says so. Default:
+    /// `hadal/dashboard` in the platform's cache folder.
     pub fn cache(mut self, folder: impl AsRef<Path>) -> Dashboard {
         self.cache = Some(folder.as_ref().to_owned());
         self

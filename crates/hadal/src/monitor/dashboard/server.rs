@@ -21,7 +21,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, Semaphore, oneshot, watch};
 
 use super::guard::{Names, guard};
-use super::query::{self, ScalarsQuery, TagQuery};
+use super::look::{self, TagQuery};
+use super::query::{self, ScalarsQuery};
 use super::runs::{Runs, lock};
 use super::{Control, page};
 use crate::Result;
@@ -145,6 +146,8 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/scalars", get(scalars))
         .route("/api/histograms", get(histograms))
         .route("/api/confusion", get(confusion))
+        .route("/api/pr_curves", get(pr_curves))
+        .route("/api/samples", get(samples))
         .route("/api/images", get(image_steps))
         .route("/api/image", get(image))
         .route("/api/text", get(text))
@@ -213,7 +216,7 @@ struct Chosen {
 
 async fn tags(State(app): State<Arc<App>>, Query(query): Query<Chosen>) -> Response {
     json(move || {
-        let tags = query::tags(&app.runs, &query.runs);
+        let tags = look::tags(&app.runs, &query.runs);
         if tags.pending > 0 {
             app.nudge.notify_one();
         }
@@ -227,29 +230,34 @@ async fn scalars(State(app): State<Arc<App>>, Query(query): Query<ScalarsQuery>)
 }
 
 async fn histograms(State(app): State<Arc<App>>, Query(query): Query<TagQuery>) -> Response {
-    json(move || query::histograms(&app.runs, &query)).await
+    json(move || look::histograms(&app.runs, &query)).await
 }
 
 async fn confusion(State(app): State<Arc<App>>, Query(query): Query<TagQuery>) -> Response {
-    json(move || query::confusion(&app.runs, &query)).await
+    json(move || look::confusion(&app.runs, &query)).await
 }
 
 async fn image_steps(State(app): State<Arc<App>>, Query(query): Query<TagQuery>) -> Response {
-    json(move || query::image_steps(&app.runs, &query)).await
+    json(move || look::image_steps(&app.runs, &query)).await
 }
 
 async fn image(State(app): State<Arc<App>>, Query(query): Query<TagQuery>) -> Response {
-    match answer(move || query::image(&app.runs, &query)).await {
+    match answer(move || look::image(&app.runs, &query)).await {
         Ok(image) => ([(CONTENT_TYPE, "image/png")], image).into_response(),
         Err(response) => response,
     }
 }
 
+async fn pr_curves(State(app): State<Arc<App>>, Query(query): Query<TagQuery>) -> Response {
+    json(move || look::pr_curves(&app.runs, &query)).await
+}
+
+async fn samples(State(app): State<Arc<App>>, Query(query): Query<TagQuery>) -> Response {
+    json(move || look::samples(&app.runs, &query)).await
+}
+
 async fn text(State(app): State<Arc<App>>, Query(query): Query<TagQuery>) -> Response {
-    match answer(move || query::text(&app.runs, &query)).await {
-        Ok(text) => ([(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response(),
-        Err(response) => response,
-    }
+    json(move || look::text(&app.runs, &query)).await
 }
 
 async fn status(State(app): State<Arc<App>>) -> Response {

@@ -7,7 +7,9 @@ import * as sections from './sections.js';
 const get = id => document.getElementById(id);
 const root = get('sections');
 let version = 0;
-let tags = { scalars: [], histograms: {}, images: {}, texts: {}, confusions: {} };
+const KINDS = ['histograms', 'images', 'texts', 'confusions', 'pr_curves', 'samples'];
+const nothing = () => Object.fromEntries(KINDS.map(kind => [kind, {}]));
+let tags = { scalars: [], ...nothing() };
 let token = '';
 
 // What all charts share.
@@ -77,18 +79,17 @@ async function refreshTags(changed) {
   // What is drawn already need not wait for what may be new.
   sections.renew(changed);
   const ids = [...list.chosen];
-  const found = { scalars: new Set(), histograms: {}, images: {}, texts: {}, confusions: {} };
+  const found = { scalars: new Set(), ...nothing() };
   for (let first = 0; first < ids.length; first += 800) {
     const answer = await fetchJson(`/api/tags?runs=${ids.slice(first, first + 800).join(',')}`);
     if (!answer) return;
     answer.scalars.forEach(tag => found.scalars.add(tag));
-    for (const kind of ['histograms', 'images', 'texts', 'confusions']) {
+    for (const kind of KINDS) {
       for (const [tag, runs] of Object.entries(answer[kind])) (found[kind][tag] ??= []).push(...runs);
     }
   }
   tags = { ...found, scalars: [...found.scalars] };
   arrange();
-  sections.settings(root);
 }
 
 function arrange() {

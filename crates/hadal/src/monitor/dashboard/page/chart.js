@@ -2,6 +2,7 @@
 
 import { abscissa, axes, element, line, logTicks, number, prepare, theme, ticks } from './draw.js';
 import { chosen, colour, groups, runs } from './runs.js';
+import { UNITS } from './units.js';
 
 const MOST_POINTS = 60000;
 const MOST_IN_TIP = 8;
@@ -10,9 +11,10 @@ const MOST_IN_REQUEST = 800;
 const MOST_DASHED = 60;
 
 export class Chart {
-  // `tags` are the names of curves; where there are two, the first is of training and dashed. `view` holds what all charts share.
-  constructor(title, tags, view) {
-    Object.assign(this, { title, tags, view, range: null, seen: false, stale: true, data: new Map(), means: [], cursor: null });
+  // `unit` is one of `UNITS`; `tags` are the names of curves; where there are two, the first is of training and dashed. `view` holds
+  // what all charts share.
+  constructor(title, unit, tags, view) {
+    Object.assign(this, { title, unit, tags, view, range: null, seen: false, stale: true, data: new Map(), means: [], cursor: null });
     this.canvas = element('canvas');
     // The cursor has a canvas of its own, so that moving it does not draw all curves anew.
     this.over = element('canvas', { className: 'over' });
@@ -240,10 +242,12 @@ export class Chart {
       value: x => left + ((x - frame.left) / (frame.right - frame.left)) * (right - left),
     };
     this.place = place;
+    const round = this.unit.round(top);
     const marks = {
       axis,
       x: ticks(left, right, Math.max(2, Math.floor(width / 70))),
-      y: log ? logTicks(back(bottom), back(top), 6) : ticks(bottom, top, 5),
+      y: log ? logTicks(back(bottom), back(top), 6) : ticks(bottom / round, top / round, 5).map(mark => mark * round),
+      text: this.unit === UNITS.plain ? null : this.unit.text,
     };
     axes(pen, frame, marks, place, colours);
     pen.save();
@@ -328,8 +332,8 @@ export class Chart {
     const row = ({ one, index }) => {
       const swatch = element('span', { className: 'swatch' });
       swatch.style.setProperty('background', one.colour);
-      const spread = one.count?.[index] > 1 ? ` ± ${number(Number(one.spread[index].toPrecision(2)))}` : '';
-      const value = element('b', { textContent: number(one.y[index]) + spread });
+      const spread = one.count?.[index] > 1 ? ` ± ${this.unit.text(Number(one.spread[index].toPrecision(2)))}` : '';
+      const value = element('b', { textContent: this.unit.text(one.y[index]) + spread });
       const where = element('span', { className: 'where', textContent: abscissa(one.axis, one.x[index]) });
       return element('div', {}, [swatch, element('span', { className: 'name', textContent: one.name }), value, where]);
     };
@@ -383,7 +387,7 @@ export class Chart {
       if (!points.length) return ['', '', '', ''];
       const lowest = points.reduce((a, b) => (b[1] < a[1] ? b : a));
       const highest = points.reduce((a, b) => (b[1] > a[1] ? b : a));
-      return [points[0], lowest, highest, points.at(-1)].map(([x, y]) => `${number(y)} at ${abscissa(one.axis, x)}`);
+      return [points[0], lowest, highest, points.at(-1)].map(([x, y]) => `${this.unit.text(y)} at ${abscissa(one.axis, x)}`);
     };
     const heads = ['run', 'first', 'lowest', 'highest', 'last'].map(text => element('th', { textContent: text, scope: 'col' }));
     const rows = lines.map(one => {

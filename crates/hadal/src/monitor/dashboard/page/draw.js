@@ -7,6 +7,14 @@ export function element(kind, properties = {}, children = []) {
   return made;
 }
 
+// An element of a picture.
+export function svg(kind, attributes = {}, children = []) {
+  const made = document.createElementNS('http://www.w3.org/2000/svg', kind);
+  Object.entries(attributes).forEach(([name, value]) => made.setAttribute(name, value));
+  made.append(...children);
+  return made;
+}
+
 export function number(value) {
   if (value == null) return 'not finite';
   const size = Math.abs(value);
@@ -82,7 +90,7 @@ export function axes(pen, frame, marks, place, colours) {
   const step = marks.y.length > 1 ? Math.abs(marks.y[1] - marks.y[0]) : 0;
   const most = Math.max(...marks.y.map(Math.abs));
   const digits = step ? Math.min(Math.ceil(Math.log10(most / step)) + 1, 17) : 1;
-  const label = mark => (digits > 5 ? mark.toPrecision(digits) : number(mark));
+  const label = marks.text ?? (mark => (digits > 5 ? mark.toPrecision(digits) : number(mark)));
   for (const mark of marks.y) {
     const y = Math.round(place.y(mark)) + 0.5;
     pen.beginPath();

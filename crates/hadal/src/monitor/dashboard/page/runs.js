@@ -119,7 +119,9 @@ function rowOf(run, onChoose) {
     element('span', { className: 'facts', textContent: facts }),
   ]);
   const notes = run.notes.map(note => element('div', { className: 'facts fault', textContent: note }));
-  return element('li', {}, [label, ...notes]);
+  const kinds = [...new Set(run.findings.map(finding => finding.kind.replaceAll('_', ' ')))].join(', ');
+  const mark = element('div', { className: 'facts fault', textContent: `⚠ health: ${kinds}` });
+  return element('li', {}, [label, ...(kinds ? [mark] : []), ...notes]);
 }
 
 export function recolour() {

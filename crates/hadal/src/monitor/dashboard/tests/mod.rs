@@ -1,7 +1,9 @@
 //! The dashboard as a browser meets it, and as those do who are kept out.
 
 mod guards;
+mod keeping;
 mod reading;
+mod samples;
 mod serving;
 
 use std::io::{Read, Write};

@@ -5,12 +5,12 @@ use crate::Tensor;
 use crate::monitor::tensorboard::Log;
 
 /// Waits until the events files of run 0 have been read.
-fn read_events(server: &Server) {
+pub(super) fn read_events(server: &Server) {
     get(server, "/api/runs").json();
     wait_for(server, "/api/tags?runs=0", |tags| tags["pending"] == 0);
 }
 
-fn points(answer: &serde_json::Value) -> (Vec<f64>, Vec<f64>) {
+pub(super) fn points(answer: &serde_json::Value) -> (Vec<f64>, Vec<f64>) {
     let column = |name: &str| {
         let numbers = answer["points"][name].as_array().unwrap().iter();
         numbers.map(|number| number.as_f64().unwrap_or(f64::NAN)).collect()
@@ -46,18 +46,6 @@ fn histories_are_drawn_by_step_epoch_and_time() {
     let tags = get(&server, "/api/tags?runs=0").json();
     let names = ["epoch_seconds", "learning_rate", "loss", "samples_per_second", "val_loss"];
     assert_eq!(tags["scalars"], serde_json::json!(names));
-}
-
-#[test]
-fn a_confusion_matrix_is_shown_where_there_is_one() {
-    let folder = tempfile::tempdir().unwrap();
-    write_run(&folder.path().join("first"), 1, [0.5, 0.25]);
-    std::fs::write(folder.path().join("first/confusion_matrix.csv"), "x,a,b\na,3,1\nb,0,4\n").unwrap();
-    let server = server(folder.path());
-    read_events(&server);
-    assert_eq!(get(&server, "/api/tags?runs=0").json()["confusions"]["confusion matrix"], serde_json::json!([0]));
-    let matrix = get(&server, "/api/confusion?run=0&tag=confusion+matrix").json();
-    assert_eq!(matrix["counts"], serde_json::json!([[3.0, 1.0], [0.0, 4.0]]));
 }
 
 #[test]
@@ -130,7 +118,9 @@ fn histograms_images_and_texts_are_read_where_they_stand() {
     assert!(image.head.contains("content-type: image/png") && image.body.starts_with(b"\x89PNG"));
     assert_eq!(get(&server, "/api/image?run=0&tag=samples&index=1").status, 400);
     let text = get(&server, "/api/text?run=0&tag=summary");
-    assert!(text.head.contains("content-type: text/plain") && text.text() == "<script>alert(1)</script>");
+    assert!(text.head.contains("content-type: application/json"));
+    let paragraph = serde_json::json!([{"kind": "p", "children": ["<script>alert(1)</script>"]}]);
+    assert_eq!(text.json(), paragraph, "markup is text");
 }
 
 #[test]
@@ -214,34 +204,4 @@ fn runs_come_and_go() {
     let missing = super::server(&folder.path().join("nowhere"));
     let notes = get(&missing, "/api/runs").json()["notes"].clone();
     assert!(notes[0].as_str().unwrap().contains("nowhere is not there"), "{notes}");
-}
-
-#[test]
-fn what_was_read_of_long_files_is_kept_and_not_trusted_blindly() {
-    let folder = tempfile::tempdir().unwrap();
-    let run = folder.path().join("first");
-    let mut log = Log::open(&run).unwrap();
-    for step in 1..=120_000 {
-        log.step(step).scalar("loss/batch", step as f64).unwrap();
-    }
-    let path = log.path().to_owned();
-    drop(log);
-    let names = [path.file_name().unwrap().to_str().unwrap().to_owned()];
-    let mut events = super::super::events::Events::new(&run);
-    events.follow(&names);
-    let (_, kept) = events.take_to_keep().unwrap();
-    assert!(events.take_to_keep().is_none(), "nothing is new");
-    let mut again = super::super::events::Events::from_kept(&run, &kept).unwrap();
-    assert!(!again.follow(&names), "nothing is new");
-    assert_eq!(again.scalars["loss/batch"].value, events.scalars["loss/batch"].value);
-    assert_eq!(again.scalars["loss/batch"].time, events.scalars["loss/batch"].time);
-    for cut in [0, 10, 30, 1000, kept.len() - 1] {
-        assert!(super::super::events::Events::from_kept(&run, &kept[..cut]).is_none(), "cut at {cut}");
-    }
-    // Another run's file of the same name.
-    let mut bytes = std::fs::read(&path).unwrap();
-    let end = bytes.len();
-    bytes[end - 20] ^= 1;
-    std::fs::write(&path, bytes).unwrap();
-    assert!(super::super::events::Events::from_kept(&run, &kept).is_none());
 }
