@@ -111,6 +111,9 @@ mod book {
     #[cfg(feature = "tensorboard")]
     #[doc = include_str!("../../../book/src/watching.md")]
     struct WatchingARun;
+    #[cfg(feature = "plot")]
+    #[doc = include_str!("../../../book/src/reading_curves.md")]
+    struct ReadingCurves;
     #[doc = include_str!("../../../book/src/runs.md")]
     struct Runs;
     #[doc = include_str!("../../../book/src/from_pytorch_and_keras.md")]

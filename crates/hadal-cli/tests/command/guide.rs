@@ -191,6 +191,14 @@ fn the_chapter_on_watching_is_true() {
 }
 
 #[test]
+fn the_chapter_on_reading_curves_is_true() {
+    let home = tempfile::tempdir().unwrap();
+    if has_table(home.path(), "titanic.csv") {
+        follow(home.path(), include_str!("../../../../book/src/reading_curves.md"));
+    }
+}
+
+#[test]
 fn the_chapter_on_pictures_is_true() {
     let home = tempfile::tempdir().unwrap();
     let mut rng = Rng::new(1);
@@ -210,8 +218,9 @@ fn the_chapter_on_pictures_is_true() {
 }
 
 #[test]
-fn every_picture_is_drawn_by_the_code_beside_it() {
+fn every_picture_is_drawn_by_the_code_beside_it_or_the_script_of_screenshots() {
     let book = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../book/src");
+    let screenshots = std::fs::read_to_string(book.join("../screenshots.py")).unwrap();
     let mut pictures = 0;
     for entry in std::fs::read_dir(&book).unwrap() {
         let path = entry.unwrap().path();
@@ -220,9 +229,10 @@ fn every_picture_is_drawn_by_the_code_beside_it() {
         for shown in chapter.split("](pictures/").skip(1) {
             let name = shown.split(')').next().unwrap();
             assert!(book.join("pictures").join(name).is_file(), "{}: there is no {name}", path.display());
-            assert!(chapter.contains(&format!("(\"{name}\"")), "{}: nothing draws {name}", path.display());
+            let is_drawn = chapter.contains(&format!("(\"{name}\"")) || screenshots.contains(&format!(", \"{name}\")"));
+            assert!(is_drawn, "{}: nothing draws {name}", path.display());
             pictures += 1;
         }
     }
-    assert!(pictures >= 8);
+    assert!(pictures >= 20);
 }

@@ -20,13 +20,27 @@ fn findings(model: &mut Trainer<Sequential>, data: &Dataset, fit: Fit) -> Vec<Fi
     health.findings().to_vec()
 }
 
-/// The only finding of a kind.
+/// The guide's chapter on what is found.
+const CHAPTER: &str = include_str!("../../../../book/src/reading_curves.md");
+
+/// A text without its numbers and line breaks.
+fn shape(text: &str) -> String {
+    let word = |word: &str| {
+        let number = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+        let is_number = !number.is_empty() && number.parse::<f64>().is_ok();
+        if is_number { word.replace(number, "#") } else { word.replace(|c: char| c.is_ascii_digit(), "") }
+    };
+    text.split_whitespace().map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// The only finding of a kind, which the guide shows.
 #[track_caller]
 fn only(findings: &[Finding], kind: FindingKind) -> &Finding {
     let own: Vec<&Finding> = findings.iter().filter(|finding| finding.kind == kind).collect();
     assert!(own.len() == 1, "{kind:?} should be found once: {findings:#?}");
     let text = own[0].to_string();
     assert!(text.starts_with("health, epoch ") && text.contains("; try ") && !text.contains('\n'), "{text}");
+    assert!(shape(CHAPTER).contains(&shape(&text)), "reading_curves.md does not show `{text}`");
     own[0]
 }
 
