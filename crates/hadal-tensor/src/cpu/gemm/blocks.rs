@@ -3,9 +3,13 @@
 use std::ops::Range;
 
 use super::format::{Format, Left};
-use super::tile::Tiles;
-use super::{Float, Gemm, Matrix, Out, Sizes, share};
+use super::kernels::Gemm;
+use super::kernels::tile::Tiles;
+use super::matrix::{Matrix, Sizes};
+use super::out::Out;
+use super::share::share;
 use crate::cpu::buffer::{Buffer, Plain};
+use crate::cpu::float::Float;
 use crate::cpu::threads::SharedMut;
 
 /// Columns that are packed together.
@@ -23,9 +27,9 @@ const SMALL: usize = 8 * 1024;
 pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
     if flip_pays(a, b, sizes) {
         let sizes = Sizes { rows: sizes.columns, columns: sizes.rows, ..sizes };
-        multiply_in(&T::kernel(sizes.columns), b.flipped(), a.flipped(), sizes, out.flipped());
+        multiply_in(T::kernels().tile(sizes.columns), b.flipped(), a.flipped(), sizes, out.flipped());
     } else {
-        multiply_in(&T::kernel(sizes.columns), a, b, sizes, out);
+        multiply_in(T::kernels().tile(sizes.columns), a, b, sizes, out);
     }
 }
 
@@ -61,7 +65,7 @@ pub(super) fn multiply_in_place<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Size
     if sizes.work() > SMALL || b.column_stride != 1 || b.row_stride < 0 {
         return false;
     }
-    let kernel = T::kernel(columns);
+    let kernel = T::kernels().tile(columns);
     for row in (0..rows).step_by(kernel.height) {
         // SAFETY: the kernel is one that the processor has; both matrices were checked for `sizes` in `gemm`, and the tiles
         // lie within the product, which nobody else writes.
@@ -212,7 +216,7 @@ fn flip_pays<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes) -> bool {
     let cost = |left: Matrix<T>, rows: usize, right: Matrix<T>, columns: usize| {
         let left = if left.column_stride == 1 { 0 } else { rows };
         let right = match right.column_stride {
-            1 if T::kernel(columns).reads_rows() => 0,
+            1 if T::kernels().tile(columns).reads_rows() => 0,
             1 => columns,
             // Transposed, which takes twice the time of a copy.
             _ => 2 * columns,
