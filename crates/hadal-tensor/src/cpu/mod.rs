@@ -1,11 +1,13 @@
 //! The primitive kernels on the processor: checks dtypes, finds the buffers, and calls the kernel's file.
 
 pub(crate) mod buffer;
+pub(crate) mod caches;
 mod copy;
 mod elementwise;
 mod float;
 mod gemm;
 mod index;
+pub(crate) mod machine;
 pub(crate) mod pool;
 mod random;
 mod reduce;
@@ -29,6 +31,13 @@ use gemm::{Matrix, Sizes};
 
 /// The processor as a device.
 pub(crate) struct Cpu;
+
+/// What operations are computed by at the level in use: kinds of operations, and what serves them.
+#[doc(hidden)]
+pub fn kernels_in_use() -> Vec<(String, String)> {
+    let loops = ("all other operations".to_owned(), format!("loops compiled for {}", simd::level().name()));
+    gemm::describe().into_iter().chain([loops]).collect()
+}
 
 const F32: fn(Buffer<f32>) -> Storage = |buffer| Storage::F32(Arc::new(buffer));
 const F64: fn(Buffer<f64>) -> Storage = |buffer| Storage::F64(Arc::new(buffer));

@@ -68,6 +68,11 @@ impl Format<f32> for Bf16 {
         self.kernel.speed / products
     }
 
+    fn describe(&self) -> String {
+        let terms = if self.terms == 1 { "bf16" } else { "two terms of bf16" };
+        format!("{terms} on {}, tiles of {} x {WIDTH}", self.kernel.name, self.kernel.height)
+    }
+
     fn tile_size(&self) -> (usize, usize) {
         (self.kernel.height, WIDTH)
     }

@@ -74,10 +74,10 @@ pub(super) fn multiply_in_place<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Size
                 rows: kernel.height.min(rows - row),
                 depth,
                 columns,
-                a: a.data.as_ptr().add(a.at(row, 0)),
+                a: a.pointer(row, 0),
                 row_stride: a.row_stride,
                 depth_stride: a.column_stride,
-                b: b.data.as_ptr().add(b.at(0, 0)),
+                b: b.pointer(0, 0),
                 b_stride: b.row_stride as usize,
                 panel_step: kernel.width,
                 out: out.target(row, 0, false),
@@ -178,25 +178,26 @@ impl<T: Float, F: Format<T>> Pass<'_, T, F> {
         let Sizes { rows, depth, columns } = self.sizes;
         let left = self.left;
         let (a, row_stride, depth_stride) = match &operands.left {
-            Ok(packed) => (&packed[row / self.height * left.length..], left.row_stride, left.depth_stride),
-            Err(matrix) => (&matrix.data[matrix.at(row, 0)..], matrix.row_stride, matrix.column_stride),
+            Ok(packed) => (packed[row / self.height * left.length..].as_ptr(), left.row_stride, left.depth_stride),
+            // From the whole matrix: strides may lead back.
+            Err(matrix) => (matrix.pointer(row, 0), matrix.row_stride, matrix.column_stride),
         };
         let (first, last) = (group.start * self.width, columns.min(group.end * self.width));
         let (b, b_stride, panel_step) = match &operands.right {
             Ok(packed) => {
                 let length = self.panel_length;
-                (&packed[group.start * length..group.end * length], self.width, length)
+                (packed[group.start * length..group.end * length].as_ptr(), self.width, length)
             }
-            Err(matrix) => (&matrix.data[matrix.at(0, first)..], matrix.row_stride as usize, self.width),
+            Err(matrix) => (matrix.pointer(0, first), matrix.row_stride as usize, self.width),
         };
         let tiles = Tiles {
             rows: self.height.min(rows - row),
             depth,
             columns: last - first,
-            a: a.as_ptr(),
+            a,
             row_stride,
             depth_stride,
-            b: b.as_ptr(),
+            b,
             b_stride,
             panel_step,
             out: self.out.target(row, first, self.accumulate),

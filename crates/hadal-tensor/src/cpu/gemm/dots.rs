@@ -34,9 +34,9 @@ pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: O
                     tile(&DotTile {
                         rows: HEIGHT.min(rows - row),
                         depth,
-                        a: a.data.as_ptr().add(a.at(row, 0)),
+                        a: a.pointer(row, 0),
                         row_stride: a.row_stride,
-                        b: b.data.as_ptr().add(b.at(0, column)),
+                        b: b.pointer(0, column),
                         column_stride: b.column_stride,
                         out: out.target(row, column, false).pointer,
                         out_stride: out.row_stride,

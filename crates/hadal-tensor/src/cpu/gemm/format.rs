@@ -22,6 +22,9 @@ pub(crate) trait Format<T>: Sync {
         1.0
     }
 
+    /// Its kernel and tiles, in words.
+    fn describe(&self) -> String;
+
     /// Rows and columns of the largest tile.
     fn tile_size(&self) -> (usize, usize);
 

@@ -29,6 +29,11 @@ impl<T> Matrix<'_, T> {
         assert!(first >= 0 && last < self.data.len() as i128, "gemm: a matrix reaches outside its storage");
     }
 
+    /// Where a row and column lies. Strides may lead back from there, so it belongs to all of the data.
+    pub fn pointer(&self, row: usize, column: usize) -> *const T {
+        self.data.as_ptr().wrapping_add(self.at(row, column))
+    }
+
     pub fn at(&self, row: usize, column: usize) -> usize {
         (self.offset as isize + row as isize * self.row_stride + column as isize * self.column_stride) as usize
     }

@@ -12,6 +12,7 @@
 #[cfg(target_arch = "x86_64")]
 mod bf16;
 mod blocks;
+mod describe;
 mod dots;
 mod epilogue;
 mod format;
@@ -28,6 +29,7 @@ mod sparse;
 
 use super::threads::SharedMut;
 use crate::precision::MatmulPrecision;
+pub(super) use describe::describe;
 pub(super) use epilogue::Epilogue;
 use format::Format;
 pub(super) use formats::Formats;
@@ -204,6 +206,57 @@ mod tests {
                         check_sparse::<f32>(sizes, flips, zeros_left, spoiled);
                         check_sparse::<f64>(sizes, flips, zeros_left, spoiled);
                     }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        /// Each matrix with an offset and gaps of its own, its axes perhaps run through backwards or both apart.
+        #[test]
+        fn any_strides_give_the_naive_product(
+            rows in 1usize..30, depth in 1usize..40, columns in 1usize..50,
+            turned in any::<(bool, bool)>(), backwards in any::<[bool; 4]>(), steps in (1isize..3, 1isize..3),
+            offsets in (0usize..9, 0usize..9), gap in 0usize..3,
+        ) {
+            let sizes = Sizes { rows, depth, columns };
+            let strides = |rows: usize, columns: usize, turned: bool, step: isize| {
+                let (outer, inner) = if turned { (columns, rows) } else { (rows, columns) };
+                let stride = inner as isize * step + gap as isize;
+                let length = outer * stride as usize;
+                if turned { (step, stride, length) } else { (stride, step, length) }
+            };
+            let place = |rows: usize, columns: usize, turned, step, offset: usize, back: [bool; 2]| {
+                let (mut down, mut across, length) = strides(rows, columns, turned, step);
+                let mut first = offset as isize;
+                if back[0] {
+                    first += (rows as isize - 1) * down;
+                    down = -down;
+                }
+                if back[1] {
+                    first += (columns as isize - 1) * across;
+                    across = -across;
+                }
+                (first as usize, down, across, offset + length)
+            };
+            let (a_first, ar, ac, a_length) =
+                place(rows, depth, turned.0, steps.0, offsets.0, [backwards[0], backwards[1]]);
+            let (b_first, br, bc, b_length) =
+                place(depth, columns, turned.1, steps.1, offsets.1, [backwards[2], backwards[3]]);
+            let numbers = |length: usize| (0..length).map(|i| ((i * 7919 + 13) % 101) as f32 / 50.0 - 1.0).collect();
+            let (left, right): (Vec<f32>, Vec<f32>) = (numbers(a_length), numbers(b_length));
+            let a = Matrix { data: &left, offset: a_first, row_stride: ar, column_stride: ac };
+            let b = Matrix { data: &right, offset: b_first, row_stride: br, column_stride: bc };
+            for level in simd::available_levels() {
+                simd::force_level(level);
+                let mut out = vec![f32::NAN; rows * columns];
+                gemm(&[(a, b)], sizes, MatmulPrecision::Highest, None, &mut out);
+                for (index, &got) in out.iter().enumerate() {
+                    let (i, j) = (index / columns, index % columns);
+                    let term = |k: usize| f64::from(left[a.at(i, k)]) * f64::from(right[b.at(k, j)]);
+                    let error = (f64::from(got) - (0..depth).map(term).sum::<f64>()).abs();
+                    assert!(error <= 2e-7 * (depth as f64 + 1.0), "({i}, {j}) at {level:?}: {error:e}");
                 }
             }
         }

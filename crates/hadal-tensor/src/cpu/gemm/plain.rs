@@ -10,6 +10,10 @@ impl<T: Gemm> Format<T> for TileKernel<T> {
     type Packed = T;
     const DEPTH: usize = 512;
 
+    fn describe(&self) -> String {
+        format!("tiles of {}", self.size())
+    }
+
     fn tile_size(&self) -> (usize, usize) {
         (self.height, self.width)
     }

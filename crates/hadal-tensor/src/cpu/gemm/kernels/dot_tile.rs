@@ -31,6 +31,13 @@ pub(crate) struct DotKernel<T> {
     pub single: unsafe fn(&DotTile<T>),
 }
 
+impl<T> DotKernel<T> {
+    /// Its tiles, in words.
+    pub fn describe(&self) -> String {
+        format!("dot products where both lie along the summed axis, {HEIGHT} x {} at a time", self.width)
+    }
+}
+
 /// The dot products of `ROWS` rows and `WIDE` columns, a register each that is yet to be summed.
 ///
 /// # Safety

@@ -20,6 +20,8 @@ pub(crate) mod pair;
 mod product;
 pub(crate) mod sparse_tile;
 pub(crate) mod store;
+#[cfg(test)]
+mod tests;
 pub(crate) mod tile;
 pub(crate) mod vector;
 

@@ -60,6 +60,11 @@ pub(crate) struct SparseKernel<T> {
 }
 
 impl<T> SparseKernel<T> {
+    /// Its tiles, in words.
+    pub fn describe(&self) -> String {
+        format!("zeros skipped, tiles of {HEIGHT} x {}", self.registers * self.lanes)
+    }
+
     /// Lists the places below `depth` where one of the four rows at `x`, `stride` apart, is not zero, and the rows'
     /// values there, each row's `row_step` after the last one's; returns how many. `None`, with nothing done, where there
     /// is no fast way.

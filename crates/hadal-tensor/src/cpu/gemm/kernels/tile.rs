@@ -21,6 +21,11 @@ pub(crate) struct TileKernel<T> {
 }
 
 impl<T> TileKernel<T> {
+    /// Rows and columns of the largest tile.
+    pub fn size(&self) -> String {
+        format!("{} x {}", self.height, self.width)
+    }
+
     /// Whether a row-major right matrix is read from where it lies at least as fast as packed: where tiles are two cache
     /// lines wide and high enough to be few.
     pub fn reads_rows(&self) -> bool {
