@@ -14,10 +14,21 @@ pub use settings::Settings;
 /// Train, evaluate and use neural networks.
 #[derive(Debug, Parser)]
 #[command(name = "hadal", version, propagate_version = true, arg_required_else_help = true, after_help = EXAMPLES)]
+// The flag for the version is the one below, which --verbose may follow.
+#[command(disable_version_flag = true, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
-    /// The subcommand.
+    /// The subcommand; none where the version is asked for.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
+
+    /// Print version
+    #[arg(short = 'V', long, required = true)]
+    pub version: bool,
+
+    /// With --version: print also the processor, its vector instructions (HADAL_SIMD chooses among them), cores, caches, threads
+    /// (HADAL_NUM_THREADS) and what is used for what
+    #[arg(short, long, requires = "version")]
+    pub verbose: bool,
 }
 
 const EXAMPLES: &str = "\
