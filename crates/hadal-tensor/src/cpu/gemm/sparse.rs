@@ -97,6 +97,7 @@ impl<T: Gemm> Groups<T> {
             capacity,
             steps,
         };
+        let listing = Listing { kernel, steps, every: false };
         let values = SharedMut::new(all.values.as_mut_ptr());
         let places = SharedMut::new(all.places.as_mut_ptr());
         let counts = SharedMut::new(all.counts.as_mut_ptr());
@@ -117,8 +118,7 @@ impl<T: Gemm> Groups<T> {
                     };
                     let start = pass * DEPTH;
                     let part = Matrix { offset: a.at(first, start), ..a };
-                    count[0] =
-                        list(kernel, part, height, DEPTH.min(depth - start), false, steps, values, places) as u32;
+                    count[0] = listing.list(part, height, DEPTH.min(depth - start), values, places) as u32;
                 }
             }
         });
@@ -153,57 +153,60 @@ impl<T: Gemm> Task for Finite<'_, T> {
     }
 }
 
-/// Lists the places where one of the `height` rows is not zero, or `every` place, and their values; returns how many.
-fn list<T: Gemm>(
-    kernel: &SparseKernel<T>,
-    a: Matrix<T>,
-    height: usize,
-    depth: usize,
+/// How the places of a group are listed.
+struct Listing<'a, T> {
+    kernel: &'a SparseKernel<T>,
+    /// Steps from one row of a group to the next, and from one place to the next.
+    steps: (usize, usize),
+    /// Whether every place is listed, or those alone where a row is not zero.
     every: bool,
-    (row_step, place_step): (usize, usize),
-    values: &mut [T],
-    places: &mut [u32],
-) -> usize {
-    if height < HEIGHT {
-        values.fill(T::ZERO);
-    } else if a.column_stride == 1
-        && a.row_stride >= 0
-        && !every
-        && let Some(count) =
-            kernel.list_rows(&a.data[a.offset..], a.row_stride as usize, depth, values, row_step, places)
-    {
-        return count;
-    }
-    let mut count = 0;
-    if height == HEIGHT && a.row_stride == 1 {
-        // The four values of a place are adjacent in the matrix, and in the list.
-        let step = a.column_stride;
-        if !every
-            && step >= 0
-            && let Some(count) = kernel.list_columns(&a.data[a.offset..], step as usize, depth, values, places)
+}
+
+impl<T: Gemm> Listing<'_, T> {
+    /// Lists places of the `height` rows and their values; returns how many.
+    fn list(&self, a: Matrix<T>, height: usize, depth: usize, values: &mut [T], places: &mut [u32]) -> usize {
+        let (row_step, place_step) = self.steps;
+        if height < HEIGHT {
+            values.fill(T::ZERO);
+        } else if a.column_stride == 1
+            && a.row_stride >= 0
+            && !self.every
+            && let Some(count) =
+                self.kernel.list_rows(&a.data[a.offset..], a.row_stride as usize, depth, values, row_step, places)
         {
             return count;
         }
+        let mut count = 0;
+        if height == HEIGHT && a.row_stride == 1 {
+            // The four values of a place are adjacent in the matrix, and in the list.
+            let step = a.column_stride;
+            if !self.every
+                && step >= 0
+                && let Some(count) = self.kernel.list_columns(&a.data[a.offset..], step as usize, depth, values, places)
+            {
+                return count;
+            }
+            for place in 0..depth {
+                let start = (a.offset as isize + place as isize * step) as usize;
+                let four: [T; HEIGHT] = a.data[start..start + HEIGHT].try_into().expect("four elements");
+                values[count * HEIGHT..][..HEIGHT].copy_from_slice(&four);
+                places[count] = place as u32;
+                count += usize::from(four.iter().fold(self.every, |any, &value| any | (value != T::ZERO)));
+            }
+            return count;
+        }
         for place in 0..depth {
-            let start = (a.offset as isize + place as isize * step) as usize;
-            let four: [T; HEIGHT] = a.data[start..start + HEIGHT].try_into().expect("four elements");
-            values[count * HEIGHT..][..HEIGHT].copy_from_slice(&four);
+            let mut any = self.every;
+            for row in 0..height {
+                let value = a.data[a.at(row, place)];
+                values[row * row_step + count * place_step] = value;
+                any |= value != T::ZERO;
+            }
             places[count] = place as u32;
-            count += usize::from(four.iter().fold(every, |any, &value| any | (value != T::ZERO)));
+            count += usize::from(any);
         }
-        return count;
+        count
     }
-    for place in 0..depth {
-        let mut any = every;
-        for row in 0..height {
-            let value = a.data[a.at(row, place)];
-            values[row * row_step + count * place_step] = value;
-            any |= value != T::ZERO;
-        }
-        places[count] = place as u32;
-        count += usize::from(any);
-    }
-    count
 }
 
 /// Computes the product block by block of the left matrix.
@@ -271,8 +274,8 @@ fn run_block<T: Gemm>(kernel: &SparseKernel<T>, a: Matrix<T>, b: Matrix<T>, size
                 if !finite {
                     let part = Matrix { offset: a.at(row, start), ..a };
                     let (full_values, full_places) = full.get_or_insert_with(|| all.slot());
-                    count =
-                        list(kernel, part, HEIGHT.min(rows - row), depth, true, all.steps, full_values, full_places);
+                    let listing = Listing { kernel, steps: all.steps, every: true };
+                    count = listing.list(part, HEIGHT.min(rows - row), depth, full_values, full_places);
                     (values, places) = (full_values, full_places);
                 }
                 // SAFETY: the kernel's level is available. The listed places are below `depth`, with values at these

@@ -50,14 +50,19 @@ pub(crate) struct SparseKernel<T> {
     /// # Safety
     /// The processor must have the kernel's instructions. `x` must be readable at `i * stride + k` for `i < 4`, `k < depth`;
     /// `values` must be writable at `i * row_step + n` and `places` at `n`, for all `n` below `depth` rounded up to sixteen.
-    pub list_rows: Option<unsafe fn(*const T, usize, usize, *mut T, usize, *mut u32) -> usize>,
+    pub list_rows: Option<ListRows<T>>,
     /// What [`list_columns`](SparseKernel::list_columns) does, given `x, stride, depth, values, places`.
     ///
     /// # Safety
     /// The processor must have the kernel's instructions. `x` must be readable at `k * stride + i` for `i < 4`, `k < depth`;
     /// `values` must be writable for four elements, and `places` for one, of every place up to `depth` rounded up to four.
-    pub list_columns: Option<unsafe fn(*const T, usize, usize, *mut T, *mut u32) -> usize>,
+    pub list_columns: Option<ListColumns<T>>,
 }
+
+/// See [`SparseKernel`].
+type ListRows<T> = unsafe fn(*const T, usize, usize, *mut T, usize, *mut u32) -> usize;
+/// See [`SparseKernel`].
+type ListColumns<T> = unsafe fn(*const T, usize, usize, *mut T, *mut u32) -> usize;
 
 impl<T> SparseKernel<T> {
     /// Its tiles, in words.

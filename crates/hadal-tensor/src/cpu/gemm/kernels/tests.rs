@@ -139,7 +139,7 @@ fn check_sparse<T: Gemm + Into<f64>>(kernel: &SparseKernel<T>, case: &Case) {
     let wide = columns.div_ceil(kernel.lanes);
     let width = wide * kernel.lanes;
     let rows = 1 + case.rows % HEIGHT;
-    let places: Vec<u32> = (0..depth as u32).filter(|k| (k * 7 + case.rows as u32) % 3 != 0).collect();
+    let places: Vec<u32> = (0..depth as u32).filter(|k| !(k * 7 + case.rows as u32).is_multiple_of(3)).collect();
     let (row_step, place_step) = if case.left_turned { (1, HEIGHT) } else { (depth + gap, 1) };
     let values: Vec<T> = numbers(offset + HEIGHT * (depth + gap) + HEIGHT, 7);
     let right: Vec<T> = numbers(offset + depth * width, 8);
@@ -182,7 +182,9 @@ fn check_lists(kernel: &SparseKernel<f32>, case: &Case) {
     let Case { depth, gap, offset, .. } = *case;
     let special = [0.0, -0.0, 1.5, f32::NAN, f32::INFINITY, 0.0, 0.0, 1e-45];
     let four: Vec<[f32; HEIGHT]> = (0..depth)
-        .map(|k| std::array::from_fn(|i| if (k * 5 + case.rows) % 3 == 0 { special[(k + i) % 8] } else { -0.0 }))
+        .map(|k| {
+            std::array::from_fn(|i| if (k * 5 + case.rows).is_multiple_of(3) { special[(k + i) % 8] } else { -0.0 })
+        })
         .collect();
     let (places, values) = listed(&four);
     let stride = depth + gap;
