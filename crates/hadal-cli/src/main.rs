@@ -40,13 +40,12 @@ mod watchers;
 use std::process::ExitCode;
 
 use args::{Args, Command};
-use clap::Parser;
 use hadal::monitor::eprint_line;
 use hadal::{Error, Result, SimdLevel, chosen_simd_level};
 
 fn main() -> ExitCode {
     survive_file_limits();
-    let args = Args::parse();
+    let args = Args::read();
     let outcome = failure::catch(|| match args.command {
         Some(command) => run(command),
         None => version::run(args.verbose).map(|()| ExitCode::SUCCESS),

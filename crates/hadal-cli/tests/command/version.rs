@@ -18,7 +18,6 @@ fn the_version_alone_is_one_line() {
     }
     fails(&run(home.path(), "--verbose"), &["--version"]);
     fails(&run(home.path(), "--verbose train digits"), &["'--verbose'", "'train'"]);
-    fails(&run(home.path(), "--"), &["--version"]);
 }
 
 #[test]
