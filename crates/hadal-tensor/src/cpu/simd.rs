@@ -36,8 +36,10 @@ macro_rules! levels {
             fn is_available(self) -> bool {
                 match self {
                     SimdLevel::Baseline => true,
-                    #[cfg(target_arch = "x86_64")]
-                    $(SimdLevel::$level => $(is_x86_feature_detected!($feature) &&)* true,)*
+                    $(
+                        #[cfg(target_arch = "x86_64")]
+                        SimdLevel::$level => $(is_x86_feature_detected!($feature) &&)* true,
+                    )*
                     #[cfg(not(target_arch = "x86_64"))]
                     _ => false,
                 }
