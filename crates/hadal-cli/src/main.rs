@@ -34,19 +34,22 @@ mod tables;
 mod train;
 mod tune;
 mod verify;
+mod version;
 mod watchers;
 
 use std::process::ExitCode;
 
 use args::{Args, Command};
-use clap::Parser;
 use hadal::monitor::eprint_line;
-use hadal::{Error, Result, chosen_simd_level};
+use hadal::{Error, Result, SimdLevel, chosen_simd_level};
 
 fn main() -> ExitCode {
     survive_file_limits();
-    let command = Args::parse().command;
-    let outcome = failure::catch(|| run(command));
+    let args = Args::read();
+    let outcome = failure::catch(|| match args.command {
+        Some(command) => run(command),
+        None => version::run(args.verbose).map(|()| ExitCode::SUCCESS),
+    });
     match outcome {
         Ok(code) => code,
         Err(reason) => {
@@ -57,7 +60,7 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<ExitCode> {
-    chosen_simd_level().map_err(Error::Config)?;
+    vector_instructions()?;
     if let Some(threads) = command.threads() {
         hadal::set_num_threads(threads);
     }
@@ -73,6 +76,11 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Dashboard(args) => dashboard::run(&args).map(done),
         Command::Runs(args) => runs::run(&args).map(done),
     }
+}
+
+/// The level in use, if `HADAL_SIMD` names one that there is.
+fn vector_instructions() -> Result<SimdLevel> {
+    chosen_simd_level().map_err(Error::Config)
 }
 
 /// A file that grows beyond the shell's limit (`ulimit -f`) ends a process without a word, unless it takes the signal: then

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::cpu::buffer::Buffer;
 use crate::dtype::DType;
+use crate::precision::MatmulPrecision;
 use crate::random::Key;
 use crate::shape::{Layout, Shape};
 
@@ -411,6 +412,8 @@ pub(crate) trait Backend: Sync {
 
     /// `[batch.., m, k] x [batch.., k, n]`, both with the same batch axes, and what follows.
     fn matmul(&self, a: View, b: View, epilogue: Option<Epilogue>) -> Storage;
+    /// How fast large products of `f32` are at a precision, against the highest; 1 where they are computed as at the highest.
+    fn matmul_speed(&self, precision: MatmulPrecision) -> f64;
 
     /// The first index that is negative or not below `size`. A device that cannot tell without waiting returns `None`
     /// and reads such places as it likes, within its memory.

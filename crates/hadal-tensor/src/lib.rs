@@ -52,3 +52,5 @@ pub use cpu::simd::{
 };
 #[doc(hidden)]
 pub use cpu::threads::{ROOM_FOR_THREAD, for_each_part};
+#[doc(hidden)]
+pub use cpu::{caches::Caches, kernels_in_use, machine::Machine};

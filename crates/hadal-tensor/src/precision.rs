@@ -4,8 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use crate::cpu::Gemm;
-
 /// The precision of `f32` matrix products: the settings of PyTorch's `set_float32_matmul_precision`.
 ///
 /// Inputs and results are `f32` whatever the precision, and so is everything that is not a matrix product. A lower
@@ -25,14 +23,6 @@ pub enum MatmulPrecision {
     /// As `f32` arithmetic is, the default: about 3e-7 of a typical result.
     #[default]
     Highest,
-}
-
-impl MatmulPrecision {
-    /// Whether this processor multiplies large matrices faster at this precision than at the highest; if not, they are
-    /// multiplied as at the highest.
-    pub fn is_faster(self) -> bool {
-        <f32 as Gemm>::speed_at(self) > 1.0
-    }
 }
 
 static PRECISION: AtomicU8 = AtomicU8::new(MatmulPrecision::Highest as u8);

@@ -5,7 +5,7 @@ mod settings;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use hadal::train::Every;
 use numbers::{at_least_one, threads};
@@ -14,10 +14,36 @@ pub use settings::Settings;
 /// Train, evaluate and use neural networks.
 #[derive(Debug, Parser)]
 #[command(name = "hadal", version, propagate_version = true, arg_required_else_help = true, after_help = EXAMPLES)]
+// The flag for the version is the one below, which --verbose may follow.
+#[command(disable_version_flag = true, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Args {
-    /// The subcommand.
+    /// The subcommand; none where the version is asked for.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
+
+    /// Print version
+    #[arg(short = 'V', long, required = true)]
+    pub version: bool,
+
+    /// With --version: print also the processor, its vector instructions (HADAL_SIMD chooses among them), cores, caches, threads
+    /// (HADAL_NUM_THREADS) and what is used for what
+    #[arg(short, long, requires = "version")]
+    pub verbose: bool,
+}
+
+impl Args {
+    /// Those of this process. Ends it where they ask for help, or are wrong.
+    pub fn read() -> Args {
+        let matches = Args::whole().get_matches();
+        Args::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// The command line. Without clap's own flag for the version, subcommands have none: they are given one.
+    fn whole() -> clap::Command {
+        let version =
+            || Arg::new("version").short('V').long("version").action(ArgAction::Version).help("Print version");
+        Args::command().mut_subcommands(|command| command.arg(version().help_heading(None::<&str>)))
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -457,7 +483,6 @@ Examples:
 mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
-        use clap::CommandFactory;
-        super::Args::command().debug_assert();
+        super::Args::whole().debug_assert();
     }
 }

@@ -15,3 +15,4 @@ mod silence;
 mod sources;
 mod support;
 mod usage;
+mod version;

@@ -1,12 +1,13 @@
 //! The primitive kernels on the processor: checks dtypes, finds the buffers, and calls the kernel's file.
 
 pub(crate) mod buffer;
+pub(crate) mod caches;
 mod copy;
 mod elementwise;
 mod float;
 mod gemm;
-pub(crate) use gemm::Gemm;
 mod index;
+pub(crate) mod machine;
 pub(crate) mod pool;
 mod random;
 mod reduce;
@@ -22,6 +23,7 @@ use crate::backend::{
     WeightDecay,
 };
 use crate::dtype::DType;
+use crate::precision::{MatmulPrecision, matmul_precision};
 use crate::random::Key;
 use crate::shape::{Layout, Shape};
 use buffer::Buffer;
@@ -29,6 +31,13 @@ use gemm::{Matrix, Sizes};
 
 /// The processor as a device.
 pub(crate) struct Cpu;
+
+/// What operations are computed by at the level in use: kinds of operations, and what serves them.
+#[doc(hidden)]
+pub fn kernels_in_use() -> Vec<(String, String)> {
+    let loops = ("all other operations".to_owned(), format!("loops compiled for {}", simd::level().name()));
+    gemm::describe().into_iter().chain([loops]).collect()
+}
 
 const F32: fn(Buffer<f32>) -> Storage = |buffer| Storage::F32(Arc::new(buffer));
 const F64: fn(Buffer<f64>) -> Storage = |buffer| Storage::F64(Arc::new(buffer));
@@ -279,6 +288,10 @@ impl Backend for Cpu {
         }
     }
 
+    fn matmul_speed(&self, precision: MatmulPrecision) -> f64 {
+        gemm::speed_at(precision)
+    }
+
     fn out_of_range(&self, index: View, size: usize) -> Option<i64> {
         let (values, layout) = indices(index);
         index::out_of_range(values, layout, size)
@@ -338,7 +351,7 @@ impl Backend for Cpu {
 }
 
 /// Products of the matrices in the last two axes, one for each place of the leading axes.
-fn matmul<T: gemm::Gemm>(
+fn matmul<T: gemm::Formats>(
     (x, a): (&[T], &Layout),
     (y, b): (&[T], &Layout),
     epilogue: Option<gemm::Epilogue<T>>,
@@ -353,12 +366,13 @@ fn matmul<T: gemm::Gemm>(
         column_stride: layout.strides[rank - 1],
     };
     let size = sizes.rows * sizes.columns;
+    let precision = matmul_precision();
     let mut out = Buffer::scratch(batch.elements() * size);
     if out.is_empty() {
         return out;
     }
     if batch.elements() == 1 {
-        gemm::gemm(&[(matrix(x, a, a.offset), matrix(y, b, b.offset))], sizes, epilogue, &mut out);
+        gemm::gemm(&[(matrix(x, a, a.offset), matrix(y, b, b.offset))], sizes, precision, epilogue, &mut out);
         return out;
     }
     let leading = |layout: &Layout| Layout { shape: batch, ..*layout };
@@ -374,7 +388,7 @@ fn matmul<T: gemm::Gemm>(
                 pairs.push((matrix(x, a, i), matrix(y, b, j)));
             }
         }
-        gemm::gemm(&pairs, sizes, epilogue, out);
+        gemm::gemm(&pairs, sizes, precision, epilogue, out);
     }
     out
 }

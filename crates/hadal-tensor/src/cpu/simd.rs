@@ -6,17 +6,76 @@
 use std::ffi::OsStr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// A set of vector instructions.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum SimdLevel {
-    /// What every processor of the target has (SSE2 on x86-64).
-    Baseline,
+/// Makes the levels of a table: for each its name in `HADAL_SIMD`, the features for which its function is compiled, and those
+/// that must be detected for it, which imply them.
+macro_rules! levels {
+    ($($(#[$doc:meta])* $level:ident = $name:literal, $run:ident, $compiled:literal if [$($feature:tt)*];)*) => {
+        /// A set of vector instructions; those that follow have all that is in it.
+        #[doc(hidden)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum SimdLevel {
+            /// What every processor of the target has (SSE2 on x86-64).
+            Baseline,
+            $($(#[$doc])* $level,)*
+        }
+
+        impl SimdLevel {
+            /// All levels, lowest first.
+            const ALL: &[SimdLevel] = &[SimdLevel::Baseline, $(SimdLevel::$level,)*];
+
+            /// The name in `HADAL_SIMD`.
+            pub fn name(self) -> &'static str {
+                match self {
+                    SimdLevel::Baseline => "baseline",
+                    $(SimdLevel::$level => $name,)*
+                }
+            }
+
+            /// Whether this processor has it.
+            fn is_available(self) -> bool {
+                match self {
+                    SimdLevel::Baseline => true,
+                    $(
+                        #[cfg(target_arch = "x86_64")]
+                        SimdLevel::$level => $(is_x86_feature_detected!($feature) &&)* true,
+                    )*
+                    #[cfg(not(target_arch = "x86_64"))]
+                    _ => false,
+                }
+            }
+        }
+
+        /// Runs the task compiled for the level in use.
+        #[doc(hidden)]
+        #[inline]
+        pub fn dispatch<K: Task>(task: K) -> K::Output {
+            match level() {
+                $(
+                    // SAFETY: `level` returns a level only if the processor has it (detected, or checked by `force_level`).
+                    #[cfg(target_arch = "x86_64")]
+                    SimdLevel::$level => unsafe { $run(task) },
+                )*
+                _ => task.run(),
+            }
+        }
+
+        $(
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = $compiled)]
+            fn $run<K: Task>(task: K) -> K::Output {
+                task.run()
+            }
+        )*
+    };
+}
+
+levels! {
     /// AVX2 and FMA, 256 bits.
-    Avx2,
+    Avx2 = "avx2", run_avx2, "avx2,fma" if ["avx2" "fma"];
     /// AVX-512 (F, BW, DQ, VL), 512 bits.
-    Avx512,
+    Avx512 = "avx512", run_avx512, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2"
+        if ["avx2" "fma" "avx512f" "avx512bw" "avx512dq" "avx512vl" "bmi2" "popcnt"];
 }
 
 /// 0: not chosen yet; else the level plus 1.
@@ -30,14 +89,12 @@ static LEVEL: AtomicU8 = AtomicU8::new(0);
 #[inline]
 pub fn level() -> SimdLevel {
     match LEVEL.load(Ordering::Relaxed) {
-        1 => SimdLevel::Baseline,
-        2 => SimdLevel::Avx2,
-        3 => SimdLevel::Avx512,
-        _ => {
+        0 => {
             let level = chosen().unwrap_or_else(|problem| panic!("{problem}"));
             LEVEL.store(level as u8 + 1, Ordering::Relaxed);
             level
         }
+        level => SimdLevel::ALL[usize::from(level) - 1],
     }
 }
 
@@ -47,46 +104,40 @@ pub fn level() -> SimdLevel {
 /// If `HADAL_SIMD` names no level, or one that the processor does not have.
 #[doc(hidden)]
 pub fn chosen() -> Result<SimdLevel, String> {
-    choose(std::env::var_os("HADAL_SIMD").as_deref(), &available_levels())
+    choose(std::env::var_os(VARIABLE).as_deref(), &available_levels())
 }
+
+/// The environment variable that chooses the level.
+const VARIABLE: &str = "HADAL_SIMD";
 
 /// The level that was asked for, which must be among `available` (lowest first), else the last of those.
 fn choose(wanted: Option<&OsStr>, available: &[SimdLevel]) -> Result<SimdLevel, String> {
     let best = available.last().copied().unwrap_or(SimdLevel::Baseline);
     let Some(wanted) = wanted.filter(|text| !text.is_empty()) else { return Ok(best) };
-    let level = match wanted.to_str() {
-        Some("baseline") => SimdLevel::Baseline,
-        Some("avx2") => SimdLevel::Avx2,
-        Some("avx512") => SimdLevel::Avx512,
-        _ => return Err(format!("HADAL_SIMD is {}, not avx512, avx2 or baseline", wanted.display())),
+    let Some(&level) = SimdLevel::ALL.iter().find(|level| wanted == level.name()) else {
+        let all = names(SimdLevel::ALL, "or");
+        return Err(format!("{VARIABLE} is {}, not {all}", wanted.display()));
     };
     if available.contains(&level) {
         return Ok(level);
     }
-    let best = format!("{best:?}").to_lowercase();
-    Err(format!("HADAL_SIMD is {}, which this processor does not have; its best is {best}", wanted.display()))
+    let has = names(available, "and");
+    Err(format!("{VARIABLE} is {}, which this processor does not have; it has {has}", wanted.display()))
+}
+
+/// The names of levels in a sentence, the highest first.
+fn names(levels: &[SimdLevel], last: &str) -> String {
+    let names: Vec<&str> = levels.iter().rev().map(|level| level.name()).collect();
+    match names.split_last() {
+        Some((lowest, higher)) if !higher.is_empty() => format!("{} {last} {lowest}", higher.join(", ")),
+        _ => names.concat(),
+    }
 }
 
 /// The levels this processor has, lowest first.
 #[doc(hidden)]
 pub fn available_levels() -> Vec<SimdLevel> {
-    #[allow(unused_mut)]
-    let mut levels = vec![SimdLevel::Baseline];
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            levels.push(SimdLevel::Avx2);
-            if is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512dq")
-                && is_x86_feature_detected!("avx512vl")
-                && is_x86_feature_detected!("popcnt")
-            {
-                levels.push(SimdLevel::Avx512);
-            }
-        }
-    }
-    levels
+    SimdLevel::ALL.iter().copied().filter(|level| level.is_available()).collect()
 }
 
 /// Forces a level for the whole process; for tests and measurements.
@@ -108,33 +159,6 @@ pub trait Task {
     fn run(self) -> Self::Output;
 }
 
-/// Runs the task compiled for the level in use.
-#[doc(hidden)]
-#[inline]
-pub fn dispatch<K: Task>(task: K) -> K::Output {
-    match level() {
-        // SAFETY: `level` returns a level only if the processor has it (detected, or checked by `force_level`).
-        #[cfg(target_arch = "x86_64")]
-        SimdLevel::Avx512 => unsafe { run_avx512(task) },
-        // SAFETY: as above.
-        #[cfg(target_arch = "x86_64")]
-        SimdLevel::Avx2 => unsafe { run_avx2(task) },
-        _ => task.run(),
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2")]
-fn run_avx512<K: Task>(task: K) -> K::Output {
-    task.run()
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn run_avx2<K: Task>(task: K) -> K::Output {
-    task.run()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,8 +170,9 @@ mod tests {
         assert_eq!(choose("", &old), Ok(SimdLevel::Avx2));
         assert_eq!(choose("baseline", &old), Ok(SimdLevel::Baseline));
         let missing = choose("avx512", &old).unwrap_err();
-        assert!(missing.contains("does not have") && missing.contains("avx2"), "{missing}");
+        assert!(missing.ends_with("avx512, which this processor does not have; it has avx2 and baseline"), "{missing}");
+        assert!(choose("avx2", &old[..1]).unwrap_err().ends_with("it has baseline"));
         let unknown = choose("AVX", &old).unwrap_err();
-        assert!(unknown.contains("AVX, not avx512, avx2 or baseline"), "{unknown}");
+        assert_eq!(unknown, "HADAL_SIMD is AVX, not avx512, avx2 or baseline");
     }
 }

@@ -3,56 +3,23 @@
 //!
 //! With two terms, x = high + low, a product is high high + high low + low high; low low is below what f32 would keep.
 
-use std::arch::x86_64::__m512;
 use std::sync::OnceLock;
 
-use super::amx::{self, Factors};
 use super::format::{Format, Left};
-use super::tile::{Target, Tiles, tiles};
-use super::{Matrix, Out, Sizes, blocks, pairs};
+use super::kernels::PAIR_KERNELS;
+use super::kernels::pair::{Factors, PairKernel, WIDTH};
+use super::kernels::tile::Tiles;
+use super::matrix::Matrix;
+use super::pairs;
 use crate::cpu::simd::{SimdLevel, level};
 use crate::precision::MatmulPrecision;
 
-/// Products of fewer multiplications gain nothing.
-const SMALLEST: usize = 1 << 16;
-
-/// What computes products of bf16.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Units {
-    /// AVX-512 with bf16, twice as fast as with f32.
-    Vectors,
-    /// Matrix tile units.
-    Tiles,
-}
-
-/// The processor's units for bf16 that are faster than f32, if there are any.
-fn units() -> Option<Units> {
-    static FASTEST: OnceLock<Option<Units>> = OnceLock::new();
-    if level() != SimdLevel::Avx512 {
-        return None;
-    }
-    // On processors that have tiles, vector units are slower in bf16 than in f32.
-    *FASTEST.get_or_init(|| available_units().pop().filter(|&units| units == Units::Tiles || !amx::present()))
-}
-
-/// All units for bf16 that this processor has, and the system allows.
-fn available_units() -> Vec<Units> {
-    let mut units = Vec::new();
-    if is_x86_feature_detected!("avx512bf16") && is_x86_feature_detected!("avx512bw") {
-        units.push(Units::Vectors);
-        if amx::present() && amx::allowed() {
-            units.push(Units::Tiles);
-        }
-    }
-    units
-}
-
 /// How factors become bf16, and what multiplies them.
 #[derive(Clone, Copy)]
-pub(super) struct Bf16 {
-    pub units: Units,
+pub(crate) struct Bf16 {
+    kernel: &'static PairKernel,
     /// 1 or 2.
-    pub terms: usize,
+    terms: usize,
 }
 
 impl Bf16 {
@@ -63,26 +30,13 @@ impl Bf16 {
             MatmulPrecision::High => 2,
             MatmulPrecision::Medium => 1,
         };
-        let units = units()?;
-        // Three products of half the time are no gain.
-        (units == Units::Tiles || terms == 1).then_some(Bf16 { units, terms })
+        let format = Bf16 { kernel: kernel()?, terms };
+        (format.speed() > 1.0).then_some(format)
     }
 
-    /// How fast products are, against f32 on the vector units.
-    pub fn speed(self) -> f64 {
-        let products = if self.terms == 1 { 1.0 } else { 3.0 };
-        match self.units {
-            Units::Vectors => 2.0 / products,
-            Units::Tiles => 10.0 / products,
-        }
-    }
-
-    /// Pairs along the summed axis, as many as the units take at once; those beyond `depth` are zero.
+    /// Pairs along the summed axis, as many as the kernel takes at once; those beyond `depth` are zero.
     fn padded_pairs(self, depth: usize) -> usize {
-        match self.units {
-            Units::Vectors => depth.div_ceil(2),
-            Units::Tiles => depth.div_ceil(2).next_multiple_of(amx::PAIRS),
-        }
+        depth.div_ceil(2).next_multiple_of(self.kernel.step)
     }
 
     /// Pairs from one row of a left matrix to the next: an odd number of cache lines, so that rows lie spread over the
@@ -92,44 +46,54 @@ impl Bf16 {
     }
 }
 
-/// Computes the product in bf16 if it is large enough; false, with nothing done, otherwise.
-pub(super) fn multiply(format: Bf16, a: Matrix<f32>, b: Matrix<f32>, sizes: Sizes, out: Out<f32>) -> bool {
-    if sizes.rows * sizes.depth * sizes.columns < SMALLEST {
-        return false;
+/// The fastest kernel that the processor has, if the system allows it.
+fn kernel() -> Option<&'static PairKernel> {
+    static FASTEST: OnceLock<Option<&PairKernel>> = OnceLock::new();
+    if level() < SimdLevel::Avx512 {
+        return None;
     }
-    // Both matrices are packed, from wherever they lie: nothing is gained by the transposed product.
-    blocks::multiply_in(&format, a, b, sizes, out);
-    true
+    *FASTEST.get_or_init(|| {
+        PAIR_KERNELS.iter().copied().find(|kernel| (kernel.present)()).filter(|kernel| (kernel.allowed)())
+    })
 }
 
 impl Format<f32> for Bf16 {
     type Packed = u32;
     const DEPTH: usize = 1024;
+    // Both matrices are packed, from wherever they lie: nothing is gained by the transposed product.
+    const SMALLEST: usize = 1 << 16;
+
+    fn speed(&self) -> f64 {
+        let products = if self.terms == 1 { 1.0 } else { 3.0 };
+        self.kernel.speed / products
+    }
+
+    fn describe(&self) -> String {
+        let terms = if self.terms == 1 { "bf16" } else { "two terms of bf16" };
+        format!("{terms} on {}, tiles of {} x {WIDTH}", self.kernel.name, self.kernel.height)
+    }
 
     fn tile_size(&self) -> (usize, usize) {
-        match self.units {
-            Units::Vectors => (12, pairs::WIDTH),
-            Units::Tiles => (amx::SIDE, pairs::WIDTH),
-        }
+        (self.kernel.height, WIDTH)
     }
 
     fn panel_length(&self, depth: usize) -> usize {
-        self.terms * pairs::WIDTH * self.padded_pairs(depth)
+        self.terms * WIDTH * self.padded_pairs(depth)
     }
 
     fn pack_panels(&self, b: Matrix<f32>, depth: usize, columns: usize, out: &mut [u32]) {
         let padded = self.padded_pairs(depth);
         for (panel, out) in out.chunks_exact_mut(self.panel_length(depth)).enumerate() {
-            let first = panel * pairs::WIDTH;
-            let columns = pairs::WIDTH.min(columns - first);
+            let first = panel * WIDTH;
+            let columns = WIDTH.min(columns - first);
             let b = b.from(0, first);
-            // SAFETY: `units` names the instructions, `gemm` checked what the matrix holds, and a panel has room for the
+            // SAFETY: the processor has the kernel's instructions, `gemm` checked what the matrix holds, and a panel has room for the
             // pairs of all its columns.
             unsafe {
                 if self.terms == 1 {
                     pairs::pack_columns(b, depth, columns, padded, [out]);
                 } else {
-                    pairs::pack_columns(b, depth, columns, padded, out.split_at_mut(pairs::WIDTH * padded).into());
+                    pairs::pack_columns(b, depth, columns, padded, out.split_at_mut(WIDTH * padded).into());
                 }
             }
         }
@@ -144,7 +108,7 @@ impl Format<f32> for Bf16 {
     fn pack_rows(&self, a: Matrix<f32>, rows: usize, depth: usize, out: &mut [u32]) {
         let (row_stride, height) = (self.row_stride(depth), self.tile_size().0);
         if self.terms == 1 {
-            // SAFETY: `units` names the instructions, `gemm` checked what the matrix holds, and each row has room for its
+            // SAFETY: the processor has the kernel's instructions, `gemm` checked what the matrix holds, and each row has room for its
             // pairs.
             return unsafe { pairs::pack_rows(a, rows, depth, row_stride, [out]) };
         }
@@ -163,49 +127,39 @@ impl Format<f32> for Bf16 {
         None
     }
 
-    fn piece(&self, work: impl FnOnce()) {
-        match self.units {
-            Units::Vectors => work(),
-            // SAFETY: only processors and systems that have the tiles get these units.
-            Units::Tiles => unsafe { amx::with_tiles(work) },
-        }
+    fn piece(&self, mut work: impl FnMut()) {
+        // SAFETY: only kernels that are present and allowed get here.
+        unsafe { (self.kernel.piece)(&mut work) }
     }
 
     unsafe fn tiles(&self, tiles: &Tiles<u32, f32>, _direct: bool) {
         let (padded, row_stride) = (self.padded_pairs(tiles.depth), self.row_stride(tiles.depth));
         // Where the second terms lie, behind the first.
         let left = tiles.a.wrapping_add(self.tile_size().0 * row_stride);
-        let right = tiles.b.wrapping_add(pairs::WIDTH * padded);
+        let right = tiles.b.wrapping_add(WIDTH * padded);
         let factors =
             [(tiles.a, tiles.b), (tiles.a, right), (left, tiles.b)].map(|(left, right)| Factors { left, right });
         let factors = if self.terms == 1 { &factors[..1] } else { &factors[..] };
-        match self.units {
-            Units::Vectors => {
-                for (term, &Factors { left: a, right: b }) in factors.iter().enumerate() {
-                    let out = Target { accumulate: tiles.out.accumulate || term > 0, ..tiles.out };
-                    // SAFETY: the caller's contract: rows and panels were packed for whole tiles, by term, and the processor
-                    // has these instructions.
-                    unsafe { tiles_bf16::<u32, f32, __m512, 2, false>(&Tiles { a, b, out, depth: padded, ..*tiles }) }
-                }
-            }
-            // SAFETY: as above, and this runs within `piece`.
-            Units::Tiles => unsafe { amx::tiles(tiles, factors, row_stride, padded) },
-        }
+        // SAFETY: the caller's contract: rows and panels were packed for whole tiles, by term; the processor has these
+        // instructions, and this runs within `piece`.
+        unsafe { (self.kernel.tiles)(tiles, factors, row_stride, padded) }
     }
 }
-
-tiles!(
-    #[target_feature(enable = "avx512f,avx512bf16")]
-    tiles_bf16,
-    sums_bf16,
-    1 2 3 4 5 6 7 8 9 10 11 12
-);
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu::gemm::blocks;
+    use crate::cpu::gemm::matrix::Sizes;
+    use crate::cpu::gemm::out::Out;
     use crate::cpu::threads::SharedMut;
     use proptest::prelude::*;
+
+    /// All kernels that this processor has, and the system allows.
+    fn available() -> impl Iterator<Item = &'static PairKernel> {
+        let there = |kernel: &&PairKernel| (kernel.present)() && (kernel.allowed)();
+        PAIR_KERNELS.iter().copied().filter(there)
+    }
 
     /// A number of bf16, as the processor rounds: to the nearest, ties to even.
     fn rounded(x: f32) -> f64 {
@@ -242,11 +196,10 @@ mod tests {
         let ((ar, ac), (br, bc)) = (strides(rows, depth, turn_a), strides(depth, columns, turn_b));
         let a = Matrix { data: &left, offset: 0, row_stride: ar, column_stride: ac };
         let b = Matrix { data: &right, offset: 0, row_stride: br, column_stride: bc };
-        for (units, terms, flipped) in available_units()
-            .into_iter()
-            .flat_map(|units| [(units, 1, false), (units, 1, true), (units, 2, false), (units, 2, true)])
+        for (kernel, terms, flipped) in available()
+            .flat_map(|kernel| [(kernel, 1, false), (kernel, 1, true), (kernel, 2, false), (kernel, 2, true)])
         {
-            let out = product(Bf16 { units, terms }, a, b, sizes, flipped);
+            let out = product(Bf16 { kernel, terms }, a, b, sizes, flipped);
             for (place, &got) in out.iter().enumerate() {
                 let (i, j) = (place / columns, place % columns);
                 let (mut exact, mut size) = (0.0, 0.0);
@@ -261,8 +214,9 @@ mod tests {
                 let error = (f64::from(got) - exact).abs();
                 assert!(
                     error <= bound,
-                    "({i}, {j}) of {rows} x {depth} x {columns} by {units:?} in {terms} terms, flipped {flipped}: \
-                     error {error:.2e} above {bound:.2e}"
+                    "({i}, {j}) of {rows} x {depth} x {columns} by {} in {terms} terms, flipped {flipped}: \
+                     error {error:.2e} above {bound:.2e}",
+                    kernel.name
                 );
             }
         }
@@ -297,9 +251,9 @@ mod tests {
             left[7] = special;
             let a = Matrix { data: &left, offset: 0, row_stride: 40, column_stride: 1 };
             let b = Matrix { data: &right, offset: 0, row_stride: 2, column_stride: 1 };
-            for (units, terms) in available_units().into_iter().flat_map(|units| [(units, 1), (units, 2)]) {
-                let out = product(Bf16 { units, terms }, a, b, sizes, false);
-                let case = format!("{special} by {units:?} in {terms} terms: {out:?}");
+            for (kernel, terms) in available().flat_map(|kernel| [(kernel, 1), (kernel, 2)]) {
+                let out = product(Bf16 { kernel, terms }, a, b, sizes, false);
+                let case = format!("{special} by {} in {terms} terms: {out:?}", kernel.name);
                 assert!(out[2] == 20.0 && out[3] == 20.0, "{case}");
                 if special.is_nan() {
                     assert!(out[0].is_nan() && out[1].is_nan(), "{case}");

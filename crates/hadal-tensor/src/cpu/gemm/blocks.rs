@@ -3,9 +3,13 @@
 use std::ops::Range;
 
 use super::format::{Format, Left};
-use super::tile::Tiles;
-use super::{Float, Gemm, Matrix, Out, Sizes, share};
+use super::kernels::Gemm;
+use super::kernels::tile::Tiles;
+use super::matrix::{Matrix, Sizes};
+use super::out::Out;
+use super::share::share;
 use crate::cpu::buffer::{Buffer, Plain};
+use crate::cpu::float::Float;
 use crate::cpu::threads::SharedMut;
 
 /// Columns that are packed together.
@@ -23,9 +27,9 @@ const SMALL: usize = 8 * 1024;
 pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
     if flip_pays(a, b, sizes) {
         let sizes = Sizes { rows: sizes.columns, columns: sizes.rows, ..sizes };
-        multiply_in(&T::kernel(sizes.columns), b.flipped(), a.flipped(), sizes, out.flipped());
+        multiply_in(T::kernels().tile(sizes.columns), b.flipped(), a.flipped(), sizes, out.flipped());
     } else {
-        multiply_in(&T::kernel(sizes.columns), a, b, sizes, out);
+        multiply_in(T::kernels().tile(sizes.columns), a, b, sizes, out);
     }
 }
 
@@ -61,7 +65,7 @@ pub(super) fn multiply_in_place<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Size
     if sizes.work() > SMALL || b.column_stride != 1 || b.row_stride < 0 {
         return false;
     }
-    let kernel = T::kernel(columns);
+    let kernel = T::kernels().tile(columns);
     for row in (0..rows).step_by(kernel.height) {
         // SAFETY: the kernel is one that the processor has; both matrices were checked for `sizes` in `gemm`, and the tiles
         // lie within the product, which nobody else writes.
@@ -70,10 +74,10 @@ pub(super) fn multiply_in_place<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Size
                 rows: kernel.height.min(rows - row),
                 depth,
                 columns,
-                a: a.data.as_ptr().add(a.at(row, 0)),
+                a: a.pointer(row, 0),
                 row_stride: a.row_stride,
                 depth_stride: a.column_stride,
-                b: b.data.as_ptr().add(b.at(0, 0)),
+                b: b.pointer(0, 0),
                 b_stride: b.row_stride as usize,
                 panel_step: kernel.width,
                 out: out.target(row, 0, false),
@@ -174,25 +178,26 @@ impl<T: Float, F: Format<T>> Pass<'_, T, F> {
         let Sizes { rows, depth, columns } = self.sizes;
         let left = self.left;
         let (a, row_stride, depth_stride) = match &operands.left {
-            Ok(packed) => (&packed[row / self.height * left.length..], left.row_stride, left.depth_stride),
-            Err(matrix) => (&matrix.data[matrix.at(row, 0)..], matrix.row_stride, matrix.column_stride),
+            Ok(packed) => (packed[row / self.height * left.length..].as_ptr(), left.row_stride, left.depth_stride),
+            // From the whole matrix: strides may lead back.
+            Err(matrix) => (matrix.pointer(row, 0), matrix.row_stride, matrix.column_stride),
         };
         let (first, last) = (group.start * self.width, columns.min(group.end * self.width));
         let (b, b_stride, panel_step) = match &operands.right {
             Ok(packed) => {
                 let length = self.panel_length;
-                (&packed[group.start * length..group.end * length], self.width, length)
+                (packed[group.start * length..group.end * length].as_ptr(), self.width, length)
             }
-            Err(matrix) => (&matrix.data[matrix.at(0, first)..], matrix.row_stride as usize, self.width),
+            Err(matrix) => (matrix.pointer(0, first), matrix.row_stride as usize, self.width),
         };
         let tiles = Tiles {
             rows: self.height.min(rows - row),
             depth,
             columns: last - first,
-            a: a.as_ptr(),
+            a,
             row_stride,
             depth_stride,
-            b: b.as_ptr(),
+            b,
             b_stride,
             panel_step,
             out: self.out.target(row, first, self.accumulate),
@@ -212,7 +217,7 @@ fn flip_pays<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes) -> bool {
     let cost = |left: Matrix<T>, rows: usize, right: Matrix<T>, columns: usize| {
         let left = if left.column_stride == 1 { 0 } else { rows };
         let right = match right.column_stride {
-            1 if T::kernel(columns).reads_rows() => 0,
+            1 if T::kernels().tile(columns).reads_rows() => 0,
             1 => columns,
             // Transposed, which takes twice the time of a copy.
             _ => 2 * columns,

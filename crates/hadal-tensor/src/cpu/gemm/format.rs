@@ -1,17 +1,29 @@
 //! How the operands of a product are packed, and by what its tiles are computed.
 
-use super::kernel::Kernel;
-use super::tile::Tiles;
-use super::{Gemm, Matrix, pack};
+#[cfg(doc)]
+use super::kernels::tile::TileKernel;
+use super::kernels::tile::Tiles;
+use super::matrix::Matrix;
 use crate::cpu::buffer::Plain;
 
 /// A way to compute tiles: what operands are packed into, and the kernel that reads it.
-pub(super) trait Format<T>: Sync {
+pub(crate) trait Format<T>: Sync {
     /// What operands are packed into.
     type Packed: Plain;
 
     /// Elements of the summed axis per pass: a tile's rows stay in the nearest cache.
     const DEPTH: usize;
+
+    /// Products of fewer multiplications gain nothing by this format.
+    const SMALLEST: usize = 0;
+
+    /// How fast large products are, against those of the numbers as they are.
+    fn speed(&self) -> f64 {
+        1.0
+    }
+
+    /// Its kernel and tiles, in words.
+    fn describe(&self) -> String;
 
     /// Rows and columns of the largest tile.
     fn tile_size(&self) -> (usize, usize);
@@ -35,95 +47,25 @@ pub(super) trait Format<T>: Sync {
     fn right_in_place<'a>(&self, b: Matrix<'a, T>, rows: usize) -> Option<Matrix<'a, Self::Packed>>;
 
     /// Runs a piece of work on this thread, which may compute tiles in it.
-    fn piece(&self, work: impl FnOnce()) {
+    fn piece(&self, mut work: impl FnMut()) {
         work();
     }
 
     /// Computes tiles; if `direct`, of a right matrix [as it lies](Format::right_in_place).
     ///
     /// # Safety
-    /// As [`Kernel::tiles`], or as [`Kernel::direct`], with operands packed by this format from `depth` places along the
+    /// As [`TileKernel::tiles`], or as [`TileKernel::direct`], with operands packed by this format from `depth` places along the
     /// summed axis.
     unsafe fn tiles(&self, tiles: &Tiles<Self::Packed, T>, direct: bool);
 }
 
 /// How a left matrix is read by tiles.
 #[derive(Clone, Copy)]
-pub(super) struct Left {
+pub(crate) struct Left {
     /// Whether it is packed; otherwise read as it lies.
     pub packed: bool,
     /// Packed elements of a tile's rows.
     pub length: usize,
     pub row_stride: isize,
     pub depth_stride: isize,
-}
-
-/// Numbers as they are.
-impl<T: Gemm> Format<T> for Kernel<T> {
-    type Packed = T;
-    const DEPTH: usize = 512;
-
-    fn tile_size(&self) -> (usize, usize) {
-        (self.height, self.width)
-    }
-
-    fn panel_length(&self, depth: usize) -> usize {
-        self.width * depth
-    }
-
-    fn pack_panels(&self, b: Matrix<T>, depth: usize, columns: usize, out: &mut [T]) {
-        pack::panels(b, depth, columns, self.width, out);
-    }
-
-    fn left(&self, a: Matrix<T>, depth: usize) -> Left {
-        // Rows that are multiples of 4 KiB apart share the few places that the nearest cache has for such addresses.
-        let crowded = (a.row_stride.unsigned_abs() * size_of::<T>()).is_multiple_of(4096);
-        if a.column_stride == 1 && !crowded {
-            return Left { packed: false, length: 0, row_stride: a.row_stride, depth_stride: 1 };
-        }
-        let length = self.height * depth;
-        if a.column_stride == 1 {
-            // A copy of the rows, which touches each only once.
-            let row_stride = row_room::<T>(depth);
-            return Left {
-                packed: true,
-                length: self.height * row_stride,
-                row_stride: row_stride as isize,
-                depth_stride: 1,
-            };
-        }
-        Left { packed: true, length, row_stride: 1, depth_stride: self.height as isize }
-    }
-
-    fn pack_rows(&self, a: Matrix<T>, rows: usize, depth: usize, out: &mut [T]) {
-        if a.column_stride == 1 {
-            for (row, out) in out.chunks_exact_mut(row_room::<T>(depth)).enumerate().take(rows) {
-                let start = a.at(row, 0);
-                out[..depth].copy_from_slice(&a.data[start..start + depth]);
-            }
-        } else {
-            pack::panels(a.flipped(), depth, rows, self.height, out);
-        }
-    }
-
-    fn left_in_place<'a>(&self, a: Matrix<'a, T>) -> Option<Matrix<'a, T>> {
-        (!self.left(a, 0).packed).then_some(a)
-    }
-
-    fn right_in_place<'a>(&self, b: Matrix<'a, T>, rows: usize) -> Option<Matrix<'a, T>> {
-        // To pack what is read only once would take longer than the product.
-        let fast = self.reads_rows() || rows <= self.height;
-        (fast && b.column_stride == 1 && b.row_stride >= 0).then_some(b)
-    }
-
-    unsafe fn tiles(&self, tiles: &Tiles<T, T>, direct: bool) {
-        // SAFETY: the caller's contract.
-        unsafe { if direct { (self.direct)(tiles) } else { (self.tiles)(tiles) } }
-    }
-}
-
-/// Elements from one copied row to the next: an odd number of cache lines, so that rows lie spread over the cache.
-fn row_room<T>(depth: usize) -> usize {
-    let line = 64 / size_of::<T>();
-    (depth.div_ceil(line) | 1) * line
 }

@@ -1,139 +1,50 @@
 //! Matrix products of any strides.
 //!
 //! Few rows are dot products of what is adjacent in memory ([`dots`]); matrices with many zeros are computed by the places
-//! that are not zero ([`sparse`]); all else is packed and multiplied tile by tile ([`blocks`]), in the kernels for the
-//! processor at hand ([`kernel`]). Work is cut by the size of the result, never along the summed axis: the bits do not
+//! that are not zero ([`sparse`]); all else is packed in a [`format`] and multiplied tile by tile ([`blocks`]). What multiplies
+//! are the [`kernels`] for the processor at hand, which know nothing of the rest: imports point from here to the ways, from
+//! there to formats, and on to kernels. Work is cut by the size of the result, never along the summed axis: the bits do not
 //! depend on the number of threads.
 
 // Elsewhere some kernels have no instance yet.
 #![cfg_attr(not(target_arch = "x86_64"), allow(unused))]
 
 #[cfg(target_arch = "x86_64")]
-mod amx;
-#[cfg(target_arch = "x86_64")]
 mod bf16;
 mod blocks;
+mod describe;
 mod dots;
 mod epilogue;
 mod format;
-mod kernel;
+mod formats;
+mod kernels;
+mod matrix;
+mod out;
 mod pack;
 #[cfg(target_arch = "x86_64")]
 mod pairs;
-mod product;
+mod plain;
+mod share;
 mod sparse;
-mod sparse_kernel;
-mod tile;
-mod vector;
 
-use std::ops::Range;
-
-use super::float::Float;
-use super::simd::dispatch;
-use super::threads::{SharedMut, for_each_piece};
+use super::threads::SharedMut;
+use crate::precision::MatmulPrecision;
+pub(super) use describe::describe;
 pub(super) use epilogue::Epilogue;
-use epilogue::Finish;
-pub(crate) use kernel::Gemm;
-use tile::Target;
+use format::Format;
+pub(super) use formats::Formats;
+pub(super) use matrix::{Matrix, Sizes};
+use out::Out;
+use share::share;
 
-/// Products of fewer multiplications than this are not worth handing to other threads.
-const SERIAL: usize = 64 * 1024;
 /// Of several products, those of so many multiplications are shared out each by itself, smaller ones whole.
 const LARGE: usize = 1 << 24;
 
-/// A matrix in someone else's memory.
-#[derive(Clone, Copy)]
-pub(super) struct Matrix<'a, T> {
-    pub data: &'a [T],
-    pub offset: usize,
-    pub row_stride: isize,
-    pub column_stride: isize,
-}
-
-impl<T> Matrix<'_, T> {
-    fn flipped(self) -> Self {
-        Matrix { row_stride: self.column_stride, column_stride: self.row_stride, ..self }
-    }
-
-    /// The matrix that begins at a row and column of this one.
-    fn from(self, row: usize, column: usize) -> Self {
-        Matrix { offset: self.at(row, column), ..self }
-    }
-
-    /// Panics unless element (0, 0) to (rows - 1, columns - 1) lie within the data.
-    fn check(&self, rows: usize, columns: usize) {
-        // In 128 bits, where no product or sum of sizes can wrap.
-        let reach = |count: usize, stride: isize| (count as i128 - 1) * stride as i128;
-        let (down, across) = (reach(rows, self.row_stride), reach(columns, self.column_stride));
-        let first = self.offset as i128 + down.min(0) + across.min(0);
-        let last = self.offset as i128 + down.max(0) + across.max(0);
-        assert!(first >= 0 && last < self.data.len() as i128, "gemm: a matrix reaches outside its storage");
-    }
-
-    fn at(&self, row: usize, column: usize) -> usize {
-        (self.offset as isize + row as isize * self.row_stride + column as isize * self.column_stride) as usize
-    }
-}
-
-/// The sizes of a product: `[rows, depth] x [depth, columns]`.
-#[derive(Clone, Copy)]
-pub(super) struct Sizes {
-    pub rows: usize,
-    pub depth: usize,
-    pub columns: usize,
-}
-
-impl Sizes {
-    /// How many multiplications the product takes.
-    fn work(&self) -> usize {
-        self.rows.saturating_mul(self.depth).saturating_mul(self.columns)
-    }
-}
-
-/// Where a product goes, or a part of it, and what follows. Made by [`gemm`] and those that it calls alone, for a product
-/// that lies within what `gemm` may write.
-#[derive(Clone, Copy)]
-struct Out<'a, T> {
-    base: SharedMut<T>,
-    row_stride: usize,
-    column_stride: usize,
-    /// Whether this is the transposed product: its rows are the caller's columns.
-    flipped: bool,
-    epilogue: Option<Epilogue<'a, T>>,
-}
-
-impl<T: Float> Out<'_, T> {
-    fn flipped(self) -> Self {
-        Out { row_stride: self.column_stride, column_stride: self.row_stride, flipped: !self.flipped, ..self }
-    }
-
-    /// The part that begins at a row and column.
-    fn from(self, row: usize, column: usize) -> Self {
-        let base = SharedMut::new(self.target(row, column, false).pointer);
-        let skipped = if self.flipped { row } else { column };
-        let epilogue = self.epilogue.map(|epilogue| Epilogue { bias: &epilogue.bias[skipped..], ..epilogue });
-        Out { base, epilogue, ..self }
-    }
-
-    /// Where the tile that begins at a row and column of the product goes.
-    fn target(&self, row: usize, column: usize, accumulate: bool) -> Target<T> {
-        let pointer = self.base.pointer().wrapping_add(row * self.row_stride + column * self.column_stride);
-        Target { pointer, row_stride: self.row_stride, column_stride: self.column_stride, accumulate }
-    }
-
-    /// Does what follows the product to a block of it, which must be complete, and the caller's alone.
-    fn finish(&self, rows: Range<usize>, columns: Range<usize>) {
-        let Some(epilogue) = self.epilogue else { return };
-        let (rows, columns, row_stride) =
-            if self.flipped { (columns, rows, self.column_stride) } else { (rows, columns, self.row_stride) };
-        dispatch(Finish { epilogue, base: self.base, row_stride, rows, columns });
-    }
-}
-
 /// The products of pairs of matrices, one after another in `out`, row-major; what follows is done to each.
-pub(super) fn gemm<T: Gemm>(
+pub(super) fn gemm<T: Formats>(
     pairs: &[(Matrix<T>, Matrix<T>)],
     sizes: Sizes,
+    precision: MatmulPrecision,
     epilogue: Option<Epilogue<T>>,
     out: &mut [T],
 ) {
@@ -161,14 +72,16 @@ pub(super) fn gemm<T: Gemm>(
         (0..pairs.len()).for_each(|index| target(index).finish(0..rows, 0..columns));
         return;
     }
+    let reduced = if sizes.work() < T::Reduced::SMALLEST { None } else { T::reduced(precision) };
+    let speed = reduced.as_ref().map_or(1.0, Format::speed);
     if let [(a, b)] = *pairs
-        && (dots::multiply(a, b, sizes, target(0)) || sparse::multiply(a, b, sizes, target(0)))
+        && (dots::multiply(a, b, sizes, target(0)) || sparse::multiply(a, b, sizes, speed, target(0)))
     {
         return;
     }
     let one = |index: usize| {
         let (a, b) = pairs[index];
-        dense(a, b, sizes, target(index));
+        dense(a, b, sizes, reduced.as_ref(), target(index));
     };
     let work = sizes.work();
     if pairs.len() == 1 || work >= LARGE {
@@ -179,22 +92,19 @@ pub(super) fn gemm<T: Gemm>(
 }
 
 /// One product of matrices of which nothing is known.
-fn dense<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
+fn dense<T: Formats>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, reduced: Option<&T::Reduced>, out: Out<T>) {
     if blocks::multiply_in_place(a, b, sizes, out) {
         return;
     }
-    if !T::multiply_reduced(a, b, sizes, out) {
-        blocks::multiply(a, b, sizes, out);
+    match reduced {
+        Some(format) => blocks::multiply_in(format, a, b, sizes, out),
+        None => blocks::multiply(a, b, sizes, out),
     }
 }
 
-/// Runs the pieces of a product of `work` multiplications, on all threads if it is worth that.
-fn share(work: usize, pieces: usize, piece: impl Fn(usize) + Sync) {
-    if work < SERIAL {
-        (0..pieces).for_each(piece);
-    } else {
-        for_each_piece(pieces, piece);
-    }
+/// How fast large products of `f32` are at a precision, against the highest.
+pub(super) fn speed_at(precision: MatmulPrecision) -> f64 {
+    f32::reduced(precision).map_or(1.0, |format| format.speed())
 }
 
 #[cfg(test)]
@@ -211,7 +121,7 @@ mod tests {
         if transposed { (data, 1, stride as isize) } else { (data, stride as isize, 1) }
     }
 
-    fn check<T: Gemm + Into<f64>>(sizes: Sizes, flips: (bool, bool), gap: usize, offset: usize, tolerance: f64) {
+    fn check<T: Formats + Into<f64>>(sizes: Sizes, flips: (bool, bool), gap: usize, offset: usize, tolerance: f64) {
         let Sizes { rows, depth, columns } = sizes;
         let (a, ar, ac) = matrix(rows, depth, flips.0, gap, offset);
         let (b, br, bc) = matrix(depth, columns, flips.1, gap, offset);
@@ -222,7 +132,7 @@ mod tests {
             Matrix { data: &left, offset, row_stride: ar, column_stride: ac },
             Matrix { data: &right, offset, row_stride: br, column_stride: bc },
         );
-        gemm(&[pair], sizes, None, &mut out);
+        gemm(&[pair], sizes, MatmulPrecision::Highest, None, &mut out);
         for i in 0..rows {
             for j in 0..columns {
                 let exact: f64 = (0..depth).map(|k| left[pair.0.at(i, k)].into() * right[pair.1.at(k, j)].into()).sum();
@@ -250,7 +160,7 @@ mod tests {
     }
 
     /// A product in which seven of eight elements of one matrix are zero; `spoiled` stands somewhere in the other.
-    fn check_sparse<T: Gemm + Into<f64>>(sizes: Sizes, flips: (bool, bool), zeros_left: bool, spoiled: Option<f64>) {
+    fn check_sparse<T: Formats + Into<f64>>(sizes: Sizes, flips: (bool, bool), zeros_left: bool, spoiled: Option<f64>) {
         let Sizes { rows, depth, columns } = sizes;
         let (mut a, ar, ac) = matrix(rows, depth, flips.0, 1, 2);
         let (mut b, br, bc) = matrix(depth, columns, flips.1, 1, 2);
@@ -267,7 +177,7 @@ mod tests {
         let mut out = vec![T::from_f64(f64::NAN); rows * columns];
         let base = SharedMut::new(out.as_mut_ptr());
         let target = Out { base, row_stride: columns, column_stride: 1, flipped: false, epilogue: None };
-        let done = sparse::multiply(a, b, sizes, target);
+        let done = sparse::multiply(a, b, sizes, 1.0, target);
         assert_eq!(done, simd::level() > simd::SimdLevel::Baseline);
         let mut not_finite = 0;
         for (i, row) in out.chunks_exact(columns).enumerate().take(if done { rows } else { 0 }) {
@@ -296,6 +206,57 @@ mod tests {
                         check_sparse::<f32>(sizes, flips, zeros_left, spoiled);
                         check_sparse::<f64>(sizes, flips, zeros_left, spoiled);
                     }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        /// Each matrix with an offset and gaps of its own, its axes perhaps run through backwards or both apart.
+        #[test]
+        fn any_strides_give_the_naive_product(
+            rows in 1usize..30, depth in 1usize..40, columns in 1usize..50,
+            turned in any::<(bool, bool)>(), backwards in any::<[bool; 4]>(), steps in (1isize..3, 1isize..3),
+            offsets in (0usize..9, 0usize..9), gap in 0usize..3,
+        ) {
+            let sizes = Sizes { rows, depth, columns };
+            let strides = |rows: usize, columns: usize, turned: bool, step: isize| {
+                let (outer, inner) = if turned { (columns, rows) } else { (rows, columns) };
+                let stride = inner as isize * step + gap as isize;
+                let length = outer * stride as usize;
+                if turned { (step, stride, length) } else { (stride, step, length) }
+            };
+            let place = |rows: usize, columns: usize, turned, step, offset: usize, back: [bool; 2]| {
+                let (mut down, mut across, length) = strides(rows, columns, turned, step);
+                let mut first = offset as isize;
+                if back[0] {
+                    first += (rows as isize - 1) * down;
+                    down = -down;
+                }
+                if back[1] {
+                    first += (columns as isize - 1) * across;
+                    across = -across;
+                }
+                (first as usize, down, across, offset + length)
+            };
+            let (a_first, ar, ac, a_length) =
+                place(rows, depth, turned.0, steps.0, offsets.0, [backwards[0], backwards[1]]);
+            let (b_first, br, bc, b_length) =
+                place(depth, columns, turned.1, steps.1, offsets.1, [backwards[2], backwards[3]]);
+            let numbers = |length: usize| (0..length).map(|i| ((i * 7919 + 13) % 101) as f32 / 50.0 - 1.0).collect();
+            let (left, right): (Vec<f32>, Vec<f32>) = (numbers(a_length), numbers(b_length));
+            let a = Matrix { data: &left, offset: a_first, row_stride: ar, column_stride: ac };
+            let b = Matrix { data: &right, offset: b_first, row_stride: br, column_stride: bc };
+            for level in simd::available_levels() {
+                simd::force_level(level);
+                let mut out = vec![f32::NAN; rows * columns];
+                gemm(&[(a, b)], sizes, MatmulPrecision::Highest, None, &mut out);
+                for (index, &got) in out.iter().enumerate() {
+                    let (i, j) = (index / columns, index % columns);
+                    let term = |k: usize| f64::from(left[a.at(i, k)]) * f64::from(right[b.at(k, j)]);
+                    let error = (f64::from(got) - (0..depth).map(term).sum::<f64>()).abs();
+                    assert!(error <= 2e-7 * (depth as f64 + 1.0), "({i}, {j}) at {level:?}: {error:e}");
                 }
             }
         }

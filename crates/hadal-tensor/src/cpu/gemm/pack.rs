@@ -1,6 +1,7 @@
 //! Copying matrices into the order in which tiles read them.
 
-use super::{Gemm, Matrix};
+use super::kernels::Gemm;
+use super::matrix::Matrix;
 
 /// Panels of `width` columns one after another, each row-major; what fills up the last is arbitrary.
 pub(super) fn panels<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, width: usize, out: &mut [T]) {
@@ -43,17 +44,22 @@ fn copy_row<T: Gemm>(from: &[T], to: &mut [T]) {
 fn transposed<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, width: usize, out: &mut [T]) {
     const SIDE: usize = 8;
     let mut done = (0, 0);
-    if b.row_stride == 1 {
+    if b.row_stride == 1
+        && b.column_stride >= 0
+        && let Some(transpose_square) = T::kernels().transpose_square
+    {
         // Whole squares through registers.
-        let squares = (depth / SIDE * SIDE, columns / SIDE * SIDE);
-        let fits = (0..squares.0).step_by(SIDE).all(|k| {
-            (0..squares.1).step_by(SIDE).all(|j| {
-                let from = b.at(k, j);
-                T::transpose_square(&b.data[from..], b.column_stride as usize, &mut out[k * width + j..], width)
-            })
-        });
-        if fits {
-            done = squares;
+        let stride = b.column_stride as usize;
+        done = (depth / SIDE * SIDE, columns / SIDE * SIDE);
+        for k in (0..done.0).step_by(SIDE) {
+            for j in (0..done.1).step_by(SIDE) {
+                let (from, to) = (&b.data[b.at(k, j)..], &mut out[k * width + j..]);
+                let reach = |stride: usize| (SIDE - 1) * stride + SIDE;
+                assert!(from.len() >= reach(stride) && to.len() >= reach(width), "gemm: a square reaches outside");
+                // SAFETY: kernels are those of the level in use, and both squares were just checked to lie within their
+                // slices.
+                unsafe { transpose_square(from.as_ptr(), stride, to.as_mut_ptr(), width) };
+            }
         }
     }
     // What the squares left: the columns on the right of them, and the rows below.

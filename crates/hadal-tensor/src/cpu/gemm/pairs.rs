@@ -1,55 +1,17 @@
-//! f32 as pairs of bf16 along the summed axis, 32 bits a pair, in registers of AVX-512 with bf16.
+//! Packing f32 into pairs of bf16 along the summed axis, 32 bits a pair, by AVX-512 with bf16.
 
 use std::arch::x86_64::*;
 use std::mem::transmute;
 
-use super::Matrix;
-use super::product::Product;
-use super::vector::prefetch;
-use super::vector::x86::transposed;
+use super::kernels::avx2::transposed;
+use super::kernels::pair::WIDTH;
+use super::kernels::vector::prefetch;
+use super::matrix::Matrix;
 
-/// Columns of a panel.
-pub(super) const WIDTH: usize = 32;
 /// How far ahead of what is packed memory is asked for, along the summed axis.
 const AHEAD: usize = 64;
 /// The largest number of bf16.
 const LARGEST: f32 = f32::from_bits(0x7f7f_0000);
-
-/// Sums of products of pairs.
-impl Product<u32> for __m512 {
-    const WIDTH: usize = 16;
-    type Operand = __m512i;
-    #[inline(always)]
-    unsafe fn zero() -> __m512 {
-        // SAFETY: the trait's contract: the processor has AVX-512 with bf16, here and below.
-        unsafe { _mm512_setzero_ps() }
-    }
-    #[inline(always)]
-    unsafe fn none() -> __m512i {
-        // SAFETY: as above.
-        unsafe { _mm512_setzero_si512() }
-    }
-    #[inline(always)]
-    unsafe fn operand_splat(value: *const u32) -> __m512i {
-        // SAFETY: as above, and `value` is readable.
-        unsafe { _mm512_set1_epi32((*value).cast_signed()) }
-    }
-    #[inline(always)]
-    unsafe fn operand(from: *const u32) -> __m512i {
-        // SAFETY: as above, and sixteen pairs are readable.
-        unsafe { _mm512_loadu_si512(from.cast()) }
-    }
-    #[inline(always)]
-    unsafe fn operand_first(from: *const u32, count: usize) -> __m512i {
-        // SAFETY: as above, and the first `count` pairs are readable.
-        unsafe { _mm512_maskz_loadu_epi32(first(count), from.cast()) }
-    }
-    #[inline(always)]
-    unsafe fn accumulated(self, a: __m512i, b: __m512i) -> __m512 {
-        // SAFETY: as above; the registers hold 32 bf16 each.
-        unsafe { _mm512_dpbf16_ps(self, transmute::<__m512i, __m512bh>(a), transmute::<__m512i, __m512bh>(b)) }
-    }
-}
 
 /// A mask of the first `count` lanes, up to sixteen.
 #[inline(always)]

@@ -5,15 +5,15 @@
 //! dense product; where a panel of the right matrix holds an infinity or NaN, every place is visited, for NaN must come
 //! out.
 
-use super::super::buffer::Buffer;
-use super::super::simd::{Task, dispatch};
-use super::super::threads::{SharedMut, for_each_piece};
-use super::sparse_kernel::{SparseGroup, SparseKernel, SparsePanel};
-use super::{Gemm, Matrix, Out, Sizes, pack};
-use crate::precision::matmul_precision;
+use super::kernels::Gemm;
+use super::kernels::sparse_tile::{HEIGHT, SparseGroup, SparseKernel, SparsePanel};
+use super::matrix::{Matrix, Sizes};
+use super::out::Out;
+use super::pack;
+use crate::cpu::buffer::Buffer;
+use crate::cpu::simd::{Task, dispatch};
+use crate::cpu::threads::{SharedMut, for_each_piece};
 
-/// Rows per group.
-pub(super) const HEIGHT: usize = 4;
 /// Places per pass, so that a packed panel and a group's list stay near the processor.
 const DEPTH: usize = 264;
 /// Groups per piece of parallel work, at most.
@@ -27,25 +27,26 @@ const WORTHWHILE: f64 = 0.8;
 /// Products of fewer multiplications are over before their zeros are counted.
 const SMALLEST: usize = 1 << 20;
 
-/// Computes the product if one of the matrices is sparse enough; false, with nothing done, otherwise.
-pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) -> bool {
+/// Computes the product if one of the matrices is sparse enough; false, with nothing done, otherwise. `dense_speed` is that of
+/// the dense product, against one of the numbers as they are.
+pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, dense_speed: f64, out: Out<T>) -> bool {
     let Sizes { rows, depth, columns } = sizes;
     if sizes.work() < SMALLEST {
         return false;
     }
-    let Some(kernel) = T::sparse_kernel() else { return false };
+    let Some(kernel) = &T::kernels().sparse else { return false };
     // A panel should fill most of a tile's width.
     let fits = |columns: usize| columns >= 3 * kernel.lanes;
     let left = if fits(columns) { share_of_places(a, rows, depth) } else { 1.0 };
     let right = if fits(rows) { share_of_places(b.flipped(), columns, depth) } else { 1.0 };
-    if left.min(right) > WORTHWHILE / T::speed_at(matmul_precision()) {
+    if left.min(right) > WORTHWHILE / dense_speed {
         return false;
     }
     if left <= right {
-        run(&kernel, a, b, sizes, out);
+        run(kernel, a, b, sizes, out);
     } else {
         let sizes = Sizes { rows: columns, depth, columns: rows };
-        run(&kernel, b.flipped(), a.flipped(), sizes, out.flipped());
+        run(kernel, b.flipped(), a.flipped(), sizes, out.flipped());
     }
     true
 }
@@ -83,7 +84,7 @@ struct Groups<T: Gemm> {
 }
 
 impl<T: Gemm> Groups<T> {
-    fn new(a: Matrix<T>, rows: usize, depth: usize) -> Groups<T> {
+    fn new(kernel: &SparseKernel<T>, a: Matrix<T>, rows: usize, depth: usize) -> Groups<T> {
         let (groups, passes) = (rows.div_ceil(HEIGHT), depth.div_ceil(DEPTH));
         // Whole registers are stored, past the last place that counts.
         let capacity = DEPTH.min(depth).next_multiple_of(16) + 16;
@@ -96,6 +97,7 @@ impl<T: Gemm> Groups<T> {
             capacity,
             steps,
         };
+        let listing = Listing { kernel, steps, every: false };
         let values = SharedMut::new(all.values.as_mut_ptr());
         let places = SharedMut::new(all.places.as_mut_ptr());
         let counts = SharedMut::new(all.counts.as_mut_ptr());
@@ -116,7 +118,7 @@ impl<T: Gemm> Groups<T> {
                     };
                     let start = pass * DEPTH;
                     let part = Matrix { offset: a.at(first, start), ..a };
-                    count[0] = list(part, height, DEPTH.min(depth - start), false, steps, values, places) as u32;
+                    count[0] = listing.list(part, height, DEPTH.min(depth - start), values, places) as u32;
                 }
             }
         });
@@ -151,51 +153,60 @@ impl<T: Gemm> Task for Finite<'_, T> {
     }
 }
 
-/// Lists the places where one of the `height` rows is not zero, or `every` place, and their values; returns how many.
-fn list<T: Gemm>(
-    a: Matrix<T>,
-    height: usize,
-    depth: usize,
+/// How the places of a group are listed.
+struct Listing<'a, T> {
+    kernel: &'a SparseKernel<T>,
+    /// Steps from one row of a group to the next, and from one place to the next.
+    steps: (usize, usize),
+    /// Whether every place is listed, or those alone where a row is not zero.
     every: bool,
-    (row_step, place_step): (usize, usize),
-    values: &mut [T],
-    places: &mut [u32],
-) -> usize {
-    if height < HEIGHT {
-        values.fill(T::ZERO);
-    } else if a.column_stride == 1
-        && !every
-        && let Some(count) = T::list_rows(&a.data[a.offset..], a.row_stride as usize, depth, values, row_step, places)
-    {
-        return count;
-    }
-    let mut count = 0;
-    if height == HEIGHT && a.row_stride == 1 {
-        // The four values of a place are adjacent in the matrix, and in the list.
-        let step = a.column_stride;
-        if !every && let Some(count) = T::list_columns(&a.data[a.offset..], step as usize, depth, values, places) {
+}
+
+impl<T: Gemm> Listing<'_, T> {
+    /// Lists places of the `height` rows and their values; returns how many.
+    fn list(&self, a: Matrix<T>, height: usize, depth: usize, values: &mut [T], places: &mut [u32]) -> usize {
+        let (row_step, place_step) = self.steps;
+        if height < HEIGHT {
+            values.fill(T::ZERO);
+        } else if a.column_stride == 1
+            && a.row_stride >= 0
+            && !self.every
+            && let Some(count) =
+                self.kernel.list_rows(&a.data[a.offset..], a.row_stride as usize, depth, values, row_step, places)
+        {
+            return count;
+        }
+        let mut count = 0;
+        if height == HEIGHT && a.row_stride == 1 {
+            // The four values of a place are adjacent in the matrix, and in the list.
+            let step = a.column_stride;
+            if !self.every
+                && step >= 0
+                && let Some(count) = self.kernel.list_columns(&a.data[a.offset..], step as usize, depth, values, places)
+            {
+                return count;
+            }
+            for place in 0..depth {
+                let start = (a.offset as isize + place as isize * step) as usize;
+                let four: [T; HEIGHT] = a.data[start..start + HEIGHT].try_into().expect("four elements");
+                values[count * HEIGHT..][..HEIGHT].copy_from_slice(&four);
+                places[count] = place as u32;
+                count += usize::from(four.iter().fold(self.every, |any, &value| any | (value != T::ZERO)));
+            }
             return count;
         }
         for place in 0..depth {
-            let start = (a.offset as isize + place as isize * step) as usize;
-            let four: [T; HEIGHT] = a.data[start..start + HEIGHT].try_into().expect("four elements");
-            values[count * HEIGHT..][..HEIGHT].copy_from_slice(&four);
+            let mut any = self.every;
+            for row in 0..height {
+                let value = a.data[a.at(row, place)];
+                values[row * row_step + count * place_step] = value;
+                any |= value != T::ZERO;
+            }
             places[count] = place as u32;
-            count += usize::from(four.iter().fold(every, |any, &value| any | (value != T::ZERO)));
+            count += usize::from(any);
         }
-        return count;
+        count
     }
-    for place in 0..depth {
-        let mut any = every;
-        for row in 0..height {
-            let value = a.data[a.at(row, place)];
-            values[row * row_step + count * place_step] = value;
-            any |= value != T::ZERO;
-        }
-        places[count] = place as u32;
-        count += usize::from(any);
-    }
-    count
 }
 
 /// Computes the product block by block of the left matrix.
@@ -221,7 +232,7 @@ struct Turn {
 /// One block.
 fn run_block<T: Gemm>(kernel: &SparseKernel<T>, a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>, turn: Turn) {
     let Sizes { rows, depth, columns } = sizes;
-    let all = Groups::new(a, rows, depth);
+    let all = Groups::new(kernel, a, rows, depth);
     // Panels of nearly equal width, in registers.
     let registers = columns.div_ceil(kernel.lanes);
     let panels = registers.div_ceil(kernel.registers);
@@ -263,7 +274,8 @@ fn run_block<T: Gemm>(kernel: &SparseKernel<T>, a: Matrix<T>, b: Matrix<T>, size
                 if !finite {
                     let part = Matrix { offset: a.at(row, start), ..a };
                     let (full_values, full_places) = full.get_or_insert_with(|| all.slot());
-                    count = list(part, HEIGHT.min(rows - row), depth, true, all.steps, full_values, full_places);
+                    let listing = Listing { kernel, steps: all.steps, every: true };
+                    count = listing.list(part, HEIGHT.min(rows - row), depth, full_values, full_places);
                     (values, places) = (full_values, full_places);
                 }
                 // SAFETY: the kernel's level is available. The listed places are below `depth`, with values at these

@@ -4,7 +4,7 @@ use super::vector::Vector;
 
 /// A register of sums, to which products of operands packed as `P` are added. All methods require the instruction set
 /// that the implementor names.
-pub(super) trait Product<P>: Copy {
+pub(crate) trait Product<P>: Copy {
     /// Packed operands in a register, and sums in one.
     const WIDTH: usize;
     type Operand: Copy;

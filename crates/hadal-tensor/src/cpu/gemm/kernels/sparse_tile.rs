@@ -1,15 +1,14 @@
 //! Tiles of products whose left matrix holds many zeros: four rows, summed over listed places only.
 
-use super::Float;
-use super::sparse::HEIGHT;
-use super::tile::{store_row, store_whole};
+use super::store::{store_row, store_whole};
 use super::vector::Vector;
-#[cfg(target_arch = "x86_64")]
-use super::vector::x86;
-use crate::cpu::simd::{SimdLevel, level};
+use crate::cpu::float::Float;
+
+/// Rows per group.
+pub(crate) const HEIGHT: usize = 4;
 
 /// What tiles of a sparse left matrix have in common.
-pub(super) struct SparsePanel<T> {
+pub(crate) struct SparsePanel<T> {
     pub columns: usize,
     /// The panel's width in registers.
     pub wide: usize,
@@ -25,7 +24,7 @@ pub(super) struct SparsePanel<T> {
 }
 
 /// A group of four rows, with the places that it visits.
-pub(super) struct SparseGroup<T> {
+pub(crate) struct SparseGroup<T> {
     pub rows: usize,
     pub count: usize,
     pub places: *const u32,
@@ -34,7 +33,7 @@ pub(super) struct SparseGroup<T> {
 }
 
 /// A kernel for sparse left matrices.
-pub(super) struct SparseKernel<T> {
+pub(crate) struct SparseKernel<T> {
     /// Elements of a register.
     pub lanes: usize,
     /// The widest panel, in registers.
@@ -46,6 +45,67 @@ pub(super) struct SparseKernel<T> {
     /// `j < columns`; otherwise `row_stride` is taken as 1, and `out` must be writable at `i + j * column_stride` for all
     /// four rows and the panel's whole width.
     pub tile: unsafe fn(&SparsePanel<T>, SparseGroup<T>),
+    /// What [`list_rows`](SparseKernel::list_rows) does, given `x, stride, depth, values, row_step, places`.
+    ///
+    /// # Safety
+    /// The processor must have the kernel's instructions. `x` must be readable at `i * stride + k` for `i < 4`, `k < depth`;
+    /// `values` must be writable at `i * row_step + n` and `places` at `n`, for all `n` below `depth` rounded up to sixteen.
+    pub list_rows: Option<ListRows<T>>,
+    /// What [`list_columns`](SparseKernel::list_columns) does, given `x, stride, depth, values, places`.
+    ///
+    /// # Safety
+    /// The processor must have the kernel's instructions. `x` must be readable at `k * stride + i` for `i < 4`, `k < depth`;
+    /// `values` must be writable for four elements, and `places` for one, of every place up to `depth` rounded up to four.
+    pub list_columns: Option<ListColumns<T>>,
+}
+
+/// See [`SparseKernel`].
+type ListRows<T> = unsafe fn(*const T, usize, usize, *mut T, usize, *mut u32) -> usize;
+/// See [`SparseKernel`].
+type ListColumns<T> = unsafe fn(*const T, usize, usize, *mut T, *mut u32) -> usize;
+
+impl<T> SparseKernel<T> {
+    /// Its tiles, in words.
+    pub fn describe(&self) -> String {
+        format!("zeros skipped, tiles of {HEIGHT} x {}", self.registers * self.lanes)
+    }
+
+    /// Lists the places below `depth` where one of the four rows at `x`, `stride` apart, is not zero, and the rows'
+    /// values there, each row's `row_step` after the last one's; returns how many. `None`, with nothing done, where there
+    /// is no fast way.
+    pub fn list_rows(
+        &self,
+        x: &[T],
+        stride: usize,
+        depth: usize,
+        values: &mut [T],
+        row_step: usize,
+        places: &mut [u32],
+    ) -> Option<usize> {
+        let list = self.list_rows.filter(|_| depth >= 16)?;
+        let room = depth.next_multiple_of(16);
+        assert!(x.len() >= 3 * stride + depth, "gemm: a group reaches outside its matrix");
+        assert!(row_step >= room && values.len() >= 3 * row_step + room && places.len() >= room);
+        // SAFETY: kernels are those of the level in use, and the sizes were just checked.
+        Some(unsafe { list(x.as_ptr(), stride, depth, values.as_mut_ptr(), row_step, places.as_mut_ptr()) })
+    }
+
+    /// Likewise where the four values of a place are adjacent at `x`, and places `stride` apart; so are they listed.
+    pub fn list_columns(
+        &self,
+        x: &[T],
+        stride: usize,
+        depth: usize,
+        values: &mut [T],
+        places: &mut [u32],
+    ) -> Option<usize> {
+        let list = self.list_columns.filter(|_| depth > 0)?;
+        let room = depth.next_multiple_of(4);
+        assert!(x.len() >= (depth - 1) * stride + 4, "gemm: a group reaches outside its matrix");
+        assert!(values.len() >= 4 * room && places.len() >= room);
+        // SAFETY: as above.
+        Some(unsafe { list(x.as_ptr(), stride, depth, values.as_mut_ptr(), places.as_mut_ptr()) })
+    }
 }
 
 /// Four rows of `WIDE` registers, summed over the listed places only and stored at `out`, `out_stride` apart; added to what
@@ -54,7 +114,7 @@ pub(super) struct SparseKernel<T> {
 /// # Safety
 /// As [`SparseKernel::tile`], with `panel.wide == WIDE`, and `out` readable and writable for four rows of `WIDE` registers.
 #[inline(always)]
-unsafe fn sparse_sums<T: Float, V: Vector<T>, const WIDE: usize>(
+pub(crate) unsafe fn sparse_sums<T: Float, V: Vector<T>, const WIDE: usize>(
     panel: &SparsePanel<T>,
     group: &SparseGroup<T>,
     out: *mut T,
@@ -88,7 +148,7 @@ unsafe fn sparse_sums<T: Float, V: Vector<T>, const WIDE: usize>(
 /// # Safety
 /// As [`SparseKernel::tile`], with `panel.wide == WIDE`.
 #[inline(always)]
-unsafe fn store_group<T: Float, V: Vector<T>, const WIDE: usize>(
+pub(crate) unsafe fn store_group<T: Float, V: Vector<T>, const WIDE: usize>(
     panel: &SparsePanel<T>,
     group: &SparseGroup<T>,
     sums: &[[V; WIDE]; HEIGHT],
@@ -115,26 +175,26 @@ unsafe fn store_group<T: Float, V: Vector<T>, const WIDE: usize>(
 macro_rules! sparse_tiles {
     (#[$feature:meta] $name:ident, $sums:ident, $($wide:literal),*) => {
         /// # Safety
-        /// As [`sparse_sums`].
+        /// As [`sparse_sums`](super::sparse_tile::sparse_sums).
         #[$feature]
         #[inline(never)]
-        unsafe fn $sums<T: Float, V: Vector<T>, const WIDE: usize>(
-            panel: &SparsePanel<T>,
-            group: &SparseGroup<T>,
+        unsafe fn $sums<T: crate::cpu::float::Float, V: super::vector::Vector<T>, const WIDE: usize>(
+            panel: &super::sparse_tile::SparsePanel<T>,
+            group: &super::sparse_tile::SparseGroup<T>,
             out: *mut T,
             out_stride: usize,
             accumulate: bool,
         ) {
             // SAFETY: the caller's contract.
-            unsafe { sparse_sums::<T, V, WIDE>(panel, group, out, out_stride, accumulate) }
+            unsafe { super::sparse_tile::sparse_sums::<T, V, WIDE>(panel, group, out, out_stride, accumulate) }
         }
 
         /// # Safety
-        /// As [`SparseKernel::tile`].
+        /// As [`SparseKernel::tile`](super::sparse_tile::SparseKernel::tile).
         #[$feature]
-        unsafe fn $name<T: Float, V: Vector<T>>(panel: &SparsePanel<T>, group: SparseGroup<T>) {
+        unsafe fn $name<T: crate::cpu::float::Float, V: super::vector::Vector<T>>(panel: &super::sparse_tile::SparsePanel<T>, group: super::sparse_tile::SparseGroup<T>) {
             let whole = panel.column_stride == 1
-                && group.rows == HEIGHT
+                && group.rows == super::sparse_tile::HEIGHT
                 && panel.columns == panel.wide * V::LANES;
             match panel.wide {
                 $(
@@ -144,9 +204,9 @@ macro_rules! sparse_tiles {
                     },
                     // SAFETY: as above, and `stage` has room for the sums.
                     $wide => unsafe {
-                        let mut stage = std::mem::MaybeUninit::<[[V; $wide]; HEIGHT]>::uninit();
+                        let mut stage = std::mem::MaybeUninit::<[[V; $wide]; { super::sparse_tile::HEIGHT }]>::uninit();
                         $sums::<T, V, $wide>(panel, &group, stage.as_mut_ptr().cast(), $wide * V::LANES, false);
-                        store_group(panel, &group, stage.assume_init_ref());
+                        super::sparse_tile::store_group(panel, &group, stage.assume_init_ref());
                     },
                 )*
                 wide => unreachable!("a tile {wide} registers wide"),
@@ -155,48 +215,4 @@ macro_rules! sparse_tiles {
     };
 }
 #[cfg(target_arch = "x86_64")]
-sparse_tiles!(
-    #[target_feature(enable = "avx2,fma")]
-    sparse_tiles_avx2,
-    sparse_sums_avx2,
-    1,
-    2,
-    3
-);
-#[cfg(target_arch = "x86_64")]
-sparse_tiles!(
-    #[target_feature(enable = "avx512f")]
-    sparse_tiles_avx512,
-    sparse_sums_avx512,
-    1,
-    2,
-    3,
-    4,
-    5,
-    6
-);
-
-/// Makes `fn $name`: the kernel for sparse left matrices of `$number` at the level in use.
-macro_rules! sparse_kernel {
-    ($name:ident, $number:ty, $wide:ident, $narrow:ident) => {
-        pub(super) fn $name() -> Option<SparseKernel<$number>> {
-            match level() {
-                #[cfg(target_arch = "x86_64")]
-                SimdLevel::Avx512 => Some(SparseKernel {
-                    lanes: <x86::$wide as Vector<$number>>::LANES,
-                    registers: 6,
-                    tile: sparse_tiles_avx512::<$number, x86::$wide>,
-                }),
-                #[cfg(target_arch = "x86_64")]
-                SimdLevel::Avx2 => Some(SparseKernel {
-                    lanes: <x86::$narrow as Vector<$number>>::LANES,
-                    registers: 3,
-                    tile: sparse_tiles_avx2::<$number, x86::$narrow>,
-                }),
-                _ => None,
-            }
-        }
-    };
-}
-sparse_kernel!(sparse_kernel_f32, f32, __m512, __m256);
-sparse_kernel!(sparse_kernel_f64, f64, __m512d, __m256d);
+pub(crate) use sparse_tiles;

@@ -7,17 +7,31 @@ use std::arch::asm;
 use std::arch::x86_64::{__cpuid, __cpuid_count, __m512};
 use std::mem::MaybeUninit;
 
-use super::pairs;
-use super::tile::{Target, Tiles, store};
+use super::pair::{self, Factors, PairKernel};
+use super::store::{Target, store};
+use super::tile::Tiles;
 use super::vector::Vector;
 
+/// On processors that have them, the vector units are slower in bf16 than in f32.
+pub(crate) static KERNEL: PairKernel = PairKernel {
+    name: "matrix tile units (AMX)",
+    height: SIDE,
+    step: PAIRS,
+    speed: 10.0,
+    present,
+    // Operands are packed in vectors of bf16.
+    allowed: || is_x86_feature_detected!("avx512bf16") && is_x86_feature_detected!("avx512bw") && allowed(),
+    piece: with_tiles,
+    tiles,
+};
+
 /// Rows, and columns, of a tile.
-pub(super) const SIDE: usize = 32;
+const SIDE: usize = pair::WIDTH;
 /// Pairs along the summed axis that an instruction takes.
-pub(super) const PAIRS: usize = 16;
+const PAIRS: usize = 16;
 
 /// Whether the processor has tile units for bf16.
-pub(super) fn present() -> bool {
+fn present() -> bool {
     const AMX_BF16: u32 = 1 << 22;
     const AMX_TILE: u32 = 1 << 24;
     __cpuid(0).eax >= 7 && __cpuid_count(7, 0).edx & (AMX_BF16 | AMX_TILE) == AMX_BF16 | AMX_TILE
@@ -25,7 +39,7 @@ pub(super) fn present() -> bool {
 
 /// Asks the system for the use of the tiles, for all threads of the process; false if it refuses.
 #[cfg(target_os = "linux")]
-pub(super) fn allowed() -> bool {
+fn allowed() -> bool {
     const ARCH_PRCTL: isize = 158;
     const ARCH_REQ_XCOMP_PERM: usize = 0x1023;
     const XFEATURE_XTILEDATA: usize = 18;
@@ -47,7 +61,7 @@ pub(super) fn allowed() -> bool {
 
 /// Other systems have ways of their own.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn allowed() -> bool {
+fn allowed() -> bool {
     false
 }
 
@@ -77,7 +91,7 @@ static CONFIGURATION: Configuration = {
 ///
 /// # Safety
 /// The tiles must be [`present`] and [`allowed`].
-pub(super) unsafe fn with_tiles(work: impl FnOnce()) {
+unsafe fn with_tiles(work: &mut dyn FnMut()) {
     // SAFETY: reads the 64 bytes of the configuration; the units are there, by the caller's contract.
     unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const CONFIGURATION, options(nostack, readonly)) };
     work();
@@ -85,21 +99,11 @@ pub(super) unsafe fn with_tiles(work: impl FnOnce()) {
     unsafe { asm!("tilerelease", options(nostack, nomem)) };
 }
 
-/// The left and the right of a product: where the tile's rows, and the panel, begin.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(super) struct Factors {
-    pub left: *const u32,
-    pub right: *const u32,
-}
-
 /// Computes tiles: the sums of the products of all `factors`, `depth` pairs deep.
 ///
 /// # Safety
-/// Within [`with_tiles`]. Each left factor must be readable for [`SIDE`] rows `row_stride` apart, each right one for panels
-/// `tiles.panel_step` apart, `depth` rows of [`pairs::WIDTH`] each, both for `depth` pairs, a multiple of [`PAIRS`].
-/// `tiles.out` must be readable and writable for `rows` x `columns` at its strides.
-pub(super) unsafe fn tiles(tiles: &Tiles<u32, f32>, factors: &[Factors], row_stride: usize, depth: usize) {
+/// As [`PairKernel::tiles`].
+unsafe fn tiles(tiles: &Tiles<u32, f32>, factors: &[Factors], row_stride: usize, depth: usize) {
     debug_assert!(depth.is_multiple_of(PAIRS) && tiles.rows <= SIDE);
     let mut stage = MaybeUninit::<Sums>::uninit();
     for (panel, first) in (0..tiles.columns).step_by(SIDE).enumerate() {
@@ -158,7 +162,7 @@ unsafe fn multiply(
     out: *mut f32,
     out_stride: usize,
 ) {
-    const PANEL_ROW: usize = pairs::WIDTH * size_of::<u32>();
+    const PANEL_ROW: usize = pair::WIDTH * size_of::<u32>();
     assert!(!factors.is_empty() && steps > 0);
     // SAFETY: the loads read 16 rows of 64 bytes: at `a`, 16 rows further, at `b`, and 64 bytes further; each step moves
     // on by 16 pairs, so all lie within what the contract names, `steps` times for each of the factors listed. The stores

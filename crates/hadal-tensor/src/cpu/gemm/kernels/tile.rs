@@ -1,12 +1,41 @@
 //! Tiles: the innermost product, held in registers, one instance per vector instruction set and height.
 
-use super::Float;
 use super::product::Product;
+use super::store::{Target, store_whole};
 use super::vector::{Vector, prefetch};
+
+/// A kernel for dense products and the largest tile it computes.
+pub(crate) struct TileKernel<T> {
+    pub height: usize,
+    pub width: usize,
+    /// # Safety
+    /// The processor must have the kernel's instructions. With `1 <= rows <= height`: `a` must be readable at
+    /// `i * row_stride + k * depth_stride` for all `i < rows, k < depth`, each panel at `k * b_stride + j` for all
+    /// `k < depth, j < width`, and `out` readable and writable for `rows` x `columns` at its strides, one of which is 1.
+    pub tiles: unsafe fn(&Tiles<T, T>),
+    /// The same for a right matrix as it lies: reads a panel only for its share of `columns`.
+    ///
+    /// # Safety
+    /// As `tiles`, with that in place of `width`.
+    pub direct: unsafe fn(&Tiles<T, T>),
+}
+
+impl<T> TileKernel<T> {
+    /// Rows and columns of the largest tile.
+    pub fn size(&self) -> String {
+        format!("{} x {}", self.height, self.width)
+    }
+
+    /// Whether a row-major right matrix is read from where it lies at least as fast as packed: where tiles are two cache
+    /// lines wide and high enough to be few.
+    pub fn reads_rows(&self) -> bool {
+        self.width * size_of::<T>() >= 128 && self.height >= 12
+    }
+}
 
 /// What a kernel works on: tiles side by side, `rows` x `depth` of the left matrix times panels of the right. `P` is what
 /// the operands are packed into.
-pub(super) struct Tiles<P, T> {
+pub(crate) struct Tiles<P, T> {
     pub rows: usize,
     pub depth: usize,
     /// Columns of all tiles; only the last may be narrower than the kernel.
@@ -22,24 +51,6 @@ pub(super) struct Tiles<P, T> {
     pub out: Target<T>,
 }
 
-/// Where a tile goes. One of the strides is 1.
-#[derive(Clone, Copy)]
-pub(super) struct Target<T> {
-    pub pointer: *mut T,
-    pub row_stride: usize,
-    pub column_stride: usize,
-    /// Whether to add to what is there.
-    pub accumulate: bool,
-}
-
-impl<T> Target<T> {
-    /// Where the tile that begins at a column goes.
-    #[inline(always)]
-    pub fn at_column(self, column: usize) -> Target<T> {
-        Target { pointer: self.pointer.wrapping_add(column * self.column_stride), ..self }
-    }
-}
-
 /// Computes the tile whose panel is at `b`: exactly `HEIGHT` rows, `WIDE` registers across, stored at `out`, `out_stride`
 /// apart, and added to what is there if `accumulate`.
 ///
@@ -48,7 +59,7 @@ impl<T> Target<T> {
 /// `i < HEIGHT`, `k < depth`, and `b` at `k * b_stride + j` for all `k < depth`, `j` below `WIDE` registers, or below
 /// `columns` if `DIRECT`; `out` readable and writable at `i * out_stride + j` for all those `i` and `j`.
 #[inline(always)]
-pub(super) unsafe fn sums<
+pub(crate) unsafe fn sums<
     P,
     T,
     V: Product<P> + Vector<T>,
@@ -96,100 +107,6 @@ pub(super) unsafe fn sums<
     }
 }
 
-/// Stores whole rows of sums, `out_stride` apart; added to what is there if `accumulate`.
-///
-/// # Safety
-/// The processor must have V's instructions; `out` must be readable and writable for all the sums.
-#[inline(always)]
-pub(super) unsafe fn store_whole<T, V: Vector<T>, const HEIGHT: usize, const WIDE: usize>(
-    mut sums: [[V; WIDE]; HEIGHT],
-    out: *mut T,
-    out_stride: usize,
-    accumulate: bool,
-) {
-    let place = |i: usize, j: usize| out.wrapping_add(i * out_stride + j * V::LANES);
-    // SAFETY: every access below is one that the caller's contract names.
-    unsafe {
-        if accumulate {
-            for (i, sums) in sums.iter_mut().enumerate() {
-                for (j, sum) in sums.iter_mut().enumerate() {
-                    *sum = sum.add(V::load(place(i, j)));
-                }
-            }
-        }
-        for (i, sums) in sums.iter().enumerate() {
-            for (j, sum) in sums.iter().enumerate() {
-                sum.store(place(i, j));
-            }
-        }
-    }
-}
-
-/// Stores the first `columns` of the sums.
-///
-/// # Safety
-/// The processor must have V's instructions; `out` must be readable and writable at
-/// `i * row_stride + j * column_stride` for all `i < HEIGHT`, `j < columns`, with `columns` at most `WIDE` registers.
-#[inline(always)]
-pub(super) unsafe fn store<T: Float, V: Vector<T>, const HEIGHT: usize, const WIDE: usize>(
-    sums: &[[V; WIDE]; HEIGHT],
-    out: Target<T>,
-    columns: usize,
-) {
-    // SAFETY: every access below is one that the caller's contract names; `stage` holds all rows of a register.
-    unsafe {
-        if out.column_stride == 1 {
-            for (i, sums) in sums.iter().enumerate() {
-                store_row(sums, out.pointer.add(i * out.row_stride), columns, out.accumulate);
-            }
-            return;
-        }
-        for j in 0..WIDE {
-            let columns = columns.saturating_sub(j * V::LANES).min(V::LANES);
-            let base = out.pointer.wrapping_add(j * V::LANES * out.column_stride);
-            let whole = if columns == V::LANES { HEIGHT / 4 * 4 } else { 0 };
-            for first in (0..whole).step_by(4) {
-                let rows = std::array::from_fn(|i| sums[first + i][j]);
-                V::store_columns(rows, base.add(first), out.column_stride, out.accumulate);
-            }
-            for (i, sums) in sums.iter().enumerate().skip(whole) {
-                let mut lanes = [T::ZERO; 16];
-                sums[j].store(lanes.as_mut_ptr());
-                for (column, &lane) in lanes[..columns].iter().enumerate() {
-                    let place = base.add(i + column * out.column_stride);
-                    *place = if out.accumulate { *place + lane } else { lane };
-                }
-            }
-        }
-    }
-}
-
-/// Stores the first `columns` of a row of sums, added to what is there if `accumulate`.
-///
-/// # Safety
-/// The processor must have V's instructions; `out` must be readable and writable for `columns` elements.
-#[inline(always)]
-pub(super) unsafe fn store_row<T: Float, V: Vector<T>, const WIDE: usize>(
-    sums: &[V; WIDE],
-    out: *mut T,
-    columns: usize,
-    accumulate: bool,
-) {
-    for (j, &sum) in sums.iter().enumerate() {
-        let place = out.wrapping_add(j * V::LANES);
-        let columns = columns.saturating_sub(j * V::LANES);
-        // SAFETY: the caller's contract: `columns` elements from `place` on belong to the row.
-        unsafe {
-            if columns >= V::LANES {
-                let sum = if accumulate { sum.add(V::load(place)) } else { sum };
-                sum.store(place);
-            } else {
-                sum.store_first(place, columns, accumulate);
-            }
-        }
-    }
-}
-
 /// Makes `fn $name` that picks the instance for the number of rows, compiled for `$feature`. The sums are a function of
 /// their own, `$sums`: beside code for any target they would not stay in registers. Little but the sums is stored from one
 /// tile to the next: more would wait until the last tile's sums have left the processor.
@@ -221,11 +138,11 @@ macro_rules! tiles {
         }
 
         /// # Safety
-        /// As [`Kernel::tiles`](super::kernel::Kernel::tiles).
+        /// As [`TileKernel::tiles`](super::tile::TileKernel::tiles).
         $(#[$feature])?
-        unsafe fn $name<
+        pub(crate) unsafe fn $name<
             P,
-            T: super::Float,
+            T: crate::cpu::float::Float,
             V: super::product::Product<P> + super::vector::Vector<T>,
             const WIDE: usize,
             const DIRECT: bool,
@@ -250,7 +167,7 @@ macro_rules! tiles {
                                 } else {
                                     let to = stage.as_mut_ptr().cast();
                                     $sums::<P, T, V, $height, WIDE, DIRECT>(tiles, b, columns, to, width, false);
-                                    super::tile::store(stage.assume_init_ref(), out, columns);
+                                    super::store::store(stage.assume_init_ref(), out, columns);
                                 }
                             }
                         }
@@ -261,4 +178,17 @@ macro_rules! tiles {
         }
     };
 }
-pub(super) use tiles;
+pub(crate) use tiles;
+
+/// A kernel of `$height` rows whose tiles are made by `$tiles`.
+macro_rules! tile_kernel {
+    ($height:literal, $width:literal, $tiles:ident::<$number:ty, $register:ty, $wide:literal>) => {
+        super::tile::TileKernel {
+            height: $height,
+            width: $width,
+            tiles: $tiles::<$number, $number, $register, $wide, false>,
+            direct: $tiles::<$number, $number, $register, $wide, true>,
+        }
+    };
+}
+pub(crate) use tile_kernel;

@@ -1,0 +1,48 @@
+//! `hadal --version`, and with --verbose what the machine has and what is used for what.
+
+use hadal::monitor::print_line;
+use hadal::{Machine, Result, SimdLevel};
+
+pub fn run(verbose: bool) -> Result<()> {
+    print_line(concat!("hadal ", env!("CARGO_PKG_VERSION")))?;
+    if !verbose {
+        return Ok(());
+    }
+    let level = crate::vector_instructions()?;
+    let machine = Machine::this();
+    let lines = about(&machine, level, &hadal::available_levels(), hadal::num_threads());
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    lines.iter().try_for_each(|(name, text)| print_line(&format!("{name:width$}  {text}")))
+}
+
+/// What there is to say, by name.
+fn about(machine: &Machine, level: SimdLevel, levels: &[SimdLevel], threads: usize) -> Vec<(String, String)> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let set = |name: &str| variable(name).map(|value| format!(" ({name} is {value})")).unwrap_or_default();
+    let names: Vec<&str> = levels.iter().rev().map(|level| level.name()).collect();
+    let quota = machine.quota.map(|quota| format!(", of which the control group allows the time of {quota:.1}"));
+    let mut lines = vec![
+        ("processor".to_owned(), machine.processor.clone().unwrap_or_else(|| "unknown".to_owned())),
+        ("vector instructions".to_owned(), format!("{} of {}{}", level.name(), names.join(", "), set("HADAL_SIMD"))),
+        ("cores".to_owned(), format!("{}{}", machine.cores, quota.unwrap_or_default())),
+        ("caches".to_owned(), machine.caches.to_string()),
+        ("threads".to_owned(), format!("{threads}{}", set("HADAL_NUM_THREADS"))),
+    ];
+    lines.extend(hadal::kernels_in_use());
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_of_which_nothing_is_known_has_a_line_for_each_thing() {
+        let machine = Machine { processor: None, cores: 1, quota: Some(0.5), caches: hadal::Caches::default() };
+        let lines = about(&machine, SimdLevel::Baseline, &[SimdLevel::Baseline], 1);
+        let of = |wanted: &str| lines.iter().find(|(name, _)| name == wanted).map(|(_, text)| text.as_str());
+        assert_eq!(of("processor"), Some("unknown"));
+        assert_eq!(of("cores"), Some("1, of which the control group allows the time of 0.5"));
+        assert_eq!(of("caches"), Some("L1d unknown (32 KiB is assumed), L2 unknown (1 MiB is assumed), L3 unknown"));
+    }
+}

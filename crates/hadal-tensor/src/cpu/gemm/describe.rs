@@ -1,0 +1,36 @@
+//! What products are computed by, in words.
+
+use super::format::Format;
+use super::formats::Formats;
+use super::kernels::Gemm;
+use super::kernels::tile::TileKernel;
+use crate::precision::MatmulPrecision;
+
+/// What is used for what, at the level in use: products, and by what they are computed.
+pub(in crate::cpu) fn describe() -> Vec<(String, String)> {
+    let mut uses = Vec::new();
+    for precision in [MatmulPrecision::Highest, MatmulPrecision::High, MatmulPrecision::Medium] {
+        let means = match f32::reduced(precision) {
+            Some(format) => format.describe(),
+            None if precision == MatmulPrecision::Highest => as_they_are::<f32>(),
+            None => "as at the highest, which is as fast here".to_owned(),
+        };
+        uses.push((format!("f32 products, {precision}"), means));
+    }
+    uses.push(("f64 products".to_owned(), as_they_are::<f64>()));
+    uses.push(("products of few rows".to_owned(), f32::kernels().dots.describe()));
+    let many_zeros = match &f32::kernels().sparse {
+        Some(kernel) => kernel.describe(),
+        None => "as all others".to_owned(),
+    };
+    uses.push(("products of many zeros".to_owned(), many_zeros));
+    uses
+}
+
+/// The tiles of dense products, the widest first.
+fn as_they_are<T: Gemm>() -> String {
+    let tiles = T::kernels().tiles;
+    let (widest, narrower) = tiles.split_last().expect("a level has tiles");
+    let narrow = |kernel: &TileKernel<T>| format!(", {} for up to {} columns", kernel.size(), kernel.width);
+    widest.describe() + &narrower.iter().rev().map(narrow).collect::<String>()
+}

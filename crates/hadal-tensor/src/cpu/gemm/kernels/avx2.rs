@@ -1,0 +1,160 @@
+//! Kernels for processors with AVX2 and FMA: sixteen registers of 256 bits.
+
+use std::arch::x86_64::*;
+
+use super::dot_tile::{DotKernel, dot_tiles};
+use super::kernel::{Kernels, Level};
+use super::sparse_tile::{SparseKernel, sparse_tiles};
+use super::tile::{tile_kernel, tiles};
+use super::vector::{Vector, vector};
+use crate::cpu::float::Float;
+use crate::cpu::simd::SimdLevel;
+
+pub(crate) static LEVEL: Level = Level {
+    level: SimdLevel::Avx2,
+    f32: Kernels {
+        tiles: &[tile_kernel!(6, 8, avx2_tiles::<f32, __m256, 1>), tile_kernel!(6, 16, avx2_tiles::<f32, __m256, 2>)],
+        dots: dots::<f32, __m256>(),
+        sparse: Some(sparse::<f32, __m256>()),
+        transpose_square: Some(transpose_square),
+    },
+    f64: Kernels {
+        tiles: &[tile_kernel!(6, 8, avx2_tiles::<f64, __m256d, 2>)],
+        dots: dots::<f64, __m256d>(),
+        sparse: Some(sparse::<f64, __m256d>()),
+        transpose_square: None,
+    },
+};
+
+const fn dots<T: Float, V: Vector<T>>() -> DotKernel<T> {
+    DotKernel { width: 3, wide: avx2_dot_tiles::<T, V, 3>, single: avx2_dot_tiles::<T, V, 1> }
+}
+
+const fn sparse<T: Float, V: Vector<T>>() -> SparseKernel<T> {
+    SparseKernel { lanes: V::LANES, registers: 3, tile: avx2_sparse_tiles::<T, V>, list_rows: None, list_columns: None }
+}
+
+tiles!(
+    #[target_feature(enable = "avx2,fma")]
+    avx2_tiles,
+    avx2_sums,
+    1 2 3 4 5 6
+);
+dot_tiles!(
+    #[target_feature(enable = "avx2,fma")]
+    avx2_dot_tiles,
+    avx2_dots
+);
+sparse_tiles!(
+    #[target_feature(enable = "avx2,fma")]
+    avx2_sparse_tiles,
+    avx2_sparse_sums,
+    1,
+    2,
+    3
+);
+
+vector!(
+    __m256,
+    f32,
+    8,
+    _mm256_setzero_ps,
+    _mm256_set1_ps,
+    _mm256_loadu_ps,
+    _mm256_storeu_ps,
+    _mm256_add_ps,
+    _mm256_fmadd_ps,
+    first_of_eight,
+    load_of_eight
+);
+vector!(
+    __m256d,
+    f64,
+    4,
+    _mm256_setzero_pd,
+    _mm256_set1_pd,
+    _mm256_loadu_pd,
+    _mm256_storeu_pd,
+    _mm256_add_pd,
+    _mm256_fmadd_pd,
+    first_of_four_doubles,
+    load_of_four_doubles
+);
+
+/// The same without masks: through memory.
+macro_rules! spilled {
+    ($name:ident, $load_first:ident, $register:ty, $number:ty, $lanes:literal, $load:ident, $store:ident) => {
+        /// # Safety
+        /// The processor must have AVX2, and `count < LANES` elements must be readable and writable at `to`.
+        #[inline]
+        #[target_feature(enable = "avx2")]
+        unsafe fn $name(x: $register, to: *mut $number, count: usize, accumulate: bool) {
+            let mut lanes = [0.0; $lanes];
+            // SAFETY: `lanes` holds a register; the rest is the caller's contract.
+            unsafe {
+                $store(lanes.as_mut_ptr(), x);
+                for (i, lane) in lanes.iter().enumerate().take(count) {
+                    *to.add(i) = if accumulate { *to.add(i) + lane } else { *lane };
+                }
+            }
+        }
+
+        /// # Safety
+        /// The processor must have AVX2, and `count < LANES` elements must be readable at `from`.
+        #[inline]
+        #[target_feature(enable = "avx2")]
+        unsafe fn $load_first(from: *const $number, count: usize) -> $register {
+            let mut lanes = [0.0; $lanes];
+            // SAFETY: `lanes` holds a register; the rest is the caller's contract.
+            unsafe {
+                for (i, lane) in lanes.iter_mut().enumerate().take(count) {
+                    *lane = *from.add(i);
+                }
+                $load(lanes.as_ptr())
+            }
+        }
+    };
+}
+spilled!(first_of_eight, load_of_eight, __m256, f32, 8, _mm256_loadu_ps, _mm256_storeu_ps);
+spilled!(first_of_four_doubles, load_of_four_doubles, __m256d, f64, 4, _mm256_loadu_pd, _mm256_storeu_pd);
+
+/// `out[k * out_stride + j] = x[j * stride + k]` for 8 x 8 elements.
+///
+/// # Safety
+/// The processor must have AVX2; `x` must be readable and `out` writable at all those places.
+#[target_feature(enable = "avx2")]
+pub(crate) unsafe fn transpose_square(x: *const f32, stride: usize, out: *mut f32, out_stride: usize) {
+    // SAFETY: the caller's contract covers the eight rows of eight elements that are read and written.
+    unsafe {
+        let rows = std::array::from_fn(|j| _mm256_loadu_ps(x.add(j * stride)));
+        for (k, row) in transposed(rows).into_iter().enumerate() {
+            _mm256_storeu_ps(out.add(k * out_stride), row);
+        }
+    }
+}
+
+/// Eight rows of eight as columns: rows are interleaved in pairs, pairs in fours, and halves exchanged.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(crate) fn transposed(rows: [__m256; 8]) -> [__m256; 8] {
+    let mut pairs = [_mm256_setzero_ps(); 8];
+    for j in 0..4 {
+        let (a, b) = (rows[2 * j], rows[2 * j + 1]);
+        pairs[2 * j] = _mm256_unpacklo_ps(a, b);
+        pairs[2 * j + 1] = _mm256_unpackhi_ps(a, b);
+    }
+    let mut fours = [_mm256_setzero_ps(); 8];
+    for half in 0..2 {
+        let p = &pairs[4 * half..4 * half + 4];
+        fours[4 * half] = _mm256_shuffle_ps::<0x44>(p[0], p[2]);
+        fours[4 * half + 1] = _mm256_shuffle_ps::<0xee>(p[0], p[2]);
+        fours[4 * half + 2] = _mm256_shuffle_ps::<0x44>(p[1], p[3]);
+        fours[4 * half + 3] = _mm256_shuffle_ps::<0xee>(p[1], p[3]);
+    }
+    let mut columns = [_mm256_setzero_ps(); 8];
+    for k in 0..4 {
+        columns[k] = _mm256_permute2f128_ps::<0x20>(fours[k], fours[4 + k]);
+        columns[4 + k] = _mm256_permute2f128_ps::<0x31>(fours[k], fours[4 + k]);
+    }
+    columns
+}

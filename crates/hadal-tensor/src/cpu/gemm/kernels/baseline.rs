@@ -1,0 +1,78 @@
+//! Kernels for every processor.
+
+use super::dot_tile::{DotKernel, dot_tiles};
+use super::kernel::{Kernels, Level};
+use super::tile::{tile_kernel, tiles};
+use super::vector::Vector;
+use crate::cpu::float::Float;
+use crate::cpu::simd::SimdLevel;
+
+pub(crate) static LEVEL: Level = Level {
+    level: SimdLevel::Baseline,
+    f32: Kernels {
+        tiles: &[tile_kernel!(4, 8, baseline_tiles::<f32, Four<f32>, 2>)],
+        dots: dots(),
+        sparse: None,
+        transpose_square: None,
+    },
+    f64: Kernels {
+        tiles: &[tile_kernel!(4, 8, baseline_tiles::<f64, Four<f64>, 2>)],
+        dots: dots(),
+        sparse: None,
+        transpose_square: None,
+    },
+};
+
+const fn dots<T: Float>() -> DotKernel<T> {
+    DotKernel { width: 2, wide: baseline_dot_tiles::<T, Four<T>, 2>, single: baseline_dot_tiles::<T, Four<T>, 1> }
+}
+
+tiles!(baseline_tiles, baseline_sums, 1 2 3 4);
+dot_tiles!(baseline_dot_tiles, baseline_dots);
+
+/// Four numbers in an array, which every compiler target puts into its own registers.
+#[derive(Clone, Copy)]
+pub(crate) struct Four<T>([T; 4]);
+
+impl<T: Float> Vector<T> for Four<T> {
+    const LANES: usize = 4;
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        Four([T::ZERO; 4])
+    }
+    #[inline(always)]
+    unsafe fn splat(value: *const T) -> Self {
+        // SAFETY: the caller's contract: `value` is readable.
+        Four([unsafe { *value }; 4])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const T) -> Self {
+        // SAFETY: the caller's contract: four elements are readable.
+        Four(unsafe { from.cast::<[T; 4]>().read_unaligned() })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut T) {
+        // SAFETY: the caller's contract: four elements are writable.
+        unsafe { to.cast::<[T; 4]>().write_unaligned(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn load_first(from: *const T, count: usize) -> Self {
+        // SAFETY: the caller's contract: `count` elements are readable.
+        Four(std::array::from_fn(|i| if i < count { unsafe { *from.add(i) } } else { T::ZERO }))
+    }
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut T, count: usize, accumulate: bool) {
+        for i in 0..count {
+            // SAFETY: the caller's contract: `count` elements are readable and writable.
+            unsafe { *to.add(i) = if accumulate { *to.add(i) + self.0[i] } else { self.0[i] } };
+        }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Four(std::array::from_fn(|i| self.0[i] + other.0[i]))
+    }
+    #[inline(always)]
+    unsafe fn add_product(self, a: Self, b: Self) -> Self {
+        Four(std::array::from_fn(|i| self.0[i] + a.0[i] * b.0[i]))
+    }
+}

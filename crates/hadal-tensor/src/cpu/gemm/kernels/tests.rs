@@ -1,0 +1,262 @@
+//! Every kernel of every level that the processor has beside the naive loop: odd sizes, strides and alignments, and nothing
+//! written beside where it belongs.
+
+use proptest::prelude::*;
+
+use super::dot_tile::{self, DotKernel, DotTile};
+use super::kernel::Level;
+use super::sparse_tile::{HEIGHT, SparseGroup, SparseKernel, SparsePanel};
+use super::store::Target;
+use super::tile::{TileKernel, Tiles};
+use super::{Gemm, LEVELS};
+use crate::cpu::simd::available_levels;
+
+/// The levels with kernels that this processor has.
+fn levels() -> impl Iterator<Item = &'static Level> {
+    let available = available_levels();
+    LEVELS.iter().copied().filter(move |level| available.contains(&level.level))
+}
+
+/// Numbers between -1 and 1.
+fn numbers<T: Gemm>(length: usize, seed: usize) -> Vec<T> {
+    (0..length).map(|i| T::from_f64(((i * 7919 + seed * 104729) % 1009) as f64 / 504.5 - 1.0)).collect()
+}
+
+/// Asserts that `out` is `before` but for the places of a matrix, each of which is what it `should` be.
+fn compare<T: Gemm + Into<f64>>(
+    (before, out): (&[T], &[T]),
+    (rows, columns): (usize, usize),
+    place: impl Fn(usize, usize) -> usize,
+    tolerance: f64,
+    should: impl Fn(usize, usize) -> f64,
+) {
+    let mut expected: Vec<f64> = before.iter().map(|&x| x.into()).collect();
+    let mut inside = vec![false; before.len()];
+    for i in 0..rows {
+        for j in 0..columns {
+            expected[place(i, j)] = should(i, j);
+            inside[place(i, j)] = true;
+        }
+    }
+    for (index, &got) in out.iter().enumerate() {
+        let error = (got.into() - expected[index]).abs();
+        let bound = if inside[index] { tolerance } else { 0.0 };
+        assert!(error <= bound, "element {index}, in the tile: {}: {error:e} above {bound:e}", inside[index]);
+    }
+}
+
+/// What one number type's sums of so many products may be off by.
+fn tolerance<T: Gemm>(depth: usize) -> f64 {
+    (if size_of::<T>() == 4 { 3e-7 } else { 6e-16 }) * (depth as f64 + 2.0)
+}
+
+#[derive(Clone, Debug)]
+struct Case {
+    rows: usize,
+    depth: usize,
+    columns: usize,
+    left_turned: bool,
+    by_columns: bool,
+    accumulate: bool,
+    gap: usize,
+    offset: usize,
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let sizes = (0usize..12, 1usize..40, 1usize..100);
+    (sizes, any::<(bool, bool, bool)>(), 0usize..4, 0usize..5).prop_map(|(sizes, flags, gap, offset)| {
+        let ((rows, depth, columns), (left_turned, by_columns, accumulate)) = (sizes, flags);
+        Case { rows, depth, columns, left_turned, by_columns, accumulate, gap, offset }
+    })
+}
+
+fn check_tiles<T: Gemm + Into<f64>>(kernel: &TileKernel<T>, case: &Case, direct: bool) {
+    let Case { depth, columns, gap, offset, accumulate, .. } = *case;
+    let rows = 1 + case.rows % kernel.height;
+    let (row_stride, depth_stride) = if case.left_turned { (1, rows + gap) } else { (depth + gap, 1) };
+    let left: Vec<T> = numbers(offset + (rows - 1) * row_stride + (depth - 1) * depth_stride + 1, 1);
+    // As it lies, the right matrix ends with its last element; packed, it fills whole panels.
+    let width = kernel.width;
+    let (b_stride, panel_step) = if direct { (columns + gap, width) } else { (width, width * depth) };
+    let panels = columns.div_ceil(width);
+    let length = if direct { (depth - 1) * b_stride + columns } else { panels * panel_step };
+    let right: Vec<T> = numbers(offset + length, 2);
+    let b = |k: usize, j: usize| right[offset + j / width * panel_step + k * b_stride + j % width].into();
+    let (down, across) = if case.by_columns { (1, rows + gap) } else { (columns + gap, 1) };
+    let before: Vec<T> = numbers(offset + (rows - 1) * down + (columns - 1) * across + 1 + 40, 3);
+    let mut out = before.clone();
+    let tiles = Tiles {
+        rows,
+        depth,
+        columns,
+        a: left[offset..].as_ptr(),
+        row_stride: row_stride as isize,
+        depth_stride: depth_stride as isize,
+        b: right[offset..].as_ptr(),
+        b_stride,
+        panel_step,
+        out: Target { pointer: out[offset..].as_mut_ptr(), row_stride: down, column_stride: across, accumulate },
+    };
+    // SAFETY: the level is available, and all three matrices were made for these sizes and strides.
+    unsafe { if direct { (kernel.direct)(&tiles) } else { (kernel.tiles)(&tiles) } }
+    let place = |i: usize, j: usize| offset + i * down + j * across;
+    compare((&before, &out), (rows, columns), place, tolerance::<T>(depth), |i, j| {
+        let a = |k: usize| left[offset + i * row_stride + k * depth_stride].into();
+        let there = if accumulate { before[place(i, j)].into() } else { 0.0 };
+        there + (0..depth).map(|k| a(k) * b(k, j)).sum::<f64>()
+    });
+}
+
+fn check_dots<T: Gemm + Into<f64>>(kernel: &DotKernel<T>, case: &Case, wide: bool) {
+    let Case { depth, gap, offset, .. } = *case;
+    let (rows, columns) = (1 + case.rows % dot_tile::HEIGHT, if wide { kernel.width } else { 1 });
+    let stride = depth + gap;
+    let left: Vec<T> = numbers(offset + (rows - 1) * stride + depth, 4);
+    let right: Vec<T> = numbers(offset + (columns - 1) * stride + depth, 5);
+    let before: Vec<T> = numbers(offset + rows * (columns + gap) + 20, 6);
+    let mut out = before.clone();
+    let tile = DotTile {
+        rows,
+        depth,
+        a: left[offset..].as_ptr(),
+        row_stride: stride as isize,
+        b: right[offset..].as_ptr(),
+        column_stride: stride as isize,
+        out: out[offset..].as_mut_ptr(),
+        out_stride: columns + gap,
+    };
+    // SAFETY: the level is available, and all three matrices were made for these sizes and strides.
+    unsafe { if wide { (kernel.wide)(&tile) } else { (kernel.single)(&tile) } }
+    let place = |i: usize, j: usize| offset + i * (columns + gap) + j;
+    compare((&before, &out), (rows, columns), place, tolerance::<T>(depth), |i, j| {
+        (0..depth).map(|k| left[offset + i * stride + k].into() * right[offset + j * stride + k].into()).sum()
+    });
+}
+
+fn check_sparse<T: Gemm + Into<f64>>(kernel: &SparseKernel<T>, case: &Case) {
+    let Case { depth, gap, offset, by_columns, .. } = *case;
+    let columns = 1 + case.columns % (kernel.registers * kernel.lanes);
+    let wide = columns.div_ceil(kernel.lanes);
+    let width = wide * kernel.lanes;
+    let rows = 1 + case.rows % HEIGHT;
+    let places: Vec<u32> = (0..depth as u32).filter(|k| !(k * 7 + case.rows as u32).is_multiple_of(3)).collect();
+    let (row_step, place_step) = if case.left_turned { (1, HEIGHT) } else { (depth + gap, 1) };
+    let values: Vec<T> = numbers(offset + HEIGHT * (depth + gap) + HEIGHT, 7);
+    let right: Vec<T> = numbers(offset + depth * width, 8);
+    // By columns, all four rows and the whole width are written.
+    let (down, across) = if by_columns { (1, HEIGHT + gap) } else { (columns + gap, 1) };
+    let (written_rows, written) = if by_columns { (HEIGHT, width) } else { (rows, columns) };
+    let before: Vec<T> = numbers(offset + (written_rows - 1) * down + (written - 1) * across + 1 + 40, 9);
+    let mut out = before.clone();
+    let accumulate = case.accumulate && !by_columns;
+    let panel = SparsePanel {
+        columns,
+        wide,
+        b: right[offset..].as_ptr(),
+        row_step,
+        place_step,
+        row_stride: down,
+        column_stride: across,
+        accumulate,
+    };
+    let a = values[offset..].as_ptr();
+    let group = SparseGroup { rows, count: places.len(), places: places.as_ptr(), a, out: out[offset..].as_mut_ptr() };
+    // SAFETY: the level is available, and all was made for these sizes and strides.
+    unsafe { (kernel.tile)(&panel, group) }
+    let place = |i: usize, j: usize| offset + i * down + j * across;
+    compare((&before, &out), (written_rows, written), place, tolerance::<T>(depth), |i, j| {
+        let a = |n: usize| values[offset + i * row_step + n * place_step].into();
+        let there = if accumulate { before[place(i, j)].into() } else { 0.0 };
+        let terms = places.iter().enumerate().map(|(n, &k)| a(n) * right[offset + k as usize * width + j].into());
+        there + terms.sum::<f64>()
+    });
+}
+
+/// The places where one of four rows is not zero, and the values there.
+fn listed(four: &[[f32; HEIGHT]]) -> (Vec<u32>, Vec<[u32; HEIGHT]>) {
+    let kept = four.iter().enumerate().filter(|(_, values)| values.iter().any(|&value| value != 0.0));
+    kept.map(|(place, values)| (place as u32, values.map(f32::to_bits))).unzip()
+}
+
+fn check_lists(kernel: &SparseKernel<f32>, case: &Case) {
+    let Case { depth, gap, offset, .. } = *case;
+    let special = [0.0, -0.0, 1.5, f32::NAN, f32::INFINITY, 0.0, 0.0, 1e-45];
+    let four: Vec<[f32; HEIGHT]> = (0..depth)
+        .map(|k| {
+            std::array::from_fn(|i| if (k * 5 + case.rows).is_multiple_of(3) { special[(k + i) % 8] } else { -0.0 })
+        })
+        .collect();
+    let (places, values) = listed(&four);
+    let stride = depth + gap;
+    let mut rows = vec![1.0; offset + 3 * stride + depth];
+    let mut columns = vec![1.0; offset + (depth - 1) * (HEIGHT + gap) + HEIGHT];
+    for (k, four) in four.iter().enumerate() {
+        for (i, &value) in four.iter().enumerate() {
+            rows[offset + i * stride + k] = value;
+            columns[offset + k * (HEIGHT + gap) + i] = value;
+        }
+    }
+    let room = depth.next_multiple_of(16);
+    let (mut found, mut numbers) = (vec![0; room], vec![0.0; HEIGHT * room]);
+    if let Some(count) = kernel.list_rows(&rows[offset..], stride, depth, &mut numbers, room, &mut found) {
+        assert_eq!(&found[..count], places);
+        let at = |n: usize| std::array::from_fn(|i| numbers[i * room + n].to_bits());
+        assert!((0..count).all(|n| at(n) == values[n]), "{numbers:?}");
+    }
+    if let Some(count) = kernel.list_columns(&columns[offset..], HEIGHT + gap, depth, &mut numbers, &mut found) {
+        assert_eq!(&found[..count], places);
+        let at = |n: usize| std::array::from_fn(|i| numbers[n * HEIGHT + i].to_bits());
+        assert!((0..count).all(|n| at(n) == values[n]), "{numbers:?}");
+    }
+}
+
+fn check_square<T: Gemm + Into<f64>>(transpose_square: unsafe fn(*const T, usize, *mut T, usize), case: &Case) {
+    let (offset, stride, out_stride) = (case.offset, 8 + case.gap, 8 + case.columns % 9);
+    let x: Vec<T> = numbers(offset + 7 * stride + 8, 10);
+    let before: Vec<T> = numbers(offset + 7 * out_stride + 8 + 20, 11);
+    let mut out = before.clone();
+    // SAFETY: the level is available, and both squares lie within their slices.
+    unsafe { transpose_square(x[offset..].as_ptr(), stride, out[offset..].as_mut_ptr(), out_stride) };
+    let place = |k: usize, j: usize| offset + k * out_stride + j;
+    compare((&before, &out), (8, 8), place, 0.0, |k, j| x[offset + j * stride + k].into());
+}
+
+fn check_all<T: Gemm + Into<f64>>(level: &'static Level, case: &Case) {
+    let kernels = T::of(level);
+    for flag in [false, true] {
+        kernels.tiles.iter().for_each(|kernel| check_tiles(kernel, case, flag));
+        check_dots(&kernels.dots, case, flag);
+    }
+    if let Some(kernel) = &kernels.sparse {
+        check_sparse(kernel, case);
+    }
+    if let Some(transpose_square) = kernels.transpose_square {
+        check_square(transpose_square, case);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn every_kernel_of_every_level_is_the_naive_loop(case in cases()) {
+        for level in levels() {
+            check_all::<f32>(level, &case);
+            check_all::<f64>(level, &case);
+            if let Some(kernel) = &level.f32.sparse {
+                check_lists(kernel, &case);
+            }
+        }
+    }
+}
+
+/// What `Gemm::kernels` relies on.
+#[test]
+fn levels_are_listed_from_the_highest_down_to_the_baseline() {
+    let listed: Vec<_> = LEVELS.iter().map(|level| level.level).collect();
+    assert!(listed.is_sorted_by(|higher, lower| higher > lower), "{listed:?}");
+    assert_eq!(listed.last(), available_levels().first());
+    for level in LEVELS {
+        assert!(level.f32.tiles.is_sorted_by(|narrow, wide| narrow.width < wide.width));
+        assert!(level.f64.tiles.is_sorted_by(|narrow, wide| narrow.width < wide.width));
+    }
+}
