@@ -289,3 +289,58 @@ impl Callback for Control {
         self.learning_rate.take()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+
+    #[test]
+    fn what_is_asked_is_done_to_all_runs_that_are_going_on_and_recorded_by_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = crate::data::synthetic::moons(40, 0.1, 1).unwrap();
+        let control = Control::default();
+        let together = std::sync::Barrier::new(3);
+        let train = |name: &str| {
+            let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+            let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy).unwrap();
+            let wait = |event: &Event| {
+                // When both have begun, the main thread asks; then both go on.
+                if let Event::TrainBegin { .. } = event {
+                    together.wait();
+                    together.wait();
+                }
+                Ok(Flow::Continue)
+            };
+            let own = control.clone().record(folder.path().join(name));
+            model.fit(&data, Fit::epochs(1_000_000).callback(own).on_event(wait).quiet()).unwrap();
+            model.learning_rate_changes().to_vec()
+        };
+        let changes = std::thread::scope(|scope| {
+            let threads = ["one", "two"].map(|name| scope.spawn(move || train(name)));
+            together.wait();
+            assert!(control.is_attached() && !control.is_stopped());
+            control.set_learning_rate(0.02).unwrap();
+            together.wait();
+            while !["one", "two"].iter().all(|name| folder.path().join(name).exists()) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            control.stop();
+            threads.map(|thread| thread.join().unwrap())
+        });
+        assert!(!control.is_attached() && control.is_stopped());
+        for (name, changes) in ["one", "two"].into_iter().zip(changes) {
+            assert_eq!(changes, [(1, 0.02)], "{name}");
+            let record = std::fs::read_to_string(folder.path().join(name)).unwrap();
+            let lines: Vec<&str> = record.lines().collect();
+            assert_eq!((lines[1], lines.len()), ("1,1,learning_rate,0.02", 3), "{record}");
+            assert!(lines[2].ends_with(",stop,"), "{record}");
+        }
+        // One that begins later is stopped, too, but what was asked before is not its own.
+        let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+        let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy).unwrap();
+        model.fit(&data, Fit::epochs(9).callback(control.clone()).quiet()).unwrap();
+        assert_eq!((model.steps(), model.learning_rate_changes().len()), (1, 0));
+        assert!(!control.is_attached(), "a run that has been left is over");
+    }
+}
