@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hadal::format::write_atomically;
+use hadal::monitor::dashboard::{Control, Server};
 use hadal::monitor::{csv_line, print_line};
-use hadal::train::{Logs, RunFolder};
+use hadal::train::{Callback, Event, Flow, HeldFolder, Logs, RunFolder};
 use hadal::{Error, Result};
 
 use crate::args::Train;
@@ -18,8 +21,9 @@ use crate::parts::{self, Parts};
 use crate::runs::mean_and_std;
 use crate::session::{Folder, SETTINGS, Session};
 use crate::source::Source;
-use crate::train::{Interrupted, keep, quoted};
+use crate::train::{Interrupted, keep, quoted, vacant};
 use crate::tune::workers::run_in_order;
+use crate::watchers::{control, dashboard, health};
 
 /// One of the runs.
 struct Member {
@@ -31,7 +35,7 @@ struct Member {
 
 /// Trains all of them, as many at a time as there are threads, and prints their scores with mean and standard deviation. `config` is
 /// complete, and `parts` are its own.
-pub fn run(args: &Train, config: &Config, source: &Source, parts: &Parts, folder: Option<&Path>) -> Result<ExitCode> {
+pub fn run(args: &Train, config: &Config, source: &Source, parts: &Parts) -> Result<ExitCode> {
     if let (Some(folds), Some(own)) = (args.folds, config.split.folds) {
         return Err(Error::Config(format!(
             "the configuration has [split] folds = {own}, and --folds asks for {folds}; leave one out"
@@ -40,12 +44,13 @@ pub fn run(args: &Train, config: &Config, source: &Source, parts: &Parts, folder
     if args.folds.is_some() && *source == Source::Table("-".into()) {
         return Err(Error::Config("--folds needs a file: standard input is read once".into()));
     }
-    let members = members(args, config, folder);
-    if let Some(seed) =
-        members.iter().filter_map(|member| member.config.training.seed).find(|seed| i64::try_from(*seed).is_err())
-    {
+    let seeds = members(args, config, None).into_iter().filter_map(|member| member.config.training.seed);
+    if let Some(seed) = seeds.into_iter().find(|seed| i64::try_from(*seed).is_err()) {
         return Err(Error::Config(format!("--seeds: {seed} is larger than any seed; begin with a smaller --seed")));
     }
+    let held = take_folder(args, source)?;
+    let folder = held.as_ref().map(HeldFolder::path);
+    let members = members(args, config, folder);
     folder.map_or(Ok(()), |folder| check_vacant(folder, &members, args.overwrite))?;
     // Before the first is trained.
     for member in members.iter().filter(|member| member.has_begun(args)) {
@@ -55,37 +60,36 @@ pub fn run(args: &Train, config: &Config, source: &Source, parts: &Parts, folder
     let workers = threads.min(members.len());
     // The bits do not depend on it: each member ends as it would alone.
     hadal::set_num_threads((threads / workers).max(1));
-    let interrupt = Interrupt::watch();
+    let (interrupt, others) = (Interrupt::watch(), Others::default());
+    let page = folder.filter(|_| args.dashboard).map(|folder| serve(folder, &interrupt, &others)).transpose()?;
+    let control = page.as_ref().map(|(_, control)| control);
+    let common = Common { args, source, parts, interrupt, others, control };
     if !args.quiet {
         print_line(&format!("{} runs, {workers} at a time", members.len()))?;
     }
-    let one = |member: &Member| train(member, args, source, parts, &interrupt);
-    let results = run_in_order(&members, workers, one, |member, result| {
-        if let Ok(Ok(Some((score, interval)))) = result {
-            // What cannot be printed must not end the runs.
-            let _ = print_line(&format!("{}: {score}", member.name));
-            let shown = interval.as_ref().filter(|_| !args.quiet);
-            let _ = shown.map_or(Ok(()), |line| print_line(&format!("  {line}")));
-        }
-    });
-    hadal::set_num_threads(threads);
-    let mut scores = Vec::new();
-    for (member, result) in members.iter().zip(results) {
-        let named = |error: Error| Error::Data(format!("{}: {error}", member.name));
-        match result.unwrap_or_else(|panic| Err(Error::Data(panic))).map_err(named)? {
-            Some((score, _)) => scores.push(score),
-            None => {
-                print_line(&match &member.folder {
-                    Some(path) => format!(
-                        "Interrupted; the same command with --out {} goes on",
-                        quoted(path.parent().unwrap_or(path))
-                    ),
-                    None => "Interrupted; nothing was kept (--no-out)".to_owned(),
-                })?;
-                return Ok(ExitCode::from(interrupt.status().unwrap_or(130)));
+    let results = run_in_order(
+        &members,
+        workers,
+        |member| common.train(member),
+        |member, result| {
+            if let Ok(Ok(Some((score, interval)))) = result {
+                // What cannot be printed must not end the runs.
+                let _ = print_line(&format!("{}: {score}", member.name));
+                let shown = interval.as_ref().filter(|_| !args.quiet);
+                let _ = shown.map_or(Ok(()), |line| print_line(&format!("  {line}")));
             }
-        }
-    }
+        },
+    );
+    hadal::set_num_threads(threads);
+    let named = members.iter().zip(results).map(|(member, result)| {
+        let result = result.unwrap_or_else(|panic| Err(Error::Data(panic)));
+        result.map_err(|error| Error::Data(format!("{}: {error}", member.name)))
+    });
+    // An error comes first: it is why the others stopped.
+    let Some(scores) = named.collect::<Result<Vec<_>>>()?.into_iter().collect::<Option<Vec<_>>>() else {
+        return common.stopped(folder);
+    };
+    let scores: Vec<Logs> = scores.into_iter().map(|(score, _)| score).collect();
     print_line(&format!("{} test, mean and standard deviation of {}: {}", source.name(), kind(args), spread(&scores)))?;
     let Some(folder) = folder else { return Ok(ExitCode::SUCCESS) };
     write(folder, &members, &scores)?;
@@ -93,6 +97,24 @@ pub fn run(args: &Train, config: &Config, source: &Source, parts: &Parts, folder
         print_line(&format!("The runs are kept in {}", folder.display()))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The folder of the runs, locked. The same command with the same --out goes on with them, so that another folder is never taken in its
+/// place.
+fn take_folder(args: &Train, source: &Source) -> Result<Option<HeldFolder>> {
+    match &args.out {
+        Some(out) => HeldFolder::take(out).map(Some),
+        None if args.no_out => Ok(None),
+        None => HeldFolder::take(vacant(&source.name())?).map(Some),
+    }
+}
+
+/// A page that shows all members; what its buttons do is done to all that are training.
+fn serve(folder: &Path, interrupt: &Interrupt, others: &Others) -> Result<(Server, Control)> {
+    let (interrupt, others) = (interrupt.clone(), others.clone());
+    let (server, control) = dashboard(folder, move || interrupt.status().is_some() || others.have_failed())?;
+    print_line(&format!("The runs are shown at {}", server.url_with_token()))?;
+    Ok((server, control))
 }
 
 fn kind(args: &Train) -> String {
@@ -170,36 +192,95 @@ impl<'a> Data<'a> {
     }
 }
 
-/// Trains a member; `None` if it was interrupted.
-fn train(
-    member: &Member,
-    args: &Train,
-    source: &Source,
-    parts: &Parts,
-    interrupt: &Interrupt,
-) -> Result<Option<(Logs, Option<String>)>> {
-    let data = Data::of(member, args, source, parts)?;
-    let (config, parts) = (&data.config, data.parts());
-    let begun = member.begun(args, &data)?;
-    let folder = member.folder.as_deref().map(|path| Folder {
-        path,
-        checkpoint_every: args.checkpoint_every,
-        resume: begun.as_ref().is_some_and(|run| run.has_checkpoint),
-        inexact: false,
-        is_watched: !args.no_tensorboard,
-    });
-    let model = trainer(config, parts)?;
-    let session = Session { config, source, parts, folder, progress: Vec::new(), interrupt: interrupt.clone() };
-    let ended = session.run(model)?;
-    if ended.is_suspended {
-        return Ok(None);
+/// What the members have in common.
+struct Common<'a> {
+    args: &'a Train,
+    source: &'a Source,
+    parts: &'a Parts,
+    interrupt: Interrupt,
+    others: Others,
+    /// What the buttons of the dashboard do.
+    control: Option<&'a Control>,
+}
+
+impl Common<'_> {
+    /// Trains a member; `None` if it was interrupted. An error ends the others, too, which leave checkpoints.
+    fn train(&self, member: &Member) -> Result<Option<(Logs, Option<String>)>> {
+        if self.is_over() {
+            return Ok(None);
+        }
+        self.train_alone(member).inspect_err(|_| self.others.fail())
     }
-    let score = ended.model.evaluate(&parts.test)?;
-    if let Some(folder) = member.folder.as_ref().filter(|_| !begun.is_some_and(|run| run.is_kept())) {
-        keep(folder, &ended, config, source, parts, &score)?;
+
+    fn is_over(&self) -> bool {
+        self.interrupt.status().is_some() || self.others.have_failed() || self.control.is_some_and(Control::is_stopped)
     }
-    let interval = intervals(&ended.model, &parts.test, &score)?;
-    Ok(Some((score, interval)))
+
+    fn train_alone(&self, member: &Member) -> Result<Option<(Logs, Option<String>)>> {
+        let Common { args, source, .. } = *self;
+        let data = Data::of(member, args, source, self.parts)?;
+        let (config, parts) = (&data.config, data.parts());
+        let begun = member.begun(args, &data)?;
+        let folder = member.folder.as_deref();
+        let mut progress: Vec<Box<dyn Callback>> = vec![Box::new(self.others.clone())];
+        if let Some(health) = health(args.health, config, parts, folder) {
+            progress.push(Box::new(health.run_name(&member.name)));
+        }
+        if let (Some(all), Some(folder)) = (self.control, folder) {
+            progress.push(Box::new(control(all, folder)));
+        }
+        let place = folder.map(|path| Folder {
+            path,
+            checkpoint_every: args.checkpoint_every,
+            resume: begun.as_ref().is_some_and(|run| run.has_checkpoint),
+            inexact: false,
+            is_watched: !args.no_tensorboard,
+        });
+        let model = trainer(config, parts)?;
+        let interrupt = self.interrupt.clone();
+        let session = Session { config, source, parts, folder: place, held: None, progress, interrupt };
+        let ended = session.run(model)?;
+        if ended.is_suspended {
+            return Ok(None);
+        }
+        let score = ended.model.evaluate(&parts.test)?;
+        if let Some(folder) = folder.filter(|_| !begun.is_some_and(|run| run.is_kept())) {
+            keep(folder, &ended, config, source, parts, &score)?;
+        }
+        let interval = intervals(&ended.model, &parts.test, &score)?;
+        Ok(Some((score, interval)))
+    }
+
+    /// Training has stopped before its end, by a signal or from the dashboard.
+    fn stopped(&self, folder: Option<&Path>) -> Result<ExitCode> {
+        let signal = self.interrupt.status();
+        let verb = if signal.is_some() { "Interrupted" } else { "Stopped" };
+        print_line(&match folder {
+            Some(folder) => format!("{verb}; the same command with --out {} goes on", quoted(folder)),
+            None => format!("{verb}; nothing was kept (--no-out)"),
+        })?;
+        Ok(ExitCode::from(signal.unwrap_or(0)))
+    }
+}
+
+/// Suspends a member when another has failed.
+#[derive(Clone, Default)]
+struct Others(Arc<AtomicBool>);
+
+impl Others {
+    fn fail(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn have_failed(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Callback for Others {
+    fn on_event(&mut self, _event: &Event) -> Result<Flow> {
+        Ok(if self.have_failed() { Flow::Suspend } else { Flow::Continue })
+    }
 }
 
 /// `loss 0.4101 ± 0.0213  accuracy 0.8210 ± 0.0120`.

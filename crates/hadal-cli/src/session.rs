@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use hadal::prelude::*;
-use hadal::train::{Callback, Every, History, Logs, RunFolder, TimeLimit, duration};
+use hadal::train::{Callback, Every, HeldFolder, History, Logs, RunFolder, TimeLimit, duration};
 use hadal::{Error, Result, simd_level};
 
 use crate::config::{self, Config};
@@ -30,6 +30,8 @@ pub struct Session<'a> {
     pub source: &'a Source,
     pub parts: &'a Parts,
     pub folder: Option<Folder<'a>>,
+    /// That folder, if it was taken before.
+    pub held: Option<HeldFolder>,
     /// What shows progress.
     pub progress: Vec<Box<dyn Callback + 'a>>,
     pub interrupt: Interrupt,
@@ -66,13 +68,14 @@ impl Session<'_> {
     }
 
     /// Takes the folder of the run.
-    fn open(&self, folder: Folder, model: &Sequential) -> Result<RunFolder> {
+    fn open(&mut self, folder: Folder, model: &Sequential) -> Result<RunFolder> {
         let own = &self.config.training;
         let notes = model::notes(self.config, &self.source.name(), self.parts)?;
         let settings = config::to_toml(self.config)?;
         let data = self.parts.digest.iter().map(|digest| (model::DATA.to_owned(), digest.clone()));
         let checkpoint: BTreeMap<String, String> = data.chain([(SETTINGS.to_owned(), settings)]).collect();
-        let mut run = RunFolder::open(folder.path, model.architecture(), notes)?
+        let held = self.held.take().map_or_else(|| HeldFolder::take(folder.path), Ok)?;
+        let mut run = RunFolder::open_held(held, model.architecture(), notes)?
             .file(SETTINGS, config::commented(self.config)?)
             .checkpoint(folder.checkpoint_every, checkpoint)
             .min_delta(own.min_delta.unwrap_or(0.0));

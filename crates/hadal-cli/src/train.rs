@@ -1,12 +1,14 @@
 //! `hadal train`.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind::AlreadyExists;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use hadal::monitor::note;
+use hadal::format::check_writable;
+use hadal::monitor::{note, print_line};
 use hadal::prelude::*;
-use hadal::train::{Callback, RunFolder, TrainingState};
+use hadal::train::{Callback, HeldFolder, RunFolder, TrainingState};
 use hadal::{Error, MatmulPrecision, Result};
 
 use crate::args::{DeviceName, Train};
@@ -15,12 +17,13 @@ use crate::defaults::complete;
 use crate::interrupt::Interrupt;
 use crate::members;
 use crate::model;
+use crate::network::trainer;
 use crate::parts::{self, Parts};
 use crate::reporter::{Reporter, describe};
 use crate::session::{DIGEST, Ended, Folder, SETTINGS, Session, check_source, repeatable, settings_in};
 use crate::source::Source;
 use crate::tune::Store;
-use crate::watchers::{dashboard, health};
+use crate::watchers::{control, dashboard, health};
 
 pub fn run(args: &Train) -> Result<ExitCode> {
     if args.device == DeviceName::Cuda {
@@ -43,7 +46,11 @@ pub fn run(args: &Train) -> Result<ExitCode> {
             config = run.config.clone();
             check_source(&config, &run.folder)?;
         }
-        None => args.out.as_ref().map_or(Ok(()), |folder| check_vacant(folder, args.overwrite))?,
+        // In one that another run is using, this one will get a folder of its own.
+        None => args.out.as_ref().map_or(Ok(()), |folder| {
+            check_vacant(folder, args.overwrite)
+                .or_else(|error| HeldFolder::is_taken(folder).then_some(()).ok_or(error))
+        })?,
     }
     let (source, parts) = data(&mut config, args.data_dir.as_deref())?;
     complete(&mut config, &source, parts.train.len(), parts.task);
@@ -54,17 +61,15 @@ pub fn run(args: &Train) -> Result<ExitCode> {
     if !config.tune.is_empty() {
         note("[tune] has ranges for hadal tune; train uses the settings of the other sections");
     }
-    let folder = match &args.resume {
-        Some(folder) => Some(folder.clone()),
-        None if args.no_out => None,
-        None => Some(args.out.clone().map_or_else(|| vacant(&source.name()), Ok)?),
-    };
     if args.folds.is_some() || args.seeds.is_some() {
         if !args.quiet {
             describe(&source, &parts)?;
         }
-        return members::run(args, &config, &source, &parts, folder.as_deref());
+        return members::run(args, &config, &source, &parts);
     }
+    let model = trainer(&config, &parts)?;
+    let held = take_folder(args, &source)?;
+    let folder = held.as_ref().map(|held| held.path().to_owned());
     let interrupt = Interrupt::watch();
     let reporter = Reporter::new(args, &source, &parts, folder.as_deref());
     let page = match folder.as_deref().filter(|_| args.dashboard) {
@@ -72,12 +77,15 @@ pub fn run(args: &Train) -> Result<ExitCode> {
         Some(folder) => {
             let is_chosen = args.out.is_some() || args.resume.is_some();
             let root = folder.parent().filter(|_| !is_chosen).unwrap_or(folder);
-            Some(dashboard(root, folder, &interrupt)?)
+            let interrupt = interrupt.clone();
+            let (server, all) = dashboard(root, move || interrupt.status().is_some())?;
+            print_line(&format!("The run is shown at {}", server.url_with_token()))?;
+            Some((server, control(&all, folder)))
         }
         None => None,
     };
     let mut progress: Vec<Box<dyn Callback + '_>> = reporter.progress().into_iter().collect();
-    if let Some(health) = health(args.health, &config) {
+    if let Some(health) = health(args.health, &config, &parts, folder.as_deref()) {
         progress.push(Box::new(health));
     }
     if let Some((_, control)) = &page {
@@ -94,10 +102,10 @@ pub fn run(args: &Train) -> Result<ExitCode> {
             inexact: args.inexact,
             is_watched: !args.no_tensorboard,
         }),
+        held,
         progress,
         interrupt: interrupt.clone(),
     };
-    let model = session.trainer()?;
     reporter.begin(&model.model, &config)?;
     if let Some(table) = &parts.table {
         // Looked for in all rows: a column that gives the target away does so everywhere.
@@ -227,20 +235,44 @@ impl Interrupted {
     }
 }
 
-/// A folder that no run has yet: `runs/<date>-<name>`, with a number if need be.
+/// The folder of the run, locked. Where another run is using --out, this one gets the next that is free.
+fn take_folder(args: &Train, source: &Source) -> Result<Option<HeldFolder>> {
+    match (&args.resume, &args.out) {
+        (Some(folder), _) => HeldFolder::take(folder).map(Some),
+        (None, Some(out)) => {
+            let held = HeldFolder::take_or_next(out)?;
+            if held.path() == out {
+                // Another run may have come and gone since.
+                check_vacant(out, args.overwrite)?;
+            }
+            Ok(Some(held))
+        }
+        (None, None) if args.no_out => Ok(None),
+        (None, None) => HeldFolder::take(vacant(&source.name())?).map(Some),
+    }
+}
+
+/// Makes a folder that no run has yet: `runs/<date>-<name>`, with a number if need be. Of several commands that ask at the same
+/// moment, each gets its own.
 pub fn vacant(name: &str) -> Result<PathBuf> {
     let date = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date();
     // Without its extension.
     let name = [".csv", ".tsv", ".txt", ".gz", ".npz"].iter().fold(name.to_owned(), |name, end| name.replace(end, ""));
     let name = if name.is_empty() || name == "-" { "run".to_owned() } else { name };
-    let folder = |number: usize| match number {
-        1 => format!("runs/{date}-{name}"),
-        number => format!("runs/{date}-{name}-{number}"),
-    };
-    (1..10_000)
-        .map(|number| PathBuf::from(folder(number)))
-        .find(|folder| !folder.exists())
-        .ok_or_else(|| Error::Config("runs/ holds 10,000 runs of today; choose a folder with --out".into()))
+    let runs = Path::new("runs");
+    check_writable(runs)?;
+    for number in 1..10_000 {
+        let path = match number {
+            1 => runs.join(format!("{date}-{name}")),
+            number => runs.join(format!("{date}-{name}-{number}")),
+        };
+        match std::fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == AlreadyExists => {}
+            Err(source) => return Err(Error::Io { path, action: "make the folder", source }),
+        }
+    }
+    Err(Error::Config("runs/ holds 10,000 runs of today; choose a folder with --out".into()))
 }
 
 /// The source and its parts. Without a name, the built-in digits stand in for an MNIST that is not available.

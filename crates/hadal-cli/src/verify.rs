@@ -64,6 +64,7 @@ pub fn run(args: &Verify) -> Result<ExitCode> {
         source: &source,
         parts: &parts,
         folder: Some(again),
+        held: None,
         progress: Vec::new(),
         interrupt: interrupt.clone(),
     };

@@ -3,14 +3,13 @@
 use std::path::Path;
 
 use hadal::Result;
+use hadal::data::Task;
 use hadal::monitor::dashboard::{Control, Dashboard, Server};
-use hadal::monitor::print_line;
 use hadal::monitor::tensorboard::{HParam, TensorBoard};
-use hadal::train::Health;
+use hadal::train::{Health, RunFolder};
 
 use crate::args::HealthName;
 use crate::config::{self, Config};
-use crate::interrupt::Interrupt;
 use crate::parts::Parts;
 use crate::session::Folder;
 
@@ -24,12 +23,18 @@ pub fn tensorboard(folder: Folder, config: &Config, parts: &Parts) -> Result<Ten
         .validation_data(&parts.test)
         .hparams(hparams(config))
         .verbatim("configuration", &config::to_toml(config)?);
-    Ok(if parts.task == hadal::data::Task::Classification { board.class_names(names) } else { board })
+    Ok(if parts.task == Task::Classification { board.class_names(names) } else { board })
 }
 
-/// What looks for that which makes training fail.
-pub fn health(what: HealthName, config: &Config) -> Option<Health> {
-    let health = Health::new().restores_best_weights(config.training.keep_best == Some(true));
+/// What looks for that which makes training fail, and keeps what it found in the run's folder.
+pub fn health(what: HealthName, config: &Config, parts: &Parts, folder: Option<&Path>) -> Option<Health> {
+    let mut health = Health::new().restores_best_weights(config.training.keep_best == Some(true));
+    if parts.task == Task::Classification {
+        health = health.class_names((0..parts.outputs.max(parts.classes.len())).map(|class| parts.class_name(class)));
+    }
+    if let Some(folder) = folder {
+        health = health.record(folder.join(RunFolder::HEALTH));
+    }
     match what {
         HealthName::On => Some(health),
         HealthName::Strict => Some(health.strict()),
@@ -37,16 +42,16 @@ pub fn health(what: HealthName, config: &Config) -> Option<Health> {
     }
 }
 
-/// The file with what was done to a run from the page.
-const CONTROL: &str = "control.csv";
-
-/// A page that shows the run in `folder` beside those below `root`, and what its buttons do to training.
-pub fn dashboard(root: &Path, folder: &Path, interrupt: &Interrupt) -> Result<(Server, Control)> {
-    let interrupt = interrupt.clone();
-    let control = Control::default().record(folder.join(CONTROL)).interrupted_by(move || interrupt.status().is_some());
+/// A page that shows the runs below `root`, and what its buttons do to training.
+pub fn dashboard(root: &Path, interrupted: impl Fn() -> bool + Send + Sync + 'static) -> Result<(Server, Control)> {
+    let control = Control::default().interrupted_by(interrupted);
     let server = Dashboard::serve([root]).control(control.clone()).start()?;
-    print_line(&format!("The run is shown at {}", server.url_with_token()))?;
     Ok((server, control))
+}
+
+/// What the page's buttons do to the run in `folder`, and its record of that.
+pub fn control(control: &Control, folder: &Path) -> Control {
+    control.clone().record(folder.join("control.csv"))
 }
 
 fn hparams(config: &Config) -> Vec<(String, HParam)> {

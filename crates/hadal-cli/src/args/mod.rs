@@ -142,8 +142,8 @@ pub struct Train {
     pub health: HealthName,
 
     /// Show the run in the browser while it trains: curves, settings, and buttons that pause and stop it and change the learning
-    /// rate. `hadal dashboard` shows runs afterwards
-    #[arg(long, conflicts_with_all = ["no_out", "no_tensorboard", "folds", "seeds", "log_json"])]
+    /// rate; with --folds or --seeds, of all runs that are training. `hadal dashboard` shows runs afterwards
+    #[arg(long, conflicts_with_all = ["no_out", "no_tensorboard", "log_json"])]
     pub dashboard: bool,
 
     /// Device to train on
@@ -163,8 +163,8 @@ pub struct Train {
     #[arg(long, value_name = "FOLDER")]
     pub data_dir: Option<PathBuf>,
 
-    /// Folder of the run: its settings, the best and the last model, the history, checkpoints and a summary
-    /// [default: runs/<date>-<name>]
+    /// Folder of the run: its settings, the best and the last model, the history, checkpoints and a summary; FOLDER-2, FOLDER-3, ...
+    /// where another run is using it [default: runs/<date>-<name>]
     #[arg(long, value_name = "FOLDER", help_heading = "Run")]
     pub out: Option<PathBuf>,
 
@@ -268,6 +268,10 @@ pub struct Tune {
     /// Folder of the search [default: runs/<date>-<name>-tune]
     #[arg(long, value_name = "FOLDER", help_heading = "Search")]
     pub out: Option<PathBuf>,
+
+    /// Look for what makes training fail while the winner is trained, as `train` does; `strict` ends it at the first
+    #[arg(long, value_enum, default_value_t = HealthName::On)]
+    pub health: HealthName,
 
     /// Folder with MNIST, as for `train`
     #[arg(long, value_name = "FOLDER")]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use hadal::monitor::{note, print_line};
 use hadal::prelude::*;
-use hadal::train::{Checkpoint, Every, History, RunFolder, TrainingState};
+use hadal::train::{Callback, Checkpoint, Every, History, RunFolder, TrainingState};
 use hadal::{Error, Result};
 use toml::Value;
 
@@ -22,6 +22,7 @@ use crate::parts::{self, Parts};
 use crate::session::{Folder, SETTINGS, Session, higher_is_better, monitor, options};
 use crate::source::Source;
 use crate::train::{data, quoted, set_precision, vacant};
+use crate::watchers::health;
 
 pub fn run(args: &Tune) -> Result<ExitCode> {
     let mut config = args.settings.config()?;
@@ -183,9 +184,19 @@ impl Trials<'_> {
             is_watched: true,
         };
         let (source, interrupt) = (self.source, self.interrupt.clone());
-        let session = Session { config: &config, source, parts, folder: Some(place), progress: Vec::new(), interrupt };
+        let health = health(self.args.health, &config, parts, Some(folder));
+        let progress = health.map(|health| Box::new(health.run_name("winner")) as Box<dyn Callback>);
+        let session = Session {
+            config: &config,
+            source,
+            parts,
+            folder: Some(place),
+            held: None,
+            progress: progress.into_iter().collect(),
+            interrupt,
+        };
         let model = session.trainer()?;
-        let ended = session.run(model)?;
+        let ended = session.run(model).map_err(|error| Error::Data(format!("winner: {error}")))?;
         if let Some(status) = self.interrupt.status().filter(|_| ended.is_suspended) {
             print_line("Interrupted while the winner was trained; the same command with the same --out goes on")?;
             return Ok(Some(ExitCode::from(status)));

@@ -65,13 +65,56 @@ fn a_folder_belongs_to_one_run_and_a_killed_run_gives_it_back() {
         std::thread::sleep(std::time::Duration::from_millis(5));
         assert!(first.try_wait().unwrap().is_none(), "the first run has ended");
     }
-    let second = hadal(home.path()).args(train("1")).output().unwrap();
-    fails(&second, &["out: is in use by another run", &format!("process {}", first.id())]);
+    // Others that are to go there get folders of their own, also with --overwrite, and so does the process that comes third.
+    let plain: Vec<&str> = train("1").into_iter().filter(|argument| *argument != "--overwrite").collect();
+    for (args, own) in [(plain.clone(), "out-2"), (train("1").to_vec(), "out-3")] {
+        let second = hadal(home.path()).args(args).output().unwrap();
+        assert!(succeeds(&second).contains(&format!("The run is kept in {own}")), "{}", text(&second.stdout));
+        let note = format!("note: out is in use by another run (process {}); this one goes into {own}\n", first.id());
+        assert_eq!(text(&second.stderr), note);
+        assert!(home.path().join(own).join("summary.json").exists());
+    }
+    let resumed = hadal(home.path()).args(["train", "--resume", "out", "--data-dir", data]).output().unwrap();
+    fails(&resumed, &["out: is in use by another run", &format!("process {}", first.id()), "choose another folder"]);
     let meanwhile = hadal(home.path()).args(["evaluate", "out", "--data-dir", data]).output().unwrap();
     assert!(succeeds(&meanwhile).starts_with("mnist test: loss"));
     first.kill().unwrap();
     first.wait().unwrap();
+    fails(&hadal(home.path()).args(plain).output().unwrap(), &["already exists", "--resume out", "--overwrite"]);
     succeeds(&hadal(home.path()).args(train("1")).output().unwrap());
+}
+
+#[test]
+fn runs_that_begin_at_the_same_moment_never_share_a_folder() {
+    let home = tempfile::tempdir().unwrap();
+    write_table(home.path());
+    let line = "train t.csv --target kind --epochs 300 --patience 0";
+    let together = |lines: [&str; 4]| {
+        let children = lines.map(|line| begin(home.path(), line));
+        let outputs = children.map(|child| child.wait_with_output().unwrap());
+        let mut kept = outputs.map(|output| {
+            let printed = succeeds(&output);
+            printed.lines().last().unwrap().strip_prefix("The run is kept in ").unwrap().to_owned()
+        });
+        kept.sort();
+        kept
+    };
+    let kept = together([line; 4]);
+    let first = kept[0].clone();
+    assert_eq!(kept, ["", "-2", "-3", "-4"].map(|end| format!("{first}{end}")));
+    let chosen = format!("{line} --out new/out");
+    let kept = together([&chosen; 4]);
+    assert_eq!(kept, ["", "-2", "-3", "-4"].map(|end| format!("new/out{end}")));
+    for folder in kept.iter().chain([&first]) {
+        are_equal(&home.path().join(&first), &home.path().join(folder));
+    }
+    // Several seeds in one folder go on with what is there, so that they are refused.
+    let several = "train t.csv --target kind --epochs 1000000 --patience 0 --seeds 2 --out s -q";
+    let mut child = start(home.path(), &several.split_whitespace().collect::<Vec<_>>());
+    until("an epoch", || epochs_in(&home.path().join("s/seed-1")) > 0);
+    fails(&run(home.path(), several), &["s: is in use by another run", &format!("process {}", child.id())]);
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 /// Kills runs that replace each other's results, and looks at what they leave and what the next command makes of it.
@@ -130,6 +173,7 @@ fn a_kill_at_any_instant_never_mixes_epochs_or_runs() {
         "checkpoint.safetensors",
         "config.toml",
         "data.sha256",
+        "health.json",
         "history.csv",
         "model.safetensors",
         "summary.json",

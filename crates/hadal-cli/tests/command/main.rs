@@ -6,6 +6,7 @@ mod files;
 mod folder;
 mod found;
 mod guide;
+mod health;
 mod machine;
 mod resume;
 mod runs;

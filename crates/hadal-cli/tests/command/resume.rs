@@ -320,7 +320,7 @@ fn what_is_no_run_and_what_has_ended_is_said() {
 }
 
 #[test]
-fn a_folder_in_use_is_neither_trained_in_nor_resumed() {
+fn a_folder_in_use_is_not_resumed_and_another_run_gets_its_own() {
     let home = home();
     let at = home.path();
     let out = at.join("out");
@@ -328,7 +328,11 @@ fn a_folder_in_use_is_neither_trained_in_nor_resumed() {
     until("a checkpoint", || steps(&out) > 0 && epochs_in(&out) > 0);
     let words = ["out: is in use by another run", &format!("process {}", child.id())];
     fails(&run(at, "train --resume out"), &words);
-    fails(&run(at, &format!("{ENDLESS} --out out --overwrite")), &words);
+    let other = run(at, &format!("{PLAN} --out out --overwrite"));
+    succeeds(&other);
+    let note = format!("note: {} ({}); this one goes into out-2\n", words[0].replace("out: is", "out is"), words[1]);
+    assert_eq!(text(&other.stderr), note);
+    assert!(at.join("out-2/summary.json").exists());
     signal(&child, &["INT"]);
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
 }

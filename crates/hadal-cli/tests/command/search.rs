@@ -180,7 +180,7 @@ fn members_that_are_killed_go_on_to_the_same_bits() {
         }
         assert_eq!(passes(home.path(), &format!("{line} --out killed")), whole);
         for name in names {
-            for file in ["model.safetensors", "last.safetensors", "history.csv", "config.toml"] {
+            for file in ["model.safetensors", "last.safetensors", "history.csv", "health.json", "config.toml"] {
                 let [a, b] = ["whole", "killed"].map(|at| bytes(home.path(), &format!("{at}/{name}/{file}")));
                 assert!(a == b, "{name}/{file}");
             }

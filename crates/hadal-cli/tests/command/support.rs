@@ -173,10 +173,10 @@ pub fn epochs_in(folder: &Path) -> usize {
     std::fs::read_to_string(folder.join("history.csv")).map_or(0, |text| text.lines().count().saturating_sub(1))
 }
 
-/// Checks that two folders hold the same model and history.
+/// Checks that two folders hold the same model, history and findings.
 #[track_caller]
 pub fn are_equal(one: &Path, other: &Path) {
-    for name in ["model.safetensors", "history.csv"] {
+    for name in ["model.safetensors", "history.csv", "health.json"] {
         let [a, b] = [one, other].map(|folder| std::fs::read(folder.join(name)).unwrap());
         assert!(a == b, "{name} differs in {} and {}", one.display(), other.display());
     }

@@ -22,12 +22,24 @@ impl FolderLock {
     /// # Errors
     /// If another process holds it, or it cannot be written to.
     pub fn take(folder: &Path) -> Result<FolderLock> {
+        let advice = "wait for it to end, or choose another folder";
+        FolderLock::try_take(folder)?.map_err(|in_use| Error::file(folder, format!("{in_use}; {advice}")))
+    }
+
+    /// As [`take`](FolderLock::take); where another process holds the folder, this says so.
+    pub fn try_take(folder: &Path) -> Result<std::result::Result<FolderLock, String>> {
         let file = open(folder)?;
         match file.try_lock() {
-            Ok(()) => FolderLock::held(file, folder),
-            Err(TryLockError::WouldBlock) => Err(Error::file(folder, in_use(file))),
-            Err(TryLockError::Error(error)) => FolderLock::without_locks(file, folder, error),
+            Ok(()) => FolderLock::held(file, folder).map(Ok),
+            Err(TryLockError::WouldBlock) => Ok(Err(in_use(file))),
+            Err(TryLockError::Error(error)) => FolderLock::without_locks(file, folder, error).map(Ok),
         }
+    }
+
+    /// Whether a process holds the folder; nothing is made or changed in it.
+    pub fn is_taken(folder: &Path) -> bool {
+        let file = File::open(folder.join(LOCK_FILE));
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
     /// As [`take`](FolderLock::take); waits for another process that holds the folder.
@@ -115,7 +127,7 @@ fn in_use(mut file: File) -> String {
         Ok(process) if read.is_ok() => format!(" (process {process})"),
         _ => String::new(),
     };
-    format!("is in use by another run{process}; wait for it to end, or choose another folder")
+    format!("is in use by another run{process}")
 }
 
 /// Removes temporary files whose writers are dead.

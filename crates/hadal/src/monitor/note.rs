@@ -6,7 +6,8 @@ use std::io::Write;
 /// to stop.
 pub fn eprint_line(text: &str) {
     super::console::above_the_bar(|| {
-        let _ = writeln!(std::io::stderr().lock(), "{}", printable(text));
+        // In one piece, which no line on standard output can break.
+        let _ = std::io::stderr().lock().write_all((printable(text) + "\n").as_bytes());
     });
 }
 

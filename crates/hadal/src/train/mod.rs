@@ -40,7 +40,7 @@ pub use model_checkpoint::ModelCheckpoint;
 pub use predict::Samples;
 pub use range_test::LearningRateRangeTest;
 pub use recipe::Recipe;
-pub use run_folder::RunFolder;
+pub use run_folder::{HeldFolder, RunFolder};
 pub use time_limit::TimeLimit;
 pub use trainer::Trainer;
 pub use training_state::{CallbackState, TrainingState};

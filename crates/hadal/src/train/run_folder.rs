@@ -1,16 +1,20 @@
 //! A directory for the model and history of a training run.
 
+mod held;
 mod memory;
+mod older;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+pub use self::held::HeldFolder;
+use self::older::OlderFiles;
 use super::best::Best;
 use super::model_checkpoint::{EPOCH_NOTE, MONITOR_NOTE, epoch_notes};
 use super::restore::{HISTORY_NOTE, cannot_restore, is_current, restore_files};
 use super::set_aside::SetAside;
 use super::{Callback, CallbackState, Checkpoint, Event, Every, Flow, Logs, TrainingState};
-use crate::format::{FolderLock, Staged, check_writable, kind_name, safetensors, stage, write_atomically};
+use crate::format::{FolderLock, Staged, kind_name, safetensors, stage, write_atomically};
 use crate::monitor::{Record, note};
 use crate::nn::{Architecture, check_architecture, stage_parts};
 use crate::optim::Mode;
@@ -76,8 +80,8 @@ pub struct RunFolder {
     resumed: bool,
     /// An epoch whose files could not be written.
     unwritten: Option<Snapshot>,
-    /// The events files of older runs.
-    old_events: Vec<PathBuf>,
+    /// What watched the run that was here before.
+    older: OlderFiles,
     lock: FolderLock,
 }
 
@@ -102,6 +106,8 @@ impl RunFolder {
     pub const SUMMARY: &str = "summary.json";
     /// The name of a file that says how often the holdout part was looked at, with [`SUMMARY`](RunFolder::SUMMARY).
     pub const HOLDOUT: &str = "holdout.csv";
+    /// The name of a file with the findings of [`Health`](super::Health), which [`Health::record`](super::Health::record) writes.
+    pub const HEALTH: &str = "health.json";
     /// The name of the file with the history.
     pub const HISTORY: &str = "history.csv";
     /// The name of the file with the times.
@@ -114,15 +120,25 @@ impl RunFolder {
     /// Temporary files of interrupted runs are removed, and a missing history is restored from the model.
     ///
     /// # Errors
-    /// If another run holds the folder, or its files cannot be written there.
+    /// If another run holds the folder, or its files cannot be written there. [`HeldFolder::take_or_next`] chooses another one then.
     pub fn open(
         path: impl AsRef<Path>,
         architecture: Architecture,
         notes: BTreeMap<String, String>,
     ) -> Result<RunFolder> {
-        let path = path.as_ref().to_owned();
-        check_writable(&path)?;
-        let lock = FolderLock::take(&path)?;
+        RunFolder::open_held(HeldFolder::take(path)?, architecture, notes)
+    }
+
+    /// As [`open`](RunFolder::open), with a directory that is locked already.
+    ///
+    /// # Errors
+    /// If something that is no file has the name of one of the run's.
+    pub fn open_held(
+        folder: HeldFolder,
+        architecture: Architecture,
+        notes: BTreeMap<String, String>,
+    ) -> Result<RunFolder> {
+        let HeldFolder { path, lock } = folder;
         for name in [
             RunFolder::MODEL,
             RunFolder::LAST,
@@ -141,7 +157,7 @@ impl RunFolder {
         if let Ok((_, notes)) = safetensors::load(&path.join(RunFolder::MODEL)) {
             restore_files(&path, &notes);
         }
-        let old_events = events_in(&path);
+        let older = OlderFiles::find(&path);
         let record = Record::default();
         Ok(RunFolder {
             path,
@@ -157,7 +173,7 @@ impl RunFolder {
             begun: false,
             resumed: false,
             unwritten: None,
-            old_events,
+            older,
             lock,
         })
     }
@@ -306,7 +322,7 @@ impl RunFolder {
             return Err(error);
         }
         if !self.claimed {
-            self.forget_events();
+            self.older.remove();
         }
         (self.begun, self.claimed, self.resumed) = (true, true, false);
         old.into_iter().try_for_each(SetAside::remove)?;
@@ -331,13 +347,8 @@ impl RunFolder {
         }
         files.into_iter().try_for_each(Staged::commit)?;
         self.claimed = true;
-        self.forget_events();
+        self.older.remove();
         Ok(())
-    }
-
-    /// Removes the events files of the run that was here before. One that cannot be removed is shown beside this run's.
-    fn forget_events(&mut self) {
-        self.old_events.drain(..).for_each(|path| drop(std::fs::remove_file(path)));
     }
 
     /// The files that are there from the beginning, not yet in their places.
@@ -457,13 +468,6 @@ impl Callback for RunFolder {
         }
         Ok(Flow::Continue)
     }
-}
-
-/// The files that [TensorBoard](crate::monitor) reads.
-fn events_in(folder: &Path) -> Vec<PathBuf> {
-    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let files = files.filter(|file| file.file_name().to_string_lossy().starts_with("events.out.tfevents."));
-    files.map(|file| file.path()).collect()
 }
 
 impl KeepBest {

@@ -2,6 +2,7 @@
 
 mod healthy;
 mod not_finite;
+mod own_models;
 
 use std::path::Path;
 
@@ -216,6 +217,12 @@ fn a_class_that_is_never_predicted_is_found() {
         contains(&finding.text, &["class 1 is never predicted: not once for"]);
         contains(&finding.advice, &["class_weights"]);
     }
+    let mut health = Health::new().class_names(["common", "rare <b>"]);
+    let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+    let mut model = model.compile(Adam::new(0.05), BinaryCrossentropy, ()).unwrap();
+    model.fit(&rare, Fit::epochs(60).batch_size(50).callback(&mut health).quiet()).unwrap();
+    let finding = only(health.findings(), FindingKind::ClassNeverPredicted);
+    contains(&finding.text, &["class `rare <b>` is never predicted: not once for"]);
 }
 
 #[test]
@@ -244,15 +251,53 @@ fn resumed(folder: &Path, until: usize, health: &mut Health) -> Result<()> {
 #[test]
 fn a_resumed_run_finds_what_the_whole_would_and_says_nothing_twice() {
     let (whole, left) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let mut health = Health::new();
+    let file = |folder: &tempfile::TempDir| folder.path().join("health.json");
+    let mut health = Health::new().record(file(&whole));
     resumed(whole.path(), usize::MAX, &mut health).unwrap();
     assert!(health.findings().len() >= 2, "{:#?}", health.findings());
     let last = health.findings().iter().map(|finding| finding.step).max().unwrap();
     for until in [last / 2, last + 30] {
-        resumed(left.path(), until, &mut Health::new()).unwrap();
+        resumed(left.path(), until, &mut Health::new().record(file(&left))).unwrap();
     }
+    // What a run that was killed had found after its last checkpoint is not its own yet.
+    std::fs::write(file(&left), "[{}]").unwrap();
     // It has said all, so that strict finds nothing new.
-    let mut after = Health::new().strict();
+    let mut after = Health::new().strict().record(file(&left));
     resumed(left.path(), usize::MAX, &mut after).unwrap();
     assert_eq!(after.findings(), health.findings());
+    let [one, other] = [&whole, &left].map(|folder| std::fs::read_to_string(file(folder)).unwrap());
+    assert_eq!(one, other);
+    assert_eq!(serde_json::from_str::<Vec<Finding>>(&one).unwrap(), health.findings());
+}
+
+#[test]
+fn findings_are_kept_in_a_file_from_the_beginning_and_where_it_cannot_be_written_training_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run/health.json");
+    let seen = std::cell::RefCell::new(Vec::new());
+    let read = |event: &Event| {
+        if let Event::EpochEnd { epoch, .. } = event {
+            seen.borrow_mut().push(std::fs::read_to_string(&path).unwrap_or_default());
+            if *epoch == 2 {
+                std::fs::remove_dir_all(folder.path().join("run")).unwrap();
+            }
+        }
+        Ok(Flow::Continue)
+    };
+    let mut model = deep(2, || Dense::new(16).activation(Relu), Sgd::new(1e-7));
+    let mut health = Health::new().record(&path);
+    model.fit(&data(), Fit::epochs(40).callback(&mut health).on_event(read).quiet()).unwrap();
+    let seen = seen.into_inner();
+    // In the third epoch the file is there again.
+    assert!(seen[..5].iter().all(|text| text == "[]\n"), "{seen:?}");
+    assert_eq!(serde_json::from_str::<Vec<Finding>>(&seen[39]).unwrap(), health.findings());
+    assert_eq!(health.findings().len(), 1);
+    let json: serde_json::Value = serde_json::from_str(&seen[39]).unwrap();
+    assert_eq!((&json[0]["kind"], &json[0]["layer"]), (&"learning_rate_too_low".into(), &serde_json::Value::Null));
+    // Below a file there can be none.
+    std::fs::write(folder.path().join("file"), "").unwrap();
+    let mut health = Health::new().record(folder.path().join("file/health.json"));
+    let mut model = deep(2, || Dense::new(16).activation(Relu), Sgd::new(1e-7));
+    model.fit(&data(), Fit::epochs(40).callback(&mut health).quiet()).unwrap();
+    assert_eq!(health.findings().len(), 1);
 }

@@ -31,7 +31,10 @@ use crate::{Error, Result};
 /// training after the step, so that a checkpoint is written and the run can be resumed; it ends a pause. A learning
 /// rate is that of the steps after this one, and is among
 /// [`Trainer::learning_rate_changes`](crate::train::Trainer::learning_rate_changes).
-#[derive(Clone, Default)]
+///
+/// Several runs that train at a time each get a clone: what is asked is done to all that are going on, and each records it. A run that
+/// begins later is stopped or waits, too, but keeps its own learning rate.
+#[derive(Default)]
 pub struct Control {
     shared: Arc<Shared>,
     /// Ends a pause, as Ctrl-C does.
@@ -39,6 +42,31 @@ pub struct Control {
     record: Option<PathBuf>,
     /// What was done to this run.
     actions: Vec<Action>,
+    /// Whether the run is going on.
+    is_attached: bool,
+    /// How much of what was asked it has seen.
+    seen: usize,
+    /// A learning rate that it has yet to take.
+    learning_rate: Option<f64>,
+}
+
+/// For another run.
+impl Clone for Control {
+    fn clone(&self) -> Control {
+        Control {
+            shared: self.shared.clone(),
+            interrupted: self.interrupted.clone(),
+            record: self.record.clone(),
+            actions: self.actions.clone(),
+            ..Control::default()
+        }
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        self.detach();
+    }
 }
 
 #[derive(Default)]
@@ -49,13 +77,16 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    is_attached: bool,
+    /// How many runs are going on.
+    runs: usize,
     is_paused: bool,
     is_stopped: bool,
+    /// For a loop that is no callback.
     learning_rate: Option<f64>,
-    /// What training has yet to see.
+    /// All that was asked, and how much of it a run has seen.
     asked: Vec<(&'static str, Option<f64>)>,
-    /// As of the last step.
+    told: usize,
+    /// As of the last step of any run.
     step: usize,
     epoch: usize,
     current_rate: f64,
@@ -136,9 +167,31 @@ impl Control {
         lock(&self.shared.state).is_paused
     }
 
+    /// Whether training was stopped.
+    pub fn is_stopped(&self) -> bool {
+        lock(&self.shared.state).is_stopped
+    }
+
     /// Whether a training runs that can be paused and stopped.
     pub(super) fn is_attached(&self) -> bool {
-        lock(&self.shared.state).is_attached
+        lock(&self.shared.state).runs > 0
+    }
+
+    /// The run begins.
+    fn attach(&mut self) {
+        let mut state = lock(&self.shared.state);
+        state.runs += usize::from(!self.is_attached);
+        self.is_attached = true;
+        // What was asked before any run began is for the first.
+        self.seen = if state.runs > 1 { state.asked.len() } else { state.told };
+        self.learning_rate = None;
+    }
+
+    /// The run is over.
+    fn detach(&mut self) {
+        if std::mem::take(&mut self.is_attached) {
+            lock(&self.shared.state).runs -= 1;
+        }
     }
 
     /// What was done to the run that this callback sees.
@@ -156,7 +209,7 @@ impl Control {
     pub(super) fn status(&self) -> Status {
         let state = lock(&self.shared.state);
         Status {
-            is_attached: state.is_attached,
+            is_attached: state.runs > 0,
             is_paused: state.is_paused,
             is_stopped: state.is_stopped,
             learning_rate: state.current_rate,
@@ -170,13 +223,18 @@ impl Control {
         const LOOK: Duration = Duration::from_millis(100);
         let mut state = lock(&self.shared.state);
         (state.step, state.epoch, state.current_rate) = (step, epoch, learning_rate);
-        let mut asked = std::mem::take(&mut state.asked);
         while state.is_paused && !self.interrupted.as_ref().is_some_and(|interrupted| interrupted()) {
             let waited = self.shared.changed.wait_timeout(state, LOOK);
             state = waited.map_or_else(|poisoned| poisoned.into_inner().0, |(state, _)| state);
-            asked.append(&mut state.asked);
         }
         let flow = if state.is_stopped { Flow::Suspend } else { Flow::Continue };
+        let asked = state.asked[self.seen..].to_vec();
+        self.seen = state.asked.len();
+        state.told = self.seen;
+        if let Some((_, rate)) = asked.iter().rfind(|(name, _)| *name == "learning_rate") {
+            self.learning_rate = *rate;
+            state.learning_rate = None;
+        }
         drop(state);
         if !asked.is_empty() {
             let action = |(name, value): (&str, Option<f64>)| Action { step, epoch, action: name.to_owned(), value };
@@ -216,18 +274,73 @@ impl Callback for Control {
         match event {
             Event::TrainBegin { step, .. } => {
                 self.actions = if *step > 0 { self.read_record(*step) } else { Vec::new() };
-                lock(&self.shared.state).is_attached = true;
+                self.attach();
             }
             Event::BatchEnd { step, epoch, learning_rate, .. } => {
                 return Ok(self.after_step(*step, *epoch, *learning_rate));
             }
             Event::ValidationBatch { .. } | Event::EpochEnd { .. } => {}
-            Event::TrainEnd => lock(&self.shared.state).is_attached = false,
+            Event::TrainEnd => self.detach(),
         }
         Ok(Flow::Continue)
     }
 
     fn new_learning_rate(&mut self) -> Option<f64> {
-        self.take_learning_rate()
+        self.learning_rate.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::prelude::*;
+
+    #[test]
+    fn what_is_asked_is_done_to_all_runs_that_are_going_on_and_recorded_by_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = crate::data::synthetic::moons(40, 0.1, 1).unwrap();
+        let control = Control::default();
+        let together = std::sync::Barrier::new(3);
+        let train = |name: &str| {
+            let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+            let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy).unwrap();
+            let wait = |event: &Event| {
+                // When both have begun, the main thread asks; then both go on.
+                if let Event::TrainBegin { .. } = event {
+                    together.wait();
+                    together.wait();
+                }
+                Ok(Flow::Continue)
+            };
+            let own = control.clone().record(folder.path().join(name));
+            model.fit(&data, Fit::epochs(1_000_000).callback(own).on_event(wait).quiet()).unwrap();
+            model.learning_rate_changes().to_vec()
+        };
+        let changes = std::thread::scope(|scope| {
+            let threads = ["one", "two"].map(|name| scope.spawn(move || train(name)));
+            together.wait();
+            assert!(control.is_attached() && !control.is_stopped());
+            control.set_learning_rate(0.02).unwrap();
+            together.wait();
+            while !["one", "two"].iter().all(|name| folder.path().join(name).exists()) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            control.stop();
+            threads.map(|thread| thread.join().unwrap())
+        });
+        assert!(!control.is_attached() && control.is_stopped());
+        for (name, changes) in ["one", "two"].into_iter().zip(changes) {
+            assert_eq!(changes, [(1, 0.02)], "{name}");
+            let record = std::fs::read_to_string(folder.path().join(name)).unwrap();
+            let lines: Vec<&str> = record.lines().collect();
+            assert_eq!((lines[1], lines.len()), ("1,1,learning_rate,0.02", 3), "{record}");
+            assert!(lines[2].ends_with(",stop,"), "{record}");
+        }
+        // One that begins later is stopped, too, but what was asked before is not its own.
+        let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
+        let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, Accuracy).unwrap();
+        model.fit(&data, Fit::epochs(9).callback(control.clone()).quiet()).unwrap();
+        assert_eq!((model.steps(), model.learning_rate_changes().len()), (1, 0));
+        assert!(!control.is_attached(), "a run that has been left is over");
     }
 }

@@ -45,7 +45,7 @@ impl Classes {
         self.samples += predicted.len();
     }
 
-    pub fn epoch(&mut self, at: (usize, usize)) -> Option<Finding> {
+    pub fn epoch(&mut self, at: (usize, usize), names: &[String]) -> Option<Finding> {
         if self.samples < SAMPLES {
             return None;
         }
@@ -64,6 +64,7 @@ impl Classes {
         let never: Vec<(usize, usize)> = never.map(|(class, (_, samples))| (class, *samples)).collect();
         let &(class, samples) = never.first()?;
         let more = if never.len() > 1 { format!(" (nor {} other classes)", never.len() - 1) } else { String::new() };
+        let class = names.get(class).map_or(class.to_string(), |name| format!("`{name}`"));
         let text = format!("class {class} is never predicted{more}: not once for {samples} training samples of it");
         let advice = "class_weights in the loss, more samples of it, or another learning rate";
         Some(Finding::new(FindingKind::ClassNeverPredicted, None, at, text, advice))

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::look::Look;
 use super::{Finding, FindingKind};
+use crate::data::Parts;
 
 /// A layer is said to have died when so much of it has. Networks that learn well often have some dead units: up to 60% of a layer in
 /// tables with the recipe.
@@ -26,10 +27,10 @@ pub(super) struct DeadUnits {
 }
 
 impl DeadUnits {
-    pub fn look(&mut self, look: &Look, samples: usize) {
+    pub fn look(&mut self, look: &Look, samples: usize, predictions: &Parts) {
+        let Some((outputs, hidden)) = split(&look.units, predictions) else { return };
         // Without an error at an output, nothing behind it can have a gradient.
-        let Some(((_, outputs), hidden)) = look.units.split_last() else { return };
-        if outputs.contains(&false) {
+        if outputs.iter().any(|(_, units)| units.contains(&false)) {
             return;
         }
         self.looks += 1;
@@ -61,4 +62,19 @@ impl DeadUnits {
         });
         dead.collect()
     }
+}
+
+/// A tensor's name, and which of its units got a gradient.
+type Units = (String, Vec<bool>);
+
+/// The units of outputs, and all others. With one output it is the last tensor. Which are those of several is not known: all that are as
+/// wide as one of them may be, and are taken for it.
+fn split<'a>(units: &'a [Units], predictions: &Parts) -> Option<(Vec<&'a Units>, Vec<&'a Units>)> {
+    if predictions.len() <= 1 {
+        let (last, hidden) = units.split_last()?;
+        return Some((vec![last], hidden.iter().collect()));
+    }
+    let widths: Vec<usize> = predictions.iter().filter_map(|(_, output)| output.shape().last().copied()).collect();
+    let (outputs, hidden): (Vec<_>, Vec<_>) = units.iter().partition(|(_, units)| widths.contains(&units.len()));
+    (!outputs.is_empty()).then_some((outputs, hidden))
 }

@@ -36,9 +36,10 @@ pub(super) struct GradientNorms {
 }
 
 impl GradientNorms {
-    /// Takes a look; returns an explosion.
-    pub fn look(&mut self, look: &Look) -> Option<Finding> {
+    /// Takes a look at a model with so many outputs; returns an explosion.
+    pub fn look(&mut self, look: &Look, outputs: usize) -> Option<Finding> {
         if let [first, .., last] = look.weights.as_slice()
+            && outputs == 1
             && last.gradient > 0.0
         {
             self.ratios.push(first.gradient / last.gradient);

@@ -8,7 +8,10 @@ mod look;
 mod loss_curve;
 mod not_finite;
 mod overfitting;
+mod record;
 mod updates;
+
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +23,7 @@ use self::look::{Look, Snapshot};
 use self::loss_curve::LossCurve;
 pub(super) use self::not_finite::{Cause, Rows};
 use self::overfitting::Overfitting;
+use self::record::RecordFile;
 use self::updates::Updates;
 use super::{Callback, CallbackState, Event, Flow};
 use crate::monitor::note;
@@ -40,6 +44,9 @@ const APART: usize = 10;
 /// It looks at every 50th step and at the last of an epoch, at 64 units of each layer, which costs 0.55% of the time of
 /// the lecture's network. Its thresholds are such that a run that goes well has no findings. A loss or gradient that is NaN or
 /// infinite ends every run with an error that names the operation; this callback has no part in that.
+///
+/// Models of every kind are looked at; layers are named as their parameters are. In a model with several outputs, gradients
+/// are not looked at for vanishing: what lies between its first and its last layer need not be one path.
 ///
 /// ```
 /// use hadal::prelude::*;
@@ -64,6 +71,10 @@ const APART: usize = 10;
 pub struct Health {
     strict: bool,
     restores_best_weights: bool,
+    /// Of the run, where several train at a time.
+    name: Option<String>,
+    class_names: Vec<String>,
+    record: Option<RecordFile>,
     findings: Vec<Finding>,
     /// What the steps so far have shown.
     seen: Seen,
@@ -116,6 +127,49 @@ impl Health {
         self
     }
 
+    /// The name of the run, which stands before each of its notes: for programs that train several runs at a time. An error of
+    /// [`strict`](Health::strict) does not have it, as no other error of `fit` has. Default: none.
+    ///
+    /// ```
+    /// # use hadal::train::Health;
+    /// let health = Health::new().run_name("seed 2"); // note: seed 2: health, epoch 3, ...
+    /// # drop(health);
+    /// ```
+    pub fn run_name(mut self, name: impl Into<String>) -> Health {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The names of the classes, in the order of the labels: a class that is never predicted is said by its name. Default: its number.
+    pub fn class_names(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Health {
+        self.class_names = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Keeps the findings in this file as well: a JSON array with an object for each [`Finding`], by the names of its fields; `[]` when
+    /// training begins. It is replaced atomically, and a run that is resumed goes on with it. If it cannot be written, as on a full
+    /// disk, one note says so, and training goes on. In the folder of a run its name is
+    /// [`RunFolder::HEALTH`](super::RunFolder::HEALTH). Default: no file.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// use hadal::train::{Finding, Health};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("health.json");
+    /// # let data = hadal::data::synthetic::moons(400, 0.1, 1)?;
+    /// # let model = Sequential::new([2]).add(Dense::new(8).activation(Relu)).add(Dense::new(1).activation(Sigmoid));
+    /// # let mut model = model.compile(Sgd::new(1e-7), BinaryCrossentropy, Accuracy)?;
+    /// let mut health = Health::new().record(&path);
+    /// model.fit(&data, Fit::epochs(40).callback(&mut health).quiet())?;
+    /// let kept: Vec<Finding> = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    /// assert_eq!(kept, health.findings());
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    pub fn record(mut self, path: impl AsRef<Path>) -> Health {
+        self.record = Some(RecordFile::new(path.as_ref()));
+        self
+    }
+
     /// What was found in the last call of `fit`, in order.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
@@ -129,12 +183,20 @@ impl Health {
             }
             let text = finding.to_string();
             self.findings.push(finding);
+            self.keep();
             if self.strict {
                 return Err(Error::Data(format!("{text} (strict health checks end the run here)")));
             }
-            note(&text);
+            note(&self.name.iter().fold(text, |text, name| format!("{name}: {text}")));
         }
         Ok(Flow::Continue)
+    }
+
+    /// Writes all findings of the run into its file.
+    fn keep(&mut self) {
+        if let Some(record) = &mut self.record {
+            record.write(&self.findings);
+        }
     }
 
     /// Whether to look at a step.
@@ -153,17 +215,18 @@ impl Callback for Health {
                     (*steps_per_epoch, samples.div_ceil((*steps_per_epoch).max(1)));
                 self.seen.loss_curve.begin(*step);
                 self.seen.looked = *step;
+                self.keep();
             }
-            Event::BatchEnd { epoch, batch, step, loss, gradients, model, learning_rate, .. } => {
+            Event::BatchEnd { epoch, batch, step, loss, gradients, model, learning_rate, predictions, .. } => {
                 self.seen.loss_curve.batch(*loss, self.batch_size);
                 let mut found = Vec::new();
                 if self.looks_at(*step, *batch) {
                     self.seen.looked = *step;
                     let before = self.before.take().filter(|before| before.step + 1 == *step);
                     let look = Look::new(*model, gradients, before.as_ref(), (*epoch, *step), *learning_rate);
-                    self.seen.dead_units.look(&look, self.batch_size);
+                    self.seen.dead_units.look(&look, self.batch_size, predictions);
                     self.seen.updates.look(&look);
-                    found.extend(self.seen.gradients.look(&look));
+                    found.extend(self.seen.gradients.look(&look, predictions.len()));
                     self.seen.classes.look(event);
                 }
                 let next = if *batch == self.steps_per_epoch { 1 } else { batch + 1 };
@@ -186,9 +249,12 @@ impl Callback for Health {
                     found.push(finding);
                 }
                 found.extend(seen.loss_curve.epoch(at));
-                found.extend(seen.classes.epoch(at));
+                found.extend(seen.classes.epoch(at, &self.class_names));
                 if !self.restores_best_weights {
                     found.extend(seen.overfitting.epoch(at, logs));
+                }
+                if self.record.as_ref().is_some_and(RecordFile::is_missing) {
+                    self.keep();
                 }
                 return self.say(found);
             }
@@ -207,6 +273,7 @@ impl Callback for Health {
 
     fn load_state(&mut self, state: CallbackState) -> Result<()> {
         (self.findings, self.seen) = state.parse("Health")?;
+        self.keep();
         Ok(())
     }
 }

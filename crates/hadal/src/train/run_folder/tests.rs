@@ -73,6 +73,68 @@ fn a_folder_in_use_is_refused_and_left_alone() {
 }
 
 #[test]
+fn of_several_runs_that_ask_for_a_folder_each_gets_its_own() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("run");
+    std::fs::create_dir(home.path().join("run-3")).unwrap();
+    let together = std::sync::Barrier::new(8);
+    let taken: Vec<HeldFolder> = std::thread::scope(|scope| {
+        let take = || {
+            together.wait();
+            HeldFolder::take_or_next(&path).unwrap()
+        };
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(take)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let mut names: Vec<_> = taken.iter().map(|held| held.path().file_name().unwrap().to_owned()).collect();
+    names.sort();
+    // What is there and not in use is not theirs.
+    assert_eq!(names, ["run", "run-2", "run-4", "run-5", "run-6", "run-7", "run-8", "run-9"]);
+    assert!(HeldFolder::is_taken(&path) && !HeldFolder::is_taken(&home.path().join("run-3")));
+    let message = HeldFolder::take(&path).err().unwrap().to_string();
+    assert!(
+        message.contains("in use by another run (process ") && message.contains("choose another folder"),
+        "{message}"
+    );
+    drop(taken);
+    assert_eq!(HeldFolder::take_or_next(&path).unwrap().path(), path);
+    // A path without a name has no next.
+    let below = home.path().join("run/below");
+    let parent = below.join("..");
+    std::fs::create_dir(&below).unwrap();
+    let _held = HeldFolder::take(&parent).unwrap();
+    let message = HeldFolder::take_or_next(&parent).err().unwrap().to_string();
+    assert!(message.contains("in use by another run"), "{message}");
+}
+
+#[test]
+fn what_watched_an_older_run_goes_but_not_what_watches_this_one() {
+    struct Watcher(PathBuf);
+    impl Callback for Watcher {
+        fn on_event(&mut self, event: &Event) -> Result<Flow> {
+            if let Event::TrainBegin { .. } = event {
+                write_atomically(&self.0, |out| out.write_all(b"new"))?;
+            }
+            Ok(Flow::Continue)
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    train(at, 1, 1).unwrap();
+    for name in [RunFolder::HEALTH, "control.csv", "events.out.tfevents.1", "my notes"] {
+        std::fs::write(at.join(name), "old").unwrap();
+    }
+    let data = crate::data::synthetic::moons(20, 0.1, 1).unwrap();
+    let model = Sequential::new([2]).seed(2).add(Dense::new(1).activation(Sigmoid));
+    let mut model = model.compile(Sgd::new(0.1), BinaryCrossentropy, [Accuracy]).unwrap();
+    let run = RunFolder::open(at, model.model.architecture(), BTreeMap::new()).unwrap();
+    let watcher = Watcher(at.join(RunFolder::HEALTH));
+    model.fit(&data, Fit::epochs(2).quiet().callback(watcher).callback(run)).unwrap();
+    assert_eq!((&*read(at, RunFolder::HEALTH), &*read(at, "my notes")), ("new", "old"));
+    assert!(!at.join("control.csv").exists() && !at.join("events.out.tfevents.1").exists());
+}
+
+#[test]
 fn a_folder_where_a_file_should_be_is_found_before_the_run() {
     let folder = tempfile::tempdir().unwrap();
     for name in [RunFolder::MODEL, RunFolder::HISTORY, RunFolder::TIMING] {
