@@ -19,13 +19,14 @@ pub(crate) struct Evaluation {
 
 impl Evaluation {
     /// What `model` gives for `data`; `None` if that is not about classes.
+    #[allow(dead_code, reason = "for those who know no loss, such as a report")]
     pub fn of_model(model: &Sequential, data: &Dataset) -> Result<Option<Evaluation>> {
         Evaluation::of_scaled(model, data, Scale::Unknown)
     }
 
     /// As [`of_model`](Evaluation::of_model), where it is known what the outputs are.
     pub fn of_scaled(model: &Sequential, data: &Dataset, scale: Scale) -> Result<Option<Evaluation>> {
-        let mut gathered = Gathered::default();
+        let mut gathered = Gathered::default().of_scale(scale);
         data.batches(BATCH).read_ahead(|next| -> Result<()> {
             while let Some(batch) = next()? {
                 gathered.outputs.push(no_grad(|| model.forward(batch.inputs.first(), &mut Context::evaluation())));
@@ -34,7 +35,7 @@ impl Evaluation {
         })?;
         gathered.targets.push(data.targets().clone());
         gathered.note_if_not_finite(data);
-        Ok(gathered.scaled(scale))
+        Ok(gathered.evaluation())
     }
 
     fn new(outputs: &Tensor, targets: &Tensor, scale: Scale) -> Option<Evaluation> {
@@ -150,6 +151,7 @@ impl Scale {
 pub(crate) struct Gathered {
     outputs: Vec<Tensor>,
     targets: Vec<Tensor>,
+    scale: Scale,
 }
 
 impl Gathered {
@@ -161,17 +163,17 @@ impl Gathered {
         }
     }
 
-    /// Of all batches; `None` where there were none, outputs and targets are not about classes, or an output is not finite.
-    pub fn evaluation(self) -> Option<Evaluation> {
-        self.scaled(Scale::Unknown)
+    /// Where it is known what the outputs are.
+    pub fn of_scale(self, scale: Scale) -> Gathered {
+        Gathered { scale, ..self }
     }
 
-    /// As [`evaluation`](Gathered::evaluation), where it is known what the outputs are.
-    pub fn scaled(self, scale: Scale) -> Option<Evaluation> {
+    /// Of all batches; `None` where there were none, outputs and targets are not about classes, or an output is not finite.
+    pub fn evaluation(self) -> Option<Evaluation> {
         if self.outputs.is_empty() || self.outputs[0].rank() == 0 {
             return None;
         }
-        Evaluation::new(&concat(&self.outputs, 0), &concat(&self.targets, 0), scale)
+        Evaluation::new(&concat(&self.outputs, 0), &concat(&self.targets, 0), self.scale)
     }
 
     /// How much memory it takes.
@@ -189,6 +191,21 @@ impl Gathered {
         let own = concat(&self.targets, 0);
         let numbers = |tensor: &Tensor| tensor.detach().to_dtype(DType::F64).to_vec::<f64>();
         own.shape() == targets.shape() && numbers(&own) == numbers(targets)
+    }
+
+    /// Whether the outputs begin with `first`, but for rounding.
+    pub fn begins_with(&self, first: &Tensor) -> bool {
+        let own = concat(&self.outputs, 0);
+        if own.shape()[1..] != first.shape()[1..] || own.size(0) < first.size(0) {
+            return false;
+        }
+        let numbers = |tensor: &Tensor| tensor.detach().to_dtype(DType::F64).to_vec::<f64>();
+        let own = numbers(&own.narrow(0, 0, first.size(0)));
+        own.iter().zip(numbers(first)).all(|(own, first)| (own - first).abs() <= 1e-4 * (1.0 + first.abs()))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.outputs.is_empty()
     }
 
     /// Says that there is nothing to be shown of `data` where an output is NaN or infinite.
@@ -340,6 +357,9 @@ mod tests {
         assert!(gathered.is_of(&data([0, 1, 1])) && !gathered.is_of(&data([1, 0, 1])));
         assert!(!gathered.is_of(&data([0, 1, 1]).take(2)) && !Gathered::default().is_of(&data([0, 1, 1])));
         assert_eq!(gathered.bytes(), 3 * (2 * 4 + 8));
+        assert!(gathered.begins_with(&Tensor::from([[0.90001, 0.1], [0.2, 0.8]])));
+        assert!(!gathered.begins_with(&Tensor::from([[0.9, 0.1], [0.3, 0.8]])));
+        assert!(!gathered.begins_with(&Tensor::zeros([4, 2])) && !gathered.begins_with(&Tensor::zeros([1, 1])));
         let mut infinite = Gathered::default();
         infinite.add(&Tensor::from([[f32::INFINITY, 0.0]]).into(), &Tensor::from([0]).into());
         assert!(infinite.evaluation().is_none());

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::Tensor;
 use crate::data::{Dataset, Parts};
 use crate::monitor::evaluation::{Evaluation, Gathered, Scale};
 
@@ -13,6 +14,8 @@ pub(super) struct Live {
     gathered: Gathered,
     epoch: usize,
     is_too_large: bool,
+    /// Whether `fit` validates on the data that is shown; `None` before that is known.
+    is_own: Option<bool>,
     scale: Scale,
     /// The share of the time since training began that evaluations may take.
     share: f64,
@@ -26,6 +29,7 @@ impl Live {
             gathered: Gathered::default(),
             epoch: 0,
             is_too_large: false,
+            is_own: None,
             scale: Scale::Unknown,
             share,
             began: Instant::now(),
@@ -66,14 +70,24 @@ impl Live {
         self.spent += time;
     }
 
-    /// The outputs of the last epoch, if they are all those for `data`.
-    pub fn outputs(&self, data: &Dataset) -> Option<Gathered> {
-        self.gathered.is_of(data).then(|| self.gathered.clone())
+    /// Finds out whether the outputs are those for `data`, which is shown: by the targets and, where `first` is what the model gives for
+    /// its first samples, by the outputs. Data may differ in inputs alone.
+    pub fn check(&mut self, data: &Dataset, first: impl FnOnce() -> Option<Tensor>) {
+        if self.is_own.is_none() && !self.gathered.is_empty() {
+            let is_own = self.gathered.is_of(data) && first().is_none_or(|first| self.gathered.begins_with(&first));
+            self.is_own = Some(is_own);
+        }
     }
 
-    /// The evaluation of the last epoch; `None` if it was not one of `data`, or is not about classes.
-    pub fn evaluation(&self, data: &Dataset) -> Option<Evaluation> {
-        self.outputs(data)?.scaled(self.scale)
+    /// The outputs of the last epoch, if they are those for the data that is shown.
+    pub fn outputs(&self) -> Option<Gathered> {
+        let is_known = self.is_own == Some(true) && !self.gathered.is_empty();
+        is_known.then(|| self.gathered.clone().of_scale(self.scale))
+    }
+
+    /// The evaluation of the last epoch; `None` if it was not one of the data that is shown, or is not about classes.
+    pub fn evaluation(&self) -> Option<Evaluation> {
+        self.outputs()?.evaluation()
     }
 
     pub fn is_too_large(&self) -> bool {
@@ -94,14 +108,28 @@ mod tests {
     fn outputs_are_those_of_the_last_epoch() {
         let data = Dataset::new("d", Tensor::zeros([2, 1]), Tensor::from([0, 1])).unwrap();
         let mut live = Live::new(0.0);
+        live.check(&data, || None);
+        assert!(live.outputs().is_none());
         add(&mut live, 1, Tensor::from([[0.1]]), Tensor::from([0]));
-        assert!(live.evaluation(&data).is_none(), "one sample of two");
         add(&mut live, 1, Tensor::from([[0.1]]), Tensor::from([1]));
-        assert_eq!(live.evaluation(&data).unwrap().confusion(), [[1, 0], [1, 0]]);
+        assert!(live.outputs().is_none(), "before it is known whose they are");
+        live.check(&data, || Some(Tensor::from([[0.1]])));
+        assert_eq!(live.evaluation().unwrap().confusion(), [[1, 0], [1, 0]]);
         add(&mut live, 2, Tensor::from([[0.1], [0.9]]), Tensor::from([0, 1]));
-        assert_eq!(live.evaluation(&data).unwrap().confusion(), [[1, 0], [0, 1]]);
+        assert_eq!(live.evaluation().unwrap().confusion(), [[1, 0], [0, 1]]);
         live.decided_at(0.0);
-        assert_eq!(live.evaluation(&data).unwrap().confusion(), [[0, 1], [0, 1]], "logits");
+        assert_eq!(live.evaluation().unwrap().confusion(), [[0, 1], [0, 1]], "logits");
+    }
+
+    #[test]
+    fn outputs_for_other_data_are_none() {
+        let data = Dataset::new("d", Tensor::zeros([2, 1]), Tensor::from([0, 1])).unwrap();
+        for (labels, first) in [([1, 1], 0.1), ([0, 1], 0.2)] {
+            let mut live = Live::new(0.0);
+            add(&mut live, 1, Tensor::from([[0.1], [0.9]]), Tensor::from(labels));
+            live.check(&data, || Some(Tensor::from([[first]])));
+            assert!(live.outputs().is_none(), "{labels:?} {first}");
+        }
     }
 
     #[test]

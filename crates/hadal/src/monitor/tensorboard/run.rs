@@ -77,7 +77,7 @@ impl Run {
             samples.log_first_weights(log, network)?;
         }
         if let Some(shown) = shown {
-            self.evaluate_epoch(shown)?;
+            self.evaluate_epoch(*model, shown)?;
         }
         self.log.get_mut().write_now();
         Ok(())
@@ -93,10 +93,12 @@ impl Run {
     }
 
     /// Logs what the model gets right and wrong at the end of an epoch, if there is time for it.
-    fn evaluate_epoch(&mut self, shown: &Shown) -> Result<()> {
+    fn evaluate_epoch(&mut self, model: &dyn Module, shown: &Shown) -> Result<()> {
         if self.live.is_due() {
             let start = Instant::now();
-            if let Some(evaluation) = self.live.evaluation(shown.data) {
+            let samples = self.samples.as_ref();
+            self.live.check(shown.data, || Some(samples?.outputs(model.as_sequential()?)));
+            if let Some(evaluation) = self.live.evaluation() {
                 self.log_evaluation(&evaluation, shown)?;
             }
             self.live.took(start.elapsed());
@@ -120,7 +122,7 @@ impl Run {
     /// other weights since.
     pub fn evaluate_end(&mut self, state: &TrainingState, shown: &Shown) -> Result<()> {
         let is_restored = state.has_restored_weights();
-        let last = self.live.outputs(shown.data);
+        let last = self.live.outputs();
         let evaluation = match last.filter(|_| !is_restored || self.architecture.is_none()) {
             Some(outputs) => {
                 outputs.note_if_not_finite(shown.data);
@@ -130,13 +132,13 @@ impl Run {
                          written for a Sequential alone",
                     );
                 }
-                outputs.scaled(self.live.scale())
+                outputs.evaluation()
             }
             None => self.pass(state, shown)?,
         };
         let Some(evaluation) = evaluation else { return Ok(()) };
-        let is_known = self.is_evaluated
-            && (!is_restored || self.live.evaluation(shown.data).is_some_and(|last| last.is_same(&evaluation)));
+        let is_known =
+            self.is_evaluated && (!is_restored || self.live.evaluation().is_some_and(|last| last.is_same(&evaluation)));
         self.log.get_mut().step(state.steps());
         if !is_known {
             self.log_evaluation(&evaluation, shown)?;

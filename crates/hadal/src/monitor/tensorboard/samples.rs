@@ -2,9 +2,9 @@
 
 use super::{Log, activations};
 use crate::data::Dataset;
-use crate::nn::{Forward, Model, Module, Sequential};
+use crate::nn::{Context, Forward, Model, Module, Sequential};
 use crate::train::check_preprocessing;
-use crate::{DType, Error, Result, Shape, Tensor};
+use crate::{DType, Error, Result, Shape, Tensor, no_grad};
 
 /// How many samples are shown as images, and how many go through the network for histograms of its activations.
 const SHOWN: usize = 25;
@@ -56,6 +56,11 @@ impl Samples {
             Some(images) => log.image("samples", &images),
             None => Ok(()),
         }
+    }
+
+    /// What the model gives for the samples.
+    pub fn outputs(&self, model: &Sequential) -> Tensor {
+        no_grad(|| model.forward(&self.inputs, &mut Context::evaluation()))
     }
 
     /// Logs what each layer gives for the samples; see [`activations`].

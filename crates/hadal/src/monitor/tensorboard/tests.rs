@@ -194,9 +194,10 @@ fn images_mistakes_and_first_weights_are_logged_where_samples_are_images() {
     assert_eq!(size("samples"), (5 * 30 - 2, 5 * 30 - 2));
     assert_eq!(size("first layer"), (3 * 30 - 2, 4 * 30 - 2));
     assert_eq!(steps(&shown, "first layer").len(), 2);
-    let mistakes: Vec<&String> = shown.keys().filter(|tag| tag.starts_with("mistakes/")).collect();
+    let mistakes: Vec<&String> =
+        shown.keys().filter(|tag| tag.starts_with("mistakes/") && tag.contains(": sample ")).collect();
     assert_eq!(mistakes.len(), 16);
-    assert_eq!(size(mistakes[0]), (28, 28));
+    assert_eq!((size(mistakes[0]), size("mistakes/all")), ((28, 28), (4 * 30 - 2, 4 * 30 - 2)));
     for name in ["zero\"|", "<b>one</b>", "2", "9"] {
         assert!(shown.contains_key(&format!("precision_recall/{name}")), "{name}");
     }
