@@ -48,8 +48,8 @@ const EVALUATION_SHARE: f64 = 0.005;
 /// | --- | --- | --- |
 /// | Scalars | `loss/train`, `loss/validation`, and so for each metric; `epoch`, `epoch_seconds` | each epoch |
 /// | | `loss/batch`, `learning_rate`, `gradient_norm` (after clipping) | every 50 steps |
-/// | | `system/memory`, the bytes of the process in memory; `system/processor`, the cores in use since the last such point, at least 0.2 s before; on Linux | every 50 steps |
-/// | | `dead_units/<number> <layer>`, the share of the units that are active for none of the first 128 samples of the validation data | each epoch |
+/// | | `system/memory`, in bytes; `system/processor`, the cores in use since the last such point; on Linux | every 50 steps |
+/// | | `dead_units/<number> <layer>`, the share of units that no one of 128 samples activates | each epoch |
 /// | Custom Scalars | training and validation in one chart, for each metric | |
 /// | Histograms, Distributions | `weights/<name>` | at the beginning and each epoch |
 /// | | `gradients/<name>`, those of the epoch's last step | each epoch |
@@ -76,7 +76,8 @@ const EVALUATION_SHARE: f64 = 0.005;
 /// Activations, dead units, first layer and graph are written for a [`Sequential`]; activations of all its layers but those
 /// that keep the numbers as they are, such as dropout, and dead units of those whose activation can be 0 for all samples: `Relu`,
 /// `HardSigmoid`, `Gelu`, `Silu`, and `LeakyRelu` and `Elu` of slope 0. Other models with one output are evaluated by `fit`'s validation
-/// alone. Images need samples that are images, of at most 4,194,304 pixels: of shape
+/// alone. Dead units are those that give 0 for all of the first 128 samples of the validation data. The processor's time is counted in
+/// hundredths of a second, so its points are at least 0.2 s apart. Images need samples that are images, of at most 4,194,304 pixels: of shape
 /// `[height, width]` or `[1 or 3, height, width]`, square images of bytes that were flattened, as MNIST's, or what
 /// [`image_shape`](TensorBoard::image_shape) says. Of large ones fewer are shown.
 ///
