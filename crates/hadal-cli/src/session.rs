@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use hadal::monitor::processor;
 use hadal::prelude::*;
 use hadal::train::{Callback, Every, HeldFolder, History, Logs, RunFolder, TimeLimit, duration};
 use hadal::{Error, Result, simd_level};
@@ -16,7 +17,7 @@ use crate::network::{measures, schedule, trainer};
 use crate::parts::Parts;
 use crate::several::check_is_one;
 use crate::source::Source;
-use crate::summary::{Summary, processor, scores};
+use crate::summary::{Summary, scores};
 use crate::watchers::tensorboard;
 
 /// The file with the complete settings of a run.

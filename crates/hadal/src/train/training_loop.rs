@@ -327,6 +327,8 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
         if let Some(weights) = self.callbacks.final_weights() {
             self.trainer.model.load_state_dict(&weights.into_iter().collect())?;
         }
+        // Before the state says that the run has ended: one that is killed meanwhile is resumed, and shown then.
+        self.callbacks.show(&*self.trainer)?;
         if self.callbacks.take_states() {
             let mut state = self.state(None);
             state.facts.finished = true;

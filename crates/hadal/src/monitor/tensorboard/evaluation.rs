@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::Log;
-use super::samples::{as_images, image_of};
 use crate::data::Dataset;
 use crate::monitor::evaluation::{Evaluation, class_name};
+use crate::monitor::images::{as_images, image_of};
 use crate::monitor::note;
 use crate::{Result, Shape, Tensor};
 
