@@ -55,6 +55,11 @@ impl Parts {
         }
     }
 
+    /// What the columns of a table's rows are called, and the raw cells of a sample of the test part; `None` if this is no table.
+    pub fn test_columns(&self) -> Option<(Vec<String>, impl Fn(usize) -> Vec<String> + use<>)> {
+        self.table.as_ref().map(TableParts::test_columns)
+    }
+
     /// The name of a class, or its label.
     pub fn class_name(&self, label: usize) -> String {
         self.classes.get(label).cloned().unwrap_or_else(|| label.to_string())

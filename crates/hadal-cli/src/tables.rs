@@ -3,7 +3,7 @@
 use std::io::stdin;
 use std::path::Path;
 
-use hadal::data::{Encoder, Kind, Part, Partition, Preprocess, ReadOptions, Table, Task};
+use hadal::data::{Column, Encoder, Kind, Part, Partition, Preprocess, ReadOptions, Table, Task};
 use hadal::monitor::note;
 use hadal::{Error, Result};
 
@@ -18,6 +18,26 @@ pub struct TableParts {
     pub encoder: Encoder,
     /// All rows that have a target, with all columns.
     pub columns: Table,
+    /// Those of the test part.
+    test: Table,
+}
+
+impl TableParts {
+    /// What the columns of the test part's rows are called, and their cells, by the sample of [`Parts::test`]: the line in the file, then
+    /// the columns that the network is given, then the others but the target.
+    pub fn test_columns(&self) -> (Vec<String>, impl Fn(usize) -> Vec<String> + use<>) {
+        let (target, inputs) = (self.encoder.target(), self.encoder.input_columns());
+        let (used, others): (Vec<&Column>, Vec<&Column>) =
+            self.test.columns().iter().filter(|own| own.name() != target).partition(|own| inputs.contains(&own.name()));
+        let columns: Vec<Column> = used.into_iter().chain(others).cloned().collect();
+        let names = ["line"].into_iter().chain(columns.iter().map(Column::name)).map(str::to_owned).collect();
+        let rows = self.test.clone();
+        let row = move |sample: usize| {
+            let line = rows.line(sample).to_string();
+            [line].into_iter().chain(columns.iter().map(|own| own.cell(sample).to_owned())).collect()
+        };
+        (names, row)
+    }
 }
 
 /// The table as it is.
@@ -153,7 +173,7 @@ pub fn parts_of(table: &Table, config: &mut Config, trained: Option<&Encoder>) -
         Some(encoder) => encoder.clone(),
         None => preprocess.fit(&parts.train)?,
     };
-    let name = table.name();
+    let (name, test) = (table.name(), parts.test.clone());
     let data = parts.try_map(|part, rows| match part {
         Part::Train => fitted.dataset(&rows),
         Part::Test => fitted.dataset(&rows.renamed(&format!("{name} test"))),
@@ -165,7 +185,7 @@ pub fn parts_of(table: &Table, config: &mut Config, trained: Option<&Encoder>) -
         train: data.train,
         test: data.test,
         holdout: data.holdout,
-        table: Some(TableParts { dialect, rows, encoder: fitted, columns: all }),
+        table: Some(TableParts { dialect, rows, encoder: fitted, columns: all, test }),
         classes,
         task,
         outputs,
@@ -187,5 +207,39 @@ fn divide(table: &Table, target: &str, task: Task, config: &mut Config) -> Resul
     match Fold::of(config)? {
         Some(fold) => fold.of_table(table, &split),
         None => table.split(&split),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hadal::data::ReadOptions;
+
+    use super::*;
+
+    #[test]
+    fn the_cells_of_a_test_sample_are_those_of_its_line() {
+        let mut text = "name,y,x\n".to_owned();
+        for row in 0..40 {
+            let target = if row % 7 == 0 { "" } else { ["no", "yes"][row % 2] };
+            text += &format!("row {row},{target},{}\n", row % 3);
+        }
+        let table = Table::from_reader("t", text.as_bytes(), &ReadOptions::default()).unwrap();
+        for (folds, fold) in [(None, None), (Some(3), Some(2))] {
+            let mut config = Config::default();
+            config.data.target = Some("y".into());
+            config.data.drop = vec!["name".into()];
+            (config.split.folds, config.split.fold) = (folds, fold);
+            let parts = parts_of(&table, &mut config, None).unwrap();
+            let (names, row) = parts.test_columns().unwrap();
+            assert_eq!(names, ["line", "x", "name"]);
+            let labels = parts.test.targets().to_vec::<i64>();
+            assert!(labels.len() > 3);
+            for (sample, label) in labels.into_iter().enumerate() {
+                let [line, x, name] = row(sample).try_into().unwrap();
+                let of_file: usize = line.parse::<usize>().unwrap() - 2;
+                assert_eq!((x, name), ((of_file % 3).to_string(), format!("row {of_file}")));
+                assert_eq!(parts.classes[label as usize], ["no", "yes"][of_file % 2]);
+            }
+        }
     }
 }
