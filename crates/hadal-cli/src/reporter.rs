@@ -5,6 +5,7 @@ use std::path::Path;
 
 use hadal::Result;
 use hadal::data::Task;
+use hadal::monitor::report::Report;
 use hadal::monitor::{Console, JsonLogger, columns, print_line, wrapped};
 use hadal::prelude::*;
 use hadal::train::{Callback, Logs};
@@ -103,7 +104,12 @@ impl<'a> Reporter<'a> {
             print_line(&format!("The time was up after step {step}{recorded}"))?;
         }
         print_line(&match self.folder {
-            Some(folder) => format!("The run is kept in {}", folder.display()),
+            Some(folder) => match folder.join(Report::FILE) {
+                page if page.exists() => {
+                    format!("The run is kept in {}, with a report: {}", folder.display(), page.display())
+                }
+                _ => format!("The run is kept in {}", folder.display()),
+            },
             None => "Nothing was kept (--no-out)".to_owned(),
         })
     }

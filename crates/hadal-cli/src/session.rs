@@ -15,6 +15,7 @@ use crate::interrupt::Interrupt;
 use crate::model;
 use crate::network::{measures, schedule, trainer};
 use crate::parts::Parts;
+use crate::report::report;
 use crate::several::check_is_one;
 use crate::source::Source;
 use crate::summary::{Summary, scores};
@@ -49,6 +50,8 @@ pub struct Folder<'a> {
     pub inexact: bool,
     /// Whether to write what watches the run beside it.
     pub is_watched: bool,
+    /// Whether to write a page about it when it has ended.
+    pub is_reported: bool,
 }
 
 /// What came of it.
@@ -107,6 +110,9 @@ impl Session<'_> {
             fit = fit.callback(self.open(folder, &model.model)?);
             if folder.is_watched {
                 fit = fit.callback(tensorboard(folder, self.config, parts)?);
+            }
+            if folder.is_reported {
+                fit = fit.callback(report(folder.path, self.config, self.source, parts)?);
             }
         }
         if let Some(limit) = &mut limit {

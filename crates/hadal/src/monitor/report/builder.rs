@@ -8,6 +8,7 @@ use super::run::Run;
 use crate::Shape;
 use crate::data::Dataset;
 use crate::monitor::evaluation::SampleColumns;
+use crate::train::RunFolder;
 
 /// A callback that writes a page about the run when training has ended: what it was told, what came of it, and how to repeat it.
 ///
@@ -66,7 +67,7 @@ pub struct Report {
 
 impl Report {
     /// The name of the file in a folder.
-    pub const FILE: &str = "report.html";
+    pub const FILE: &str = RunFolder::REPORT;
 
     /// Writes to `path`, if it ends with `.html`, else to `report.html` in the folder `path`, which is made if need be.
     pub fn new(path: impl AsRef<Path>) -> Report {

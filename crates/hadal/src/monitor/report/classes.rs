@@ -42,9 +42,10 @@ fn matrix(counts: &[Vec<u64>]) -> Result<ConfusionMatrix> {
 
 /// The pairs that are confused most.
 fn pairs(counts: &[Vec<u64>], names: &[String]) -> Markup {
-    let all = counts.iter().enumerate().flat_map(|(class, row)| {
-        row.iter().enumerate().map(move |(predicted, count)| (*count, class, predicted))
-    });
+    let all = counts
+        .iter()
+        .enumerate()
+        .flat_map(|(class, row)| row.iter().enumerate().map(move |(predicted, count)| (*count, class, predicted)));
     let mut wrong: Vec<_> = all.filter(|(count, class, predicted)| *count > 0 && class != predicted).collect();
     wrong.sort_by_key(|(count, class, predicted)| (std::cmp::Reverse(*count), *class, *predicted));
     let mistakes: u64 = wrong.iter().map(|(count, ..)| count).sum();
@@ -115,7 +116,7 @@ pub(super) fn calibration(evaluation: &Evaluation) -> Markup {
     let Some(labels) = labels else {
         return html! { p { "Some samples have several classes, or none, so there is no calibration curve." } };
     };
-    let samples = labels.len();
+    let samples = evaluation.samples();
     let labels = Tensor::from_vec(labels, [samples]);
     let curve = match CalibrationCurve::new(&evaluation.probabilities, &labels, BINS) {
         Ok(curve) => curve,

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::text::{facts, number, percent, table, verbatim};
 use super::Report;
+use super::text::{facts, number, percent, table, verbatim};
 use crate::data::Dataset;
 use crate::monitor::evaluation::class_name;
 use crate::nn::thousands;
@@ -44,7 +44,11 @@ fn targets(report: &Report) -> Markup {
         return classes(&parts, &report.class_names);
     }
     let is_single = |targets: &Tensor| targets.dtype().is_float() && targets.elements() == targets.size(0);
-    if parts.iter().all(|(_, targets)| is_single(targets)) { spread(&parts) } else { html! {} }
+    if parts.iter().all(|(_, targets)| is_single(targets)) {
+        spread(&parts)
+    } else {
+        html! {}
+    }
 }
 
 fn classes(parts: &[(&String, &Tensor)], names: &[String]) -> Markup {
@@ -66,7 +70,8 @@ fn classes(parts: &[(&String, &Tensor)], names: &[String]) -> Markup {
         let cell = |counts: &Vec<usize>| html! { (thousands(counts.get(class).copied().unwrap_or(0))) };
         [html! { (class_name(names, class)) }].into_iter().chain(counts.iter().map(cell)).collect()
     };
-    let head: Vec<String> = ["class".to_owned()].into_iter().chain(parts.iter().map(|(name, _)| (*name).clone())).collect();
+    let head: Vec<String> =
+        ["class".to_owned()].into_iter().chain(parts.iter().map(|(name, _)| (*name).clone())).collect();
     html! {
         (table("Samples of each class", &head, (0..all.min(CLASSES)).map(row).collect(), |at| at > 0))
         @if all > CLASSES { p { "The first " (CLASSES) " of " (thousands(all)) " classes are listed." } }

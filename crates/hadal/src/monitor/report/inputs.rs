@@ -20,7 +20,12 @@ const REPEATS: usize = 3;
 const INPUTS: usize = 100;
 
 /// `None` where neither can be shown.
-pub(super) fn section(report: &Report, trained: &dyn Trained, scores: &Logs, image: Option<[usize; 3]>) -> Option<Markup> {
+pub(super) fn section(
+    report: &Report,
+    trained: &dyn Trained,
+    scores: &Logs,
+    image: Option<[usize; 3]>,
+) -> Option<Markup> {
     if let Some(weights) = image.and_then(|image| first_weights(trained.module(), image)) {
         return Some(weights);
     }

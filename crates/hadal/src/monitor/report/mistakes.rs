@@ -108,9 +108,9 @@ pub(super) fn of_numbers(predicted: &Tensor, truth: &Tensor, samples: &Samples) 
     let (predicted, truth) = (rows(predicted), rows(truth));
     let error = |sample: usize| {
         let places = sample * outputs..(sample + 1) * outputs;
-        let (at, size) = places.map(|at| (at, (predicted[at] - truth[at]).abs())).fold((0, -1.0), |most, own| {
-            if own.1 > most.1 { own } else { most }
-        });
+        let (at, size) = places
+            .map(|at| (at, (predicted[at] - truth[at]).abs()))
+            .fold((0, -1.0), |most, own| if own.1 > most.1 { own } else { most });
         (sample, at, size)
     };
     let mut all: Vec<(usize, usize, f64)> = (0..truth.len() / outputs).map(error).collect();

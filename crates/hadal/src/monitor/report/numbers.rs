@@ -41,7 +41,8 @@ pub(super) fn section(predicted: &Tensor, truth: &Tensor) -> Markup {
 /// Mean, absolute and squared error, and R².
 fn errors(predicted: &[f64], truth: &[f64]) -> [f64; 4] {
     let count = truth.len() as f64;
-    let mean_of = |of: &dyn Fn(f64, f64) -> f64| predicted.iter().zip(truth).map(|(p, t)| of(*p, *t)).sum::<f64>() / count;
+    let mean_of =
+        |of: &dyn Fn(f64, f64) -> f64| predicted.iter().zip(truth).map(|(p, t)| of(*p, *t)).sum::<f64>() / count;
     let squared = mean_of(&|p, t| (p - t).powi(2));
     let mean = mean_of(&|_, t| t);
     let variance = mean_of(&|_, t| (t - mean).powi(2));

@@ -11,14 +11,13 @@ use super::text::{counted, facts, figure, verbatim};
 use super::{Report, classes, data, inputs, numbers};
 use crate::nn::Sequential;
 use crate::plot;
-use crate::train::{Finding, Trained};
+use crate::train::{Finding, RunFolder, Trained};
 use crate::{Error, Result};
 
 const STYLE: &str = include_str!("page.css");
 /// Nothing is fetched and nothing is run, whatever a name in the page may be.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
-/// What `Health` writes.
-const HEALTH: &str = "health.json";
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'";
 
 struct Section {
     id: &'static str,
@@ -107,8 +106,7 @@ impl Report {
     /// What the trained model gives for the validation data.
     fn add_predictions(&self, all: &mut Vec<Section>, trained: &dyn Trained, scores: Option<&Result<Scores>>) {
         let Some(data) = &self.validation_data else { return };
-        let samples =
-            Samples { data, image_shape: self.image_shape.as_ref(), columns: self.sample_columns.as_ref() };
+        let samples = Samples { data, image_shape: self.image_shape.as_ref(), columns: self.sample_columns.as_ref() };
         let names = &self.class_names;
         match Outcome::of(trained, data) {
             Outcome::Classes(evaluation) => {
@@ -149,7 +147,7 @@ fn section(id: &'static str, title: &'static str, body: Markup) -> Section {
 
 /// The findings beside the report; `None` where nothing was looked for.
 fn health(report: &Path) -> Option<Markup> {
-    let path = report.with_file_name(HEALTH);
+    let path = report.with_file_name(RunFolder::HEALTH);
     let text = std::fs::read_to_string(&path).ok()?;
     Some(match serde_json::from_str::<Vec<Finding>>(&text) {
         Ok(all) if all.is_empty() => html! { p { "Nothing was found to be wrong." } },

@@ -47,7 +47,8 @@ pub(super) fn section(run: &Run, scores: Option<&Result<Scores>>, data: Option<&
     let head = ["score", data.name(), "95% interval", "training"].map(str::to_owned);
     let row = |(name, value): (&str, f64)| {
         let interval = scores.interval(name);
-        let ends = interval.map_or(html! { "–" }, |own| html! { (score(name, own.low)) " to " (score(name, own.high)) });
+        let ends =
+            interval.map_or(html! { "–" }, |own| html! { (score(name, own.low)) " to " (score(name, own.high)) });
         let training = last.get(name).map_or(html! { "–" }, |value| score(name, value));
         vec![html! { (name) }, score(name, value), ends, training]
     };
