@@ -109,7 +109,7 @@ fn per_class(counts: &[Counts], names: &[String]) -> Markup {
 }
 
 /// Whether predicted probabilities are what happens.
-pub(super) fn calibration(evaluation: &Evaluation) -> Markup {
+pub(super) fn calibration(evaluation: &Evaluation, names: &[String]) -> Markup {
     const BINS: usize = 10;
     let labels: Option<Vec<i64>> =
         evaluation.verdicts().iter().map(|own| own.as_ref().map(|own| own.class as i64)).collect();
@@ -128,7 +128,8 @@ pub(super) fn calibration(evaluation: &Evaluation) -> Markup {
             "The expected calibration error is " data value=(error) { (format!("{error:.4}")) }
             ": so far, on average, is a predicted probability from the share of samples that it comes true for (" (BINS) " bins)."
         }
-        (figure("Calibration", plot::calibration_curve(&evaluation.probabilities, &labels),
+        (figure("Reliability of probabilities", plot::calibration_curve(&evaluation.probabilities, &labels),
             "On the diagonal, what is predicted with some probability happens that often. Below it, the model is too sure."))
+        @if evaluation.classes() == 2 { p { "Class 1 is " b { (class_name(names, 1)) } "." } }
     }
 }

@@ -53,7 +53,8 @@ fn first_weights(model: &dyn Module, image: [usize; 3]) -> Option<Markup> {
     };
     let which = if units > UNITS { format!("The first {UNITS} of {units} units") } else { format!("{units} units") };
     let caption = format!(
-        "{which}, each with a weight for every pixel. White is 0: a pixel of one colour speaks for the unit, one of the other against it."
+        "{which}, each with a weight for every pixel: bright pixels raise a unit’s output where the weight is orange, and lower it where it is \
+         blue. White is 0."
     );
     Some(figure("Weights of the first layer", plot::weights(&shown), &caption))
 }

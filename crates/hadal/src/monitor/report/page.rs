@@ -111,7 +111,7 @@ impl Report {
         match Outcome::of(trained, data) {
             Outcome::Classes(evaluation) => {
                 all.push(section("classes", "Classes", classes::confusion(&evaluation, names)));
-                all.push(section("calibration", "Calibration", classes::calibration(&evaluation)));
+                all.push(section("calibration", "Calibration", classes::calibration(&evaluation, names)));
                 all.push(section("mistakes", "Hardest mistakes", mistakes::of_classes(&evaluation, names, &samples)));
             }
             Outcome::Numbers { predicted, truth } => {

@@ -44,7 +44,7 @@ pub(super) fn section(run: &Run, scores: Option<&Result<Scores>>, data: Option<&
         Ok(scores) => scores,
         Err(error) => return html! { (missing("The scores", error)) (of_epoch(&last, run)) },
     };
-    let head = ["score", data.name(), "95% interval", "training"].map(str::to_owned);
+    let head = ["score", "validation", "95% interval", "training"].map(str::to_owned);
     let row = |(name, value): (&str, f64)| {
         let interval = scores.interval(name);
         let ends =
@@ -52,7 +52,11 @@ pub(super) fn section(run: &Run, scores: Option<&Result<Scores>>, data: Option<&
         let training = last.get(name).map_or(html! { "–" }, |value| score(name, value));
         vec![html! { (name) }, score(name, value), ends, training]
     };
-    let caption = format!("Scores of the trained model on {} of {}", counted(data.len(), "sample"), data.name());
+    let caption = format!(
+        "Scores of the trained model on the validation data: {} of {}",
+        counted(data.len(), "sample"),
+        data.name()
+    );
     html! {
         (table(&caption, &head, scores.logs.iter().map(row).collect(), |at| at > 0))
         @if let Err(error) = &scores.intervals { (missing("Intervals", error)) }
@@ -117,7 +121,11 @@ fn changes_text(changes: &[(usize, f64)]) -> String {
 
 fn rate_curve(rates: &[f64]) -> Result<plot::Picture> {
     let points: Vec<(f64, f64)> = rates.iter().enumerate().map(|(at, rate)| (at as f64 + 1.0, *rate)).collect();
-    Ok(Plot::new("").labels("epoch", "learning rate").line("learning rate", &points).picture()?.size(800, 320))
+    Ok(Plot::new("")
+        .labels("epoch", "learning rate")
+        .line("learning rate", &plot::thinned(&points))
+        .picture()?
+        .size(800, 320))
 }
 
 /// How long it took, and where.
@@ -142,6 +150,6 @@ pub(super) fn timing(run: &Run) -> Markup {
     all.extend(machine.facts());
     html! {
         (facts(all))
-        p.small { "The total has validation and what else was done between the epochs, but not the time before a run was resumed." }
+        p.small { "The total has validation and what else was done between the epochs, but not the pause before a run was resumed." }
     }
 }

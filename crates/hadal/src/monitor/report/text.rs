@@ -70,7 +70,7 @@ pub(super) fn missing(what: &str, error: &Error) -> Markup {
 /// A table; cells of numbers stand at the right.
 pub(super) fn table(caption: &str, head: &[String], rows: Vec<Vec<Markup>>, numeric: impl Fn(usize) -> bool) -> Markup {
     html! {
-        div.wide tabindex="0" role="region" aria-label=(caption) {
+        div.wide.many[head.len() > 8] tabindex="0" role="region" aria-label=(caption) {
             table {
                 caption { (caption) }
                 thead { tr { @for (at, name) in head.iter().enumerate() { th scope="col" class=[numeric(at).then_some("number")] { (name) } } } }
