@@ -68,11 +68,8 @@ fn numbers(page: &str, table: &str, row: &str) -> Vec<f64> {
     let text = |node: roxmltree::Node| {
         node.descendants().filter_map(|own| own.text().filter(|_| own.is_text())).collect::<String>()
     };
-    let own = document.descendants().filter(|node| is(node, "table"));
-    let table = own
-        .filter(|node| text(node.first_element_child().unwrap()).contains(table))
-        .next()
-        .unwrap_or_else(|| panic!("no table {table}"));
+    let is_it = |node: &roxmltree::Node| is(node, "table") && text(node.first_element_child().unwrap()).contains(table);
+    let table = document.descendants().find(is_it).unwrap_or_else(|| panic!("no table {table}"));
     let row = table
         .descendants()
         .find(|node| is(node, "tr") && text(node.first_element_child().unwrap()) == row)
@@ -202,7 +199,7 @@ fn a_model_of_ones_own_has_a_report_too() {
     assert!(!page.contains("id=\"network\""));
     // Above a logit of 0, class 1 is predicted.
     let accuracy = model.evaluate(&test).unwrap()["accuracy"];
-    has(&page, &[&format!("Confusion matrix"), &format!("{:.2}%", 100.0 * accuracy)]);
+    has(&page, &["Confusion matrix", &format!("{:.2}%", 100.0 * accuracy)]);
     let mut matrix = ConfusionMatrix::new().threshold(0.0);
     matrix.update(&model.predict(&test).unwrap(), test.targets());
     has(&page, &[&format!("{} mistakes", matrix.count(0, 1) + matrix.count(1, 0))]);
@@ -382,7 +379,6 @@ fn findings_and_images_are_shown() {
 #[test]
 fn a_single_epoch_and_a_loss_that_is_not_finite_are_kept_to_the_bit() {
     use crate::train::{Callback, CallbackState};
-    let [train, _] = data();
     let folder = tempfile::tempdir().unwrap();
     let mut report = Report::new(folder.path());
     let mut logs = crate::train::Logs::default();
@@ -403,5 +399,4 @@ fn a_single_epoch_and_a_loss_that_is_not_finite_are_kept_to_the_bit() {
     assert!(history.epochs[0]["loss"].is_nan() && history.epochs[0]["accuracy"] == 0.1 + 0.2);
     let error = other.load_state(CallbackState::text("{}".into())).unwrap_err().to_string();
     assert!(error.contains("the checkpoint's state of Report cannot be read"), "{error}");
-    let _ = train;
 }
