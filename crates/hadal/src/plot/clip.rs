@@ -1,24 +1,5 @@
 //! Curves cut to what is seen of them.
 
-/// A long curve with a point where it begins and ends and where it is lowest and highest in each of 1,000 pieces, so that it looks the
-/// same and takes little room.
-pub(crate) fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    const PIECES: usize = 1000;
-    if points.len() <= 4 * PIECES {
-        return points.to_vec();
-    }
-    let piece = |points: &[(f64, f64)]| {
-        let by_height = |a: &usize, b: &usize| points[*a].1.total_cmp(&points[*b].1);
-        let finite = || (0..points.len()).filter(|at| points[*at].1.is_finite());
-        let ends = [finite().min_by(by_height), finite().max_by(by_height)];
-        let mut kept: Vec<usize> = ends.into_iter().flatten().chain([0, points.len() - 1]).collect();
-        kept.sort_unstable();
-        kept.dedup();
-        kept.into_iter().map(|at| points[at]).collect::<Vec<_>>()
-    };
-    points.chunks(points.len().div_ceil(PIECES)).flat_map(piece).collect()
-}
-
 /// The parts of a curve within left, right, bottom and top, cut where it leaves them (Liang and Barsky, 1984).
 pub(super) fn within(points: &[(f64, f64)], [left, right, low, high]: [f64; 4]) -> Vec<Vec<(f64, f64)>> {
     let mut parts: Vec<Vec<(f64, f64)>> = Vec::new();
@@ -75,18 +56,6 @@ pub(super) fn thinned(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_long_curve_keeps_its_ends_and_its_lowest_and_highest_points() {
-        let mut points: Vec<(f64, f64)> = (0..100_000).map(|at| (f64::from(at), f64::from(at % 7))).collect();
-        (points[30_123].1, points[30_124].1, points[77_777].1) = (-50.0, f64::NAN, 50.0);
-        let thin = thinned(&points);
-        assert!(thin.len() <= 4000 && thin.is_sorted_by(|a, b| a.0 < b.0), "{}", thin.len());
-        for at in [0, 30_123, 77_777, 99_999] {
-            assert!(thin.contains(&points[at]), "{at}");
-        }
-        assert_eq!(thinned(&points[..4000]).len(), 4000);
-    }
 
     #[test]
     fn curves_are_cut_where_they_leave_the_picture() {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::clip::thinned;
 use super::plot::{Mark, Series, by_index};
 use super::{Picture, Plot};
 use crate::train::{History, Logs};
@@ -82,7 +81,7 @@ fn chart(history: &History, title: &str, names: &[&str]) -> Result<Picture> {
         let of = if names.len() == 2 { name } else { base(name) };
         let next = colors.len();
         let color = super::color::of_index(*colors.entry(of).or_insert(next));
-        let series = Series::new(name, &thinned(&by_index(values(history, name))), Mark::Line).color(color);
+        let series = Series::new(name, &by_index(values(history, name)), Mark::Line).color(color);
         plot = plot.series(if name.starts_with("val_") { series.dash("9 4") } else { series });
     }
     plot.picture()

@@ -66,8 +66,6 @@ mod weights;
 
 pub use activations::{activation, activations};
 pub use calibration_curve::{CalibrationCurve, calibration_curve};
-#[cfg(feature = "report")]
-pub(crate) use clip::thinned;
 pub use confusion_matrix::{NO_NAMES, confusion_matrix};
 pub use decision_boundary::{Predict, decision_boundary};
 pub use histogram::histogram;
