@@ -18,7 +18,7 @@ impl Outcome {
     pub fn of(trained: &dyn Trained, data: &Dataset) -> Outcome {
         let outputs = match trained.predict(data) {
             Ok(outputs) => outputs,
-            Err(error) => return Outcome::Unknown(format!("The model's outputs are not shown: {error}.")),
+            Err(error) => return Outcome::Unknown(format!("The model’s outputs are not shown: {error}.")),
         };
         let (Some(only), Some(targets)) = (outputs.only(), data.target_parts().only()) else {
             let names = outputs.names();
