@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What it costs to watch a run: the lecture's network with and without its events file and health checks, in alternating runs.
+"""What it costs to watch a run: the lecture's network with and without its events file, health checks and dashboard, in alternating runs.
 
 Usage: HADAL_DATA_DIR=... python benches/peers/monitoring.py HADAL [EPOCHS] [RUNS]. Medians of the seconds, and of the ratios of each
 run to the one beside it."""
@@ -20,7 +20,7 @@ def run(*switches):
             return seconds, sum(float(row["seconds"]) for row in csv.DictReader(timing))
 
 
-ways = {"watched": [], "no events file": ["--no-tensorboard"], "no health checks": ["--health", "off"]}
+ways = {"watched": [], "watched, with --dashboard": ["--dashboard"], "no events file": ["--no-tensorboard"], "no health checks": ["--health", "off"]}
 nothing = ["--no-tensorboard", "--health", "off"]
 seconds = {way: [] for way in [*ways, "neither"]}
 run()

@@ -19,10 +19,13 @@ const PLACES: [&str; 2] = ["data.source", "tune"];
 /// The callback that writes the run's events file.
 pub fn tensorboard(folder: Folder, config: &Config, parts: &Parts) -> Result<TensorBoard> {
     let names = (0..parts.outputs.max(parts.classes.len())).map(|class| parts.class_name(class));
-    let board = TensorBoard::new(folder.path)
+    let mut board = TensorBoard::new(folder.path)
         .validation_data(&parts.test)
         .hparams(hparams(config))
         .verbatim("configuration", &config::to_toml(config)?);
+    if let Some((names, row)) = parts.test_columns() {
+        board = board.sample_columns(names, row);
+    }
     Ok(if parts.task == Task::Classification { board.class_names(names) } else { board })
 }
 
@@ -65,5 +68,44 @@ fn hparam(value: &str) -> HParam {
         (Ok(number), _) => HParam::Number(number),
         (_, Ok(is)) => HParam::Bool(is),
         _ => HParam::Text(value.trim_matches('"').to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hadal::data::{ReadOptions, Table};
+    use hadal::prelude::*;
+    use hadal::train::Every;
+
+    use super::*;
+    use crate::tables::parts_of;
+
+    #[test]
+    fn mistakes_of_a_table_are_shown_with_their_cells() {
+        let mut text = "name,y,x\n".to_owned();
+        (0..60).for_each(|row| text += &format!("row|{row},{},{}\n", ["no", "yes"][row % 2], row % 2));
+        let table = Table::from_reader("t", text.as_bytes(), &ReadOptions::default()).unwrap();
+        let mut config = Config::default();
+        config.data.target = Some("y".into());
+        config.data.drop = vec!["name".into()];
+        let parts = parts_of(&table, &mut config, None).unwrap();
+        let path = tempfile::tempdir().unwrap();
+        let folder = Folder {
+            path: path.path(),
+            checkpoint_every: Every::default(),
+            resume: false,
+            inexact: false,
+            is_watched: true,
+        };
+        let board = tensorboard(folder, &config, &parts).unwrap();
+        let network = Sequential::new(parts.train.input_shape()).add(Dense::new(1).activation(Sigmoid));
+        let mut model = network.compile(Sgd::new(0.1), BinaryCrossentropy, ()).unwrap();
+        model.fit(&parts.train, Fit::epochs(1).validation_data(&parts.test).callback(board).quiet()).unwrap();
+        let events = std::fs::read_dir(path.path()).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+        let events: String = events.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect();
+        assert!(events.contains("| probability of the predicted class | line | x | name |"));
+        let (_, row) = parts.test_columns().unwrap();
+        let [line, x, name] = row(0).try_into().unwrap();
+        assert!(events.contains(&format!(" | {line} | {x} | {} |\n", name.replace('|', "\\|"))), "{line} {x} {name}");
     }
 }

@@ -22,6 +22,10 @@ fn read(test: &str, folder: &Path) -> Option<Value> {
     Some(serde_json::from_slice(&output.stdout).unwrap())
 }
 
+fn last(values: &Value) -> &Value {
+    values.as_array().unwrap().last().unwrap()
+}
+
 fn floats(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
 }
@@ -93,6 +97,8 @@ fn tensorboard_reads_a_training_run() {
     let board = TensorBoard::new(folder.path())
         .every_steps(20)
         .validation_data(&data)
+        .class_names((0..10).map(|digit| format!("digit \"{digit}\" <b>")))
+        .sample_columns(["a|b"], |sample| vec![format!("*{sample}*")])
         .verbatim("configuration", "[training]\nepochs = 2\n")
         .hparams([("learning_rate", 0.001.into())]);
     let history = model.fit(&data, Fit::epochs(2).validation_data(&data).callback(board).quiet()).unwrap();
@@ -127,9 +133,38 @@ fn tensorboard_reads_a_training_run() {
         own.count() as f64
     };
     let expected = [count(true, true), count(false, true), count(false, false), count(true, false)];
-    let curve = &found["curves"]["precision_recall/3"][0];
+    let curve = last(&found["curves"]["precision_recall/digit \"3\" <b>"]);
     assert_eq!(curve[0], json!(2 * steps));
     assert_eq!([0, 1, 2, 3].map(|row| curve[1][row][threshold].as_f64().unwrap()), expected);
+
+    let mut counts = vec![vec![0.0; 10]; 10];
+    for (label, own) in labels.iter().zip(predictions.chunks(10)) {
+        let predicted = (0..10).max_by(|a, b| own[*a].total_cmp(&own[*b])).unwrap();
+        counts[*label as usize][predicted] += 1.0;
+    }
+    let matrices = &found["matrices"]["confusion_matrix"];
+    let names: Vec<String> = (0..10).map(|digit| format!("digit \"{digit}\" <b>")).collect();
+    assert_eq!(last(matrices), &json!([2 * steps, counts, {"classes": names}]));
+    // The first epoch, too, and no epoch twice.
+    let evaluated: Vec<&Value> = matrices.as_array().unwrap().iter().map(|own| &own[0]).collect();
+    assert_eq!(evaluated, [&json!(steps), &json!(2 * steps)][2 - evaluated.len()..]);
+    for (tag, lines) in [("predictions", 2 + 25), ("mistakes", 2 + 16), ("confusion_matrix/table", 2 + 10)] {
+        let text = last(&found["texts"][tag])[1].as_str().unwrap();
+        assert_eq!(text.lines().count(), lines, "{text}");
+        assert!(text.contains("\" &lt;b>") && !text.contains('<'), "{text}");
+        assert!(tag.starts_with("confusion") || text.contains("| a\\|b |\n"), "{text}");
+    }
+    assert!(last(&found["texts"]["predictions"])[1].as_str().unwrap().ends_with(" | \\*24\\* |\n"));
+    let dead = found["scalars"]["dead_units/1 Dense (relu)"].as_array().unwrap();
+    assert_eq!(dead.len(), 2);
+    let shares = dead.iter().map(|own| own[1].as_str().unwrap().parse::<f64>().unwrap());
+    assert!(shares.into_iter().all(|share| (0.0..=1.0).contains(&share) && (16.0 * share).fract() == 0.0), "{dead:?}");
+    #[cfg(target_os = "linux")]
+    {
+        let memory = last(&found["scalars"]["system/memory"]);
+        assert_eq!(memory[0], json!(20));
+        assert!((1e6..1e12).contains(&memory[1].as_str().unwrap().parse::<f64>().unwrap()), "{memory}");
+    }
 
     assert_eq!(found["start"]["hparams"]["learning_rate"], json!(0.001));
     assert_eq!(found["start"]["hparams"]["epochs"], json!(2.0));
@@ -138,8 +173,15 @@ fn tensorboard_reads_a_training_run() {
     assert_eq!(found["graph"]["output"][1], json!(["2_Dense/Dense"]));
     let chart = &found["layout"]["category"][0]["chart"][0];
     assert_eq!(chart["multiline"]["tag"], json!(["^loss/train$", "^loss/validation$"]));
-    for (tag, page) in [("samples", "images"), ("first layer", "images"), ("activations/1 Dense (relu)", "histograms")]
-    {
+    let pages = [
+        ("samples", "images"),
+        ("first layer", "images"),
+        ("mistakes/all", "images"),
+        ("activations/1 Dense (relu)", "histograms"),
+        ("predictions", "text"),
+        ("confusion_matrix", "hadal_confusion_matrix"),
+    ];
+    for (tag, page) in pages {
         assert_eq!(found["pages"][tag], page, "{tag}");
     }
 }

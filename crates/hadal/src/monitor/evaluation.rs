@@ -19,8 +19,14 @@ pub(crate) struct Evaluation {
 
 impl Evaluation {
     /// What `model` gives for `data`; `None` if that is not about classes.
+    #[allow(dead_code, reason = "for those who know no loss, such as a report")]
     pub fn of_model(model: &Sequential, data: &Dataset) -> Result<Option<Evaluation>> {
-        let mut gathered = Gathered::default();
+        Evaluation::of_scaled(model, data, Scale::Unknown)
+    }
+
+    /// As [`of_model`](Evaluation::of_model), where it is known what the outputs are.
+    pub fn of_scaled(model: &Sequential, data: &Dataset, scale: Scale) -> Result<Option<Evaluation>> {
+        let mut gathered = Gathered::default().of_scale(scale);
         data.batches(BATCH).read_ahead(|next| -> Result<()> {
             while let Some(batch) = next()? {
                 gathered.outputs.push(no_grad(|| model.forward(batch.inputs.first(), &mut Context::evaluation())));
@@ -28,16 +34,11 @@ impl Evaluation {
             Ok(())
         })?;
         gathered.targets.push(data.targets().clone());
-        if gathered.outputs.iter().any(|outputs| first_not_finite(outputs).is_some()) {
-            note(&format!(
-                "an output of the model for {} is not finite; its mistakes and precision-recall curves are not shown",
-                data.name()
-            ));
-        }
+        gathered.note_if_not_finite(data);
         Ok(gathered.evaluation())
     }
 
-    fn new(outputs: &Tensor, targets: &Tensor) -> Option<Evaluation> {
+    fn new(outputs: &Tensor, targets: &Tensor, scale: Scale) -> Option<Evaluation> {
         let outputs = match outputs.rank() {
             1 => outputs.unsqueeze(1),
             2 => outputs.clone(),
@@ -50,11 +51,17 @@ impl Evaluation {
         if first_not_finite(&outputs).is_some() {
             return None;
         }
-        Some(Evaluation { probabilities: probabilities(&outputs, &truth), truth })
+        Some(Evaluation { probabilities: probabilities(&outputs, &truth, scale), truth })
     }
 
     pub fn samples(&self) -> usize {
         self.truth.size(0)
+    }
+
+    /// Whether both say the same of the same samples.
+    pub fn is_same(&self, other: &Evaluation) -> bool {
+        let numbers = |own: &Evaluation| own.probabilities.to_dtype(DType::F64).to_vec::<f64>();
+        self.probabilities.shape() == other.probabilities.shape() && numbers(self) == numbers(other)
     }
 
     /// At least two.
@@ -121,11 +128,30 @@ impl Verdict {
     }
 }
 
-/// The batches of an evaluation.
-#[derive(Default)]
+/// What the outputs of a network are.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum Scale {
+    /// Probabilities if they can be, else logits.
+    #[default]
+    Unknown,
+    Logits,
+    /// Those beyond 0 to 1 are cut off.
+    Probabilities,
+}
+
+impl Scale {
+    /// By the output above which a single output means class 1.
+    pub fn of_threshold(threshold: f64) -> Scale {
+        if threshold == 0.0 { Scale::Logits } else { Scale::Probabilities }
+    }
+}
+
+/// The batches of an evaluation. Cloning is cheap.
+#[derive(Clone, Default)]
 pub(crate) struct Gathered {
     outputs: Vec<Tensor>,
     targets: Vec<Tensor>,
+    scale: Scale,
 }
 
 impl Gathered {
@@ -137,12 +163,59 @@ impl Gathered {
         }
     }
 
+    /// Where it is known what the outputs are.
+    pub fn of_scale(self, scale: Scale) -> Gathered {
+        Gathered { scale, ..self }
+    }
+
     /// Of all batches; `None` where there were none, outputs and targets are not about classes, or an output is not finite.
     pub fn evaluation(self) -> Option<Evaluation> {
         if self.outputs.is_empty() || self.outputs[0].rank() == 0 {
             return None;
         }
-        Evaluation::new(&concat(&self.outputs, 0), &concat(&self.targets, 0))
+        Evaluation::new(&concat(&self.outputs, 0), &concat(&self.targets, 0), self.scale)
+    }
+
+    /// How much memory it takes.
+    pub fn bytes(&self) -> usize {
+        self.outputs.iter().chain(&self.targets).map(|own| own.elements() * own.dtype().size()).sum()
+    }
+
+    /// Whether these are the samples of `data`, in order, as far as their targets tell.
+    pub fn is_of(&self, data: &Dataset) -> bool {
+        let Some(targets) = data.target_parts().only() else { return false };
+        let samples: usize = self.targets.iter().map(|own| own.size(0)).sum();
+        if samples == 0 || samples != targets.size(0) || self.targets[0].dtype() != targets.dtype() {
+            return false;
+        }
+        let own = concat(&self.targets, 0);
+        let numbers = |tensor: &Tensor| tensor.detach().to_dtype(DType::F64).to_vec::<f64>();
+        own.shape() == targets.shape() && numbers(&own) == numbers(targets)
+    }
+
+    /// Whether the outputs begin with `first`, but for rounding.
+    pub fn begins_with(&self, first: &Tensor) -> bool {
+        let own = concat(&self.outputs, 0);
+        if own.shape()[1..] != first.shape()[1..] || own.size(0) < first.size(0) {
+            return false;
+        }
+        let numbers = |tensor: &Tensor| tensor.detach().to_dtype(DType::F64).to_vec::<f64>();
+        let own = numbers(&own.narrow(0, 0, first.size(0)));
+        own.iter().zip(numbers(first)).all(|(own, first)| (own - first).abs() <= 1e-4 * (1.0 + first.abs()))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.outputs.is_empty()
+    }
+
+    /// Says that there is nothing to be shown of `data` where an output is NaN or infinite.
+    pub fn note_if_not_finite(&self, data: &Dataset) {
+        if self.outputs.iter().any(|outputs| first_not_finite(outputs).is_some()) {
+            note(&format!(
+                "an output of the model for {} is not finite; its mistakes and precision-recall curves are not shown",
+                data.name()
+            ));
+        }
     }
 }
 
@@ -189,18 +262,22 @@ fn truth(targets: &Tensor, classes: usize) -> Option<Tensor> {
 }
 
 /// The outputs as probabilities: as they are, if they can be; else sigmoid, if there is one output or samples have several classes;
-/// else softmax.
-fn probabilities(outputs: &Tensor, truth: &Tensor) -> Tensor {
+/// else softmax. Where each output stands for itself, as in these, `scale` says whether they are probabilities.
+fn probabilities(outputs: &Tensor, truth: &Tensor, scale: Scale) -> Tensor {
     let outputs = outputs.detach().to_dtype(DType::F64);
     let one_class = truth.to_dtype(DType::F64).sum_keepdim(&[1]).ne(1.0).to_dtype(DType::F64).sum().item() == 0.0;
     let several = outputs.size(1) > 1 && one_class;
     let in_range = outputs.min().item() >= 0.0 && outputs.max().item() <= 1.0;
     let sums_to_1 = || (outputs.sum_keepdim(&[1]) - 1.0).abs().max().item() < 1e-3;
     match several {
-        true if in_range && sums_to_1() => outputs,
+        true if scale != Scale::Logits && in_range && sums_to_1() => outputs,
         true => outputs.softmax(1),
-        false if in_range => outputs,
-        false => outputs.sigmoid(),
+        false => match scale {
+            Scale::Logits => outputs.sigmoid(),
+            Scale::Probabilities => outputs.clamp(0.0, 1.0),
+            Scale::Unknown if in_range => outputs,
+            Scale::Unknown => outputs.sigmoid(),
+        },
     }
 }
 
@@ -228,15 +305,24 @@ mod tests {
     fn outputs_become_probabilities() {
         let one_of = Tensor::from([[1.0, 0.0], [0.0, 1.0]]);
         let given = Tensor::from([[0.25, 0.75], [0.5, 0.5]]);
-        assert_eq!(probabilities(&given, &one_of).to_vec::<f64>(), [0.25, 0.75, 0.5, 0.5]);
+        assert_eq!(probabilities(&given, &one_of, Scale::Unknown).to_vec::<f64>(), [0.25, 0.75, 0.5, 0.5]);
         let logits = Tensor::from([[0.0, 3.0f32.ln()], [0.0, 0.0]]);
-        let found = probabilities(&logits, &one_of).to_vec::<f64>();
+        let found = probabilities(&logits, &one_of, Scale::Unknown).to_vec::<f64>();
         assert!(found.iter().zip([0.25, 0.75, 0.5, 0.5]).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?}");
         let several_of = Tensor::from([[1.0, 1.0], [0.0, 1.0]]);
-        assert_eq!(probabilities(&Tensor::zeros([2, 2]), &several_of).to_vec::<f64>(), [0.0; 4]);
-        assert_eq!(probabilities(&Tensor::full([1, 1], -0.0), &Tensor::ones([1, 1])).to_vec::<f64>(), [0.0]);
-        let wide = probabilities(&Tensor::from([[-2.0], [2.0]]), &Tensor::from([[0.0], [1.0]])).to_vec::<f64>();
+        assert_eq!(probabilities(&Tensor::zeros([2, 2]), &several_of, Scale::Unknown).to_vec::<f64>(), [0.0; 4]);
+        assert_eq!(
+            probabilities(&Tensor::full([1, 1], -0.0), &Tensor::ones([1, 1]), Scale::Unknown).to_vec::<f64>(),
+            [0.0]
+        );
+        let wide = probabilities(&Tensor::from([[-2.0], [2.0]]), &Tensor::from([[0.0], [1.0]]), Scale::Unknown)
+            .to_vec::<f64>();
         assert!((wide[0] + wide[1] - 1.0).abs() < 1e-9 && wide[0] < 0.2);
+        // Where the loss tells, the numbers do not decide: these logits could be probabilities, and these probabilities cannot.
+        let (own, of) = (Tensor::from([[0.25], [0.75]]), Tensor::from([[0.0], [1.0]]));
+        assert!(probabilities(&own, &of, Scale::of_threshold(0.0)).to_vec::<f64>().iter().all(|own| *own > 0.5));
+        let own = probabilities(&Tensor::from([[-0.25], [1.5]]), &of, Scale::of_threshold(0.5));
+        assert_eq!(own.to_vec::<f64>(), [0.0, 1.0]);
     }
 
     fn evaluation(probabilities: Tensor, classes: usize) -> Evaluation {
@@ -265,8 +351,15 @@ mod tests {
         for (outputs, label) in [([[0.9f32, 0.1]], 0i64), ([[0.2, 0.8]], 1), ([[0.7, 0.3]], 1)] {
             gathered.add(&Tensor::from(outputs).into(), &Tensor::from([label]).into());
         }
-        assert_eq!(gathered.evaluation().unwrap().confusion(), [[1, 0], [1, 1]]);
+        assert_eq!(gathered.clone().evaluation().unwrap().confusion(), [[1, 0], [1, 1]]);
         assert!(Gathered::default().evaluation().is_none());
+        let data = |labels: [i64; 3]| Dataset::new("d", Tensor::zeros([3, 2]), Tensor::from(labels)).unwrap();
+        assert!(gathered.is_of(&data([0, 1, 1])) && !gathered.is_of(&data([1, 0, 1])));
+        assert!(!gathered.is_of(&data([0, 1, 1]).take(2)) && !Gathered::default().is_of(&data([0, 1, 1])));
+        assert_eq!(gathered.bytes(), 3 * (2 * 4 + 8));
+        assert!(gathered.begins_with(&Tensor::from([[0.90001, 0.1], [0.2, 0.8]])));
+        assert!(!gathered.begins_with(&Tensor::from([[0.9, 0.1], [0.3, 0.8]])));
+        assert!(!gathered.begins_with(&Tensor::zeros([4, 2])) && !gathered.begins_with(&Tensor::zeros([1, 1])));
         let mut infinite = Gathered::default();
         infinite.add(&Tensor::from([[f32::INFINITY, 0.0]]).into(), &Tensor::from([0]).into());
         assert!(infinite.evaluation().is_none());

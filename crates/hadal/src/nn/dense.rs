@@ -59,6 +59,14 @@ pub struct DenseConfig {
     pub(super) feedback: Feedback,
 }
 
+impl DenseConfig {
+    /// The function applied to the outputs.
+    #[cfg(feature = "tensorboard")]
+    pub(crate) fn activation(&self) -> Activation {
+        self.activation
+    }
+}
+
 fn yes() -> bool {
     true
 }

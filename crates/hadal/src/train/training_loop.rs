@@ -324,13 +324,15 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
 
     fn finish(mut self) -> Result<History> {
         self.callbacks.tell(&Event::TrainEnd)?;
-        if let Some(weights) = self.callbacks.final_weights() {
+        let weights = self.callbacks.final_weights();
+        let has_restored_weights = weights.is_some();
+        if let Some(weights) = weights {
             self.trainer.model.load_state_dict(&weights.into_iter().collect())?;
         }
         // Before the state says that the run has ended: one that is killed meanwhile is resumed, and shown then.
         self.callbacks.show(&*self.trainer)?;
         if self.callbacks.take_states() {
-            let mut state = self.state(None);
+            let mut state = TrainingState { has_restored_weights, ..self.state(None) };
             state.facts.finished = true;
             self.callbacks.take(&state, true)?;
         }
@@ -397,7 +399,7 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
         };
         let tensors =
             under(MODEL, self.trainer.model.state_dict()).into_iter().chain(under(OPTIMIZER, states)).chain(own);
-        TrainingState { facts, tensors: tensors.collect() }
+        TrainingState { facts, tensors: tensors.collect(), has_restored_weights: false }
     }
 }
 

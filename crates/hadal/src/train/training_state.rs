@@ -31,6 +31,8 @@ pub struct TrainingState {
     pub(super) facts: Facts,
     /// Those of the model, the optimizer and the callbacks, each under its prefix.
     pub(super) tensors: BTreeMap<String, Tensor>,
+    /// Whether the model has weights that a callback kept, and not those of the last step. Only the last state of a run tells.
+    pub(super) has_restored_weights: bool,
 }
 
 /// All of the state but the tensors.
@@ -175,7 +177,7 @@ impl TrainingState {
             let by = by.map_or(String::new(), |version| format!(" by Hadal {own}; it was written by Hadal {version}"));
             Error::file(path, format!("its state of training cannot be read{by}: {error}"))
         })?;
-        Ok(TrainingState { facts, tensors })
+        Ok(TrainingState { facts, tensors, has_restored_weights: false })
     }
 
     /// The number of epochs that are complete, over all calls of `fit`.
@@ -191,6 +193,12 @@ impl TrainingState {
     /// Whether training had come to its end.
     pub fn is_finished(&self) -> bool {
         self.facts.finished
+    }
+
+    /// Whether a callback gave the model other weights than those of the last step, at the end.
+    #[cfg(feature = "tensorboard")]
+    pub(crate) fn has_restored_weights(&self) -> bool {
+        self.has_restored_weights
     }
 
     /// The notes that [`Checkpoint::notes`](super::Checkpoint::notes) added.

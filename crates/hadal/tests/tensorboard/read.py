@@ -17,7 +17,7 @@ tags = board.Tags()
 
 
 def tensors(plugin):
-    found = {tag: board.Tensors(tag) for tag in tags["tensors"] if plugin in of_plugin(tag)}
+    found = {tag: board.Tensors(tag) for tag in tags["tensors"] if plugin == of_plugin(tag)}
     return {tag: [(event.step, tensor_util.make_ndarray(event.tensor_proto)) for event in own] for tag, own in found.items()}
 
 
@@ -61,6 +61,10 @@ print(
             },
             "texts": {tag: [(step, text.item().decode()) for step, text in own] for tag, own in tensors("text").items()},
             "curves": {tag: [(step, rows.tolist()) for step, rows in own] for tag, own in tensors("pr_curves").items()},
+            "matrices": {
+                tag: [(step, counts.tolist(), json.loads(board.SummaryMetadata(tag).plugin_data.content)) for step, counts in own]
+                for tag, own in tensors("hadal_confusion_matrix").items()
+            },
             "start": session(hparams.SESSION_START_INFO_TAG, hparams.parse_session_start_info_plugin_data),
             "end": session(hparams.SESSION_END_INFO_TAG, hparams.parse_session_end_info_plugin_data),
             "layout": json_format.MessageToDict(layout),

@@ -121,11 +121,7 @@ fn changes_text(changes: &[(usize, f64)]) -> String {
 
 fn rate_curve(rates: &[f64]) -> Result<plot::Picture> {
     let points: Vec<(f64, f64)> = rates.iter().enumerate().map(|(at, rate)| (at as f64 + 1.0, *rate)).collect();
-    Ok(Plot::new("")
-        .labels("epoch", "learning rate")
-        .line("learning rate", &points)
-        .picture()?
-        .size(800, 320))
+    Ok(Plot::new("").labels("epoch", "learning rate").line("learning rate", &points).picture()?.size(800, 320))
 }
 
 /// How long it took, and where.

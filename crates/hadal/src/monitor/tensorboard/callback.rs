@@ -1,22 +1,26 @@
 //! The callback that writes for TensorBoard.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use prost::Message;
 use serde::{Deserialize, Serialize};
 
-use super::evaluation::{log_mistakes, log_pr_curves};
-use super::messages::{
-    Category, Chart, Data, HParamsData, Layout, MultilineChartContent, STATUS_SUCCESS, SessionEndInfo,
-};
+use super::evaluation::Shown;
+use super::layout::log_layout;
+use super::live::Live;
+use super::process::Process;
+use super::run::Run;
 use super::samples::Samples;
-use super::{HParam, Log, file, summary};
+use super::{HParam, Log, summary};
 use crate::data::Dataset;
-use crate::monitor::evaluation::Evaluation;
+use crate::monitor::evaluation::SampleColumns;
 use crate::monitor::note;
-use crate::nn::{Architecture, Module, Sequential};
-use crate::train::{Callback, CallbackState, Event, Flow, Logs, TrainingState};
-use crate::{Gradients, Result, Shape};
+use crate::nn::{Module, Sequential};
+use crate::train::{Callback, CallbackState, Event, Flow, TrainingState};
+use crate::{Error, Result, Shape};
+
+/// The share of the time of training that evaluations at the end of epochs may take.
+const EVALUATION_SHARE: f64 = 0.005;
 
 /// A callback that writes an events file for TensorBoard: Keras's `TensorBoard`.
 ///
@@ -44,14 +48,18 @@ use crate::{Gradients, Result, Shape};
 /// | --- | --- | --- |
 /// | Scalars | `loss/train`, `loss/validation`, and so for each metric; `epoch`, `epoch_seconds` | each epoch |
 /// | | `loss/batch`, `learning_rate`, `gradient_norm` (after clipping) | every 50 steps |
+/// | | `system/memory`, the bytes of the process in memory; `system/processor`, the cores in use since the last such point, at least 0.2 s before; on Linux | every 50 steps |
+/// | | `dead_units/<number> <layer>`, the share of the units that are active for none of the first 128 samples of the validation data | each epoch |
 /// | Custom Scalars | training and validation in one chart, for each metric | |
 /// | Histograms, Distributions | `weights/<name>` | at the beginning and each epoch |
 /// | | `gradients/<name>`, those of the epoch's last step | each epoch |
 /// | | `activations/<number> <layer>`, of the first 128 samples of the validation data | each epoch |
 /// | Images | `samples`, the first 25; `first layer`, the weights of the first 64 units, grey is 0 | once; each epoch |
-/// | | `mistakes/...`, the 16 samples to whose class the trained model gives the least probability | at the end |
-/// | PR Curves | `precision_recall/<class>`, of the trained model on the validation data | at the end |
-/// | Text | `summary`, the layers; `mistakes`; and what [`text`](TensorBoard::text) was given | |
+/// | | `mistakes/all`, the 16 samples of the validation data to whose class the model gives the least probability | evaluation |
+/// | | `mistakes/01: ...` to `16`, those of the trained model one by one, with what they are and were taken for | at the end |
+/// | PR Curves | `precision_recall/<class>`, on the validation data | evaluation |
+/// | Text | `predictions`, of the first 25 samples; `mistakes`; `confusion_matrix/table`, of at most 30 classes | evaluation |
+/// | | `summary`, the layers, and what [`text`](TensorBoard::text) was given | once |
 /// | HParams | what [`hparams`](TensorBoard::hparams) was given, with the scalars as metrics | |
 /// | Graphs | the layers | |
 ///
@@ -59,8 +67,16 @@ use crate::{Gradients, Result, Shape};
 /// and validation as two runs, `train` and `validation`; here a run is one folder and one row, and training and validation are two
 /// tags of a group.
 ///
-/// Activations, first layer, mistakes, curves and graph are written for a [`Sequential`]; activations of all its layers but those
-/// that keep the numbers as they are, such as dropout. Images need samples that are images, of at most 4,194,304 pixels: of shape
+/// An **evaluation** is logged at the end of the first epoch and of training, and at the end of each other epoch before which all
+/// evaluations have taken at most 0.5% of the time ([`evaluation_share`](TensorBoard::evaluation_share)). At the end of epochs it costs
+/// no pass of its own: its outputs are those of `fit`'s validation, if that is of the same data, and they take at most 64 MiB. The
+/// model's evaluation at the end is that of the weights that it is left with. Beside what the pages show, the file holds a tensor
+/// `confusion_matrix` of at most 100 classes for Hadal's dashboard.
+///
+/// Activations, dead units, first layer and graph are written for a [`Sequential`]; activations of all its layers but those
+/// that keep the numbers as they are, such as dropout, and dead units of those whose activation can be 0 for all samples: `Relu`,
+/// `HardSigmoid`, `Gelu`, `Silu`, and `LeakyRelu` and `Elu` of slope 0. Other models with one output are evaluated by `fit`'s validation
+/// alone. Images need samples that are images, of at most 4,194,304 pixels: of shape
 /// `[height, width]` or `[1 or 3, height, width]`, square images of bytes that were flattened, as MNIST's, or what
 /// [`image_shape`](TensorBoard::image_shape) says. Of large ones fewer are shown.
 ///
@@ -74,21 +90,11 @@ pub struct TensorBoard {
     validation_data: Option<Dataset>,
     class_names: Vec<String>,
     image_shape: Option<Shape>,
+    columns: Option<SampleColumns>,
+    evaluation_share: f64,
     hparams: Vec<(String, HParam)>,
     texts: Vec<(String, String)>,
     run: Option<Run>,
-}
-
-/// A run under way.
-struct Run {
-    /// `state` has it write, too.
-    log: std::cell::RefCell<Log>,
-    samples: Option<Samples>,
-    architecture: Option<Architecture>,
-    steps_per_epoch: usize,
-    step: usize,
-    /// Whether the end of an epoch has been logged since the last step.
-    epoch_ended: bool,
 }
 
 /// What a resumed run needs.
@@ -97,6 +103,8 @@ struct Memory {
     /// The records of the last step.
     held: Vec<u8>,
     epoch_ended: bool,
+    #[serde(default)]
+    is_evaluated: bool,
 }
 
 impl TensorBoard {
@@ -109,13 +117,15 @@ impl TensorBoard {
             validation_data: None,
             class_names: Vec::new(),
             image_shape: None,
+            columns: None,
+            evaluation_share: EVALUATION_SHARE,
             hparams: Vec::new(),
             texts: Vec::new(),
             run: None,
         }
     }
 
-    /// Logs loss, learning rate and the norm of the gradients every `steps` steps; 0 is never. Default: 50.
+    /// Logs loss, learning rate, the norm of the gradients, memory and processor every `steps` steps; 0 is never. Default: 50.
     pub fn every_steps(mut self, steps: usize) -> TensorBoard {
         self.every_steps = steps;
         self
@@ -127,7 +137,8 @@ impl TensorBoard {
         self
     }
 
-    /// The data on which the model is watched: samples as images, activations, mistakes and precision-recall curves. Default: none.
+    /// The data on which the model is watched: samples as images, activations, predictions, mistakes, confusion matrix and
+    /// precision-recall curves. Default: none.
     ///
     /// Labels may be given as classes, as rows of 0 and 1, or, for a single output, as 0 and 1 or -1 and 1. Outputs that are no
     /// probabilities are taken as logits.
@@ -146,6 +157,33 @@ impl TensorBoard {
     /// refuses one that does not have as many elements as a sample.
     pub fn image_shape(mut self, shape: impl Into<Shape>) -> TensorBoard {
         self.image_shape = Some(shape.into());
+        self
+    }
+
+    /// What the samples of the validation data are, for tables of predictions and mistakes: `row` gives the cells of a sample by its
+    /// index, such as those of a row of a table. At most 12 columns are shown, and 40 characters of a cell. Default: none.
+    ///
+    /// ```
+    /// use hadal::monitor::tensorboard::TensorBoard;
+    /// let (names, ages) = (["Anna", "Bert"], [31, 7]);
+    /// let row = move |sample: usize| vec![names[sample].to_owned(), ages[sample].to_string()];
+    /// let board = TensorBoard::new("runs/first").sample_columns(["name", "age"], row);
+    /// ```
+    pub fn sample_columns<N: Into<String>>(
+        mut self,
+        names: impl IntoIterator<Item = N>,
+        row: impl Fn(usize) -> Vec<String> + 'static,
+    ) -> TensorBoard {
+        let names = names.into_iter().map(Into::into).collect();
+        self.columns = Some(SampleColumns { names, row: Rc::new(row) });
+        self
+    }
+
+    /// The share of the time since training began that evaluations at the end of epochs may take: one is left out while those before
+    /// have taken more. With 0, that of the first epoch and that of the trained model are logged; with infinity, those of all epochs.
+    /// Default: 0.005. `fit` refuses one that is negative or NaN.
+    pub fn evaluation_share(mut self, share: f64) -> TensorBoard {
+        self.evaluation_share = share;
         self
     }
 
@@ -178,16 +216,18 @@ impl TensorBoard {
         // The file of an earlier call of fit is closed first.
         self.run = None;
         let network = model.as_sequential();
-        let samples = match (&self.validation_data, network) {
-            (Some(data), Some(network)) => Some(Samples::new(data, self.image_shape.as_ref(), network)?),
-            (Some(_), None) => {
-                note(
-                    "TensorBoard: activations, mistakes and precision-recall curves are written for a Sequential alone",
-                );
-                None
-            }
-            (None, _) => None,
-        };
+        // Refuses NaN, too.
+        if !(self.evaluation_share >= 0.0) {
+            let share = self.evaluation_share;
+            return Err(Error::Config(format!(
+                "TensorBoard: evaluation_share is 0 or more, such as 0.005, not {share}"
+            )));
+        }
+        if self.validation_data.is_some() && network.is_none() {
+            note("TensorBoard: activations, dead units and the first layer are written for a Sequential alone");
+        }
+        let samples = self.validation_data.as_ref();
+        let samples = samples.map(|data| Samples::new(data, self.image_shape.as_ref(), network)).transpose()?;
         let mut log = Log::open(&self.folder)?;
         if *step > 0 {
             log.purge_from(step + 1);
@@ -197,9 +237,9 @@ impl TensorBoard {
             }
             self.log_beginning(&mut log, event, *model)?;
             log_layout(&mut log, metric_names)?;
-            if let (Some(samples), Some(network)) = (&samples, network) {
+            if let Some(samples) = &samples {
                 samples.log_images(&mut log)?;
-                samples.log_first_weights(&mut log, network)?;
+                network.map_or(Ok(()), |network| samples.log_first_weights(&mut log, network))?;
             }
         }
         log.write_now();
@@ -210,6 +250,10 @@ impl TensorBoard {
             steps_per_epoch: *steps_per_epoch,
             step: *step,
             epoch_ended: true,
+            is_evaluated: false,
+            live: Live::new(self.evaluation_share),
+            process: Process::new(),
+            has_noted_classes: false,
         });
         Ok(())
     }
@@ -237,148 +281,19 @@ impl TensorBoard {
     }
 }
 
-/// Has the page "Custom Scalars" draw training and validation in one chart.
-fn log_layout(log: &mut Log, names: &[String]) -> Result<()> {
-    let validated = names.iter().filter(|name| names.contains(&format!("val_{name}")));
-    let chart = |name: &String| Chart {
-        title: name.clone(),
-        multiline: Some(MultilineChartContent {
-            tag: ["train", "validation"].map(|part| format!("^{}/{part}$", escaped(name))).to_vec(),
-        }),
-    };
-    let charts: Vec<Chart> = validated.map(chart).collect();
-    if charts.is_empty() {
-        return Ok(());
-    }
-    let category = vec![Category { title: "training and validation".into(), chart: charts }];
-    log.values(vec![summary::layout(Layout { category }.encode_to_vec())])
-}
-
-/// The text as a regular expression that matches it.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in text.chars() {
-        if c.is_ascii_punctuation() && c != '_' {
-            escaped.push('\\');
-        }
-        escaped.push(c);
-    }
-    escaped
-}
-
-impl Run {
-    /// Logs a step; what belongs to it is held back until the next one, so that a checkpoint can keep it.
-    fn log_step(&mut self, event: &Event, every_steps: usize, histograms: bool) -> Result<()> {
-        let Event::BatchEnd { batch, step, learning_rate, loss, gradients, model, .. } = event else { return Ok(()) };
-        let log = self.log.get_mut();
-        log.release();
-        (self.step, self.epoch_ended) = (*step, false);
-        log.step(*step);
-        if every_steps > 0 && step.is_multiple_of(every_steps) {
-            log.hold();
-            let numbers =
-                [("loss/batch", *loss), ("learning_rate", *learning_rate), ("gradient_norm", gradients.norm())];
-            log.values(numbers.map(|(tag, value)| summary::plain(tag, Data::SimpleValue(value as f32))).into())?;
-        }
-        if histograms && *batch == self.steps_per_epoch {
-            log.hold();
-            log_gradients(log, *model, gradients)?;
-        }
-        log.write_if_due();
-        Ok(())
-    }
-
-    fn log_epoch(&mut self, event: &Event, histograms: bool) -> Result<()> {
-        let Event::EpochEnd { epoch, logs, elapsed, model, .. } = event else { return Ok(()) };
-        let log = self.log.get_mut();
-        log.release();
-        log.step(self.step);
-        self.epoch_ended = true;
-        let mut numbers =
-            vec![("epoch".to_owned(), *epoch as f64), ("epoch_seconds".to_owned(), elapsed.as_secs_f64())];
-        numbers.extend(logs.iter().map(|(name, value)| (tag_of(name, logs), value)));
-        let value = |(tag, number): (String, f64)| summary::plain(&tag, Data::SimpleValue(number as f32));
-        log.values(numbers.into_iter().map(value).collect())?;
-        if histograms {
-            Samples::log_weights(log, *model)?;
-        }
-        if let (Some(samples), Some(network)) = (&self.samples, model.as_sequential()) {
-            if histograms {
-                samples.log_activations(log, network)?;
-            }
-            samples.log_first_weights(log, network)?;
-        }
-        log.write_now();
-        Ok(())
-    }
-
-    fn log_end(&mut self) -> Result<()> {
-        let log = self.log.get_mut();
-        log.step(self.step);
-        let end = SessionEndInfo { status: STATUS_SUCCESS, end_time_secs: file::seconds() };
-        log.values(vec![summary::hparams_value("_hparams_/session_end_info", HParamsData::SessionEnd(end))])?;
-        log.write_now();
-        Ok(())
-    }
-
-    /// Logs what the trained model gets right and wrong.
-    fn log_evaluation(&mut self, state: &TrainingState, data: &Dataset, board: &Shown) -> Result<()> {
-        let Some(architecture) = &self.architecture else { return Ok(()) };
-        // The layers are made anew: training has let go of the model.
-        let mut model = match Sequential::from_architecture(architecture).and_then(Sequential::build) {
-            Ok(model) => model,
-            Err(error) => {
-                note(&format!("TensorBoard: mistakes and precision-recall curves are not written: {error}"));
-                return Ok(());
-            }
-        };
-        model.load_state_dict(&state.model())?;
-        let log = self.log.get_mut();
-        log.step(state.steps());
-        if let Some(evaluation) = Evaluation::of_model(&model, data)? {
-            log_pr_curves(log, &evaluation, board.names)?;
-            log_mistakes(log, &evaluation, data, board.names, board.image_shape)?;
-        }
-        log.write_now();
-        Ok(())
-    }
-}
-
-/// How samples are shown.
-struct Shown<'a> {
-    names: &'a [String],
-    image_shape: Option<&'a Shape>,
-}
-
-/// `val_loss` as `loss/validation`, `loss` as `loss/train`.
-fn tag_of(name: &str, logs: &Logs) -> String {
-    match name.strip_prefix("val_").filter(|own| logs.get(own).is_some()) {
-        Some(own) => format!("{own}/validation"),
-        None => format!("{name}/train"),
-    }
-}
-
-fn log_gradients(log: &mut Log, model: &dyn Module, gradients: &Gradients) -> Result<()> {
-    let mut outcome = Ok(());
-    model.visit("", &mut |name, parameter| {
-        if let Some(gradient) = gradients.get(parameter)
-            && outcome.is_ok()
-        {
-            outcome = log.histogram(&format!("gradients/{name}"), gradient);
-        }
-    });
-    outcome
-}
-
 impl Callback for TensorBoard {
     fn on_event(&mut self, event: &Event) -> Result<Flow> {
         if let Event::TrainBegin { .. } = event {
             self.begin(event)?;
         }
+        let shown = shown(&self.validation_data, &self.class_names, &self.image_shape, &self.columns);
         let Some(run) = &mut self.run else { return Ok(Flow::Continue) };
         match event {
             Event::BatchEnd { .. } => run.log_step(event, self.every_steps, self.histograms)?,
-            Event::EpochEnd { .. } => run.log_epoch(event, self.histograms)?,
+            Event::ValidationBatch { epoch, predictions, targets } if shown.is_some() => {
+                run.live.add(*epoch, predictions, targets);
+            }
+            Event::EpochEnd { .. } => run.log_epoch(event, self.histograms, shown.as_ref())?,
             Event::TrainEnd => run.log_end()?,
             Event::TrainBegin { .. } | Event::ValidationBatch { .. } => {}
         }
@@ -392,11 +307,11 @@ impl Callback for TensorBoard {
 
     fn state(&self) -> Option<CallbackState> {
         let memory = match &self.run {
-            None => Memory { held: Vec::new(), epoch_ended: true },
+            None => Memory { held: Vec::new(), epoch_ended: true, is_evaluated: false },
             Some(run) => {
                 let mut log = run.log.borrow_mut();
                 log.write_now();
-                Memory { held: log.held().to_vec(), epoch_ended: run.epoch_ended }
+                Memory { held: log.held().to_vec(), epoch_ended: run.epoch_ended, is_evaluated: run.is_evaluated }
             }
         };
         CallbackState::json(&memory, Vec::new())
@@ -405,7 +320,7 @@ impl Callback for TensorBoard {
     fn load_state(&mut self, state: CallbackState) -> Result<()> {
         let memory: Memory = state.parse("TensorBoard")?;
         if let Some(run) = &mut self.run {
-            run.epoch_ended = memory.epoch_ended;
+            (run.epoch_ended, run.is_evaluated) = (memory.epoch_ended, memory.is_evaluated);
             if !memory.epoch_ended {
                 // The interrupted run may have gone on to the end of the epoch, which is logged by the same step.
                 let log = run.log.get_mut();
@@ -423,10 +338,21 @@ impl Callback for TensorBoard {
 
     /// The last state has the weights that the model is left with.
     fn take_state(&mut self, state: &TrainingState, is_last: bool) -> Result<()> {
-        let shown = Shown { names: &self.class_names, image_shape: self.image_shape.as_ref() };
-        match (&mut self.run, &self.validation_data) {
-            (Some(run), Some(data)) if is_last && state.is_finished() => run.log_evaluation(state, data, &shown),
+        let shown = shown(&self.validation_data, &self.class_names, &self.image_shape, &self.columns);
+        match (&mut self.run, shown) {
+            (Some(run), Some(shown)) if is_last && state.is_finished() => run.evaluate_end(state, &shown),
             _ => Ok(()),
         }
     }
+}
+
+/// How the validation data is shown, if there is any.
+fn shown<'a>(
+    data: &'a Option<Dataset>,
+    names: &'a [String],
+    image_shape: &'a Option<Shape>,
+    columns: &'a Option<SampleColumns>,
+) -> Option<Shown<'a>> {
+    let data = data.as_ref()?;
+    Some(Shown { data, names, image_shape: image_shape.as_ref(), columns: columns.as_ref() })
 }

@@ -7,7 +7,8 @@ use prost::Message;
 use super::file::{EventsFile, record, seconds};
 use super::histogram::histogram;
 use super::messages::{Data, Event, SESSION_START, SessionLog, Summary, Value, What};
-use super::{HParam, graph, picture, summary};
+use super::{HParam, confusion, graph, picture, summary};
+use crate::metric::ConfusionMatrix;
 use crate::nn::Sequential;
 use crate::{Error, Result, Tensor};
 
@@ -166,6 +167,48 @@ impl Log {
     pub fn pr_curve(&mut self, tag: &str, labels: &Tensor, predictions: &Tensor) -> Result<()> {
         let curve = summary::pr_curve(tag, labels, predictions)?;
         self.values(vec![curve])
+    }
+
+    /// Logs a confusion matrix of at most 100 classes: a tensor `tag`, which Hadal's dashboard shows, and for TensorBoard's page "Text" a
+    /// table `<tag>/table`, if there are at most 30 classes. Rows are true classes. Without `class_names`, classes are numbers. Samples
+    /// that were predicted as [no class](ConfusionMatrix::unpredicted) are in the table alone.
+    ///
+    /// ```
+    /// use hadal::metric::ConfusionMatrix;
+    /// use hadal::monitor::tensorboard::Log;
+    /// use hadal::prelude::*;
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// let mut log = Log::open(folder.path())?;
+    /// let mut matrix = ConfusionMatrix::new();
+    /// matrix.update(&Tensor::from([[0.1, 0.9], [0.2, 0.8]]), &Tensor::from([0, 1]));
+    /// log.confusion_matrix("confusion_matrix", &matrix, &["cat", "dog"])?;
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the matrix has no classes, or more than 100; if there are not as many names as classes; if the tag is empty.
+    pub fn confusion_matrix<S: AsRef<str>>(
+        &mut self,
+        tag: &str,
+        matrix: &ConfusionMatrix,
+        class_names: &[S],
+    ) -> Result<()> {
+        let classes = matrix.classes();
+        let wrong = |reason: String| Err(Error::Data(format!("confusion matrix `{tag}`: {reason}")));
+        if !(1..=confusion::MOST_CLASSES).contains(&classes) {
+            return wrong(format!("one of 1 to {} classes is logged, not of {classes}", confusion::MOST_CLASSES));
+        }
+        if !class_names.is_empty() && class_names.len() != classes {
+            return wrong(format!("there are {} names for {classes} classes", class_names.len()));
+        }
+        let all = 0..classes;
+        let named =
+            |class: usize| class_names.get(class).map_or_else(|| class.to_string(), |name| name.as_ref().to_owned());
+        let names: Vec<String> = all.clone().map(named).collect();
+        let row = |class: usize| all.clone().map(|predicted| matrix.count(class, predicted)).collect();
+        let counts: Vec<Vec<u64>> = all.clone().map(row).collect();
+        let unpredicted: Vec<u64> = all.clone().map(|class| matrix.unpredicted(class)).collect();
+        self.values(confusion::values(tag, &names, &counts, &unpredicted))
     }
 
     /// Logs the hyperparameters of the run. The page "HParams" compares the runs of a folder: each run is a row, hyperparameters and

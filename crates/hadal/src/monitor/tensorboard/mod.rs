@@ -4,15 +4,22 @@
 //! the run's own; `tensorboard --logdir FOLDER` shows all runs below a folder. TensorBoard itself is installed with
 //! `pip install tensorboard`.
 
+mod activations;
 mod callback;
+mod confusion;
 mod evaluation;
 mod file;
 mod graph;
 mod histogram;
+mod layout;
+mod live;
 mod log;
+mod markdown;
 pub(in crate::monitor) mod messages;
 mod picture;
+mod process;
 mod record;
+mod run;
 mod samples;
 mod summary;
 #[cfg(test)]

@@ -1,9 +1,9 @@
-//! What is shown of data during training: its first samples, what each layer makes of them, and weights as images.
+//! What is shown of data during training: its first samples, and weights as images.
 
-use super::Log;
+use super::{Log, activations};
 use crate::data::Dataset;
 use crate::monitor::images::{as_images, image_of, reshaped, room, scaled};
-use crate::nn::{Context, Forward, LayerConfig, Model, Module, Sequential};
+use crate::nn::{Context, Forward, Model, Module, Sequential};
 use crate::train::check_preprocessing;
 use crate::{DType, Error, Result, Shape, Tensor, no_grad};
 
@@ -23,13 +23,15 @@ pub(super) struct Samples {
 }
 
 impl Samples {
-    /// The first samples of `data`, checked against the model.
-    pub fn new(data: &Dataset, image_shape: Option<&Shape>, model: &Sequential) -> Result<Samples> {
+    /// The first samples of `data`, checked against the model; of several inputs, the first.
+    pub fn new(data: &Dataset, image_shape: Option<&Shape>, model: Option<&Sequential>) -> Result<Samples> {
         let indices: Vec<usize> = (0..data.len().min(ACTIVATING)).collect();
         let (inputs, _) = data.try_batch(&indices)?;
-        model.check_parts(&inputs)?;
-        let kept = model.preprocessing().cloned();
-        check_preprocessing(kept.as_slice(), data)?;
+        if let Some(model) = model {
+            model.check_parts(&inputs)?;
+            let kept = model.preprocessing().cloned();
+            check_preprocessing(kept.as_slice(), data)?;
+        }
         if let Some(given) = image_shape {
             let is_image = matches!(given[..], [_, _] | [1 | 3, _, _]);
             if !is_image || given.elements() != data.input_shape().elements() {
@@ -54,20 +56,14 @@ impl Samples {
         }
     }
 
-    /// Logs what each layer gives for the samples, as histograms. Layers that give the same numbers as they take are left out.
-    pub fn log_activations(&self, log: &mut Log, model: &Sequential) -> Result<()> {
-        no_grad(|| {
-            let mut ctx = Context::evaluation();
-            let mut x = self.inputs.clone();
-            for (index, layer) in model.layers().iter().enumerate() {
-                x = layer.forward(&x, &mut ctx);
-                let config = layer.config();
-                if !keeps_values(&config) {
-                    log.histogram(&format!("activations/{index} {}", config.label()), &x)?;
-                }
-            }
-            Ok(())
-        })
+    /// What the model gives for the samples.
+    pub fn outputs(&self, model: &Sequential) -> Tensor {
+        no_grad(|| model.forward(&self.inputs, &mut Context::evaluation()))
+    }
+
+    /// Logs what each layer gives for the samples; see [`activations`].
+    pub fn log_activations(&self, log: &mut Log, model: &Sequential, histograms: bool) -> Result<()> {
+        activations::log_activations(log, model, &self.inputs, histograms)
     }
 
     /// Logs the weights of the first layer's units as images, if it has as many as a sample has pixels.
@@ -102,10 +98,4 @@ impl Samples {
         });
         outcome
     }
-}
-
-/// Whether a layer gives, in evaluation mode, the same numbers as it takes.
-fn keeps_values(config: &LayerConfig) -> bool {
-    use LayerConfig::{Dropout, Flatten, GaussianNoise, Reshape};
-    matches!(config, Dropout { .. } | Flatten | GaussianNoise { .. } | Reshape { .. })
 }

@@ -66,7 +66,7 @@ pub(super) fn plain(tag: &str, data: Data) -> Value {
 }
 
 /// A value for the page of a plugin.
-fn plugin(tag: &str, name: &str, content: Vec<u8>, tensor: TensorProto) -> Value {
+pub(super) fn plugin(tag: &str, name: &str, content: Vec<u8>, tensor: TensorProto) -> Value {
     let plugin_data = Some(PluginData { plugin_name: name.into(), content });
     let metadata = Some(SummaryMetadata { plugin_data, display_name: tag.into() });
     Value { tag: tag.into(), metadata, data: Some(Data::Tensor(tensor)) }
@@ -77,7 +77,7 @@ fn string(bytes: Vec<u8>) -> TensorProto {
     TensorProto { dtype: DT_STRING, tensor_shape, float_val: Vec::new(), string_val: vec![bytes] }
 }
 
-fn floats(values: Vec<f32>, shape: &[i64]) -> TensorProto {
+pub(super) fn floats(values: Vec<f32>, shape: &[i64]) -> TensorProto {
     let tensor_shape = Some(TensorShapeProto::new(shape.iter().copied()));
     TensorProto { dtype: DT_FLOAT, tensor_shape, float_val: values, string_val: Vec::new() }
 }

@@ -1,5 +1,7 @@
 //! The callback, by what TensorBoard would show of its files.
 
+mod evaluation;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -70,7 +72,7 @@ fn fit<'a>(epochs: usize, validation: &'a Dataset) -> Fit<'a> {
 fn each_number_is_logged_by_its_step() {
     let folder = tempfile::tempdir().unwrap();
     let (data, mut model) = (data(), model());
-    let board = TensorBoard::new(folder.path()).every_steps(2).validation_data(&data);
+    let board = TensorBoard::new(folder.path()).every_steps(2).validation_data(&data).evaluation_share(0.0);
     let history = model.fit(&data, fit(3, &data).callback(board)).unwrap();
     let shown = shown(folder.path());
     for (tag, name) in [
@@ -90,7 +92,13 @@ fn each_number_is_logged_by_its_step() {
     assert_eq!(steps(&shown, "weights/layers.0.weight"), [0, 5, 10, 15]);
     assert_eq!(steps(&shown, "gradients/layers.2.bias"), [5, 10, 15]);
     assert_eq!(steps(&shown, "activations/2 Dense (sigmoid)"), [5, 10, 15]);
-    assert_eq!(steps(&shown, "precision_recall/1"), [15]);
+    for tag in ["precision_recall/1", "confusion_matrix", "confusion_matrix/table", "predictions", "mistakes"] {
+        assert_eq!(steps(&shown, tag), [5, 15], "{tag}");
+    }
+    assert_eq!(steps(&shown, "dead_units/0 Dense (relu)"), [5, 10, 15]);
+    assert!(!shown.contains_key("dead_units/2 Dense (sigmoid)"));
+    #[cfg(target_os = "linux")]
+    assert_eq!(steps(&shown, "system/memory"), [2, 4, 6, 8, 10, 12, 14]);
     for tag in ["summary", "_hparams_/session_start_info", "custom_scalars__config__"] {
         assert_eq!(steps(&shown, tag), [0], "{tag}");
     }
@@ -111,7 +119,8 @@ impl Callback for FailAt {
 
 /// Without what the clock decides.
 fn without_times(mut shown: Shown) -> Shown {
-    for tag in ["epoch_seconds", "_hparams_/session_start_info", "_hparams_/session_end_info"] {
+    let times = ["epoch_seconds", "_hparams_/session_start_info", "_hparams_/session_end_info"];
+    for tag in times.into_iter().chain(["system/memory", "system/processor"]) {
         shown.remove(tag);
     }
     shown
@@ -120,7 +129,8 @@ fn without_times(mut shown: Shown) -> Shown {
 #[test]
 fn a_resumed_run_shows_each_event_once() {
     let data = data();
-    let board = |folder: &Path| TensorBoard::new(folder).every_steps(1).validation_data(&data);
+    let board =
+        |folder: &Path| TensorBoard::new(folder).every_steps(1).validation_data(&data).evaluation_share(f64::INFINITY);
     let whole = tempfile::tempdir().unwrap();
     model().fit(&data, fit(4, &data).callback(board(whole.path()))).unwrap();
     let whole = without_times(shown(whole.path()));
@@ -184,9 +194,10 @@ fn images_mistakes_and_first_weights_are_logged_where_samples_are_images() {
     assert_eq!(size("samples"), (5 * 30 - 2, 5 * 30 - 2));
     assert_eq!(size("first layer"), (3 * 30 - 2, 4 * 30 - 2));
     assert_eq!(steps(&shown, "first layer").len(), 2);
-    let mistakes: Vec<&String> = shown.keys().filter(|tag| tag.starts_with("mistakes/")).collect();
+    let mistakes: Vec<&String> =
+        shown.keys().filter(|tag| tag.starts_with("mistakes/") && tag.contains(": sample ")).collect();
     assert_eq!(mistakes.len(), 16);
-    assert_eq!(size(mistakes[0]), (28, 28));
+    assert_eq!((size(mistakes[0]), size("mistakes/all")), ((28, 28), (4 * 30 - 2, 4 * 30 - 2)));
     for name in ["zero\"|", "<b>one</b>", "2", "9"] {
         assert!(shown.contains_key(&format!("precision_recall/{name}")), "{name}");
     }
@@ -203,14 +214,22 @@ fn a_model_of_ones_own_is_logged_without_what_needs_layers() {
             self.hidden.forward(x, ctx).sigmoid()
         }
     }
-    let folder = tempfile::tempdir().unwrap();
-    let (data, net) = (data(), Net { hidden: Linear::new(2, 1, &mut Rng::new(1)) });
-    let mut model = Trainer::new(net, Sgd::new(0.1), BinaryCrossentropy, ());
-    let board = TensorBoard::new(folder.path()).validation_data(&data);
-    model.fit(&data, Fit::epochs(1).callback(board).quiet()).unwrap();
-    let shown = shown(folder.path());
-    assert!(shown.contains_key("weights/hidden.weight") && shown.contains_key("gradients/hidden.bias"));
-    assert!(!shown.keys().any(|tag| tag.starts_with("precision_recall") || tag == "summary"));
+    // Without validation there is nothing to show: it makes no pass of its own.
+    for is_validated in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, net) = (data(), Net { hidden: Linear::new(2, 1, &mut Rng::new(1)) });
+        let mut model = Trainer::new(net, Sgd::new(0.1), BinaryCrossentropy, ());
+        let board = TensorBoard::new(folder.path()).validation_data(&data).evaluation_share(0.0);
+        let fit = if is_validated { fit(3, &data) } else { Fit::epochs(3).batch_size(20).quiet() };
+        model.fit(&data, fit.callback(board)).unwrap();
+        let shown = shown(folder.path());
+        assert!(shown.contains_key("weights/hidden.weight") && shown.contains_key("gradients/hidden.bias"));
+        assert!(!shown.contains_key("summary"));
+        for tag in ["precision_recall/1", "confusion_matrix", "predictions", "mistakes"] {
+            let own = shown.get(tag).map(|own| own.iter().map(|own| own.0).collect::<Vec<_>>());
+            assert_eq!(own, is_validated.then(|| vec![5, 15]), "{tag}");
+        }
+    }
 }
 
 #[test]
@@ -224,5 +243,10 @@ fn data_that_does_not_fit_the_model_is_refused_before_the_first_step() {
         let board = TensorBoard::new(folder.path()).validation_data(&data()).image_shape(shape);
         let message = model().fit(&data(), Fit::epochs(1).callback(board).quiet()).unwrap_err().to_string();
         assert!(message.contains("image_shape is") && message.contains(&format!("{:?}", shape)), "{message}");
+    }
+    for share in [-0.1, f64::NAN] {
+        let board = TensorBoard::new(folder.path()).evaluation_share(share);
+        let message = model().fit(&data(), Fit::epochs(1).callback(board).quiet()).unwrap_err().to_string();
+        assert!(message.contains(&format!("evaluation_share is 0 or more, such as 0.005, not {share}")), "{message}");
     }
 }

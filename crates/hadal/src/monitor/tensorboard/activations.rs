@@ -1,0 +1,104 @@
+//! What each layer makes of the first samples: histograms, and units that are active for none of them.
+
+use super::Log;
+use crate::nn::{Activation, Context, LayerConfig, Sequential};
+use crate::{DType, Result, Tensor, no_grad};
+
+/// Logs what the layers give for `inputs`. Histograms are left out of layers that give the same numbers as they take.
+pub(super) fn log_activations(log: &mut Log, model: &Sequential, inputs: &Tensor, histograms: bool) -> Result<()> {
+    let configs: Vec<LayerConfig> = model.layers().iter().map(|layer| layer.config()).collect();
+    if !histograms && !configs.iter().any(can_die) {
+        return Ok(());
+    }
+    no_grad(|| {
+        let mut ctx = Context::evaluation();
+        let mut x = inputs.clone();
+        for (index, (layer, config)) in model.layers().iter().zip(&configs).enumerate() {
+            x = layer.forward(&x, &mut ctx);
+            let name = format!("{index} {}", config.label());
+            if histograms && !keeps_values(config) {
+                log.histogram(&format!("activations/{name}"), &x)?;
+            }
+            if can_die(config) {
+                log.scalar(&format!("dead_units/{name}"), dead_share(&x))?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Whether a layer gives, in evaluation mode, the same numbers as it takes.
+fn keeps_values(config: &LayerConfig) -> bool {
+    use LayerConfig::{Dropout, Flatten, GaussianNoise, Reshape};
+    matches!(config, Dropout { .. } | Flatten | GaussianNoise { .. } | Reshape { .. })
+}
+
+/// Whether a unit can give 0 for all samples, and so have no gradient: by an activation that is 0 for numbers that are negative
+/// enough.
+fn can_die(config: &LayerConfig) -> bool {
+    let activation = match config {
+        LayerConfig::Dense(settings) => settings.activation(),
+        LayerConfig::Activation { function } => *function,
+        LayerConfig::Chain { layers } => return layers.last().is_some_and(can_die),
+        _ => return false,
+    };
+    match activation {
+        // Gelu and Silu by rounding: below -5.5 and -103 with f32.
+        Activation::Relu | Activation::HardSigmoid | Activation::Gelu | Activation::Silu => true,
+        Activation::LeakyRelu(slope) => slope == 0.0,
+        Activation::Elu(alpha) => alpha == 0.0,
+        _ => false,
+    }
+}
+
+/// The share of the units, which are the last axis, that are 0 for all samples.
+fn dead_share(outputs: &Tensor) -> f64 {
+    let units = outputs.shape().last().copied().unwrap_or(1);
+    let mut is_active = vec![false; units];
+    for sample in outputs.detach().to_dtype(DType::F32).to_vec::<f32>().chunks(units.max(1)) {
+        is_active.iter_mut().zip(sample).for_each(|(is_active, output)| *is_active |= *output != 0.0);
+    }
+    is_active.iter().filter(|is_active| !**is_active).count() as f64 / units.max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::{Chain, Layer, Residual};
+    use crate::prelude::*;
+
+    #[test]
+    fn a_unit_is_dead_that_is_0_for_all_samples() {
+        assert_eq!(dead_share(&Tensor::from([[0.0, 1.0, 0.0, -0.0], [0.0, 0.0, f32::NAN, 0.0]])), 0.5);
+        assert_eq!(dead_share(&Tensor::from([[[0.0, 0.0], [0.0, 2.0]]])), 0.5);
+        assert_eq!(dead_share(&Tensor::zeros([3, 2])), 1.0);
+    }
+
+    #[test]
+    fn units_die_by_activations_that_are_0_for_negative_numbers() {
+        let of = |activation: Activation| can_die(&Dense::new(2).activation(activation).config());
+        for (activation, dies) in [
+            (Relu, true),
+            (Gelu, true),
+            (Silu, true),
+            (HardSigmoid, true),
+            (LeakyRelu(0.0), true),
+            (LeakyRelu(0.01), false),
+            (Elu(1.0), false),
+            (Sigmoid, false),
+            (Tanh, false),
+            (Activation::Identity, false),
+        ] {
+            assert_eq!(of(activation), dies, "{activation}");
+            // What can die is 0, and has no gradient, where the numbers are negative enough; nothing else is.
+            let x = Tensor::full([1], -200.0).requires_grad();
+            let y = activation.apply(&x);
+            let is_dead = y.item() == 0.0 && y.sum().backward()[&x].item() == 0.0;
+            assert!(is_dead || !dies, "{activation}");
+        }
+        assert!(can_die(&Relu.config()));
+        assert!(can_die(&Chain::new().add(Dense::new(2)).add(Relu).config()));
+        assert!(!can_die(&Chain::new().add(Relu).add(Dense::new(2)).config()));
+        assert!(!can_die(&Residual::new().add(Relu).config()), "the shortcut is added");
+    }
+}
