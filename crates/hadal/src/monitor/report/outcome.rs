@@ -1,7 +1,7 @@
 //! What the trained model gives for the validation data.
 
 use crate::data::Dataset;
-use crate::monitor::evaluation::{Evaluation, Gathered};
+use crate::monitor::evaluation::{Evaluation, Gathered, Scale};
 use crate::train::Trained;
 use crate::{DType, Tensor};
 
@@ -26,11 +26,8 @@ impl Outcome {
                 "The model has the outputs {names}: predictions are shown for a model with one output."
             ));
         };
-        // A single output that means class 1 above 0 is no probability.
-        let is_single = only.rank() == 1 || only.rank() == 2 && only.size(1) == 1;
-        let scaled = if is_single && trained.decision_threshold() == 0.0 { only.sigmoid() } else { only.clone() };
-        let mut gathered = Gathered::default();
-        gathered.add(&scaled.into(), data.target_parts());
+        let mut gathered = Gathered::default().of_scale(Scale::of_threshold(trained.decision_threshold()));
+        gathered.add(&outputs, data.target_parts());
         if let Some(evaluation) = gathered.evaluation() {
             return Outcome::Classes(evaluation);
         }
