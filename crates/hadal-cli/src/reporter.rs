@@ -103,13 +103,10 @@ impl<'a> Reporter<'a> {
             let recorded = if self.folder.is_some() { "; config.toml has it as max_steps" } else { "" };
             print_line(&format!("The time was up after step {step}{recorded}"))?;
         }
+        let page = self.folder.map(|folder| folder.join(Report::FILE)).filter(|page| page.exists());
+        page.map_or(Ok(()), |page| print_line(&format!("A report is in {}", page.display())))?;
         print_line(&match self.folder {
-            Some(folder) => match folder.join(Report::FILE) {
-                page if page.exists() => {
-                    format!("The run is kept in {}, with a report: {}", folder.display(), page.display())
-                }
-                _ => format!("The run is kept in {}", folder.display()),
-            },
+            Some(folder) => format!("The run is kept in {}", folder.display()),
             None => "Nothing was kept (--no-out)".to_owned(),
         })
     }
