@@ -7,6 +7,7 @@ use hadal::data::Task;
 use hadal::monitor::report::Report;
 
 use crate::config::{self, Config};
+use crate::counted::counted;
 use crate::parts::Parts;
 use crate::session::SETTINGS;
 use crate::source::Source;
@@ -38,7 +39,7 @@ pub fn report(folder: &Path, config: &Config, source: &Source, parts: &Parts) ->
     }
     let mut found = parts.found.clone();
     if let Some(table) = &parts.table {
-        report = report.fact("file", table.dialect.as_str());
+        report = report.fact("file", format!("{}; {}", table.dialect, counted(table.rows, "row")));
         found.push(table.encoder.report(&table.columns).to_string());
     }
     Ok(if found.is_empty() { report } else { report.details(found.join("\n")) })

@@ -118,11 +118,17 @@ impl Session<'_> {
         if let Some(limit) = &mut limit {
             fit = fit.callback(limit);
         }
+        // That of the run so far, which goes on without one.
+        let old_report =
+            self.folder.filter(|folder| !folder.is_reported).map(|folder| folder.path.join(RunFolder::REPORT));
         // Between its beginning and its end. A run that had ended before has neither.
         let is_suspended = Cell::new(false);
         let fit = fit.on_event(|event| {
             match event {
-                Event::TrainBegin { .. } => is_suspended.set(true),
+                Event::TrainBegin { .. } => {
+                    is_suspended.set(true);
+                    old_report.iter().for_each(|path| drop(std::fs::remove_file(path)));
+                }
                 Event::TrainEnd => is_suspended.set(false),
                 _ => {}
             }
