@@ -52,7 +52,7 @@ fn main() -> hadal::Result<()> {
     let board = TensorBoard::new(folder).validation_data(&test);
     let start = Instant::now();
     let mut alternate = Alternate { board, start, times: [Vec::new(), Vec::new()], own: Vec::new(), sum: 0.0 };
-    let fit = Fit::epochs(epochs).batch_size(128).quiet().callback(&mut alternate);
+    let fit = Fit::epochs(epochs).batch_size(128).validation_data(&test).quiet().callback(&mut alternate);
     hadal_benches::lecture_network().fit(&train, fit)?;
     let [off, on] = alternate.times;
     // The first epoch warms up.

@@ -151,6 +151,7 @@ impl Scale {
 pub(crate) struct Gathered {
     outputs: Vec<Tensor>,
     targets: Vec<Tensor>,
+    bytes: usize,
     scale: Scale,
 }
 
@@ -158,6 +159,7 @@ impl Gathered {
     /// Takes in what an [`Event::ValidationBatch`](crate::train::Event::ValidationBatch) holds; nothing of models with several outputs.
     pub fn add(&mut self, predictions: &Parts, targets: &Parts) {
         if let (Some(outputs), Some(targets)) = (predictions.only(), targets.only()) {
+            self.bytes += [outputs, targets].map(|own| own.elements() * own.dtype().size()).iter().sum::<usize>();
             self.outputs.push(outputs.detach());
             self.targets.push(targets.clone());
         }
@@ -176,9 +178,9 @@ impl Gathered {
         Evaluation::new(&concat(&self.outputs, 0), &concat(&self.targets, 0), self.scale)
     }
 
-    /// How much memory it takes.
+    /// How much memory they take.
     pub fn bytes(&self) -> usize {
-        self.outputs.iter().chain(&self.targets).map(|own| own.elements() * own.dtype().size()).sum()
+        self.bytes
     }
 
     /// Whether these are the samples of `data`, in order, as far as their targets tell.

@@ -195,9 +195,10 @@ impl TrainingState {
         self.facts.finished
     }
 
-    /// Whether a callback gave the model other weights than those of the last step, at the end.
-    #[cfg(feature = "tensorboard")]
-    pub(crate) fn has_restored_weights(&self) -> bool {
+    /// Whether a callback gave the model other weights than those of the last step, at the end; see
+    /// [`Callback::final_weights`](super::Callback::final_weights). The last state of a run that a callback is given tells; one from a
+    /// file does not, and says no.
+    pub fn has_restored_weights(&self) -> bool {
         self.has_restored_weights
     }
 

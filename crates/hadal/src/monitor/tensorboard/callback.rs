@@ -216,9 +216,8 @@ impl TensorBoard {
         // The file of an earlier call of fit is closed first.
         self.run = None;
         let network = model.as_sequential();
-        // Refuses NaN, too.
-        if !(self.evaluation_share >= 0.0) {
-            let share = self.evaluation_share;
+        let share = self.evaluation_share;
+        if share.is_nan() || share < 0.0 {
             return Err(Error::Config(format!(
                 "TensorBoard: evaluation_share is 0 or more, such as 0.005, not {share}"
             )));

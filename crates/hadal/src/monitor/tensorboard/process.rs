@@ -37,7 +37,7 @@ fn resident_bytes() -> Option<f64> {
     kibibytes(&std::fs::read_to_string("/proc/self/status").ok()?).map(|kibibytes| 1024.0 * kibibytes)
 }
 
-/// `VmRSS:	    1728 kB`.
+/// `VmRSS:  1728 kB`, in fact with a tab.
 fn kibibytes(status: &str) -> Option<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     line.trim().strip_suffix(" kB")?.trim().parse().ok()
