@@ -283,6 +283,7 @@ fn findings_are_kept_in_a_file_from_the_beginning_and_where_it_cannot_be_written
     // Below a file there can be none.
     std::fs::write(folder.path().join("file"), "").unwrap();
     let mut health = Health::new().record(folder.path().join("file/health.json"));
+    let mut model = deep(2, || Dense::new(16).activation(Relu), Sgd::new(1e-7));
     model.fit(&data(), Fit::epochs(40).callback(&mut health).quiet()).unwrap();
     assert_eq!(health.findings().len(), 1);
 }

@@ -27,7 +27,7 @@ impl Two {
 
 impl Model for Two {
     fn forward_parts(&self, inputs: &Parts, ctx: &mut Context) -> Parts {
-        let x = inputs.only().unwrap();
+        let (_, x) = inputs.iter().next().unwrap();
         let hidden = self.hidden.forward(x, ctx).relu();
         let other = self.other.forward(x, ctx).relu();
         Parts::from([("class", self.class.forward(&hidden, ctx)), ("height", self.height.forward(&other, ctx))])
