@@ -55,7 +55,7 @@ pub(super) fn figure(title: &str, picture: Result<Picture>, caption: &str) -> Ma
         Ok(picture) => html! {
             figure {
                 div.picture { (PreEscaped(picture.title(title).svg())) }
-                figcaption { (caption) }
+                figcaption { span { (caption) } }
             }
         },
         Err(error) => missing(title, &error),
