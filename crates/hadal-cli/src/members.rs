@@ -235,6 +235,7 @@ impl Common<'_> {
             resume: begun.as_ref().is_some_and(|run| run.has_checkpoint),
             inexact: false,
             is_watched: !args.no_tensorboard,
+            is_reported: !args.no_report,
         });
         let model = trainer(config, parts)?;
         let interrupt = self.interrupt.clone();

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use hadal::Result;
 use hadal::data::Task;
+use hadal::monitor::report::Report;
 use hadal::monitor::{Console, JsonLogger, columns, print_line, wrapped};
 use hadal::prelude::*;
 use hadal::train::{Callback, Logs};
@@ -102,6 +103,8 @@ impl<'a> Reporter<'a> {
             let recorded = if self.folder.is_some() { "; config.toml has it as max_steps" } else { "" };
             print_line(&format!("The time was up after step {step}{recorded}"))?;
         }
+        let page = self.folder.map(|folder| folder.join(Report::FILE)).filter(|page| page.exists());
+        page.map_or(Ok(()), |page| print_line(&format!("A report is in {}", page.display())))?;
         print_line(&match self.folder {
             Some(folder) => format!("The run is kept in {}", folder.display()),
             None => "Nothing was kept (--no-out)".to_owned(),

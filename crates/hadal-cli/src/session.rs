@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use hadal::monitor::processor;
 use hadal::prelude::*;
 use hadal::train::{Callback, Every, HeldFolder, History, Logs, RunFolder, TimeLimit, duration};
 use hadal::{Error, Result, simd_level};
@@ -14,9 +15,10 @@ use crate::interrupt::Interrupt;
 use crate::model;
 use crate::network::{measures, schedule, trainer};
 use crate::parts::Parts;
+use crate::report::report;
 use crate::several::check_is_one;
 use crate::source::Source;
-use crate::summary::{Summary, processor, scores};
+use crate::summary::{Summary, scores};
 use crate::watchers::tensorboard;
 
 /// The file with the complete settings of a run.
@@ -48,6 +50,8 @@ pub struct Folder<'a> {
     pub inexact: bool,
     /// Whether to write what watches the run beside it.
     pub is_watched: bool,
+    /// Whether to write a page about it when it has ended.
+    pub is_reported: bool,
 }
 
 /// What came of it.
@@ -107,15 +111,24 @@ impl Session<'_> {
             if folder.is_watched {
                 fit = fit.callback(tensorboard(folder, self.config, parts)?);
             }
+            if folder.is_reported {
+                fit = fit.callback(report(folder.path, self.config, self.source, parts)?);
+            }
         }
         if let Some(limit) = &mut limit {
             fit = fit.callback(limit);
         }
+        // That of the run so far, which goes on without one.
+        let old_report =
+            self.folder.filter(|folder| !folder.is_reported).map(|folder| folder.path.join(RunFolder::REPORT));
         // Between its beginning and its end. A run that had ended before has neither.
         let is_suspended = Cell::new(false);
         let fit = fit.on_event(|event| {
             match event {
-                Event::TrainBegin { .. } => is_suspended.set(true),
+                Event::TrainBegin { .. } => {
+                    is_suspended.set(true);
+                    old_report.iter().for_each(|path| drop(std::fs::remove_file(path)));
+                }
                 Event::TrainEnd => is_suspended.set(false),
                 _ => {}
             }

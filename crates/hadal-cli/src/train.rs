@@ -101,6 +101,7 @@ pub fn run(args: &Train) -> Result<ExitCode> {
             resume: resumed.as_ref().is_some_and(|run| run.has_checkpoint),
             inexact: args.inexact,
             is_watched: !args.no_tensorboard,
+            is_reported: !args.no_report,
         }),
         held,
         progress,

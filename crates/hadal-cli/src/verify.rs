@@ -57,8 +57,14 @@ pub fn run(args: &Verify) -> Result<ExitCode> {
     let interrupt = Interrupt::watch();
     let scratch = Scratch::new()?;
     let path = &scratch.run();
-    let again =
-        Folder { path, checkpoint_every: Every::Steps(usize::MAX), resume: false, inexact: false, is_watched: false };
+    let again = Folder {
+        path,
+        checkpoint_every: Every::Steps(usize::MAX),
+        resume: false,
+        inexact: false,
+        is_watched: false,
+        is_reported: false,
+    };
     let session = Session {
         config: &config,
         source: &source,

@@ -96,6 +96,7 @@ mod tests {
             resume: false,
             inexact: false,
             is_watched: true,
+            is_reported: false,
         };
         let board = tensorboard(folder, &config, &parts).unwrap();
         let network = Sequential::new(parts.train.input_shape()).add(Dense::new(1).activation(Sigmoid));

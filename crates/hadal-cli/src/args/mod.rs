@@ -136,6 +136,10 @@ pub struct Train {
     #[arg(long)]
     pub no_tensorboard: bool,
 
+    /// Write no page about the run, report.html, into its folder
+    #[arg(long)]
+    pub no_report: bool,
+
     /// Look for what makes training fail: gradients that explode or vanish, dead units, a learning rate that is too high or too low,
     /// a test loss that rises, classes that are never predicted; `strict` ends the run at the first
     #[arg(long, value_enum, default_value_t = HealthName::On)]

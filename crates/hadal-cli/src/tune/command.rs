@@ -182,6 +182,7 @@ impl Trials<'_> {
             resume: folder.join(RunFolder::CHECKPOINT).exists(),
             inexact: false,
             is_watched: true,
+            is_reported: true,
         };
         let (source, interrupt) = (self.source, self.interrupt.clone());
         let health = health(self.args.health, &config, parts, Some(folder));

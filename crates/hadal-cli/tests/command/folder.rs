@@ -176,6 +176,7 @@ fn a_kill_at_any_instant_never_mixes_epochs_or_runs() {
         "health.json",
         "history.csv",
         "model.safetensors",
+        "report.html",
         "summary.json",
         "timing.csv",
     ];

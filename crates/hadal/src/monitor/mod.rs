@@ -1,4 +1,4 @@
-//! Callbacks for progress, CSV and JSON logs, and TensorBoard.
+//! Callbacks for progress, CSV and JSON logs, reports, and TensorBoard.
 
 mod columns;
 mod console;
@@ -7,10 +7,15 @@ mod csv_logger;
 pub mod dashboard;
 #[cfg(feature = "download")]
 pub(crate) mod download;
-#[cfg(feature = "tensorboard")]
+#[cfg(any(feature = "report", feature = "tensorboard"))]
 pub(crate) mod evaluation;
+#[cfg(any(feature = "report", feature = "tensorboard"))]
+mod images;
 mod json_logger;
+mod machine;
 mod note;
+#[cfg(feature = "report")]
+pub mod report;
 #[cfg(feature = "tensorboard")]
 pub mod tensorboard;
 mod text_chart;
@@ -26,5 +31,7 @@ pub(crate) use csv_logger::Record;
 #[doc(hidden)]
 pub use csv_logger::csv_line;
 pub use json_logger::JsonLogger;
+#[doc(hidden)]
+pub use machine::processor;
 pub use note::{eprint_line, note};
 pub use text_chart::text_chart;

@@ -74,3 +74,5 @@ pub use residual::Residual;
 pub use sequential::{Architecture, Sequential};
 pub(crate) use sequential::{check_architecture, stage_parts};
 pub use summary::Summary;
+#[cfg(feature = "report")]
+pub(crate) use summary::thousands;

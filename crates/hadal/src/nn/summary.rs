@@ -50,7 +50,7 @@ impl fmt::Display for Summary {
 }
 
 /// `669706` as `669,706`.
-fn thousands(n: usize) -> String {
+pub(crate) fn thousands(n: usize) -> String {
     let digits = n.to_string();
     let mut result = String::new();
     for (index, digit) in digits.chars().enumerate() {

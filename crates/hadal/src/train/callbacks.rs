@@ -1,7 +1,7 @@
 //! The callbacks of a run, together.
 
 use super::training_state::{Remembered, callback_prefix};
-use super::{Callback, CallbackState, Event, Flow, TrainingState};
+use super::{Callback, CallbackState, Event, Flow, Trained, TrainingState};
 use crate::{Error, Result, Tensor};
 
 pub(super) struct Callbacks<'a> {
@@ -57,6 +57,10 @@ impl<'a> Callbacks<'a> {
         let own =
             self.all.iter_mut().filter(|callback| is_last && callback.takes_states() || callback.wants_state(step));
         own.into_iter().try_for_each(|callback| callback.take_state(state, is_last))
+    }
+
+    pub fn show(&mut self, trained: &dyn Trained) -> Result<()> {
+        self.all.iter_mut().try_for_each(|callback| callback.on_trained(trained))
     }
 
     pub fn states(&self) -> States {

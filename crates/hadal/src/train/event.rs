@@ -6,7 +6,7 @@ use std::ops::{Deref, Index};
 use std::time::Duration;
 
 use super::training_state::Exact;
-use super::{CallbackState, TrainingState};
+use super::{CallbackState, Trained, TrainingState};
 use crate::data::{Parts, Preprocessing};
 use crate::nn::Module;
 use crate::{Error, Gradients, Result, Tensor};
@@ -275,6 +275,32 @@ pub trait Callback {
         Ok(())
     }
 
+    /// Sees the trained model, once, when training has ended and the model has its final weights: to evaluate it, or to draw what it
+    /// does. Not called if training ends with an error, or is suspended to be resumed. Default: it has no use for it.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// use hadal::train::{Event, Flow, Trained};
+    /// struct Score(Dataset);
+    ///
+    /// impl Callback for Score {
+    ///     fn on_event(&mut self, _: &Event) -> hadal::Result<Flow> {
+    ///         Ok(Flow::Continue)
+    ///     }
+    ///     fn on_trained(&mut self, trained: &dyn Trained) -> hadal::Result<()> {
+    ///         println!("after {} epochs: {}", trained.epochs(), trained.evaluate(&self.0)?);
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`on_event`](Callback::on_event).
+    fn on_trained(&mut self, trained: &dyn Trained) -> Result<()> {
+        let _ = trained;
+        Ok(())
+    }
+
     /// Whether the callback takes states at all, the last one among them. Default: no.
     fn takes_states(&self) -> bool {
         false
@@ -319,6 +345,10 @@ macro_rules! forward {
 
             fn take_state(&mut self, state: &TrainingState, is_last: bool) -> Result<()> {
                 (**self).take_state(state, is_last)
+            }
+
+            fn on_trained(&mut self, trained: &dyn Trained) -> Result<()> {
+                (**self).on_trained(trained)
             }
 
             fn takes_states(&self) -> bool {

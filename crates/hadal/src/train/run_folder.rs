@@ -108,6 +108,8 @@ impl RunFolder {
     pub const HOLDOUT: &str = "holdout.csv";
     /// The name of a file with the findings of [`Health`](super::Health), which [`Health::record`](super::Health::record) writes.
     pub const HEALTH: &str = "health.json";
+    /// The name of the file with a page about the run, which `Report` writes.
+    pub const REPORT: &str = "report.html";
     /// The name of the file with the history.
     pub const HISTORY: &str = "history.csv";
     /// The name of the file with the times.

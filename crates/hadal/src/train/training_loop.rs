@@ -329,6 +329,8 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
         if let Some(weights) = weights {
             self.trainer.model.load_state_dict(&weights.into_iter().collect())?;
         }
+        // Before the state says that the run has ended: one that is killed meanwhile is resumed, and shown then.
+        self.callbacks.show(&*self.trainer)?;
         if self.callbacks.take_states() {
             let mut state = TrainingState { has_restored_weights, ..self.state(None) };
             state.facts.finished = true;

@@ -116,7 +116,7 @@ impl From<RngState> for Rng {
 
 /// A number kept to its last bit, NaN and infinity included.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Exact(pub f64);
+pub(crate) struct Exact(pub f64);
 
 impl Serialize for Exact {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

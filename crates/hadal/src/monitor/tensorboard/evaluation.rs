@@ -1,9 +1,9 @@
 //! What a network gets right and wrong, for TensorBoard: confusion matrix, precision-recall curves, predictions and mistakes.
 
-use super::samples::{as_images, image_of, room};
 use super::{Log, confusion, markdown};
 use crate::data::Dataset;
 use crate::monitor::evaluation::{Evaluation, SampleColumns, Verdict, class_name};
+use crate::monitor::images::{as_images, image_of, room};
 use crate::{Result, Shape, Tensor};
 
 /// How many samples and mistakes are shown, and columns of theirs.

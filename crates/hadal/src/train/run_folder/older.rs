@@ -13,8 +13,8 @@ pub(super) struct OlderFiles(Vec<(PathBuf, Identity)>);
 type Identity = (Option<SystemTime>, u64);
 
 impl OlderFiles {
-    /// The names of files of which there is one: findings, and what was done from the dashboard.
-    const NAMES: [&str; 2] = [RunFolder::HEALTH, "control.csv"];
+    /// The names of files of which there is one: findings, the report, and what was done from the dashboard.
+    const NAMES: [&str; 3] = [RunFolder::HEALTH, RunFolder::REPORT, "control.csv"];
 
     pub fn find(folder: &Path) -> OlderFiles {
         let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
