@@ -301,3 +301,15 @@ fn findings_are_kept_in_a_file_from_the_beginning_and_where_it_cannot_be_written
     model.fit(&data(), Fit::epochs(40).callback(&mut health).quiet()).unwrap();
     assert_eq!(health.findings().len(), 1);
 }
+
+#[test]
+fn a_network_that_a_high_learning_rate_has_killed_is_not_told_to_take_a_higher_one() {
+    let layer = || Dense::new(16).activation(Relu);
+    let found = [5.0, 10.0, 100.0].map(|rate| {
+        let mut model = deep(2, layer, Sgd::new(rate));
+        findings(&mut model, &data(), Fit::epochs(60))
+    });
+    assert!(found.iter().flatten().all(|finding| finding.kind != FindingKind::LearningRateTooLow), "{found:#?}");
+    assert!(found.iter().flatten().any(|finding| finding.text.contains("their gradients are 0")), "{found:#?}");
+    assert!(found.iter().flatten().all(|finding| !finding.text.contains(" 0 times")), "{found:#?}");
+}

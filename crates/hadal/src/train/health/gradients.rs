@@ -82,10 +82,17 @@ impl GradientNorms {
         }
         let ratio = median(&std::mem::take(&mut self.ratios)).filter(|ratio| *ratio < VANISHING)?;
         let (first, last) = self.ends.clone()?;
-        let text =
-            format!("the gradients vanish: the norm of that of {first} is {} times that of {last}", short(ratio));
-        let advice =
-            "Relu instead of Sigmoid or Tanh, weights initialized with HeNormal, BatchNorm, or Residual blocks";
+        let (text, advice) = if ratio == 0.0 {
+            (
+                format!("{first} gets no gradient at all, while {last} has one: units between them are dead"),
+                "a lower learning rate, weights initialized with HeNormal, LeakyRelu instead of Relu, or BatchNorm",
+            )
+        } else {
+            (
+                format!("the gradients vanish: the norm of that of {first} is {} times that of {last}", short(ratio)),
+                "Relu instead of Sigmoid or Tanh, weights initialized with HeNormal, BatchNorm, or Residual blocks",
+            )
+        };
         Some(Finding::new(FindingKind::VanishingGradients, Some(&first), at, text, advice))
     }
 }

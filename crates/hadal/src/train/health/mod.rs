@@ -243,7 +243,7 @@ impl Callback for Health {
                 seen.loss_curve.end(logs["loss"]);
                 if let Some(finding) = seen.updates.epoch(at, &seen.loss_curve, *learning_rate) {
                     // One line for one cause.
-                    if finding.kind == FindingKind::LearningRateTooLow {
+                    if matches!(finding.kind, FindingKind::LearningRateTooLow | FindingKind::LossNotFalling) {
                         seen.loss_curve.say_no_more();
                     }
                     found.push(finding);

@@ -59,6 +59,12 @@ impl Updates {
             return None;
         }
         let (smallest, least) = all.iter().min_by(|a, b| a.1.total_cmp(&b.1))?;
+        if *most == 0.0 {
+            let text = "no step changes any weights: their gradients are 0, and the loss has hardly fallen".to_owned();
+            let advice =
+                "a lower learning rate from the start, inputs that are standardized, or LeakyRelu instead of Relu";
+            return Some(Finding::new(FindingKind::LossNotFalling, None, at, text, advice));
+        }
         if *most < SMALLEST && !curve.has_said() {
             let text = format!(
                 "the learning rate {} is too low: a step changes no weights by more than {} times their norm, and the loss has hardly \
