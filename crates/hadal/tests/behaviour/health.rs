@@ -37,11 +37,18 @@ fn shape(text: &str) -> String {
 /// The only finding of a kind, which the guide shows.
 #[track_caller]
 fn only(findings: &[Finding], kind: FindingKind) -> &Finding {
+    let own = single(findings, kind);
+    assert!(shape(CHAPTER).contains(&shape(&own.to_string())), "reading_curves.md does not show `{own}`");
+    own
+}
+
+/// The only finding of a kind.
+#[track_caller]
+fn single(findings: &[Finding], kind: FindingKind) -> &Finding {
     let own: Vec<&Finding> = findings.iter().filter(|finding| finding.kind == kind).collect();
     assert!(own.len() == 1, "{kind:?} should be found once: {findings:#?}");
     let text = own[0].to_string();
     assert!(text.starts_with("health, epoch ") && text.contains("; try ") && !text.contains('\n'), "{text}");
-    assert!(shape(CHAPTER).contains(&shape(&text)), "reading_curves.md does not show `{text}`");
     own[0]
 }
 
@@ -221,7 +228,7 @@ fn a_class_that_is_never_predicted_is_found() {
     let model = Sequential::new([2]).add(Dense::new(1).activation(Sigmoid));
     let mut model = model.compile(Adam::new(0.05), BinaryCrossentropy, ()).unwrap();
     model.fit(&rare, Fit::epochs(60).batch_size(50).callback(&mut health).quiet()).unwrap();
-    let finding = only(health.findings(), FindingKind::ClassNeverPredicted);
+    let finding = single(health.findings(), FindingKind::ClassNeverPredicted);
     contains(&finding.text, &["class `rare <b>` is never predicted: not once for"]);
 }
 

@@ -6,7 +6,7 @@ use hadal::nn::Model;
 use hadal::prelude::*;
 use hadal::train::{Finding, FindingKind, Health};
 
-use super::{contains, data, only};
+use super::{contains, data, single};
 
 /// Two outputs, which are visited before what they are made of, from two branches.
 #[derive(Module)]
@@ -65,11 +65,11 @@ fn what_is_ill_in_a_branch_is_named_by_its_parameter() {
     let mut model = Two::new();
     model.other.bias.as_mut().unwrap().assign(&Tensor::full([12], -1000.0));
     let findings = found(model, Adam::new(0.01), 1.0);
-    let finding = only(&findings, FindingKind::DeadUnits);
+    let finding = single(&findings, FindingKind::DeadUnits);
     assert_eq!(finding.layer.as_deref(), Some("other.bias"));
     contains(&finding.text, &["12 of the 12 units of other.bias are dead"]);
     let findings = found(Two::new(), Sgd::new(1e-7), 1.0);
-    only(&findings, FindingKind::LearningRateTooLow);
+    single(&findings, FindingKind::LearningRateTooLow);
 }
 
 /// One output at the end of a deep row.
@@ -94,12 +94,12 @@ fn gradients_that_vanish_or_explode_in_a_module_are_found() {
     let mut model = Trainer::new(model, Adam::new(0.001), CategoricalCrossentropy.from_logits(), ());
     let mut health = Health::new();
     model.fit(&data(), Fit::epochs(20).callback(&mut health).quiet()).unwrap();
-    let finding = only(health.findings(), FindingKind::VanishingGradients);
+    let finding = single(health.findings(), FindingKind::VanishingGradients);
     assert_eq!(finding.layer.as_deref(), Some("layers.0.weight"));
     contains(&finding.text, &["out.weight"]);
     let mut model = Two::new();
     model.hidden.weight.assign(&(Tensor::randn([20, 2], &mut Rng::new(1)) * 1e7));
     model.class.weight.assign(&(Tensor::randn([2, 20], &mut Rng::new(2)) * 1e-3));
     let findings = found(model, Sgd::new(1e-30), 1.0);
-    assert_eq!(only(&findings, FindingKind::ExplodingGradients).layer.as_deref(), Some("class.weight"));
+    assert_eq!(single(&findings, FindingKind::ExplodingGradients).layer.as_deref(), Some("class.weight"));
 }
