@@ -189,7 +189,9 @@ impl Callback for Recorder {
             Event::EpochEnd { epoch, logs, .. } => {
                 format!("end {epoch}: {}", logs.iter().map(|(name, _)| name).collect::<Vec<_>>().join(" "))
             }
-            _ => "end".into(),
+            Event::ValidationBatch { epoch, .. } => format!("validation {epoch}"),
+            Event::TrainEnd => "end".into(),
+            _ => "something else".into(),
         });
         Ok(if seen.len() > self.1 { Flow::Stop } else { Flow::Continue })
     }
@@ -206,6 +208,7 @@ fn subscribers_see_every_moment_in_order_and_can_stop_the_run() {
             format!("{n}/1: 4"),
             format!("{n}/2: 8"),
             format!("{n}/3: 10"),
+            format!("validation {n}"),
             format!("end {n}: loss accuracy val_loss val_accuracy"),
         ]
     };
@@ -214,7 +217,7 @@ fn subscribers_see_every_moment_in_order_and_can_stop_the_run() {
     assert_eq!(*seen.borrow(), expected);
     seen.borrow_mut().clear();
     let history = network(1).fit(&data, fit().callback(Recorder(seen.clone(), 2))).unwrap();
-    assert_eq!(seen.borrow().len(), 5, "two batches, the epoch's end, the end: {:?}", seen.borrow());
+    assert_eq!(seen.borrow().len(), 6, "two batches, validation, the epoch's end, the end: {:?}", seen.borrow());
     assert_eq!(history.epochs.len(), 1);
 }
 

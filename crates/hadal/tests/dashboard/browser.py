@@ -92,7 +92,9 @@ def test(page, url, faults):
     page.locator("#log").check()
     page.select_option("#group", "*")
     wait_for("groups", lambda: loss_rows(page) >= 2)
+    assert page.locator("#groups li").count() >= 1
     page.select_option("#group", "")
+    assert page.locator("#groups li").count() == 0
     page.select_option("#x", "step")
     page.locator("#weight").fill("0")
     page.locator("#log").uncheck()

@@ -102,6 +102,7 @@ function drawRuns(changed) {
     else list.chosen.delete(id);
     chosenChanged();
   });
+  list.recolour(view.group, get('groups'));
   get('count').textContent = `${list.chosen.size} of ${list.runs.size} shown`;
   return shown;
 }
@@ -162,6 +163,7 @@ function listen() {
   });
   settle('group', 'change', () => {
     view.group = get('group').value;
+    list.recolour(view.group, get('groups'));
     sections.renew(null);
   });
   settle('x', 'change', () => {
@@ -186,7 +188,7 @@ function listen() {
   settle('stop', 'click', () => change('stop'));
   settle('set-rate', 'click', () => change('learning_rate', Number(get('rate').value)));
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
-    list.recolour();
+    list.recolour(view.group, get('groups'));
     sections.redraw();
   });
 }

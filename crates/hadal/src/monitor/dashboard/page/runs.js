@@ -105,7 +105,6 @@ function rowOf(run, onChoose) {
   const box = element('input', { type: 'checkbox' });
   box.addEventListener('change', () => onChoose(run.id, box.checked));
   const swatch = element('span', { className: 'swatch' });
-  swatch.style.setProperty('background', colour(run.id));
   const score = ['test loss', 'val_loss', 'loss'].find(name => run.scores[name] != null);
   const facts = [
     run.status,
@@ -124,6 +123,17 @@ function rowOf(run, onChoose) {
   return element('li', {}, [label, ...(kinds ? [mark] : []), ...notes]);
 }
 
-export function recolour() {
-  for (const [id, row] of rows) row.querySelector('.swatch').style.setProperty('background', colour(id));
+// Gives each run the colour of its curve, or of that of its group, and lists the groups.
+export function recolour(by, list) {
+  const sets = by ? groups(by) : [];
+  const places = new Map(sets.flatMap(({ ids }, place) => ids.map(id => [id, place])));
+  for (const [id, row] of rows) {
+    const place = by ? places.get(id) : id;
+    row.querySelector('.swatch').style.setProperty('background', place == null ? 'transparent' : colour(place));
+  }
+  list.replaceChildren(...sets.map(({ label }, place) => {
+    const swatch = element('span', { className: 'swatch' });
+    swatch.style.setProperty('background', colour(place));
+    return element('li', {}, [swatch, element('span', { className: 'name', textContent: label })]);
+  }));
 }
