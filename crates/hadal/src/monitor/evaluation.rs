@@ -2,14 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::data::{Dataset, Parts};
+use crate::data::Parts;
 use crate::finite::first_not_finite;
-use crate::monitor::note;
-use crate::nn::{Context, Forward, Sequential};
-use crate::{DType, Result, Tensor, concat, no_grad};
-
-/// How many samples go through the network at once.
-const BATCH: usize = 1000;
+use crate::{DType, Tensor, concat};
 
 /// Probabilities and truth of samples, a row each, a column per class; a single column is class 1 of two.
 pub(crate) struct Evaluation {
@@ -18,26 +13,6 @@ pub(crate) struct Evaluation {
 }
 
 impl Evaluation {
-    /// What `model` gives for `data`; `None` if that is not about classes.
-    #[allow(dead_code, reason = "for those who know no loss, such as a report")]
-    pub fn of_model(model: &Sequential, data: &Dataset) -> Result<Option<Evaluation>> {
-        Evaluation::of_scaled(model, data, Scale::Unknown)
-    }
-
-    /// As [`of_model`](Evaluation::of_model), where it is known what the outputs are.
-    pub fn of_scaled(model: &Sequential, data: &Dataset, scale: Scale) -> Result<Option<Evaluation>> {
-        let mut gathered = Gathered::default().of_scale(scale);
-        data.batches(BATCH).read_ahead(|next| -> Result<()> {
-            while let Some(batch) = next()? {
-                gathered.outputs.push(no_grad(|| model.forward(batch.inputs.first(), &mut Context::evaluation())));
-            }
-            Ok(())
-        })?;
-        gathered.targets.push(data.targets().clone());
-        gathered.note_if_not_finite(data);
-        Ok(gathered.evaluation())
-    }
-
     fn new(outputs: &Tensor, targets: &Tensor, scale: Scale) -> Option<Evaluation> {
         let outputs = match outputs.rank() {
             1 => outputs.unsqueeze(1),
@@ -59,6 +34,7 @@ impl Evaluation {
     }
 
     /// Whether both say the same of the same samples.
+    #[cfg(feature = "tensorboard")]
     pub fn is_same(&self, other: &Evaluation) -> bool {
         let numbers = |own: &Evaluation| own.probabilities.to_dtype(DType::F64).to_vec::<f64>();
         self.probabilities.shape() == other.probabilities.shape() && numbers(self) == numbers(other)
@@ -177,14 +153,18 @@ impl Gathered {
         }
         Evaluation::new(&concat(&self.outputs, 0), &concat(&self.targets, 0), self.scale)
     }
+}
 
+/// For those who watch a run while it goes on.
+#[cfg(feature = "tensorboard")]
+impl Gathered {
     /// How much memory they take.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Whether these are the samples of `data`, in order, as far as their targets tell.
-    pub fn is_of(&self, data: &Dataset) -> bool {
+    pub fn is_of(&self, data: &crate::data::Dataset) -> bool {
         let Some(targets) = data.target_parts().only() else { return false };
         let samples: usize = self.targets.iter().map(|own| own.size(0)).sum();
         if samples == 0 || samples != targets.size(0) || self.targets[0].dtype() != targets.dtype() {
@@ -210,14 +190,8 @@ impl Gathered {
         self.outputs.is_empty()
     }
 
-    /// Says that there is nothing to be shown of `data` where an output is NaN or infinite.
-    pub fn note_if_not_finite(&self, data: &Dataset) {
-        if self.outputs.iter().any(|outputs| first_not_finite(outputs).is_some()) {
-            note(&format!(
-                "an output of the model for {} is not finite; its mistakes and precision-recall curves are not shown",
-                data.name()
-            ));
-        }
+    pub fn is_finite(&self) -> bool {
+        self.outputs.iter().all(|outputs| first_not_finite(outputs).is_none())
     }
 }
 

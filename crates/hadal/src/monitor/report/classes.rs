@@ -129,7 +129,8 @@ pub(super) fn calibration(evaluation: &Evaluation, names: &[String]) -> Markup {
             ": so far, on average, is a predicted probability from the share of samples that it comes true for (" (BINS) " bins)."
         }
         (figure("Reliability of probabilities", plot::calibration_curve(&evaluation.probabilities, &labels),
-            "On the diagonal, what is predicted with some probability happens that often. Below it, the model is too sure."))
+            "On the diagonal, what is predicted with some probability happens that often. Where the curve is \
+             flatter than the diagonal, the model is too sure; where it is steeper, not sure enough."))
         @if evaluation.classes() == 2 { p { "Class 1 is " b { (class_name(names, 1)) } "." } }
     }
 }

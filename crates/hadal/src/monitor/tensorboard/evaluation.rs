@@ -2,9 +2,11 @@
 
 use super::{Log, confusion, markdown};
 use crate::data::Dataset;
-use crate::monitor::evaluation::{Evaluation, SampleColumns, Verdict, class_name};
+use crate::monitor::evaluation::{Evaluation, Gathered, SampleColumns, Scale, Verdict, class_name};
 use crate::monitor::images::{as_images, image_of, room};
-use crate::{Result, Shape, Tensor};
+use crate::monitor::note;
+use crate::nn::{Context, Forward, Sequential};
+use crate::{Result, Shape, Tensor, no_grad};
 
 /// How many samples and mistakes are shown, and columns of theirs.
 const SAMPLES: usize = 25;
@@ -13,6 +15,33 @@ const COLUMNS: usize = 12;
 
 /// How many classes have curves.
 pub(super) const CLASSES: usize = 100;
+
+/// How many samples go through the network at once.
+const BATCH: usize = 1000;
+
+/// What `model` gives for `data`; `None` if that is not about classes.
+pub(super) fn evaluate(model: &Sequential, data: &Dataset, scale: Scale) -> Result<Option<Evaluation>> {
+    let mut gathered = Gathered::default().of_scale(scale);
+    data.batches(BATCH).read_ahead(|next| -> Result<()> {
+        while let Some(batch) = next()? {
+            let outputs = no_grad(|| model.forward(batch.inputs.first(), &mut Context::evaluation()));
+            gathered.add(&outputs.into(), &batch.targets);
+        }
+        Ok(())
+    })?;
+    Ok(of_end(gathered, data))
+}
+
+/// What the trained model gives; a note says why there is nothing to be shown where an output is NaN or infinite.
+pub(super) fn of_end(gathered: Gathered, data: &Dataset) -> Option<Evaluation> {
+    if !gathered.is_finite() {
+        note(&format!(
+            "an output of the model for {} is not finite; its mistakes and precision-recall curves are not shown",
+            data.name()
+        ));
+    }
+    gathered.evaluation()
+}
 
 /// The validation data, and how its samples and classes are shown.
 #[derive(Clone, Copy)]

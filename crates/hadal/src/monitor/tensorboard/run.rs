@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::Instant;
 
-use super::evaluation::{CLASSES, Shown, log_evaluation, log_mistake_images};
+use super::evaluation::{CLASSES, Shown, evaluate, log_evaluation, log_mistake_images, of_end};
 use super::live::Live;
 use super::messages::{Data, HParamsData, STATUS_SUCCESS, SessionEndInfo};
 use super::process::Process;
@@ -125,14 +125,13 @@ impl Run {
         let last = self.live.outputs();
         let evaluation = match last.filter(|_| !is_restored || self.architecture.is_none()) {
             Some(outputs) => {
-                outputs.note_if_not_finite(shown.data);
                 if is_restored {
                     note(
                         "TensorBoard: predictions, mistakes and curves are those of the last epoch; those of the best weights can be \
                          written for a Sequential alone",
                     );
                 }
-                outputs.evaluation()
+                of_end(outputs, shown.data)
             }
             None => self.pass(state, shown)?,
         };
@@ -169,7 +168,7 @@ impl Run {
             }
         };
         model.load_state_dict(&state.model())?;
-        Evaluation::of_scaled(&model, shown.data, self.live.scale())
+        evaluate(&model, shown.data, self.live.scale())
     }
 }
 
