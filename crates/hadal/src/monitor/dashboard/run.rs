@@ -232,8 +232,10 @@ impl Run {
         let samples = self.samples();
         let seconds = self.timing.column_mut("seconds").and_then(|seconds| seconds.load().ok());
         if let (Some(samples), Some(seconds)) = (samples, seconds) {
-            let rates: Vec<f64> = seconds.value.iter().map(|seconds| samples / seconds).collect();
-            self.rate.extend(&seconds.at, &[], &rates);
+            // Times are kept in milliseconds: epochs of less have none.
+            let timed = seconds.at.iter().zip(&seconds.value).filter(|(_, seconds)| **seconds > 0.0);
+            let (at, rates): (Vec<f64>, Vec<f64>) = timed.map(|(at, seconds)| (*at, samples / seconds)).unzip();
+            self.rate.extend(&at, &[], &rates);
         }
     }
 

@@ -49,6 +49,19 @@ fn histories_are_drawn_by_step_epoch_and_time() {
 }
 
 #[test]
+fn an_epoch_that_took_no_time_has_no_speed() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("fast");
+    write_run(&run, 1, [0.5, 0.25]);
+    std::fs::write(run.join("timing.csv"), "epoch,seconds\n1,0.000\n2,4.000\n").unwrap();
+    let server = server(folder.path());
+    read_events(&server);
+    let speed = get(&server, "/api/scalars?tag=samples_per_second&runs=0&x=epoch").json();
+    assert_eq!(points(&speed["curves"][0]), (vec![2.0], vec![25.0]));
+    assert_eq!(speed["curves"][0]["not_finite_count"], 0);
+}
+
+#[test]
 fn groups_have_mean_and_spread() {
     let folder = tempfile::tempdir().unwrap();
     write_run(&folder.path().join("a"), 1, [1.0, 3.0]);
