@@ -83,7 +83,9 @@ fn training_goes_on_with_one_note_where_the_disk_is_full() {
     assert!(resume.contains("hadal train --resume") && resume.contains("the last checkpoint is kept"), "{notes}");
     assert!(error.starts_with("error: ") && error.contains("No space left on device"), "{notes}");
     let resumed = run(at, &format!("train --resume {} -q", out.display()));
-    assert_eq!(text(&resumed.stderr), "");
+    // The room may have run out between a model and its history.
+    let notes = text(&resumed.stderr);
+    assert!(notes.lines().all(|line| line.contains("it was restored from the ")), "{notes}");
     assert!(std::fs::read(out.join("history.csv")).unwrap() == std::fs::read(at.join("whole/history.csv")).unwrap());
 }
 
