@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use hadal::monitor::processor;
 use hadal::prelude::*;
 use hadal::train::{Callback, Every, HeldFolder, History, Logs, RunFolder, TimeLimit, duration};
-use hadal::{Error, Result, simd_level};
+use hadal::{Error, Machine, Result, simd_level};
 
 use crate::config::{self, Config};
 use crate::interrupt::Interrupt;
@@ -198,8 +197,8 @@ impl Ended {
             samples: [parts.train.len(), parts.test.len(), parts.holdout.as_ref().map_or(0, Dataset::len)],
             seed: config.training.seed.unwrap_or(1),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            processor: processor(),
-            instructions: format!("{:?}", simd_level()).to_lowercase(),
+            processor: Machine::this().processor(),
+            instructions: simd_level().name().to_owned(),
             threads: hadal::num_threads(),
             ended: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
             seconds: self.seconds,

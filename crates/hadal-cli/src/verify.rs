@@ -99,7 +99,7 @@ pub fn run(args: &Verify) -> Result<ExitCode> {
             }
         }
     }
-    let own = format!("{:?}", hadal::simd_level()).to_lowercase();
+    let own = hadal::simd_level().name();
     if !is_same && own != summary.instructions {
         print_line(&format!(
             "(the run was made with the vector instructions {}, and this processor has {own}: the last bits differ by rounding)",

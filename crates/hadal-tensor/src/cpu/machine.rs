@@ -29,6 +29,11 @@ impl Machine {
             caches: Caches::of_this_machine(),
         }
     }
+
+    /// The processor's name, or the kind of processor where it has none.
+    pub fn processor(self) -> String {
+        self.processor.unwrap_or_else(|| std::env::consts::ARCH.to_owned())
+    }
 }
 
 /// The name of the first processor that has one.

@@ -1,7 +1,5 @@
 //! What a network gives for validation data, and what it should have given: what its watchers show of it.
 
-use std::rc::Rc;
-
 use crate::data::Parts;
 use crate::finite::first_not_finite;
 use crate::{DType, Tensor, concat};
@@ -198,14 +196,6 @@ impl Gathered {
 /// The name of a class, or its number.
 pub(crate) fn class_name(names: &[String], class: usize) -> String {
     names.get(class).filter(|name| !name.is_empty()).cloned().unwrap_or_else(|| class.to_string())
-}
-
-/// How samples are told in words, such as the columns of a table.
-#[derive(Clone)]
-pub(crate) struct SampleColumns {
-    pub names: Vec<String>,
-    /// What they hold for a sample of the validation data.
-    pub row: Rc<dyn Fn(usize) -> Vec<String>>,
 }
 
 /// 1 where a sample is of a class, and 0 elsewhere: `[samples, classes]`. `None` if targets are not classes.

@@ -1,10 +1,25 @@
 //! Samples and weights as images.
 
 use crate::data::Dataset;
-use crate::{DType, Shape, Tensor};
+use crate::{DType, Error, Result, Shape, Tensor};
 
 /// The most pixels of a picture of samples or units: larger ones would make large files.
 const MOST_PIXELS: usize = 1 << 22;
+
+/// Refuses a shape that was given for the images of a callback, `who`, if samples do not have it.
+pub fn check_image_shape(who: &str, data: &Dataset, given: Option<&Shape>) -> Result<()> {
+    let Some(given) = given else { return Ok(()) };
+    let is_image = matches!(given[..], [_, _] | [1 | 3, _, _]);
+    if is_image && given.elements() == data.input_shape().elements() {
+        return Ok(());
+    }
+    Err(Error::Config(format!(
+        "{who}: image_shape is [height, width] or [1 or 3, height, width] with as many elements as a sample of {}, which has shape {}, \
+         not {given}",
+        data.name(),
+        data.input_shape()
+    )))
+}
 
 /// Channels, height and width of a sample's image: the shape that was given; else that of the samples, if it is an image's; else a
 /// square, if samples are as many bytes, as MNIST's are.

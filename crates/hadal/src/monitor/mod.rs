@@ -12,10 +12,11 @@ pub(crate) mod evaluation;
 #[cfg(any(feature = "report", feature = "tensorboard"))]
 mod images;
 mod json_logger;
-mod machine;
 mod note;
 #[cfg(feature = "report")]
 pub mod report;
+#[cfg(any(feature = "report", feature = "tensorboard"))]
+mod sample_columns;
 #[cfg(feature = "tensorboard")]
 pub mod tensorboard;
 mod text_chart;
@@ -31,7 +32,5 @@ pub(crate) use csv_logger::Record;
 #[doc(hidden)]
 pub use csv_logger::csv_line;
 pub use json_logger::JsonLogger;
-#[doc(hidden)]
-pub use machine::processor;
 pub use note::{eprint_line, note};
 pub use text_chart::text_chart;

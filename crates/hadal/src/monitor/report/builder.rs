@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 use super::run::Run;
 use crate::Shape;
 use crate::data::Dataset;
-use crate::monitor::evaluation::SampleColumns;
+use crate::monitor::sample_columns::SampleColumns;
 use crate::train::RunFolder;
 
 /// A callback that writes a page about the run when training has ended: what it was told, what came of it, and how to repeat it.
@@ -108,8 +107,8 @@ impl Report {
         self
     }
 
-    /// The shape of a sample's image, `[height, width]` or `[1 or 3, height, width]`, where its own shape does not say it. One that
-    /// does not have as many elements as a sample is not used.
+    /// The shape of a sample's image, `[height, width]` or `[1 or 3, height, width]`, where its own shape does not say it. `fit`
+    /// refuses one that does not have as many elements as a sample.
     pub fn image_shape(mut self, shape: impl Into<Shape>) -> Report {
         self.image_shape = Some(shape.into());
         self
@@ -129,8 +128,7 @@ impl Report {
         names: impl IntoIterator<Item = N>,
         row: impl Fn(usize) -> Vec<String> + 'static,
     ) -> Report {
-        let names = names.into_iter().map(Into::into).collect();
-        self.sample_columns = Some(SampleColumns { names, row: Rc::new(row) });
+        self.sample_columns = Some(SampleColumns::new(names, row));
         self
     }
 

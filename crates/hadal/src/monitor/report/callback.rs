@@ -3,6 +3,7 @@
 use super::Report;
 use super::run::Run;
 use crate::format::{check_writable, kind_name, write_atomically};
+use crate::monitor::images::check_image_shape;
 use crate::monitor::note;
 use crate::train::{Callback, CallbackState, Event, Flow, Trained, TrainingState};
 use crate::{Error, Result};
@@ -10,6 +11,9 @@ use crate::{Error, Result};
 impl Report {
     /// Better known before a long run than after.
     fn check(&self) -> Result<()> {
+        if let Some(data) = &self.validation_data {
+            check_image_shape("Report", data, self.image_shape.as_ref())?;
+        }
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         folder.map_or(Ok(()), check_writable)?;
         match self.path.metadata().ok().map(|file| file.file_type()).filter(|kind| !kind.is_file()) {

@@ -4,16 +4,15 @@ use maud::{Markup, html};
 
 use super::text::{figure, missing, number, percent, table};
 use crate::data::Dataset;
-use crate::monitor::evaluation::{Evaluation, SampleColumns, Verdict, class_name};
+use crate::monitor::evaluation::{Evaluation, Verdict, class_name};
 use crate::monitor::images::{as_images, image_of};
+use crate::monitor::sample_columns::SampleColumns;
 use crate::nn::thousands;
 use crate::plot;
 use crate::{DType, Result, Shape, Tensor};
 
 /// How many are shown, and how many columns of a table, in how many characters.
 const SHOWN: usize = 16;
-const COLUMNS: usize = 12;
-const CHARACTERS: usize = 40;
 
 /// How samples are shown.
 pub(super) struct Samples<'a> {
@@ -28,32 +27,20 @@ impl Samples<'_> {
         if self.data.input_kinds().len() != 1 {
             return None;
         }
-        let fits = |shape: &&Shape| shape.elements() == self.data.input_shape().elements();
-        image_of(self.data, self.image_shape.filter(fits))
+        image_of(self.data, self.image_shape)
     }
 
     fn head(&self) -> Vec<String> {
-        let names = self.columns.iter().flat_map(|columns| &columns.names);
-        names.take(COLUMNS).map(|name| shortened(name)).collect()
+        self.columns.iter().flat_map(|columns| columns.names()).collect()
     }
 
     fn cells(&self, sample: usize) -> Vec<Markup> {
-        let Some(columns) = self.columns else { return Vec::new() };
-        let mut cells = (columns.row)(sample);
-        cells.resize(columns.names.len(), String::new());
-        cells.iter().take(COLUMNS).map(|cell| html! { (shortened(cell)) }).collect()
+        self.columns.iter().flat_map(|columns| columns.cells(sample)).map(|cell| html! { (cell) }).collect()
     }
 
     fn left_out(&self) -> usize {
-        self.columns.map_or(0, |columns| columns.names.len().saturating_sub(COLUMNS))
+        self.columns.map_or(0, SampleColumns::left_out)
     }
-}
-
-fn shortened(text: &str) -> String {
-    if text.chars().count() <= CHARACTERS {
-        return text.to_owned();
-    }
-    text.chars().take(CHARACTERS - 1).chain(['…']).collect()
 }
 
 /// Those that were taken for another class, the least probable truth first.

@@ -7,7 +7,6 @@ mod callback;
 mod classes;
 mod data;
 mod inputs;
-mod machine;
 mod mistakes;
 mod numbers;
 mod outcome;

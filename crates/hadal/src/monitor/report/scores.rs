@@ -2,7 +2,6 @@
 
 use maud::{Markup, html};
 
-use super::machine::Machine;
 use super::run::Run;
 use super::text::{counted, duration, facts, figure, missing, number, score, score_text, table};
 use crate::Result;
@@ -128,7 +127,6 @@ fn rate_curve(rates: &[f64]) -> Result<plot::Picture> {
 pub(super) fn timing(run: &Run) -> Markup {
     let mut epochs = run.epoch_seconds();
     epochs.sort_by(f64::total_cmp);
-    let machine = Machine::this();
     let mut all = vec![("total", duration(run.seconds()))];
     if let (Some(least), Some(most)) = (epochs.first(), epochs.last()) {
         let median = epochs[epochs.len() / 2];
@@ -143,7 +141,11 @@ pub(super) fn timing(run: &Run) -> Markup {
     if run.resumed > 0 {
         all.push(("resumed", counted(run.resumed, "time")));
     }
-    all.extend(machine.facts());
+    all.extend([
+        ("processor", crate::Machine::this().processor()),
+        ("threads", crate::num_threads().to_string()),
+        ("vector instructions", crate::simd_level().name().to_owned()),
+    ]);
     html! {
         (facts(all))
         p.small { "The total has validation and what else was done between the epochs, but not the pause before a run was resumed." }

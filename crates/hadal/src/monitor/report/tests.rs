@@ -339,7 +339,11 @@ fn what_cannot_be_shown_is_a_sentence() {
     let [train, _] = data();
     let other = Dataset::new("others", Tensor::ones([3, 5]), Tensor::from([0, 1, 0])).unwrap();
     std::fs::write(folder.path().join(RunFolder::HEALTH), "[{\"kind\": \"unheard of\"").unwrap();
-    let report = Report::new(folder.path()).validation_data(&other).image_shape([7, 7]);
+    let report = || Report::new(folder.path()).validation_data(&other);
+    let refused = model().fit(&train, Fit::epochs(1).callback(report().image_shape([7, 7])).quiet());
+    let message = refused.unwrap_err().to_string();
+    assert!(message.contains("Report: image_shape is") && message.contains("[7, 7]"), "{message}");
+    let report = report();
     model().fit(&train, Fit::epochs(1).callback(report).quiet()).unwrap();
     let page = page(folder.path());
     has(&page, &["The scores cannot be shown: ", "The model’s outputs are not shown: ", "is not a list of findings"]);

@@ -1,7 +1,6 @@
 //! The callback that writes for TensorBoard.
 
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +12,8 @@ use super::run::Run;
 use super::samples::Samples;
 use super::{HParam, Log, summary};
 use crate::data::Dataset;
-use crate::monitor::evaluation::SampleColumns;
 use crate::monitor::note;
+use crate::monitor::sample_columns::SampleColumns;
 use crate::nn::{Module, Sequential};
 use crate::train::{Callback, CallbackState, Event, Flow, TrainingState};
 use crate::{Error, Result, Shape};
@@ -175,8 +174,7 @@ impl TensorBoard {
         names: impl IntoIterator<Item = N>,
         row: impl Fn(usize) -> Vec<String> + 'static,
     ) -> TensorBoard {
-        let names = names.into_iter().map(Into::into).collect();
-        self.columns = Some(SampleColumns { names, row: Rc::new(row) });
+        self.columns = Some(SampleColumns::new(names, row));
         self
     }
 

@@ -2,16 +2,16 @@
 
 use super::{Log, confusion, markdown};
 use crate::data::Dataset;
-use crate::monitor::evaluation::{Evaluation, Gathered, SampleColumns, Scale, Verdict, class_name};
+use crate::monitor::evaluation::{Evaluation, Gathered, Scale, Verdict, class_name};
 use crate::monitor::images::{as_images, image_of, room};
 use crate::monitor::note;
+use crate::monitor::sample_columns::SampleColumns;
 use crate::nn::{Context, Forward, Sequential};
 use crate::{Result, Shape, Tensor, no_grad};
 
-/// How many samples and mistakes are shown, and columns of theirs.
+/// How many samples and mistakes are shown.
 const SAMPLES: usize = 25;
 const MISTAKES: usize = 16;
-const COLUMNS: usize = 12;
 
 /// How many classes have curves.
 pub(super) const CLASSES: usize = 100;
@@ -60,17 +60,15 @@ impl Shown<'_> {
     /// A table of samples, with a probability of each.
     fn table(&self, probability: &str, samples: &[Verdict], of: impl Fn(&Verdict) -> f64) -> String {
         let mut header = ["sample", "class", "predicted", probability].map(str::to_owned).to_vec();
-        let names = self.columns.map_or(&[][..], |own| &own.names[..own.names.len().min(COLUMNS)]);
-        header.extend(names.iter().map(|name| markdown::shortened(name)));
+        header.extend(self.columns.iter().flat_map(|own| own.names()).map(|name| markdown::escaped(&name)));
         let row = |verdict: &Verdict| {
             let [class, predicted] =
                 [verdict.class, verdict.predicted].map(|class| markdown::shortened(&self.class(class)));
             let predicted = if verdict.is_mistake() { format!("**{predicted}**") } else { predicted };
             let probability = format!("{:.2}%", 100.0 * of(verdict));
             let mut row = vec![verdict.sample.to_string(), class, predicted, probability];
-            let mut cells = self.columns.map_or(Vec::new(), |own| (own.row)(verdict.sample));
-            cells.resize(names.len(), String::new());
-            row.extend(cells.iter().map(|cell| markdown::shortened(cell)));
+            let cells = self.columns.iter().flat_map(|own| own.cells(verdict.sample));
+            row.extend(cells.map(|cell| markdown::escaped(&cell)));
             row
         };
         markdown::table(&header, samples.iter().map(row))
@@ -150,8 +148,6 @@ fn in_a_tag(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
-
     use super::*;
 
     #[test]
@@ -165,7 +161,7 @@ mod tests {
         let names: Vec<String> = (0..14).map(|column| format!("c|{column}")).collect();
         // One cell too few, then too many.
         let row = |sample: usize| (0..13 + 3 * sample).map(|cell| format!("<{cell}>").repeat(1 + 20 * cell)).collect();
-        let columns = SampleColumns { names, row: Rc::new(row) };
+        let columns = SampleColumns::new(names, row);
         let classes = ["a*b".to_owned(), "other".to_owned()];
         let shown = Shown { data: &data, names: &classes, image_shape: None, columns: Some(&columns) };
         let verdict = |sample, class| Verdict { sample, class, predicted: 0, probability: 0.25, confidence: 0.75 };
@@ -178,7 +174,7 @@ mod tests {
         assert!(lines[3].starts_with("| 1 | other | **a\\*b** | 25.00% |"), "{table}");
         let cells = |line: &str| line.replace("\\|", "").matches('|').count();
         assert!(lines.iter().all(|line| cells(line) == 4 + 12 + 1), "{table}");
-        let narrow = SampleColumns { names: vec!["x".into(); 3], row: Rc::new(|_| vec!["1".into()]) };
+        let narrow = SampleColumns::new(["x"; 3], |_| vec!["1".into()]);
         let table = Shown { columns: Some(&narrow), ..shown }.table("p", &[verdict(0, 0)], |own| own.probability);
         assert!(table.ends_with("| 1 |  |  |\n"), "{table}");
     }

@@ -1,7 +1,6 @@
 //! Tables and names in Markdown.
 
-/// The most characters of a cell of a table.
-const LONGEST: usize = 40;
+use crate::monitor::sample_columns;
 
 /// The text in Markdown, as it is, on one line.
 pub(super) fn escaped(text: &str) -> String {
@@ -23,10 +22,7 @@ pub(super) fn escaped(text: &str) -> String {
 
 /// As [`escaped`], of long text the beginning.
 pub(super) fn shortened(text: &str) -> String {
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => escaped(&text[..end]) + "…",
-        None => escaped(text),
-    }
+    escaped(&sample_columns::shortened(text))
 }
 
 /// A table of cells that are Markdown. Each row has as many cells as the header.

@@ -2,10 +2,10 @@
 
 use super::{Log, activations};
 use crate::data::Dataset;
-use crate::monitor::images::{as_images, image_of, reshaped, room, scaled};
+use crate::monitor::images::{as_images, check_image_shape, image_of, reshaped, room, scaled};
 use crate::nn::{Context, Forward, Model, Module, Sequential};
 use crate::train::check_preprocessing;
-use crate::{DType, Error, Result, Shape, Tensor, no_grad};
+use crate::{DType, Result, Shape, Tensor, no_grad};
 
 /// How many samples are shown as images, and how many go through the network for histograms of its activations.
 const SHOWN: usize = 25;
@@ -32,17 +32,7 @@ impl Samples {
             let kept = model.preprocessing().cloned();
             check_preprocessing(kept.as_slice(), data)?;
         }
-        if let Some(given) = image_shape {
-            let is_image = matches!(given[..], [_, _] | [1 | 3, _, _]);
-            if !is_image || given.elements() != data.input_shape().elements() {
-                return Err(Error::Config(format!(
-                    "TensorBoard: image_shape is [height, width] or [1 or 3, height, width] with as many elements as a sample of {}, \
-                     which has shape {}, not {given}",
-                    data.name(),
-                    data.input_shape()
-                )));
-            }
-        }
+        check_image_shape("TensorBoard", data, image_shape)?;
         Ok(Samples { inputs: inputs.first().clone(), image: image_of(data, image_shape) })
     }
 

@@ -29,7 +29,7 @@ use super::{Callback, CallbackState, Event, Flow};
 use crate::monitor::note;
 use crate::{Error, Result};
 
-/// Every so many steps are looked at: on the lecture's network, 10 of the 468 of an epoch, at 0.55% of its time.
+/// Every so many steps are looked at: on the lecture's network, 10 of the 468 of an epoch, at about 0.5% of its time.
 const EVERY: usize = 50;
 
 /// The last step of an epoch is looked at as well, unless there was a look so short a time before. In small runs it is often the
@@ -41,7 +41,7 @@ const APART: usize = 10;
 /// classes that are never predicted. Each [`Finding`] is noted in one line on standard error, once, with what to try; see
 /// [`FindingKind`] for what each means.
 ///
-/// It looks at every 50th step and at the last of an epoch, at 64 units of each layer, which costs 0.55% of the time of
+/// It looks at every 50th step and at the last of an epoch, at 64 units of each layer, which costs about 0.5% of the time of
 /// the lecture's network. Its thresholds are such that a run that goes well has no findings. A loss or gradient that is NaN or
 /// infinite ends every run with an error that names the operation; this callback has no part in that.
 ///
