@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// The sizes of the first processor's caches in bytes; `None` for what cannot be read, as in some containers and on systems
 /// other than Linux.
@@ -20,6 +21,13 @@ impl Caches {
     /// Those for which matrix products are cut, whatever the machine has: the rows of a tile at full depth stay in the first,
     /// the packed columns of a piece of work (`blocks.rs`) in the second.
     pub const ASSUMED: Caches = Caches { l1d: Some(32 << 10), l2: Some(1 << 20), l3: None };
+
+    /// The size of this machine's nearest cache for data, or what is assumed where it cannot be read.
+    pub(crate) fn l1d() -> usize {
+        static SIZE: OnceLock<usize> = OnceLock::new();
+        let read = || Caches::of_this_machine().l1d.or(Caches::ASSUMED.l1d).expect("a size is assumed");
+        *SIZE.get_or_init(read)
+    }
 
     /// Those of this machine.
     pub fn of_this_machine() -> Caches {

@@ -72,7 +72,7 @@ macro_rules! levels {
 
 levels! {
     /// AVX2 and FMA, 256 bits.
-    Avx2 = "avx2", run_avx2, "avx2,fma" if ["avx2" "fma"];
+    Avx2 = "avx2", run_avx2, "avx2,fma" if ["avx2" "fma" "popcnt"];
     /// AVX-512 (F, BW, DQ, VL), 512 bits.
     Avx512 = "avx512", run_avx512, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2"
         if ["avx2" "fma" "avx512f" "avx512bw" "avx512dq" "avx512vl" "bmi2" "popcnt"];

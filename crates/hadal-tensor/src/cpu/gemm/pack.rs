@@ -42,6 +42,16 @@ fn copy_row<T: Gemm>(from: &[T], to: &mut [T]) {
 
 /// One panel whose columns are not adjacent in memory.
 fn transposed<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, width: usize, out: &mut [T]) {
+    assert!(columns <= width && depth * width <= out.len(), "gemm: a panel reaches outside");
+    // SAFETY: `depth` rows of `width` elements were just checked to lie within `out`, which is the caller's alone.
+    unsafe { transpose(b, depth, columns, width, out.as_mut_ptr()) };
+}
+
+/// `out[k * out_stride + j] = b[k, j]`, for a matrix whose columns are not adjacent in memory.
+///
+/// # Safety
+/// `out` must be writable at all those places, and nobody else may use them.
+pub(super) unsafe fn transpose<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, out_stride: usize, out: *mut T) {
     const SIDE: usize = 8;
     let mut done = (0, 0);
     if b.row_stride == 1
@@ -53,12 +63,11 @@ fn transposed<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, width: usize,
         done = (depth / SIDE * SIDE, columns / SIDE * SIDE);
         for k in (0..done.0).step_by(SIDE) {
             for j in (0..done.1).step_by(SIDE) {
-                let (from, to) = (&b.data[b.at(k, j)..], &mut out[k * width + j..]);
-                let reach = |stride: usize| (SIDE - 1) * stride + SIDE;
-                assert!(from.len() >= reach(stride) && to.len() >= reach(width), "gemm: a square reaches outside");
-                // SAFETY: kernels are those of the level in use, and both squares were just checked to lie within their
-                // slices.
-                unsafe { transpose_square(from.as_ptr(), stride, to.as_mut_ptr(), width) };
+                let from = &b.data[b.at(k, j)..];
+                assert!(from.len() >= (SIDE - 1) * stride + SIDE, "gemm: a square reaches outside");
+                // SAFETY: kernels are those of the level in use; the square was just checked to lie within its slice, and
+                // where it goes to is the caller's contract.
+                unsafe { transpose_square(from.as_ptr(), stride, out.add(k * out_stride + j), out_stride) };
             }
         }
     }
@@ -66,7 +75,8 @@ fn transposed<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, width: usize,
     for j in 0..columns {
         let start = if j < done.1 { done.0 } else { 0 };
         for k in start..depth {
-            out[k * width + j] = b.data[b.at(k, j)];
+            // SAFETY: the caller's contract.
+            unsafe { *out.add(k * out_stride + j) = b.data[b.at(k, j)] };
         }
     }
 }

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use super::dot_tile::{DotKernel, dot_tiles};
 use super::kernel::{Kernels, Level};
-use super::sparse_tile::{SparseKernel, sparse_tiles};
+use super::sparse_rows::{SparseKernel, sparse_rows};
 use super::tile::{tile_kernel, tiles};
 use super::vector::{Vector, vector};
 use crate::cpu::float::Float;
@@ -15,7 +15,7 @@ pub(crate) static LEVEL: Level = Level {
     f32: Kernels {
         tiles: &[tile_kernel!(6, 8, avx2_tiles::<f32, __m256, 1>), tile_kernel!(6, 16, avx2_tiles::<f32, __m256, 2>)],
         dots: dots::<f32, __m256>(),
-        sparse: Some(sparse::<f32, __m256>()),
+        sparse: Some(SparseKernel { list_row: Some(list_row), ..sparse::<f32, __m256>() }),
         transpose_square: Some(transpose_square),
     },
     f64: Kernels {
@@ -31,7 +31,7 @@ const fn dots<T: Float, V: Vector<T>>() -> DotKernel<T> {
 }
 
 const fn sparse<T: Float, V: Vector<T>>() -> SparseKernel<T> {
-    SparseKernel { lanes: V::LANES, registers: 3, tile: avx2_sparse_tiles::<T, V>, list_rows: None, list_columns: None }
+    SparseKernel { lanes: V::LANES, registers: 12, slowness: 1.3, rows: avx2_sparse_rows::<T, V>, list_row: None }
 }
 
 tiles!(
@@ -45,13 +45,10 @@ dot_tiles!(
     avx2_dot_tiles,
     avx2_dots
 );
-sparse_tiles!(
+sparse_rows!(
     #[target_feature(enable = "avx2,fma")]
-    avx2_sparse_tiles,
-    avx2_sparse_sums,
-    1,
-    2,
-    3
+    avx2_sparse_rows,
+    1 2 3 4 5 6 7 8 9 10 11 12
 );
 
 vector!(
@@ -117,6 +114,49 @@ macro_rules! spilled {
 }
 spilled!(first_of_eight, load_of_eight, __m256, f32, 8, _mm256_loadu_ps, _mm256_storeu_ps);
 spilled!(first_of_four_doubles, load_of_four_doubles, __m256d, f64, 4, _mm256_loadu_pd, _mm256_storeu_pd);
+
+/// For each set of eight lanes, its members in order, a byte each.
+static MEMBERS: [u64; 256] = {
+    let mut members = [0; 256];
+    let mut set = 0;
+    while set < 256 {
+        let (mut lane, mut count) = (0, 0);
+        while lane < 8 {
+            if set >> lane & 1 == 1 {
+                members[set] |= lane << (8 * count);
+                count += 1;
+            }
+            lane += 1;
+        }
+        set += 1;
+    }
+    members
+};
+
+/// Lists the places where a row is not zero, eight places at a time; see [`SparseKernel::list`].
+///
+/// # Safety
+/// The processor must have AVX2. `x` must be readable for `depth` elements; `values` and `places` must be writable for
+/// `depth` rounded up to eight.
+#[target_feature(enable = "avx2,popcnt")]
+unsafe fn list_row(x: *const f32, depth: usize, values: *mut f32, places: *mut u32) -> usize {
+    let mut count = 0;
+    for first in (0..depth).step_by(8) {
+        // SAFETY: only elements below `depth` are read; `count` is at most `first`, so that whole registers can be stored.
+        unsafe {
+            let from = x.add(first);
+            let eight = if depth - first < 8 { load_of_eight(from, depth - first) } else { _mm256_loadu_ps(from) };
+            // NaN is not zero: the comparison is true when unordered.
+            let kept = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(eight, _mm256_setzero_ps()));
+            let members = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(MEMBERS[kept as usize] as i64));
+            let here = _mm256_add_epi32(members, _mm256_set1_epi32(first as i32));
+            _mm256_storeu_ps(values.add(count), _mm256_permutevar8x32_ps(eight, members));
+            _mm256_storeu_si256(places.add(count).cast(), here);
+            count += kept.count_ones() as usize;
+        }
+    }
+    count
+}
 
 /// `out[k * out_stride + j] = x[j * stride + k]` for 8 x 8 elements.
 ///

@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::avx2::transpose_square;
 use super::dot_tile::{DotKernel, dot_tiles};
 use super::kernel::{Kernels, Level};
-use super::sparse_tile::{SparseKernel, sparse_tiles};
+use super::sparse_rows::{SparseKernel, sparse_rows};
 use super::tile::{tile_kernel, tiles};
 use super::vector::{Vector, vector};
 use crate::cpu::float::Float;
@@ -19,11 +19,7 @@ pub(crate) static LEVEL: Level = Level {
             tile_kernel!(12, 32, avx512_tiles::<f32, __m512, 2>),
         ],
         dots: dots::<f32, __m512>(),
-        sparse: Some(SparseKernel {
-            list_rows: Some(list_rows),
-            list_columns: Some(list_columns),
-            ..sparse::<f32, __m512>()
-        }),
+        sparse: Some(SparseKernel { list_row: Some(list_row), ..sparse::<f32, __m512>() }),
         transpose_square: Some(transpose_square),
     },
     f64: Kernels {
@@ -39,13 +35,7 @@ const fn dots<T: Float, V: Vector<T>>() -> DotKernel<T> {
 }
 
 const fn sparse<T: Float, V: Vector<T>>() -> SparseKernel<T> {
-    SparseKernel {
-        lanes: V::LANES,
-        registers: 6,
-        tile: avx512_sparse_tiles::<T, V>,
-        list_rows: None,
-        list_columns: None,
-    }
+    SparseKernel { lanes: V::LANES, registers: 8, slowness: 1.6, rows: avx512_sparse_rows::<T, V>, list_row: None }
 }
 
 tiles!(
@@ -59,16 +49,10 @@ dot_tiles!(
     avx512_dot_tiles,
     avx512_dots
 );
-sparse_tiles!(
+sparse_rows!(
     #[target_feature(enable = "avx512f")]
-    avx512_sparse_tiles,
-    avx512_sparse_sums,
-    1,
-    2,
-    3,
-    4,
-    5,
-    6
+    avx512_sparse_rows,
+    1 2 3 4 5 6 7 8
 );
 
 vector!(
@@ -180,77 +164,27 @@ unsafe fn sixteen_columns(rows: [__m512; 4], to: *mut f32, stride: usize, accumu
     }
 }
 
-/// Lists the places where one of four rows is not zero, sixteen places at a time; see [`SparseKernel::list_rows`].
+/// Lists the places where a row is not zero, sixteen places at a time; see [`SparseKernel::list`].
 ///
 /// # Safety
-/// The processor must have AVX-512F. `x` must be readable at `i * stride + k` for `i < 4`, `k < depth`; `values` must
-/// be writable at `i * row_step + n` and `places` at `n`, for all `n` below `depth` rounded up to sixteen.
+/// The processor must have AVX-512F. `x` must be readable for `depth` elements; `values` and `places` must be writable for
+/// `depth` rounded up to sixteen.
 #[target_feature(enable = "avx512f,popcnt")]
-unsafe fn list_rows(
-    x: *const f32,
-    stride: usize,
-    depth: usize,
-    values: *mut f32,
-    row_step: usize,
-    places: *mut u32,
-) -> usize {
+unsafe fn list_row(x: *const f32, depth: usize, values: *mut f32, places: *mut u32) -> usize {
     let mut count = 0;
     let mut here = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-    let zero = _mm512_setzero_ps();
     for first in (0..depth).step_by(16) {
         let valid = if depth - first < 16 { ((1u32 << (depth - first)) - 1) as __mmask16 } else { !0 };
         // SAFETY: only valid lanes are read; `count` is at most `first`, so that whole registers can be stored.
         unsafe {
-            let row = |i: usize| _mm512_maskz_loadu_ps(valid, x.add(i * stride + first));
-            let rows = [row(0), row(1), row(2), row(3)];
+            let sixteen = _mm512_maskz_loadu_ps(valid, x.add(first));
             // NaN is not zero: the comparison is true when unordered.
-            let kept = rows.iter().fold(0, |kept, &row| kept | _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(row, zero));
-            for (i, &row) in rows.iter().enumerate() {
-                _mm512_storeu_ps(values.add(i * row_step + count), _mm512_maskz_compress_ps(kept, row));
-            }
+            let kept = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(sixteen, _mm512_setzero_ps());
+            _mm512_storeu_ps(values.add(count), _mm512_maskz_compress_ps(kept, sixteen));
             _mm512_storeu_si512(places.add(count).cast(), _mm512_maskz_compress_epi32(kept, here));
             count += kept.count_ones() as usize;
         }
         here = _mm512_add_epi32(here, _mm512_set1_epi32(16));
-    }
-    count
-}
-
-/// Lists the places whose four adjacent values are not all zero, four places at a time; see [`SparseKernel::list_columns`].
-///
-/// # Safety
-/// The processor must have AVX-512F and VL. `x` must be readable at `k * stride + i` for `i < 4`, `k < depth`;
-/// `values` must be writable for four elements, and `places` for one, of every place up to `depth` rounded up to four.
-#[target_feature(enable = "avx512f,avx512vl,popcnt")]
-unsafe fn list_columns(x: *const f32, stride: usize, depth: usize, values: *mut f32, places: *mut u32) -> usize {
-    let mut count = 0;
-    let mut here = _mm_setr_epi32(0, 1, 2, 3);
-    for first in (0..depth).step_by(4) {
-        let place = |k: usize| {
-            if first + k < depth {
-                // SAFETY: the caller's contract: four values are readable at each place below `depth`.
-                unsafe { _mm_loadu_ps(x.add((first + k) * stride)) }
-            } else {
-                _mm_setzero_ps()
-            }
-        };
-        let four = _mm512_castps128_ps512(place(0));
-        let four = _mm512_insertf32x4::<1>(four, place(1));
-        let four = _mm512_insertf32x4::<2>(four, place(2));
-        let four = _mm512_insertf32x4::<3>(four, place(3));
-        // NaN is not zero: the comparison is true when unordered.
-        let any = u32::from(_mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(four, _mm512_setzero_ps()));
-        // Bits 0, 4, 8 and 12: whether a place counts.
-        let kept = (any | any >> 1 | any >> 2 | any >> 3) & 0x1111;
-        let bits = (kept | kept >> 3 | kept >> 6 | kept >> 9) & 0xf;
-        // SAFETY: `count` is at most `first`, so that four places can be stored.
-        unsafe {
-            let packed = _mm512_maskz_compress_ps((kept * 0xf) as __mmask16, four);
-            _mm512_storeu_ps(values.add(4 * count), packed);
-            _mm_storeu_si128(places.add(count).cast(), _mm_maskz_compress_epi32(bits as __mmask8, here));
-        }
-        count += bits.count_ones() as usize;
-        here = _mm_add_epi32(here, _mm_set1_epi32(4));
     }
     count
 }

@@ -1,7 +1,7 @@
 //! What a level has: the kernels of each number type.
 
 use super::dot_tile::DotKernel;
-use super::sparse_tile::SparseKernel;
+use super::sparse_rows::SparseKernel;
 use super::tile::TileKernel;
 use crate::cpu::simd::SimdLevel;
 

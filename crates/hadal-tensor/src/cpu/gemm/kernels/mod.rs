@@ -1,7 +1,7 @@
 //! The innermost products: functions of pointers, compiled for each level of vector instructions.
 //!
 //! Kernels know numbers and registers, nothing of how products are cut, packed or shared out. A level is a file that
-//! instantiates the tiles ([`tile`], [`dot_tile`], [`sparse_tile`]) for its registers, and a line in [`LEVELS`]; a kernel for
+//! instantiates the tiles ([`tile`], [`dot_tile`], [`sparse_rows`]) for its registers, and a line in [`LEVELS`]; a kernel for
 //! pairs of bf16 is a file and a line in [`PAIR_KERNELS`].
 
 #[cfg(target_arch = "x86_64")]
@@ -18,7 +18,7 @@ pub(crate) mod kernel;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod pair;
 mod product;
-pub(crate) mod sparse_tile;
+pub(crate) mod sparse_rows;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;
