@@ -15,6 +15,8 @@ use crate::cpu::caches::Caches;
 use crate::cpu::simd::{Task, dispatch};
 use crate::cpu::threads::{SharedMut, for_each_piece};
 
+/// The number of panels is a multiple of this, so that threads have equal shares.
+const PANELS: usize = 4;
 /// Rows per piece of parallel work, at most.
 const ROWS: usize = 512;
 /// Rows that are listed, or gathered before they are written to a column-major product, together: a cache line of f32.
@@ -97,7 +99,8 @@ struct Cut {
 impl Cut {
     fn new<T>(kernel: &SparseKernel<T>, columns: usize) -> Cut {
         let registers = columns.div_ceil(kernel.lanes);
-        Cut { registers, panels: registers.div_ceil(kernel.registers) }
+        let panels = registers.div_ceil(kernel.registers).next_multiple_of(PANELS).min(registers);
+        Cut { registers, panels }
     }
 
     /// The first register of a panel; panels are of nearly equal width.
