@@ -15,10 +15,11 @@ use crate::cpu::caches::Caches;
 use crate::cpu::simd::{Task, dispatch};
 use crate::cpu::threads::{SharedMut, for_each_piece};
 
-/// The number of panels is a multiple of this, so that threads have equal shares.
-const PANELS: usize = 4;
-/// Rows per piece of parallel work, at most.
-const ROWS: usize = 512;
+/// Pieces of work that a product is cut into, or a multiple of so many, where it is large enough: threads have equal shares.
+const PIECES: usize = 4;
+/// Rows of a piece, at most, and at least where there would be fewer pieces.
+const HIGH: usize = 512;
+const LOW: usize = 64;
 /// Rows that are listed, or gathered before they are written to a column-major product, together: a cache line of f32.
 const BLOCK: usize = 16;
 /// Elements of the left matrix whose places are listed at a time, about.
@@ -28,6 +29,9 @@ const SMALLEST: usize = 1 << 20;
 
 /// What it takes to list the places of an element of the left matrix, in multiplications of a dense product.
 const LISTING: f64 = 24.0;
+/// What it takes to pack an element of the right matrix and to see whether it is finite, likewise, beyond the packing of a
+/// dense product.
+const PACKING: f64 = 8.0;
 /// What it takes to write an element of the product by columns, likewise.
 const TURNING: f64 = 16.0;
 /// Registers of a panel from which on their sums no longer wait for each other.
@@ -39,30 +43,40 @@ pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, dense_
     if sizes.work() < SMALLEST {
         return false;
     }
-    let Some(kernel) = &T::kernels().sparse else { return false };
+    let kernel = &T::kernels().sparse;
     let flipped = Sizes { rows: sizes.columns, columns: sizes.rows, ..sizes };
     let left = cost(kernel, a, sizes, out.column_stride != 1);
     let right = cost(kernel, b.flipped(), flipped, out.row_stride != 1);
     if left.min(right) > 1.0 / dense_speed {
         return false;
     }
-    if left <= right {
-        run(kernel, a, b, sizes, out);
-    } else {
-        run(kernel, b.flipped(), a.flipped(), flipped, out.flipped());
-    }
+    run(a, b, sizes, left <= right, out);
     true
+}
+
+/// Computes the product, skipping the zeros of the left matrix or of the right one, block by block.
+pub(super) fn run<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, left: bool, out: Out<T>) {
+    if !left {
+        let sizes = Sizes { rows: sizes.columns, columns: sizes.rows, ..sizes };
+        return run(b.flipped(), a.flipped(), sizes, true, out.flipped());
+    }
+    let height = (ELEMENTS / sizes.depth / HIGH).max(1) * HIGH;
+    for row in (0..sizes.rows).step_by(height) {
+        let sizes = Sizes { rows: height.min(sizes.rows - row), ..sizes };
+        run_block(a.from(row, 0), b, sizes, out.from(row, 0));
+    }
 }
 
 /// What it takes to skip the zeros of the left matrix, against the dense product; `turned`, if the product is column-major.
 fn cost<T: Gemm>(kernel: &SparseKernel<T>, a: Matrix<T>, sizes: Sizes, turned: bool) -> f64 {
     let Sizes { rows, depth, columns } = sizes;
-    let cut = Cut::new(kernel, columns);
+    let cut = Cut::new(kernel, rows, columns);
     let wide = cut.registers as f64 / cut.panels as f64;
     // The last register may be filled in part.
     let multiplied = (cut.registers * kernel.lanes) as f64 / columns as f64;
     let slowness = kernel.slowness * multiplied * (BUSY as f64 / wide).max(1.0);
-    let around = LISTING / columns as f64 + if turned { TURNING / depth as f64 } else { 0.0 };
+    let turning = if turned { TURNING / depth as f64 } else { 0.0 };
+    let around = LISTING / columns as f64 + PACKING / rows as f64 + turning;
     if around + slowness * LEAST > 1.0 {
         return f64::INFINITY;
     }
@@ -89,18 +103,26 @@ fn share_of_places<T: Gemm>(a: Matrix<T>, rows: usize, depth: usize) -> f64 {
     kept as f64 / (samples * run) as f64
 }
 
-/// How the columns of a product are cut into panels.
+/// How a product is cut into pieces of work.
 struct Cut {
     /// Registers across the product.
     registers: usize,
     panels: usize,
+    /// Rows of a piece, and how many times so many there are.
+    height: usize,
+    chunks: usize,
 }
 
 impl Cut {
-    fn new<T>(kernel: &SparseKernel<T>, columns: usize) -> Cut {
+    fn new<T>(kernel: &SparseKernel<T>, rows: usize, columns: usize) -> Cut {
         let registers = columns.div_ceil(kernel.lanes);
-        let panels = registers.div_ceil(kernel.registers).next_multiple_of(PANELS).min(registers);
-        Cut { registers, panels }
+        let panels = registers.div_ceil(kernel.registers);
+        let even = panels.next_multiple_of(PIECES);
+        let panels = if registers >= even * BUSY * 3 / 4 { even } else { panels };
+        // Each chunk packs the panel for itself.
+        let chunks = rows.div_ceil(HIGH).max(PIECES.div_ceil(panels).min(rows / LOW)).max(1);
+        let height = rows.div_ceil(chunks).next_multiple_of(BLOCK);
+        Cut { registers, panels, height, chunks: rows.div_ceil(height) }
     }
 
     /// The first register of a panel; panels are of nearly equal width.
@@ -189,8 +211,6 @@ impl<T: Gemm> Task for Finite<'_, T> {
 
     #[inline(always)]
     fn run(self) -> bool {
-        // Zero times an infinity is NaN.
-        let finite = |values: &[T]| values.iter().fold(true, |finite, &x| finite & (x * T::ZERO == T::ZERO));
         if self.columns == self.width {
             finite(self.panel)
         } else {
@@ -199,36 +219,43 @@ impl<T: Gemm> Task for Finite<'_, T> {
     }
 }
 
-/// Computes the product, block by block of the left matrix.
-fn run<T: Gemm>(kernel: &SparseKernel<T>, a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
-    let height = (ELEMENTS / sizes.depth / ROWS).max(1) * ROWS;
-    for row in (0..sizes.rows).step_by(height) {
-        let sizes = Sizes { rows: height.min(sizes.rows - row), ..sizes };
-        run_block(kernel, a.from(row, 0), b, sizes, out.from(row, 0));
+/// Whether all numbers are: zero times an infinity is NaN, and NaN stays in a sum.
+#[inline(always)]
+fn finite<T: Gemm>(numbers: &[T]) -> bool {
+    const SUMS: usize = 64;
+    let mut sums = [T::ZERO; SUMS];
+    let (chunks, rest) = numbers.as_chunks::<SUMS>();
+    for chunk in chunks {
+        for (sum, &x) in sums.iter_mut().zip(chunk) {
+            *sum = *sum + x * T::ZERO;
+        }
     }
+    for (sum, &x) in sums.iter_mut().zip(rest) {
+        *sum = *sum + x * T::ZERO;
+    }
+    sums.iter().all(|&sum| sum == T::ZERO)
 }
 
 /// One block.
-fn run_block<T: Gemm>(kernel: &SparseKernel<T>, a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
+fn run_block<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
     let Sizes { rows, depth, columns } = sizes;
-    let cut = Cut::new(kernel, columns);
+    let kernel = &T::kernels().sparse;
+    let cut = Cut::new(kernel, rows, columns);
     // A pass's panel stays in the nearest cache.
     let row_size = cut.registers.div_ceil(cut.panels) * kernel.lanes * size_of::<T>();
     let passes = depth.div_ceil((Caches::l1d() / row_size).max(1));
     let deep = depth.div_ceil(passes);
     let passes = depth.div_ceil(deep);
     let lists = Lists::new(kernel, a, rows, depth, deep);
-    let chunks = rows.div_ceil(ROWS);
-    let height = rows.div_ceil(chunks).next_multiple_of(BLOCK);
-    for_each_piece(cut.panels * chunks, |piece| {
-        let (panel, chunk) = (piece / chunks, piece % chunks);
+    for_each_piece(cut.panels * cut.chunks, |piece| {
+        let (panel, chunk) = (piece / cut.chunks, piece % cut.chunks);
         let wide = cut.first(panel + 1) - cut.first(panel);
         let (first, width) = (cut.first(panel) * kernel.lanes, wide * kernel.lanes);
         let columns = width.min(columns - first);
-        let rows = (chunk * height).min(rows)..rows.min((chunk + 1) * height);
+        let rows = chunk * cut.height..rows.min((chunk + 1) * cut.height);
         // What does not go out as it is computed is gathered first: until the last pass, or a block of rows if that is all.
         let direct = out.column_stride == 1 && columns == width;
-        let kept = if passes == 1 { BLOCK } else { height };
+        let kept = if passes == 1 { BLOCK } else { cut.height };
         let mut gathered: Buffer<T> = Buffer::scratch(if direct { 0 } else { kept * width });
         let mut packed: Buffer<T> = Buffer::scratch(deep * width);
         let mut every = None;
@@ -244,7 +271,7 @@ fn run_block<T: Gemm>(kernel: &SparseKernel<T>, a: Matrix<T>, b: Matrix<T>, size
                     let every = every.get_or_insert_with(|| Every::new(deep));
                     every.list(a.from(block, pass * deep), rows, depth)
                 };
-                let slot = (block - chunk * height) % kept;
+                let slot = (block - chunk * cut.height) % kept;
                 // SAFETY: the kernel's level is available. The listed places are below `depth`, and `packed` holds `depth`
                 // rows of `width`. The rows of the product lie within what no other piece writes, or among those gathered.
                 unsafe {
@@ -266,7 +293,8 @@ fn run_block<T: Gemm>(kernel: &SparseKernel<T>, a: Matrix<T>, b: Matrix<T>, size
                     });
                 }
                 if !direct && pass + 1 == passes {
-                    let from = Matrix { data: &gathered, offset: slot * width, row_stride: width as isize, column_stride: 1 };
+                    let from =
+                        Matrix { data: &gathered, offset: slot * width, row_stride: width as isize, column_stride: 1 };
                     // SAFETY: these rows of these columns lie within the product, and no other piece writes there.
                     unsafe { write(from, rows, columns, out.from(block, first)) };
                 }

@@ -15,13 +15,13 @@ pub(crate) static LEVEL: Level = Level {
     f32: Kernels {
         tiles: &[tile_kernel!(6, 8, avx2_tiles::<f32, __m256, 1>), tile_kernel!(6, 16, avx2_tiles::<f32, __m256, 2>)],
         dots: dots::<f32, __m256>(),
-        sparse: Some(SparseKernel { list_row: Some(list_row), ..sparse::<f32, __m256>() }),
+        sparse: SparseKernel { list_row: Some(list_row), ..sparse::<f32, __m256>() },
         transpose_square: Some(transpose_square),
     },
     f64: Kernels {
         tiles: &[tile_kernel!(6, 8, avx2_tiles::<f64, __m256d, 2>)],
         dots: dots::<f64, __m256d>(),
-        sparse: Some(sparse::<f64, __m256d>()),
+        sparse: sparse::<f64, __m256d>(),
         transpose_square: None,
     },
 };
@@ -31,7 +31,7 @@ const fn dots<T: Float, V: Vector<T>>() -> DotKernel<T> {
 }
 
 const fn sparse<T: Float, V: Vector<T>>() -> SparseKernel<T> {
-    SparseKernel { lanes: V::LANES, registers: 12, slowness: 1.3, rows: avx2_sparse_rows::<T, V>, list_row: None }
+    SparseKernel { lanes: V::LANES, registers: 12, slowness: 1.25, rows: avx2_sparse_rows::<T, V>, list_row: None }
 }
 
 tiles!(

@@ -2,6 +2,7 @@
 
 use super::dot_tile::{DotKernel, dot_tiles};
 use super::kernel::{Kernels, Level};
+use super::sparse_rows::{SparseKernel, sparse_rows};
 use super::tile::{tile_kernel, tiles};
 use super::vector::Vector;
 use crate::cpu::float::Float;
@@ -12,13 +13,13 @@ pub(crate) static LEVEL: Level = Level {
     f32: Kernels {
         tiles: &[tile_kernel!(4, 8, baseline_tiles::<f32, Four<f32>, 2>)],
         dots: dots(),
-        sparse: None,
+        sparse: sparse(),
         transpose_square: None,
     },
     f64: Kernels {
         tiles: &[tile_kernel!(4, 8, baseline_tiles::<f64, Four<f64>, 2>)],
         dots: dots(),
-        sparse: None,
+        sparse: sparse(),
         transpose_square: None,
     },
 };
@@ -27,8 +28,13 @@ const fn dots<T: Float>() -> DotKernel<T> {
     DotKernel { width: 2, wide: baseline_dot_tiles::<T, Four<T>, 2>, single: baseline_dot_tiles::<T, Four<T>, 1> }
 }
 
+const fn sparse<T: Float>() -> SparseKernel<T> {
+    SparseKernel { lanes: 4, registers: 12, slowness: 0.95, rows: baseline_sparse_rows::<T, Four<T>>, list_row: None }
+}
+
 tiles!(baseline_tiles, baseline_sums, 1 2 3 4);
 dot_tiles!(baseline_dot_tiles, baseline_dots);
+sparse_rows!(baseline_sparse_rows, 1 2 3 4 5 6 7 8 9 10 11 12);
 
 /// Four numbers in an array, which every compiler target puts into its own registers.
 #[derive(Clone, Copy)]

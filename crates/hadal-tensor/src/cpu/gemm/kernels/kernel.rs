@@ -17,8 +17,8 @@ pub(crate) struct Kernels<T: 'static> {
     /// Those for dense products, the narrowest first.
     pub tiles: &'static [TileKernel<T>],
     pub dots: DotKernel<T>,
-    /// That for matrices with many zeros, where the level has registers enough.
-    pub sparse: Option<SparseKernel<T>>,
+    /// That for matrices with many zeros.
+    pub sparse: SparseKernel<T>,
     /// Transposes 8 x 8 elements: `out[k * out_stride + j] = x[j * stride + k]`, given `x, stride, out, out_stride`.
     ///
     /// # Safety

@@ -113,12 +113,11 @@ pub(crate) unsafe fn sums<T, V: Vector<T>, const WIDE: usize>(rows: &SparseRows<
 }
 
 /// Makes `fn $name` that picks the instance for the width, compiled for `$feature`.
-#[cfg(target_arch = "x86_64")]
 macro_rules! sparse_rows {
-    (#[$feature:meta] $name:ident, $($wide:literal)*) => {
+    ($(#[$feature:meta])? $name:ident, $($wide:literal)*) => {
         /// # Safety
         /// As [`SparseKernel::rows`].
-        #[$feature]
+        $(#[$feature])?
         unsafe fn $name<T, V: super::vector::Vector<T>>(rows: &super::sparse_rows::SparseRows<T>) {
             match rows.wide {
                 // SAFETY: the caller's contract, and `wide` is the width of the instance.
@@ -128,5 +127,4 @@ macro_rules! sparse_rows {
         }
     };
 }
-#[cfg(target_arch = "x86_64")]
 pub(crate) use sparse_rows;

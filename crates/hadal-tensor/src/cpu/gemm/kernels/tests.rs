@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::dot_tile::{self, DotKernel, DotTile};
 use super::kernel::Level;
-use super::sparse_tile::{HEIGHT, SparseGroup, SparseKernel, SparsePanel};
+use super::sparse_rows::{LISTED, SparseKernel, SparseRows};
 use super::store::Target;
 use super::tile::{TileKernel, Tiles};
 use super::{Gemm, LEVELS};
@@ -134,80 +134,58 @@ fn check_dots<T: Gemm + Into<f64>>(kernel: &DotKernel<T>, case: &Case, wide: boo
 }
 
 fn check_sparse<T: Gemm + Into<f64>>(kernel: &SparseKernel<T>, case: &Case) {
-    let Case { depth, gap, offset, by_columns, .. } = *case;
-    let columns = 1 + case.columns % (kernel.registers * kernel.lanes);
-    let wide = columns.div_ceil(kernel.lanes);
+    let Case { depth, gap, offset, accumulate, .. } = *case;
+    let wide = 1 + case.columns % kernel.registers;
     let width = wide * kernel.lanes;
-    let rows = 1 + case.rows % HEIGHT;
-    let places: Vec<u32> = (0..depth as u32).filter(|k| !(k * 7 + case.rows as u32).is_multiple_of(3)).collect();
-    let (row_step, place_step) = if case.left_turned { (1, HEIGHT) } else { (depth + gap, 1) };
-    let values: Vec<T> = numbers(offset + HEIGHT * (depth + gap) + HEIGHT, 7);
+    // Rows of differing numbers of places, some of none.
+    let visited = |i: usize| (0..depth).filter(move |k| (k * 7 + i + case.rows) % (i + 1) == 1);
+    let mut starts = vec![offset as u32];
+    let mut places = vec![0; offset];
+    for i in 0..case.rows {
+        places.extend(visited(i).map(|k| k as u32));
+        starts.push(places.len() as u32);
+    }
+    let values: Vec<T> = numbers(places.len(), 7);
     let right: Vec<T> = numbers(offset + depth * width, 8);
-    // By columns, all four rows and the whole width are written.
-    let (down, across) = if by_columns { (1, HEIGHT + gap) } else { (columns + gap, 1) };
-    let (written_rows, written) = if by_columns { (HEIGHT, width) } else { (rows, columns) };
-    let before: Vec<T> = numbers(offset + (written_rows - 1) * down + (written - 1) * across + 1 + 40, 9);
+    let stride = width + gap;
+    let before: Vec<T> = numbers(offset + case.rows * stride + 40, 9);
     let mut out = before.clone();
-    let accumulate = case.accumulate && !by_columns;
-    let panel = SparsePanel {
-        columns,
+    let rows = SparseRows {
         wide,
         b: right[offset..].as_ptr(),
-        row_step,
-        place_step,
-        row_stride: down,
-        column_stride: across,
+        rows: case.rows,
+        starts: starts.as_ptr(),
+        places: places.as_ptr(),
+        values: values.as_ptr(),
+        out: out[offset..].as_mut_ptr(),
+        out_stride: stride,
         accumulate,
     };
-    let a = values[offset..].as_ptr();
-    let group = SparseGroup { rows, count: places.len(), places: places.as_ptr(), a, out: out[offset..].as_mut_ptr() };
     // SAFETY: the level is available, and all was made for these sizes and strides.
-    unsafe { (kernel.tile)(&panel, group) }
-    let place = |i: usize, j: usize| offset + i * down + j * across;
-    compare((&before, &out), (written_rows, written), place, tolerance::<T>(depth), |i, j| {
-        let a = |n: usize| values[offset + i * row_step + n * place_step].into();
+    unsafe { (kernel.rows)(&rows) }
+    let place = |i: usize, j: usize| offset + i * stride + j;
+    compare((&before, &out), (case.rows, width), place, tolerance::<T>(depth), |i, j| {
         let there = if accumulate { before[place(i, j)].into() } else { 0.0 };
-        let terms = places.iter().enumerate().map(|(n, &k)| a(n) * right[offset + k as usize * width + j].into());
+        let terms = (starts[i]..starts[i + 1]).map(|n| {
+            let (value, k) = (values[n as usize], places[n as usize] as usize);
+            value.into() * right[offset + k * width + j].into()
+        });
         there + terms.sum::<f64>()
     });
 }
 
-/// The places where one of four rows is not zero, and the values there.
-fn listed(four: &[[f32; HEIGHT]]) -> (Vec<u32>, Vec<[u32; HEIGHT]>) {
-    let kept = four.iter().enumerate().filter(|(_, values)| values.iter().any(|&value| value != 0.0));
-    kept.map(|(place, values)| (place as u32, values.map(f32::to_bits))).unzip()
-}
-
-fn check_lists(kernel: &SparseKernel<f32>, case: &Case) {
-    let Case { depth, gap, offset, .. } = *case;
-    let special = [0.0, -0.0, 1.5, f32::NAN, f32::INFINITY, 0.0, 0.0, 1e-45];
-    let four: Vec<[f32; HEIGHT]> = (0..depth)
-        .map(|k| {
-            std::array::from_fn(|i| if (k * 5 + case.rows).is_multiple_of(3) { special[(k + i) % 8] } else { -0.0 })
-        })
-        .collect();
-    let (places, values) = listed(&four);
-    let stride = depth + gap;
-    let mut rows = vec![1.0; offset + 3 * stride + depth];
-    let mut columns = vec![1.0; offset + (depth - 1) * (HEIGHT + gap) + HEIGHT];
-    for (k, four) in four.iter().enumerate() {
-        for (i, &value) in four.iter().enumerate() {
-            rows[offset + i * stride + k] = value;
-            columns[offset + k * (HEIGHT + gap) + i] = value;
-        }
-    }
-    let room = depth.next_multiple_of(16);
-    let (mut found, mut numbers) = (vec![0; room], vec![0.0; HEIGHT * room]);
-    if let Some(count) = kernel.list_rows(&rows[offset..], stride, depth, &mut numbers, room, &mut found) {
-        assert_eq!(&found[..count], places);
-        let at = |n: usize| std::array::from_fn(|i| numbers[i * room + n].to_bits());
-        assert!((0..count).all(|n| at(n) == values[n]), "{numbers:?}");
-    }
-    if let Some(count) = kernel.list_columns(&columns[offset..], HEIGHT + gap, depth, &mut numbers, &mut found) {
-        assert_eq!(&found[..count], places);
-        let at = |n: usize| std::array::from_fn(|i| numbers[n * HEIGHT + i].to_bits());
-        assert!((0..count).all(|n| at(n) == values[n]), "{numbers:?}");
-    }
+fn check_list<T: Gemm + Into<f64>>(kernel: &SparseKernel<T>, case: &Case) {
+    let special = [0.0, -0.0, 1.5, f64::NAN, f64::INFINITY, 0.0, 0.0, 1e-45];
+    let place = |k: usize| if (k * 5 + case.rows).is_multiple_of(3) { special[(k + case.gap) % 8] } else { -0.0 };
+    let row: Vec<T> = (0..case.offset + case.depth).map(|k| T::from_f64(place(k))).collect();
+    let row = &row[case.offset..];
+    let room = case.depth.next_multiple_of(LISTED);
+    let (mut values, mut places) = (vec![T::ZERO; room], vec![0; room]);
+    let count = kernel.list(row, &mut values, &mut places);
+    let kept: Vec<u32> = (0..).zip(row).filter(|&(_, &x)| x != T::ZERO).map(|(k, _)| k).collect();
+    assert_eq!(&places[..count], kept);
+    let bits = |x: T| x.into().to_bits();
+    assert!((0..count).all(|n| bits(values[n]) == bits(row[kept[n] as usize])), "{row:?}");
 }
 
 fn check_square<T: Gemm + Into<f64>>(transpose_square: unsafe fn(*const T, usize, *mut T, usize), case: &Case) {
@@ -227,9 +205,8 @@ fn check_all<T: Gemm + Into<f64>>(level: &'static Level, case: &Case) {
         kernels.tiles.iter().for_each(|kernel| check_tiles(kernel, case, flag));
         check_dots(&kernels.dots, case, flag);
     }
-    if let Some(kernel) = &kernels.sparse {
-        check_sparse(kernel, case);
-    }
+    check_sparse(&kernels.sparse, case);
+    check_list(&kernels.sparse, case);
     if let Some(transpose_square) = kernels.transpose_square {
         check_square(transpose_square, case);
     }
@@ -242,9 +219,6 @@ proptest! {
         for level in levels() {
             check_all::<f32>(level, &case);
             check_all::<f64>(level, &case);
-            if let Some(kernel) = &level.f32.sparse {
-                check_lists(kernel, &case);
-            }
         }
     }
 }
