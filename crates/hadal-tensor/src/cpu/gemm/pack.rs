@@ -33,10 +33,6 @@ fn copy_row<T: Gemm>(from: &[T], to: &mut [T]) {
         ($($size:literal)*) => {
             match to.len() {
                 $($size => to.as_chunks_mut::<$size>().0[0] = from.as_chunks::<$size>().0[0],)*
-                _ if to.len().is_multiple_of(8) => {
-                    let eights = to.as_chunks_mut::<8>().0.iter_mut().zip(from.as_chunks::<8>().0);
-                    eights.for_each(|(to, from)| *to = *from);
-                }
                 _ => to.copy_from_slice(from),
             }
         };

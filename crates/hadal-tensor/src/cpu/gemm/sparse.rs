@@ -222,18 +222,7 @@ impl<T: Gemm> Task for Finite<'_, T> {
 /// Whether all numbers are: zero times an infinity is NaN, and NaN stays in a sum.
 #[inline(always)]
 fn finite<T: Gemm>(numbers: &[T]) -> bool {
-    const SUMS: usize = 64;
-    let mut sums = [T::ZERO; SUMS];
-    let (chunks, rest) = numbers.as_chunks::<SUMS>();
-    for chunk in chunks {
-        for (sum, &x) in sums.iter_mut().zip(chunk) {
-            *sum = *sum + x * T::ZERO;
-        }
-    }
-    for (sum, &x) in sums.iter_mut().zip(rest) {
-        *sum = *sum + x * T::ZERO;
-    }
-    sums.iter().all(|&sum| sum == T::ZERO)
+    numbers.iter().fold(true, |finite, &x| finite & (x * T::ZERO == T::ZERO))
 }
 
 /// One block.
