@@ -61,13 +61,20 @@ pub(super) unsafe fn transpose<T: Gemm>(b: Matrix<T>, depth: usize, columns: usi
         // Whole squares through registers.
         let stride = b.column_stride as usize;
         done = (depth / SIDE * SIDE, columns / SIDE * SIDE);
-        for k in (0..done.0).step_by(SIDE) {
+        let square = |k: usize, j: usize| {
+            let from = &b.data[b.at(k, j)..];
+            assert!(from.len() >= (SIDE - 1) * stride + SIDE, "gemm: a square reaches outside");
+            // SAFETY: kernels are those of the level in use; the square was just checked to lie within its slice, and where
+            // it goes to is the caller's contract.
+            unsafe { transpose_square(from.as_ptr(), stride, out.add(k * out_stride + j), out_stride) };
+        };
+        // Whole cache lines of what is read, before it leaves the nearest cache.
+        for first in (0..done.0).step_by(2 * SIDE) {
             for j in (0..done.1).step_by(SIDE) {
-                let from = &b.data[b.at(k, j)..];
-                assert!(from.len() >= (SIDE - 1) * stride + SIDE, "gemm: a square reaches outside");
-                // SAFETY: kernels are those of the level in use; the square was just checked to lie within its slice, and
-                // where it goes to is the caller's contract.
-                unsafe { transpose_square(from.as_ptr(), stride, out.add(k * out_stride + j), out_stride) };
+                square(first, j);
+                if first + SIDE < done.0 {
+                    square(first + SIDE, j);
+                }
             }
         }
     }
