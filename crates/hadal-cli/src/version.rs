@@ -43,6 +43,6 @@ mod tests {
         let of = |wanted: &str| lines.iter().find(|(name, _)| name == wanted).map(|(_, text)| text.as_str());
         assert_eq!(of("processor"), Some("unknown"));
         assert_eq!(of("cores"), Some("1, of which the control group allows the time of 0.5"));
-        assert_eq!(of("caches"), Some("L1d unknown (32 KiB is assumed), L2 unknown (1 MiB is assumed), L3 unknown"));
+        assert_eq!(of("caches"), Some("L1d unknown (32 KiB is assumed), L2 unknown (512 KiB is assumed), L3 unknown"));
     }
 }

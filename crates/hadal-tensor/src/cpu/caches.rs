@@ -18,15 +18,29 @@ pub struct Caches {
 }
 
 impl Caches {
-    /// Those for which matrix products are cut, whatever the machine has: the rows of a tile at full depth stay in the first,
-    /// the packed columns of a piece of work (`blocks.rs`) in the second.
-    pub const ASSUMED: Caches = Caches { l1d: Some(32 << 10), l2: Some(1 << 20), l3: None };
+    /// What is assumed where a size cannot be read: what most processors have at least.
+    pub const ASSUMED: Caches = Caches { l1d: Some(32 << 10), l2: Some(512 << 10), l3: None };
 
-    /// The size of this machine's nearest cache for data, or what is assumed where it cannot be read.
+    /// The size of this machine's nearest cache for data, or what is assumed. The panel of a pass of [products that skip
+    /// zeros](super::gemm) stays in it.
     pub(crate) fn l1d() -> usize {
-        static SIZE: OnceLock<usize> = OnceLock::new();
-        let read = || Caches::of_this_machine().l1d.or(Caches::ASSUMED.l1d).expect("a size is assumed");
-        *SIZE.get_or_init(read)
+        Caches::known().0
+    }
+
+    /// The size of this machine's second cache, or what is assumed. Half of it holds the packed columns of a piece of work of a
+    /// [dense product](super::gemm).
+    pub(crate) fn l2() -> usize {
+        Caches::known().1
+    }
+
+    /// The first two, read once.
+    fn known() -> (usize, usize) {
+        static SIZES: OnceLock<(usize, usize)> = OnceLock::new();
+        *SIZES.get_or_init(|| {
+            let (read, assumed) = (Caches::of_this_machine(), Caches::ASSUMED);
+            let size = |read: Option<usize>, assumed: Option<usize>| read.or(assumed).expect("a size is assumed");
+            (size(read.l1d, assumed.l1d), size(read.l2, assumed.l2))
+        })
     }
 
     /// Those of this machine.
@@ -126,7 +140,7 @@ pub(crate) mod tests {
 
     #[test]
     fn what_cannot_be_read_is_unknown_and_something_safe_is_assumed() {
-        let nothing = "L1d unknown (32 KiB is assumed), L2 unknown (1 MiB is assumed), L3 unknown";
+        let nothing = "L1d unknown (32 KiB is assumed), L2 unknown (512 KiB is assumed), L3 unknown";
         assert_eq!(read("none", &[]).to_string(), nothing);
         assert_eq!(Caches::below(Path::new("/no/such/folder")).to_string(), nothing);
         let broken = ["", "0K", "K", "-1K", "48 K", "lots", "99999999999999999999K", "18446744073709551615G"];

@@ -59,7 +59,6 @@ fn kernel() -> Option<&'static PairKernel> {
 
 impl Format<f32> for Bf16 {
     type Packed = u32;
-    const DEPTH: usize = 1024;
     // Both matrices are packed, from wherever they lie: nothing is gained by the transposed product.
     const SMALLEST: usize = 1 << 16;
 
@@ -71,6 +70,10 @@ impl Format<f32> for Bf16 {
     fn describe(&self) -> String {
         let terms = if self.terms == 1 { "bf16" } else { "two terms of bf16" };
         format!("{terms} on {}, tiles of {} x {WIDTH}", self.kernel.name, self.kernel.height)
+    }
+
+    fn depth(&self) -> usize {
+        1024
     }
 
     fn tile_size(&self) -> (usize, usize) {

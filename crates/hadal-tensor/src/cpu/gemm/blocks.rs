@@ -9,12 +9,13 @@ use super::matrix::{Matrix, Sizes};
 use super::out::Out;
 use super::share::share;
 use crate::cpu::buffer::{Buffer, Plain};
+use crate::cpu::caches::Caches;
 use crate::cpu::float::Float;
 use crate::cpu::threads::SharedMut;
 
 /// Columns that are packed together.
 const CHUNK: usize = 2048;
-/// Columns of a piece of work: at full depth a packed right matrix of 512 KiB, which stays near the processor.
+/// Columns of a piece of work, at most; fewer where the packed right matrix would fill more than half of the second cache.
 const COLUMNS: usize = 256;
 /// Rows of a piece of work, about: 512 rows keep two to eight threads evenly busy.
 const ROWS: usize = 24;
@@ -35,10 +36,12 @@ pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: O
 
 /// One product, in `format`.
 pub(super) fn multiply_in<T: Float, F: Format<T>>(format: &F, a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
+    // Passes of equal depth.
+    let deep = sizes.depth.div_ceil(sizes.depth.div_ceil(format.depth())).next_multiple_of(8);
     for first in (0..sizes.columns).step_by(CHUNK) {
         let columns = CHUNK.min(sizes.columns - first);
-        for start in (0..sizes.depth).step_by(F::DEPTH) {
-            let depth = F::DEPTH.min(sizes.depth - start);
+        for start in (0..sizes.depth).step_by(deep) {
+            let depth = deep.min(sizes.depth - start);
             let (height, width) = format.tile_size();
             let a = a.from(0, start);
             let pass = Pass {
@@ -117,7 +120,8 @@ impl<T: Float, F: Format<T>> Pass<'_, T, F> {
         let operands = self.pack();
         // Groups of nearly equal numbers of panels, and strips of rows.
         let panels = columns.div_ceil(self.width);
-        let groups = panels.div_ceil(COLUMNS / self.width);
+        let near = Caches::l2() / 2 / (self.panel_length * size_of::<F::Packed>());
+        let groups = panels.div_ceil((COLUMNS / self.width).min(near).max(1));
         let strip = self.tiles_within(ROWS);
         let strips = rows.div_ceil(strip);
         share(self.sizes.work(), groups * strips, |piece| {

@@ -11,9 +11,6 @@ pub(crate) trait Format<T>: Sync {
     /// What operands are packed into.
     type Packed: Plain;
 
-    /// Elements of the summed axis per pass: a tile's rows stay in the nearest cache.
-    const DEPTH: usize;
-
     /// Products of fewer multiplications gain nothing by this format.
     const SMALLEST: usize = 0;
 
@@ -24,6 +21,9 @@ pub(crate) trait Format<T>: Sync {
 
     /// Its kernel and tiles, in words.
     fn describe(&self) -> String;
+
+    /// Elements of the summed axis per pass, at most. Sums of passes are added, so the bits depend on it.
+    fn depth(&self) -> usize;
 
     /// Rows and columns of the largest tile.
     fn tile_size(&self) -> (usize, usize);

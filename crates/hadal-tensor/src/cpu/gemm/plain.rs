@@ -8,10 +8,13 @@ use super::pack;
 
 impl<T: Gemm> Format<T> for TileKernel<T> {
     type Packed = T;
-    const DEPTH: usize = 512;
 
     fn describe(&self) -> String {
         format!("tiles of {}", self.size())
+    }
+
+    fn depth(&self) -> usize {
+        self.depth
     }
 
     fn tile_size(&self) -> (usize, usize) {

@@ -13,13 +13,16 @@ use crate::cpu::simd::SimdLevel;
 pub(crate) static LEVEL: Level = Level {
     level: SimdLevel::Avx2,
     f32: Kernels {
-        tiles: &[tile_kernel!(6, 8, avx2_tiles::<f32, __m256, 1>), tile_kernel!(6, 16, avx2_tiles::<f32, __m256, 2>)],
+        tiles: &[
+            tile_kernel!(6, 8, 264, avx2_tiles::<f32, __m256, 1>),
+            tile_kernel!(6, 16, 264, avx2_tiles::<f32, __m256, 2>),
+        ],
         dots: dots::<f32, __m256>(),
         sparse: SparseKernel { list_row: Some(list_row), ..sparse::<f32, __m256>() },
         transpose_square: Some(transpose_square),
     },
     f64: Kernels {
-        tiles: &[tile_kernel!(6, 8, avx2_tiles::<f64, __m256d, 2>)],
+        tiles: &[tile_kernel!(6, 8, 264, avx2_tiles::<f64, __m256d, 2>)],
         dots: dots::<f64, __m256d>(),
         sparse: sparse::<f64, __m256d>(),
         transpose_square: None,

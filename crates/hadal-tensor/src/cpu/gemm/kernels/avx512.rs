@@ -15,15 +15,15 @@ pub(crate) static LEVEL: Level = Level {
     level: SimdLevel::Avx512,
     f32: Kernels {
         tiles: &[
-            tile_kernel!(12, 16, avx512_tiles::<f32, __m512, 1>),
-            tile_kernel!(12, 32, avx512_tiles::<f32, __m512, 2>),
+            tile_kernel!(12, 16, 512, avx512_tiles::<f32, __m512, 1>),
+            tile_kernel!(12, 32, 512, avx512_tiles::<f32, __m512, 2>),
         ],
         dots: dots::<f32, __m512>(),
         sparse: SparseKernel { list_row: Some(list_row), ..sparse::<f32, __m512>() },
         transpose_square: Some(transpose_square),
     },
     f64: Kernels {
-        tiles: &[tile_kernel!(12, 16, avx512_tiles::<f64, __m512d, 2>)],
+        tiles: &[tile_kernel!(12, 16, 512, avx512_tiles::<f64, __m512d, 2>)],
         dots: dots::<f64, __m512d>(),
         sparse: sparse::<f64, __m512d>(),
         transpose_square: None,

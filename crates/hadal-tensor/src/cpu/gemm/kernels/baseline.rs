@@ -11,13 +11,13 @@ use crate::cpu::simd::SimdLevel;
 pub(crate) static LEVEL: Level = Level {
     level: SimdLevel::Baseline,
     f32: Kernels {
-        tiles: &[tile_kernel!(4, 8, baseline_tiles::<f32, Four<f32>, 2>)],
+        tiles: &[tile_kernel!(4, 8, 512, baseline_tiles::<f32, Four<f32>, 2>)],
         dots: dots(),
         sparse: sparse(),
         transpose_square: None,
     },
     f64: Kernels {
-        tiles: &[tile_kernel!(4, 8, baseline_tiles::<f64, Four<f64>, 2>)],
+        tiles: &[tile_kernel!(4, 8, 512, baseline_tiles::<f64, Four<f64>, 2>)],
         dots: dots(),
         sparse: sparse(),
         transpose_square: None,

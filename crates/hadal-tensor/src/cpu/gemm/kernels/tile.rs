@@ -8,6 +8,8 @@ use super::vector::{Vector, prefetch};
 pub(crate) struct TileKernel<T> {
     pub height: usize,
     pub width: usize,
+    /// Elements of the summed axis per pass, at most: a tile's rows and its panel lie in the two nearest caches.
+    pub depth: usize,
     /// # Safety
     /// The processor must have the kernel's instructions. With `1 <= rows <= height`: `a` must be readable at
     /// `i * row_stride + k * depth_stride` for all `i < rows, k < depth`, each panel at `k * b_stride + j` for all
@@ -180,12 +182,13 @@ macro_rules! tiles {
 }
 pub(crate) use tiles;
 
-/// A kernel of `$height` rows whose tiles are made by `$tiles`.
+/// A kernel of `$height` rows and passes of `$depth` whose tiles are made by `$tiles`.
 macro_rules! tile_kernel {
-    ($height:literal, $width:literal, $tiles:ident::<$number:ty, $register:ty, $wide:literal>) => {
+    ($height:literal, $width:literal, $depth:literal, $tiles:ident::<$number:ty, $register:ty, $wide:literal>) => {
         super::tile::TileKernel {
             height: $height,
             width: $width,
+            depth: $depth,
             tiles: $tiles::<$number, $number, $register, $wide, false>,
             direct: $tiles::<$number, $number, $register, $wide, true>,
         }
