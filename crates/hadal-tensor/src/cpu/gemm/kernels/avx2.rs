@@ -55,6 +55,19 @@ sparse_rows!(
 );
 
 vector!(
+    __m128,
+    f32,
+    4,
+    _mm_setzero_ps,
+    _mm_set1_ps,
+    _mm_loadu_ps,
+    _mm_storeu_ps,
+    _mm_add_ps,
+    _mm_fmadd_ps,
+    first_of_four,
+    load_of_four
+);
+vector!(
     __m256,
     f32,
     8,
@@ -81,42 +94,101 @@ vector!(
     load_of_four_doubles
 );
 
-/// The same without masks: through memory.
-macro_rules! spilled {
-    ($name:ident, $load_first:ident, $register:ty, $number:ty, $lanes:literal, $load:ident, $store:ident) => {
-        /// # Safety
-        /// The processor must have AVX2, and `count < LANES` elements must be readable and writable at `to`.
-        #[inline]
-        #[target_feature(enable = "avx2")]
-        unsafe fn $name(x: $register, to: *mut $number, count: usize, accumulate: bool) {
-            let mut lanes = [0.0; $lanes];
-            // SAFETY: `lanes` holds a register; the rest is the caller's contract.
-            unsafe {
-                $store(lanes.as_mut_ptr(), x);
-                for (i, lane) in lanes.iter().enumerate().take(count) {
-                    *to.add(i) = if accumulate { *to.add(i) + lane } else { *lane };
-                }
-            }
-        }
+/// Eight lanes that are chosen, then eight that are not.
+static CHOSEN: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 
-        /// # Safety
-        /// The processor must have AVX2, and `count < LANES` elements must be readable at `from`.
-        #[inline]
-        #[target_feature(enable = "avx2")]
-        unsafe fn $load_first(from: *const $number, count: usize) -> $register {
-            let mut lanes = [0.0; $lanes];
-            // SAFETY: `lanes` holds a register; the rest is the caller's contract.
-            unsafe {
-                for (i, lane) in lanes.iter_mut().enumerate().take(count) {
-                    *lane = *from.add(i);
-                }
-                $load(lanes.as_ptr())
-            }
-        }
-    };
+/// The first `count <= 8` of eight lanes.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn first(count: usize) -> __m256i {
+    let from = &CHOSEN[8 - count..][..8];
+    // SAFETY: eight lanes are readable.
+    unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
 }
-spilled!(first_of_eight, load_of_eight, __m256, f32, 8, _mm256_loadu_ps, _mm256_storeu_ps);
-spilled!(first_of_four_doubles, load_of_four_doubles, __m256d, f64, 4, _mm256_loadu_pd, _mm256_storeu_pd);
+
+/// # Safety
+/// The processor must have AVX2, and `count < 8` elements must be readable at `from`.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn load_of_eight(from: *const f32, count: usize) -> __m256 {
+    // SAFETY: the caller's contract; other lanes are not touched.
+    unsafe { _mm256_maskload_ps(from, first(count)) }
+}
+
+/// # Safety
+/// The processor must have AVX2, and `count < 8` elements must be readable and writable at `to`.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn first_of_eight(x: __m256, to: *mut f32, count: usize, accumulate: bool) {
+    // Masked stores take long on some processors.
+    // SAFETY: the caller's contract: first four elements if there are so many, then the others.
+    unsafe {
+        if count >= 4 {
+            let low = _mm256_castps256_ps128(x);
+            _mm_storeu_ps(to, if accumulate { _mm_add_ps(low, _mm_loadu_ps(to)) } else { low });
+            first_of_four(_mm256_extractf128_ps::<1>(x), to.add(4), count - 4, accumulate);
+        } else {
+            first_of_four(_mm256_castps256_ps128(x), to, count, accumulate);
+        }
+    }
+}
+
+/// # Safety
+/// The processor must have AVX2, and `count < 4` elements must be readable at `from`.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn load_of_four(from: *const f32, count: usize) -> __m128 {
+    // SAFETY: the caller's contract; other lanes are not touched.
+    unsafe { _mm_maskload_ps(from, _mm256_castsi256_si128(first(count))) }
+}
+
+/// # Safety
+/// The processor must have AVX2, and `count < 4` elements must be readable and writable at `to`.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn first_of_four(x: __m128, to: *mut f32, count: usize, accumulate: bool) {
+    // SAFETY: the caller's contract: two elements if there are so many, then one.
+    unsafe {
+        let x = if accumulate { _mm_add_ps(x, load_of_four(to, count)) } else { x };
+        let (two, last) = (count >= 2, count % 2 == 1);
+        if two {
+            _mm_storel_pd(to.cast(), _mm_castps_pd(x));
+        }
+        if last {
+            let place = if two { to.add(2) } else { to };
+            _mm_store_ss(place, if two { _mm_movehl_ps(x, x) } else { x });
+        }
+    }
+}
+
+/// # Safety
+/// The processor must have AVX2, and `count < 4` elements must be readable at `from`.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn load_of_four_doubles(from: *const f64, count: usize) -> __m256d {
+    // SAFETY: the caller's contract; other lanes are not touched. A double is two lanes of four bytes.
+    unsafe { _mm256_maskload_pd(from, first(2 * count)) }
+}
+
+/// # Safety
+/// The processor must have AVX2, and `count < 4` elements must be readable and writable at `to`.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn first_of_four_doubles(x: __m256d, to: *mut f64, count: usize, accumulate: bool) {
+    // SAFETY: the caller's contract: two elements if there are so many, then one.
+    unsafe {
+        let x = if accumulate { _mm256_add_pd(x, load_of_four_doubles(to, count)) } else { x };
+        let (two, last) = (count >= 2, count % 2 == 1);
+        let low = _mm256_castpd256_pd128(x);
+        if two {
+            _mm_storeu_pd(to, low);
+        }
+        if last {
+            let place = if two { to.add(2) } else { to };
+            _mm_store_sd(place, if two { _mm256_extractf128_pd::<1>(x) } else { low });
+        }
+    }
+}
 
 /// For each set of eight lanes, its members in order, a byte each.
 static MEMBERS: [u64; 256] = {
