@@ -1,4 +1,4 @@
-//! Nanoseconds of small operations, `name: time` a line each: the median of many short rounds. Usage: ROUNDS
+//! Nanoseconds of small operations, `name: time` a line each: the median of many short rounds. Usage: ROUNDS [NAME]
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -10,6 +10,9 @@ type Function = fn(&Tensor) -> Tensor;
 const CALLS: u32 = 2000;
 
 fn time(rounds: usize, name: &str, mut call: impl FnMut()) {
+    if std::env::args().nth(2).is_some_and(|only| only != name) {
+        return;
+    }
     // Large tensors need fewer calls.
     let calls = if name.contains("262,144") { CALLS / 40 } else { CALLS };
     let mut times: Vec<f64> = (0..rounds)
@@ -43,6 +46,14 @@ fn main() {
     time(rounds, "add in place", || target += &y);
     time(rounds, "square, sum, backward", || drop(black_box(w.powi(2).sum().backward())));
     time(rounds, "sigmoid, mean, backward", || drop(black_box(w.sigmoid().mean().backward())));
+    let mut layers: Vec<Linear> = (0..2).map(|_| Linear::new(1, 1, &mut rng)).collect();
+    let mut optimizer = Sgd::new(1e-3);
+    let (input, output) = (Tensor::randn([1, 1], &mut rng), Tensor::randn([1, 1], &mut rng));
+    time(rounds, "step of two single units", || {
+        let hidden = layers.iter().fold(input.clone(), |x, layer| x.linear_relu(&layer.weight, layer.bias.as_ref()));
+        let gradients = (hidden - &output).powi(2).mean().backward();
+        optimizer.step(&mut layers, &gradients);
+    });
     let large = Tensor::randn([1 << 18], &mut rng);
     time(rounds / 20 + 1, "divide 262,144 by a number", || drop(black_box(&large / 3.0)));
     time(rounds / 20 + 1, "sum of 262,144", || drop(black_box(large.sum())));

@@ -22,20 +22,52 @@ use crate::dtype::DType;
 use crate::shape::Shape;
 use crate::tensor::{Tensor, Value};
 
-/// Takes the gradient of the result and the result's own node, and delivers the gradients of the inputs.
-type BackwardFn = dyn Fn(&Tensor, &Arc<Node>, &mut Sink) + Send + Sync;
-
-/// One operation's place in the record.
-pub(crate) struct Node {
+/// One operation's place in the record. What it does in the backward pass stands in the node itself, so that recording takes one
+/// allocation.
+pub(crate) struct Node<B: Backward + ?Sized = dyn Backward> {
     id: u64,
     inputs: Inputs,
-    /// `None` for a leaf, and for an operation whose record a backward walk has released.
-    backward: Mutex<Option<Box<BackwardFn>>>,
     leaf: bool,
     /// Whether the gradient of this result of an operation is reported; see [`Tensor::retain_grad`].
     retained: bool,
     /// The function that made the result, if it is one of these.
     squashing: Option<OutputActivation>,
+    backward: B,
+}
+
+/// What an operation does in the backward pass.
+pub(crate) trait Backward: Send + Sync {
+    /// Takes the gradient of the result and the result's own node, and delivers the gradients of the inputs; what is needed for that
+    /// is released, unless it is to be kept. False if it was released before.
+    fn run(&self, gradient: &Tensor, node: &Arc<Node>, sink: &mut Sink, keep: bool) -> bool;
+
+    /// Releases what is needed to run.
+    fn release(&mut self);
+}
+
+/// A leaf has nothing to do.
+struct Leaf;
+
+impl Backward for Leaf {
+    fn run(&self, _: &Tensor, _: &Arc<Node>, _: &mut Sink, _: bool) -> bool {
+        true
+    }
+
+    fn release(&mut self) {}
+}
+
+impl<F: Fn(&Tensor, &Arc<Node>, &mut Sink) + Send + Sync> Backward for Mutex<Option<F>> {
+    fn run(&self, gradient: &Tensor, node: &Arc<Node>, sink: &mut Sink, keep: bool) -> bool {
+        let mut slot = self.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = if keep { None } else { slot.take() };
+        let Some(backward) = taken.as_ref().or(slot.as_ref()) else { return false };
+        backward(gradient, node, sink);
+        true
+    }
+
+    fn release(&mut self) {
+        *self.get_mut().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 /// The function that turned logits into probabilities; see [`with_logit_gradient`].
@@ -92,24 +124,24 @@ thread_local! {
 
 impl Node {
     pub fn leaf() -> Arc<Node> {
-        Node::make(Inputs::Few([None, None]), None, false, None)
+        Node::make(Inputs::Few([None, None]), Leaf, true, false, None)
     }
 
     /// The result of no operation but to hand the gradient on to `input`, and to have it reported.
     pub fn retained(input: Arc<Node>) -> Arc<Node> {
         let backward = |gradient: &Tensor, _: &Arc<Node>, sink: &mut Sink| sink.add(0, || gradient.clone());
-        Node::make(Inputs::Few([Some(input), None]), Some(Box::new(backward)), true, None)
+        Node::make(Inputs::Few([Some(input), None]), Mutex::new(Some(backward)), false, true, None)
     }
 
     fn make(
         inputs: Inputs,
-        backward: Option<Box<BackwardFn>>,
+        backward: impl Backward + 'static,
+        leaf: bool,
         retained: bool,
         squashing: Option<OutputActivation>,
     ) -> Arc<Node> {
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        let leaf = backward.is_none();
-        Arc::new(Node { id, inputs, backward: Mutex::new(backward), leaf, retained, squashing })
+        Arc::new(Node { id, inputs, leaf, retained, squashing, backward })
     }
 
     pub fn is_leaf(&self) -> bool {
@@ -121,23 +153,28 @@ impl Node {
     }
 }
 
-impl Drop for Node {
+impl<B: Backward + ?Sized> Node<B> {
+    /// Leaves nothing in the node, and adds its inputs to the list; the first stays out of it and is returned, for chains need no list.
+    /// Leaves have nothing to take.
+    fn take_apart(&mut self, list: &mut Vec<Arc<Node>>) -> Option<Arc<Node>> {
+        let mut inputs = self.inputs.as_mut_slice().iter_mut().filter_map(Option::take).filter(|input| !input.leaf);
+        let first = inputs.next();
+        list.extend(inputs);
+        self.backward.release();
+        first
+    }
+}
+
+impl<B: Backward + ?Sized> Drop for Node<B> {
     /// Takes long chains apart with a list instead of recursion. The closure's tensors point only to nodes among
     /// the inputs, which the list still holds while the closure goes.
     fn drop(&mut self) {
         let mut list = Vec::new();
-        // Only the last holder of a node takes it apart; leaves have nothing to take. The first input stays out of
-        // the list: chains need none.
-        let take_apart = |node: &mut Node, list: &mut Vec<Arc<Node>>| {
-            let mut inputs = node.inputs.as_mut_slice().iter_mut().filter_map(Option::take).filter(|input| !input.leaf);
-            let first = inputs.next();
-            list.extend(inputs);
-            drop(node.backward.get_mut().unwrap_or_else(PoisonError::into_inner).take());
-            first
-        };
-        let mut next = take_apart(self, &mut list);
-        while let Some(node) = next.or_else(|| list.pop()) {
-            next = Arc::into_inner(node).and_then(|mut node| take_apart(&mut node, &mut list));
+        let mut next = self.take_apart(&mut list);
+        while let Some(mut node) = next.or_else(|| list.pop()) {
+            // Only the last holder of a node takes it apart. Where two threads let go of it at the same moment, and neither sees that it
+            // is the last, the one that is begins a list of its own, one call deeper.
+            next = Arc::get_mut(&mut node).and_then(|node| node.take_apart(&mut list));
         }
     }
 }
@@ -179,7 +216,7 @@ pub(crate) fn record(
         return unrecorded(operation, value, inputs);
     }
     let backward = move |gradient: &Tensor, _: &Arc<Node>, sink: &mut Sink| backward(gradient, sink);
-    attach(operation, value, inputs, Inputs::of(inputs), Box::new(backward), None)
+    attach(operation, value, inputs, Inputs::of(inputs), backward, None)
 }
 
 /// Wraps the result of an operation that is not recorded.
@@ -217,7 +254,7 @@ pub(crate) fn record_squashing(
     let backward = move |gradient: &Tensor, node: &Arc<Node>, sink: &mut Sink| {
         backward(gradient, &Tensor::new(output.clone(), Some(node.clone())), sink);
     };
-    attach(operation, value, inputs, Inputs::of(inputs), Box::new(backward), squashing)
+    attach(operation, value, inputs, Inputs::of(inputs), backward, squashing)
 }
 
 #[track_caller]
@@ -226,10 +263,10 @@ fn attach(
     value: Value,
     tensors: &[&Tensor],
     inputs: Inputs,
-    backward: Box<BackwardFn>,
+    backward: impl Fn(&Tensor, &Arc<Node>, &mut Sink) + Send + Sync + 'static,
     squashing: Option<OutputActivation>,
 ) -> Tensor {
-    let node = Node::make(inputs, Some(backward), false, squashing);
+    let node = Node::make(inputs, Mutex::new(Some(backward)), false, false, squashing);
     trace::check(operation, &value, tensors, Some(&node));
     Tensor::new(value, Some(node))
 }
@@ -311,7 +348,7 @@ pub fn with_logit_gradient(
         sink.add(0, || of_kind("with_logit_gradient", 0, kind, gradient(g)));
     };
     let value = output.value().clone();
-    Some(attach("with_logit_gradient", value, &[output, probabilities], inputs, Box::new(backward), None))
+    Some(attach("with_logit_gradient", value, &[output, probabilities], inputs, backward, None))
 }
 
 /// The function that made this tensor, if it is the direct and tracked result of one of these.
@@ -455,15 +492,12 @@ impl Tensor {
                 gradients.retained.insert(node.id, gradient.clone());
             }
             let mut sink = Sink { inputs: &node.inputs, pending: &mut pending };
-            let mut slot = node.backward.lock().unwrap_or_else(PoisonError::into_inner);
-            let taken = if keep { None } else { slot.take() };
-            let Some(backward) = taken.as_ref().or(slot.as_ref()) else {
+            if !node.backward.run(&gradient, &node, &mut sink, keep) {
                 panic!(
                     "backward: the computation graph was freed by an earlier backward(); to call it twice, use backward_with with \
                      retain_graph"
                 );
-            };
-            backward(&gradient, &node, &mut sink);
+            }
             if paused.was_tracing {
                 trace::check_gradients(&node, |id| pending.get(&id).map(|(_, gradient)| gradient));
             }

@@ -3,9 +3,7 @@
 //! Kernels may be asynchronous: only [`Backend::to_host`] waits. Inputs may have any strides; results are new,
 //! contiguous storages. Shapes and dtypes have been checked by the operation that calls.
 
-use std::sync::Arc;
-
-use crate::cpu::buffer::Buffer;
+use crate::cpu::shared::Shared;
 use crate::dtype::DType;
 use crate::precision::MatmulPrecision;
 use crate::random::Key;
@@ -14,12 +12,12 @@ use crate::shape::{Layout, Shape};
 /// A device's memory, shared between the tensors that view it.
 #[derive(Clone)]
 pub(crate) enum Storage {
-    F32(Arc<Buffer<f32>>),
-    F64(Arc<Buffer<f64>>),
-    I64(Arc<Buffer<i64>>),
-    U8(Arc<Buffer<u8>>),
+    F32(Shared<f32>),
+    F64(Shared<f64>),
+    I64(Shared<i64>),
+    U8(Shared<u8>),
     /// One byte each, 0 or 1.
-    Bool(Arc<Buffer<u8>>),
+    Bool(Shared<u8>),
 }
 
 impl Storage {
@@ -45,10 +43,10 @@ impl Storage {
     /// Whether nobody else holds this storage, so that writing in place is unseen.
     pub fn is_unshared(&mut self) -> bool {
         match self {
-            Storage::F32(buffer) => Arc::get_mut(buffer).is_some(),
-            Storage::F64(buffer) => Arc::get_mut(buffer).is_some(),
-            Storage::I64(buffer) => Arc::get_mut(buffer).is_some(),
-            Storage::U8(buffer) | Storage::Bool(buffer) => Arc::get_mut(buffer).is_some(),
+            Storage::F32(buffer) => buffer.get_mut().is_some(),
+            Storage::F64(buffer) => buffer.get_mut().is_some(),
+            Storage::I64(buffer) => buffer.get_mut().is_some(),
+            Storage::U8(buffer) | Storage::Bool(buffer) => buffer.get_mut().is_some(),
         }
     }
 }

@@ -1,9 +1,8 @@
 //! How tensors are made: from numbers, filled, counted, or drawn at random.
 
-use std::sync::Arc;
-
 use crate::backend::{Distribution, Storage};
 use crate::cpu::buffer::{Buffer, vec_with_room};
+use crate::cpu::shared::Shared;
 use crate::device::Device;
 use crate::dtype::{DType, Element};
 use crate::kinds::{Scalar, holds};
@@ -76,7 +75,7 @@ impl Tensor {
         let shape = shape.into();
         let mut bytes = Buffer::scratch(shape.elements());
         fill(&mut bytes)?;
-        Ok(Tensor::from_storage(shape, Storage::U8(Arc::new(bytes))))
+        Ok(Tensor::from_storage(shape, Storage::U8(Shared::new(bytes))))
     }
 
     /// A tensor without axes that holds one `f32`.
@@ -189,7 +188,7 @@ impl Tensor {
         let shape = Shape::from([n]);
         let mut numbers = Buffer::scratch(n);
         numbers.iter_mut().zip(0..).for_each(|(number, i)| *number = i);
-        Tensor::from_storage(shape, Storage::I64(Arc::new(numbers)))
+        Tensor::from_storage(shape, Storage::I64(Shared::new(numbers)))
     }
 
     /// Random numbers from the uniform distribution on `[0, 1)`, as `f32`.

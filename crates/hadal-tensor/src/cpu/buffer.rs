@@ -4,6 +4,7 @@
 //! plain slices.
 
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
@@ -45,6 +46,20 @@ impl<T: Plain> Buffer<T> {
         let mut buffer = Buffer::scratch(values.len());
         buffer.copy_from_slice(values);
         buffer
+    }
+
+    /// The block and its length, which [`from_parts`](Buffer::from_parts) makes a buffer again.
+    pub(super) fn into_parts(self) -> (NonNull<u8>, usize) {
+        let own = ManuallyDrop::new(self);
+        (own.block, own.length)
+    }
+
+    /// The buffer of a block.
+    ///
+    /// # Safety
+    /// Both must come from [`into_parts`](Buffer::into_parts) of a buffer of this type, and be used once.
+    pub(super) unsafe fn from_parts(block: NonNull<u8>, length: usize) -> Buffer<T> {
+        Buffer { block, length, elements: PhantomData }
     }
 }
 

@@ -11,12 +11,11 @@ pub(crate) mod machine;
 pub(crate) mod pool;
 mod random;
 mod reduce;
+pub(crate) mod shared;
 pub(crate) mod simd;
 mod strided;
 pub(crate) mod threads;
 mod update;
-
-use std::sync::Arc;
 
 use crate::backend::{
     Backend, BinaryOp, CompareOp, Distribution, Epilogue, HostData, ReduceOp, Storage, UnaryOp, UpdateRule, View,
@@ -28,6 +27,7 @@ use crate::random::Key;
 use crate::shape::{Layout, Shape};
 use buffer::Buffer;
 use gemm::{Matrix, Sizes};
+use shared::Shared;
 
 /// The processor as a device.
 pub(crate) struct Cpu;
@@ -39,11 +39,11 @@ pub fn kernels_in_use() -> Vec<(String, String)> {
     gemm::describe().into_iter().chain([loops]).collect()
 }
 
-const F32: fn(Buffer<f32>) -> Storage = |buffer| Storage::F32(Arc::new(buffer));
-const F64: fn(Buffer<f64>) -> Storage = |buffer| Storage::F64(Arc::new(buffer));
-const I64: fn(Buffer<i64>) -> Storage = |buffer| Storage::I64(Arc::new(buffer));
-const U8: fn(Buffer<u8>) -> Storage = |buffer| Storage::U8(Arc::new(buffer));
-const BOOL: fn(Buffer<u8>) -> Storage = |buffer| Storage::Bool(Arc::new(buffer));
+const F32: fn(Buffer<f32>) -> Storage = |buffer| Storage::F32(Shared::new(buffer));
+const F64: fn(Buffer<f64>) -> Storage = |buffer| Storage::F64(Shared::new(buffer));
+const I64: fn(Buffer<i64>) -> Storage = |buffer| Storage::I64(Shared::new(buffer));
+const U8: fn(Buffer<u8>) -> Storage = |buffer| Storage::U8(Shared::new(buffer));
+const BOOL: fn(Buffer<u8>) -> Storage = |buffer| Storage::Bool(Shared::new(buffer));
 
 /// Operations check dtypes before they come here.
 fn mismatch(kernel: &str, storage: &Storage) -> ! {
@@ -58,8 +58,8 @@ fn indices<'a>(index: View<'a>) -> (&'a [i64], &'a Layout) {
 }
 
 /// The buffer of a storage that nobody else holds.
-fn exclusive<T: buffer::Plain>(buffer: &mut Arc<Buffer<T>>) -> &mut [T] {
-    Arc::get_mut(buffer).expect("in-place kernels are called on unshared storages")
+fn exclusive<T: buffer::Plain>(buffer: &mut Shared<T>) -> &mut [T] {
+    buffer.get_mut().expect("in-place kernels are called on unshared storages")
 }
 
 /// Matches one storage and rebuilds the same kind from the kernel's result.

@@ -4,14 +4,16 @@
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::cell::RefCell;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// One cache line, and the width of the widest vector register: what blocks are aligned to.
 pub(super) const ALIGNMENT: usize = 64;
 /// The alignment that the system gives memory in any case. Asked for more, it could not give pages that are zero by themselves
-/// until they are used, and would write them all. It is also the least room before a block, for its [`Header`].
-const MARGIN: usize = 16;
+/// until they are used, and would write them all.
+const GIVEN: usize = 16;
+/// The least room before a block, for its [`Header`].
+const MARGIN: usize = 32;
 /// Larger blocks (datasets, not activations) go back to the system at once.
 const LARGEST_KEPT: usize = 512 << 20;
 /// What one thread keeps at most: the gradients of half a billion parameters. Small blocks are counted, but not given back for
@@ -21,7 +23,7 @@ const MOST_KEPT: usize = 2 << 30;
 /// Room for a block, wherever in it the first cache line begins, and before that for its header; `None` where the sum is not
 /// a size.
 fn layout(bytes: usize) -> Option<Layout> {
-    Layout::from_size_align(bytes.checked_add(ALIGNMENT)?, MARGIN).ok()
+    Layout::from_size_align(bytes.checked_add(MARGIN + ALIGNMENT - GIVEN)?, GIVEN).ok()
 }
 
 /// Memory from the system, whose contents are zero; `None` where there is not so much.
@@ -64,12 +66,52 @@ struct Shelf {
 }
 
 /// What stands before each block.
-#[derive(Clone, Copy)]
-struct Header {
-    /// How far behind the beginning of the memory the block lies.
-    offset: usize,
+pub(super) struct Header {
     /// The pool of the thread that made the block, of which the block holds a reference.
     owner: *const Home,
+    /// How many elements those who share the block see in it.
+    length: AtomicUsize,
+    /// How many hold a block that is shared.
+    holders: AtomicU32,
+    /// How far behind the beginning of the memory the block lies.
+    offset: u32,
+}
+
+impl Header {
+    /// More holders would be a leak: a count that wraps would give up a block that is in use.
+    const MOST: u32 = u32::MAX / 2;
+
+    /// The block, so many elements of it, has one holder, who is about to share it.
+    pub fn share(&self, length: usize) {
+        self.length.store(length, Ordering::Relaxed);
+        self.holders.store(1, Ordering::Relaxed);
+    }
+
+    /// The elements of a shared block.
+    pub fn length(&self) -> usize {
+        self.length.load(Ordering::Relaxed)
+    }
+
+    /// Counts one more. Whoever calls it is a holder, so there is nothing to wait for.
+    pub fn add_holder(&self) {
+        if self.holders.fetch_add(1, Ordering::Relaxed) >= Header::MOST {
+            std::process::abort();
+        }
+    }
+
+    /// Whether the caller is the only holder, who then sees all that others read or wrote before they let go.
+    pub fn is_alone(&self) -> bool {
+        self.holders.load(Ordering::Acquire) == 1
+    }
+
+    /// Counts one less; true for the last, who sees all that others read or wrote before they let go.
+    pub fn remove_holder(&self) -> bool {
+        if self.holders.fetch_sub(1, Ordering::Release) != 1 {
+            return false;
+        }
+        fence(Ordering::Acquire);
+        true
+    }
 }
 
 const _: () = assert!(size_of::<Header>() <= MARGIN && align_of::<Header>() <= MARGIN);
@@ -283,13 +325,15 @@ fn make(bytes: usize) -> NonNull<u8> {
     ALLOCATED.fetch_add(bytes, Ordering::Relaxed);
     // While the thread ends there is no pool, and its blocks have no owner.
     let owner = POOL.try_with(|pool| Arc::into_raw(pool.borrow().home.clone())).unwrap_or(std::ptr::null());
-    // At least MARGIN, at most ALIGNMENT: there is room before the block for a header, and behind it for all bytes.
-    let offset = ALIGNMENT - memory.addr().get() % ALIGNMENT;
+    // At least MARGIN, and at most so much more as the layout has room for, since memory is aligned to GIVEN: there is room before
+    // the block for a header, and behind it for all bytes.
+    let offset = MARGIN + (memory.addr().get() + MARGIN).wrapping_neg() % ALIGNMENT;
+    let (length, holders) = (AtomicUsize::new(0), AtomicU32::new(0));
     // SAFETY: the block lies `offset` behind the beginning of memory that has room for `bytes` behind any such offset, and
     // `header` before it.
     unsafe {
         let block = memory.add(offset);
-        header(block).write(Header { offset, owner });
+        header(block).write(Header { owner, length, holders, offset: offset as u32 });
         block
     }
 }
@@ -297,9 +341,9 @@ fn make(bytes: usize) -> NonNull<u8> {
 /// The header of a block.
 ///
 /// # Safety
-/// The block must come from [`make`].
-unsafe fn header(block: NonNull<u8>) -> NonNull<Header> {
-    // SAFETY: there are MARGIN bytes before each block, which is aligned to more than that.
+/// The block must come from [`take`], and not have gone back to the system.
+pub(super) unsafe fn header(block: NonNull<u8>) -> NonNull<Header> {
+    // SAFETY: there are MARGIN bytes before each block, which is aligned to more than a header.
     unsafe { block.cast::<Header>().sub(1) }
 }
 
@@ -308,8 +352,8 @@ unsafe fn header(block: NonNull<u8>) -> NonNull<Header> {
 /// # Safety
 /// The block must come from [`take`] for so many bytes, and not be used after this.
 pub(super) unsafe fn give(block: NonNull<u8>, bytes: usize) {
-    // SAFETY: the caller's contract; the header is not changed while the block is in use.
-    let Header { owner, .. } = unsafe { header(block).read() };
+    // SAFETY: the caller's contract; the owner is not changed while the block is in use.
+    let owner = unsafe { header(block).as_ref() }.owner;
     if owner.is_null() || bytes > LARGEST_KEPT {
         return release(block, bytes);
     }
@@ -368,11 +412,11 @@ fn free(block: NonNull<u8>, bytes: usize) {
     // SAFETY: every block lies in memory from `alloc_zeroed` with this layout, as far behind its beginning as its header
     // says, and its owner gives it up here, and with it the reference that `make` took by `Arc::into_raw`.
     unsafe {
-        let Header { offset, owner } = header(block).read();
+        let &Header { offset, owner, .. } = header(block).as_ref();
         if !owner.is_null() {
             drop(Arc::from_raw(owner));
         }
-        dealloc(block.as_ptr().sub(offset), layout);
+        dealloc(block.as_ptr().sub(offset as usize), layout);
     }
 }
 

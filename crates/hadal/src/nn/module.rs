@@ -300,7 +300,15 @@ pub trait Forward: Module {
 /// assert_eq!(join("", "weight"), "weight");
 /// ```
 pub fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+    if path.is_empty() {
+        return name.to_owned();
+    }
+    // An optimizer asks for all names at every step.
+    let mut joined = String::with_capacity(path.len() + 1 + name.len());
+    joined.push_str(path);
+    joined.push('.');
+    joined.push_str(name);
+    joined
 }
 
 impl Module for Tensor {
