@@ -7,6 +7,7 @@ use super::kernels::Gemm;
 use super::kernels::tile::Tiles;
 use super::matrix::{Matrix, Sizes};
 use super::out::Out;
+use super::pack;
 use super::share::share;
 use crate::cpu::buffer::{Buffer, Plain};
 use crate::cpu::caches::Caches;
@@ -65,9 +66,18 @@ pub(super) fn multiply_in<T: Float, F: Format<T>>(format: &F, a: Matrix<T>, b: M
 /// A product so small that packing the matrices would take longer; true if it was computed.
 pub(super) fn multiply_in_place<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) -> bool {
     let Sizes { rows, depth, columns } = sizes;
-    if sizes.work() > SMALL || b.column_stride != 1 || b.row_stride < 0 {
+    if sizes.work() > SMALL {
         return false;
     }
+    let gathered;
+    let b = if b.column_stride == 1 && b.row_stride >= 0 {
+        b
+    } else {
+        let mut rows = Buffer::scratch(depth * columns);
+        pack::panels(b, depth, columns, columns, &mut rows);
+        gathered = rows;
+        Matrix { data: &gathered, offset: 0, row_stride: columns as isize, column_stride: 1 }
+    };
     let kernel = T::kernels().tile(columns);
     for row in (0..rows).step_by(kernel.height) {
         // SAFETY: the kernel is one that the processor has; both matrices were checked for `sizes` in `gemm`, and the tiles

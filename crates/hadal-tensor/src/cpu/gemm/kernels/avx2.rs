@@ -14,6 +14,7 @@ pub(crate) static LEVEL: Level = Level {
     level: SimdLevel::Avx2,
     f32: Kernels {
         tiles: &[
+            tile_kernel!(12, 4, 264, avx2_narrow_tiles::<f32, __m128, 1>),
             tile_kernel!(6, 8, 264, avx2_tiles::<f32, __m256, 1>),
             tile_kernel!(6, 16, 264, avx2_tiles::<f32, __m256, 2>),
         ],
@@ -42,6 +43,12 @@ tiles!(
     avx2_tiles,
     avx2_sums,
     1 2 3 4 5 6
+);
+tiles!(
+    #[target_feature(enable = "avx2,fma")]
+    avx2_narrow_tiles,
+    avx2_narrow_sums,
+    1 2 3 4 5 6 7 8 9 10 11 12
 );
 dot_tiles!(
     #[target_feature(enable = "avx2,fma")]
