@@ -6,6 +6,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
@@ -179,10 +180,50 @@ impl<B: Backward + ?Sized> Drop for Node<B> {
     }
 }
 
+/// The operations that a backward walk has still to visit, with what they have received so far.
+#[derive(Default)]
+struct Pending {
+    /// That with the largest id: the only one in a chain.
+    last: Option<(Arc<Node>, Tensor)>,
+    others: BTreeMap<u64, (Arc<Node>, Tensor)>,
+}
+
+impl Pending {
+    fn add(&mut self, node: &Arc<Node>, gradient: Tensor) {
+        match &mut self.last {
+            Some((last, sum)) if last.id == node.id => *sum += &gradient,
+            Some((last, _)) if last.id > node.id => match self.others.entry(node.id) {
+                Entry::Vacant(entry) => {
+                    entry.insert((node.clone(), gradient));
+                }
+                Entry::Occupied(mut entry) => entry.get_mut().1 += &gradient,
+            },
+            last => {
+                if let Some(before) = last.replace((node.clone(), gradient)) {
+                    self.others.insert(before.0.id, before);
+                }
+            }
+        }
+    }
+
+    /// That with the largest id, which no other will add to.
+    fn take_last(&mut self) -> Option<(Arc<Node>, Tensor)> {
+        let last = self.last.take();
+        self.last = self.others.pop_last().map(|(_, next)| next);
+        last
+    }
+
+    fn get(&self, id: u64) -> Option<&Tensor> {
+        let last = self.last.as_ref().filter(|(last, _)| last.id == id);
+        last.or_else(|| self.others.get(&id)).map(|(_, gradient)| gradient)
+    }
+}
+
 /// Where a backward closure delivers the gradients of an operation's inputs.
 pub(crate) struct Sink<'a> {
     inputs: &'a [Option<Arc<Node>>],
-    pending: &'a mut BTreeMap<u64, (Arc<Node>, Tensor)>,
+    pending: &'a mut Pending,
+    leaves: &'a mut BTreeMap<u64, Tensor>,
 }
 
 impl Sink<'_> {
@@ -190,14 +231,14 @@ impl Sink<'_> {
     pub fn add(&mut self, index: usize, gradient: impl FnOnce() -> Tensor) {
         let Some(node) = &self.inputs[index] else { return };
         let gradient = gradient();
-        match self.pending.entry(node.id) {
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert((node.clone(), gradient));
+        if !node.leaf {
+            return self.pending.add(node, gradient);
+        }
+        match self.leaves.entry(node.id) {
+            Entry::Vacant(entry) => {
+                entry.insert(gradient);
             }
-            std::collections::btree_map::Entry::Occupied(mut entry) => {
-                let sum = &mut entry.get_mut().1;
-                *sum += &gradient;
-            }
+            Entry::Occupied(mut entry) => *entry.get_mut() += &gradient,
         }
     }
 }
@@ -478,20 +519,20 @@ impl Tensor {
         BACKWARD_COUNT.set(BACKWARD_COUNT.get() + 1);
         let keep = options.retain_graph || options.create_graph;
         let mut gradients = Gradients::default();
-        let mut pending = BTreeMap::new();
-        pending.insert(root.id, (root.clone(), self.ones_like()));
+        let mut pending = Pending::default();
+        if root.leaf {
+            gradients.leaves.insert(root.id, self.ones_like());
+        } else {
+            pending.add(root, self.ones_like());
+        }
         // A guard, not a closure: panics are to name the caller's line.
         let _restore = set_recording(options.create_graph);
         let paused = trace::pause();
-        while let Some((_, (node, gradient))) = pending.pop_last() {
-            if node.leaf {
-                gradients.leaves.insert(node.id, gradient);
-                continue;
-            }
+        while let Some((node, gradient)) = pending.take_last() {
             if node.retained {
                 gradients.retained.insert(node.id, gradient.clone());
             }
-            let mut sink = Sink { inputs: &node.inputs, pending: &mut pending };
+            let mut sink = Sink { inputs: &node.inputs, pending: &mut pending, leaves: &mut gradients.leaves };
             if !node.backward.run(&gradient, &node, &mut sink, keep) {
                 panic!(
                     "backward: the computation graph was freed by an earlier backward(); to call it twice, use backward_with with \
@@ -499,7 +540,7 @@ impl Tensor {
                 );
             }
             if paused.was_tracing {
-                trace::check_gradients(&node, |id| pending.get(&id).map(|(_, gradient)| gradient));
+                trace::check_gradients(&node, |id| pending.get(id).or_else(|| gradients.leaves.get(&id)));
             }
         }
         gradients
