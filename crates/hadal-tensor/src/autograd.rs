@@ -267,6 +267,16 @@ pub(crate) fn unrecorded(operation: &'static str, value: Value, inputs: &[&Tenso
     Tensor::new(value, None)
 }
 
+/// [`unrecorded`] of an operation whose only input nobody else needs: its handle serves the result.
+#[track_caller]
+pub(crate) fn unrecorded_in_place(operation: &'static str, value: Value, mut input: Tensor) -> Tensor {
+    trace::check(operation, &value, &[&input], None);
+    let Some(inner) = Arc::get_mut(&mut input.0) else { return Tensor::new(value, None) };
+    inner.value = value;
+    inner.node = None;
+    input
+}
+
 /// Like [`record`] for gradients that are computed from the operation's output, the closure's second argument.
 #[track_caller]
 pub(crate) fn record_with_output(

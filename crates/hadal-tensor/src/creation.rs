@@ -120,13 +120,18 @@ impl Tensor {
 
     /// A number as a tensor without axes, of a type that has it.
     pub(crate) fn from_scalar(scalar: Scalar, dtype: DType) -> Tensor {
+        Tensor::from_storage(Shape::new(&[]), Tensor::storage_of(scalar, dtype))
+    }
+
+    /// A number's storage, of a type that has it.
+    pub(crate) fn storage_of(scalar: Scalar, dtype: DType) -> Storage {
         match (scalar, dtype) {
-            (Scalar::Integer(value), DType::I64) => Tensor::from_slice(&[value], []),
-            (scalar, DType::F32 | DType::F64) => {
-                let storage = Device::Cpu.backend().full(1, scalar.as_f64(), dtype);
-                Tensor::from_storage(Shape::new(&[]), storage)
+            (Scalar::Integer(value), DType::I64) => Device::Cpu.backend().upload(i64::into_storage(vec![value])),
+            (scalar, _) => {
+                let value = scalar.as_f64();
+                assert!(dtype.is_float() || holds(dtype, value), "a number: {dtype} cannot hold {value:?}");
+                Device::Cpu.backend().full(1, value, dtype)
             }
-            (scalar, dtype) => Tensor::full_of([], scalar.as_f64(), dtype),
         }
     }
 

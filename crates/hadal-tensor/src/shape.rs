@@ -135,9 +135,10 @@ impl Shape {
     }
 
     pub(crate) fn without(&self, axis: usize) -> Shape {
-        let mut sizes = self.to_vec();
-        sizes.remove(axis);
-        Shape::new(&sizes)
+        let mut shape = *self;
+        shape.sizes.copy_within(axis + 1.., axis);
+        shape.rank -= 1;
+        Shape::new(&shape)
     }
 }
 
@@ -376,8 +377,7 @@ impl Layout {
             return Some(Layout { offset: self.offset, ..Layout::contiguous(shape) });
         }
         // Axes of size 1 can be added or dropped whatever the strides.
-        let kept = |s: &Shape| s.iter().copied().filter(|&n| n != 1).collect::<Vec<_>>();
-        if kept(&self.shape) != kept(&shape) {
+        if !self.shape.iter().filter(|&&n| n != 1).eq(shape.iter().filter(|&&n| n != 1)) {
             return None;
         }
         let mut from = (0..self.shape.rank()).filter(|&axis| self.shape[axis] != 1);

@@ -6,6 +6,7 @@ use crate::backend::{CompareOp, View};
 use crate::dtype::DType;
 use crate::kinds::Scalar;
 use crate::operand::{Operand, Side};
+use crate::shape::{Layout, Shape};
 use crate::tensor::{Tensor, Value};
 
 /// A comparison with a number by value: as one with a number that the tensor's type has, or the answer for all of its numbers.
@@ -91,9 +92,9 @@ impl Tensor {
             Ok(comparison) => comparison,
             Err(all) => return Tensor::full_of(shape, f64::from(u8::from(all)), DType::Bool),
         };
-        let number = Tensor::from_scalar(number, self.dtype());
-        let wide = number.layout().expand(shape);
-        let right = View { storage: &number.value().storage, layout: &wide };
+        let number = Tensor::storage_of(number, self.dtype());
+        let wide = Layout::contiguous(Shape::new(&[])).expand(shape);
+        let right = View { storage: &number, layout: &wide };
         let storage = self.backend().compare(op, self.view(), right);
         Tensor::from_storage(shape, storage)
     }

@@ -1,7 +1,9 @@
 //! Element-wise functions of one tensor.
 
 use super::arithmetic::check_float;
-use crate::autograd::{OutputActivation, record, record_squashing, record_with_output, records, unrecorded};
+use crate::autograd::{
+    OutputActivation, record, record_squashing, record_with_output, records, unrecorded, unrecorded_in_place,
+};
 use crate::backend::UnaryOp;
 use crate::dtype::DType;
 use crate::tensor::{Tensor, Value};
@@ -59,6 +61,16 @@ fn name(op: UnaryOp) -> &'static str {
 
 #[doc = include_str!("accuracy.md")]
 impl Tensor {
+    /// [`unary`](Tensor::unary) of a tensor that nobody else needs: its handle serves the result, where nothing is recorded.
+    #[track_caller]
+    pub(super) fn into_unary(self, op: UnaryOp) -> Tensor {
+        if records(&[&self]) || !self.dtype().is_float() {
+            return self.unary(op);
+        }
+        let value = Value::contiguous(*self.shape(), self.backend().unary(op, self.view()));
+        unrecorded_in_place(name(op), value, self)
+    }
+
     /// Applies `op`; each operation's gradient stands in one line here, `g` being the gradient of the output `y`.
     #[track_caller]
     pub(crate) fn unary(&self, op: UnaryOp) -> Tensor {
@@ -408,7 +420,7 @@ impl Tensor {
             let whole = self.dtype().is_float() || bound.fract() == 0.0 || bound.is_infinite();
             assert!(whole, "clamp: the bound {bound} is not an integer, the tensor holds {}", self.dtype());
         }
-        self.unary(UnaryOp::MaxScalar(low)).unary(UnaryOp::MinScalar(high))
+        self.unary(UnaryOp::MaxScalar(low)).into_unary(UnaryOp::MinScalar(high))
     }
 
     /// Converts to another dtype. Gradients are propagated between floating-point types.

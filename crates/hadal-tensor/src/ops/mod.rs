@@ -4,6 +4,7 @@
 
 mod arithmetic;
 mod assign;
+mod axes;
 mod compare;
 mod elementwise;
 mod index;

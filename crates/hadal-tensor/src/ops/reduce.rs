@@ -1,47 +1,51 @@
 //! Sums, means and extremes over axes.
 
-use crate::autograd::{record, record_with_output};
-use crate::backend::{ReduceOp, View};
+use super::axes::Axes;
+use crate::autograd::{record, record_with_output, records, unrecorded};
+use crate::backend::{ReduceOp, UnaryOp, View};
 use crate::dtype::DType;
 use crate::shape::{Layout, Shape};
 use crate::tensor::{Tensor, Value};
 
 impl Tensor {
-    /// Reduces `axes`, which stay in the result with size 1.
-    fn reduce(&self, op: ReduceOp, axes: &[usize]) -> Value {
-        let rank = self.rank();
-        let kept = (0..rank).filter(|axis| !axes.contains(axis));
-        let order: Vec<usize> = kept.chain(axes.iter().copied()).collect();
+    /// Reduces `axes`; the result has `shape`, which has as many elements as are left.
+    fn reduce(&self, op: ReduceOp, axes: &[usize], shape: Shape) -> Value {
+        let order: Axes = self.all_axes().without(axes).iter().chain(axes).copied().collect();
         let layout = permuted(self.layout(), &order);
         let storage = self.backend().reduce(op, View { storage: &self.value().storage, layout: &layout }, axes.len());
-        let mut shape = *self.shape();
-        for &axis in axes {
-            shape = shape.with(axis, 1);
-        }
         Value::contiguous(shape, storage)
     }
 
+    /// The shape of what is reduced along `axes`: first with size 1 there, then without these axes.
+    fn shapes_without(&self, axes: &[usize]) -> (Shape, Shape) {
+        let kept = axes.iter().fold(*self.shape(), |shape, &axis| shape.with(axis, 1));
+        let left: Axes = self.all_axes().without(axes).iter().map(|&axis| self.shape()[axis]).collect();
+        (kept, Shape::new(&left))
+    }
+
     #[track_caller]
-    fn axes(&self, axes: &[isize], operation: &str) -> Vec<usize> {
+    fn axes(&self, axes: &[isize], operation: &str) -> Axes {
+        let mut result: Axes = [].into_iter().collect();
         // A loop, not a closure: messages name the line of the caller only through plain calls.
-        let mut result = Vec::with_capacity(axes.len());
         for &axis in axes {
-            result.push(self.shape().axis(axis, operation));
+            let axis = self.shape().axis(axis, operation);
+            assert!(!result.contains(&axis), "{operation}: axes {axes:?} contain a duplicate axis");
+            result = result.iter().copied().chain([axis]).collect();
         }
-        result.sort_unstable();
-        result.dedup();
-        assert!(result.len() == axes.len(), "{operation}: axes {axes:?} contain a duplicate axis");
+        result.sort();
         result
     }
 
-    fn all_axes(&self) -> Vec<usize> {
+    fn all_axes(&self) -> Axes {
         (0..self.rank()).collect()
     }
 
+    /// The sum over `axes`, which stay with size 1 if `keep`.
     #[track_caller]
-    fn sum_value(&self, axes: &[usize]) -> Tensor {
-        let shape = *self.shape();
-        record("sum", self.reduce(ReduceOp::Sum, axes), &[self], move |g, to| to.add(0, || g.expand(shape)))
+    fn sum_value(&self, axes: &[usize], keep: bool) -> Tensor {
+        let (shape, (kept, left)) = (*self.shape(), self.shapes_without(axes));
+        let value = self.reduce(ReduceOp::Sum, axes, if keep { kept } else { left });
+        record("sum", value, &[self], move |g, to| to.add(0, || g.reshape(kept).expand(shape)))
     }
 
     #[track_caller]
@@ -52,19 +56,19 @@ impl Tensor {
         );
         let empty = axes.iter().any(|&axis| self.shape()[axis] == 0);
         assert!(!empty, "{operation}: shape {} has no elements along axes {axes:?}", self.shape());
-        let (x, axes) = (self.clone(), axes.to_vec());
-        record_with_output(operation, self.reduce(op, &axes), &[self], move |g, y, to| {
+        let (kept, left) = self.shapes_without(axes);
+        let value = self.reduce(op, axes, left);
+        if !records(&[self]) {
+            return unrecorded(operation, value, &[self]);
+        }
+        let (x, axes) = (self.clone(), axes.iter().copied().collect::<Axes>());
+        record_with_output(operation, value, &[self], move |g, y, to| {
             to.add(0, || {
-                let chosen = x.eq(y).to_dtype(x.dtype());
-                let ties = chosen.sum_value(&axes);
-                chosen * (g / ties)
+                let chosen = x.eq(y.reshape(kept)).to_dtype(x.dtype());
+                let ties = chosen.sum_value(&axes, true);
+                chosen * (g.reshape(kept) / ties)
             });
         })
-    }
-
-    fn drop_axes(&self, axes: &[usize]) -> Tensor {
-        let kept: Vec<usize> = (0..self.rank()).filter(|a| !axes.contains(a)).map(|a| self.shape()[a]).collect();
-        self.reshape(kept)
     }
 
     /// The sum of all elements, as a scalar; 0 for an empty tensor. Added in a fixed tree, whatever the threads. Bytes and
@@ -95,8 +99,7 @@ impl Tensor {
     #[doc(alias = "sum")]
     #[track_caller]
     pub fn sum_axes(&self, axes: &[isize]) -> Tensor {
-        let axes = self.axes(axes, "sum_axes");
-        self.sum_value(&axes).drop_axes(&axes)
+        self.sum_value(&self.axes(axes, "sum_axes"), false)
     }
 
     /// The sums over `axes`, which stay with size 1.
@@ -110,8 +113,7 @@ impl Tensor {
     #[doc(alias = "keepdims")]
     #[track_caller]
     pub fn sum_keepdim(&self, axes: &[isize]) -> Tensor {
-        let axes = self.axes(axes, "sum_keepdim");
-        self.sum_value(&axes)
+        self.sum_value(&self.axes(axes, "sum_keepdim"), true)
     }
 
     /// The mean of all elements, as a scalar; NaN for an empty tensor. Means of integers are `f32`.
@@ -158,12 +160,16 @@ impl Tensor {
         if self.dtype() == DType::I64 {
             return (sum(&self.to_dtype(DType::F64)) / count).to_dtype(DType::F32);
         }
-        sum(self) / count
+        let sum = sum(self);
+        if sum.dtype().is_float() {
+            return sum.into_unary(UnaryOp::DivScalar(count));
+        }
+        sum / count
     }
 
     #[track_caller]
     fn count(&self, axes: &[isize], operation: &str) -> f64 {
-        self.axes(axes, operation).into_iter().map(|axis| self.shape()[axis]).product::<usize>() as f64
+        self.axes(axes, operation).iter().map(|&axis| self.shape()[axis]).product::<usize>() as f64
     }
 
     /// The largest element, as a scalar; NaN if there is one. Equal elements share the gradient; beside a NaN it is NaN for all.
@@ -177,8 +183,7 @@ impl Tensor {
     /// If the tensor is empty.
     #[track_caller]
     pub fn max(&self) -> Tensor {
-        let all = self.all_axes();
-        self.extreme_value("max", ReduceOp::Max, &all).drop_axes(&all)
+        self.extreme_value("max", ReduceOp::Max, &self.all_axes())
     }
 
     /// The largest elements along `axes`, which disappear from the shape.
@@ -190,8 +195,7 @@ impl Tensor {
     #[doc(alias = "amax")]
     #[track_caller]
     pub fn max_axes(&self, axes: &[isize]) -> Tensor {
-        let axes = self.axes(axes, "max_axes");
-        self.extreme_value("max_axes", ReduceOp::Max, &axes).drop_axes(&axes)
+        self.extreme_value("max_axes", ReduceOp::Max, &self.axes(axes, "max_axes"))
     }
 
     /// The smallest element, as a scalar; NaN if there is one. Equal elements share the gradient; beside a NaN it is NaN for all.
@@ -205,8 +209,7 @@ impl Tensor {
     /// If the tensor is empty.
     #[track_caller]
     pub fn min(&self) -> Tensor {
-        let all = self.all_axes();
-        self.extreme_value("min", ReduceOp::Min, &all).drop_axes(&all)
+        self.extreme_value("min", ReduceOp::Min, &self.all_axes())
     }
 
     /// The smallest elements along `axes`, which disappear from the shape.
@@ -218,8 +221,7 @@ impl Tensor {
     #[doc(alias = "amin")]
     #[track_caller]
     pub fn min_axes(&self, axes: &[isize]) -> Tensor {
-        let axes = self.axes(axes, "min_axes");
-        self.extreme_value("min_axes", ReduceOp::Min, &axes).drop_axes(&axes)
+        self.extreme_value("min_axes", ReduceOp::Min, &self.axes(axes, "min_axes"))
     }
 
     /// The index of the largest element along `axis`, as `i64`: the first of equals, the first NaN if there is one.
@@ -256,7 +258,7 @@ impl Tensor {
     fn arg_extreme(&self, operation: &str, op: ReduceOp, axis: isize) -> Tensor {
         let axis = self.shape().axis(axis, operation);
         assert!(self.shape()[axis] > 0, "{operation}: axis {axis} of shape {} is empty", self.shape());
-        let order: Vec<usize> = (0..self.rank()).filter(|&a| a != axis).chain([axis]).collect();
+        let order: Axes = self.all_axes().without(&[axis]).iter().copied().chain([axis]).collect();
         let layout = permuted(self.layout(), &order);
         let storage = self.backend().arg_extreme(op, View { storage: &self.value().storage, layout: &layout });
         Tensor::from_storage(self.shape().without(axis), storage)
@@ -268,14 +270,14 @@ impl Tensor {
             return self.clone();
         }
         let lead = self.rank() - shape.rank();
-        let axes: Vec<usize> = (0..self.rank()).filter(|&a| a < lead || shape[a - lead] != self.shape()[a]).collect();
-        self.sum_value(&axes).reshape(shape)
+        let axes: Axes = (0..self.rank()).filter(|&a| a < lead || shape[a - lead] != self.shape()[a]).collect();
+        self.sum_value(&axes, true).reshape(shape)
     }
 }
 
 /// The layout with its axes in `order`.
 pub(crate) fn permuted(layout: &Layout, order: &[usize]) -> Layout {
-    let sizes: Vec<usize> = order.iter().map(|&axis| layout.shape[axis]).collect();
+    let sizes: Axes = order.iter().map(|&axis| layout.shape[axis]).collect();
     let mut result = Layout { shape: Shape::new(&sizes), ..*layout };
     for (to, &from) in order.iter().enumerate() {
         result.strides[to] = layout.strides[from];

@@ -5,7 +5,7 @@ use std::ops::{Bound, RangeBounds};
 
 use super::reduce::permuted;
 use crate::autograd::record;
-use crate::shape::{Layout, Shape};
+use crate::shape::{Layout, MAX_RANK, Shape};
 use crate::sizes::Sizes;
 use crate::tensor::{Tensor, Value};
 
@@ -251,9 +251,11 @@ impl Tensor {
         let rank = self.rank() as isize;
         let index = if axis < 0 { axis + rank + 1 } else { axis };
         assert!((0..=rank).contains(&index), "unsqueeze: axis {axis} is out of range for shape {}", self.shape());
-        let mut sizes = self.shape().to_vec();
-        sizes.insert(index as usize, 1);
-        self.reshape(Shape::new(&sizes))
+        let (before, after) = self.shape().split_at(index as usize);
+        let mut sizes = [1; MAX_RANK + 1];
+        sizes[..before.len()].copy_from_slice(before);
+        sizes[before.len() + 1..=rank as usize].copy_from_slice(after);
+        self.reshape(Shape::new(&sizes[..=rank as usize]))
     }
 
     /// Without `axis`, whose size must be 1.
