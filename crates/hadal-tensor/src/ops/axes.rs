@@ -5,13 +5,20 @@ use std::ops::Deref;
 use crate::shape::MAX_RANK;
 
 /// Axes of a tensor, or their sizes, which need no memory of their own: a tensor has at most [`MAX_RANK`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Axes {
     list: [usize; MAX_RANK],
     count: usize,
 }
 
 impl Axes {
+    /// # Panics
+    /// If there are [`MAX_RANK`] already.
+    pub(super) fn push(&mut self, axis: usize) {
+        self.list[self.count] = axis;
+        self.count += 1;
+    }
+
     /// Without those in `removed`, the others in order.
     pub(super) fn without(self, removed: &[usize]) -> Axes {
         self.iter().copied().filter(|axis| !removed.contains(axis)).collect()
@@ -26,11 +33,8 @@ impl Axes {
 /// If there are more than [`MAX_RANK`].
 impl FromIterator<usize> for Axes {
     fn from_iter<I: IntoIterator<Item = usize>>(axes: I) -> Axes {
-        let mut all = Axes { list: [0; MAX_RANK], count: 0 };
-        for axis in axes {
-            all.list[all.count] = axis;
-            all.count += 1;
-        }
+        let mut all = Axes::default();
+        axes.into_iter().for_each(|axis| all.push(axis));
         all
     }
 }

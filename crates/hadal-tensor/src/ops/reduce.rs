@@ -25,12 +25,12 @@ impl Tensor {
 
     #[track_caller]
     fn axes(&self, axes: &[isize], operation: &str) -> Axes {
-        let mut result: Axes = [].into_iter().collect();
+        let mut result = Axes::default();
         // A loop, not a closure: messages name the line of the caller only through plain calls.
         for &axis in axes {
             let axis = self.shape().axis(axis, operation);
             assert!(!result.contains(&axis), "{operation}: axes {axes:?} contain a duplicate axis");
-            result = result.iter().copied().chain([axis]).collect();
+            result.push(axis);
         }
         result.sort();
         result

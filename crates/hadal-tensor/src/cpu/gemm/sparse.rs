@@ -34,6 +34,11 @@ const LISTING: f64 = 24.0;
 const PACKING: f64 = 8.0;
 /// What it takes to write an element of the product by columns, likewise.
 const TURNING: f64 = 16.0;
+/// No matrix is looked at that would have to hold fewer numbers other than zero.
+const LEAST: f64 = 0.02;
+/// How much less the right matrix must take before its zeros are skipped: what is estimated from a sample is not to change
+/// sides from one step of a training to the next.
+const CLEARLY: f64 = 0.9;
 /// Registers of a panel from which on their sums no longer wait for each other.
 const BUSY: usize = 8;
 
@@ -50,7 +55,7 @@ pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, dense_
     if left.min(right) > 1.0 / dense_speed {
         return false;
     }
-    run(a, b, sizes, left <= right, out);
+    run(a, b, sizes, left * CLEARLY <= right, out);
     true
 }
 
@@ -82,9 +87,6 @@ fn cost<T: Gemm>(kernel: &SparseKernel<T>, a: Matrix<T>, sizes: Sizes, turned: b
     }
     around + slowness * share_of_places(a, rows, depth)
 }
-
-/// No matrix is looked at that would have to hold fewer numbers other than zero.
-const LEAST: f64 = 0.02;
 
 /// The share of numbers that are not zero, estimated from a sample spread over the matrix.
 fn share_of_places<T: Gemm>(a: Matrix<T>, rows: usize, depth: usize) -> f64 {
