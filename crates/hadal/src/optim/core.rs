@@ -273,16 +273,11 @@ impl Core {
     /// matches no parameter; nothing has been changed then.
     pub fn each(&mut self, model: &mut dyn Module, gradients: &Gradients, visit: &mut dyn FnMut(ParamUpdate)) {
         self.assert_ready(model);
-        self.each_ready(model, gradients, visit);
+        self.walk(model, gradients, visit);
     }
 
     /// [`each`](Core::each) where [`assert_ready`](Core::assert_ready) has not panicked.
-    pub(super) fn each_ready(
-        &mut self,
-        model: &mut dyn Module,
-        gradients: &Gradients,
-        visit: &mut dyn FnMut(ParamUpdate),
-    ) {
+    pub(super) fn walk(&mut self, model: &mut dyn Module, gradients: &Gradients, visit: &mut dyn FnMut(ParamUpdate)) {
         self.steps += 1;
         let mut updated = false;
         model.visit_mut("", &mut |name, parameter| {

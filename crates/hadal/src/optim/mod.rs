@@ -119,7 +119,7 @@ pub trait Optimizer: Send + Sync {
         assert_ready(self, model);
         let step = self.core().steps() + 1;
         let mut core = std::mem::take(self.core_mut());
-        core.each_ready(model, gradients, &mut |place| {
+        core.walk(model, gradients, &mut |place| {
             let rule = self.update_rule(place.learning_rate, step);
             place.apply(rule);
         });

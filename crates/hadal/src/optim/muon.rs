@@ -123,7 +123,7 @@ impl Optimizer for Muon {
         assert_ready(self, model);
         let mut core = std::mem::take(&mut self.core);
         let step = core.steps() + 1;
-        core.each_ready(model, gradients, &mut |place| {
+        core.walk(model, gradients, &mut |place| {
             if place.parameter.rank() == 2 {
                 return self.matrix_step(place);
             }
