@@ -1,5 +1,5 @@
 //! Time of a training step of dense layers with relu, by width, batch and depth: lines of `width batch depth operations microseconds`, and a
-//! picture of throughput against work, batch by batch. Usage: PICTURE
+//! picture of throughput against work, batch by batch. Usage: PICTURE, or WIDTH BATCH DEPTH for one size.
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -40,6 +40,12 @@ fn operations(width: usize, batch: usize, depth: usize) -> f64 {
 }
 
 fn main() -> hadal::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [width, batch, depth] = &arguments[..] {
+        let [width, batch, depth] = [width, batch, depth].map(|size| size.parse().expect("WIDTH BATCH DEPTH are numbers"));
+        println!("{:.2}", operations(width, batch, depth) / step(width, batch, depth) / 1e9);
+        return Ok(());
+    }
     let mut sizes = vec![(1, 1, 2)];
     for depth in [2, DRAWN, 32] {
         for width in [256, 512, 1024, 2048, 4096] {
@@ -67,7 +73,7 @@ fn main() -> hadal::Result<()> {
     for (width, points) in points {
         plot = plot.line(&format!("{width} units"), &points);
     }
-    match std::env::args().nth(1) {
+    match arguments.first() {
         Some(path) => plot.save(path),
         None => Ok(()),
     }

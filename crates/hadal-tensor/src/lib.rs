@@ -51,6 +51,6 @@ pub use cpu::simd::{
     SimdLevel, Task, available_levels, chosen as chosen_simd_level, dispatch, force_level, level as simd_level,
 };
 #[doc(hidden)]
-pub use cpu::threads::{ROOM_FOR_THREAD, for_each_part};
+pub use cpu::threads::{ROOM_FOR_THREAD, for_each_part, set_num_threads_exactly};
 #[doc(hidden)]
 pub use cpu::{caches::Caches, kernels_in_use, machine::Machine};

@@ -1,7 +1,7 @@
 //! How the record behaves: depth, memory, values that stay values.
 
 use hadal_tensor::autograd::BackwardOptions;
-use hadal_tensor::{DType, Rng, Tensor, live_bytes, no_grad, set_num_threads};
+use hadal_tensor::{DType, Rng, Tensor, live_bytes, no_grad, set_num_threads_exactly};
 
 /// Tests that count bytes of the whole process take turns with all others here.
 static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -156,7 +156,7 @@ fn gradients_of_tensors_that_took_no_part_are_absent() {
 fn the_same_seed_gives_the_same_bits_on_any_number_of_threads() {
     let _turn = turn();
     let run = |threads: usize| {
-        set_num_threads(threads);
+        set_num_threads_exactly(threads);
         let mut rng = Rng::new(5);
         let x = Tensor::randn([300, 200], &mut rng);
         let mut w1 = (Tensor::randn([200, 300], &mut rng) * 0.05).requires_grad();

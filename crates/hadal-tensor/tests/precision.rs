@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hadal_tensor::{
-    MatmulPrecision, Rng, SimdLevel, Tensor, available_levels, force_level, set_matmul_precision, set_num_threads,
+    MatmulPrecision, Rng, SimdLevel, Tensor, available_levels, force_level, set_matmul_precision, set_num_threads_exactly,
 };
 
 /// MatmulPrecision, instruction set and number of threads are the process's: one test at a time.
@@ -138,7 +138,7 @@ fn the_number_of_threads_does_not_change_a_bit_at_any_precision() {
                 let products: Vec<Vec<f32>> = [1, 2, 5]
                     .into_iter()
                     .map(|threads| {
-                        set_num_threads(threads);
+                        set_num_threads_exactly(threads);
                         a.matmul(&b).to_vec::<f32>()
                     })
                     .collect();

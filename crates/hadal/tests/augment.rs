@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use hadal::data::{Augment, AugmentStep};
 use hadal::prelude::*;
-use hadal::{available_levels, force_level, set_num_threads};
+use hadal::{available_levels, force_level, set_num_threads_exactly};
 use proptest::prelude::{Just, Strategy, prop};
 use proptest::{prop_assert, prop_assert_eq, prop_oneof, proptest};
 
@@ -69,7 +69,7 @@ fn the_number_of_threads_and_the_vector_instructions_change_no_bit() {
     let best = *available_levels().last().unwrap();
     let expected = run();
     for threads in [1, 2, 3] {
-        set_num_threads(threads);
+        set_num_threads_exactly(threads);
         for level in available_levels() {
             force_level(level);
             assert!(run() == expected, "{threads} threads with {level:?} give other bits");

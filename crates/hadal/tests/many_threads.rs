@@ -1,6 +1,6 @@
 //! Far more threads than processors: the same bits, and no more memory than the threads' own.
 
-use hadal::{live_bytes, prelude::*, set_num_threads};
+use hadal::{live_bytes, prelude::*, set_num_threads_exactly};
 
 /// What a process holds in memory, in bytes; `None` where the system does not say.
 fn resident() -> Option<usize> {
@@ -13,7 +13,7 @@ fn resident() -> Option<usize> {
 fn sixty_four_threads_compute_what_one_does_in_as_much_memory() {
     let data = Digits::samples(0, 0, 20 * 128).unwrap();
     let run = |threads| {
-        set_num_threads(threads);
+        set_num_threads_exactly(threads);
         let mut model = Sequential::new([784])
             .seed(3)
             .add(Dense::new(512).activation(Relu))

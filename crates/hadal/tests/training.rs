@@ -7,7 +7,7 @@ use std::rc::Rc;
 use hadal::monitor::CsvLogger;
 use hadal::prelude::*;
 use hadal::train::{Callback, Event, Flow, ModelCheckpoint};
-use hadal::{Error, set_num_threads};
+use hadal::{Error, set_num_threads_exactly};
 
 /// Points of two classes, inside and outside a circle.
 fn circle(samples: usize) -> Dataset {
@@ -48,7 +48,7 @@ fn a_network_learns_what_no_line_can_separate() {
 #[test]
 fn fifty_steps_give_the_same_bits_on_one_and_two_threads() {
     let run = |threads| {
-        set_num_threads(threads);
+        set_num_threads_exactly(threads);
         let data = Digits::samples(0, 0, 50 * 128).unwrap();
         let mut model = Sequential::new([784])
             .seed(3)

@@ -75,7 +75,6 @@ fn small_machines_give_results_or_one_error() {
                 _ => panic!("{all}"),
             }
             assert!(limit < 600_000 || output.status.success(), "{all}");
-            assert!(limit != 600_000 || args != many || error.contains("no more threads"), "{all}");
         }
     }
 }

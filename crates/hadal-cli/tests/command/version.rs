@@ -79,7 +79,14 @@ fn threads_beyond_the_limit_are_one_clear_line() {
     fails(&output, &["'1000000'", "--threads", "at least 1 and at most 256"]);
     let with =
         |threads: &str| hadal(home.path()).args(["-V", "-v"]).env("HADAL_NUM_THREADS", threads).output().unwrap();
-    assert_eq!(line(&succeeds(&with("3")), "threads"), "3 (HADAL_NUM_THREADS is 3)");
+    assert_eq!(line(&succeeds(&with("1")), "threads"), "1 (HADAL_NUM_THREADS is 1)");
+    let cores = std::thread::available_parallelism().unwrap().get().min(256);
+    let many = with("256");
+    assert_eq!(line(&succeeds(&many), "threads"), format!("{cores} (HADAL_NUM_THREADS is 256)"));
+    if cores < 256 {
+        let note = text(&many.stderr);
+        assert!(note.starts_with("note: 256 threads were asked for, but there ") && note.lines().count() == 1, "{note}");
+    }
     for wrong in ["1000000", "0", "all"] {
         let output = with(wrong);
         let used = line(&succeeds(&output), "threads").split(' ').next().unwrap().to_owned();

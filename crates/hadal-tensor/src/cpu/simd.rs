@@ -6,10 +6,10 @@
 use std::ffi::OsStr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Makes the levels of a table: for each its name in `HADAL_SIMD`, the features for which its function is compiled, and those
-/// that must be detected for it, which imply them.
+/// Makes the levels of a table: for each its name in `HADAL_SIMD`, the bytes of a register, the features for which its function
+/// is compiled, and those that must be detected for it, which imply them.
 macro_rules! levels {
-    ($($(#[$doc:meta])* $level:ident = $name:literal, $run:ident, $compiled:literal if [$($feature:tt)*];)*) => {
+    ($($(#[$doc:meta])* $level:ident = $name:literal, $bytes:literal, $run:ident, $compiled:literal if [$($feature:tt)*];)*) => {
         /// A set of vector instructions; those that follow have all that is in it.
         #[doc(hidden)]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +30,15 @@ macro_rules! levels {
                     SimdLevel::Baseline => "baseline",
                     $(SimdLevel::$level => $name,)*
                 }
+            }
+
+            /// How many numbers of a type a register holds.
+            pub(crate) fn lanes<T>(self) -> usize {
+                let bytes = match self {
+                    SimdLevel::Baseline => 16,
+                    $(SimdLevel::$level => $bytes,)*
+                };
+                bytes / size_of::<T>()
             }
 
             /// Whether this processor has it.
@@ -72,9 +81,9 @@ macro_rules! levels {
 
 levels! {
     /// AVX2 and FMA, 256 bits.
-    Avx2 = "avx2", run_avx2, "avx2,fma" if ["avx2" "fma" "popcnt"];
+    Avx2 = "avx2", 32, run_avx2, "avx2,fma" if ["avx2" "fma" "popcnt"];
     /// AVX-512 (F, BW, DQ, VL), 512 bits.
-    Avx512 = "avx512", run_avx512, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2"
+    Avx512 = "avx512", 64, run_avx512, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2"
         if ["avx2" "fma" "avx512f" "avx512bw" "avx512dq" "avx512vl" "bmi2" "popcnt"];
 }
 

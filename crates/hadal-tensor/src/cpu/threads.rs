@@ -24,7 +24,7 @@ static THREADS: AtomicUsize = AtomicUsize::new(0);
 pub const MAX_THREADS: usize = 256;
 
 /// How many threads operations use. Default: `HADAL_NUM_THREADS`, else the processors available; at most [`MAX_THREADS`], and
-/// no more than the system was able to start.
+/// no more than there are processors, or than the system was able to start.
 ///
 /// ```
 /// assert!(hadal_tensor::num_threads() >= 1);
@@ -41,20 +41,40 @@ pub fn num_threads() -> usize {
     }
 }
 
+/// The processors that this program may use.
+fn processors() -> usize {
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| std::thread::available_parallelism().map_or(1, |n| n.get()).min(MAX_THREADS))
+}
+
 fn default_threads(wanted: Option<&OsStr>) -> usize {
-    let processors = std::thread::available_parallelism().map_or(1, |n| n.get()).min(MAX_THREADS);
-    let Some(wanted) = wanted.filter(|text| !text.is_empty()) else { return processors };
+    let Some(wanted) = wanted.filter(|text| !text.is_empty()) else { return processors() };
     match wanted.to_str().and_then(|text| text.trim().parse().ok()) {
-        Some(threads @ 1..=MAX_THREADS) => threads,
+        Some(threads @ 1..=MAX_THREADS) => at_most_processors(threads),
         _ => {
-            let threads = if processors == 1 { "1 thread is".into() } else { format!("{processors} threads are") };
             note(&format!(
-                "HADAL_NUM_THREADS is {}, not a number from 1 to {MAX_THREADS}; {threads} used",
-                wanted.display()
+                "HADAL_NUM_THREADS is {}, not a number from 1 to {MAX_THREADS}; {} used",
+                wanted.display(),
+                in_words(processors())
             ));
-            processors
+            processors()
         }
     }
+}
+
+fn in_words(threads: usize) -> String {
+    if threads == 1 { "1 thread is".into() } else { format!("{threads} threads are") }
+}
+
+/// So many threads, or as many as there are processors, with a note: more would take turns, each waiting for those that are not
+/// running.
+fn at_most_processors(threads: usize) -> usize {
+    let processors = processors();
+    if threads > processors {
+        let there = if processors == 1 { "is 1 processor".into() } else { format!("are {processors} processors") };
+        note(&format!("{threads} threads were asked for, but there {there}; {} used", in_words(processors)));
+    }
+    threads.min(processors)
 }
 
 /// A line on standard error, which nobody needs to be able to read.
@@ -62,8 +82,8 @@ fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "note: {text}");
 }
 
-/// Sets how many threads operations use, from the next operation on. Results do not depend on it. More than [`MAX_THREADS`] are
-/// taken as so many; threads that the system cannot start are done without, with a note on standard error.
+/// Sets how many threads operations use, from the next operation on. Results do not depend on it. More than there are processors,
+/// or than the system can start, are done without, with a note on standard error; more than [`MAX_THREADS`] are taken as so many.
 ///
 /// ```standalone_crate
 /// hadal_tensor::set_num_threads(1);
@@ -75,7 +95,13 @@ fn note(text: &str) {
 #[track_caller]
 pub fn set_num_threads(threads: usize) {
     assert!(threads > 0, "set_num_threads: at least one thread is needed");
-    THREADS.store(threads.min(MAX_THREADS), Ordering::Relaxed);
+    set_num_threads_exactly(at_most_processors(threads));
+}
+
+/// [`set_num_threads`], also to more than there are processors: for tests that results do not depend on who computes what.
+#[doc(hidden)]
+pub fn set_num_threads_exactly(threads: usize) {
+    THREADS.store(threads.clamp(1, MAX_THREADS), Ordering::Relaxed);
 }
 
 /// What must be available for one more thread: its stack, what the allocator reserves for it (64 MiB with glibc), and as much
@@ -343,7 +369,7 @@ mod tests {
     fn each_piece_runs_once() {
         let _lock = lock_threads();
         for threads in [1, 2, 4] {
-            set_num_threads(threads);
+            set_num_threads_exactly(threads);
             for pieces in [0, 1, 2, 7, 1000] {
                 let counts: Vec<AtomicUsize> = (0..pieces).map(|_| AtomicUsize::new(0)).collect();
                 for_each_piece(pieces, |i| {
@@ -357,7 +383,7 @@ mod tests {
     #[test]
     fn many_callers_at_once_each_get_their_own_work_done() {
         let _lock = lock_threads();
-        set_num_threads(3);
+        set_num_threads_exactly(3);
         std::thread::scope(|scope| {
             for caller in 0..4 {
                 scope.spawn(move || {
@@ -384,9 +410,16 @@ mod tests {
         for bad in ["abc", "0", "-1", "18446744073709551616", "257", "1.5"] {
             assert_eq!(default_threads(Some(OsStr::new(bad))), processors);
         }
-        assert_eq!(default_threads(Some(OsStr::new(" 3 "))), 3);
+        assert_eq!(default_threads(Some(OsStr::new(" 1 "))), 1);
+    }
+
+    #[test]
+    fn no_more_threads_work_than_there_are_processors() {
+        assert_eq!(default_threads(Some(OsStr::new("256"))), processors());
         let _lock = lock_threads();
         set_num_threads(usize::MAX);
+        assert_eq!(num_threads(), processors());
+        set_num_threads_exactly(usize::MAX);
         assert_eq!(num_threads(), MAX_THREADS);
         set_num_threads(2);
     }
@@ -394,7 +427,7 @@ mod tests {
     #[test]
     fn a_panicking_piece_panics_the_caller_and_leaves_the_pool_usable() {
         let _lock = lock_threads();
-        set_num_threads(2);
+        set_num_threads_exactly(2);
         let result = std::panic::catch_unwind(|| for_each_piece(8, |i| assert!(i != 5)));
         assert!(result.is_err());
         let sum = AtomicUsize::new(0);

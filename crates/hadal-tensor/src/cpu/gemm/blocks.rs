@@ -8,7 +8,7 @@ use super::kernels::tile::Tiles;
 use super::matrix::{Matrix, Sizes};
 use super::out::Out;
 use super::pack;
-use super::share::share;
+use super::share::{MOVED, share, tiled};
 use crate::cpu::buffer::{Buffer, Plain};
 use crate::cpu::caches::Caches;
 use crate::cpu::float::Float;
@@ -134,7 +134,7 @@ impl<T: Float, F: Format<T>> Pass<'_, T, F> {
         let groups = panels.div_ceil((COLUMNS / self.width).min(near).max(1));
         let strip = self.tiles_within(ROWS);
         let strips = rows.div_ceil(strip);
-        share(self.sizes.work(), groups * strips, |piece| {
+        share(self.sizes.work(), tiled::<T>(), groups * strips, |piece| {
             let (group, first_row) = (piece / strips, piece % strips * strip);
             let group = group * panels / groups..(group + 1) * panels / groups;
             let end = rows.min(first_row + strip);
@@ -168,7 +168,7 @@ impl<T: Float, F: Format<T>> Pass<'_, T, F> {
         let left_base = SharedMut::new(packed_left.as_mut_ptr());
         let right_base = SharedMut::new(packed_right.as_mut_ptr());
         // Packing a number takes about as long as a few multiplications.
-        share((packed_left.len() + packed_right.len()) * 8, strips + panels, |piece| {
+        share((packed_left.len() + packed_right.len()) * 8, MOVED, strips + panels, |piece| {
             // Panels and strips take turns: a thread's share of the pieces holds much of what it will multiply.
             let (panel, next) = (piece * panels / (strips + panels), (piece + 1) * panels / (strips + panels));
             if panel < next {

@@ -7,7 +7,7 @@ use super::kernels::Gemm;
 use super::kernels::dot_tile::{DotTile, HEIGHT};
 use super::matrix::{Matrix, Sizes};
 use super::out::Out;
-use super::share::share;
+use super::share::{MOVED, share};
 
 /// Products of more rows are packed: from 16 on that is faster.
 const FEW: usize = 12;
@@ -47,6 +47,6 @@ pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: O
         }
         out.finish(0..rows, piece * COLUMNS..last);
     };
-    share(sizes.work(), columns.div_ceil(COLUMNS), piece);
+    share(sizes.work(), MOVED, columns.div_ceil(COLUMNS), piece);
     true
 }

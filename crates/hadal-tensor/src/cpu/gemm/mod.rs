@@ -35,7 +35,7 @@ use format::Format;
 pub(super) use formats::Formats;
 pub(super) use matrix::{Matrix, Sizes};
 use out::Out;
-use share::share;
+use share::{share, tiled};
 
 /// Of several products, those of so many multiplications are shared out each by itself, smaller ones whole.
 const LARGE: usize = 1 << 24;
@@ -87,7 +87,7 @@ pub(super) fn gemm<T: Formats>(
     if pairs.len() == 1 || work >= LARGE {
         (0..pairs.len()).for_each(one);
     } else {
-        share(pairs.len().saturating_mul(work), pairs.len(), one);
+        share(pairs.len().saturating_mul(work), tiled::<T>(), pairs.len(), one);
     }
 }
 

@@ -1,13 +1,23 @@
 //! Which products are worth sharing out among threads.
 
+use crate::cpu::simd::level;
 use crate::cpu::threads::for_each_piece;
 
-/// Products of fewer multiplications are not worth handing to other threads.
-const SERIAL: usize = 64 * 1024;
+/// Multiplications for each lane of a register that take so long, some 4 µs, that it pays to hand a part of them to another
+/// thread.
+const PER_LANE: usize = 24 * 1024;
 
-/// Runs the pieces of a product of `work` multiplications, on all threads if it is worth that.
-pub(crate) fn share(work: usize, pieces: usize, piece: impl Fn(usize) + Sync) {
-    if work < SERIAL {
+/// What takes as long where numbers are read or moved as fast as they are used, whatever the registers.
+pub(super) const MOVED: usize = 64 * 1024;
+
+/// The smallest product of tiles that is worth sharing, in multiplications.
+pub(super) fn tiled<T>() -> usize {
+    PER_LANE * level().lanes::<T>()
+}
+
+/// Runs the pieces of `work`, on all threads if it is at least `worth`.
+pub(super) fn share(work: usize, worth: usize, pieces: usize, piece: impl Fn(usize) + Sync) {
+    if work < worth {
         (0..pieces).for_each(piece);
     } else {
         for_each_piece(pieces, piece);
