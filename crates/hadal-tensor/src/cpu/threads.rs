@@ -234,7 +234,7 @@ fn run_shared(pool: &mut Vec<Arc<Worker>>, helpers: usize, pieces: usize, piece:
                 while !worker.job.load(Ordering::Acquire).is_null() {
                     looks += 1;
                     // A worker that takes this long may be waiting for this processor.
-                    if looks > 100 * LOOKS { std::thread::yield_now() } else { std::hint::spin_loop() }
+                    if looks > 8 * LOOKS { std::thread::yield_now() } else { std::hint::spin_loop() }
                 }
             }
         }
@@ -276,8 +276,13 @@ fn work(worker: &Worker, thread: usize) {
         let job = worker.job.load(Ordering::Acquire);
         if job.is_null() {
             looks += 1;
-            if looks % LOOKS != 0 || idle_since.elapsed() < SPIN {
+            if looks % LOOKS != 0 {
                 std::hint::spin_loop();
+                continue;
+            }
+            if idle_since.elapsed() < SPIN {
+                // Who else waits for this processor may be the one that is waited for.
+                std::thread::yield_now();
                 continue;
             }
             worker.parked.store(true, Ordering::SeqCst);
