@@ -37,7 +37,7 @@ fn copy_row<T: Gemm>(from: &[T], to: &mut [T]) {
             }
         };
     }
-    sizes!(8 12 16 32 48 64 80 96)
+    sizes!(4 6 8 12 16 24 32 48 64 80 96)
 }
 
 /// One panel whose columns are not adjacent in memory.
