@@ -5,8 +5,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use hadal::WeightDecay;
 use hadal::prelude::*;
-use hadal::{UpdateRule, WeightDecay};
 
 fn products(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("matmul");
@@ -43,15 +43,15 @@ fn updates(criterion: &mut Criterion) {
     let n = 10_000_000;
     let (mut w, g) = (Tensor::zeros([n]), Tensor::full([n], 1e-3));
     group.throughput(Throughput::Elements(n as u64));
-    for (name, rule) in [
-        ("sgd", UpdateRule::Sgd { learning_rate: 1e-3 }),
-        ("rmsprop", UpdateRule::RmsProp { learning_rate: 1e-3, rho: 0.9, epsilon: 1e-7 }),
-        ("adam", UpdateRule::Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }),
-    ] {
-        let mut states: Vec<Tensor> = (0..rule.states()).map(|_| w.zeros_like()).collect();
-        group
-            .sample_size(20)
-            .bench_function(name, |b| b.iter(|| w.update(rule, WeightDecay::NONE, &mut states, black_box(&g))));
+    let optimizers: [Box<dyn Optimizer>; 3] =
+        [Box::new(Sgd::new(1e-3)), Box::new(RmsProp::new(1e-3)), Box::new(Adam::new(1e-3))];
+    for optimizer in optimizers {
+        optimizer.update_rule(1e-3, 1, &mut |rule| {
+            let mut states: Vec<Tensor> = (0..rule.states()).map(|_| w.zeros_like()).collect();
+            group.sample_size(20).bench_function(optimizer.name(), |b| {
+                b.iter(|| w.update(rule, WeightDecay::NONE, &mut states, black_box(&g)));
+            });
+        });
     }
     group.finish();
 }

@@ -2,8 +2,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use hadal::WeightDecay;
 use hadal::prelude::*;
-use hadal::{UpdateRule, WeightDecay};
 
 const PARAMETERS: usize = 10_000_000;
 
@@ -29,12 +29,15 @@ fn main() {
         black_box(&mut target);
     });
     let (mut w, g) = (Tensor::zeros([PARAMETERS]), Tensor::full([PARAMETERS], 1e-3));
-    for (name, rule) in [
-        ("SGD", UpdateRule::Sgd { learning_rate: 1e-3 }),
-        ("RMSprop", UpdateRule::RmsProp { learning_rate: 1e-3, rho: 0.9, epsilon: 1e-7 }),
-        ("Adam", UpdateRule::Adam { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-7 }),
-    ] {
-        let mut states: Vec<Tensor> = (0..rule.states()).map(|_| w.zeros_like()).collect();
-        print(name, repeats, || w.update(rule, WeightDecay::NONE, &mut states, &g));
+    let optimizers: [(_, Box<dyn Optimizer>); 3] = [
+        ("SGD", Box::new(Sgd::new(1e-3))),
+        ("RMSprop", Box::new(RmsProp::new(1e-3))),
+        ("Adam", Box::new(Adam::new(1e-3))),
+    ];
+    for (name, optimizer) in optimizers {
+        optimizer.update_rule(1e-3, 1, &mut |rule| {
+            let mut states: Vec<Tensor> = (0..rule.states()).map(|_| w.zeros_like()).collect();
+            print(name, repeats, || w.update(rule, WeightDecay::NONE, &mut states, &g));
+        });
     }
 }

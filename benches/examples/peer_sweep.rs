@@ -42,7 +42,8 @@ fn operations(width: usize, batch: usize, depth: usize) -> f64 {
 fn main() -> hadal::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [width, batch, depth] = &arguments[..] {
-        let [width, batch, depth] = [width, batch, depth].map(|size| size.parse().expect("WIDTH BATCH DEPTH are numbers"));
+        let [width, batch, depth] =
+            [width, batch, depth].map(|size| size.parse().expect("WIDTH BATCH DEPTH are numbers"));
         println!("{:.2}", operations(width, batch, depth) / step(width, batch, depth) / 1e9);
         return Ok(());
     }

@@ -3,7 +3,7 @@
 use hadal::loss::balanced_class_weights;
 use hadal::metric::{Metric, R2Score};
 use hadal::monitor::note;
-use hadal::nn::{Architecture, LayerConfig, Regularizer};
+use hadal::nn::{Architecture, LayerConfig, Regularizer, Rescaling};
 use hadal::prelude::*;
 use hadal::{Error, Result, nearest};
 
@@ -123,7 +123,7 @@ fn listed(layers: &[LayerConfig], parts: &Parts, scale: Option<(f64, f64)>) -> R
 /// The prediction in the units of the target.
 fn with_units(model: Sequential, scale: Option<(f64, f64)>) -> Sequential {
     match scale {
-        Some((mean, std)) => model.add(hadal::nn::Rescaling::new(std, mean)),
+        Some((mean, std)) => model.add(Rescaling::new(std, mean)),
         None => model,
     }
 }
@@ -148,10 +148,8 @@ type Measures = (Losses, Vec<Box<dyn Metric>>);
 
 /// The mean and the standard deviation of the targets that a model for a regression was trained on.
 pub fn trained_scale(model: &Sequential) -> Option<(f64, f64)> {
-    match model.architecture().layers.last() {
-        Some(LayerConfig::Rescaling { scale, offset }) => Some((*offset, *scale)),
-        _ => None,
-    }
+    let rescaling: Rescaling = model.architecture().layers.last()?.get()?;
+    Some((rescaling.offset(), rescaling.scale()))
 }
 
 /// The loss and the metrics; `scale` is the mean and the standard deviation of a regression's targets in training.

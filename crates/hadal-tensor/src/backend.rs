@@ -8,6 +8,7 @@ use crate::dtype::DType;
 use crate::precision::MatmulPrecision;
 use crate::random::Key;
 use crate::shape::{Layout, Shape};
+use crate::update::{UpdateRule, WeightDecay};
 
 /// A device's memory, shared between the tensors that view it.
 #[derive(Clone)]
@@ -162,217 +163,29 @@ pub(crate) enum Distribution {
     Bernoulli { p: f64, value: f64 },
 }
 
-/// The update rule of an optimizer for a parameter `w` with gradient `g`.
-///
-/// The optimizer's own state (momentum and the like) lies beside the parameter in tensors of its shape; each
-/// variant says how many it has and its formula.
-///
-/// ```
-/// use hadal_tensor::{Tensor, UpdateRule, WeightDecay};
-/// let rule = UpdateRule::Momentum { learning_rate: 0.1, momentum: 0.9, nesterov: false };
-/// let (mut w, gradient) = (Tensor::from([1.0]), Tensor::from([1.0]));
-/// let mut states = vec![w.zeros_like()];
-/// for _ in 0..2 {
-///     w.update(rule, WeightDecay::NONE, &mut states, &gradient);
-/// }
-/// assert!((w.item() - (1.0 - 0.1 - 0.19)).abs() < 1e-6);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum UpdateRule {
-    /// No state: `w -= learning_rate * g`.
-    Sgd {
-        /// The learning rate.
-        learning_rate: f64,
-    },
-    /// One state, `v`: `v = momentum * v + g; w -= learning_rate * v`, PyTorch's form. With `nesterov`,
-    /// `w -= learning_rate * (g + momentum * v)`.
-    Momentum {
-        /// The learning rate.
-        learning_rate: f64,
-        /// The decay factor of `v`.
-        momentum: f64,
-        /// Whether to look ahead by one step.
-        nesterov: bool,
-    },
-    /// One state, `v`: `v = momentum * v + learning_rate * g; w -= v`, the form in which the learning rate is part of the
-    /// velocity. With `nesterov`, `w -= momentum * v + learning_rate * g`.
-    Velocity {
-        /// The learning rate.
-        learning_rate: f64,
-        /// The decay factor of `v`.
-        momentum: f64,
-        /// Whether to look ahead by one step.
-        nesterov: bool,
-    },
-    /// One state, `s`: `s += g^2; w -= learning_rate * g / (sqrt(s) + epsilon)`.
-    Adagrad {
-        /// The learning rate.
-        learning_rate: f64,
-        /// Keeps the division finite.
-        epsilon: f64,
-    },
-    /// Two states, `s` and `u`: `s = rho * s + (1 - rho) * g^2; d = sqrt(u + epsilon) / sqrt(s + epsilon) * g;
-    /// u = rho * u + (1 - rho) * d^2; w -= learning_rate * d`.
-    Adadelta {
-        /// The learning rate.
-        learning_rate: f64,
-        /// The decay factor of `s` and `u`.
-        rho: f64,
-        /// Keeps the division finite.
-        epsilon: f64,
-    },
-    /// One state, `s`: `s = rho * s + (1 - rho) * g^2; w -= learning_rate * g / sqrt(s + epsilon)` (Keras's form).
-    RmsProp {
-        /// The learning rate.
-        learning_rate: f64,
-        /// The decay factor of `s`.
-        rho: f64,
-        /// Keeps the division finite.
-        epsilon: f64,
-    },
-    /// Two states, `s` and `v`: [`RmsProp`](UpdateRule::RmsProp)'s step goes into
-    /// `v = momentum * v + learning_rate * g / sqrt(s + epsilon)`, then `w -= v` (Keras's form).
-    RmsPropMomentum {
-        /// The learning rate.
-        learning_rate: f64,
-        /// The decay factor of `s`.
-        rho: f64,
-        /// Keeps the division finite.
-        epsilon: f64,
-        /// The decay factor of `v`.
-        momentum: f64,
-    },
-    /// Three states, `s`, `v` and `a`: as [`RmsPropMomentum`](UpdateRule::RmsPropMomentum), with the squared running mean
-    /// `a = rho * a + (1 - rho) * g` taken off `s` under the root, down to 0.
-    RmsPropCentered {
-        /// The learning rate.
-        learning_rate: f64,
-        /// The decay factor of `s` and `a`.
-        rho: f64,
-        /// Keeps the division finite.
-        epsilon: f64,
-        /// The decay factor of `v`.
-        momentum: f64,
-    },
-    /// Two states, `m` and `v`:
-    /// `m = beta1 * m + (1 - beta1) g; v = beta2 * v + (1 - beta2) g^2; w -= learning_rate * m / (sqrt(v) + epsilon)`; the
-    /// caller folds the bias correction of the step into `learning_rate` (Keras's form).
-    Adam {
-        /// The learning rate, bias correction included.
-        learning_rate: f64,
-        /// The decay factor of `m`.
-        beta1: f64,
-        /// The decay factor of `v`.
-        beta2: f64,
-        /// Keeps the division finite.
-        epsilon: f64,
-    },
-    /// Three states, `m`, `v` and `h`: as [`Adam`](UpdateRule::Adam), divided by the root of the largest `v` so far,
-    /// `h = max(h, v)`.
-    AmsGrad {
-        /// The learning rate, bias correction included.
-        learning_rate: f64,
-        /// The decay factor of `m`.
-        beta1: f64,
-        /// The decay factor of `v`.
-        beta2: f64,
-        /// Keeps the division finite.
-        epsilon: f64,
-    },
-    /// Two states, `m` and `u`:
-    /// `m = beta1 * m + (1 - beta1) g; u = max(beta2 * u, |g|); w -= learning_rate * m / (u + epsilon)`; the caller folds the
-    /// bias correction of the step into `learning_rate` (Keras's form).
-    Adamax {
-        /// The learning rate, bias correction included.
-        learning_rate: f64,
-        /// The decay factor of `m`.
-        beta1: f64,
-        /// The decay factor of `u`.
-        beta2: f64,
-        /// Keeps the division finite.
-        epsilon: f64,
-    },
-    /// Two states, `m` and `v`, moved as by [`Adam`](UpdateRule::Adam); then
-    /// `w -= (momentum_rate * m + gradient_rate * g) / (sqrt(v / correction) + epsilon)`.
-    Nadam {
-        /// The learning rate of `m`, bias correction included.
-        momentum_rate: f64,
-        /// The learning rate of `g`, bias correction included.
-        gradient_rate: f64,
-        /// The decay factor of `m`.
-        beta1: f64,
-        /// The decay factor of `v`.
-        beta2: f64,
-        /// `1 - beta2^t`.
-        correction: f64,
-        /// Keeps the division finite.
-        epsilon: f64,
-    },
-    /// One state, `m`: `w -= learning_rate * sign(beta1 * m + (1 - beta1) * g); m = beta2 * m + (1 - beta2) * g`.
-    Lion {
-        /// The learning rate.
-        learning_rate: f64,
-        /// The weight of `m` in the step.
-        beta1: f64,
-        /// The decay factor of `m`.
-        beta2: f64,
-    },
-}
-
-impl UpdateRule {
-    /// The maximum number of state tensors of a rule.
-    pub const MAX_STATES: usize = 3;
-
-    /// How many state tensors the rule keeps beside a parameter.
-    ///
-    /// ```
-    /// use hadal_tensor::UpdateRule;
-    /// assert_eq!(UpdateRule::Sgd { learning_rate: 0.1 }.states(), 0);
-    /// assert_eq!(UpdateRule::Adagrad { learning_rate: 0.1, epsilon: 1e-10 }.states(), 1);
-    /// ```
-    pub fn states(&self) -> usize {
-        use UpdateRule::*;
-        match self {
-            Sgd { .. } => 0,
-            Momentum { .. } | Velocity { .. } | Adagrad { .. } | RmsProp { .. } | Lion { .. } => 1,
-            Adadelta { .. } | RmsPropMomentum { .. } | Adam { .. } | Adamax { .. } | Nadam { .. } => 2,
-            RmsPropCentered { .. } | AmsGrad { .. } => 3,
-        }
-    }
-}
-
-/// The weight decay of an optimizer step.
-///
-/// ```
-/// use hadal_tensor::{Tensor, UpdateRule, WeightDecay};
-/// let step = |decay| {
-///     let mut w = Tensor::from([1.0]);
-///     w.update(UpdateRule::Sgd { learning_rate: 0.5 }, decay, &mut [], &Tensor::from([0.5]));
-///     w.item()
-/// };
-/// assert_eq!(step(WeightDecay::NONE), 0.75);
-/// assert_eq!(step(WeightDecay { coupled: 0.5, ..WeightDecay::NONE }), 0.5); // the gradient is 0.5 + 0.5
-/// assert_eq!(step(WeightDecay { factor: 0.5, ..WeightDecay::NONE }), 0.25); // half of 1, then the step
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct WeightDecay {
-    /// Added to the gradient, times the parameter: `g + coupled * w` (an L2 penalty).
-    pub coupled: f64,
-    /// What the parameter is multiplied by before the rule is applied: 1 for none.
-    pub factor: f64,
-}
-
-impl WeightDecay {
-    /// Neither.
-    pub const NONE: WeightDecay = WeightDecay { coupled: 0.0, factor: 1.0 };
-}
-
 /// What follows a matrix product in the same pass: a bias `[n]` is added, and what is negative becomes 0 if `relu`.
 #[derive(Clone, Copy)]
 pub(crate) struct Epilogue<'a> {
     pub bias: View<'a>,
     pub relu: bool,
+}
+
+/// The sizes of a convolution or a pooling, in three dimensions, of which the first may be of size 1.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Geometry {
+    pub batch: usize,
+    pub channels: usize,
+    /// Channels of the output.
+    pub filters: usize,
+    pub groups: usize,
+    pub input: [usize; 3],
+    pub kernel: [usize; 3],
+    pub output: [usize; 3],
+    pub stride: [usize; 3],
+    pub padding: [usize; 3],
+    pub dilation: [usize; 3],
+    /// How many of the three there are for the caller.
+    pub dimensions: usize,
 }
 
 /// What a device must be able to do.
@@ -405,6 +218,10 @@ pub(crate) trait Backend: Sync {
     fn reduce(&self, op: ReduceOp, x: View, axes: usize) -> Storage;
     /// The index of the largest (or smallest) element along the last axis: the first of equals; the first NaN if there is one.
     fn arg_extreme(&self, op: ReduceOp, x: View) -> Storage;
+    /// The places of each row's elements in order, those of equal ones in their order, NaN as the largest.
+    fn argsort(&self, x: View, descending: bool) -> Storage;
+    /// The sum of each element and those before it in its row.
+    fn cumulative_sum(&self, x: View) -> Storage;
     /// Softmax along the last axis, or its logarithm.
     fn softmax(&self, x: View, logarithm: bool) -> Storage;
 
@@ -412,6 +229,15 @@ pub(crate) trait Backend: Sync {
     fn matmul(&self, a: View, b: View, epilogue: Option<Epilogue>) -> Storage;
     /// How fast large products of `f32` are at a precision, against the highest; 1 where they are computed as at the highest.
     fn matmul_speed(&self, precision: MatmulPrecision) -> f64;
+
+    /// `[N, C, input]` and `[O, C / groups, kernel]` to `[N, O, output]`.
+    fn convolution(&self, x: View, w: View, geometry: &Geometry) -> Storage;
+    /// `[N, O, output]` and `[O, C / groups, kernel]` to `[N, C, input]`: what a convolution sends back to its input.
+    fn convolution_input(&self, y: View, w: View, geometry: &Geometry) -> Storage;
+    /// `[N, C, input]` and `[N, O, output]` to `[O, C / groups, kernel]`: what a convolution sends back to its weight.
+    fn convolution_weight(&self, x: View, y: View, geometry: &Geometry) -> Storage;
+    /// The place of the largest element of each window within its channel, as `i64`; negative for a window outside.
+    fn largest(&self, x: View, geometry: &Geometry) -> Storage;
 
     /// The first index that is negative or not below `size`. A device that cannot tell without waiting returns `None`
     /// and reads such places as it likes, within its memory.
@@ -428,7 +254,7 @@ pub(crate) trait Backend: Sync {
     /// One optimizer step in place; all targets unshared and contiguous.
     fn update(
         &self,
-        rule: UpdateRule,
+        rule: &dyn UpdateRule,
         decay: WeightDecay,
         parameter: &mut Storage,
         states: &mut [&mut Storage],

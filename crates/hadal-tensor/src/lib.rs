@@ -29,9 +29,10 @@ mod random;
 mod shape;
 mod sizes;
 mod tensor;
+mod update;
+mod window;
 
 pub use autograd::{Gradients, no_grad};
-pub use backend::{UpdateRule, WeightDecay};
 pub use cpu::pool::{can_allocate, live_bytes};
 pub use cpu::threads::{MAX_THREADS, num_threads, set_num_threads};
 pub use device::Device;
@@ -39,12 +40,14 @@ pub use dtype::{DType, Element};
 pub use kinds::Scalar;
 pub use literal::Literal;
 pub use operand::Operand;
-pub use ops::{concat, stack};
+pub use ops::{Ellipsis, Interpolation, NewAxis, Padding, Pick, PickOne, Picks, Step, concat, einsum, stack};
 pub use precision::{MatmulPrecision, matmul_precision, set_matmul_precision};
 pub use random::Rng;
 pub use shape::{MAX_ELEMENTS, MAX_RANK, Shape, ShapeError};
 pub use sizes::{REST, Sizes};
 pub use tensor::Tensor;
+pub use update::{Formula, MAX_STATES, Real, States, UpdateRule, WeightDecay};
+pub use window::{Conv, PerDimension, Pool};
 
 #[doc(hidden)]
 pub use cpu::simd::{
@@ -53,4 +56,8 @@ pub use cpu::simd::{
 #[doc(hidden)]
 pub use cpu::threads::{ROOM_FOR_THREAD, for_each_part, set_num_threads_exactly};
 #[doc(hidden)]
+pub use cpu::update::Piece;
+#[doc(hidden)]
 pub use cpu::{caches::Caches, kernels_in_use, machine::Machine};
+#[doc(hidden)]
+pub use window::Numbers;

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use crate::autograd::Node;
-use crate::backend::{Storage, UpdateRule, View, WeightDecay};
+use crate::backend::{Storage, View};
 use crate::device::Device;
 use crate::dtype::{DType, Element};
 use crate::shape::{Layout, Shape};
+use crate::update::{UpdateRule, WeightDecay};
 
 /// An n-dimensional array with automatic differentiation.
 ///
@@ -348,20 +349,13 @@ impl Tensor {
         &mut inner.value
     }
 
-    /// One step of an optimizer: changes `self` and `states` in place by `rule`, `decay` and `gradient`, in one pass.
-    ///
-    /// ```
-    /// use hadal_tensor::{Tensor, UpdateRule, WeightDecay};
-    /// let mut w = Tensor::from([1.0, 2.0]).requires_grad();
-    /// let gradients = w.powi(2).sum().backward();
-    /// w.update(UpdateRule::Sgd { learning_rate: 0.25 }, WeightDecay::NONE, &mut [], &gradients[&w]);
-    /// assert_eq!(w.to_vec::<f32>(), [0.5, 1.0]);
-    /// ```
+    /// One step of an optimizer: changes `self` and `states` in place by `rule`, usually a [`Formula`](crate::Formula), `decay` and
+    /// `gradient`, in one pass.
     ///
     /// # Panics
     /// If the rule keeps another number of states, or a shape or dtype differs from the parameter's.
     #[track_caller]
-    pub fn update(&mut self, rule: UpdateRule, decay: WeightDecay, states: &mut [Tensor], gradient: &Tensor) {
+    pub fn update(&mut self, rule: &dyn UpdateRule, decay: WeightDecay, states: &mut [Tensor], gradient: &Tensor) {
         assert!(
             states.len() == rule.states(),
             "update: {rule:?} keeps {} states, {} were given",

@@ -204,36 +204,6 @@ fn in_place_operations_on_views_that_alone_own_their_storage_touch_the_view_alon
 }
 
 #[test]
-fn a_large_gradient_does_not_make_an_optimizer_give_nan_and_nan_is_not_hidden() {
-    use hadal_tensor::{UpdateRule, WeightDecay};
-    let (beta1, beta2, epsilon) = (0.9, 0.999, 1e-7);
-    let rules = [
-        UpdateRule::Adam { learning_rate: 0.01, beta1, beta2, epsilon },
-        UpdateRule::AmsGrad { learning_rate: 0.01, beta1, beta2, epsilon },
-        UpdateRule::Adamax { learning_rate: 0.01, beta1, beta2, epsilon },
-        UpdateRule::Nadam { momentum_rate: 0.01, gradient_rate: 0.01, beta1, beta2, correction: 0.001, epsilon },
-        UpdateRule::Lion { learning_rate: 0.01, beta1, beta2 },
-        UpdateRule::Adagrad { learning_rate: 0.01, epsilon },
-        UpdateRule::Adadelta { learning_rate: 0.01, rho: 0.9, epsilon },
-        UpdateRule::RmsProp { learning_rate: 0.01, rho: 0.9, epsilon },
-        UpdateRule::RmsPropMomentum { learning_rate: 0.01, rho: 0.9, epsilon, momentum: 0.5 },
-        UpdateRule::RmsPropCentered { learning_rate: 0.01, rho: 0.9, epsilon, momentum: 0.5 },
-    ];
-    let run = |rule: UpdateRule, gradients: &[f32]| {
-        let mut w = Tensor::full([1], 0.7);
-        let mut states = vec![Tensor::zeros([1]); rule.states()];
-        for &g in gradients {
-            w.update(rule, WeightDecay::NONE, &mut states, &Tensor::from_slice(&[g], [1]));
-        }
-        w.item()
-    };
-    for rule in rules {
-        assert!(run(rule, &[1e25, 0.5, 0.5, -3e38, 3e38]).is_finite(), "{rule:?}");
-        assert!(run(rule, &[0.5, f32::NAN, 0.5]).is_nan(), "{rule:?}");
-    }
-}
-
-#[test]
 fn gradients_at_bounds_and_beside_nan_are_as_documented() {
     let x = Tensor::from_slice(&[-1.0f32, 0.0, 0.5, 1.0, 2.0], [5]).requires_grad();
     assert_eq!(x.clamp(0.0, 1.0).sum().backward()[&x].to_vec::<f32>(), [0.0, 1.0, 1.0, 1.0, 0.0]);

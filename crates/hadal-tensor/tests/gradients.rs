@@ -2,7 +2,9 @@
 //! once more differentiated.
 
 use hadal_tensor::autograd::{BackwardOptions, check_gradients};
-use hadal_tensor::{DType, Rng, Tensor, concat, no_grad, stack};
+use hadal_tensor::{
+    Conv, DType, Ellipsis, Interpolation, NewAxis, Padding, Pool, Rng, Step, Tensor, concat, einsum, no_grad, stack,
+};
 
 const TOLERANCE: f64 = 1e-7;
 
@@ -259,6 +261,123 @@ fn joining_and_indexing() {
     for axis in [0, 1] {
         check("index_select", |x| x[0].index_select(axis, &rows), &[random(&[2, 3], 1)]);
     }
+}
+
+#[test]
+fn rearranging() {
+    for shape in [&[2, 3, 4][..], &[1, 1, 1], &[2, 0, 3]] {
+        let x = [random(shape, 1)];
+        check("flip", |x| x[0].flip(&[0, -1]), &x);
+        check("flip of a view", |x| x[0].transpose(0, 2).flip(&[1]), &x);
+        check("roll", |x| x[0].roll(2, -1), &x);
+        check("repeat", |x| x[0].repeat(&[2, 1, 3, 2]), &x);
+        check("split", |x| x[0].split(2, 2).pop().unwrap(), &x);
+        check("chunk", |x| x[0].chunk(2, 0).remove(0), &x);
+        check("pad", |x| x[0].pad(&[(1, 0), (2, 1)], Padding::Constant(0.0)), &x);
+        check("pad by a number", |x| x[0].pad(&[(1, 2)], Padding::Constant(1.5)), &x);
+        check("tril", |x| x[0].tril(0), &x);
+        check("triu", |x| x[0].triu(1), &x);
+        check("i", |x| x[0].i((.., .., Step(.., -2))), &x);
+        check("cumsum", |x| x[0].cumsum(1), &x);
+        check("cumsum of a view", |x| x[0].transpose(0, 2).cumsum(0), &x);
+        check("cumprod", |x| x[0].cumprod(-1), &x);
+    }
+    let x = [random(&[2, 3, 4], 1)];
+    check("pad by reflection", |x| x[0].pad(&[(2, 1), (1, 3)], Padding::Reflect), &x);
+    check("pad by replication", |x| x[0].pad(&[(2, 1), (1, 3)], Padding::Replicate), &x);
+    check("i with places", |x| x[0].i((1, 1.., &Tensor::from([3, 0, 3]))), &x);
+    check("i with a new axis", |x| x[0].i((Ellipsis, NewAxis, -1)), &x);
+    check("sort", |x| x[0].sort(1).0, &x);
+    check("sort_descending", |x| x[0].sort_descending(-1).0, &x);
+    check("topk", |x| x[0].topk(2, 2).0, &x);
+    check("diag of a matrix", |x| x[0].i(0).diag(), &x);
+    check("diag of a vector", |x| x[0].i((0, 0)).diag(), &x);
+    let zeros = Tensor::from_slice(&[2.0f64, 0.0, 3.0, 0.0, 1.0], [5]);
+    check("cumprod with zeros", |x| x[0].cumprod(0), &[zeros]);
+    check("outer", |x| x[0].outer(&x[1]), &[random(&[3], 1), random(&[4], 2)]);
+    check("masked_fill", |x| x[0].masked_fill(&random(&[4], 5).gt(0.0), 2.0), &[random(&[3, 4], 1)]);
+}
+
+#[test]
+fn statistics() {
+    for shape in [&[3, 4][..], &[2, 3, 2]] {
+        let x = [random(shape, 1)];
+        for axes in [&[0][..], &[-1], &[0, 1]] {
+            check("var", |x| x[0].var(axes, 1), &x);
+            check("var of a population", |x| x[0].var(axes, 0), &x);
+            check("std", |x| x[0].std(axes, 1), &x);
+            check("norm 1", |x| x[0].norm(1.0, axes), &[away_from_zero(shape, 1)]);
+            check("norm 2", |x| x[0].norm(2.0, axes), &x);
+            check("norm 3", |x| x[0].norm(3.0, axes), &[away_from_zero(shape, 1)]);
+            check("norm infinity", |x| x[0].norm(f64::INFINITY, axes), &x);
+            check("logsumexp", |x| x[0].logsumexp(axes), &x);
+        }
+    }
+}
+
+#[test]
+fn convolutions() {
+    let same = Conv::new;
+    let settings: [(&[usize], &[usize], Conv); 9] = [
+        (&[2, 3, 7], &[4, 3, 3], same()),
+        (&[1, 2, 6], &[2, 2, 2], same().stride(2).padding(1).dilation(2)),
+        (&[2, 2, 5, 4], &[3, 2, 3, 2], same().padding([1, 0])),
+        (&[2, 4, 5, 5], &[4, 2, 3, 3], same().stride([2, 1]).padding(1).groups(2)),
+        (&[1, 3, 4, 5], &[3, 1, 3, 3], same().padding(1).groups(3)),
+        (&[2, 2, 3, 3], &[4, 2, 1, 1], same()),
+        (&[1, 2, 3, 4, 3], &[2, 2, 2, 3, 2], same().padding([1, 1, 0]).stride([2, 1, 1])),
+        (&[0, 2, 5], &[3, 2, 3], same()),
+        (&[1, 1, 1], &[1, 1, 1], same()),
+    ];
+    for (x, w, conv) in settings {
+        let inputs = [random(x, 1), random(w, 2), random(&w[..1], 3)];
+        check("conv", |x| x[0].conv(&x[1], Some(&x[2]), conv), &inputs);
+    }
+    let transposed: [(&[usize], &[usize], Conv); 4] = [
+        (&[2, 3, 4], &[3, 2, 3], same().stride(2).padding(1).output_padding(1)),
+        (&[1, 4, 3, 3], &[4, 1, 3, 2], same().stride([2, 1]).groups(2)),
+        (&[2, 2, 3, 2], &[2, 3, 2, 2], same().dilation(2).padding(1)),
+        (&[1, 2, 2, 2, 2], &[2, 1, 2, 1, 2], same()),
+    ];
+    for (x, w, conv) in transposed {
+        check("conv_transpose", |x| x[0].conv_transpose(&x[1], None, conv), &[random(x, 1), random(w, 2)]);
+    }
+    let views = [random(&[5, 4, 2, 2], 1), random(&[3, 2, 2, 3], 2)];
+    check("conv of views", |x| x[0].permute(&[2, 3, 0, 1]).conv(&x[1].transpose(0, 3), None, same()), &views);
+}
+
+#[test]
+fn pooling() {
+    for shape in [&[2, 3, 6, 5][..], &[1, 2, 7], &[1, 1, 4, 4, 5]] {
+        let x = [random(shape, 1)];
+        check("max_pool", |x| x[0].max_pool(Pool::new(2)), &x);
+        check("max_pool with padding", |x| x[0].max_pool(Pool::new(3).stride(2).padding(1)), &x);
+        check("max_pool with dilation", |x| x[0].max_pool(Pool::new(2).stride(1).dilation(2)), &x);
+        check("avg_pool", |x| x[0].avg_pool(Pool::new(3).stride(1).padding(1)), &x);
+        check("avg_pool of what is there", |x| x[0].avg_pool(Pool::new(3).padding(1).count_padding(false)), &x);
+        check("adaptive_avg_pool", |x| x[0].adaptive_avg_pool(3), &x);
+        check("adaptive_max_pool", |x| x[0].adaptive_max_pool(2), &x);
+        check("nearest", |x| x[0].interpolate(7, Interpolation::Nearest), &x);
+        check("linear", |x| x[0].interpolate(3, Interpolation::Linear), &x);
+        check("linear with corners", |x| x[0].interpolate(5, Interpolation::LinearCorners), &x);
+    }
+    let windows = Pool::new([2, 3]).stride([1, 2]).padding(1);
+    check("unfold", |x| x[0].unfold(windows), &[random(&[2, 3, 4, 5], 1)]);
+    let columns = Tensor::zeros([2, 3, 4, 5]).unfold(windows);
+    check("fold", |x| x[0].fold([4, 5], windows), &[random(columns.shape(), 1)]);
+}
+
+#[test]
+fn equations() {
+    let (a, b, c) = (random(&[2, 3], 1), random(&[3, 4], 2), random(&[2, 3, 3], 3));
+    for equation in ["ij,jk->ik", "ij,jk", "ij,jk->kij", "ij,jk->", "ij,jk->j"] {
+        check(equation, |x| einsum(equation, &[&x[0], &x[1]]), &[a.clone(), b.clone()]);
+    }
+    for equation in ["bii->b", "bij->jb", "bii->bi", "bij->"] {
+        check(equation, |x| einsum(equation, &[&x[0]]), std::slice::from_ref(&c));
+    }
+    check("three", |x| einsum("bij,bj,jk->bk", &[&x[0], &x[1], &x[2]]), &[c.clone(), a.clone(), b.clone()]);
+    check("empty", |x| einsum("ij,jk->ik", &[&x[0], &x[1]]), &[random(&[2, 0], 1), random(&[0, 3], 2)]);
 }
 
 #[test]

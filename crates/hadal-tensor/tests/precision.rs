@@ -3,7 +3,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hadal_tensor::{
-    MatmulPrecision, Rng, SimdLevel, Tensor, available_levels, force_level, set_matmul_precision, set_num_threads_exactly,
+    MatmulPrecision, Rng, SimdLevel, Tensor, available_levels, force_level, set_matmul_precision,
+    set_num_threads_exactly,
 };
 
 /// MatmulPrecision, instruction set and number of threads are the process's: one test at a time.

@@ -85,8 +85,7 @@ impl Command {
 }
 
 /// The help of `--threads`.
-const THREADS: &str =
-    "Number of threads, at most one for each core; the result does not depend on it [default: $HADAL_NUM_THREADS, else all cores]";
+const THREADS: &str = "Number of threads, at most one for each core; the result does not depend on it [default: $HADAL_NUM_THREADS, else all cores]";
 
 /// What becomes of a finding about the health of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

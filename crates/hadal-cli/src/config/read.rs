@@ -149,7 +149,6 @@ fn plain(expected: &str) -> String {
         "a string" => "text in quotes",
         "a sequence" => "a list",
         "a map" | "map" => "a table",
-        "internally tagged enum LayerConfig" => "a table with the name of a layer",
         other if other.starts_with("struct ") => "a section with keys",
         other => return length.map_or(other.to_owned(), |length| format!("a list of {length} values")),
     }

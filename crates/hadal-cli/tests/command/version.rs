@@ -85,7 +85,10 @@ fn threads_beyond_the_limit_are_one_clear_line() {
     assert_eq!(line(&succeeds(&many), "threads"), format!("{cores} (HADAL_NUM_THREADS is 256)"));
     if cores < 256 {
         let note = text(&many.stderr);
-        assert!(note.starts_with("note: 256 threads were asked for, but there ") && note.lines().count() == 1, "{note}");
+        assert!(
+            note.starts_with("note: 256 threads were asked for, but there ") && note.lines().count() == 1,
+            "{note}"
+        );
     }
     for wrong in ["1000000", "0", "all"] {
         let output = with(wrong);

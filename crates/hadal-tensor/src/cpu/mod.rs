@@ -2,12 +2,14 @@
 
 pub(crate) mod buffer;
 pub(crate) mod caches;
+mod convolution;
 mod copy;
 mod elementwise;
-mod float;
+pub(crate) mod float;
 mod gemm;
 mod index;
 pub(crate) mod machine;
+mod order;
 pub(crate) mod pool;
 mod random;
 mod reduce;
@@ -15,19 +17,36 @@ pub(crate) mod shared;
 pub(crate) mod simd;
 mod strided;
 pub(crate) mod threads;
-mod update;
+pub(crate) mod update;
 
 use crate::backend::{
-    Backend, BinaryOp, CompareOp, Distribution, Epilogue, HostData, ReduceOp, Storage, UnaryOp, UpdateRule, View,
-    WeightDecay,
+    Backend, BinaryOp, CompareOp, Distribution, Epilogue, Geometry, HostData, ReduceOp, Storage, UnaryOp, View,
 };
 use crate::dtype::DType;
 use crate::precision::{MatmulPrecision, matmul_precision};
 use crate::random::Key;
 use crate::shape::{Layout, Shape};
+use crate::update::{UpdateRule, WeightDecay};
 use buffer::Buffer;
 use gemm::{Matrix, Sizes};
 use shared::Shared;
+
+/// An operation of two views of one floating-point dtype, given their elements in row-major order.
+macro_rules! bilinear {
+    ($a:expr, $b:expr, |$x:ident, $y:ident| $result:expr) => {
+        match ($a.storage, $b.storage) {
+            (Storage::F32(x), Storage::F32(y)) => {
+                let ($x, $y) = (&*copy::contiguous(x, $a.layout), &*copy::contiguous(y, $b.layout));
+                F32($result)
+            }
+            (Storage::F64(x), Storage::F64(y)) => {
+                let ($x, $y) = (&*copy::contiguous(x, $a.layout), &*copy::contiguous(y, $b.layout));
+                F64($result)
+            }
+            (other, _) => mismatch("a convolution", other),
+        }
+    };
+}
 
 /// The processor as a device.
 pub(crate) struct Cpu;
@@ -268,6 +287,21 @@ impl Backend for Cpu {
         })
     }
 
+    fn argsort(&self, x: View, descending: bool) -> Storage {
+        I64(match x.storage {
+            Storage::F32(values) => order::argsort(values, x.layout, descending),
+            Storage::F64(values) => order::argsort(values, x.layout, descending),
+            Storage::I64(values) => order::argsort(values, x.layout, descending),
+            Storage::U8(values) | Storage::Bool(values) => order::argsort(values, x.layout, descending),
+        })
+    }
+
+    fn cumulative_sum(&self, x: View) -> Storage {
+        same_kind!(x.storage, |values|
+            floats: order::cumulative_sum(values, x.layout),
+            integers: order::cumulative_sum(values, x.layout))
+    }
+
     fn softmax(&self, x: View, logarithm: bool) -> Storage {
         same_kind!(x.storage, |values| floats: reduce::softmax(values, x.layout, logarithm))
     }
@@ -290,6 +324,26 @@ impl Backend for Cpu {
 
     fn matmul_speed(&self, precision: MatmulPrecision) -> f64 {
         gemm::speed_at(precision)
+    }
+
+    fn convolution(&self, x: View, w: View, geometry: &Geometry) -> Storage {
+        bilinear!(x, w, |x, w| convolution::forward(x, w, geometry, matmul_precision()))
+    }
+
+    fn convolution_input(&self, y: View, w: View, geometry: &Geometry) -> Storage {
+        bilinear!(y, w, |y, w| convolution::input(y, w, geometry, matmul_precision()))
+    }
+
+    fn convolution_weight(&self, x: View, y: View, geometry: &Geometry) -> Storage {
+        bilinear!(x, y, |x, y| convolution::weight(x, y, geometry, matmul_precision()))
+    }
+
+    fn largest(&self, x: View, geometry: &Geometry) -> Storage {
+        I64(match x.storage {
+            Storage::F32(values) => convolution::largest(&copy::contiguous(values, x.layout), geometry),
+            Storage::F64(values) => convolution::largest(&copy::contiguous(values, x.layout), geometry),
+            other => mismatch("pooling", other),
+        })
     }
 
     fn out_of_range(&self, index: View, size: usize) -> Option<i64> {
@@ -323,7 +377,7 @@ impl Backend for Cpu {
 
     fn update(
         &self,
-        rule: UpdateRule,
+        rule: &dyn UpdateRule,
         decay: WeightDecay,
         parameter: &mut Storage,
         states: &mut [&mut Storage],

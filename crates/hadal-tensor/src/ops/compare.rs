@@ -198,7 +198,6 @@ impl Tensor {
     /// # Panics
     /// If `self` is not of dtype `bool`, or `a` and `b` differ in dtype, or shapes do not broadcast.
     #[doc(alias = "where")]
-    #[doc(alias = "masked_fill")]
     #[doc(alias = "select")]
     #[track_caller]
     pub fn where_(&self, a: &Tensor, b: &Tensor) -> Tensor {
@@ -221,5 +220,19 @@ impl Tensor {
             sink.add(0, || condition.where_(g, &zero).sum_to(of_a));
             sink.add(1, || condition.where_(&zero, g).sum_to(of_b));
         })
+    }
+    /// `value` where `mask` is true, `self` elsewhere; `mask` broadcasts.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let x = Tensor::from([1.0, 2.0]);
+    /// assert_eq!(x.masked_fill(&x.gt(1.5), 0.0).to_vec::<f32>(), [1.0, 0.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If `mask` is not of dtype `bool`, shapes do not broadcast, or the tensor's type does not have the value.
+    #[track_caller]
+    pub fn masked_fill(&self, mask: &Tensor, value: f64) -> Tensor {
+        mask.where_(&Tensor::full_of([], value, self.dtype()), self)
     }
 }

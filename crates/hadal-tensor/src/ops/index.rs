@@ -118,7 +118,8 @@ impl Tensor {
     }
 
     /// Zeros of `shape` with the slices of `self` added at `index` of the first axis: the gradient of a selection.
-    fn index_add(&self, index: &Tensor, shape: Shape) -> Tensor {
+    #[track_caller]
+    pub(super) fn index_add(&self, index: &Tensor, shape: Shape) -> Tensor {
         let storage = self.backend().index_add(shape, index.view(), self.view());
         let places = index.clone();
         record("index_add", Value::contiguous(shape, storage), &[self], move |g, to| {

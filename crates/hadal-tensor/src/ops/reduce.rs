@@ -24,7 +24,7 @@ impl Tensor {
     }
 
     #[track_caller]
-    fn axes(&self, axes: &[isize], operation: &str) -> Axes {
+    pub(super) fn axes(&self, axes: &[isize], operation: &str) -> Axes {
         let mut result = Axes::default();
         // A loop, not a closure: messages name the line of the caller only through plain calls.
         for &axis in axes {
@@ -36,7 +36,7 @@ impl Tensor {
         result
     }
 
-    fn all_axes(&self) -> Axes {
+    pub(super) fn all_axes(&self) -> Axes {
         (0..self.rank()).collect()
     }
 

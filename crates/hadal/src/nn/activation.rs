@@ -1,7 +1,10 @@
 //! Non-linear functions as layers, and as settings of layers.
 
+use std::any::TypeId;
+
 use serde::{Deserialize, Serialize};
 
+use super::registry::Kind;
 use super::{Context, Forward, Layer, LayerConfig, Module};
 use crate::Tensor;
 
@@ -98,9 +101,32 @@ impl Forward for Activation {
     }
 }
 
+/// An activation's settings as a layer: as a setting of other layers, it is its name alone.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    function: Activation,
+}
+
+impl Activation {
+    pub(super) const KIND: Kind = Kind {
+        name: "activation",
+        of: TypeId::of::<Activation>,
+        make: |settings| Ok(Box::new(serde_json::from_value::<Settings>(settings)?.function)),
+    };
+}
+
 impl Layer for Activation {
     fn config(&self) -> LayerConfig {
-        LayerConfig::Activation { function: *self }
+        LayerConfig::new(Activation::KIND.name, &Settings { function: *self })
+    }
+
+    fn label(&self) -> String {
+        format!("Activation ({self})")
+    }
+
+    fn output_activation(&self) -> Option<Activation> {
+        Some(*self)
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Forward, Layer, LayerConfig, Module, Plan, join};
+use super::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan, join};
 use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 
 /// Batch normalization (Ioffe and Szegedy, ICML 2015, algorithm 1): `(x - mean) / sqrt(variance + epsilon) * weight + bias`,
@@ -31,20 +31,15 @@ use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 #[doc(alias = "BatchNorm1d")]
 #[doc(alias = "BatchNorm2d")]
 #[doc(alias = "BatchNormalization")]
-#[derive(Debug)]
-pub struct BatchNorm {
-    settings: Settings,
-    parameters: Option<Parameters>,
-}
-
-/// The settings of a [`BatchNorm`] layer.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Settings {
+pub struct BatchNorm {
     epsilon: f64,
     momentum: f64,
     /// Whether the running variance counts n - 1 in the place of n.
     unbiased: bool,
+    #[serde(skip)]
+    parameters: Option<Parameters>,
 }
 
 #[derive(Debug)]
@@ -78,7 +73,7 @@ impl BatchNorm {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn new() -> BatchNorm {
-        BatchNorm::with_settings(Settings { epsilon: 1e-5, momentum: 0.1, unbiased: true })
+        BatchNorm { epsilon: 1e-5, momentum: 0.1, unbiased: true, parameters: None }
     }
 
     /// For a module of your own: a layer of `features` features, ready to be used.
@@ -119,11 +114,7 @@ impl BatchNorm {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn keras() -> BatchNorm {
-        BatchNorm::with_settings(Settings { epsilon: 1e-3, momentum: 0.01, unbiased: false })
-    }
-
-    pub(super) fn with_settings(settings: Settings) -> BatchNorm {
-        BatchNorm { settings, parameters: None }
+        BatchNorm { epsilon: 1e-3, momentum: 0.01, unbiased: false, parameters: None }
     }
 
     /// A small constant added to the variance for numerical stability.
@@ -136,7 +127,7 @@ impl BatchNorm {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn epsilon(mut self, epsilon: f64) -> BatchNorm {
-        self.settings.epsilon = epsilon;
+        self.epsilon = epsilon;
         self
     }
 
@@ -152,14 +143,14 @@ impl BatchNorm {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn momentum(mut self, momentum: f64) -> BatchNorm {
-        self.settings.momentum = momentum;
+        self.momentum = momentum;
         self
     }
 
     /// Updates the running means from a batch of `count` values for each feature.
     fn observe(&self, parameters: &Parameters, mean: &Tensor, variance: &Tensor, count: usize) {
-        let momentum = self.settings.momentum;
-        let correction = if self.settings.unbiased { count as f64 / (count as f64 - 1.0) } else { 1.0 };
+        let momentum = self.momentum;
+        let correction = if self.unbiased { count as f64 / (count as f64 - 1.0) } else { 1.0 };
         no_grad(|| {
             let mut running = parameters.running();
             for (running, batch) in running.iter_mut().zip([mean.detach(), variance.detach() * correction]) {
@@ -245,7 +236,7 @@ impl Forward for BatchNorm {
             let running = parameters.running();
             (running[0].reshape(wide.clone()), running[1].reshape(wide.clone()))
         };
-        let scale = parameters.weight.reshape(wide.clone()) / (variance + self.settings.epsilon).sqrt();
+        let scale = parameters.weight.reshape(wide.clone()) / (variance + self.epsilon).sqrt();
         (x - mean) * scale + parameters.bias.reshape(wide)
     }
 }
@@ -259,7 +250,7 @@ fn larger(shape: &Shape) -> Shape {
 
 impl Layer for BatchNorm {
     fn plan(&self, input: &Shape) -> Result<Plan> {
-        let Settings { epsilon, momentum, .. } = self.settings;
+        let &BatchNorm { epsilon, momentum, .. } = self;
         crate::optim::check_positive_in_f32("BatchNorm: epsilon", epsilon, "1e-5")?;
         if !(0.0..=1.0).contains(&momentum) {
             return Err(Error::Config(format!("BatchNorm: momentum {momentum} must be between 0 and 1")));
@@ -278,6 +269,10 @@ impl Layer for BatchNorm {
     }
 
     fn config(&self) -> LayerConfig {
-        LayerConfig::BatchNorm(self.settings)
+        LayerConfig::of(self)
     }
+}
+
+impl LayerKind for BatchNorm {
+    const NAME: &'static str = "batch_norm";
 }

@@ -1,6 +1,8 @@
 //! Layers one after another, as a layer.
 
-use super::{Connection, Context, Forward, Layer, LayerConfig, Module, Plan};
+use serde::{Deserialize, Serialize};
+
+use super::{Activation, Connection, Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan, Structure};
 use crate::autograd::Trace;
 use crate::{Error, Result, Rng, Shape, Tensor};
 
@@ -14,7 +16,8 @@ use crate::{Error, Result, Rng, Shape, Tensor};
 /// let model = Sequential::new([64]).add(Residual::from_chain(block)).build()?;
 /// # Ok::<(), hadal::Error>(())
 /// ```
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Chain {
     pub(super) layers: Vec<Box<dyn Layer>>,
 }
@@ -45,8 +48,14 @@ impl Chain {
         self
     }
 
-    pub(super) fn from_configs(configs: &[LayerConfig]) -> Result<Chain> {
-        Ok(Chain { layers: configs.iter().map(LayerConfig::layer).collect::<Result<_>>()? })
+    /// The layers, first to last.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert_eq!(Chain::new().add(Flatten).layers()[0].label(), "Flatten");
+    /// ```
+    pub fn layers(&self) -> &[Box<dyn Layer>] {
+        &self.layers
     }
 
     pub(super) fn configs(&self) -> Vec<LayerConfig> {
@@ -58,9 +67,9 @@ impl Chain {
         let mut shape = *input;
         let mut plans = Vec::with_capacity(self.layers.len());
         for (number, layer) in self.layers.iter().enumerate() {
-            let plan = layer.plan(&shape).map_err(|error| {
-                Error::Config(format!("layer {} ({}): {error}", number + 1, layer.config().label()))
-            })?;
+            let plan = layer
+                .plan(&shape)
+                .map_err(|error| Error::Config(format!("layer {} ({}): {error}", number + 1, layer.label())))?;
             shape = plan.output_shape;
             plans.push(plan);
         }
@@ -91,7 +100,7 @@ impl Forward for Chain {
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
         let mut y = x.clone();
         for (index, layer) in self.layers.iter().enumerate() {
-            let _scope = Trace::enter(|| format!("layer {} ({})", index + 1, layer.config().label()));
+            let _scope = Trace::enter(|| format!("layer {} ({})", index + 1, layer.label()));
             y = layer.forward(&y, ctx);
         }
         y
@@ -127,6 +136,22 @@ impl Layer for Chain {
     }
 
     fn config(&self) -> LayerConfig {
-        LayerConfig::Chain { layers: self.configs() }
+        LayerConfig::of(self)
     }
+
+    fn label(&self) -> String {
+        format!("Chain of {}", self.layers.len())
+    }
+
+    fn output_activation(&self) -> Option<Activation> {
+        self.layers.last()?.output_activation()
+    }
+
+    fn structure(&self) -> Structure<'_> {
+        Structure::Sequence(self)
+    }
+}
+
+impl LayerKind for Chain {
+    const NAME: &'static str = "chain";
 }

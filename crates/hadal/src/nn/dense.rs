@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::feedback::{aligned_product, broadcast_error, random_matrix};
 use super::{
-    Activation, Connection, Context, Feedback, Forward, Initializer, Layer, LayerConfig, Linear, Module, Plan,
-    Regularizer, join,
+    Activation, Connection, Context, Feedback, Forward, Initializer, Layer, LayerConfig, LayerKind, Linear, Module,
+    Plan, Regularizer, join,
 };
 use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 
@@ -24,23 +24,13 @@ use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 /// # let _ = layer;
 /// ```
 #[doc(alias = "fully_connected")]
-#[derive(Clone, Debug)]
-pub struct Dense {
-    settings: DenseConfig,
-    linear: Option<Linear>,
-    /// `[units, in]` for alignment, `[outputs, units]` for direct feedback.
-    feedback_matrix: Option<Tensor>,
-    /// Whether hidden layers receive the error of this one.
-    sends_error: bool,
-}
-
-/// The settings of a [`Dense`] layer. Defaults are not written to files.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct DenseConfig {
+pub struct Dense {
+    // Defaults are not written to files.
     pub(super) units: usize,
     #[serde(default)]
-    pub(super) activation: Activation,
+    activation: Activation,
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     use_bias: bool,
     #[serde(default = "keras", skip_serializing_if = "is_keras")]
@@ -57,14 +47,14 @@ pub struct DenseConfig {
     max_norm: Option<f64>,
     #[serde(default, skip_serializing_if = "is_backpropagation")]
     pub(super) feedback: Feedback,
-}
-
-impl DenseConfig {
-    /// The function applied to the outputs.
-    #[cfg(feature = "tensorboard")]
-    pub(crate) fn activation(&self) -> Activation {
-        self.activation
-    }
+    #[serde(skip)]
+    linear: Option<Linear>,
+    /// `[units, in]` for alignment, `[outputs, units]` for direct feedback.
+    #[serde(skip)]
+    feedback_matrix: Option<Tensor>,
+    /// Whether hidden layers receive the error of this one.
+    #[serde(skip)]
+    sends_error: bool,
 }
 
 fn yes() -> bool {
@@ -101,7 +91,7 @@ impl Dense {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn new(units: usize) -> Dense {
-        Dense::with_settings(DenseConfig {
+        Dense {
             units,
             activation: Activation::Identity,
             use_bias: true,
@@ -112,11 +102,10 @@ impl Dense {
             output_regularizer: None,
             max_norm: None,
             feedback: Feedback::Backpropagation,
-        })
-    }
-
-    pub(super) fn with_settings(settings: DenseConfig) -> Dense {
-        Dense { settings, linear: None, feedback_matrix: None, sends_error: false }
+            linear: None,
+            feedback_matrix: None,
+            sends_error: false,
+        }
     }
 
     /// The function applied to the outputs. Default: none.
@@ -129,7 +118,7 @@ impl Dense {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn activation(mut self, activation: Activation) -> Dense {
-        self.settings.activation = activation;
+        self.activation = activation;
         self
     }
 
@@ -142,7 +131,7 @@ impl Dense {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn without_bias(mut self) -> Dense {
-        self.settings.use_bias = false;
+        self.use_bias = false;
         self
     }
 
@@ -156,7 +145,7 @@ impl Dense {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn weight_initializer(mut self, init: Initializer) -> Dense {
-        self.settings.weight_init = init;
+        self.weight_init = init;
         self
     }
 
@@ -170,7 +159,7 @@ impl Dense {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn bias_initializer(mut self, init: Initializer) -> Dense {
-        self.settings.bias_init = init;
+        self.bias_init = init;
         self
     }
 
@@ -189,7 +178,7 @@ impl Dense {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn weight_regularizer(mut self, regularizer: Regularizer) -> Dense {
-        self.settings.weight_regularizer = Some(regularizer);
+        self.weight_regularizer = Some(regularizer);
         self
     }
 
@@ -208,7 +197,7 @@ impl Dense {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn bias_regularizer(mut self, regularizer: Regularizer) -> Dense {
-        self.settings.bias_regularizer = Some(regularizer);
+        self.bias_regularizer = Some(regularizer);
         self
     }
 
@@ -228,7 +217,7 @@ impl Dense {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn activity_regularizer(mut self, regularizer: Regularizer) -> Dense {
-        self.settings.output_regularizer = Some(regularizer);
+        self.output_regularizer = Some(regularizer);
         self
     }
 
@@ -247,7 +236,7 @@ impl Dense {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn max_norm(mut self, length: f64) -> Dense {
-        self.settings.max_norm = Some(length);
+        self.max_norm = Some(length);
         self
     }
 
@@ -263,7 +252,7 @@ impl Dense {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn feedback(mut self, feedback: Feedback) -> Dense {
-        self.settings.feedback = feedback;
+        self.feedback = feedback;
         self
     }
 }
@@ -286,7 +275,7 @@ impl Module for Dense {
 
     fn constrain(&mut self) {
         let linear = self.linear.as_mut().filter(|linear| linear.weight.is_leaf());
-        if let (Some(longest), Some(linear)) = (self.settings.max_norm, linear) {
+        if let (Some(longest), Some(linear)) = (self.max_norm, linear) {
             no_grad(|| {
                 let length = linear.weight.detach().powi(2).sum_keepdim(&[1]).sqrt();
                 let shorter = (longest / length.clamp(longest, f64::INFINITY)).detach();
@@ -306,7 +295,6 @@ impl Forward for Dense {
                 "Dense: the layer has no weights yet; make it with built(), or build or compile the Sequential that contains it"
             );
         };
-        let settings = &self.settings;
         // What comes from a layer with direct feedback sends nothing back: its error will come from the output.
         let cut = ctx.feedback_matrix.take().map(|matrix| {
             ctx.awaiting_error.push((x.clone(), matrix));
@@ -314,10 +302,10 @@ impl Forward for Dense {
         });
         let x = cut.as_ref().unwrap_or(x);
         let sends_error = self.sends_error && ctx.is_training();
-        let y = if settings.activation == Activation::Relu && settings.feedback != Feedback::Alignment && !sends_error {
+        let y = if self.activation == Activation::Relu && self.feedback != Feedback::Alignment && !sends_error {
             linear.forward_relu(x)
         } else {
-            let mut z = match (settings.feedback, &self.feedback_matrix) {
+            let mut z = match (self.feedback, &self.feedback_matrix) {
                 (Feedback::Alignment, Some(matrix)) => {
                     let product = aligned_product(x, &linear.weight, matrix);
                     linear.bias.iter().fold(product, |y, bias| y + bias)
@@ -327,18 +315,18 @@ impl Forward for Dense {
             if sends_error {
                 z = broadcast_error(&z, std::mem::take(&mut ctx.awaiting_error));
             }
-            settings.activation.apply(&z)
+            self.activation.apply(&z)
         };
-        if let Some(regularizer) = &settings.weight_regularizer {
+        if let Some(regularizer) = &self.weight_regularizer {
             ctx.penalize(regularizer.penalty(&linear.weight));
         }
-        if let (Some(regularizer), Some(bias)) = (&settings.bias_regularizer, &linear.bias) {
+        if let (Some(regularizer), Some(bias)) = (&self.bias_regularizer, &linear.bias) {
             ctx.penalize(regularizer.penalty(bias));
         }
-        if let Some(regularizer) = &settings.output_regularizer {
+        if let Some(regularizer) = &self.output_regularizer {
             ctx.penalize(regularizer.penalty(&y) / y.size(0).max(1) as f64);
         }
-        if settings.feedback == Feedback::Direct && ctx.is_training() {
+        if self.feedback == Feedback::Direct && ctx.is_training() {
             ctx.feedback_matrix = self.feedback_matrix.clone();
         }
         y
@@ -347,40 +335,36 @@ impl Forward for Dense {
 
 impl Layer for Dense {
     fn plan(&self, input: &Shape) -> Result<Plan> {
-        let settings = &self.settings;
         let &[size] = &**input else {
             return Err(Error::Config(format!(
                 "Dense takes samples of shape [features], but its input has shape {input}; put a Flatten before it"
             )));
         };
-        if settings.units == 0 {
+        if self.units == 0 {
             return Err(Error::Config("Dense needs at least 1 unit, not 0".into()));
         }
-        for regularizer in [settings.weight_regularizer, settings.bias_regularizer, settings.output_regularizer] {
+        for regularizer in [self.weight_regularizer, self.bias_regularizer, self.output_regularizer] {
             regularizer.map_or(Ok(()), |regularizer| regularizer.check())?;
         }
-        settings.weight_init.check()?;
-        settings.bias_init.check()?;
-        if let Some(length) = settings.max_norm {
+        self.weight_init.check()?;
+        self.bias_init.check()?;
+        if let Some(length) = self.max_norm {
             crate::optim::check_positive("max_norm", length, "3")?;
         }
-        let weights = size.saturating_mul(settings.units);
-        let feedback = if settings.feedback == Feedback::Alignment { weights } else { 0 };
-        let bias = if settings.use_bias { settings.units } else { 0 };
+        let weights = size.saturating_mul(self.units);
+        let feedback = if self.feedback == Feedback::Alignment { weights } else { 0 };
+        let bias = if self.use_bias { self.units } else { 0 };
         let weights = weights.saturating_add(feedback).saturating_add(bias);
-        Ok(Plan { output_shape: Shape::try_new(&[settings.units])?, weights })
+        Ok(Plan { output_shape: Shape::try_new(&[self.units])?, weights })
     }
 
     fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {
-        let DenseConfig { units, .. } = self.settings;
+        let units = self.units;
         let size = input[0];
-        let weight = self.settings.weight_init.make(&[units, size], rng).requires_grad();
-        let bias = self
-            .settings
-            .use_bias
-            .then(|| self.settings.bias_init.make_for(&[units], size, units, rng).requires_grad());
+        let weight = self.weight_init.make(&[units, size], rng).requires_grad();
+        let bias = self.use_bias.then(|| self.bias_init.make_for(&[units], size, units, rng).requires_grad());
         self.linear = Some(Linear::from_weights(weight, bias));
-        if self.settings.feedback == Feedback::Alignment {
+        if self.feedback == Feedback::Alignment {
             self.feedback_matrix = Some(random_matrix(units, size, rng));
         }
         Ok(())
@@ -389,13 +373,28 @@ impl Layer for Dense {
     fn connect(&mut self, connection: Connection, rng: &mut Rng) {
         match connection {
             Connection::ReceiveError { outputs } => {
-                self.feedback_matrix = Some(random_matrix(outputs, self.settings.units, rng));
+                self.feedback_matrix = Some(random_matrix(outputs, self.units, rng));
             }
             Connection::SendError => self.sends_error = true,
         }
     }
 
     fn config(&self) -> LayerConfig {
-        LayerConfig::Dense(self.settings)
+        LayerConfig::of(self)
     }
+
+    fn label(&self) -> String {
+        match self.activation {
+            Activation::Identity => "Dense".into(),
+            activation => format!("Dense ({activation})"),
+        }
+    }
+
+    fn output_activation(&self) -> Option<Activation> {
+        Some(self.activation)
+    }
+}
+
+impl LayerKind for Dense {
+    const NAME: &'static str = "dense";
 }

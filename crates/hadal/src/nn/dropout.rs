@@ -1,6 +1,8 @@
 //! Dropout (Srivastava and others, JMLR 15, 2014).
 
-use super::{Context, Forward, Layer, LayerConfig, Module, Plan};
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
 use crate::{Error, Result, Shape, Tensor};
 
 /// Dropout: in training, sets each element to 0 with probability `rate` and scales the others by `1 / (1 - rate)`; in
@@ -12,7 +14,8 @@ use crate::{Error, Result, Shape, Tensor};
 /// assert!((y.mean().item() - 1.0).abs() < 0.1); // the mean stays
 /// assert_eq!((y.min().item(), y.max().item()), (0.0, 1.25));
 /// ```
-#[derive(Clone, Debug, Module)]
+#[derive(Clone, Debug, Module, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Dropout {
     rate: f64,
 }
@@ -55,13 +58,18 @@ impl Layer for Dropout {
     }
 
     fn config(&self) -> LayerConfig {
-        LayerConfig::Dropout { rate: self.rate }
+        LayerConfig::of(self)
+    }
+
+    fn label(&self) -> String {
+        format!("Dropout ({})", self.rate)
+    }
+
+    fn keeps_values(&self) -> bool {
+        true
     }
 }
 
-impl Dropout {
-    /// A layer whose rate [`Layer::plan`] will check.
-    pub(super) fn unchecked(rate: f64) -> Dropout {
-        Dropout { rate }
-    }
+impl LayerKind for Dropout {
+    const NAME: &'static str = "dropout";
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Embedding, Forward, Layer, LayerConfig, Module, Plan};
+use super::{Context, Embedding, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
 use crate::{DType, Error, Result, Rng, Shape, Tensor, concat};
 
 /// Replaces the last columns of a table, which hold category indices, by [`Embedding`] vectors (Guo and Berkhahn, "Entity
@@ -19,10 +19,30 @@ use crate::{DType, Error, Result, Rng, Shape, Tensor, concat};
 /// assert_eq!(model.forward(&x, &mut Context::evaluation()).shape(), &[1, 1]);
 /// # Ok::<(), hadal::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(from = "Columns", into = "Columns")]
 pub struct EmbedColumns {
     columns: Vec<EmbeddedColumn>,
     embeddings: Vec<Embedding>,
+}
+
+/// The settings of [`EmbedColumns`].
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Columns {
+    columns: Vec<EmbeddedColumn>,
+}
+
+impl From<Columns> for EmbedColumns {
+    fn from(settings: Columns) -> EmbedColumns {
+        EmbedColumns::new(settings.columns)
+    }
+}
+
+impl From<EmbedColumns> for Columns {
+    fn from(layer: EmbedColumns) -> Columns {
+        Columns { columns: layer.columns }
+    }
 }
 
 /// A column of category indices.
@@ -134,8 +154,16 @@ impl Layer for EmbedColumns {
     }
 
     fn config(&self) -> LayerConfig {
-        LayerConfig::EmbedColumns { columns: self.columns.clone() }
+        LayerConfig::of(self)
     }
+
+    fn label(&self) -> String {
+        format!("EmbedColumns of {}", self.columns.len())
+    }
+}
+
+impl LayerKind for EmbedColumns {
+    const NAME: &'static str = "embed_columns";
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! A vector for each word.
 
-use super::{Context, Forward, Initializer, Layer, LayerConfig, Module, Plan};
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Forward, Initializer, Layer, LayerConfig, LayerKind, Module, Plan};
 use crate::{DType, Error, Result, Rng, Shape, Tensor};
 
 /// An embedding layer: maps each index to a trainable vector. Input `i64` `[batch, ..]`, output `[batch, .., embedding_dim]`.
@@ -14,12 +16,22 @@ use crate::{DType, Error, Result, Rng, Shape, Tensor};
 /// assert_eq!(model.forward(&words, &mut Context::evaluation()).shape(), &[1, 2]);
 /// # Ok::<(), hadal::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Embedding {
+    #[serde(alias = "vocabulary")]
     num_embeddings: usize,
+    #[serde(alias = "size")]
     embedding_dim: usize,
+    #[serde(skip, default = "keras")]
     init: Initializer,
+    #[serde(skip)]
     weight: Option<Tensor>,
+}
+
+/// Keras's initializer. A loaded layer has its vectors from the file.
+fn keras() -> Initializer {
+    Initializer::Uniform(0.05)
 }
 
 impl Embedding {
@@ -32,7 +44,7 @@ impl Embedding {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn new(num_embeddings: usize, embedding_dim: usize) -> Embedding {
-        Embedding { num_embeddings, embedding_dim, init: Initializer::Uniform(0.05), weight: None }
+        Embedding { num_embeddings, embedding_dim, init: keras(), weight: None }
     }
 
     /// For a module of your own: an embedding with its vectors, ready to be used.
@@ -143,6 +155,10 @@ impl Layer for Embedding {
     }
 
     fn config(&self) -> LayerConfig {
-        LayerConfig::Embedding { num_embeddings: self.num_embeddings, embedding_dim: self.embedding_dim }
+        LayerConfig::of(self)
     }
+}
+
+impl LayerKind for Embedding {
+    const NAME: &'static str = "embedding";
 }

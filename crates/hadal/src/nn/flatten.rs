@@ -1,6 +1,8 @@
 //! Flattening.
 
-use super::{Context, Forward, Layer, LayerConfig, Module, Plan};
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
 use crate::{Result, Shape, Tensor};
 
 /// Flattens each sample to a vector: `[batch, 28, 28]` becomes `[batch, 784]`.
@@ -10,7 +12,7 @@ use crate::{Result, Shape, Tensor};
 /// let y = Flatten.forward(&Tensor::zeros([5, 28, 28]), &mut Context::evaluation());
 /// assert_eq!(y.shape(), &[5, 784]);
 /// ```
-#[derive(Clone, Debug, Default, Module)]
+#[derive(Clone, Debug, Default, Module, Serialize, Deserialize)]
 pub struct Flatten;
 
 impl Forward for Flatten {
@@ -27,6 +29,14 @@ impl Layer for Flatten {
     }
 
     fn config(&self) -> LayerConfig {
-        LayerConfig::Flatten
+        LayerConfig::of(self)
     }
+
+    fn keeps_values(&self) -> bool {
+        true
+    }
+}
+
+impl LayerKind for Flatten {
+    const NAME: &'static str = "flatten";
 }

@@ -1,6 +1,8 @@
 //! Noise as regularization.
 
-use super::{Context, Forward, Layer, LayerConfig, Module, Plan};
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
 use crate::{Error, Result, Shape, Tensor};
 
 /// Adds zero-centered Gaussian noise to its input during training, as Keras's `GaussianNoise`; on small noise the same
@@ -15,8 +17,10 @@ use crate::{Error, Result, Shape, Tensor};
 /// let y = noise.forward(&x, &mut Context::training(Rng::new(1)));
 /// assert!((y.powi(2).mean().sqrt().item() - 0.1).abs() < 0.01);
 /// ```
-#[derive(Clone, Debug, Module)]
+#[derive(Clone, Debug, Module, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct GaussianNoise {
+    #[serde(alias = "deviation")]
     std: f64,
 }
 
@@ -45,6 +49,18 @@ impl Layer for GaussianNoise {
     }
 
     fn config(&self) -> LayerConfig {
-        LayerConfig::GaussianNoise { std: self.std }
+        LayerConfig::of(self)
     }
+
+    fn label(&self) -> String {
+        format!("GaussianNoise ({})", self.std)
+    }
+
+    fn keeps_values(&self) -> bool {
+        true
+    }
+}
+
+impl LayerKind for GaussianNoise {
+    const NAME: &'static str = "gaussian_noise";
 }

@@ -1,19 +1,15 @@
 //! What a [`Sequential`](super::Sequential) is made of.
 
-use serde::{Deserialize, Serialize};
-
-use super::{
-    Activation, BatchNorm, Chain, Dense, DenseConfig, Dropout, EmbedColumns, EmbeddedColumn, Embedding, Flatten,
-    Forward, GaussianNoise, LayerNorm, Merge, Parallel, Rescaling, Reshape, Residual,
-};
-use crate::{Error, Result, Rng, Shape};
+use super::{Activation, Chain, Forward, LayerConfig, Merge};
+use crate::{Result, Rng, Shape};
 
 /// A layer of a [`Sequential`](super::Sequential): a module whose parameters are created for an input shape and whose settings
 /// can be saved.
 ///
 /// A layer of your own that keeps the shape and makes its parameters itself needs no method: `impl Layer for MyLayer {}`.
 /// Networks with such layers are saved and resumed by the program that knows them, with
-/// [`state`](super::Module::state_dict) and [`load_state_dict`](super::Module::load_state_dict).
+/// [`state`](super::Module::state_dict) and [`load_state_dict`](super::Module::load_state_dict); one that is a
+/// [`LayerKind`](super::LayerKind) stands in model files as ours do.
 ///
 /// ```
 /// use hadal::prelude::*;
@@ -85,17 +81,79 @@ pub trait Layer: Forward + Send + Sync {
         let _ = (connection, rng);
     }
 
-    /// The layer's settings. Default: a layer that only the program which made it knows.
+    /// The layer's settings: [`LayerConfig::of`] for a [`LayerKind`](super::LayerKind). Default: a layer that only the program
+    /// which made it knows.
     ///
     /// ```
     /// use hadal::nn::LayerConfig;
     /// use hadal::prelude::*;
-    /// assert_eq!(Dropout::new(0.2).config(), LayerConfig::Dropout { rate: 0.2 });
+    /// assert_eq!(Dropout::new(0.2).config(), LayerConfig::of(&Dropout::new(0.2)));
     /// ```
     fn config(&self) -> LayerConfig {
-        let name = std::any::type_name::<Self>();
-        LayerConfig::Custom { name: name.rsplit("::").next().unwrap_or(name).to_owned() }
+        LayerConfig::custom(type_name::<Self>())
     }
+
+    /// A short name for summaries and messages. Default: the type's.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert_eq!((Flatten.label(), Dropout::new(0.2).label()), ("Flatten".into(), "Dropout (0.2)".into()));
+    /// ```
+    fn label(&self) -> String {
+        type_name::<Self>().to_owned()
+    }
+
+    /// The function that is applied last, for the monitoring of units that are never active. Default: none.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert_eq!(Dense::new(2).activation(Relu).output_activation(), Some(Relu));
+    /// assert_eq!(Flatten.output_activation(), None);
+    /// ```
+    fn output_activation(&self) -> Option<Activation> {
+        None
+    }
+
+    /// Whether the layer gives, in evaluation, the same numbers as it takes. Default: no.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert!(Flatten.keeps_values() && !Relu.keeps_values());
+    /// ```
+    fn keeps_values(&self) -> bool {
+        false
+    }
+
+    /// What other layers it is made of, for summaries and graphs. Default: of none.
+    ///
+    /// ```
+    /// use hadal::nn::Structure;
+    /// use hadal::prelude::*;
+    /// assert!(matches!(Residual::new().add(Relu).structure(), Structure::Residual(inner) if inner.layers().len() == 1));
+    /// ```
+    fn structure(&self) -> Structure<'_> {
+        Structure::Single
+    }
+}
+
+/// A type's name without its path.
+fn type_name<T: ?Sized>() -> &'static str {
+    let name = std::any::type_name::<T>();
+    name.rsplit("::").next().unwrap_or(name)
+}
+
+/// How a layer is made of others.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub enum Structure<'a> {
+    /// Of none.
+    Single,
+    /// One after another.
+    Sequence(&'a Chain),
+    /// One after another, with their input added to what they give.
+    Residual(&'a Chain),
+    /// Side by side, joined.
+    Parallel(&'a [Chain], Merge),
 }
 
 /// The output shape and size of a layer, computed before it is built.
@@ -124,169 +182,4 @@ pub enum Connection {
     },
     /// This layer is the output.
     SendError,
-}
-
-/// A layer's settings, as they stand in a model file.
-///
-/// ```
-/// use hadal::nn::LayerConfig;
-/// use hadal::prelude::*;
-/// let model = Sequential::new([2, 2]).add(Flatten).add(Dropout::new(0.5)).build()?;
-/// assert_eq!(model.architecture().layers, [LayerConfig::Flatten, LayerConfig::Dropout { rate: 0.5 }]);
-/// # Ok::<(), hadal::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "layer", rename_all = "snake_case", deny_unknown_fields)]
-#[non_exhaustive]
-pub enum LayerConfig {
-    /// [`Dense`].
-    Dense(DenseConfig),
-    /// [`Dropout`].
-    Dropout {
-        /// The probability of dropping.
-        rate: f64,
-    },
-    /// [`Flatten`].
-    Flatten,
-    /// [`GaussianNoise`].
-    GaussianNoise {
-        /// The standard deviation of the noise.
-        #[serde(alias = "deviation")]
-        std: f64,
-    },
-    /// [`Reshape`].
-    Reshape {
-        /// The shape of one sample.
-        shape: Vec<usize>,
-    },
-    /// An [`Activation`] as a layer.
-    Activation {
-        /// The function.
-        function: Activation,
-    },
-    /// [`BatchNorm`].
-    BatchNorm(super::batch_norm::Settings),
-    /// [`LayerNorm`].
-    LayerNorm {
-        /// A small constant added to the variance for numerical stability.
-        epsilon: f64,
-    },
-    /// [`Embedding`].
-    Embedding {
-        /// The number of embeddings (the vocabulary size).
-        #[serde(alias = "vocabulary")]
-        num_embeddings: usize,
-        /// The length of each vector.
-        #[serde(alias = "size")]
-        embedding_dim: usize,
-    },
-    /// [`EmbedColumns`].
-    EmbedColumns {
-        /// The columns of categories, which are the last of the table.
-        columns: Vec<EmbeddedColumn>,
-    },
-    /// [`Rescaling`].
-    Rescaling {
-        /// The factor.
-        scale: f64,
-        /// What is added after it.
-        offset: f64,
-    },
-    /// [`Chain`].
-    Chain {
-        /// Its layers.
-        layers: Vec<LayerConfig>,
-    },
-    /// [`Residual`].
-    Residual {
-        /// The layers beside the shortcut.
-        layers: Vec<LayerConfig>,
-    },
-    /// [`Parallel`].
-    Parallel {
-        /// How the outputs are joined.
-        merge: Merge,
-        /// The branches' layers.
-        branches: Vec<Vec<LayerConfig>>,
-    },
-    /// A layer that only the program which made it knows.
-    Custom {
-        /// Its type's name.
-        name: String,
-    },
-}
-
-impl LayerConfig {
-    /// The layer with these settings, not yet built.
-    ///
-    /// ```
-    /// use hadal::nn::LayerConfig;
-    /// use hadal::prelude::*;
-    /// let layer = LayerConfig::Dropout { rate: 0.5 }.layer()?;
-    /// assert_eq!(layer.config().label(), "Dropout (0.5)");
-    /// # Ok::<(), hadal::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// If it is a layer of another program's own.
-    pub fn layer(&self) -> Result<Box<dyn Layer>> {
-        Ok(match self {
-            LayerConfig::Dense(settings) => Box::new(Dense::with_settings(*settings)),
-            LayerConfig::Dropout { rate } => Box::new(Dropout::unchecked(*rate)),
-            LayerConfig::Flatten => Box::new(Flatten),
-            LayerConfig::GaussianNoise { std } => Box::new(GaussianNoise::new(*std)),
-            LayerConfig::Reshape { shape } => {
-                if shape.len() >= crate::MAX_RANK {
-                    return Err(Error::Config(format!("Reshape: shape {shape:?} has too many axes")));
-                }
-                Box::new(Reshape::new(Shape::try_new(shape)?))
-            }
-            LayerConfig::Activation { function } => Box::new(*function),
-            LayerConfig::BatchNorm(settings) => Box::new(BatchNorm::with_settings(*settings)),
-            LayerConfig::LayerNorm { epsilon } => Box::new(LayerNorm::new().epsilon(*epsilon)),
-            LayerConfig::Embedding { num_embeddings, embedding_dim } => {
-                Box::new(Embedding::new(*num_embeddings, *embedding_dim))
-            }
-            LayerConfig::EmbedColumns { columns } => Box::new(EmbedColumns::new(columns.iter().copied())),
-            LayerConfig::Rescaling { scale, offset } => Box::new(Rescaling::new(*scale, *offset)),
-            LayerConfig::Chain { layers } => Box::new(Chain::from_configs(layers)?),
-            LayerConfig::Residual { layers } => Box::new(Residual::from_chain(Chain::from_configs(layers)?)),
-            LayerConfig::Parallel { merge, branches } => {
-                let branches: Result<Vec<Chain>> = branches.iter().map(|layers| Chain::from_configs(layers)).collect();
-                Box::new(branches?.into_iter().fold(Parallel::new(*merge), Parallel::branch))
-            }
-            LayerConfig::Custom { name } => {
-                return Err(Error::Config(format!(
-                    "layer `{name}` is a custom layer; build the model in the program that defines it and use load_state_dict"
-                )));
-            }
-        })
-    }
-
-    /// A short name for summaries and messages: `Dense (relu)`.
-    ///
-    /// ```
-    /// use hadal::prelude::*;
-    /// assert_eq!(Dense::new(8).activation(Relu).config().label(), "Dense (relu)");
-    /// ```
-    pub fn label(&self) -> String {
-        match self {
-            LayerConfig::Dense(DenseConfig { activation: Activation::Identity, .. }) => "Dense".into(),
-            LayerConfig::Dense(DenseConfig { activation, .. }) => format!("Dense ({activation})"),
-            LayerConfig::Dropout { rate } => format!("Dropout ({rate})"),
-            LayerConfig::Flatten => "Flatten".into(),
-            LayerConfig::GaussianNoise { std } => format!("GaussianNoise ({std})"),
-            LayerConfig::Reshape { .. } => "Reshape".into(),
-            LayerConfig::Activation { function } => format!("Activation ({function})"),
-            LayerConfig::BatchNorm { .. } => "BatchNorm".into(),
-            LayerConfig::LayerNorm { .. } => "LayerNorm".into(),
-            LayerConfig::Embedding { .. } => "Embedding".into(),
-            LayerConfig::EmbedColumns { columns } => format!("EmbedColumns of {}", columns.len()),
-            LayerConfig::Rescaling { .. } => "Rescaling".into(),
-            LayerConfig::Chain { layers } => format!("Chain of {}", layers.len()),
-            LayerConfig::Residual { layers } => format!("Residual of {}", layers.len()),
-            LayerConfig::Parallel { branches, .. } => format!("Parallel of {}", branches.len()),
-            LayerConfig::Custom { name } => name.clone(),
-        }
-    }
 }

@@ -1,6 +1,8 @@
 //! Layer normalization.
 
-use super::{Context, Forward, Layer, LayerConfig, Module, Plan};
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
 use crate::{Error, Result, Rng, Shape, Tensor};
 
 /// Layer normalization (Ba, Kiros and Hinton, 2016, eq. 3): `(x - mean) / sqrt(variance + epsilon) * weight + bias`, mean and
@@ -15,10 +17,13 @@ use crate::{Error, Result, Rng, Shape, Tensor};
 /// # Ok::<(), hadal::Error>(())
 /// ```
 #[doc(alias = "LayerNormalization")]
-#[derive(Clone, Debug, Module)]
+#[derive(Clone, Debug, Module, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LayerNorm {
     epsilon: f64,
+    #[serde(skip)]
     weight: Option<Tensor>,
+    #[serde(skip)]
     bias: Option<Tensor>,
 }
 
@@ -106,6 +111,10 @@ impl Layer for LayerNorm {
     }
 
     fn config(&self) -> LayerConfig {
-        LayerConfig::LayerNorm { epsilon: self.epsilon }
+        LayerConfig::of(self)
     }
+}
+
+impl LayerKind for LayerNorm {
+    const NAME: &'static str = "layer_norm";
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Chain, Context, Forward, Layer, LayerConfig, Module, Plan, join};
+use super::{Chain, Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan, Structure, join};
 use crate::autograd::Trace;
 use crate::{Error, Result, Rng, Shape, Tensor, concat};
 
@@ -23,8 +23,11 @@ use crate::{Error, Result, Rng, Shape, Tensor, concat};
 /// ```
 #[doc(alias = "Concatenate")]
 #[doc(alias = "Add")]
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Parallel {
     merge: Merge,
+    #[serde(with = "lists")]
     branches: Vec<Chain>,
 }
 
@@ -138,7 +141,35 @@ impl Layer for Parallel {
     }
 
     fn config(&self) -> LayerConfig {
-        LayerConfig::Parallel { merge: self.merge, branches: self.branches.iter().map(Chain::configs).collect() }
+        LayerConfig::of(self)
+    }
+
+    fn label(&self) -> String {
+        format!("Parallel of {}", self.branches.len())
+    }
+
+    fn structure(&self) -> Structure<'_> {
+        Structure::Parallel(&self.branches, self.merge)
+    }
+}
+
+impl LayerKind for Parallel {
+    const NAME: &'static str = "parallel";
+}
+
+/// Branches in a file: a list of layers each.
+mod lists {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{Chain, Layer};
+
+    pub fn serialize<S: Serializer>(branches: &[Chain], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(branches.iter().map(|branch| &branch.layers))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Chain>, D::Error> {
+        let branches: Vec<Vec<Box<dyn Layer>>> = Vec::deserialize(deserializer)?;
+        Ok(branches.into_iter().map(|layers| Chain { layers }).collect())
     }
 }
 

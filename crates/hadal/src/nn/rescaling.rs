@@ -1,6 +1,8 @@
 //! A fixed change of scale.
 
-use super::{Context, Forward, Layer, LayerConfig, Module, Plan};
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
 use crate::{Error, Result, Shape, Tensor};
 
 /// `scale * x + offset`, as Keras's `Rescaling`: at the end of a network, it turns a standardized prediction into one in the
@@ -12,7 +14,8 @@ use crate::{Error, Result, Shape, Tensor};
 /// let y = Rescaling::new(10.0, 20.0).forward(&Tensor::from([[0.0], [1.0]]), &mut Context::evaluation());
 /// assert_eq!(y.to_vec::<f32>(), [20.0, 30.0]);
 /// ```
-#[derive(Clone, Debug, Module)]
+#[derive(Clone, Debug, Module, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Rescaling {
     scale: f64,
     offset: f64,
@@ -22,6 +25,16 @@ impl Rescaling {
     /// Multiplies by `scale`, then adds `offset`.
     pub fn new(scale: f64, offset: f64) -> Rescaling {
         Rescaling { scale, offset }
+    }
+
+    /// The factor.
+    pub fn scale(&self) -> f64 {
+        self.scale
+    }
+
+    /// What is added after it.
+    pub fn offset(&self) -> f64 {
+        self.offset
     }
 }
 
@@ -44,6 +57,10 @@ impl Layer for Rescaling {
     }
 
     fn config(&self) -> LayerConfig {
-        LayerConfig::Rescaling { scale: self.scale, offset: self.offset }
+        LayerConfig::of(self)
     }
+}
+
+impl LayerKind for Rescaling {
+    const NAME: &'static str = "rescaling";
 }

@@ -1,6 +1,8 @@
 //! Another shape for the same numbers.
 
-use super::{Context, Forward, Layer, LayerConfig, Module, Plan};
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
 use crate::{Error, Result, Shape, Tensor};
 
 /// Reshapes each sample: `[batch, 784]` becomes `[batch, 28, 28]`.
@@ -10,8 +12,10 @@ use crate::{Error, Result, Shape, Tensor};
 /// let y = Reshape::new([28, 28]).forward(&Tensor::zeros([5, 784]), &mut Context::evaluation());
 /// assert_eq!(y.shape(), &[5, 28, 28]);
 /// ```
-#[derive(Clone, Debug, Module)]
+#[derive(Clone, Debug, Module, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Reshape {
+    #[serde(with = "sizes")]
     shape: Shape,
 }
 
@@ -45,6 +49,35 @@ impl Layer for Reshape {
     }
 
     fn config(&self) -> LayerConfig {
-        LayerConfig::Reshape { shape: self.shape.to_vec() }
+        LayerConfig::of(self)
+    }
+
+    fn keeps_values(&self) -> bool {
+        true
+    }
+}
+
+impl LayerKind for Reshape {
+    const NAME: &'static str = "reshape";
+}
+
+/// A shape in a file: a list of sizes.
+mod sizes {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::{MAX_RANK, Shape};
+
+    pub fn serialize<S: Serializer>(shape: &Shape, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(shape.iter())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Shape, D::Error> {
+        let sizes: Vec<usize> = Vec::deserialize(deserializer)?;
+        // One axis more is for the samples of a batch.
+        if sizes.len() >= MAX_RANK {
+            return Err(D::Error::custom(format!("Reshape: shape {sizes:?} has too many axes")));
+        }
+        Shape::try_new(&sizes).map_err(D::Error::custom)
     }
 }

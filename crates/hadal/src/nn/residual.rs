@@ -1,6 +1,8 @@
 //! A shortcut around layers.
 
-use super::{Chain, Context, Forward, Layer, LayerConfig, Module, Plan};
+use serde::{Deserialize, Serialize};
+
+use super::{Chain, Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan, Structure};
 use crate::{Error, Result, Rng, Shape, Tensor};
 
 /// A residual block with an identity shortcut, `x + f(x)`, for layers `f` that keep the shape (He and others, CVPR 2016, eq. 1).
@@ -13,7 +15,8 @@ use crate::{Error, Result, Rng, Shape, Tensor};
 ///     .build()?;
 /// # Ok::<(), hadal::Error>(())
 /// ```
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Residual {
     chain: Chain,
 }
@@ -95,6 +98,18 @@ impl Layer for Residual {
     }
 
     fn config(&self) -> LayerConfig {
-        LayerConfig::Residual { layers: self.chain.configs() }
+        LayerConfig::of(self)
     }
+
+    fn label(&self) -> String {
+        format!("Residual of {}", self.chain.layers.len())
+    }
+
+    fn structure(&self) -> Structure<'_> {
+        Structure::Residual(&self.chain)
+    }
+}
+
+impl LayerKind for Residual {
+    const NAME: &'static str = "residual";
 }

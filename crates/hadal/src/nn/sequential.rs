@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Chain, Connection, Context, DenseConfig, Feedback, Forward, Layer, LayerConfig, Module, Summary, join};
+use super::{Chain, Connection, Context, Dense, Feedback, Forward, Layer, LayerConfig, Module, Summary, join};
 use crate::data::Preprocessing;
 use crate::finite::first_not_finite;
 use crate::format::{Staged, safetensors};
@@ -119,9 +119,9 @@ impl Sequential {
     /// Gives layers with direct feedback their matrices, and tells the last dense layer that its error is wanted.
     fn connect_feedback(&mut self, rng: &mut Rng) -> Result<()> {
         let dense = self.dense_layers();
-        let Some((&(last, output), hidden)) = dense.split_last() else { return Ok(()) };
+        let Some(((last, output), hidden)) = dense.split_last() else { return Ok(()) };
         let mut any = false;
-        for (place, &(index, settings)) in hidden.iter().enumerate() {
+        for (place, (index, settings)) in hidden.iter().enumerate() {
             if settings.feedback != Feedback::Direct {
                 continue;
             }
@@ -133,21 +133,19 @@ impl Sequential {
                     settings.units
                 )));
             }
-            self.layers.layers[index].connect(Connection::ReceiveError { outputs: output.units }, rng);
+            self.layers.layers[*index].connect(Connection::ReceiveError { outputs: output.units }, rng);
             any = true;
         }
         if any {
-            self.layers.layers[last].connect(Connection::SendError, rng);
+            self.layers.layers[*last].connect(Connection::SendError, rng);
         }
         Ok(())
     }
 
     /// The dense layers, with their places.
-    fn dense_layers(&self) -> Vec<(usize, DenseConfig)> {
+    fn dense_layers(&self) -> Vec<(usize, Dense)> {
         let configs = self.layers.configs().into_iter().enumerate();
-        configs
-            .filter_map(|(index, config)| if let LayerConfig::Dense(own) = config { Some((index, own)) } else { None })
-            .collect()
+        configs.filter_map(|(index, config)| Some((index, config.get()?))).collect()
     }
 
     /// Configures the model for training, as Keras's `compile`; builds it first if needed.
@@ -188,7 +186,7 @@ impl Sequential {
     /// Refuses a network whose weights, or whose output for one sample, do not fit into memory, before any are made.
     fn check_memory(&self) -> Result<()> {
         let bytes = |numbers: usize| numbers.saturating_mul(size_of::<f32>());
-        let layer = |index: usize| format!("layer {} ({})", index + 1, self.layers.layers[index].config().label());
+        let layer = |index: usize| format!("layer {} ({})", index + 1, self.layers.layers[index].label());
         let numbers = self.numbers()?;
         if !can_allocate(bytes(numbers)) {
             let plans = self.layers.plans(&self.input)?.into_iter().map(|plan| plan.weights);
@@ -240,13 +238,18 @@ impl Sequential {
         Summary::new(self.layers.layers.iter().zip(&self.shapes).map(|(layer, shape)| {
             let mut count = 0;
             layer.visit("", &mut |_, tensor| count += tensor.elements());
-            (layer.config().label(), *shape, count)
+            (layer.label(), *shape, count)
         }))
     }
 
-    #[cfg(feature = "tensorboard")]
-    pub(crate) fn layers(&self) -> &[Box<dyn Layer>] {
-        &self.layers.layers
+    /// The layers, first to last.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert_eq!(Sequential::new([2]).add(Dense::new(3).activation(Relu)).layers()[0].label(), "Dense (relu)");
+    /// ```
+    pub fn layers(&self) -> &[Box<dyn Layer>] {
+        self.layers.layers()
     }
 
     /// The layers and their settings, without weights.
@@ -269,14 +272,15 @@ impl Sequential {
     /// ```
     ///
     /// # Errors
-    /// If a layer's settings are invalid, or a layer is one of a user's own.
+    /// If a layer's settings are invalid, or its kind is not known to this program.
     pub fn from_architecture(architecture: &Architecture) -> Result<Sequential> {
         // One axis more is for the samples of a batch.
         if architecture.input_shape.len() >= crate::MAX_RANK {
             return Err(Error::Config("its architecture is invalid: the input shape has too many axes".into()));
         }
         let mut model = Sequential::new(Shape::try_new(&architecture.input_shape)?);
-        model.layers = Chain::from_configs(&architecture.layers)?;
+        let layers = architecture.layers.iter().map(LayerConfig::layer);
+        model.layers = Chain { layers: layers.collect::<Result<_>>()? };
         model.preprocessing = architecture.preprocessing.clone();
         Ok(model)
     }

@@ -1,7 +1,7 @@
 //! AdaDelta.
 
 use super::{Core, Optimizer, check_positive_in_f32, check_share, has_core};
-use crate::{Result, UpdateRule};
+use crate::{Formula, Real, Result, States, UpdateRule};
 
 /// AdaDelta (Zeiler, arXiv 1212.5701, 2012, algorithm 1): `s = rho * s + (1 - rho) * g^2;
 /// d = sqrt(u + epsilon) / sqrt(s + epsilon) * g; u = rho * u + (1 - rho) * d^2; w -= learning_rate * d`.
@@ -52,12 +52,33 @@ impl Default for Adadelta {
 impl Optimizer for Adadelta {
     has_core!("adadelta");
 
-    fn update_rule(&self, learning_rate: f64, _step: u64) -> UpdateRule {
-        UpdateRule::Adadelta { learning_rate, rho: self.rho, epsilon: self.epsilon }
+    fn update_rule(&self, learning_rate: f64, _step: u64, apply: &mut dyn FnMut(&dyn UpdateRule)) {
+        apply(&Rule { learning_rate, rho: self.rho, epsilon: self.epsilon });
     }
 
     fn check_settings(&self) -> Result<()> {
         check_share("rho", self.rho)?;
         check_positive_in_f32("epsilon", self.epsilon, "1e-6")
+    }
+}
+
+/// States `s` and `u`.
+#[derive(Clone, Copy, Debug)]
+struct Rule {
+    learning_rate: f64,
+    rho: f64,
+    epsilon: f64,
+}
+
+impl Formula for Rule {
+    const STATES: usize = 2;
+
+    #[inline(always)]
+    fn step<T: Real>(self, w: &mut T, g: T, [s, u, _]: States<T>) {
+        let [learning_rate, rho, rest, epsilon] = T::all([self.learning_rate, self.rho, 1.0 - self.rho, self.epsilon]);
+        *s = rho * *s + rest * (g * g);
+        let d = (*u + epsilon).sqrt() / (*s + epsilon).sqrt() * g;
+        *u = rho * *u + rest * (d * d);
+        *w = *w - learning_rate * d;
     }
 }

@@ -1,7 +1,7 @@
 //! AdaGrad.
 
 use super::{Core, Optimizer, check_positive_in_f32, has_core};
-use crate::{Result, UpdateRule};
+use crate::{Formula, Real, Result, States, UpdateRule};
 
 /// AdaGrad (Duchi, Hazan and Singer, JMLR 12, 2011), in PyTorch's form: `s += g^2; w -= learning_rate * g / (sqrt(s) + epsilon)`.
 ///
@@ -51,11 +51,29 @@ impl Default for Adagrad {
 impl Optimizer for Adagrad {
     has_core!("adagrad");
 
-    fn update_rule(&self, learning_rate: f64, _step: u64) -> UpdateRule {
-        UpdateRule::Adagrad { learning_rate, epsilon: self.epsilon }
+    fn update_rule(&self, learning_rate: f64, _step: u64, apply: &mut dyn FnMut(&dyn UpdateRule)) {
+        apply(&Rule { learning_rate, epsilon: self.epsilon });
     }
 
     fn check_settings(&self) -> Result<()> {
         check_positive_in_f32("epsilon", self.epsilon, "1e-10")
+    }
+}
+
+/// State `s`.
+#[derive(Clone, Copy, Debug)]
+struct Rule {
+    learning_rate: f64,
+    epsilon: f64,
+}
+
+impl Formula for Rule {
+    const STATES: usize = 1;
+
+    #[inline(always)]
+    fn step<T: Real>(self, w: &mut T, g: T, [s, ..]: States<T>) {
+        let [learning_rate, epsilon] = T::all([self.learning_rate, self.epsilon]);
+        *s = *s + g * g;
+        *w = *w - learning_rate * g / ((*s).sqrt() + epsilon);
     }
 }

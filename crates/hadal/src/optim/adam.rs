@@ -1,7 +1,7 @@
 //! Adam and AMSGrad.
 
 use super::{Core, Optimizer, check_positive_in_f32, check_share, has_core};
-use crate::{Result, UpdateRule};
+use crate::{Formula, Real, Result, States, UpdateRule};
 
 /// Adam in Keras's form (Kingma and Ba, ICLR 2015, the variant at the end of section 2): with
 /// `m += (1 - beta1) (g - m)` and `v += (1 - beta2) (g^2 - v)`, step t is
@@ -98,13 +98,13 @@ impl Default for Adam {
 impl Optimizer for Adam {
     has_core!("adam");
 
-    fn update_rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
+    fn update_rule(&self, learning_rate: f64, step: u64, apply: &mut dyn FnMut(&dyn UpdateRule)) {
         let &Adam { beta1, beta2, epsilon, .. } = self;
         let learning_rate = learning_rate * (1.0 - power(beta2, step)).sqrt() / (1.0 - power(beta1, step));
         if self.amsgrad {
-            UpdateRule::AmsGrad { learning_rate, beta1, beta2, epsilon }
+            apply(&AmsGrad(Moments { learning_rate, beta1, beta2, epsilon }));
         } else {
-            UpdateRule::Adam { learning_rate, beta1, beta2, epsilon }
+            apply(&Moments { learning_rate, beta1, beta2, epsilon });
         }
     }
 
@@ -118,4 +118,49 @@ impl Optimizer for Adam {
 /// `share^step`.
 pub(super) fn power(share: f64, step: u64) -> f64 {
     share.powf(step as f64)
+}
+
+/// States `m` and `v`; the learning rate has the bias correction in it.
+#[derive(Clone, Copy, Debug)]
+struct Moments {
+    learning_rate: f64,
+    beta1: f64,
+    beta2: f64,
+    epsilon: f64,
+}
+
+impl Formula for Moments {
+    const STATES: usize = 2;
+
+    #[inline(always)]
+    fn step<T: Real>(self, w: &mut T, g: T, [m, v, _]: States<T>) {
+        let [learning_rate, epsilon] = T::all([self.learning_rate, self.epsilon]);
+        self.observe(g, m, v);
+        *w = *w - learning_rate * *m / ((*v).sqrt() + epsilon);
+    }
+}
+
+impl Moments {
+    #[inline(always)]
+    fn observe<T: Real>(self, g: T, m: &mut T, v: &mut T) {
+        let [beta1, rest1, beta2, rest2] = T::all([self.beta1, 1.0 - self.beta1, self.beta2, 1.0 - self.beta2]);
+        *m = beta1 * *m + rest1 * g;
+        *v = beta2 * *v + rest2 * (g * g);
+    }
+}
+
+/// States `m`, `v` and the largest `v` so far.
+#[derive(Clone, Copy, Debug)]
+struct AmsGrad(Moments);
+
+impl Formula for AmsGrad {
+    const STATES: usize = 3;
+
+    #[inline(always)]
+    fn step<T: Real>(self, w: &mut T, g: T, [m, v, h]: States<T>) {
+        let [learning_rate, epsilon] = T::all([self.0.learning_rate, self.0.epsilon]);
+        self.0.observe(g, m, v);
+        *h = (*h).larger(*v);
+        *w = *w - learning_rate * *m / ((*h).sqrt() + epsilon);
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::adam::power;
 use super::{Core, Optimizer, check_positive_in_f32, check_share, has_core};
-use crate::{Result, UpdateRule};
+use crate::{Formula, Real, Result, States, UpdateRule};
 
 /// Adamax, the variant of Adam based on the infinity norm (Kingma and Ba, ICLR 2015, algorithm 2), in Keras's form: with
 /// `m += (1 - beta1) (g - m)` and `u = max(beta2 * u, |g|)`, step t is
@@ -54,14 +54,36 @@ impl Default for Adamax {
 impl Optimizer for Adamax {
     has_core!("adamax");
 
-    fn update_rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
+    fn update_rule(&self, learning_rate: f64, step: u64, apply: &mut dyn FnMut(&dyn UpdateRule)) {
         let &Adamax { beta1, beta2, epsilon, .. } = self;
-        UpdateRule::Adamax { learning_rate: learning_rate / (1.0 - power(beta1, step)), beta1, beta2, epsilon }
+        apply(&Rule { learning_rate: learning_rate / (1.0 - power(beta1, step)), beta1, beta2, epsilon });
     }
 
     fn check_settings(&self) -> Result<()> {
         check_share("beta1", self.beta1)?;
         check_share("beta2", self.beta2)?;
         check_positive_in_f32("epsilon", self.epsilon, "1e-7")
+    }
+}
+
+/// States `m` and `u`; the learning rate has the bias correction in it.
+#[derive(Clone, Copy, Debug)]
+struct Rule {
+    learning_rate: f64,
+    beta1: f64,
+    beta2: f64,
+    epsilon: f64,
+}
+
+impl Formula for Rule {
+    const STATES: usize = 2;
+
+    #[inline(always)]
+    fn step<T: Real>(self, w: &mut T, g: T, [m, u, _]: States<T>) {
+        let [learning_rate, epsilon] = T::all([self.learning_rate, self.epsilon]);
+        let [beta1, rest1, beta2] = T::all([self.beta1, 1.0 - self.beta1, self.beta2]);
+        *m = beta1 * *m + rest1 * g;
+        *u = (beta2 * *u).larger(g.abs());
+        *w = *w - learning_rate * *m / (*u + epsilon);
     }
 }

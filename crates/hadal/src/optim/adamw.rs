@@ -56,8 +56,8 @@ impl Optimizer for AdamW {
         self.0.core_mut()
     }
 
-    fn update_rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
-        self.0.update_rule(learning_rate, step)
+    fn update_rule(&self, learning_rate: f64, step: u64, apply: &mut dyn FnMut(&dyn UpdateRule)) {
+        self.0.update_rule(learning_rate, step, apply);
     }
 
     fn check_settings(&self) -> Result<()> {

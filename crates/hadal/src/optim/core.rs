@@ -3,23 +3,24 @@
 use std::collections::BTreeMap;
 use std::sync::Once;
 
+use super::Optimizer;
 use crate::monitor::note;
 use crate::nn::Module;
-use crate::{Error, Gradients, Result, Tensor, UpdateRule, WeightDecay};
+use crate::{Error, Gradients, Result, Tensor, WeightDecay};
 
 /// Settings and state that every optimizer has.
 ///
 /// ```
 /// use hadal::optim::{Core, Optimizer};
-/// use hadal::{Tensor, UpdateRule};
-/// /// Gradient descent whose learning rate falls with the root of the number of steps.
-/// struct Slowing {
+/// use hadal::{Formula, Real, States, Tensor, UpdateRule};
+/// /// Gradient descent by the sign of the gradient.
+/// struct Signs {
 ///     core: Core,
 /// }
 ///
-/// impl Optimizer for Slowing {
+/// impl Optimizer for Signs {
 ///     fn name(&self) -> &'static str {
-///         "slowing"
+///         "signs"
 ///     }
 ///     fn core(&self) -> &Core {
 ///         &self.core
@@ -27,13 +28,29 @@ use crate::{Error, Gradients, Result, Tensor, UpdateRule, WeightDecay};
 ///     fn core_mut(&mut self) -> &mut Core {
 ///         &mut self.core
 ///     }
-///     fn update_rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
-///         UpdateRule::Sgd { learning_rate: learning_rate / (step as f64).sqrt() }
+///     fn update_rule(&self, learning_rate: f64, _step: u64, apply: &mut dyn FnMut(&dyn UpdateRule)) {
+///         apply(&Sign { learning_rate });
+///     }
+/// }
+///
+/// /// For each number.
+/// #[derive(Clone, Copy, Debug)]
+/// struct Sign {
+///     learning_rate: f64,
+/// }
+///
+/// impl Formula for Sign {
+///     const STATES: usize = 0;
+///
+///     #[inline(always)]
+///     fn step<T: Real>(self, w: &mut T, g: T, _: States<T>) {
+///         let learning_rate = T::from_f64(self.learning_rate);
+///         *w = *w - if g > T::ZERO { learning_rate } else { -learning_rate };
 ///     }
 /// }
 ///
 /// let mut w = Tensor::from([1.0]).requires_grad();
-/// let mut optimizer = Slowing { core: Core::new(0.5) };
+/// let mut optimizer = Signs { core: Core::new(0.5) };
 /// let grads = w.sum().backward();
 /// optimizer.step(&mut w, &grads);
 /// assert_eq!(w.item(), 0.5);
@@ -167,12 +184,15 @@ pub struct ParamUpdate<'a> {
 }
 
 impl ParamUpdate<'_> {
-    /// Updates parameter and states by a rule; states begin as zeros.
-    pub(super) fn apply(self, rule: UpdateRule) {
-        if self.states.is_empty() {
-            self.states.extend((0..rule.states()).map(|_| self.parameter.zeros_like()));
-        }
-        self.parameter.update(rule, self.decay, self.states, self.gradient);
+    /// Step `step` by the rule of an optimizer; states begin as zeros.
+    pub(super) fn step(self, optimizer: &(impl Optimizer + ?Sized), step: u64) {
+        let ParamUpdate { parameter, gradient, states, learning_rate, decay } = self;
+        optimizer.update_rule(learning_rate, step, &mut |rule| {
+            if states.is_empty() {
+                states.extend((0..rule.states()).map(|_| parameter.zeros_like()));
+            }
+            parameter.update(rule, decay, states, gradient);
+        });
     }
 }
 

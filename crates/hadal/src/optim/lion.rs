@@ -1,7 +1,7 @@
 //! Lion.
 
 use super::{Core, Optimizer, check_share, has_core};
-use crate::{Result, UpdateRule};
+use crate::{Formula, Real, Result, States, UpdateRule};
 
 /// Lion (Chen and others, NeurIPS 2023, algorithm 2): `w -= learning_rate * sign(beta1 * m + (1 - beta1) * g);
 /// m = beta2 * m + (1 - beta2) * g`. Every step has the same size, so learning rates are 3 to 10 times smaller than Adam's;
@@ -45,12 +45,40 @@ impl Default for Lion {
 impl Optimizer for Lion {
     has_core!("lion");
 
-    fn update_rule(&self, learning_rate: f64, _step: u64) -> UpdateRule {
-        UpdateRule::Lion { learning_rate, beta1: self.beta1, beta2: self.beta2 }
+    fn update_rule(&self, learning_rate: f64, _step: u64, apply: &mut dyn FnMut(&dyn UpdateRule)) {
+        apply(&Rule { learning_rate, beta1: self.beta1, beta2: self.beta2 });
     }
 
     fn check_settings(&self) -> Result<()> {
         check_share("beta1", self.beta1)?;
         check_share("beta2", self.beta2)
+    }
+}
+
+/// State `m`.
+#[derive(Clone, Copy, Debug)]
+struct Rule {
+    learning_rate: f64,
+    beta1: f64,
+    beta2: f64,
+}
+
+impl Formula for Rule {
+    const STATES: usize = 1;
+
+    #[inline(always)]
+    fn step<T: Real>(self, w: &mut T, g: T, [m, ..]: States<T>) {
+        let [learning_rate, one, beta1, beta2] = T::all([self.learning_rate, 1.0, self.beta1, self.beta2]);
+        let direction = beta1 * *m + (one - beta1) * g;
+        let step = if direction > T::ZERO {
+            learning_rate
+        } else if direction < T::ZERO {
+            -learning_rate
+        } else {
+            // 0, or NaN, which is not to be hidden.
+            direction
+        };
+        *w = *w - step;
+        *m = beta2 * *m + (one - beta2) * g;
     }
 }

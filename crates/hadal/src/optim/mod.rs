@@ -55,7 +55,7 @@ use crate::{Gradients, Result, UpdateRule};
 /// assert_eq!(w.to_vec::<f32>(), [0.8, 0.8]);
 /// ```
 ///
-/// To write a custom optimizer, store a [`Core`] and return the [`UpdateRule`] of a step from
+/// To write a custom optimizer, store a [`Core`] and pass the [`Formula`](crate::Formula) of a step on in
 /// [`update_rule`](Optimizer::update_rule), or override [`step`](Optimizer::step) and compute with tensors, as [`Muon`] does.
 pub trait Optimizer: Send + Sync {
     /// The optimizer's name, as it stands in reports: `rmsprop`.
@@ -72,15 +72,16 @@ pub trait Optimizer: Send + Sync {
     /// As [`core`](Optimizer::core), to be changed.
     fn core_mut(&mut self) -> &mut Core;
 
-    /// The update rule of step `step` (counted from 1) for a parameter with this learning rate.
+    /// Calls `apply` with the update rule of step `step` (counted from 1) for a parameter with this learning rate: a
+    /// [`Formula`](crate::Formula) with its constants.
     ///
     /// ```
-    /// use hadal::UpdateRule;
     /// use hadal::prelude::*;
-    /// let rule = Sgd::new(0.1).update_rule(0.1, 1);
-    /// assert!(matches!(rule, UpdateRule::Sgd { learning_rate: 0.1 }));
+    /// let mut states = 0;
+    /// Adam::default().update_rule(0.001, 1, &mut |rule| states = rule.states());
+    /// assert_eq!(states, 2);
     /// ```
-    fn update_rule(&self, learning_rate: f64, step: u64) -> UpdateRule;
+    fn update_rule(&self, learning_rate: f64, step: u64, apply: &mut dyn FnMut(&dyn UpdateRule));
 
     /// The settings beyond those of [`Core`]: what must be the same for a run to be [resumed](crate::train::Trainer::resume). Default:
     /// the update rule of the first step, which has the settings of most; an optimizer of your own that has others adds them.
@@ -90,7 +91,9 @@ pub trait Optimizer: Send + Sync {
     /// assert_ne!(Muon::new(0.01).describe(), Muon::new(0.01).momentum(0.9).describe());
     /// ```
     fn describe(&self) -> String {
-        format!("{} {:?}", self.name(), self.update_rule(self.learning_rate(), 1))
+        let mut described = self.name().to_owned();
+        self.update_rule(self.learning_rate(), 1, &mut |rule| described += &format!(" {rule:?}"));
+        described
     }
 
     /// Checks the settings beyond those of [`Core`].
@@ -120,8 +123,7 @@ pub trait Optimizer: Send + Sync {
         let step = self.core().steps() + 1;
         let mut core = std::mem::take(self.core_mut());
         core.walk(model, gradients, &mut |place| {
-            let rule = self.update_rule(place.learning_rate, step);
-            place.apply(rule);
+            place.step(self, step);
         });
         *self.core_mut() = core;
     }
@@ -241,8 +243,8 @@ impl Optimizer for Box<dyn Optimizer> {
         (**self).core_mut()
     }
 
-    fn update_rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
-        (**self).update_rule(learning_rate, step)
+    fn update_rule(&self, learning_rate: f64, step: u64, apply: &mut dyn FnMut(&dyn UpdateRule)) {
+        (**self).update_rule(learning_rate, step, apply);
     }
 
     fn describe(&self) -> String {

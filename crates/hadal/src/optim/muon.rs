@@ -110,8 +110,8 @@ impl Default for Muon {
 impl Optimizer for Muon {
     has_core!("muon");
 
-    fn update_rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
-        Adam::default().update_rule(learning_rate, step)
+    fn update_rule(&self, learning_rate: f64, step: u64, apply: &mut dyn FnMut(&dyn UpdateRule)) {
+        Adam::default().update_rule(learning_rate, step, apply);
     }
 
     fn describe(&self) -> String {
@@ -127,8 +127,7 @@ impl Optimizer for Muon {
             if place.parameter.rank() == 2 {
                 return self.matrix_step(place);
             }
-            let rule = self.update_rule(place.learning_rate, step);
-            place.apply(rule);
+            place.step(self, step);
         });
         self.core = core;
     }

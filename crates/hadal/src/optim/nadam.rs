@@ -2,7 +2,7 @@
 
 use super::adam::power;
 use super::{Core, Optimizer, check_positive_in_f32, check_share, has_core};
-use crate::{Result, UpdateRule};
+use crate::{Formula, Real, Result, States, UpdateRule};
 
 /// Adam with Nesterov momentum (Dozat, ICLR workshop 2016, algorithm 8), in Keras's form. With `m` and `v` of
 /// [`Adam`](super::Adam), `u_t = beta1 (1 - 0.5 * 0.96^t)` and `U_t = u_1 .. u_t`, step t is
@@ -70,21 +70,46 @@ impl Default for Nadam {
 impl Optimizer for Nadam {
     has_core!("nadam");
 
-    fn update_rule(&self, learning_rate: f64, step: u64) -> UpdateRule {
+    fn update_rule(&self, learning_rate: f64, step: u64, apply: &mut dyn FnMut(&dyn UpdateRule)) {
         let (product, next) = (self.product(step), self.u(step + 1));
-        UpdateRule::Nadam {
+        apply(&Rule {
             momentum_rate: learning_rate * next / (1.0 - product * next),
             gradient_rate: learning_rate * (1.0 - self.u(step)) / (1.0 - product),
             beta1: self.beta1,
             beta2: self.beta2,
             correction: 1.0 - power(self.beta2, step),
             epsilon: self.epsilon,
-        }
+        });
     }
 
     fn check_settings(&self) -> Result<()> {
         check_share("beta1", self.beta1)?;
         check_share("beta2", self.beta2)?;
         check_positive_in_f32("epsilon", self.epsilon, "1e-7")
+    }
+}
+
+/// States `m` and `v`; the rates of `m` and `g` have the bias correction in them.
+#[derive(Clone, Copy, Debug)]
+struct Rule {
+    momentum_rate: f64,
+    gradient_rate: f64,
+    beta1: f64,
+    beta2: f64,
+    correction: f64,
+    epsilon: f64,
+}
+
+impl Formula for Rule {
+    const STATES: usize = 2;
+
+    #[inline(always)]
+    fn step<T: Real>(self, w: &mut T, g: T, [m, v, _]: States<T>) {
+        let [momentum_rate, gradient_rate] = T::all([self.momentum_rate, self.gradient_rate]);
+        let [beta1, rest1, beta2, rest2] = T::all([self.beta1, 1.0 - self.beta1, self.beta2, 1.0 - self.beta2]);
+        let [unbias, epsilon] = T::all([1.0 / self.correction, self.epsilon]);
+        *m = beta1 * *m + rest1 * g;
+        *v = beta2 * *v + rest2 * (g * g);
+        *w = *w - (momentum_rate * *m + gradient_rate * g) / ((*v * unbias).sqrt() + epsilon);
     }
 }

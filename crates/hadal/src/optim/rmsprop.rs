@@ -1,7 +1,7 @@
 //! RMSprop.
 
 use super::{Core, Optimizer, check_positive_in_f32, check_share, has_core};
-use crate::{Result, UpdateRule};
+use crate::{Formula, Real, Result, States, UpdateRule};
 
 /// RMSprop in Keras's form: `s = rho * s + (1 - rho) * g^2; w -= learning_rate * g / sqrt(s + epsilon)`
 /// (Tieleman and Hinton, COURSERA lecture 6.5, 2012). With momentum, the step goes through a velocity,
@@ -99,14 +99,15 @@ impl Default for RmsProp {
 impl Optimizer for RmsProp {
     has_core!("rmsprop");
 
-    fn update_rule(&self, learning_rate: f64, _step: u64) -> UpdateRule {
+    fn update_rule(&self, learning_rate: f64, _step: u64, apply: &mut dyn FnMut(&dyn UpdateRule)) {
         let &RmsProp { rho, epsilon, momentum, centered, .. } = self;
+        let plain = Plain { learning_rate, rho, epsilon };
         if centered {
-            UpdateRule::RmsPropCentered { learning_rate, rho, epsilon, momentum }
+            apply(&Centered { plain, momentum });
         } else if momentum == 0.0 {
-            UpdateRule::RmsProp { learning_rate, rho, epsilon }
+            apply(&plain);
         } else {
-            UpdateRule::RmsPropMomentum { learning_rate, rho, epsilon, momentum }
+            apply(&Momentum { plain, momentum });
         }
     }
 
@@ -114,5 +115,75 @@ impl Optimizer for RmsProp {
         check_share("rho", self.rho)?;
         check_share("momentum", self.momentum)?;
         check_positive_in_f32("epsilon", self.epsilon, "1e-7")
+    }
+}
+
+/// State `s`.
+#[derive(Clone, Copy, Debug)]
+struct Plain {
+    learning_rate: f64,
+    rho: f64,
+    epsilon: f64,
+}
+
+impl Formula for Plain {
+    const STATES: usize = 1;
+
+    #[inline(always)]
+    fn step<T: Real>(self, w: &mut T, g: T, [s, ..]: States<T>) {
+        let [learning_rate, epsilon] = T::all([self.learning_rate, self.epsilon]);
+        self.observe(g, s);
+        *w = *w - learning_rate * g / (*s + epsilon).sqrt();
+    }
+}
+
+impl Plain {
+    #[inline(always)]
+    fn observe<T: Real>(self, g: T, s: &mut T) {
+        let [rho, rest] = T::all([self.rho, 1.0 - self.rho]);
+        *s = rho * *s + rest * (g * g);
+    }
+}
+
+/// States `s` and `v`.
+#[derive(Clone, Copy, Debug)]
+struct Momentum {
+    plain: Plain,
+    momentum: f64,
+}
+
+impl Formula for Momentum {
+    const STATES: usize = 2;
+
+    #[inline(always)]
+    fn step<T: Real>(self, w: &mut T, g: T, [s, v, _]: States<T>) {
+        let [learning_rate, epsilon, momentum] = T::all([self.plain.learning_rate, self.plain.epsilon, self.momentum]);
+        self.plain.observe(g, s);
+        *v = momentum * *v + learning_rate * g / (*s + epsilon).sqrt();
+        *w = *w - *v;
+    }
+}
+
+/// States `s`, `v` and the running mean of `g`.
+#[derive(Clone, Copy, Debug)]
+struct Centered {
+    plain: Plain,
+    momentum: f64,
+}
+
+impl Formula for Centered {
+    const STATES: usize = 3;
+
+    #[inline(always)]
+    fn step<T: Real>(self, w: &mut T, g: T, [s, v, a]: States<T>) {
+        let [learning_rate, epsilon, momentum] = T::all([self.plain.learning_rate, self.plain.epsilon, self.momentum]);
+        let [rho, rest] = T::all([self.plain.rho, 1.0 - self.plain.rho]);
+        self.plain.observe(g, s);
+        *a = rho * *a + rest * g;
+        // A variance, which rounding would make negative where the gradient stays the same. Where the squares overflow it is
+        // infinite, and the step 0.
+        let variance = if *s == T::INFINITY { *s } else { (*s - *a * *a).larger(T::ZERO) };
+        *v = momentum * *v + learning_rate * g / (variance + epsilon).sqrt();
+        *w = *w - *v;
     }
 }

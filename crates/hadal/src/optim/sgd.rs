@@ -1,7 +1,7 @@
 //! Gradient descent.
 
 use super::{Core, Optimizer, check_share, has_core};
-use crate::{Result, UpdateRule};
+use crate::{Formula, Real, Result, States, UpdateRule};
 
 /// Gradient descent, `w -= learning_rate * g`: stochastic with batches, full-batch when a batch is all the data
 /// ([`Fit::full_batch`](crate::train::Fit::full_batch)). With momentum (Polyak, 1964), in one of the
@@ -125,12 +125,12 @@ impl Default for Sgd {
 impl Optimizer for Sgd {
     has_core!("sgd");
 
-    fn update_rule(&self, learning_rate: f64, _step: u64) -> UpdateRule {
+    fn update_rule(&self, learning_rate: f64, _step: u64, apply: &mut dyn FnMut(&dyn UpdateRule)) {
         let &Sgd { momentum, nesterov, .. } = self;
         match self.form {
-            _ if momentum == 0.0 => UpdateRule::Sgd { learning_rate },
-            MomentumForm::Torch => UpdateRule::Momentum { learning_rate, momentum, nesterov },
-            MomentumForm::Classical | MomentumForm::Keras => UpdateRule::Velocity { learning_rate, momentum, nesterov },
+            _ if momentum == 0.0 => apply(&Plain { learning_rate }),
+            MomentumForm::Torch => apply(&Momentum { learning_rate, momentum, nesterov }),
+            MomentumForm::Classical | MomentumForm::Keras => apply(&Velocity { learning_rate, momentum, nesterov }),
         }
     }
 
@@ -141,5 +141,58 @@ impl Optimizer for Sgd {
             ));
         }
         check_share("momentum", self.momentum)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Plain {
+    learning_rate: f64,
+}
+
+impl Formula for Plain {
+    const STATES: usize = 0;
+
+    #[inline(always)]
+    fn step<T: Real>(self, w: &mut T, g: T, _: States<T>) {
+        *w = *w - T::from_f64(self.learning_rate) * g;
+    }
+}
+
+/// State `v`, without the learning rate.
+#[derive(Clone, Copy, Debug)]
+struct Momentum {
+    learning_rate: f64,
+    momentum: f64,
+    nesterov: bool,
+}
+
+impl Formula for Momentum {
+    const STATES: usize = 1;
+
+    #[inline(always)]
+    fn step<T: Real>(self, w: &mut T, g: T, [v, ..]: States<T>) {
+        let [learning_rate, momentum] = T::all([self.learning_rate, self.momentum]);
+        *v = momentum * *v + g;
+        let direction = if self.nesterov { g + momentum * *v } else { *v };
+        *w = *w - learning_rate * direction;
+    }
+}
+
+/// State `v`, with the learning rate in it.
+#[derive(Clone, Copy, Debug)]
+struct Velocity {
+    learning_rate: f64,
+    momentum: f64,
+    nesterov: bool,
+}
+
+impl Formula for Velocity {
+    const STATES: usize = 1;
+
+    #[inline(always)]
+    fn step<T: Real>(self, w: &mut T, g: T, [v, ..]: States<T>) {
+        let [learning_rate, momentum] = T::all([self.learning_rate, self.momentum]);
+        *v = momentum * *v + learning_rate * g;
+        *w = *w - if self.nesterov { momentum * *v + learning_rate * g } else { *v };
     }
 }

@@ -6,7 +6,7 @@ use super::color::{Color, of_index};
 use super::picture::Scene;
 use super::svg::{Anchor, Font, Rect, Stroke, Svg};
 use super::text::wrap;
-use crate::nn::{LayerConfig, Sequential};
+use crate::nn::{Chain, Dense, Layer, Sequential, Structure};
 use crate::{Error, Result, Shape};
 
 /// A network from its input on the left to its output on the right: a circle for each unit of dense layers, of wide ones for some,
@@ -59,8 +59,8 @@ pub fn network_diagram(model: &Sequential) -> Result<Picture> {
 /// If the network is not built.
 pub fn network_text(model: &Sequential) -> Result<String> {
     let mut columns = columns(model)?;
-    for (column, config) in columns.iter_mut().skip(1).zip(model.architecture().layers) {
-        column.inner = inner(&config, 1);
+    for (column, layer) in columns.iter_mut().skip(1).zip(model.layers()) {
+        column.inner = inner(&**layer, 1);
     }
     let widest = |of: fn(&Column) -> &str| columns.iter().map(|column| of(column).chars().count()).max().unwrap_or(0);
     let (labels, shapes) = (widest(|column| &column.label), widest(|column| &column.shape_text));
@@ -76,24 +76,25 @@ pub fn network_text(model: &Sequential) -> Result<String> {
 }
 
 /// The layers within a layer, one line each.
-fn inner(config: &LayerConfig, depth: usize) -> Vec<String> {
+fn inner(layer: &dyn Layer, depth: usize) -> Vec<String> {
     let indent = "  ".repeat(depth);
-    let list = |layers: &[LayerConfig]| -> Vec<String> {
-        let lines = layers
+    let list = |chain: &Chain| -> Vec<String> {
+        let lines = chain
+            .layers()
             .iter()
-            .flat_map(|layer| std::iter::once(format!("{indent}{}", layer.label())).chain(inner(layer, depth + 1)));
+            .flat_map(|layer| std::iter::once(format!("{indent}{}", layer.label())).chain(inner(&**layer, depth + 1)));
         lines.collect()
     };
-    match config {
-        LayerConfig::Chain { layers } | LayerConfig::Residual { layers } => list(layers),
-        LayerConfig::Parallel { branches, .. } => {
-            let branch = |(index, layers): (usize, &Vec<LayerConfig>)| {
+    match layer.structure() {
+        Structure::Single => Vec::new(),
+        Structure::Sequence(chain) | Structure::Residual(chain) => list(chain),
+        Structure::Parallel(branches, _) => {
+            let branch = |(index, chain): (usize, &Chain)| {
                 let head = std::iter::once(format!("{indent}branch {}", index + 1));
-                head.chain(list(layers).into_iter().map(|line| format!("  {line}"))).collect::<Vec<_>>()
+                head.chain(list(chain).into_iter().map(|line| format!("  {line}"))).collect::<Vec<_>>()
             };
             branches.iter().enumerate().flat_map(branch).collect()
         }
-        _ => Vec::new(),
     }
 }
 
@@ -128,7 +129,7 @@ fn columns(model: &Sequential) -> Result<Vec<Column>> {
     }
     let mut columns = vec![Column::new("input".into(), Shape::try_new(&architecture.input_shape)?, 0, false)];
     for ((label, shape, parameters), config) in summary.rows().iter().zip(&architecture.layers) {
-        let dense = matches!(config, LayerConfig::Dense(_));
+        let dense = config.get::<Dense>().is_some();
         columns.push(Column::new(label.clone(), *shape, *parameters, dense));
     }
     Ok(columns)

@@ -1,25 +1,24 @@
 //! What each layer makes of the first samples: histograms, and units that are active for none of them.
 
 use super::Log;
-use crate::nn::{Activation, Context, LayerConfig, Sequential};
+use crate::nn::{Activation, Context, Layer, Sequential};
 use crate::{DType, Result, Tensor, no_grad};
 
 /// Logs what the layers give for `inputs`. Histograms are left out of layers that give the same numbers as they take.
 pub(super) fn log_activations(log: &mut Log, model: &Sequential, inputs: &Tensor, histograms: bool) -> Result<()> {
-    let configs: Vec<LayerConfig> = model.layers().iter().map(|layer| layer.config()).collect();
-    if !histograms && !configs.iter().any(can_die) {
+    if !histograms && !model.layers().iter().any(|layer| can_die(&**layer)) {
         return Ok(());
     }
     no_grad(|| {
         let mut ctx = Context::evaluation();
         let mut x = inputs.clone();
-        for (index, (layer, config)) in model.layers().iter().zip(&configs).enumerate() {
+        for (index, layer) in model.layers().iter().enumerate() {
             x = layer.forward(&x, &mut ctx);
-            let name = format!("{index} {}", config.label());
-            if histograms && !keeps_values(config) {
+            let name = format!("{index} {}", layer.label());
+            if histograms && !layer.keeps_values() {
                 log.histogram(&format!("activations/{name}"), &x)?;
             }
-            if can_die(config) {
+            if can_die(&**layer) {
                 log.scalar(&format!("dead_units/{name}"), dead_share(&x))?;
             }
         }
@@ -27,26 +26,14 @@ pub(super) fn log_activations(log: &mut Log, model: &Sequential, inputs: &Tensor
     })
 }
 
-/// Whether a layer gives, in evaluation mode, the same numbers as it takes.
-fn keeps_values(config: &LayerConfig) -> bool {
-    use LayerConfig::{Dropout, Flatten, GaussianNoise, Reshape};
-    matches!(config, Dropout { .. } | Flatten | GaussianNoise { .. } | Reshape { .. })
-}
-
 /// Whether a unit can give 0 for all samples, and so have no gradient: by an activation that is 0 for numbers that are negative
 /// enough.
-fn can_die(config: &LayerConfig) -> bool {
-    let activation = match config {
-        LayerConfig::Dense(settings) => settings.activation(),
-        LayerConfig::Activation { function } => *function,
-        LayerConfig::Chain { layers } => return layers.last().is_some_and(can_die),
-        _ => return false,
-    };
-    match activation {
+fn can_die(layer: &dyn Layer) -> bool {
+    match layer.output_activation() {
         // Gelu and Silu by rounding: below -5.5 and -103 with f32.
-        Activation::Relu | Activation::HardSigmoid | Activation::Gelu | Activation::Silu => true,
-        Activation::LeakyRelu(slope) => slope == 0.0,
-        Activation::Elu(alpha) => alpha == 0.0,
+        Some(Activation::Relu | Activation::HardSigmoid | Activation::Gelu | Activation::Silu) => true,
+        Some(Activation::LeakyRelu(slope)) => slope == 0.0,
+        Some(Activation::Elu(alpha)) => alpha == 0.0,
         _ => false,
     }
 }
@@ -64,7 +51,7 @@ fn dead_share(outputs: &Tensor) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::{Chain, Layer, Residual};
+    use crate::nn::{Chain, Residual};
     use crate::prelude::*;
 
     #[test]
@@ -76,7 +63,7 @@ mod tests {
 
     #[test]
     fn units_die_by_activations_that_are_0_for_negative_numbers() {
-        let of = |activation: Activation| can_die(&Dense::new(2).activation(activation).config());
+        let of = |activation: Activation| can_die(&Dense::new(2).activation(activation));
         for (activation, dies) in [
             (Relu, true),
             (Gelu, true),
@@ -96,9 +83,9 @@ mod tests {
             let is_dead = y.item() == 0.0 && y.sum().backward()[&x].item() == 0.0;
             assert!(is_dead || !dies, "{activation}");
         }
-        assert!(can_die(&Relu.config()));
-        assert!(can_die(&Chain::new().add(Dense::new(2)).add(Relu).config()));
-        assert!(!can_die(&Chain::new().add(Relu).add(Dense::new(2)).config()));
-        assert!(!can_die(&Residual::new().add(Relu).config()), "the shortcut is added");
+        assert!(can_die(&Relu));
+        assert!(can_die(&Chain::new().add(Dense::new(2)).add(Relu)));
+        assert!(!can_die(&Chain::new().add(Relu).add(Dense::new(2))));
+        assert!(!can_die(&Residual::new().add(Relu)), "the shortcut is added");
     }
 }

@@ -4,22 +4,19 @@ use std::collections::BTreeMap;
 
 use super::messages::{Attr, AttrValue, GraphDef, ListValue, NodeDef, TensorShapeProto};
 use crate::Shape;
-use crate::nn::{LayerConfig, Merge, Module, Sequential, join};
+use crate::nn::{Forward, Layer, Merge, Module, Sequential, Structure, join};
 
 /// The graph of all layers, each with its settings, its parameters and the shape of its output.
 pub(super) fn graph(model: &Sequential) -> GraphDef {
     let mut parameters = Vec::new();
     model.visit("", &mut |name, tensor| parameters.push((name.to_owned(), *tensor.shape())));
-    let architecture = model.architecture();
-    let input = Shape::from(&architecture.input_shape[..]);
+    let input = model.input_shape();
     let mut graph = Graph { parameters, nodes: Vec::new() };
-    let mut last = Output { name: "input".into(), shape: Some(input) };
-    graph.node("input", "Placeholder", Vec::new(), Some(input), BTreeMap::new());
-    for (index, (layer, config)) in model.layers().iter().zip(&architecture.layers).enumerate() {
-        // Layers of a program's own cannot be made again from their settings, but say their shape themselves.
-        let shape = last.shape.and_then(|shape| layer.plan(&shape).ok()).map(|plan| plan.output_shape);
+    let mut last = Output { name: "input".into(), shape: input };
+    graph.node("input", "Placeholder", Vec::new(), input, BTreeMap::new());
+    for (index, layer) in model.layers().iter().enumerate() {
         let place = Place { name: String::new(), path: join("layers", &index.to_string()), index };
-        last = Output { shape, ..graph.layer(&place, config, &last) };
+        last = graph.layer(&place, &**layer, &last);
     }
     graph.node("output", "Identity", vec![last.name], last.shape, BTreeMap::new());
     GraphDef { node: graph.nodes }
@@ -46,30 +43,30 @@ struct Place {
 }
 
 impl Graph {
-    fn layer(&mut self, place: &Place, config: &LayerConfig, input: &Output) -> Output {
-        let label = config.label();
+    fn layer(&mut self, place: &Place, layer: &dyn Layer, input: &Output) -> Output {
+        let label = layer.label();
         let operation = label.split(' ').next().unwrap_or("Layer");
         let group = format!("{}{}_{}", place.name, place.index, plain(operation));
-        match config {
-            LayerConfig::Chain { layers } => self.chain(&group, &place.path, layers, input),
-            LayerConfig::Residual { layers } => {
-                let last = self.chain(&group, &place.path, layers, input);
+        match layer.structure() {
+            Structure::Sequence(inner) => self.chain(&group, &place.path, inner.layers(), input),
+            Structure::Residual(inner) => {
+                let last = self.chain(&group, &place.path, inner.layers(), input);
                 self.merge(&group, "Add", &[last, input.clone()], input.shape)
             }
-            LayerConfig::Parallel { merge, branches } => {
+            Structure::Parallel(branches, merge) => {
                 let mut outputs = Vec::new();
-                for (index, layers) in branches.iter().enumerate() {
+                for (index, branch) in branches.iter().enumerate() {
                     let path = join(&join(&place.path, "branches"), &index.to_string());
-                    outputs.push(self.chain(&format!("{group}/branch_{index}"), &path, layers, input));
+                    outputs.push(self.chain(&format!("{group}/branch_{index}"), &path, branch.layers(), input));
                 }
                 let operation = match merge {
                     Merge::Concatenate => "Concat",
                     Merge::Sum => "Add",
                     Merge::Product => "Mul",
                 };
-                self.merge(&group, operation, &outputs, planned(config, input.shape))
+                self.merge(&group, operation, &outputs, planned(layer, input.shape))
             }
-            _ => {
+            Structure::Single => {
                 let mut inputs = vec![input.name.clone()];
                 let prefix = join(&place.path, "");
                 let own: Vec<_> =
@@ -79,18 +76,18 @@ impl Graph {
                     self.nodes.push(node(&name, "Variable", Vec::new(), Some(shape_of([], shape)), BTreeMap::new()));
                     inputs.push(name);
                 }
-                let shape = planned(config, input.shape);
+                let shape = planned(layer, input.shape);
                 let name = format!("{group}/{}", plain(operation));
-                self.node(&name, &label, inputs, shape, settings(config));
+                self.node(&name, &label, inputs, shape, settings(layer));
                 Output { name, shape }
             }
         }
     }
 
-    fn chain(&mut self, group: &str, path: &str, layers: &[LayerConfig], input: &Output) -> Output {
-        layers.iter().enumerate().fold(input.clone(), |input, (index, config)| {
+    fn chain(&mut self, group: &str, path: &str, layers: &[Box<dyn Layer>], input: &Output) -> Output {
+        layers.iter().enumerate().fold(input.clone(), |input, (index, layer)| {
             let place = Place { name: format!("{group}/"), path: join(path, &index.to_string()), index };
-            self.layer(&place, config, &input)
+            self.layer(&place, &**layer, &input)
         })
     }
 
@@ -134,15 +131,15 @@ fn shape_of<const N: usize>(before: [i64; N], shape: Shape) -> TensorShapeProto 
     TensorShapeProto::new(before.into_iter().chain(shape.iter().map(|size| *size as i64)))
 }
 
-/// The output shape of a layer that is made from its settings.
-fn planned(config: &LayerConfig, input: Option<Shape>) -> Option<Shape> {
-    Some(config.layer().ok()?.plan(&input?).ok()?.output_shape)
+/// The output shape of a layer.
+fn planned(layer: &dyn Layer, input: Option<Shape>) -> Option<Shape> {
+    Some(layer.plan(&input?).ok()?.output_shape)
 }
 
 /// A layer's settings as attributes.
-fn settings(config: &LayerConfig) -> BTreeMap<String, AttrValue> {
+fn settings(layer: &dyn Layer) -> BTreeMap<String, AttrValue> {
     use serde_json::Value;
-    let Ok(Value::Object(fields)) = serde_json::to_value(config) else { return BTreeMap::new() };
+    let Ok(Value::Object(fields)) = serde_json::to_value(layer.config()) else { return BTreeMap::new() };
     let attribute = |value: Value| match value {
         Value::Bool(value) => Attr::Bool(value),
         Value::Number(number) => match number.as_i64() {

@@ -1,0 +1,178 @@
+//! Sums of products by an equation.
+
+use crate::tensor::Tensor;
+
+/// The sum of products that an equation names (Einstein's convention), as PyTorch's and NumPy's `einsum`: each letter is an axis, and those that are
+/// not in the result are summed over. Without `->`, the result has the letters that occur once, in alphabetical order.
+///
+/// ```
+/// use hadal_tensor::{Tensor, einsum};
+/// let (a, b) = (Tensor::from([[1.0, 2.0], [3.0, 4.0]]), Tensor::from([[5.0, 6.0], [7.0, 8.0]]));
+/// let all = |equation, tensors: &[&Tensor]| einsum(equation, tensors).to_vec::<f32>();
+/// assert_eq!(all("ij,jk->ik", &[&a, &b]), a.matmul(&b).to_vec::<f32>());
+/// assert_eq!(all("ij->ji", &[&a]), [1.0, 3.0, 2.0, 4.0]);
+/// assert_eq!(all("ii->", &[&a]), [5.0]); // the trace
+/// assert_eq!(all("ij,ij->i", &[&a, &b]), [17.0, 53.0]); // products of rows
+/// ```
+///
+/// Two tensors at a time are contracted, from the left, as products of matrices.
+///
+/// # Panics
+/// If the equation is none, does not fit the tensors, or one letter stands for two sizes.
+#[track_caller]
+pub fn einsum(equation: &str, tensors: &[&Tensor]) -> Tensor {
+    let (terms, output) = parse(equation, tensors);
+    let mut terms = terms.into_iter().zip(tensors);
+    let Some((letters, first)) = terms.next() else { panic!("einsum: {equation:?} names no tensor") };
+    let mut product = Term { letters, x: (*first).clone() }.without_repetition();
+    let rest: Vec<Term> = terms.map(|(letters, x)| Term { letters, x: (*x).clone() }.without_repetition()).collect();
+    for (index, term) in rest.iter().enumerate() {
+        let later: Vec<char> = rest[index + 1..].iter().flat_map(|term| term.letters.clone()).collect();
+        let kept = |letter: &char| output.contains(letter) || later.contains(letter);
+        product = product.times(term, kept);
+    }
+    let product = product.summed(|letter| output.contains(letter));
+    let order: Vec<isize> = output.iter().map(|letter| product.axis(*letter) as isize).collect();
+    product.x.permute(&order)
+}
+
+/// The letters of each tensor, and of the result.
+#[track_caller]
+fn parse(equation: &str, tensors: &[&Tensor]) -> (Vec<Vec<char>>, Vec<char>) {
+    let plain: String = equation.chars().filter(|c| !c.is_whitespace()).collect();
+    let (inputs, output) = match plain.split_once("->") {
+        Some((inputs, output)) => (inputs, Some(output)),
+        None => (plain.as_str(), None),
+    };
+    let terms: Vec<Vec<char>> = inputs.split(',').map(|term| term.chars().collect()).collect();
+    let strange = inputs.chars().chain(output.unwrap_or("").chars()).find(|c| !c.is_ascii_alphabetic() && *c != ',');
+    assert!(
+        strange.is_none() && output.is_none_or(|output| !output.contains(',')),
+        "einsum: {equation:?} is not an equation of letters, such as \"ij,jk->ik\""
+    );
+    assert!(
+        terms.len() == tensors.len(),
+        "einsum: {equation:?} names {} tensors, {} were given",
+        terms.len(),
+        tensors.len()
+    );
+    let mut sizes: Vec<(char, usize)> = Vec::new();
+    for (term, tensor) in terms.iter().zip(tensors) {
+        assert!(
+            term.len() == tensor.rank(),
+            "einsum: {equation:?} has {} letters for a tensor of shape {}",
+            term.len(),
+            tensor.shape()
+        );
+        for (&letter, &size) in term.iter().zip(tensor.shape().iter()) {
+            match sizes.iter().find(|(other, _)| *other == letter) {
+                None => sizes.push((letter, size)),
+                Some(&(_, other)) => {
+                    assert!(size == other, "einsum: {equation:?}: {letter} stands for sizes {other} and {size}");
+                }
+            }
+        }
+    }
+    let count = |letter: char| terms.iter().flatten().filter(|other| **other == letter).count();
+    let output: Vec<char> = match output {
+        Some(output) => output.chars().collect(),
+        None => {
+            let mut once: Vec<char> =
+                sizes.iter().map(|(letter, _)| *letter).filter(|letter| count(*letter) == 1).collect();
+            once.sort_unstable();
+            once
+        }
+    };
+    for (index, letter) in output.iter().enumerate() {
+        assert!(
+            count(*letter) > 0 && !output[..index].contains(letter),
+            "einsum: {equation:?}: the result's {letter} must stand there once, and in a tensor"
+        );
+    }
+    (terms, output)
+}
+
+/// A tensor whose axes have letters.
+struct Term {
+    letters: Vec<char>,
+    x: Tensor,
+}
+
+impl Term {
+    /// Diagonals where a letter stands twice.
+    #[track_caller]
+    fn without_repetition(mut self) -> Term {
+        while let Some((a, b)) = repeated(&self.letters) {
+            self.x = self.x.diagonal(a, b);
+            self.letters.remove(b);
+        }
+        self
+    }
+
+    fn axis(&self, letter: char) -> usize {
+        self.letters.iter().position(|own| *own == letter).expect("parse has seen the letter in a tensor")
+    }
+
+    /// Summed over the letters that are not kept.
+    #[track_caller]
+    fn summed(self, kept: impl Fn(&char) -> bool) -> Term {
+        let gone: Vec<isize> = self
+            .letters
+            .iter()
+            .enumerate()
+            .filter(|(_, letter)| !kept(letter))
+            .map(|(axis, _)| axis as isize)
+            .collect();
+        if gone.is_empty() {
+            return self;
+        }
+        Term { x: self.x.sum_axes(&gone), letters: self.letters.into_iter().filter(kept).collect() }
+    }
+
+    /// With the axes of `groups`, one after another, each group made one.
+    #[track_caller]
+    fn grouped<const N: usize>(&self, groups: [&[char]; N]) -> Tensor {
+        let order: Vec<isize> = groups.iter().flat_map(|group| group.iter()).map(|c| self.axis(*c) as isize).collect();
+        let sizes = groups.map(|group| group.iter().map(|c| self.x.shape()[self.axis(*c)]).product::<usize>());
+        self.x.permute(&order).reshape(sizes)
+    }
+
+    /// The product with another, summed over what both have and is not kept.
+    #[track_caller]
+    fn times(self, other: &Term, kept: impl Fn(&char) -> bool) -> Term {
+        let mine = self.letters.clone();
+        // What one alone has and nobody keeps is summed first.
+        let a = self.summed(|letter| other.letters.contains(letter) || kept(letter));
+        let b = Term { letters: other.letters.clone(), x: other.x.clone() };
+        let b = b.summed(|letter| mine.contains(letter) || kept(letter));
+        let both = |letter: &char| a.letters.contains(letter) && b.letters.contains(letter);
+        let those = |letters: &[char], of: &dyn Fn(&char) -> bool| -> Vec<char> {
+            letters.iter().copied().filter(|letter| of(letter)).collect()
+        };
+        let batch = those(&a.letters, &|letter| both(letter) && kept(letter));
+        let inner = those(&a.letters, &|letter| both(letter) && !kept(letter));
+        let left = those(&a.letters, &|letter| !both(letter));
+        let right = those(&b.letters, &|letter| !both(letter));
+        let sizes: Vec<usize> = batch
+            .iter()
+            .chain(&left)
+            .map(|letter| a.x.shape()[a.axis(*letter)])
+            .chain(right.iter().map(|letter| b.x.shape()[b.axis(*letter)]))
+            .collect();
+        let x = a.grouped([&batch, &left, &inner]);
+        let y = b.grouped([&batch, &inner, &right]);
+        let product = if inner.is_empty() || !x.dtype().is_float() {
+            // No product of matrices, or one of integers.
+            (x.unsqueeze(3) * y.unsqueeze(1)).sum_axes(&[2])
+        } else {
+            x.matmul(&y)
+        };
+        Term { x: product.reshape(sizes), letters: [batch, left, right].concat() }
+    }
+}
+
+/// The axes of a letter that stands twice.
+fn repeated(letters: &[char]) -> Option<(usize, usize)> {
+    let second = (0..letters.len()).find(|&b| letters[..b].contains(&letters[b]))?;
+    Some((letters.iter().position(|letter| *letter == letters[second])?, second))
+}

@@ -1,0 +1,354 @@
+//! Pooling: the largest or the mean of each window; windows as columns, and back; and other sizes of pictures.
+
+use super::arithmetic::check_float;
+use super::convolution::padded_to_three;
+use super::join::concat;
+use super::pad::Padding;
+use crate::backend::Geometry;
+use crate::cpu::buffer::vec_with_room;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+use crate::window::{DIMENSIONS, Numbers, PerDimension, Pool};
+
+impl Pool {
+    #[track_caller]
+    fn geometry(self, operation: &str, x: &Tensor) -> Geometry {
+        let dimensions = spatial(operation, x);
+        let kernel = self.window.last(dimensions, 1, "pooling: the window's size");
+        let mut geometry = Geometry {
+            batch: x.shape()[0],
+            channels: x.shape()[1],
+            filters: x.shape()[1],
+            groups: 1,
+            input: padded_to_three(&x.shape()[2..]),
+            kernel,
+            output: [1; DIMENSIONS],
+            stride: match self.stride {
+                Some(stride) => stride.last(dimensions, 1, "pooling: stride"),
+                None => kernel,
+            },
+            padding: self.padding.last(dimensions, 0, "pooling: padding"),
+            dilation: self.dilation.last(dimensions, 1, "pooling: dilation"),
+            dimensions,
+        };
+        for (padding, size) in geometry.padding.into_iter().zip(kernel) {
+            assert!(
+                padding <= size / 2,
+                "{operation}: padding {padding} is more than half of the window's size, {size}"
+            );
+        }
+        geometry.output = geometry.output_sizes(operation);
+        geometry
+    }
+}
+
+/// How many dimensions a picture or the like has.
+#[track_caller]
+fn spatial(operation: &str, x: &Tensor) -> usize {
+    check_float(operation, x);
+    assert!(
+        (3..=2 + DIMENSIONS).contains(&x.rank()),
+        "{operation}: input {} must have 3, 4 or 5 axes, [N, C, ..], for 1, 2 or 3 dimensions",
+        x.shape()
+    );
+    x.rank() - 2
+}
+
+impl Tensor {
+    /// The largest element of each window of `[N, C, ..]`, in one, two or three dimensions, as PyTorch's `max_pool2d`; NaN if there is
+    /// one. The gradient goes to the first of equals.
+    ///
+    /// # Panics
+    /// If the window is larger than the padded input, the padding larger than half of the window, or a window lies within the padding.
+    #[doc(alias = "max_pool1d")]
+    #[doc(alias = "max_pool2d")]
+    #[doc(alias = "max_pool3d")]
+    #[track_caller]
+    pub fn max_pool(&self, pool: Pool) -> Tensor {
+        let geometry = pool.geometry("max_pool", self);
+        let channels = [geometry.batch, geometry.channels];
+        let places = Tensor::from_storage(geometry.output_shape(), self.backend().largest(self.view(), &geometry));
+        let count: usize = geometry.output.iter().product();
+        let size: usize = geometry.input.iter().product();
+        let places = places.reshape([channels[0], channels[1], count]);
+        let gapped = geometry.dilation != [1; DIMENSIONS] && geometry.padding != [0; DIMENSIONS];
+        assert!(
+            !gapped || places.elements() == 0 || places.min().item() >= 0.0,
+            "max_pool: a window of {:?} with dilation {:?} lies within the padding of input {}",
+            &geometry.kernel[DIMENSIONS - geometry.dimensions..],
+            &geometry.dilation[DIMENSIONS - geometry.dimensions..],
+            self.shape()
+        );
+        self.reshape([channels[0], channels[1], size]).gather(2, &places).reshape(geometry.output_shape())
+    }
+
+    /// The mean of each window of `[N, C, ..]`, in one, two or three dimensions, as PyTorch's `avg_pool2d`.
+    ///
+    /// # Panics
+    /// If the window is larger than the padded input, the padding larger than half of the window, or there is a dilation.
+    #[doc(alias = "avg_pool1d")]
+    #[doc(alias = "avg_pool2d")]
+    #[doc(alias = "avg_pool3d")]
+    #[track_caller]
+    pub fn avg_pool(&self, pool: Pool) -> Tensor {
+        let geometry = pool.geometry("avg_pool", self);
+        assert!(geometry.dilation == [1; DIMENSIONS], "avg_pool: means have no dilation");
+        let first = DIMENSIONS - geometry.dimensions;
+        self.separable(&geometry.output[first..], |d, place| {
+            let (kernel, padding) = (geometry.kernel[first + d], geometry.padding[first + d]);
+            let (start, size) = (place * geometry.stride[first + d], geometry.input[first + d]);
+            let range = start.saturating_sub(padding)..(start + kernel).saturating_sub(padding).min(size);
+            let count = if pool.count_padding { kernel } else { range.len() };
+            range.map(|at| (at, 1.0 / count as f64)).collect()
+        })
+    }
+
+    /// Means of windows so chosen that the output has these sizes, as PyTorch's `adaptive_avg_pool2d`: place `i` of `out` takes
+    /// the elements from `i size / out`, rounded down, to `(i + 1) size / out`, rounded up. Size 1 is the mean of all.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let x = Tensor::ones([2, 3, 7, 5]);
+    /// assert_eq!(x.adaptive_avg_pool([2, 2]).shape(), &[2, 3, 2, 2]);
+    /// assert_eq!(x.adaptive_avg_pool(1).shape(), &[2, 3, 1, 1]);
+    /// ```
+    ///
+    /// # Panics
+    /// If a size is 0, or the input is empty.
+    #[doc(alias = "adaptive_avg_pool2d")]
+    #[doc(alias = "global average pooling")]
+    #[track_caller]
+    pub fn adaptive_avg_pool(&self, sizes: impl PerDimension) -> Tensor {
+        let sizes = self.adaptive_sizes("adaptive_avg_pool", sizes.numbers());
+        self.separable(&sizes, |d, place| {
+            let range = adaptive_window(place, sizes[d], self.shape()[2 + d]);
+            let count = range.len() as f64;
+            range.map(|at| (at, 1.0 / count)).collect()
+        })
+    }
+
+    /// The largest elements of the windows of [`adaptive_avg_pool`](Tensor::adaptive_avg_pool).
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let x = Tensor::from([1.0, 5.0, 2.0, 3.0, 4.0]).reshape([1, 1, 5]);
+    /// assert_eq!(x.adaptive_max_pool(2).to_vec::<f32>(), [5.0, 4.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If a size is 0, or the input is empty.
+    #[doc(alias = "adaptive_max_pool2d")]
+    #[track_caller]
+    pub fn adaptive_max_pool(&self, sizes: impl PerDimension) -> Tensor {
+        let sizes = self.adaptive_sizes("adaptive_max_pool", sizes.numbers());
+        let mut x = self.clone();
+        for d in (0..sizes.len()).rev() {
+            let axis = 2 + d as isize;
+            let _ = x.shape().with(2 + d, sizes[d]);
+            let mut parts = vec_with_room(sizes[d]);
+            for place in 0..sizes[d] {
+                let window = adaptive_window(place, sizes[d], self.shape()[2 + d]);
+                let part = x.slice(axis, window);
+                parts.push(part.gather(axis, &part.detach().argmax(axis).unsqueeze(axis)));
+            }
+            x = concat(&parts, axis);
+        }
+        x
+    }
+
+    #[track_caller]
+    fn adaptive_sizes(&self, operation: &str, sizes: Numbers) -> Vec<usize> {
+        let dimensions = spatial(operation, self);
+        let sizes =
+            sizes.last(dimensions, 1, "adaptive pooling: the output's size")[DIMENSIONS - dimensions..].to_vec();
+        assert!(
+            !sizes.contains(&0) && !self.shape()[2..].contains(&0),
+            "{operation}: input {} and output {sizes:?} must have sizes of at least 1",
+            self.shape()
+        );
+        sizes
+    }
+
+    /// A linear map along each dimension to sizes `counts`: `window(d, place)` has for a place of the output those of the input with
+    /// their weights.
+    #[track_caller]
+    fn separable(&self, counts: &[usize], window: impl Fn(usize, usize) -> Vec<(usize, f64)>) -> Tensor {
+        let mut x = self.clone();
+        for (d, &count) in counts.iter().enumerate() {
+            let size = self.shape()[2 + d];
+            // The check that so many elements can be held.
+            let _ = (x.shape().with(2 + d, count), Shape::new(&[size, count]));
+            let mut matrix = vec_with_room(size * count);
+            matrix.resize(size * count, 0.0);
+            for to in 0..count {
+                window(d, to).iter().for_each(|&(from, weight)| matrix[from * count + to] += weight);
+            }
+            let matrix = Tensor::from_vec(matrix, [size, count]).to_dtype(self.dtype());
+            let axis = 2 + d as isize;
+            x = x.transpose(axis, -1).matmul(&matrix).transpose(axis, -1);
+        }
+        x
+    }
+
+    /// The windows of pictures `[N, C, H, W]` as columns: `[N, C * window, places]`, as PyTorch's `unfold`; zeros where they
+    /// reach beyond. [`fold`](Tensor::fold) is its transpose.
+    ///
+    /// ```
+    /// use hadal_tensor::{Pool, Tensor};
+    /// let x = Tensor::arange(9).reshape([1, 1, 3, 3]);
+    /// let windows = x.unfold(Pool::new(2).stride(1));
+    /// assert_eq!(windows.shape(), &[1, 4, 4]);
+    /// assert_eq!(windows.i((0, .., 0)).to_vec::<i64>(), [0, 1, 3, 4]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the tensor does not have four axes, or as [`max_pool`](Tensor::max_pool).
+    #[doc(alias = "im2col")]
+    #[track_caller]
+    pub fn unfold(&self, windows: Pool) -> Tensor {
+        let (geometry, places) = self.windows("unfold", *self.shape(), windows);
+        let [_, top, left] = geometry.padding;
+        let framed = self.pad(&[(top, top), (left, left)], Padding::Constant(0.0));
+        let (n, c) = (geometry.batch, geometry.channels);
+        let pixels = framed.size(2) * framed.size(3);
+        let window: usize = geometry.kernel.iter().product();
+        let count: usize = geometry.output.iter().product();
+        framed.reshape([n, c, pixels]).index_select(2, &places).reshape([n, c * window, count])
+    }
+
+    /// Adds windows `[N, C * window, places]` up where they lie in pictures of `height` and `width`, as PyTorch's `fold`: `[N, C,
+    /// height, width]`.
+    ///
+    /// ```
+    /// use hadal_tensor::{Pool, Tensor};
+    /// let windows = Tensor::ones([1, 4, 4]);
+    /// let counts = windows.fold([3, 3], Pool::new(2).stride(1));
+    /// assert_eq!(counts.to_vec::<f32>(), [1.0, 2.0, 1.0, 2.0, 4.0, 2.0, 1.0, 2.0, 1.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the sizes do not fit.
+    #[doc(alias = "col2im")]
+    #[track_caller]
+    pub fn fold(&self, [height, width]: [usize; 2], windows: Pool) -> Tensor {
+        assert!(self.rank() == 3, "fold: shape {} is not [N, C * window, places]", self.shape());
+        let window: usize = windows.window.last(2, 1, "pooling: the window's size").iter().product();
+        assert!(
+            window > 0 && self.size(1).is_multiple_of(window),
+            "fold: axis 1 of shape {} does not divide by the window's {window} elements",
+            self.shape()
+        );
+        let (n, c) = (self.size(0), self.size(1) / window);
+        let (geometry, places) = self.windows("fold", Shape::new(&[n, c, height, width]), windows);
+        let count: usize = geometry.output.iter().product();
+        assert!(
+            self.size(2) == count,
+            "fold: shape {} has {} places, but windows have {count} in pictures of {height} x {width}",
+            self.shape(),
+            self.size(2)
+        );
+        let [_, top, left] = geometry.padding;
+        let (tall, wide) = (height + 2 * top, width + 2 * left);
+        let columns = self.reshape([n, c, window * count]).permute(&[2, 0, 1]);
+        let framed = columns.index_add(&places, Shape::new(&[tall * wide, n, c])).permute(&[1, 2, 0]);
+        framed.reshape([n, c, tall, wide]).slice(2, top..top + height).slice(3, left..left + width)
+    }
+
+    /// The windows of pictures, and for each of their elements the places in the padded picture, one element's after another's.
+    #[track_caller]
+    fn windows(&self, operation: &str, shape: Shape, windows: Pool) -> (Geometry, Tensor) {
+        assert!(shape.rank() == 4, "{operation}: pictures have shape [N, C, H, W], not {shape}");
+        let mut geometry = Geometry {
+            batch: shape[0],
+            channels: shape[1],
+            filters: shape[1],
+            groups: 1,
+            input: [1, shape[2], shape[3]],
+            kernel: windows.window.last(2, 1, "windows: size"),
+            output: [1; DIMENSIONS],
+            stride: match windows.stride {
+                Some(stride) => stride.last(2, 1, "windows: stride"),
+                None => [1; DIMENSIONS],
+            },
+            padding: windows.padding.last(2, 0, "windows: padding"),
+            dilation: windows.dilation.last(2, 1, "windows: dilation"),
+            dimensions: 2,
+        };
+        geometry.output = geometry.output_sizes(operation);
+        let [_, top, left] = geometry.padding;
+        // The check that so many elements can be held.
+        let _ = Shape::new(&[shape[0], shape[1], shape[2] + 2 * top, shape[3] + 2 * left]);
+        let along = |d: usize, wide: usize| {
+            let (kernel, output) = (geometry.kernel[d], geometry.output[d]);
+            let mut all = vec_with_room(kernel.saturating_mul(output));
+            for window in 0..kernel {
+                let at = |place: usize| (window * geometry.dilation[d] + place * geometry.stride[d]) * wide;
+                all.extend((0..output).map(|place| at(place) as i64));
+            }
+            Tensor::from_vec(all, [kernel, output])
+        };
+        let rows = along(1, shape[3] + 2 * geometry.padding[2]);
+        let columns = along(2, 1);
+        // [window rows, window columns, output rows, output columns].
+        let places = rows.unsqueeze(1).unsqueeze(3) + columns.unsqueeze(0).unsqueeze(2);
+        let count = places.elements();
+        (geometry, places.reshape([count]))
+    }
+
+    /// Pictures or the like, `[N, C, ..]`, in other sizes, as PyTorch's `interpolate`.
+    ///
+    /// ```
+    /// use hadal_tensor::{Interpolation, Tensor};
+    /// let x = Tensor::from([1.0, 3.0]).reshape([1, 1, 2]);
+    /// assert_eq!(x.interpolate(4, Interpolation::Nearest).to_vec::<f32>(), [1.0, 1.0, 3.0, 3.0]);
+    /// assert_eq!(x.interpolate(4, Interpolation::Linear).to_vec::<f32>(), [1.0, 1.5, 2.5, 3.0]);
+    /// assert_eq!(x.interpolate(3, Interpolation::LinearCorners).to_vec::<f32>(), [1.0, 2.0, 3.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If a size is 0, or the input is empty.
+    #[doc(alias = "upsample")]
+    #[doc(alias = "resize")]
+    #[track_caller]
+    pub fn interpolate(&self, sizes: impl PerDimension, interpolation: Interpolation) -> Tensor {
+        let sizes = self.adaptive_sizes("interpolate", sizes.numbers());
+        if interpolation == Interpolation::Nearest {
+            let mut x = self.clone();
+            for (d, &count) in sizes.iter().enumerate() {
+                let size = self.shape()[2 + d];
+                let _ = x.shape().with(2 + d, count);
+                let mut places = vec_with_room(count);
+                places.extend((0..count).map(|place| (place as u128 * size as u128 / count as u128) as i64));
+                x = x.index_select(2 + d as isize, &Tensor::from_vec(places, [count]));
+            }
+            return x;
+        }
+        self.separable(&sizes, |d, at| {
+            let (size, count) = (self.shape()[2 + d], sizes[d]);
+            let place = match interpolation {
+                Interpolation::LinearCorners if count == 1 => 0.0,
+                Interpolation::LinearCorners => at as f64 * (size - 1) as f64 / (count - 1) as f64,
+                _ => ((at as f64 + 0.5) * size as f64 / count as f64 - 0.5).max(0.0),
+            };
+            let below = (place.floor() as usize).min(size - 1);
+            let share = place - below as f64;
+            vec![(below, 1.0 - share), ((below + 1).min(size - 1), share)]
+        })
+    }
+}
+
+/// How [`Tensor::interpolate`] computes what lies between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interpolation {
+    /// The element before.
+    Nearest,
+    /// Linear along each dimension, elements being squares: PyTorch's `bilinear` with `align_corners=False`.
+    Linear,
+    /// Linear along each dimension, elements being points, the first and the last of which stay: `align_corners=True`.
+    LinearCorners,
+}
+
+/// The elements that place `place` of `count` takes of `size`.
+fn adaptive_window(place: usize, count: usize, size: usize) -> std::ops::Range<usize> {
+    place * size / count..((place + 1) * size).div_ceil(count)
+}
