@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
 use hadal_tensor::autograd::with_gradient;
-use hadal_tensor::{DType, REST, Tensor, concat, stack};
+use hadal_tensor::{Conv, DType, Interpolation, Padding, Pool, REST, Step, Tensor, concat, einsum, stack};
 
 static LAST: Mutex<Option<(String, u32, String)>> = Mutex::new(None);
 
@@ -183,4 +183,62 @@ fn numbers_that_no_tensor_holds_are_named() {
     panics!(x.clone().add_assign(usize::MAX), "18446744073709551615");
     panics!(x.clone().add_assign(0.5f32), "+=", "f32", "i64");
     panics!(&x.to_dtype(DType::U8) * 256usize, "mul", "u8 cannot hold 256");
+}
+
+#[test]
+fn windows_that_do_not_fit_are_named_with_what_would() {
+    let (x, w) = (Tensor::zeros([8, 3, 5, 5]), Tensor::zeros([4, 3, 3, 3]));
+    let conv = Conv::new();
+    panics!(x.conv(&Tensor::zeros([4, 3, 7, 7]), None, conv), "conv", "window of 7", "larger than the input of 5");
+    panics!(x.conv(&w, None, conv.dilation(3)), "window of 3", "dilation 3", "input of 5", "padding 0");
+    panics!(x.conv(&w, None, conv.groups(2)), "3 input and 4 output channels", "2 groups", "divide");
+    panics!(x.conv(&w, None, conv.groups(0)), "0 groups");
+    panics!(x.conv(&w, None, conv.stride(0)), "stride must be at least 1, not 0");
+    panics!(x.conv(&w, None, conv.dilation([1, 0])), "dilation must be at least 1, not 0");
+    panics!(x.conv(&w, None, conv.padding([1, 1, 1])), "padding has 3 numbers for 2 dimensions");
+    panics!(x.conv(&Tensor::zeros([4, 3, 0, 3]), None, conv), "window's size must be at least 1, not 0");
+    let last = Tensor::zeros([8, 5, 5, 3]);
+    panics!(last.conv(&w, None, conv), "5 channels", "takes 3", "[N, C, ..]", "[N, .., C]", "permute");
+    panics!(x.conv(&Tensor::zeros([4, 2, 3, 3]), None, conv), "3 channels", "takes 2");
+    panics!(x.conv(&w, Some(&Tensor::zeros([3])), conv), "bias [3]", "4 output channels");
+    panics!(Tensor::zeros([5, 5]).conv(&w, None, conv), "[5, 5]", "3, 4 or 5 axes");
+    panics!(x.to_dtype(DType::I64).conv(&w, None, conv), "conv", "i64");
+    panics!(x.conv(&w, None, conv.padding(usize::MAX)), "window of 3");
+    let up = Tensor::zeros([3, 4, 3, 3]);
+    panics!(x.conv_transpose(&up, None, conv.stride(2).output_padding(2)), "output padding 2", "below the stride 2");
+    panics!(x.conv_transpose(&up, None, conv.padding(4)), "would be empty");
+    panics!(x.conv_transpose(&w, None, conv), "3 channels", "takes 4");
+    panics!(x.max_pool(Pool::new(6)), "max_pool", "window of 6", "input of 5");
+    panics!(x.max_pool(Pool::new(2).padding(2)), "padding 2 is more than half of the window's size, 2");
+    panics!(x.avg_pool(Pool::new(0)), "window's size must be at least 1, not 0");
+    panics!(x.adaptive_avg_pool(0), "sizes of at least 1");
+    panics!(x.interpolate([0, 2], Interpolation::Linear), "sizes of at least 1");
+    panics!(Tensor::zeros([1, 1, 1]).max_pool(Pool::new(2).padding(1).dilation(2)), "within the padding");
+    panics!(Tensor::zeros([2, 5, 4]).fold([3, 3], Pool::new(2)), "axis 1", "does not divide by", "4 elements");
+}
+
+#[test]
+fn parts_and_orders_that_do_not_exist_are_named() {
+    let x = Tensor::zeros([2, 3]);
+    panics!(x.i(2), "place 2", "axis 0", "[2, 3]", "size 2");
+    panics!(x.i((.., -4)), "place -4", "axis 1", "size 3");
+    panics!(x.i((.., 1..5)), "1..5", "axis 1", "size 3");
+    panics!(x.i((.., 2..1)), "2..1");
+    panics!(x.i((0, 0, 0)), "3 parts", "2 axes");
+    panics!(x.i(Step(.., 0)), "step must not be 0");
+    panics!(x.topk(4, 1), "k is 4", "only 3");
+    panics!(x.split(0, 0), "at least 1, not 0");
+    panics!(x.repeat(&[2]), "1 numbers", "[2, 3]");
+    panics!(x.pad(&[(1, 3)], Padding::Reflect), "at most 2", "Reflect");
+    panics!(x.pad(&[(1, 1); 3], Padding::Replicate), "3 pairs", "[2, 3]");
+    panics!(x.norm(-1.0, &[0]), "p is -1");
+    panics!(x.outer(&x), "[2, 3]", "two vectors");
+    panics!(Tensor::zeros([2]).tril(0), "[2]", "two axes");
+    panics!(einsum("ij,jk->ik", &[&x, &x]), "j stands for sizes 3 and 2");
+    panics!(einsum("ij->k", &[&x]), "the result's k");
+    panics!(einsum("ij,jk", &[&x]), "names 2 tensors, 1 were given");
+    panics!(einsum("i", &[&x]), "1 letters", "[2, 3]");
+    panics!(einsum("i1", &[&x]), "not an equation");
+    panics!(Tensor::arange_step(0.0, 1.0, 0.0), "step not 0");
+    panics!(Tensor::linspace(0.0, f64::NAN, 3), "must be finite");
 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::buffer::Buffer;
+use super::buffer::{Buffer, Plain};
 use super::copy::contiguous;
 use super::float::Number;
 use super::threads::for_each_part;
@@ -13,22 +13,13 @@ const PIECE: usize = 16 * 1024;
 
 /// The places of each row's elements in order; equal ones stay in their order, NaN is the largest.
 pub(super) fn argsort<T: Number>(x: &[T], layout: &Layout, descending: bool) -> Buffer<i64> {
-    let length = layout.shape[layout.shape.rank() - 1];
-    let x = contiguous(x, layout);
-    let mut out = Buffer::scratch(x.len());
-    if length == 0 {
-        return out;
-    }
-    for_each_part(&mut out, (PIECE / length).max(1) * length, |start, out| {
-        for (places, row) in out.chunks_exact_mut(length).zip(x[start..].chunks_exact(length)) {
-            places.iter_mut().enumerate().for_each(|(place, out)| *out = place as i64);
-            places.sort_by(|&a, &b| {
-                let order = compare(row[a as usize], row[b as usize]);
-                if descending { order.reverse() } else { order }
-            });
-        }
-    });
-    out
+    by_rows(x, layout, |row, places| {
+        places.iter_mut().enumerate().for_each(|(place, out)| *out = place as i64);
+        places.sort_by(|&a, &b| {
+            let order = compare(row[a as usize], row[b as usize]);
+            if descending { order.reverse() } else { order }
+        });
+    })
 }
 
 fn compare<T: Number>(a: T, b: T) -> Ordering {
@@ -37,20 +28,24 @@ fn compare<T: Number>(a: T, b: T) -> Ordering {
 
 /// The sum of each element and those before it in its row, added from the first on.
 pub(super) fn cumulative_sum<T: Number>(x: &[T], layout: &Layout) -> Buffer<T> {
+    by_rows(x, layout, |row, sums| {
+        let mut sum = T::ZERO;
+        for (out, &x) in sums.iter_mut().zip(row) {
+            sum = sum.plus(x);
+            *out = sum;
+        }
+    })
+}
+
+/// What `f` makes of each row, along the last axis.
+fn by_rows<T: Number, U: Plain>(x: &[T], layout: &Layout, f: impl Fn(&[T], &mut [U]) + Sync) -> Buffer<U> {
     let length = layout.shape[layout.shape.rank() - 1];
     let x = contiguous(x, layout);
     let mut out = Buffer::scratch(x.len());
-    if length == 0 {
-        return out;
+    if length > 0 {
+        for_each_part(&mut out, (PIECE / length).max(1) * length, |start, out| {
+            out.chunks_exact_mut(length).zip(x[start..].chunks_exact(length)).for_each(|(out, row)| f(row, out));
+        });
     }
-    for_each_part(&mut out, (PIECE / length).max(1) * length, |start, out| {
-        for (sums, row) in out.chunks_exact_mut(length).zip(x[start..].chunks_exact(length)) {
-            let mut sum = T::ZERO;
-            for (out, &x) in sums.iter_mut().zip(row) {
-                sum = sum.plus(x);
-                *out = sum;
-            }
-        }
-    });
     out
 }

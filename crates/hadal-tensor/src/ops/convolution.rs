@@ -244,7 +244,7 @@ impl Geometry {
     #[track_caller]
     pub(super) fn check(&self, operation: &str) {
         for (what, numbers) in
-            [("stride", self.stride), ("dilation", self.dilation), ("the window's size", self.kernel)]
+            [("the window's size", self.kernel), ("stride", self.stride), ("dilation", self.dilation)]
         {
             assert!(!numbers.contains(&0), "{operation}: {what} must be at least 1, not 0");
         }

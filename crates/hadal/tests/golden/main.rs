@@ -7,6 +7,7 @@ mod curves;
 mod layers;
 mod losses;
 mod metrics;
+mod operations;
 mod optimizers;
 mod schedules;
 mod training;

@@ -1,0 +1,87 @@
+"""Golden values of operations on tensors from PyTorch, in f64: results, and the gradients of sum(result * cos(0, 1, 2, ..)).
+
+Usage: pip install torch numpy; python operations.py > operations.json   (a second)
+"""
+import json
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+rng = np.random.default_rng(20261127)
+golden = {}
+
+
+def array(x):
+    return {"shape": list(x.shape), "data": x.detach().double().reshape(-1).tolist()}
+
+
+def case(name, function, *shapes):
+    inputs = [torch.tensor(rng.normal(size=shape), requires_grad=True) for shape in shapes]
+    y = function(*inputs)
+    weights = torch.cos(torch.arange(y.numel(), dtype=torch.float64)).reshape(y.shape)
+    (y * weights).sum().backward()
+    golden[name] = {"inputs": [array(x) for x in inputs], "y": array(y), "gradients": [array(x.grad) for x in inputs]}
+
+
+def places(name, function, *shapes):
+    """Operations that give places, which have no gradient."""
+    inputs = [torch.tensor(rng.normal(size=shape)) for shape in shapes]
+    golden[name] = {"inputs": [array(x) for x in inputs], "y": array(function(*inputs)), "gradients": []}
+
+
+case("conv1d", lambda x, w, b: F.conv1d(x, w, b, stride=2, padding=1, dilation=2), (2, 3, 9), (4, 3, 3), (4,))
+case("conv2d", lambda x, w, b: F.conv2d(x, w, b), (2, 3, 6, 5), (4, 3, 3, 2), (4,))
+case("conv2d stride", lambda x, w: F.conv2d(x, w, stride=(2, 1), padding=(1, 2)), (2, 2, 7, 6), (3, 2, 3, 3))
+case("conv2d groups", lambda x, w: F.conv2d(x, w, padding=1, groups=2), (1, 4, 5, 5), (6, 2, 3, 3))
+case("conv2d depthwise", lambda x, w: F.conv2d(x, w, padding=2, dilation=2, groups=3), (2, 3, 6, 6), (6, 1, 3, 3))
+case("conv2d pointwise", lambda x, w: F.conv2d(x, w), (2, 4, 3, 3), (5, 4, 1, 1))
+case("conv3d", lambda x, w: F.conv3d(x, w, stride=(1, 2, 1), padding=(1, 0, 1)), (1, 2, 4, 5, 4), (3, 2, 2, 3, 3))
+case("conv_transpose1d", lambda x, w, b: F.conv_transpose1d(x, w, b, stride=3, padding=1, output_padding=2), (2, 3, 4), (3, 2, 4), (2,))
+case("conv_transpose2d", lambda x, w: F.conv_transpose2d(x, w, stride=2, padding=1, groups=2, dilation=2), (1, 4, 3, 4), (4, 3, 3, 3))
+case("conv_transpose3d", lambda x, w: F.conv_transpose3d(x, w, stride=(1, 2, 2)), (1, 2, 2, 3, 2), (2, 3, 2, 2, 3))
+case("max_pool1d", lambda x: F.max_pool1d(x, 3, stride=2, padding=1), (2, 3, 8))
+case("max_pool2d", lambda x: F.max_pool2d(x, 2), (2, 3, 6, 5))
+case("max_pool2d dilation", lambda x: F.max_pool2d(x, (3, 2), stride=1, padding=1, dilation=(1, 2)), (1, 2, 6, 7))
+case("max_pool3d", lambda x: F.max_pool3d(x, (1, 2, 2)), (1, 2, 3, 4, 5))
+case("avg_pool1d", lambda x: F.avg_pool1d(x, 3), (2, 3, 8))
+case("avg_pool2d", lambda x: F.avg_pool2d(x, 3, stride=2, padding=1), (2, 3, 7, 6))
+case("avg_pool2d inside", lambda x: F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False), (2, 3, 7, 6))
+case("adaptive_avg_pool2d", lambda x: F.adaptive_avg_pool2d(x, (3, 2)), (2, 3, 7, 5))
+case("adaptive_max_pool2d", lambda x: F.adaptive_max_pool2d(x, (3, 2)), (2, 3, 7, 5))
+case("unfold", lambda x: F.unfold(x, (2, 3), padding=1, stride=(1, 2)), (2, 3, 4, 5))
+case("fold", lambda x: F.fold(x, (4, 5), (2, 3), padding=1, stride=(1, 2)), (2, 12, 15))
+case("interpolate nearest", lambda x: F.interpolate(x, (7, 3)), (1, 2, 4, 5))
+case("interpolate bilinear", lambda x: F.interpolate(x, (7, 3), mode="bilinear"), (1, 2, 4, 5))
+case("interpolate corners", lambda x: F.interpolate(x, (7, 3), mode="bilinear", align_corners=True), (1, 2, 4, 5))
+case("interpolate linear", lambda x: F.interpolate(x, 9, mode="linear"), (2, 2, 4))
+case("pad constant", lambda x: F.pad(x, (1, 2, 3, 0), value=1.5), (2, 3, 4))
+case("pad reflect", lambda x: F.pad(x, (1, 2, 2, 0), mode="reflect"), (1, 2, 3, 4))
+case("pad replicate", lambda x: F.pad(x, (1, 2, 2, 0), mode="replicate"), (1, 2, 3, 4))
+case("flip", lambda x: x.flip(0, 2), (2, 3, 4))
+case("roll", lambda x: x.roll(-3, 1), (2, 5))
+case("repeat", lambda x: x.repeat(2, 1, 3), (2, 3))
+case("sort", lambda x: x.sort(1).values, (3, 5))
+case("sort descending", lambda x: x.sort(0, descending=True).values, (4, 3))
+case("topk", lambda x: x.topk(2, 0).values, (4, 3))
+places("argsort", lambda x: x.argsort(1), (3, 6))
+case("cumsum", lambda x: x.cumsum(0), (4, 3))
+case("cumprod", lambda x: x.cumprod(1), (2, 5))
+case("logsumexp", lambda x: x.logsumexp((0, 2)), (2, 3, 4))
+case("var", lambda x: x.var((0, 2)), (2, 3, 4))
+case("var population", lambda x: x.var(1, correction=0), (3, 4))
+case("std", lambda x: x.std(1), (3, 4))
+case("norm 1", lambda x: torch.linalg.vector_norm(x, 1, 1), (3, 4))
+case("norm 2", lambda x: torch.linalg.vector_norm(x, 2, (0, 1)), (3, 4))
+case("norm 3", lambda x: torch.linalg.vector_norm(x, 3, 0), (3, 4))
+case("norm infinity", lambda x: torch.linalg.vector_norm(x, float("inf"), 1), (3, 4))
+case("tril", lambda x: x.tril(-1), (2, 4, 3))
+case("triu", lambda x: x.triu(1), (4, 4))
+case("diag", lambda x: x.diag(), (3, 4))
+case("outer", lambda x, y: torch.outer(x, y), (3,), (4,))
+case("minimum", torch.minimum, (3, 4), (3, 4))
+case("einsum product", lambda x, y: torch.einsum("bij,bjk->bki", x, y), (2, 3, 4), (2, 4, 5))
+case("einsum three", lambda x, y, z: torch.einsum("ij,jk,kl->il", x, y, z), (2, 3), (3, 4), (4, 2))
+case("einsum trace", lambda x: torch.einsum("bii->b", x), (2, 3, 3))
+case("index", lambda x: x[:, 1:4:2, -1], (3, 5, 4))
+print(json.dumps(golden))
