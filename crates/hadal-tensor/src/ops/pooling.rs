@@ -191,7 +191,7 @@ impl Tensor {
     }
 
     /// The windows of pictures `[N, C, H, W]` as columns: `[N, C * window, places]`, as PyTorch's `unfold`; zeros where they
-    /// reach beyond. [`fold`](Tensor::fold) is its transpose.
+    /// reach beyond. Without a stride, they move on by 1. [`fold`](Tensor::fold) is its transpose.
     ///
     /// ```
     /// use hadal_tensor::{Pool, Tensor};
