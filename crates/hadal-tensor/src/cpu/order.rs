@@ -42,10 +42,11 @@ fn by_rows<T: Number, U: Plain>(x: &[T], layout: &Layout, f: impl Fn(&[T], &mut 
     let length = layout.shape[layout.shape.rank() - 1];
     let x = contiguous(x, layout);
     let mut out = Buffer::scratch(x.len());
-    if length > 0 {
-        for_each_part(&mut out, (PIECE / length).max(1) * length, |start, out| {
-            out.chunks_exact_mut(length).zip(x[start..].chunks_exact(length)).for_each(|(out, row)| f(row, out));
-        });
+    if out.is_empty() {
+        return out;
     }
+    for_each_part(&mut out, (PIECE / length).max(1) * length, |start, out| {
+        out.chunks_exact_mut(length).zip(x[start..].chunks_exact(length)).for_each(|(out, row)| f(row, out));
+    });
     out
 }
