@@ -41,10 +41,10 @@ per_dimension!(1 2 3);
 impl Numbers {
     /// For the last of three dimensions; `default` in front.
     #[track_caller]
-    pub(crate) fn last(self, dimensions: usize, default: usize, what: &str) -> [usize; DIMENSIONS] {
+    pub(crate) fn last(self, dimensions: usize, default: usize, operation: &str, what: &str) -> [usize; DIMENSIONS] {
         assert!(
             self.count == 0 || self.count == dimensions,
-            "{what} has {} numbers for {dimensions} dimensions; give one for each, or one for all",
+            "{operation}: {what} has {} numbers for {dimensions} dimensions; give one for each, or one for all",
             self.count
         );
         let mut numbers = [default; DIMENSIONS];

@@ -56,9 +56,9 @@ impl Tensor {
             input: spatial(self.shape()),
             kernel: spatial(weight.shape()),
             output: [1; DIMENSIONS],
-            stride: conv.stride.last(dimensions, 1, "conv: stride"),
-            padding: conv.padding.last(dimensions, 0, "conv: padding"),
-            dilation: conv.dilation.last(dimensions, 1, "conv: dilation"),
+            stride: conv.stride.last(dimensions, 1, "conv", "stride"),
+            padding: conv.padding.last(dimensions, 0, "conv", "padding"),
+            dilation: conv.dilation.last(dimensions, 1, "conv", "dilation"),
             dimensions,
         };
         geometry.output = geometry.output_sizes("conv");
@@ -104,12 +104,12 @@ impl Tensor {
             input: [1; DIMENSIONS],
             kernel: padded_to_three(&weight.shape()[2..]),
             output: padded_to_three(&self.shape()[2..]),
-            stride: conv.stride.last(dimensions, 1, "conv_transpose: stride"),
-            padding: conv.padding.last(dimensions, 0, "conv_transpose: padding"),
-            dilation: conv.dilation.last(dimensions, 1, "conv_transpose: dilation"),
+            stride: conv.stride.last(dimensions, 1, "conv_transpose", "stride"),
+            padding: conv.padding.last(dimensions, 0, "conv_transpose", "padding"),
+            dilation: conv.dilation.last(dimensions, 1, "conv_transpose", "dilation"),
             dimensions,
         };
-        let extra = conv.output_padding.last(dimensions, 0, "conv_transpose: output padding");
+        let extra = conv.output_padding.last(dimensions, 0, "conv_transpose", "output padding");
         geometry.check("conv_transpose");
         for d in DIMENSIONS - dimensions..DIMENSIONS {
             let Geometry { stride, dilation, padding, kernel, output, .. } = geometry;

@@ -11,34 +11,68 @@ use crate::tensor::Tensor;
 use crate::window::{DIMENSIONS, Numbers, PerDimension, Pool};
 
 impl Pool {
+    /// The sizes for an input of this shape. Without a stride, windows lie side by side, or move on by 1 if they are `sliding`.
     #[track_caller]
-    fn geometry(self, operation: &str, x: &Tensor) -> Geometry {
-        let dimensions = spatial(operation, x);
-        let kernel = self.window.last(dimensions, 1, "pooling: the window's size");
+    fn geometry(self, operation: &str, shape: &Shape, sliding: bool) -> Geometry {
+        let dimensions = shape.rank() - 2;
+        let kernel = self.window.last(dimensions, 1, operation, "the window's size");
         let mut geometry = Geometry {
-            batch: x.shape()[0],
-            channels: x.shape()[1],
-            filters: x.shape()[1],
+            batch: shape[0],
+            channels: shape[1],
+            filters: shape[1],
             groups: 1,
-            input: padded_to_three(&x.shape()[2..]),
+            input: padded_to_three(&shape[2..]),
             kernel,
             output: [1; DIMENSIONS],
             stride: match self.stride {
-                Some(stride) => stride.last(dimensions, 1, "pooling: stride"),
+                Some(stride) => stride.last(dimensions, 1, operation, "stride"),
+                None if sliding => [1; DIMENSIONS],
                 None => kernel,
             },
-            padding: self.padding.last(dimensions, 0, "pooling: padding"),
-            dilation: self.dilation.last(dimensions, 1, "pooling: dilation"),
+            padding: self.padding.last(dimensions, 0, operation, "padding"),
+            dilation: self.dilation.last(dimensions, 1, operation, "dilation"),
             dimensions,
         };
-        for (padding, size) in geometry.padding.into_iter().zip(kernel) {
+        geometry.output = geometry.output_sizes(operation);
+        geometry
+    }
+
+    /// [`geometry`](Pool::geometry) of a reduction of windows, none of which may consist of padding.
+    #[track_caller]
+    fn reduction(self, operation: &str, x: &Tensor) -> Geometry {
+        spatial(operation, x);
+        let geometry = self.geometry(operation, x.shape(), false);
+        for (padding, size) in geometry.padding.into_iter().zip(geometry.kernel) {
             assert!(
                 padding <= size / 2,
                 "{operation}: padding {padding} is more than half of the window's size, {size}"
             );
         }
-        geometry.output = geometry.output_sizes(operation);
         geometry
+    }
+
+    /// The windows of pictures, and for each of their elements the places in the padded picture, one element's after another's.
+    #[track_caller]
+    fn places(self, operation: &str, shape: &Shape) -> (Geometry, Tensor) {
+        assert!(shape.rank() == 4, "{operation}: pictures have shape [N, C, H, W], not {shape}");
+        let geometry = self.geometry(operation, shape, true);
+        let [_, top, left] = geometry.padding;
+        // The check that so many elements can be held.
+        let _ = Shape::new(&[shape[0], shape[1], shape[2] + 2 * top, shape[3] + 2 * left]);
+        let along = |d: usize, wide: usize| {
+            let (kernel, output) = (geometry.kernel[d], geometry.output[d]);
+            let mut all = vec_with_room(kernel.saturating_mul(output));
+            for window in 0..kernel {
+                let at = |place: usize| (window * geometry.dilation[d] + place * geometry.stride[d]) * wide;
+                all.extend((0..output).map(|place| at(place) as i64));
+            }
+            Tensor::from_vec(all, [kernel, output])
+        };
+        let (rows, columns) = (along(1, shape[3] + 2 * left), along(2, 1));
+        // [window rows, window columns, output rows, output columns].
+        let places = rows.unsqueeze(1).unsqueeze(3) + columns.unsqueeze(0).unsqueeze(2);
+        let count = places.elements();
+        (geometry, places.reshape([count]))
     }
 }
 
@@ -65,7 +99,7 @@ impl Tensor {
     #[doc(alias = "max_pool3d")]
     #[track_caller]
     pub fn max_pool(&self, pool: Pool) -> Tensor {
-        let geometry = pool.geometry("max_pool", self);
+        let geometry = pool.reduction("max_pool", self);
         let channels = [geometry.batch, geometry.channels];
         let places = Tensor::from_storage(geometry.output_shape(), self.backend().largest(self.view(), &geometry));
         let count: usize = geometry.output.iter().product();
@@ -91,7 +125,7 @@ impl Tensor {
     #[doc(alias = "avg_pool3d")]
     #[track_caller]
     pub fn avg_pool(&self, pool: Pool) -> Tensor {
-        let geometry = pool.geometry("avg_pool", self);
+        let geometry = pool.reduction("avg_pool", self);
         assert!(geometry.dilation == [1; DIMENSIONS], "avg_pool: means have no dilation");
         let first = DIMENSIONS - geometry.dimensions;
         self.separable(&geometry.output[first..], |d, place| {
@@ -159,8 +193,7 @@ impl Tensor {
     #[track_caller]
     fn adaptive_sizes(&self, operation: &str, sizes: Numbers) -> Vec<usize> {
         let dimensions = spatial(operation, self);
-        let sizes =
-            sizes.last(dimensions, 1, "adaptive pooling: the output's size")[DIMENSIONS - dimensions..].to_vec();
+        let sizes = sizes.last(dimensions, 1, operation, "the output's size")[DIMENSIONS - dimensions..].to_vec();
         assert!(
             !sizes.contains(&0) && !self.shape()[2..].contains(&0),
             "{operation}: input {} and output {sizes:?} must have sizes of at least 1",
@@ -206,7 +239,7 @@ impl Tensor {
     #[doc(alias = "im2col")]
     #[track_caller]
     pub fn unfold(&self, windows: Pool) -> Tensor {
-        let (geometry, places) = self.windows("unfold", *self.shape(), windows);
+        let (geometry, places) = windows.places("unfold", self.shape());
         let [_, top, left] = geometry.padding;
         let framed = self.pad(&[(top, top), (left, left)], Padding::Constant(0.0));
         let (n, c) = (geometry.batch, geometry.channels);
@@ -232,14 +265,14 @@ impl Tensor {
     #[track_caller]
     pub fn fold(&self, [height, width]: [usize; 2], windows: Pool) -> Tensor {
         assert!(self.rank() == 3, "fold: shape {} is not [N, C * window, places]", self.shape());
-        let window: usize = windows.window.last(2, 1, "pooling: the window's size").iter().product();
+        let window: usize = windows.window.last(2, 1, "fold", "the window's size").iter().product();
         assert!(
             window > 0 && self.size(1).is_multiple_of(window),
             "fold: axis 1 of shape {} does not divide by the window's {window} elements",
             self.shape()
         );
         let (n, c) = (self.size(0), self.size(1) / window);
-        let (geometry, places) = self.windows("fold", Shape::new(&[n, c, height, width]), windows);
+        let (geometry, places) = windows.places("fold", &Shape::new(&[n, c, height, width]));
         let count: usize = geometry.output.iter().product();
         assert!(
             self.size(2) == count,
@@ -252,47 +285,6 @@ impl Tensor {
         let columns = self.reshape([n, c, window * count]).permute(&[2, 0, 1]);
         let framed = columns.index_add(&places, Shape::new(&[tall * wide, n, c])).permute(&[1, 2, 0]);
         framed.reshape([n, c, tall, wide]).slice(2, top..top + height).slice(3, left..left + width)
-    }
-
-    /// The windows of pictures, and for each of their elements the places in the padded picture, one element's after another's.
-    #[track_caller]
-    fn windows(&self, operation: &str, shape: Shape, windows: Pool) -> (Geometry, Tensor) {
-        assert!(shape.rank() == 4, "{operation}: pictures have shape [N, C, H, W], not {shape}");
-        let mut geometry = Geometry {
-            batch: shape[0],
-            channels: shape[1],
-            filters: shape[1],
-            groups: 1,
-            input: [1, shape[2], shape[3]],
-            kernel: windows.window.last(2, 1, "windows: size"),
-            output: [1; DIMENSIONS],
-            stride: match windows.stride {
-                Some(stride) => stride.last(2, 1, "windows: stride"),
-                None => [1; DIMENSIONS],
-            },
-            padding: windows.padding.last(2, 0, "windows: padding"),
-            dilation: windows.dilation.last(2, 1, "windows: dilation"),
-            dimensions: 2,
-        };
-        geometry.output = geometry.output_sizes(operation);
-        let [_, top, left] = geometry.padding;
-        // The check that so many elements can be held.
-        let _ = Shape::new(&[shape[0], shape[1], shape[2] + 2 * top, shape[3] + 2 * left]);
-        let along = |d: usize, wide: usize| {
-            let (kernel, output) = (geometry.kernel[d], geometry.output[d]);
-            let mut all = vec_with_room(kernel.saturating_mul(output));
-            for window in 0..kernel {
-                let at = |place: usize| (window * geometry.dilation[d] + place * geometry.stride[d]) * wide;
-                all.extend((0..output).map(|place| at(place) as i64));
-            }
-            Tensor::from_vec(all, [kernel, output])
-        };
-        let rows = along(1, shape[3] + 2 * geometry.padding[2]);
-        let columns = along(2, 1);
-        // [window rows, window columns, output rows, output columns].
-        let places = rows.unsqueeze(1).unsqueeze(3) + columns.unsqueeze(0).unsqueeze(2);
-        let count = places.elements();
-        (geometry, places.reshape([count]))
     }
 
     /// Pictures or the like, `[N, C, ..]`, in other sizes, as PyTorch's `interpolate`.
