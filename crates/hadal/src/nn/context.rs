@@ -1,7 +1,8 @@
 //! What a forward pass needs to know beside its input.
 
+use std::any::Any;
 use std::panic::Location;
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 use crate::autograd::backward_count;
 use crate::monitor::note;
@@ -33,6 +34,23 @@ pub struct Context {
     pub(super) feedback_matrix: Option<Tensor>,
     /// What hidden layers passed on, waiting for the error of the network's output, with their feedback matrices.
     pub(super) awaiting_error: Vec<(Tensor, Tensor)>,
+    /// What layers carry from one piece of a sequence to the next, in the order of the pass; `None` where sequences come whole.
+    pub(super) carried: Option<Carried>,
+}
+
+/// The states that layers carry.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Carried {
+    states: Vec<Arc<dyn Any + Send + Sync>>,
+    /// The place of the next layer's.
+    next: usize,
+}
+
+impl Carried {
+    /// Begins the next piece.
+    pub(super) fn rewind(&mut self) {
+        self.next = 0;
+    }
 }
 
 impl Context {
@@ -53,6 +71,7 @@ impl Context {
             caller: None,
             feedback_matrix: None,
             awaiting_error: Vec::new(),
+            carried: None,
         }
     }
 
@@ -67,6 +86,53 @@ impl Context {
         let mut ctx = Context::training(Rng::new(0));
         ctx.training = false;
         ctx
+    }
+
+    /// Runs a layer that carries a state along a sequence: `step` gets the state that it gave for the piece before, `None` at the
+    /// beginning, and gives what the layer gives, and its state. Where sequences come whole, which is everywhere but in a
+    /// [`Stream`](super::Stream), there is no piece before, and the state is dropped.
+    ///
+    /// ```
+    /// use hadal::nn::Stream;
+    /// use hadal::prelude::*;
+    /// /// Running sums over `[batch, time]`.
+    /// #[derive(Module)]
+    /// struct RunningSum;
+    ///
+    /// impl Forward for RunningSum {
+    ///     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+    ///         ctx.carry(|_, before: Option<Tensor>| {
+    ///             let sums = x.cumsum(1) + before.unwrap_or(Tensor::zeros([x.size(0), 1]));
+    ///             (sums.clone(), sums.slice(1, x.size(1) - 1..x.size(1)))
+    ///         })
+    ///     }
+    /// }
+    ///
+    /// let mut stream = Stream::new(&RunningSum);
+    /// assert_eq!(stream.feed(&Tensor::from([[1.0, 2.0]])).to_vec::<f32>(), [1.0, 3.0]);
+    /// assert_eq!(stream.feed(&Tensor::from([[3.0, 4.0]])).to_vec::<f32>(), [6.0, 10.0]);
+    /// ```
+    pub fn carry<S, R>(&mut self, step: impl FnOnce(&mut Context, Option<S>) -> (R, S)) -> R
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        let Some(carried) = &mut self.carried else { return step(self, None).0 };
+        let place = carried.next;
+        carried.next += 1;
+        let before = carried.states.get(place).and_then(|state| state.downcast_ref::<S>()).cloned();
+        if before.is_none() {
+            // Holds the place: layers within come after.
+            carried.states.truncate(place);
+            carried.states.push(Arc::new(()));
+        } else {
+            // Free what the layer may then change in place.
+            carried.states[place] = Arc::new(());
+        }
+        let (result, state) = step(self, before);
+        if let Some(carried) = &mut self.carried {
+            carried.states[place] = Arc::new(state);
+        }
+        result
     }
 
     /// Whether this is training.

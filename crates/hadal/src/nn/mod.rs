@@ -46,6 +46,7 @@ mod rescaling;
 mod reshape;
 mod residual;
 mod sequential;
+mod stream;
 mod summary;
 
 pub use activation::Activation;
@@ -75,6 +76,7 @@ pub use reshape::Reshape;
 pub use residual::Residual;
 pub use sequential::{Architecture, Sequential};
 pub(crate) use sequential::{check_architecture, stage_parts};
+pub use stream::Stream;
 pub use summary::Summary;
 #[cfg(feature = "report")]
 pub(crate) use summary::thousands;
