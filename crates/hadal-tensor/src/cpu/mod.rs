@@ -11,6 +11,7 @@ mod index;
 pub(crate) mod machine;
 mod order;
 pub(crate) mod pool;
+mod pooling;
 mod random;
 mod reduce;
 pub(crate) mod shared;
@@ -327,21 +328,21 @@ impl Backend for Cpu {
     }
 
     fn convolution(&self, x: View, w: View, geometry: &Geometry) -> Storage {
-        bilinear!(x, w, |x, w| convolution::forward(x, w, geometry, matmul_precision()))
+        bilinear!(x, w, |x, w| convolution::forward(x, w, geometry))
     }
 
     fn convolution_input(&self, y: View, w: View, geometry: &Geometry) -> Storage {
-        bilinear!(y, w, |y, w| convolution::input(y, w, geometry, matmul_precision()))
+        bilinear!(y, w, |y, w| convolution::input(y, w, geometry))
     }
 
     fn convolution_weight(&self, x: View, y: View, geometry: &Geometry) -> Storage {
-        bilinear!(x, y, |x, y| convolution::weight(x, y, geometry, matmul_precision()))
+        bilinear!(x, y, |x, y| convolution::weight(x, y, geometry))
     }
 
     fn largest(&self, x: View, geometry: &Geometry) -> Storage {
         I64(match x.storage {
-            Storage::F32(values) => convolution::largest(&copy::contiguous(values, x.layout), geometry),
-            Storage::F64(values) => convolution::largest(&copy::contiguous(values, x.layout), geometry),
+            Storage::F32(values) => pooling::largest(&copy::contiguous(values, x.layout), geometry),
+            Storage::F64(values) => pooling::largest(&copy::contiguous(values, x.layout), geometry),
             other => mismatch("pooling", other),
         })
     }

@@ -17,14 +17,14 @@ mod dots;
 mod epilogue;
 mod format;
 mod formats;
-mod kernels;
+pub(super) mod kernels;
 mod matrix;
 mod out;
 mod pack;
 #[cfg(target_arch = "x86_64")]
 mod pairs;
 mod plain;
-mod share;
+pub(super) mod share;
 mod sparse;
 
 use super::threads::SharedMut;

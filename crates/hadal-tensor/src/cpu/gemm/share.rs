@@ -11,12 +11,12 @@ const PER_LANE: usize = 24 * 1024;
 pub(super) const MOVED: usize = 64 * 1024;
 
 /// The smallest product of tiles that is worth sharing, in multiplications.
-pub(super) fn tiled<T>() -> usize {
+pub(in crate::cpu) fn tiled<T>() -> usize {
     PER_LANE * level().lanes::<T>()
 }
 
 /// Runs the pieces of `work`, on all threads if it is at least `worth`.
-pub(super) fn share(work: usize, worth: usize, pieces: usize, piece: impl Fn(usize) + Sync) {
+pub(in crate::cpu) fn share(work: usize, worth: usize, pieces: usize, piece: impl Fn(usize) + Sync) {
     if work < worth {
         (0..pieces).for_each(piece);
     } else {

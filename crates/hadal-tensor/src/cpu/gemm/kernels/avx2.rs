@@ -7,6 +7,8 @@ use super::kernel::{Kernels, Level};
 use super::sparse_rows::{SparseKernel, sparse_rows};
 use super::tile::{tile_kernel, tiles};
 use super::vector::{Vector, vector};
+use super::window_dots::{WindowDotKernel, window_dots};
+use super::window_tile::{WindowKernel, window_tiles};
 use crate::cpu::float::Float;
 use crate::cpu::simd::SimdLevel;
 
@@ -20,12 +22,16 @@ pub(crate) static LEVEL: Level = Level {
         ],
         dots: dots::<f32, __m256>(),
         sparse: SparseKernel { list_row: Some(list_row), ..sparse::<f32, __m256>() },
+        windows: windows::<f32, __m256>(),
+        window_dots: window_dots::<f32, __m256>(),
         transpose_square: Some(transpose_square),
     },
     f64: Kernels {
         tiles: &[tile_kernel!(6, 8, 264, avx2_tiles::<f64, __m256d, 2>)],
         dots: dots::<f64, __m256d>(),
         sparse: sparse::<f64, __m256d>(),
+        windows: windows::<f64, __m256d>(),
+        window_dots: window_dots::<f64, __m256d>(),
         transpose_square: None,
     },
 };
@@ -36,6 +42,25 @@ const fn dots<T: Float, V: Vector<T>>() -> DotKernel<T> {
 
 const fn sparse<T: Float, V: Vector<T>>() -> SparseKernel<T> {
     SparseKernel { lanes: V::LANES, registers: 12, slowness: 1.25, rows: avx2_sparse_rows::<T, V>, list_row: None }
+}
+
+const fn windows<T: Float, V: Vector<T>>() -> WindowKernel<T> {
+    WindowKernel {
+        height: 4,
+        lanes: V::LANES,
+        tiles: avx2_window_tiles::<T, V, false>,
+        halves: avx2_window_tiles::<T, V, true>,
+    }
+}
+
+const fn window_dots<T: Float, V: Vector<T>>() -> WindowDotKernel<T> {
+    WindowDotKernel {
+        height: 3,
+        width: 4,
+        lanes: V::LANES,
+        dots: avx2_window_dots::<T, V, false>,
+        halves: avx2_window_dots::<T, V, true>,
+    }
 }
 
 tiles!(
@@ -60,6 +85,20 @@ sparse_rows!(
     avx2_sparse_rows,
     1 2 3 4 5 6 7 8 9 10 11 12
 );
+window_tiles!(
+    #[target_feature(enable = "avx2,fma")]
+    avx2_window_tiles,
+    avx2_window_sums,
+    1 2 3 4
+);
+window_dots!(
+    #[target_feature(enable = "avx2,fma")]
+    avx2_window_dots,
+    avx2_window_dots_of,
+    avx2_window_dot_sums,
+    [1 2 3],
+    [1 2 3 4]
+);
 
 vector!(
     __m128,
@@ -72,7 +111,10 @@ vector!(
     _mm_add_ps,
     _mm_fmadd_ps,
     first_of_four,
-    load_of_four
+    load_of_four,
+    sum_of_four,
+    halves_of_four,
+    to_halves_of_four
 );
 vector!(
     __m256,
@@ -85,7 +127,10 @@ vector!(
     _mm256_add_ps,
     _mm256_fmadd_ps,
     first_of_eight,
-    load_of_eight
+    load_of_eight,
+    sum_of_eight,
+    halves_of_eight,
+    to_halves_of_eight
 );
 vector!(
     __m256d,
@@ -98,7 +143,91 @@ vector!(
     _mm256_add_pd,
     _mm256_fmadd_pd,
     first_of_four_doubles,
-    load_of_four_doubles
+    load_of_four_doubles,
+    sum_of_four_doubles,
+    halves_of_four_doubles,
+    to_halves_of_four_doubles
+);
+
+/// The sum of all elements, halves added to each other, as in all those that follow.
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn sum_of_four(x: __m128) -> f32 {
+    let two = _mm_add_ps(x, _mm_movehl_ps(x, x));
+    _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn sum_of_eight(x: __m256) -> f32 {
+    sum_of_four(_mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x)))
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
+pub(super) fn sum_of_four_doubles(x: __m256d) -> f64 {
+    let two = _mm_add_pd(_mm256_castpd256_pd128(x), _mm256_extractf128_pd::<1>(x));
+    _mm_cvtsd_f64(_mm_add_sd(two, _mm_unpackhi_pd(two, two)))
+}
+
+/// Registers of halves that lie at two places, and the way back.
+macro_rules! halves {
+    ($load:ident, $store:ident, $feature:literal, $register:ty, $number:ty, |$low:ident, $high:ident| $join:expr, |$x:ident| $first:expr, $second:expr, $put:ident) => {
+        /// # Safety
+        /// The processor must have the level, and half a register must be readable at both.
+        #[inline]
+        #[target_feature(enable = $feature)]
+        unsafe fn $load($low: *const $number, $high: *const $number) -> $register {
+            // SAFETY: the caller's contract.
+            unsafe { $join }
+        }
+
+        /// # Safety
+        /// The processor must have the level, and half a register must be writable at both.
+        #[inline]
+        #[target_feature(enable = $feature)]
+        unsafe fn $store($x: $register, low: *mut $number, high: *mut $number) {
+            // SAFETY: the caller's contract.
+            unsafe {
+                $put(low.cast(), $first);
+                $put(high.cast(), $second);
+            }
+        }
+    };
+}
+pub(super) use halves;
+halves!(
+    halves_of_four,
+    to_halves_of_four,
+    "avx2",
+    __m128,
+    f32,
+    |low, high| _mm_castpd_ps(_mm_loadh_pd(_mm_load_sd(low.cast()), high.cast())),
+    |x| _mm_castps_pd(x),
+    _mm_castps_pd(_mm_movehl_ps(x, x)),
+    _mm_storel_pd
+);
+halves!(
+    halves_of_eight,
+    to_halves_of_eight,
+    "avx2",
+    __m256,
+    f32,
+    |low, high| _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(_mm_loadu_ps(low)), _mm_loadu_ps(high)),
+    |x| _mm256_castps256_ps128(x),
+    _mm256_extractf128_ps::<1>(x),
+    _mm_storeu_ps
+);
+halves!(
+    halves_of_four_doubles,
+    to_halves_of_four_doubles,
+    "avx2",
+    __m256d,
+    f64,
+    |low, high| _mm256_insertf128_pd::<1>(_mm256_castpd128_pd256(_mm_loadu_pd(low)), _mm_loadu_pd(high)),
+    |x| _mm256_castpd256_pd128(x),
+    _mm256_extractf128_pd::<1>(x),
+    _mm_storeu_pd
 );
 
 /// Eight lanes that are chosen, then eight that are not.

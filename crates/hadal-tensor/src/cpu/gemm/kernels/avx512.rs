@@ -2,12 +2,14 @@
 
 use std::arch::x86_64::*;
 
-use super::avx2::transpose_square;
+use super::avx2::{halves, sum_of_eight, sum_of_four_doubles, transpose_square};
 use super::dot_tile::{DotKernel, dot_tiles};
 use super::kernel::{Kernels, Level};
 use super::sparse_rows::{SparseKernel, sparse_rows};
 use super::tile::{tile_kernel, tiles};
 use super::vector::{Vector, vector};
+use super::window_dots::{WindowDotKernel, window_dots};
+use super::window_tile::{WindowKernel, window_tiles};
 use crate::cpu::float::Float;
 use crate::cpu::simd::SimdLevel;
 
@@ -20,12 +22,16 @@ pub(crate) static LEVEL: Level = Level {
         ],
         dots: dots::<f32, __m512>(),
         sparse: SparseKernel { list_row: Some(list_row), ..sparse::<f32, __m512>() },
+        windows: windows::<f32, __m512>(),
+        window_dots: window_dots::<f32, __m512>(),
         transpose_square: Some(transpose_square),
     },
     f64: Kernels {
         tiles: &[tile_kernel!(12, 16, 512, avx512_tiles::<f64, __m512d, 2>)],
         dots: dots::<f64, __m512d>(),
         sparse: sparse::<f64, __m512d>(),
+        windows: windows::<f64, __m512d>(),
+        window_dots: window_dots::<f64, __m512d>(),
         transpose_square: None,
     },
 };
@@ -36,6 +42,25 @@ const fn dots<T: Float, V: Vector<T>>() -> DotKernel<T> {
 
 const fn sparse<T: Float, V: Vector<T>>() -> SparseKernel<T> {
     SparseKernel { lanes: V::LANES, registers: 8, slowness: 1.6, rows: avx512_sparse_rows::<T, V>, list_row: None }
+}
+
+const fn windows<T: Float, V: Vector<T>>() -> WindowKernel<T> {
+    WindowKernel {
+        height: 8,
+        lanes: V::LANES,
+        tiles: avx512_window_tiles::<T, V, false>,
+        halves: avx512_window_tiles::<T, V, true>,
+    }
+}
+
+const fn window_dots<T: Float, V: Vector<T>>() -> WindowDotKernel<T> {
+    WindowDotKernel {
+        height: 6,
+        width: 4,
+        lanes: V::LANES,
+        dots: avx512_window_dots::<T, V, false>,
+        halves: avx512_window_dots::<T, V, true>,
+    }
 }
 
 tiles!(
@@ -54,6 +79,20 @@ sparse_rows!(
     avx512_sparse_rows,
     1 2 3 4 5 6 7 8
 );
+window_tiles!(
+    #[target_feature(enable = "avx512f")]
+    avx512_window_tiles,
+    avx512_window_sums,
+    1 2 3 4 5 6 7 8
+);
+window_dots!(
+    #[target_feature(enable = "avx512f")]
+    avx512_window_dots,
+    avx512_window_dots_of,
+    avx512_window_dot_sums,
+    [1 2 3 4 5 6],
+    [1 2 3 4]
+);
 
 vector!(
     __m512,
@@ -67,6 +106,9 @@ vector!(
     _mm512_fmadd_ps,
     first_of_sixteen,
     load_of_sixteen,
+    sum_of_sixteen,
+    halves_of_sixteen,
+    to_halves_of_sixteen,
     sixteen_columns
 );
 vector!(
@@ -80,7 +122,51 @@ vector!(
     _mm512_add_pd,
     _mm512_fmadd_pd,
     first_of_eight_doubles,
-    load_of_eight_doubles
+    load_of_eight_doubles,
+    sum_of_eight_doubles,
+    halves_of_eight_doubles,
+    to_halves_of_eight_doubles
+);
+
+/// The sum of all elements, halves added to each other.
+#[inline]
+#[target_feature(enable = "avx512f,avx2")]
+fn sum_of_sixteen(x: __m512) -> f32 {
+    let high = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(x)));
+    sum_of_eight(_mm256_add_ps(_mm512_castps512_ps256(x), high))
+}
+
+/// The same.
+#[inline]
+#[target_feature(enable = "avx512f,avx2")]
+fn sum_of_eight_doubles(x: __m512d) -> f64 {
+    sum_of_four_doubles(_mm256_add_pd(_mm512_castpd512_pd256(x), _mm512_extractf64x4_pd::<1>(x)))
+}
+
+halves!(
+    halves_of_sixteen,
+    to_halves_of_sixteen,
+    "avx512f",
+    __m512,
+    f32,
+    |low, high| _mm512_castpd_ps(_mm512_insertf64x4::<1>(
+        _mm512_castpd256_pd512(_mm256_loadu_pd(low.cast())),
+        _mm256_loadu_pd(high.cast())
+    )),
+    |x| _mm512_castps512_ps256(x),
+    _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(x))),
+    _mm256_storeu_ps
+);
+halves!(
+    halves_of_eight_doubles,
+    to_halves_of_eight_doubles,
+    "avx512f",
+    __m512d,
+    f64,
+    |low, high| _mm512_insertf64x4::<1>(_mm512_castpd256_pd512(_mm256_loadu_pd(low)), _mm256_loadu_pd(high)),
+    |x| _mm512_castpd512_pd256(x),
+    _mm512_extractf64x4_pd::<1>(x),
+    _mm256_storeu_pd
 );
 
 /// Loads and stores of the first `count` lanes under a mask; stores add to what is there if `accumulate`.

@@ -5,6 +5,8 @@ use super::kernel::{Kernels, Level};
 use super::sparse_rows::{SparseKernel, sparse_rows};
 use super::tile::{tile_kernel, tiles};
 use super::vector::Vector;
+use super::window_dots::{WindowDotKernel, window_dots};
+use super::window_tile::{WindowKernel, window_tiles};
 use crate::cpu::float::Float;
 use crate::cpu::simd::SimdLevel;
 
@@ -14,12 +16,16 @@ pub(crate) static LEVEL: Level = Level {
         tiles: &[tile_kernel!(4, 8, 512, baseline_tiles::<f32, Four<f32>, 2>)],
         dots: dots(),
         sparse: sparse(),
+        windows: windows(),
+        window_dots: window_dots(),
         transpose_square: None,
     },
     f64: Kernels {
         tiles: &[tile_kernel!(4, 8, 512, baseline_tiles::<f64, Four<f64>, 2>)],
         dots: dots(),
         sparse: sparse(),
+        windows: windows(),
+        window_dots: window_dots(),
         transpose_square: None,
     },
 };
@@ -32,9 +38,40 @@ const fn sparse<T: Float>() -> SparseKernel<T> {
     SparseKernel { lanes: 4, registers: 12, slowness: 0.95, rows: baseline_sparse_rows::<T, Four<T>>, list_row: None }
 }
 
+const fn windows<T: Float>() -> WindowKernel<T> {
+    WindowKernel {
+        height: 3,
+        lanes: 4,
+        tiles: baseline_window_tiles::<T, Four<T>, false>,
+        halves: baseline_window_tiles::<T, Four<T>, true>,
+    }
+}
+
+const fn window_dots<T: Float>() -> WindowDotKernel<T> {
+    WindowDotKernel {
+        height: 2,
+        width: 2,
+        lanes: 4,
+        dots: baseline_window_dots::<T, Four<T>, false>,
+        halves: baseline_window_dots::<T, Four<T>, true>,
+    }
+}
+
 tiles!(baseline_tiles, baseline_sums, 1 2 3 4);
 dot_tiles!(baseline_dot_tiles, baseline_dots);
 sparse_rows!(baseline_sparse_rows, 1 2 3 4 5 6 7 8 9 10 11 12);
+window_tiles!(
+    baseline_window_tiles,
+    baseline_window_sums,
+    1 2 3
+);
+window_dots!(
+    baseline_window_dots,
+    baseline_window_dots_of,
+    baseline_window_dot_sums,
+    [1 2],
+    [1 2]
+);
 
 /// Four numbers in an array, which every compiler target puts into its own registers.
 #[derive(Clone, Copy)]
@@ -71,6 +108,22 @@ impl<T: Float> Vector<T> for Four<T> {
         for i in 0..count {
             // SAFETY: the caller's contract: `count` elements are readable and writable.
             unsafe { *to.add(i) = if accumulate { *to.add(i) + self.0[i] } else { self.0[i] } };
+        }
+    }
+    #[inline(always)]
+    unsafe fn load_halves(low: *const T, high: *const T) -> Self {
+        // SAFETY: the caller's contract: two elements are readable at both.
+        let ([a, b], [c, d]) =
+            unsafe { (low.cast::<[T; 2]>().read_unaligned(), high.cast::<[T; 2]>().read_unaligned()) };
+        Four([a, b, c, d])
+    }
+    #[inline(always)]
+    unsafe fn store_halves(self, low: *mut T, high: *mut T) {
+        let [a, b, c, d] = self.0;
+        // SAFETY: the caller's contract: two elements are writable at both.
+        unsafe {
+            low.cast::<[T; 2]>().write_unaligned([a, b]);
+            high.cast::<[T; 2]>().write_unaligned([c, d]);
         }
     }
     #[inline(always)]

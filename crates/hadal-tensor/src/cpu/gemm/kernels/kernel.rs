@@ -3,6 +3,8 @@
 use super::dot_tile::DotKernel;
 use super::sparse_rows::SparseKernel;
 use super::tile::TileKernel;
+use super::window_dots::WindowDotKernel;
+use super::window_tile::WindowKernel;
 use crate::cpu::simd::SimdLevel;
 
 /// The kernels of a level of vector instructions.
@@ -19,6 +21,10 @@ pub(crate) struct Kernels<T: 'static> {
     pub dots: DotKernel<T>,
     /// That for matrices with many zeros.
     pub sparse: SparseKernel<T>,
+    /// That for convolutions.
+    pub windows: WindowKernel<T>,
+    /// That for the gradients of convolutions' weights.
+    pub window_dots: WindowDotKernel<T>,
     /// Transposes 8 x 8 elements: `out[k * out_stride + j] = x[j * stride + k]`, given `x, stride, out, out_stride`.
     ///
     /// # Safety

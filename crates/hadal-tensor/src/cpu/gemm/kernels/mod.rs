@@ -24,6 +24,8 @@ pub(crate) mod store;
 mod tests;
 pub(crate) mod tile;
 pub(crate) mod vector;
+pub(crate) mod window_dots;
+pub(crate) mod window_tile;
 
 use crate::cpu::float::Float;
 use crate::cpu::simd::level;

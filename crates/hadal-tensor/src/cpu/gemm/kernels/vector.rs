@@ -33,6 +33,10 @@ pub(crate) trait Vector<T>: Copy {
         }
         lanes[0]
     }
+    /// The halves of a register from two places.
+    unsafe fn load_halves(low: *const T, high: *const T) -> Self;
+    /// Stores the halves of a register at two places.
+    unsafe fn store_halves(self, low: *mut T, high: *mut T);
     /// Stores four rows as columns of four adjacent elements, `stride` apart, added to what is there if `accumulate`.
     #[inline(always)]
     unsafe fn store_columns(rows: [Self; 4], to: *mut T, stride: usize, accumulate: bool)
@@ -71,7 +75,7 @@ pub(crate) fn prefetch<T>(place: *const T) {
 /// a register, which its level writes.
 #[cfg(target_arch = "x86_64")]
 macro_rules! vector {
-    ($register:ty, $number:ty, $lanes:literal, $zero:ident, $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident, $first:ident, $load_first:ident $(, $columns:ident)?) => {
+    ($register:ty, $number:ty, $lanes:literal, $zero:ident, $splat:ident, $load:ident, $store:ident, $add:ident, $fma:ident, $first:ident, $load_first:ident, $sum:ident, $load_halves:ident, $store_halves:ident $(, $columns:ident)?) => {
         impl super::vector::Vector<$number> for $register {
             const LANES: usize = $lanes;
             #[inline(always)]
@@ -113,6 +117,21 @@ macro_rules! vector {
             unsafe fn add_product(self, a: Self, b: Self) -> Self {
                 // SAFETY: the instruction set is available.
                 unsafe { $fma(a, b, self) }
+            }
+            #[inline(always)]
+            unsafe fn sum(self) -> $number {
+                // SAFETY: the instruction set is available.
+                unsafe { $sum(self) }
+            }
+            #[inline(always)]
+            unsafe fn load_halves(low: *const $number, high: *const $number) -> Self {
+                // SAFETY: as above, and half a register is readable at both.
+                unsafe { $load_halves(low, high) }
+            }
+            #[inline(always)]
+            unsafe fn store_halves(self, low: *mut $number, high: *mut $number) {
+                // SAFETY: as above, and half a register is writable at both.
+                unsafe { $store_halves(self, low, high) }
             }
             $(
                 #[inline(always)]

@@ -1,0 +1,208 @@
+//! Sums of weights times the elements of windows, for the output of a convolution and for the gradient of its input.
+
+use std::ops::Range;
+
+use super::PIECES;
+use super::frame::Frame;
+use super::runs::Runs;
+use crate::cpu::buffer::Buffer;
+use crate::cpu::gemm::kernels::Gemm;
+use crate::cpu::gemm::kernels::window_tile::{WindowKernel, WindowTiles};
+use crate::cpu::gemm::share;
+use crate::cpu::threads::SharedMut;
+
+/// An element of a window: how far from the window's place it lies in the frame, and its weight among those of a row.
+#[derive(Clone, Copy)]
+pub(super) struct Tap {
+    pub distance: usize,
+    pub weight: usize,
+}
+
+/// What is computed for places of the output that share their taps.
+pub(super) struct Correlation {
+    pub taps: Vec<Tap>,
+    /// Places in each dimension.
+    pub counts: [usize; 3],
+    /// Where they lie in the output.
+    pub start: [usize; 3],
+    pub step: [usize; 3],
+}
+
+/// The correlations that make an output `[batch, groups * rows, output]` of an input `[batch, groups * channels, ..]`.
+pub(super) struct Plan {
+    pub frame: Frame,
+    pub batch: usize,
+    pub groups: usize,
+    /// Channels of a group.
+    pub channels: usize,
+    /// Channels of the output of a group.
+    pub rows: usize,
+    /// From the weights of a row to those of the next.
+    pub row_stride: usize,
+    /// The weights of a group.
+    pub weights: usize,
+    pub output: [usize; 3],
+    pub correlations: Vec<Correlation>,
+    pub multiplications: usize,
+}
+
+/// A correlation as the kernel reads it.
+struct Prepared<T> {
+    /// Panel by panel, taps times rows.
+    weights: Vec<T>,
+    distances: Vec<usize>,
+    runs: Runs,
+    /// Whether sums go to their places at once.
+    direct: bool,
+}
+
+impl Plan {
+    pub fn run<T: Gemm>(&self, x: &[T], w: &[T]) -> Buffer<T> {
+        let size = self.output.iter().product::<usize>() * self.rows * self.groups;
+        let mut out = Buffer::scratch(self.batch * size);
+        if out.is_empty() {
+            return out;
+        }
+        let kernel = &T::kernels().windows;
+        let panels = self.rows.div_ceil(kernel.height);
+        let prepared: Vec<Prepared<T>> =
+            self.correlations.iter().map(|part| self.prepare(part, w, panels, kernel.lanes)).collect();
+        // A piece is a part of a sample's panels.
+        let units = self.groups * panels;
+        let splits = PIECES.div_ceil(self.batch).min(units);
+        let base = SharedMut::new(out.as_mut_ptr());
+        share::share(self.multiplications, share::tiled::<T>(), self.batch * splits, |piece| {
+            let (sample, split) = (piece / splits, piece % splits);
+            let units = split * units / splits..(split + 1) * units / splits;
+            let (first, end) = (self.first_row(units.start, panels), self.first_row(units.end, panels));
+            let place = size / (self.rows * self.groups);
+            // SAFETY: each piece has rows of its own, within the buffer.
+            let out = unsafe { base.part(sample * size + first * place, (end - first) * place) };
+            self.units(kernel, x, &prepared, sample, units, panels, out);
+        });
+        out
+    }
+
+    /// The first row of a unit, counted over all groups.
+    fn first_row(&self, unit: usize, panels: usize) -> usize {
+        unit / panels * self.rows + unit % panels * self.rows / panels
+    }
+
+    /// Computes panels of a sample into `out`, which begins with the rows of the first.
+    #[allow(clippy::too_many_arguments)]
+    fn units<T: Gemm>(
+        &self,
+        kernel: &WindowKernel<T>,
+        x: &[T],
+        prepared: &[Prepared<T>],
+        sample: usize,
+        units: Range<usize>,
+        panels: usize,
+        out: &mut [T],
+    ) {
+        let input = x.len() / (self.batch * self.groups).max(1);
+        let mut frame = Buffer::scratch(self.frame.length(self.channels));
+        let rooms = prepared.iter().filter(|part| !part.direct).map(|part| part.runs.room);
+        let mut stage = Buffer::scratch(rooms.max().unwrap_or(0) * kernel.height.min(self.rows));
+        let place: usize = self.output.iter().product();
+        let first = self.first_row(units.start, panels);
+        let mut framed = None;
+        for unit in units {
+            let group = unit / panels;
+            if framed != Some(group) {
+                self.frame.fill(&x[(sample * self.groups + group) * input..][..input], self.channels, &mut frame);
+                framed = Some(group);
+            }
+            let begin = self.first_row(unit, panels);
+            let rows = self.first_row(unit + 1, panels) - begin;
+            let out = &mut out[(begin - first) * place..][..rows * place];
+            for (part, prepared) in self.correlations.iter().zip(prepared) {
+                let weights = &prepared.weights[begin * part.taps.len()..][..rows * part.taps.len()];
+                if prepared.direct {
+                    tiles(kernel, rows, weights, prepared, &frame, out);
+                } else {
+                    tiles(kernel, rows, weights, prepared, &frame, &mut stage);
+                    self.place(part, &prepared.runs, &stage, out);
+                }
+            }
+        }
+    }
+
+    /// Writes the sums of rows where they belong in the output.
+    fn place<T: Gemm>(&self, part: &Correlation, runs: &Runs, stage: &[T], out: &mut [T]) {
+        let [_, height, width] = self.output;
+        let Correlation { counts, start, step, .. } = part;
+        for (out, sums) in out.chunks_exact_mut(self.output.iter().product()).zip(stage.chunks_exact(runs.room.max(1)))
+        {
+            for (plane, row) in (0..counts[0]).flat_map(|plane| (0..counts[1]).map(move |row| (plane, row))) {
+                let sums = &sums[(plane * runs.rows + row) * runs.pitch..][..counts[2]];
+                let line = (start[0] + plane * step[0]) * height + start[1] + row * step[1];
+                let out = &mut out[line * width + start[2]..(line + 1) * width];
+                if step[2] == 1 {
+                    out[..counts[2]].copy_from_slice(sums);
+                } else {
+                    out.iter_mut().step_by(step[2]).zip(sums).for_each(|(out, &sum)| *out = sum);
+                }
+            }
+        }
+    }
+
+    fn prepare<T: Gemm>(&self, part: &Correlation, w: &[T], panels: usize, lanes: usize) -> Prepared<T> {
+        let mut weights = Vec::with_capacity(self.groups * self.rows * part.taps.len());
+        for unit in 0..self.groups * panels {
+            let (group, rows) = (unit / panels, self.first_row(unit, panels)..self.first_row(unit + 1, panels));
+            let rows = rows.start - group * self.rows..rows.end - group * self.rows;
+            let w = &w[group * self.weights..][..self.weights];
+            for tap in &part.taps {
+                weights.extend(rows.clone().map(|row| w[row * self.row_stride + tap.weight]));
+            }
+        }
+        let distances = part.taps.iter().map(|tap| tap.distance).collect();
+        let runs = Runs::new(&self.frame, part.counts, lanes, false);
+        let direct = part.counts == self.output && part.step == [1; 3] && runs.are_dense(part.counts);
+        Prepared { weights, distances, runs, direct }
+    }
+}
+
+/// Sums of `rows` rows of weights at the places of a correlation.
+fn tiles<T: Gemm>(
+    kernel: &WindowKernel<T>,
+    rows: usize,
+    weights: &[T],
+    prepared: &Prepared<T>,
+    frame: &[T],
+    out: &mut [T],
+) {
+    let Prepared { distances, runs, .. } = prepared;
+    let start = [T::ZERO; 16];
+    let (reach, end) = runs.ends(kernel.lanes);
+    let reach = distances.iter().max().map_or(0, |distance| distance + reach);
+    let listed = runs.registers * if runs.halves { 2 } else { 1 };
+    assert!(
+        (1..=kernel.height.min(start.len())).contains(&rows)
+            && weights.len() == distances.len() * rows
+            && [runs.places.len(), runs.outs.len()] == [listed; 2]
+            && reach <= frame.len()
+            && end <= runs.room
+            && rows * runs.room <= out.len(),
+        "convolution: {rows} rows of {} weights, {} places, reach {reach} of {}",
+        weights.len(),
+        runs.room,
+        frame.len()
+    );
+    let tiles = WindowTiles {
+        rows,
+        taps: distances.len(),
+        weights: weights.as_ptr(),
+        start: start.as_ptr(),
+        distances: distances.as_ptr(),
+        frame: frame.as_ptr(),
+        registers: runs.registers,
+        places: runs.places.as_ptr(),
+        outs: runs.outs.as_ptr(),
+        out: out.as_mut_ptr(),
+        out_stride: runs.room,
+    };
+    // SAFETY: kernels are those of the level in use, and the sizes were just checked.
+    unsafe { if runs.halves { (kernel.halves)(&tiles) } else { (kernel.tiles)(&tiles) } }
+}

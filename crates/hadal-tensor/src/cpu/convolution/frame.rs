@@ -1,0 +1,141 @@
+//! How the elements of a sample are laid out for convolutions.
+
+use crate::cpu::float::Float;
+
+/// The elements of a cache line, of the smallest numbers.
+const LINE: usize = 16;
+
+/// One dimension of a frame. Element `i` of the input has the coordinate `i + lead`; coordinates are parted by their remainder
+/// when divided by the stride, the phase, and those of a phase lie side by side.
+#[derive(Clone, Debug)]
+pub(super) struct Axis {
+    pub size: usize,
+    pub stride: usize,
+    /// The phases that windows reach, in order.
+    pub phases: Vec<usize>,
+    /// Zeros before the first element.
+    pub lead: usize,
+    /// The elements of a phase that windows reach.
+    pub reach: usize,
+}
+
+impl Axis {
+    /// Where in a phase the first element of the input lies, which that is, and how many there are.
+    fn inside(&self, phase: usize) -> (usize, usize, usize) {
+        let first = self.lead.saturating_sub(phase).div_ceil(self.stride).min(self.reach);
+        let element = first * self.stride + phase - self.lead.min(first * self.stride + phase);
+        let count = self.size.saturating_sub(element).div_ceil(self.stride).min(self.reach - first);
+        (first, element, count)
+    }
+}
+
+/// The layout of channels in which each element of a window lies at one distance from the window's place. Rows follow each other with
+/// a pitch such that the zeros before a row serve as those behind the one above.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    axes: [Axis; 3],
+    /// From a row to the next.
+    pub pitch: usize,
+    /// Rows of a plane.
+    pub rows: usize,
+    phase_size: usize,
+    channel: usize,
+    slack: usize,
+}
+
+impl Frame {
+    /// For windows at `places` in each dimension.
+    pub fn new(axes: [Axis; 3], places: [usize; 3]) -> Frame {
+        let columns = &axes[2];
+        let (mut widest, mut least) = (places[2].max(1), columns.reach);
+        for &phase in &columns.phases {
+            let (first, _, count) = columns.inside(phase);
+            widest = widest.max(first + count);
+            least = least.min(first);
+        }
+        let pitch = widest.max(columns.reach - least);
+        let rows = axes[1].reach;
+        let phase_size = axes[0].reach.saturating_mul(rows).saturating_mul(pitch);
+        let phases: usize = axes.iter().map(|axis| axis.phases.len()).product();
+        // An odd number of cache lines: channels at powers of two would fall into the same few places of the nearest cache.
+        let channel = (phases.saturating_mul(phase_size).div_ceil(LINE) | 1).saturating_mul(LINE);
+        let slack = columns.reach.saturating_sub(pitch) + LINE;
+        Frame { axes, pitch, rows, phase_size, channel, slack }
+    }
+
+    /// The elements of so many channels.
+    pub fn length(&self, channels: usize) -> usize {
+        self.channel.saturating_mul(channels).saturating_add(self.slack)
+    }
+
+    /// From the first to the last place of windows, `places` in each dimension, as they follow each other in the frame.
+    pub fn span(&self, places: [usize; 3]) -> usize {
+        if places.contains(&0) {
+            return 0;
+        }
+        ((places[0] - 1) * self.rows + places[1] - 1) * self.pitch + places[2]
+    }
+
+    /// The distance from a window's place of the element at the coordinates `at` of the first window.
+    pub fn distance(&self, channel: usize, at: [usize; 3]) -> usize {
+        let mut phase = 0;
+        for (axis, at) in self.axes.iter().zip(at) {
+            let mine = axis.phases.partition_point(|&phase| phase < at % axis.stride);
+            phase = phase * axis.phases.len() + mine;
+        }
+        let [plane, row, column] = std::array::from_fn(|d| at[d] / self.axes[d].stride);
+        channel * self.channel + phase * self.phase_size + (plane * self.rows + row) * self.pitch + column
+    }
+
+    /// Lays out channels that follow each other in `x`.
+    pub fn fill<T: Float>(&self, x: &[T], channels: usize, out: &mut [T]) {
+        let [planes, rows, columns] = &self.axes;
+        let counts = [planes, rows, columns].map(|axis| axis.phases.len());
+        let size = planes.size * rows.size * columns.size;
+        for channel in 0..channels {
+            let x = &x[channel * size..][..size];
+            let (phases, filler) = out[channel * self.channel..][..self.channel]
+                .split_at_mut(counts.iter().product::<usize>() * self.phase_size);
+            filler.fill(T::ZERO);
+            if self.phase_size == 0 {
+                continue;
+            }
+            for (phase, out) in phases.chunks_exact_mut(self.phase_size).enumerate() {
+                let in_columns = columns.inside(columns.phases[phase % counts[2]]);
+                let in_rows = rows.inside(rows.phases[phase / counts[2] % counts[1]]);
+                let in_planes = planes.inside(planes.phases[phase / counts[2] / counts[1]]);
+                for (line, out) in out.chunks_exact_mut(self.pitch).enumerate() {
+                    let plane = element(in_planes, line / self.rows, planes.stride);
+                    let row = element(in_rows, line % self.rows, rows.stride);
+                    let (Some(plane), Some(row)) = (plane, row) else {
+                        out.fill(T::ZERO);
+                        continue;
+                    };
+                    let x = &x[(plane * rows.size + row) * columns.size..][..columns.size];
+                    fill_row(in_columns, columns.stride, x, out);
+                }
+            }
+        }
+        out[channels * self.channel..].fill(T::ZERO);
+    }
+}
+
+/// Which element of the input lies at a place of a phase; `None` for a zero.
+fn element((first, element, count): (usize, usize, usize), place: usize, stride: usize) -> Option<usize> {
+    (first..first + count).contains(&place).then(|| element + (place - first) * stride)
+}
+
+fn fill_row<T: Float>((first, element, count): (usize, usize, usize), stride: usize, x: &[T], out: &mut [T]) {
+    let (before, rest) = out.split_at_mut(first);
+    let (inside, after) = rest.split_at_mut(count);
+    before.fill(T::ZERO);
+    after.fill(T::ZERO);
+    if count == 0 {
+        return;
+    }
+    if stride == 1 {
+        inside.copy_from_slice(&x[element..element + count]);
+    } else {
+        inside.iter_mut().zip(x[element..].iter().step_by(stride)).for_each(|(out, &x)| *out = x);
+    }
+}
