@@ -122,7 +122,7 @@ impl<const D: usize> ConvNd<D> {
     /// ```
     /// use hadal::prelude::*;
     /// let layer = Conv2d::new(8, [3, 4]).same_padding();
-    /// assert_eq!(layer.plan(&[3, 32, 31].into())?.output_shape, [8, 32, 31].into());
+    /// assert_eq!(layer.plan(&[3, 32, 31].into())?.output_shape, [8, 32, 31]);
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn same_padding(mut self) -> ConvNd<D> {

@@ -122,7 +122,7 @@ impl<const D: usize> ConvTransposeNd<D> {
     /// ```
     /// use hadal::prelude::*;
     /// let layer = ConvTranspose2d::new(4, 3).stride(2).padding(1).output_padding(1);
-    /// assert_eq!(layer.plan(&[8, 7, 7].into())?.output_shape, [4, 14, 14].into());
+    /// assert_eq!(layer.plan(&[8, 7, 7].into())?.output_shape, [4, 14, 14]);
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn output_padding(mut self, output_padding: impl Into<PerAxis<D>>) -> ConvTransposeNd<D> {

@@ -87,7 +87,7 @@ impl DepthwiseConv2d {
     /// use hadal::nn::DepthwiseConv2d;
     /// use hadal::prelude::*;
     /// let plan = DepthwiseConv2d::new(4).same_padding().plan(&[3, 32, 31].into())?;
-    /// assert_eq!(plan.output_shape, [3, 32, 31].into());
+    /// assert_eq!(plan.output_shape, [3, 32, 31]);
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn same_padding(mut self) -> DepthwiseConv2d {
@@ -102,7 +102,7 @@ impl DepthwiseConv2d {
     /// use hadal::nn::DepthwiseConv2d;
     /// use hadal::prelude::*;
     /// let plan = DepthwiseConv2d::new(3).multiplier(4).plan(&[3, 9, 9].into())?;
-    /// assert_eq!(plan.output_shape, [12, 7, 7].into());
+    /// assert_eq!(plan.output_shape, [12, 7, 7]);
     /// # Ok::<(), hadal::Error>(())
     /// ```
     ///

@@ -98,7 +98,7 @@ impl SeparableConv2d {
     /// use hadal::nn::SeparableConv2d;
     /// use hadal::prelude::*;
     /// let plan = SeparableConv2d::new(8, 4).same_padding().plan(&[3, 32, 31].into())?;
-    /// assert_eq!(plan.output_shape, [8, 32, 31].into());
+    /// assert_eq!(plan.output_shape, [8, 32, 31]);
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn same_padding(mut self) -> SeparableConv2d {

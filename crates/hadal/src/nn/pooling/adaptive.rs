@@ -34,7 +34,7 @@ impl<const D: usize> AdaptiveAvgPoolNd<D> {
     ///
     /// ```
     /// use hadal::prelude::*;
-    /// assert_eq!(AdaptiveAvgPool2d::new([1, 4]).plan(&[8, 6, 7].into())?.output_shape, [8, 1, 4].into());
+    /// assert_eq!(AdaptiveAvgPool2d::new([1, 4]).plan(&[8, 6, 7].into())?.output_shape, [8, 1, 4]);
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn new(size: impl Into<PerAxis<D>>) -> AdaptiveAvgPoolNd<D> {

@@ -47,7 +47,7 @@ impl<const D: usize> AvgPoolNd<D> {
     ///
     /// ```
     /// use hadal::prelude::*;
-    /// assert_eq!(AvgPool2d::new([2, 3]).plan(&[8, 6, 7].into())?.output_shape, [8, 3, 2].into());
+    /// assert_eq!(AvgPool2d::new([2, 3]).plan(&[8, 6, 7].into())?.output_shape, [8, 3, 2]);
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn new(kernel: impl Into<PerAxis<D>>) -> AvgPoolNd<D> {
@@ -58,7 +58,7 @@ impl<const D: usize> AvgPoolNd<D> {
     ///
     /// ```
     /// use hadal::prelude::*;
-    /// assert_eq!(AvgPool2d::new(3).stride(2).plan(&[8, 7, 7].into())?.output_shape, [8, 3, 3].into());
+    /// assert_eq!(AvgPool2d::new(3).stride(2).plan(&[8, 7, 7].into())?.output_shape, [8, 3, 3]);
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn stride(mut self, stride: impl Into<PerAxis<D>>) -> AvgPoolNd<D> {
@@ -70,7 +70,7 @@ impl<const D: usize> AvgPoolNd<D> {
     ///
     /// ```
     /// use hadal::prelude::*;
-    /// assert_eq!(AvgPool2d::new(3).padding(1).stride(1).plan(&[8, 7, 7].into())?.output_shape, [8, 7, 7].into());
+    /// assert_eq!(AvgPool2d::new(3).padding(1).stride(1).plan(&[8, 7, 7].into())?.output_shape, [8, 7, 7]);
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn padding(mut self, padding: impl Into<PerAxis<D>>) -> AvgPoolNd<D> {

@@ -84,7 +84,7 @@ impl Pad {
     /// ```
     /// use hadal::nn::Pad;
     /// use hadal::prelude::*;
-    /// assert_eq!(Pad::zeros([(0, 1), (2, 2)]).plan(&[3, 7, 5].into())?.output_shape, [3, 8, 9].into());
+    /// assert_eq!(Pad::zeros([(0, 1), (2, 2)]).plan(&[3, 7, 5].into())?.output_shape, [3, 8, 9]);
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn zeros(widths: impl Into<Widths>) -> Pad {

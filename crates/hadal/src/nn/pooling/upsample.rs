@@ -53,7 +53,7 @@ impl Upsample {
     /// ```
     /// use hadal::nn::Upsample;
     /// use hadal::prelude::*;
-    /// assert_eq!(Upsample::new(2).plan(&[3, 7, 5].into())?.output_shape, [3, 14, 10].into());
+    /// assert_eq!(Upsample::new(2).plan(&[3, 7, 5].into())?.output_shape, [3, 14, 10]);
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn new(scale: usize) -> Upsample {
@@ -65,7 +65,7 @@ impl Upsample {
     /// ```
     /// use hadal::nn::Upsample;
     /// use hadal::prelude::*;
-    /// assert_eq!(Upsample::to([10, 6]).plan(&[3, 7, 5].into())?.output_shape, [3, 10, 6].into());
+    /// assert_eq!(Upsample::to([10, 6]).plan(&[3, 7, 5].into())?.output_shape, [3, 10, 6]);
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn to<const D: usize>(size: [usize; D]) -> Upsample {
