@@ -59,8 +59,10 @@ pub mod prelude {
     };
     pub use crate::nn::Activation::{self, *};
     pub use crate::nn::{
-        BatchNorm, Chain, Context, Dense, Dropout, Embedding, Flatten, Forward, Layer, LayerNorm, Linear, Model,
-        Module, Parallel, Reshape, Residual, Sequential,
+        AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AvgPool1d, AvgPool2d, AvgPool3d, BatchNorm, Chain,
+        Context, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Dense, Dropout, Embedding,
+        Flatten, Forward, GlobalAveragePool, GroupNorm, Layer, LayerNorm, Linear, MaxPool1d, MaxPool2d, MaxPool3d,
+        Model, Module, Parallel, Reshape, Residual, Sequential,
     };
     pub use crate::optim::{Adadelta, Adagrad, Adam, AdamW, Lion, Muon, Nadam, Optimizer, RmsProp, Schedule, Sgd};
     pub use crate::train::{Callback, EarlyStopping, Event, Fit, Flow, KeepBest, ModelCheckpoint, Trainer};

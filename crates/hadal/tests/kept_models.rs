@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use hadal::nn::{
-    EmbedColumns, EmbeddedColumn, Embedding, Feedback, GaussianNoise, Initializer, Merge, Regularizer, Rescaling,
+    DepthwiseConv2d, DropPath, EmbedColumns, EmbeddedColumn, Embedding, Feedback, GaussianNoise, Initializer,
+    InstanceNorm, Merge, PRelu, Pad, Permute, Regularizer, Rescaling, RmsNorm, SeparableConv2d, SpatialDropout,
+    TimeDistributed, Upsample,
 };
 use hadal::prelude::*;
 
@@ -63,7 +65,31 @@ fn models() -> Vec<(&'static str, Sequential)> {
         .add(Dense::new(5).activation(Tanh).feedback(Feedback::Alignment))
         .add(Dense::new(5).activation(Tanh).feedback(Feedback::Direct))
         .add(Dense::new(2));
+    let pictures = Sequential::new([2, 7, 7])
+        .add(Conv2d::new(3, 3).same_padding().activation(Relu))
+        .add(Conv2d::keras(4, [3, 1]).stride([1, 2]).padding([1, 0]).dilation(1).without_bias())
+        .add(GroupNorm::new(2))
+        .add(DepthwiseConv2d::new(3).padding(1).multiplier(2))
+        .add(PRelu::per_channel())
+        .add(SeparableConv2d::new(4, 3).padding(1).weight_regularizer(Regularizer::l2(1e-4)))
+        .add(InstanceNorm::new().affine())
+        .add(SpatialDropout::new(0.1))
+        .add(Residual::new().add(Conv2d::new(6, 1)).add(DropPath::new(0.2)).shortcut(Conv2d::new(6, 1).groups(2)))
+        .add(ConvTranspose2d::new(2, 3).stride(2).padding(1).output_padding(1))
+        .add(MaxPool2d::new(3).stride(2).padding(1))
+        .add(AvgPool2d::new([2, 1]).stride(1).count_padding(false))
+        .add(Upsample::new(2).interpolation(hadal::Interpolation::Linear))
+        .add(Upsample::to([6, 7]))
+        .add(Pad::reflect([(1, 0), (2, 2)]))
+        .add(Pad::zeros(1))
+        .add(AdaptiveAvgPool2d::new([4, 5]))
+        .add(Permute::new([2, 1, 3]))
+        .add(TimeDistributed::new(RmsNorm::new()).add(PRelu::new()).add(Conv1d::new(3, 2)))
+        .add(Permute::new([2, 1, 3]))
+        .add(GlobalAveragePool)
+        .add(Dense::new(2));
     vec![
+        ("pictures", pictures),
         ("dense", dense),
         ("norms", norms),
         ("words", words),

@@ -129,7 +129,8 @@ pub trait Layer: Forward + Send + Sync {
     /// ```
     /// use hadal::nn::Structure;
     /// use hadal::prelude::*;
-    /// assert!(matches!(Residual::new().add(Relu).structure(), Structure::Residual(inner) if inner.layers().len() == 1));
+    /// let block = Residual::new().add(Relu);
+    /// assert!(matches!(block.structure(), Structure::Residual(inner, None) if inner.layers().len() == 1));
     /// ```
     fn structure(&self) -> Structure<'_> {
         Structure::Single
@@ -150,8 +151,8 @@ pub enum Structure<'a> {
     Single,
     /// One after another.
     Sequence(&'a Chain),
-    /// One after another, with their input added to what they give.
-    Residual(&'a Chain),
+    /// One after another, with their input added to what they give, or what the layers of a shortcut make of it.
+    Residual(&'a Chain, Option<&'a Chain>),
     /// Side by side, joined.
     Parallel(&'a [Chain], Merge),
 }

@@ -25,43 +25,62 @@ mod activation;
 pub(crate) mod batch_norm;
 mod chain;
 mod context;
+mod convolution;
 mod dense;
+mod drop_path;
 mod dropout;
 mod embed_columns;
 mod embedding;
 mod feedback;
 mod flatten;
 mod gaussian_noise;
+mod group_norm;
 mod init;
+mod instance_norm;
 mod layer;
 mod layer_norm;
 mod linear;
 mod load;
 mod model;
 mod module;
+pub mod networks;
 mod parallel;
+mod permute;
+mod pooling;
+mod prelu;
 mod registry;
 mod regularizer;
 mod rescaling;
 mod reshape;
 mod residual;
+mod rms_norm;
 mod sequential;
 mod stream;
+mod spatial_dropout;
 mod summary;
+mod time_distributed;
+mod window;
 
 pub use activation::Activation;
 pub use batch_norm::BatchNorm;
 pub use chain::Chain;
 pub use context::Context;
+pub use convolution::{
+    Conv1d, Conv2d, Conv3d, ConvNd, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, ConvTransposeNd,
+    DepthwiseConv2d, SeparableConv2d,
+};
 pub use dense::Dense;
+pub use drop_path::DropPath;
 pub use dropout::Dropout;
 pub use embed_columns::{EmbedColumns, EmbeddedColumn};
 pub use embedding::Embedding;
 pub use feedback::Feedback;
 pub use flatten::Flatten;
 pub use gaussian_noise::GaussianNoise;
+pub use group_norm::GroupNorm;
 pub use hadal_derive::Module;
 pub use init::Initializer;
+pub use instance_norm::InstanceNorm;
 pub use layer::{Connection, Layer, Plan, Structure};
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
@@ -69,14 +88,24 @@ pub use load::{LoadOptions, LoadReport};
 pub use model::Model;
 pub use module::{Forward, Module, join};
 pub use parallel::{Merge, Parallel};
+pub use permute::Permute;
+pub use pooling::{
+    AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveAvgPoolNd, AvgPool1d, AvgPool2d, AvgPool3d,
+    AvgPoolNd, GlobalAveragePool, MaxPool1d, MaxPool2d, MaxPool3d, MaxPoolNd, Pad, Upsample, Widths,
+};
+pub use prelu::PRelu;
 pub use registry::{LayerConfig, LayerKind, register_layer};
 pub use regularizer::Regularizer;
 pub use rescaling::Rescaling;
 pub use reshape::Reshape;
 pub use residual::Residual;
+pub use rms_norm::RmsNorm;
 pub use sequential::{Architecture, Sequential};
 pub(crate) use sequential::{check_architecture, stage_parts};
 pub use stream::Stream;
+pub use spatial_dropout::SpatialDropout;
 pub use summary::Summary;
 #[cfg(feature = "report")]
 pub(crate) use summary::thousands;
+pub use time_distributed::TimeDistributed;
+pub use window::PerAxis;

@@ -9,27 +9,58 @@ use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
-    Activation, BatchNorm, Chain, Dense, Dropout, EmbedColumns, Embedding, Flatten, GaussianNoise, Layer, LayerNorm,
-    Parallel, Rescaling, Reshape, Residual,
+    Activation, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AvgPool1d, AvgPool2d, AvgPool3d, BatchNorm,
+    Chain, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Dense, DepthwiseConv2d, DropPath,
+    Dropout, EmbedColumns, Embedding, Flatten, GaussianNoise, GlobalAveragePool, GroupNorm, InstanceNorm, Layer,
+    LayerNorm, MaxPool1d, MaxPool2d, MaxPool3d, PRelu, Pad, Parallel, Permute, Rescaling, Reshape, Residual, RmsNorm,
+    SeparableConv2d, SpatialDropout, TimeDistributed, Upsample,
 };
 use crate::{Error, Result};
 
 /// The kinds that every program knows.
 const KINDS: &[Kind] = &[
     Activation::KIND,
+    Kind::of::<AdaptiveAvgPool1d>(),
+    Kind::of::<AdaptiveAvgPool2d>(),
+    Kind::of::<AdaptiveAvgPool3d>(),
+    Kind::of::<AvgPool1d>(),
+    Kind::of::<AvgPool2d>(),
+    Kind::of::<AvgPool3d>(),
     Kind::of::<BatchNorm>(),
     Kind::of::<Chain>(),
+    Kind::of::<Conv1d>(),
+    Kind::of::<Conv2d>(),
+    Kind::of::<Conv3d>(),
+    Kind::of::<ConvTranspose1d>(),
+    Kind::of::<ConvTranspose2d>(),
+    Kind::of::<ConvTranspose3d>(),
     Kind::of::<Dense>(),
+    Kind::of::<DepthwiseConv2d>(),
+    Kind::of::<DropPath>(),
     Kind::of::<Dropout>(),
     Kind::of::<EmbedColumns>(),
     Kind::of::<Embedding>(),
     Kind::of::<Flatten>(),
     Kind::of::<GaussianNoise>(),
+    Kind::of::<GlobalAveragePool>(),
+    Kind::of::<GroupNorm>(),
+    Kind::of::<InstanceNorm>(),
     Kind::of::<LayerNorm>(),
+    Kind::of::<MaxPool1d>(),
+    Kind::of::<MaxPool2d>(),
+    Kind::of::<MaxPool3d>(),
+    Kind::of::<PRelu>(),
+    Kind::of::<Pad>(),
     Kind::of::<Parallel>(),
+    Kind::of::<Permute>(),
     Kind::of::<Rescaling>(),
     Kind::of::<Reshape>(),
     Kind::of::<Residual>(),
+    Kind::of::<RmsNorm>(),
+    Kind::of::<SeparableConv2d>(),
+    Kind::of::<SpatialDropout>(),
+    Kind::of::<TimeDistributed>(),
+    Kind::of::<Upsample>(),
 ];
 
 /// Those that this program has registered.

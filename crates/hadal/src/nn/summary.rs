@@ -37,12 +37,20 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = "─".repeat(54);
-        writeln!(f, "{:<22} {:<18} {:>12}", "Layer", "Output shape", "Parameters")?;
-        writeln!(f, "{line}")?;
-        for (label, shape, count) in &self.rows {
+        let shapes = self.rows.iter().map(|(_, shape, _)| {
             let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
-            writeln!(f, "{label:<22} {:<18} {:>12}", format!("[N, {}]", sizes.join(", ")), thousands(*count))?;
+            format!("[N, {}]", sizes.join(", "))
+        });
+        let shapes: Vec<String> = shapes.collect();
+        let widest = |least: usize, texts: &mut dyn Iterator<Item = &String>| {
+            texts.map(|text| text.chars().count()).fold(least, usize::max)
+        };
+        let (first, second) = (widest(22, &mut self.rows.iter().map(|row| &row.0)), widest(18, &mut shapes.iter()));
+        let line = "─".repeat(first + second + 14);
+        writeln!(f, "{:<first$} {:<second$} {:>12}", "Layer", "Output shape", "Parameters")?;
+        writeln!(f, "{line}")?;
+        for ((label, _, count), shape) in self.rows.iter().zip(&shapes) {
+            writeln!(f, "{label:<first$} {shape:<second$} {:>12}", thousands(*count))?;
         }
         writeln!(f, "{line}")?;
         write!(f, "Parameters: {}", thousands(self.parameters()))

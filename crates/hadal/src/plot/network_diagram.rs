@@ -87,7 +87,13 @@ fn inner(layer: &dyn Layer, depth: usize) -> Vec<String> {
     };
     match layer.structure() {
         Structure::Single => Vec::new(),
-        Structure::Sequence(chain) | Structure::Residual(chain) => list(chain),
+        Structure::Sequence(chain) | Structure::Residual(chain, None) => list(chain),
+        Structure::Residual(chain, Some(shortcut)) => {
+            let mut lines = list(chain);
+            lines.push(format!("{indent}shortcut"));
+            lines.extend(list(shortcut).into_iter().map(|line| format!("  {line}")));
+            lines
+        }
         Structure::Parallel(branches, _) => {
             let branch = |(index, chain): (usize, &Chain)| {
                 let head = std::iter::once(format!("{indent}branch {}", index + 1));

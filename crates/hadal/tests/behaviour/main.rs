@@ -3,6 +3,7 @@
 mod activations;
 mod data;
 mod health;
+mod images;
 mod layers;
 mod losses;
 mod metrics;

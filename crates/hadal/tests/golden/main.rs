@@ -1,9 +1,10 @@
-//! Layers, losses, optimizers, schedules and metrics against golden values that `generate.py` made with PyTorch, Keras and
+//! Layers, losses, optimizers, schedules and metrics against golden values that the scripts beside them made with PyTorch, Keras and
 //! scikit-learn, in f64. Tolerances are stated where they are used.
 
 mod classic;
 #[cfg(feature = "plot")]
 mod curves;
+mod images;
 mod layers;
 mod losses;
 mod metrics;

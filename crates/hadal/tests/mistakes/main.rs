@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 use hadal::loss::Weights;
-use hadal::nn::Regularizer;
+use hadal::nn::{InstanceNorm, PRelu, Pad, Permute, Regularizer, RmsNorm, SpatialDropout, TimeDistributed, Upsample};
 use hadal::prelude::*;
 
 /// The file, line and message of the panic in `f`.
@@ -86,6 +86,33 @@ fn mistakes_in_a_loop_of_ones_own_name_the_line() {
     panics!(value.backward(), "freed by an earlier backward()", "retain_graph");
     panics!(Tensor::ones([2]).sum().backward(), "requires_grad()");
     panics!(y.backward(), "12 elements", "sum()");
+}
+
+#[test]
+fn mistakes_with_layers_of_pictures_name_the_line() {
+    let (mut ctx, mut rng) = (Context::training(Rng::new(1)), Rng::new(1));
+    let image = |sizes: [usize; 3]| Tensor::ones([1, sizes[0], sizes[1], sizes[2]]);
+    let (x, rows) = (image([3, 9, 9]), Tensor::ones([4, 2]));
+    let conv = Conv2d::with(3, 8, 3, &mut rng);
+    panics!(Conv2d::new(8, 3).forward(&x, &mut ctx), "Conv2d", "no weights yet", "with_channels()");
+    panics!(conv.forward(&image([9, 9, 3]), &mut ctx), "Conv2d", "[N, 3, H, W]", "permute");
+    panics!(conv.forward(&image([3, 9, 2]), &mut ctx), "window of 3", "input of 2");
+    panics!(conv.clone().groups(3), "Conv2d: groups has no effect");
+    panics!(Conv2d::with(3, 8, 0, &mut rng), "Conv2d: kernel 0x0");
+    panics!(ConvTranspose2d::with(3, 8, 0, &mut rng), "ConvTranspose2d: kernel 0x0");
+    panics!(MaxPool2d::new(2).forward(&image([3, 1, 9]), &mut ctx), "max_pool", "window of 2");
+    panics!(AvgPool2d::new(2).forward(&rows, &mut ctx), "avg_pool", "[N, C, ..]");
+    panics!(GlobalAveragePool.forward(&rows, &mut ctx), "GlobalAveragePool", "[4, 2]", "[N, C, ..]");
+    panics!(Upsample::to([2]).forward(&x, &mut ctx), "Upsample", "1 sizes", "2 axes");
+    panics!(Pad::reflect(9).forward(&x, &mut ctx), "pad", "by 9 and 9", "at most 8");
+    panics!(Pad::zeros([(1, 1)]).forward(&x, &mut ctx), "Pad", "1 pairs", "2 axes");
+    panics!(GroupNorm::with(2, 4).forward(&x, &mut ctx), "GroupNorm", "4 channels on axis 1");
+    panics!(InstanceNorm::new().forward(&rows, &mut ctx), "InstanceNorm", "[4, 2]", "more than 1 element");
+    panics!(RmsNorm::with(3).forward(&rows, &mut ctx), "RmsNorm", "[4, 2]", "3 features");
+    panics!(PRelu::with(3).forward(&rows, &mut ctx), "PRelu", "[4, 2]", "3 channels");
+    panics!(SpatialDropout::new(0.5).forward(&rows, &mut ctx), "SpatialDropout", "[4, 2]", "[N, C, ..]");
+    panics!(Permute::new([2, 1]).forward(&rows, &mut ctx), "Permute", "[2, 1]", "1 axes");
+    panics!(TimeDistributed::new(Relu).forward(&Tensor::ones([2]), &mut ctx), "[N, T, ..]");
 }
 
 /// A module whose mistake is in its own code.

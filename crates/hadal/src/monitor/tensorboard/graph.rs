@@ -49,9 +49,16 @@ impl Graph {
         let group = format!("{}{}_{}", place.name, place.index, plain(operation));
         match layer.structure() {
             Structure::Sequence(inner) => self.chain(&group, &place.path, inner.layers(), input),
-            Structure::Residual(inner) => {
+            Structure::Residual(inner, shortcut) => {
                 let last = self.chain(&group, &place.path, inner.layers(), input);
-                self.merge(&group, "Add", &[last, input.clone()], input.shape)
+                let beside = shortcut.map_or_else(
+                    || input.clone(),
+                    |inner| {
+                        let path = join(&place.path, "shortcut");
+                        self.chain(&format!("{group}/shortcut"), &path, inner.layers(), input)
+                    },
+                );
+                self.merge(&group, "Add", &[last, beside], planned(layer, input.shape))
             }
             Structure::Parallel(branches, merge) => {
                 let mut outputs = Vec::new();

@@ -1,0 +1,127 @@
+//! A rectifier whose slope is trained.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
+use crate::{Error, Result, Rng, Shape, Tensor};
+
+/// `x` above 0, `weight * x` below, with a slope that is trained (He and others, ICCV 2015, eq. 1): PyTorch's `PReLU`. There is one
+/// slope, or one for each channel, axis 1 of `[N, C, ..]`; it begins as 0.25. Parameter: `weight` `[1]` or `[C]`.
+///
+/// ```
+/// use hadal::nn::PRelu;
+/// use hadal::prelude::*;
+/// let layer = PRelu::new().built([2], &mut Rng::new(0))?;
+/// let y = layer.forward(&Tensor::from([[-4.0, 2.0]]), &mut Context::evaluation());
+/// assert_eq!(y.to_vec::<f32>(), [-1.0, 2.0]);
+/// # Ok::<(), hadal::Error>(())
+/// ```
+#[doc(alias = "PReLU")]
+#[derive(Clone, Debug, Module, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PRelu {
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    per_channel: bool,
+    #[serde(skip)]
+    weight: Option<Tensor>,
+}
+
+/// The slope that training begins with (the paper's, and PyTorch's).
+const SLOPE: f64 = 0.25;
+
+impl PRelu {
+    /// One slope for all channels, PyTorch's default.
+    pub fn new() -> PRelu {
+        PRelu { per_channel: false, weight: None }
+    }
+
+    /// A slope for each channel.
+    ///
+    /// ```
+    /// use hadal::nn::PRelu;
+    /// use hadal::prelude::*;
+    /// let model = Sequential::new([3, 8, 8]).add(Conv2d::new(16, 3)).add(PRelu::per_channel()).build()?;
+    /// assert_eq!(model.summary().parameters(), 16 * 3 * 3 * 3 + 16 + 16);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    pub fn per_channel() -> PRelu {
+        PRelu { per_channel: true, weight: None }
+    }
+
+    /// For a module of your own: a layer of one slope, or as many as there are channels, ready to be used.
+    ///
+    /// ```
+    /// use hadal::nn::PRelu;
+    /// use hadal::prelude::*;
+    /// let y = PRelu::with(1).forward(&Tensor::from([[-4.0]]), &mut Context::evaluation());
+    /// assert_eq!(y.item(), -1.0);
+    /// ```
+    ///
+    /// # Panics
+    /// If there are no slopes.
+    #[track_caller]
+    pub fn with(slopes: usize) -> PRelu {
+        assert!(slopes > 0, "PRelu: the number of slopes must be at least 1, not 0");
+        PRelu { per_channel: slopes > 1, weight: Some(slope(slopes)) }
+    }
+}
+
+fn slope(count: usize) -> Tensor {
+    Tensor::full([count], SLOPE).requires_grad()
+}
+
+impl Default for PRelu {
+    fn default() -> PRelu {
+        PRelu::new()
+    }
+}
+
+impl Forward for PRelu {
+    /// # Panics
+    /// If the layer has not been built, or has a slope for each of other channels.
+    #[track_caller]
+    fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
+        let Some(weight) = &self.weight else {
+            panic!(
+                "PRelu: the layer has no weights yet; make it with built(), or build or compile the Sequential that contains it"
+            );
+        };
+        let slopes = weight.elements();
+        assert!(
+            slopes == 1 || (x.rank() >= 2 && x.size(1) == slopes),
+            "PRelu: the input has shape {}, but the layer expects {slopes} channels on axis 1",
+            x.shape()
+        );
+        let mut wide = vec![1; x.rank()];
+        if slopes > 1 {
+            wide[1] = slopes;
+        }
+        // Not a choice between x and its multiple: no infinity meets the other branch's gradient.
+        x.relu() + x.clamp(f64::NEG_INFINITY, 0.0) * weight.reshape(wide)
+    }
+}
+
+impl Layer for PRelu {
+    fn plan(&self, input: &Shape) -> Result<Plan> {
+        match (self.per_channel, input.first()) {
+            (false, _) => Ok(Plan { output_shape: *input, weights: 1 }),
+            (true, Some(&channels)) if channels > 0 => Ok(Plan { output_shape: *input, weights: channels }),
+            _ => Err(Error::Config(format!(
+                "PRelu takes samples of shape [channels, ..], but its input has shape {input}"
+            ))),
+        }
+    }
+
+    fn build(&mut self, input: &Shape, _rng: &mut Rng) -> Result<()> {
+        self.weight = Some(slope(if self.per_channel { input[0] } else { 1 }));
+        Ok(())
+    }
+
+    fn config(&self) -> LayerConfig {
+        LayerConfig::of(self)
+    }
+}
+
+impl LayerKind for PRelu {
+    const NAME: &'static str = "prelu";
+}
