@@ -22,6 +22,7 @@
 //! ```
 
 mod activation;
+mod attention;
 pub(crate) mod batch_norm;
 mod chain;
 mod context;
@@ -39,6 +40,7 @@ mod linear;
 mod load;
 mod model;
 mod module;
+mod networks;
 mod parallel;
 mod registry;
 mod regularizer;
@@ -50,6 +52,10 @@ mod stream;
 mod summary;
 
 pub use activation::Activation;
+pub use attention::{
+    AttentionMask, LearnedPositions, MultiHeadAttention, SinusoidalPositions, TransformerDecoder,
+    TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer, rotary, scaled_dot_product_attention,
+};
 pub use batch_norm::BatchNorm;
 pub use chain::Chain;
 pub use context::Context;
@@ -68,6 +74,7 @@ pub use linear::Linear;
 pub use load::{LoadOptions, LoadReport};
 pub use model::Model;
 pub use module::{Forward, Module, join};
+pub use networks::{Gpt, GptConfig, gpt};
 pub use parallel::{Merge, Parallel};
 pub use registry::{LayerConfig, LayerKind, register_layer};
 pub use regularizer::Regularizer;

@@ -9,8 +9,9 @@ use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
-    Activation, BatchNorm, Chain, Dense, Dropout, EmbedColumns, Embedding, Flatten, GaussianNoise, Layer, LayerNorm,
-    Parallel, Rescaling, Reshape, Residual,
+    Activation, BatchNorm, Chain, Dense, Dropout, EmbedColumns, Embedding, Flatten, GaussianNoise, Gpt, Layer,
+    LayerNorm, LearnedPositions, MultiHeadAttention, Parallel, Rescaling, Reshape, Residual, SinusoidalPositions,
+    TransformerEncoder, TransformerEncoderLayer,
 };
 use crate::{Error, Result};
 
@@ -25,11 +26,17 @@ const KINDS: &[Kind] = &[
     Kind::of::<Embedding>(),
     Kind::of::<Flatten>(),
     Kind::of::<GaussianNoise>(),
+    Kind::of::<Gpt>(),
     Kind::of::<LayerNorm>(),
+    Kind::of::<LearnedPositions>(),
+    Kind::of::<MultiHeadAttention>(),
     Kind::of::<Parallel>(),
     Kind::of::<Rescaling>(),
     Kind::of::<Reshape>(),
     Kind::of::<Residual>(),
+    Kind::of::<SinusoidalPositions>(),
+    Kind::of::<TransformerEncoder>(),
+    Kind::of::<TransformerEncoderLayer>(),
 ];
 
 /// Those that this program has registered.

@@ -1,0 +1,5 @@
+//! Whole networks by one call.
+
+mod gpt;
+
+pub use gpt::{Gpt, GptConfig, gpt};
