@@ -1,7 +1,7 @@
 //! Decoders of transformers, which attend to what an encoder gives.
 
 use super::feedforward::{feedforward, make_linear, make_norm, plan, residual};
-use super::settings::{Settings, settings};
+use super::settings::{Settings, example, settings};
 use super::{AttentionMask, MultiHeadAttention};
 use crate::autograd::Trace;
 use crate::nn::{Activation, Context, Forward, LayerNorm, Linear, Module};
@@ -39,7 +39,7 @@ struct Parts {
     norm3: LayerNorm,
 }
 
-settings!(TransformerDecoderLayer);
+settings!(TransformerDecoderLayer, "8");
 
 impl TransformerDecoderLayer {
     /// With PyTorch's defaults and this many heads.

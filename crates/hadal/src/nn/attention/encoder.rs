@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::feedforward::{feedforward, make_linear, make_norm, plan, residual};
 use super::positions::plan_sequence;
-use super::settings::{Settings, settings};
+use super::settings::{Settings, example, settings};
 use super::{AttentionMask, MultiHeadAttention};
 use crate::autograd::Trace;
 use crate::nn::{Activation, Context, Forward, Layer, LayerConfig, LayerKind, LayerNorm, Linear, Module, Plan};
@@ -42,7 +42,7 @@ struct Parts {
     norm2: LayerNorm,
 }
 
-settings!(TransformerEncoderLayer);
+settings!(TransformerEncoderLayer, "[5, 8]");
 
 impl TransformerEncoderLayer {
     /// With PyTorch's defaults and this many heads.
@@ -147,7 +147,7 @@ impl LayerKind for TransformerEncoderLayer {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TransformerEncoder {
-    layer: TransformerEncoderLayer,
+    block: TransformerEncoderLayer,
     layers: usize,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     final_norm: bool,
@@ -164,7 +164,7 @@ struct Stack {
 impl TransformerEncoder {
     /// `layers` layers with the settings of `layer`.
     pub fn new(layer: TransformerEncoderLayer, layers: usize) -> TransformerEncoder {
-        TransformerEncoder { layer, layers, final_norm: false, stack: None }
+        TransformerEncoder { block: layer, layers, final_norm: false, stack: None }
     }
 
     /// Normalizes the output, as is usual where layers normalize first. Default: not, PyTorch's.
@@ -232,8 +232,8 @@ impl Layer for TransformerEncoder {
         if self.layers == 0 {
             return Err(Error::Config("TransformerEncoder: at least 1 layer is needed, not 0".into()));
         }
-        let plan = self.layer.plan(input)?;
-        let norm = match (self.final_norm, self.layer.settings.use_bias) {
+        let plan = self.block.plan(input)?;
+        let norm = match (self.final_norm, self.block.settings.use_bias) {
             (false, _) => 0,
             (true, bias) => input[1].saturating_mul(if bias { 2 } else { 1 }),
         };
@@ -243,11 +243,11 @@ impl Layer for TransformerEncoder {
     fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {
         let mut layers = Vec::new();
         for _ in 0..self.layers {
-            let mut layer = self.layer.clone();
+            let mut layer = self.block.clone();
             layer.build(input, rng)?;
             layers.push(layer);
         }
-        let norm = self.final_norm.then(|| make_norm(&self.layer.settings, input[1]));
+        let norm = self.final_norm.then(|| make_norm(&self.block.settings, input[1]));
         self.stack = Some(Stack { layers, norm });
         Ok(())
     }

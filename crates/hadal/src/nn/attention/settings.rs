@@ -83,11 +83,30 @@ impl Settings {
     }
 }
 
+/// An example of a setting that builds the layer with it.
+macro_rules! example {
+    ($layer:ident, $size:literal, $call:literal) => {
+        concat!(
+            "\n```\nuse hadal::nn::",
+            stringify!($layer),
+            ";\nuse hadal::prelude::*;\nlet layer = ",
+            stringify!($layer),
+            "::new(2)",
+            $call,
+            ";\nassert!(layer.built(",
+            $size,
+            ", &mut Rng::new(0)).is_ok());\n```"
+        )
+    };
+}
+pub(super) use example;
+
 /// The methods that set them, for a layer that holds them as `settings`.
 macro_rules! settings {
-    ($layer:ident) => {
+    ($layer:ident, $size:literal) => {
         impl $layer {
             /// The units of the feedforward network. Default: 2048, PyTorch's; 4 times the features are usual.
+            #[doc = example!($layer, $size, ".feedforward(64)")]
             #[doc(alias = "dim_feedforward")]
             pub fn feedforward(mut self, units: usize) -> $layer {
                 self.settings.feedforward = units;
@@ -95,6 +114,7 @@ macro_rules! settings {
             }
 
             /// Dropout of attention weights, of what each part adds, and within the feedforward network. Default: 0.1, PyTorch's.
+            #[doc = example!($layer, $size, ".dropout(0.0)")]
             pub fn dropout(mut self, rate: f64) -> $layer {
                 self.settings.dropout = rate;
                 self
@@ -102,12 +122,14 @@ macro_rules! settings {
 
             /// Dropout after the activation of the feedforward network. Default: that of [`dropout`](Self::dropout), PyTorch's; GPT-2
             /// has none.
+            #[doc = example!($layer, $size, ".feedforward_dropout(0.0)")]
             pub fn feedforward_dropout(mut self, rate: f64) -> $layer {
                 self.settings.feedforward_dropout = Some(rate);
                 self
             }
 
             /// The activation of the feedforward network. Default: relu, PyTorch's.
+            #[doc = example!($layer, $size, ".activation(Gelu)")]
             pub fn activation(mut self, activation: Activation) -> $layer {
                 self.settings.activation = activation;
                 self
@@ -115,6 +137,7 @@ macro_rules! settings {
 
             /// Normalizes before each part instead of after it (Xiong and others, ICML 2020). Default: after it, PyTorch's and the
             /// original.
+            #[doc = example!($layer, $size, ".norm_first()")]
             #[doc(alias = "pre-norm")]
             pub fn norm_first(mut self) -> $layer {
                 self.settings.norm_first = true;
@@ -122,24 +145,28 @@ macro_rules! settings {
             }
 
             /// Attention to itself is causal: no place attends to what comes after it. Default: it is not, PyTorch's.
+            #[doc = example!($layer, $size, ".causal()")]
             pub fn causal(mut self) -> $layer {
                 self.settings.causal = true;
                 self
             }
 
             /// Leaves all biases out.
+            #[doc = example!($layer, $size, ".without_bias()")]
             pub fn without_bias(mut self) -> $layer {
                 self.settings.use_bias = false;
                 self
             }
 
             /// Rotary positions in attention to itself; see [`rotary`](crate::nn::rotary). Default: none.
+            #[doc = example!($layer, $size, ".rotary(10000.0)")]
             pub fn rotary(mut self, base: f64) -> $layer {
                 self.settings.rotary_base = Some(base);
                 self
             }
 
             /// A small constant added to the variances of the normalizations. Default: 1e-5, PyTorch's.
+            #[doc = example!($layer, $size, ".epsilon(1e-6)")]
             #[doc(alias = "layer_norm_eps")]
             pub fn epsilon(mut self, epsilon: f64) -> $layer {
                 self.settings.epsilon = epsilon;
