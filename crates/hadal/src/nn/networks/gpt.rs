@@ -94,7 +94,7 @@ pub fn gpt(config: GptConfig) -> Result<Sequential> {
 /// use hadal::prelude::*;
 /// let config = GptConfig { vocabulary: 27, context: 16, layers: 2, heads: 2, width: 8, ..GptConfig::default() };
 /// let layer = Gpt::new(config).built([16], &mut Rng::new(0))?;
-/// assert_eq!(layer.state_dict()[2].0, "transformer.h.0.ln_1.weight");
+/// assert_eq!(layer.state_dict()[2].0, "transformer.h.0.attn.c_attn.weight");
 /// # Ok::<(), hadal::Error>(())
 /// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
