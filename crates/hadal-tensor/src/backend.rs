@@ -133,6 +133,8 @@ pub(crate) enum BinaryOp {
     TanhGradient,
     /// a b (1 - b): the gradient of sigmoid from its output b.
     SigmoidGradient,
+    /// a (Phi(b) + b phi(b)): the gradient of gelu at b.
+    GeluGradient,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -224,6 +226,16 @@ pub(crate) trait Backend: Sync {
     fn cumulative_sum(&self, x: View) -> Storage;
     /// Softmax along the last axis, or its logarithm.
     fn softmax(&self, x: View, logarithm: bool) -> Storage;
+    /// Softmax of `scale * x` along the last axis, over the elements where `mask` (of the shape of `x`) is false and, if `causal`,
+    /// those up to `i + S - T` in row `i` of `[.., T, S]`; zeros where there are none.
+    fn masked_softmax(&self, x: View, scale: f64, causal: bool, mask: Option<View>) -> Storage;
+    /// `scale * y (g - sum(g y))` along the last axis: the gradient of a softmax of `scale * x` from its output `y`.
+    fn softmax_gradient(&self, y: View, g: View, scale: f64) -> Storage;
+    /// `(x - mean) / sqrt(variance + epsilon) * weight + bias` along the last axis.
+    fn layer_norm(&self, x: View, weight: Option<View>, bias: Option<View>, epsilon: f64) -> Storage;
+    /// The gradient for `x` of [`layer_norm`](Backend::layer_norm), and those for weight and bias in groups of rows, whose number
+    /// is the device's choice: `[groups, 2, features]`.
+    fn layer_norm_gradient(&self, x: View, g: View, weight: Option<View>, epsilon: f64) -> (Storage, Storage);
 
     /// `[batch.., m, k] x [batch.., k, n]`, both with the same batch axes, and what follows.
     fn matmul(&self, a: View, b: View, epilogue: Option<Epilogue>) -> Storage;

@@ -331,6 +331,47 @@ impl Tensor {
         *self = Tensor::new(value.value().clone(), node);
     }
 
+    /// Replaces the part of `axis` that begins at `start` by `value`, in place where nobody else sees the numbers, on a copy
+    /// otherwise. It is not recorded.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let mut x = Tensor::zeros([2, 3]);
+    /// x.assign_narrow(1, 1, &Tensor::ones([2, 2]));
+    /// assert_eq!(x.to_vec::<f32>(), [0.0, 1.0, 1.0, 0.0, 1.0, 1.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// If the part reaches past the axis, another size or the dtype differs, or the tensor is the result of recorded operations.
+    #[doc(alias = "slice_assign")]
+    #[doc(alias = "index_copy_")]
+    #[track_caller]
+    pub fn assign_narrow(&mut self, axis: isize, start: usize, value: &Tensor) {
+        let at = self.shape().axis(axis, "assign_narrow");
+        let fits = value.rank() == self.rank() && value.dtype() == self.dtype() && {
+            let end = start.saturating_add(value.shape()[at]);
+            end <= self.shape()[at] && *value.shape() == self.shape().with(at, value.shape()[at])
+        };
+        assert!(
+            fits,
+            "assign_narrow: {} {} does not fit into {} {} from place {start} of axis {at} on",
+            value.dtype(),
+            value.shape(),
+            self.dtype(),
+            self.shape()
+        );
+        assert!(
+            !self.is_tracked() || self.is_leaf(),
+            "assign_narrow: the tensor is the result of recorded operations; detach() it first"
+        );
+        // Held first: when both share storage, this makes the copy below happen.
+        let value = value.value().clone();
+        let backend = self.backend();
+        let target = self.make_unshared();
+        let layout = target.layout.narrow(at, start, value.layout.shape[at]);
+        backend.copy_into(&mut target.storage, &layout, value.view());
+    }
+
     /// The numbers in storage that only this tensor sees, contiguous: what an in-place kernel writes to.
     pub(crate) fn make_unshared(&mut self) -> &mut Value {
         if Arc::get_mut(&mut self.0).is_none() {

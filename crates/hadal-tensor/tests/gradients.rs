@@ -188,6 +188,15 @@ fn reductions() {
             check("log_softmax", |x| x[0].log_softmax(axis), std::slice::from_ref(&x));
         }
     }
+    for shape in [&[3, 4][..], &[2, 3, 3], &[2, 1, 2, 5], &[1, 1], &[2, 3, 0]] {
+        let x = random(shape, 1);
+        let mask = random(shape, 7).gt(0.0);
+        check("masked_softmax", |x| x[0].masked_softmax(0.7, false, None), std::slice::from_ref(&x));
+        check("masked_softmax, causal", |x| x[0].masked_softmax(1.3, true, None), std::slice::from_ref(&x));
+        check("masked_softmax with a mask", |x| x[0].masked_softmax(1.3, true, Some(&mask)), std::slice::from_ref(&x));
+        let row = mask.narrow(0, 0, 1);
+        check("masked_softmax of a view", |x| x[0].t().masked_softmax(2.0, false, Some(&row.t())), &[x]);
+    }
     check("sum of two axes", |x| x[0].sum_axes(&[0, 2]), &[random(&[2, 3, 4], 1)]);
     check("sum of a transposed view", |x| x[0].t().sum_axes(&[1]), &[random(&[3, 4], 1)]);
     check("empty", |x| x[0].sum_axes(&[0]), &[random(&[0, 3], 1)]);
@@ -313,6 +322,21 @@ fn statistics() {
             check("logsumexp", |x| x[0].logsumexp(axes), &x);
         }
     }
+}
+
+#[test]
+fn normalizations() {
+    for shape in [&[3, 4][..], &[5], &[2, 3, 4], &[1, 1], &[0, 3]] {
+        let features = &shape[shape.len() - 1..];
+        let inputs = [random(shape, 1), random(features, 2), random(features, 3)];
+        check("layer_norm", |x| x[0].layer_norm(Some(&x[1]), Some(&x[2]), 0.1), &inputs);
+        check("layer_norm without bias", |x| x[0].layer_norm(Some(&x[1]), None, 0.1), &inputs[..2]);
+        let without_weight = [inputs[0].clone(), inputs[2].clone()];
+        check("layer_norm without weight", |x| x[0].layer_norm(None, Some(&x[1]), 0.1), &without_weight);
+        check("layer_norm alone", |x| x[0].layer_norm(None, None, 0.1), &inputs[..1]);
+    }
+    let view = [random(&[4, 3], 1), random(&[4], 2)];
+    check("layer_norm of a view", |x| x[0].t().layer_norm(Some(&x[1]), None, 0.1), &view);
 }
 
 #[test]

@@ -328,6 +328,11 @@ fn float_binary_with<T: Float, A: Apply<T>>(op: BinaryOp, apply: A) -> A::Output
         BinaryOp::Pow => apply.call(|a: T, b: T| a.powf(b)),
         BinaryOp::TanhGradient => apply.call(|a: T, b: T| a * (T::ONE - b * b)),
         BinaryOp::SigmoidGradient => apply.call(|a: T, b: T| a * (b * (T::ONE - b))),
+        // Long, and used in several loops: it would not be inlined into them otherwise.
+        BinaryOp::GeluGradient => apply.call(
+            #[inline(always)]
+            |a: T, b: T| a * b.gelu_gradient(),
+        ),
         _ => number_binary(op, apply).unwrap_or_else(|| unreachable!("{op:?} is listed above")),
     }
 }

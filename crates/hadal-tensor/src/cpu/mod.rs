@@ -8,7 +8,9 @@ mod elementwise;
 pub(crate) mod float;
 mod gemm;
 mod index;
+mod layer_norm;
 pub(crate) mod machine;
+mod masked_softmax;
 mod order;
 pub(crate) mod pool;
 mod pooling;
@@ -68,6 +70,20 @@ const BOOL: fn(Buffer<u8>) -> Storage = |buffer| Storage::Bool(Shared::new(buffe
 /// Operations check dtypes before they come here.
 fn mismatch(kernel: &str, storage: &Storage) -> ! {
     unreachable!("{kernel} on {}: operations check dtypes first", storage.dtype())
+}
+
+fn floats32(x: View<'_>) -> copy::Contiguous<'_, f32> {
+    match x.storage {
+        Storage::F32(values) => copy::contiguous(values, x.layout),
+        other => mismatch("an operation on f32", other),
+    }
+}
+
+fn floats64(x: View<'_>) -> copy::Contiguous<'_, f64> {
+    match x.storage {
+        Storage::F64(values) => copy::contiguous(values, x.layout),
+        other => mismatch("an operation on f64", other),
+    }
 }
 
 fn indices<'a>(index: View<'a>) -> (&'a [i64], &'a Layout) {
@@ -305,6 +321,52 @@ impl Backend for Cpu {
 
     fn softmax(&self, x: View, logarithm: bool) -> Storage {
         same_kind!(x.storage, |values| floats: reduce::softmax(values, x.layout, logarithm))
+    }
+
+    fn masked_softmax(&self, x: View, scale: f64, causal: bool, mask: Option<View>) -> Storage {
+        let hidden = mask.map(|mask| match mask.storage {
+            Storage::Bool(bytes) => masked_softmax::Hidden { bytes, layout: mask.layout },
+            other => mismatch("a mask", other),
+        });
+        same_kind!(x.storage, |values| floats: masked_softmax::softmax(values, x.layout, scale, causal, hidden))
+    }
+
+    fn softmax_gradient(&self, y: View, g: View, scale: f64) -> Storage {
+        match (y.storage, g.storage) {
+            (Storage::F32(a), Storage::F32(b)) => F32(masked_softmax::gradient((a, y.layout), (b, g.layout), scale)),
+            (Storage::F64(a), Storage::F64(b)) => F64(masked_softmax::gradient((a, y.layout), (b, g.layout), scale)),
+            (other, _) => mismatch("the gradient of softmax", other),
+        }
+    }
+
+    fn layer_norm(&self, x: View, weight: Option<View>, bias: Option<View>, epsilon: f64) -> Storage {
+        match x.storage {
+            Storage::F32(values) => {
+                let (weight, bias) = (weight.map(floats32), bias.map(floats32));
+                F32(layer_norm::forward(values, x.layout, weight.as_deref(), bias.as_deref(), epsilon))
+            }
+            Storage::F64(values) => {
+                let (weight, bias) = (weight.map(floats64), bias.map(floats64));
+                F64(layer_norm::forward(values, x.layout, weight.as_deref(), bias.as_deref(), epsilon))
+            }
+            other => mismatch("layer_norm", other),
+        }
+    }
+
+    fn layer_norm_gradient(&self, x: View, g: View, weight: Option<View>, epsilon: f64) -> (Storage, Storage) {
+        match (x.storage, g.storage) {
+            (Storage::F32(a), Storage::F32(b)) => {
+                let weight = weight.map(floats32);
+                let (dx, sums) = layer_norm::backward((a, x.layout), (b, g.layout), weight.as_deref(), epsilon);
+                (F32(dx), F32(sums))
+            }
+            (Storage::F64(a), Storage::F64(b)) => {
+                let weight = weight.map(floats64);
+                let (dx, sums) = layer_norm::backward((a, x.layout), (b, g.layout), weight.as_deref(), epsilon);
+                (F64(dx), F64(sums))
+            }
+            (other, _) => mismatch("the gradient of layer_norm", other),
+        }
     }
 
     fn matmul(&self, a: View, b: View, epilogue: Option<Epilogue>) -> Storage {

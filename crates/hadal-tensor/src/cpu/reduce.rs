@@ -23,7 +23,7 @@ pub(super) trait Fold<T>: Copy + Sync {
 }
 
 #[derive(Clone, Copy)]
-struct Sum;
+pub(super) struct Sum;
 impl<T: Number> Fold<T> for Sum {
     #[inline(always)]
     fn start(self) -> T {
@@ -36,7 +36,7 @@ impl<T: Number> Fold<T> for Sum {
 }
 
 #[derive(Clone, Copy)]
-struct Max;
+pub(super) struct Max;
 impl<T: Number> Fold<T> for Max {
     #[inline(always)]
     fn start(self) -> T {

@@ -1,20 +1,23 @@
 //! Element-wise functions of one tensor.
 
-use super::arithmetic::check_float;
+use super::arithmetic::{binary_value, check_float};
 use crate::autograd::{
     OutputActivation, record, record_squashing, record_with_output, records, unrecorded, unrecorded_in_place,
 };
-use crate::backend::UnaryOp;
+use crate::backend::{BinaryOp, UnaryOp};
 use crate::dtype::DType;
 use crate::tensor::{Tensor, Value};
 
-/// `Phi(x) + x phi(x)`, with the normal distribution's Phi and its density phi. Beyond 40 it is 0 or 1, and held there, so that
-/// no infinity meets a 0.
-fn gelu_gradient(x: &Tensor) -> Tensor {
+/// `g (Phi(x) + x phi(x))`, with the normal distribution's Phi and its density phi; step by step where that is differentiated
+/// again. Beyond 40 it is 0 or 1, and held there, so that no infinity meets a 0.
+fn gelu_gradient(g: &Tensor, x: &Tensor) -> Tensor {
+    if !records(&[g, x]) {
+        return Tensor::new(binary_value("gelu", BinaryOp::GeluGradient, g, x), None);
+    }
     let x = x.clamp(-40.0, 40.0);
     let distribution = (&x * -std::f64::consts::FRAC_1_SQRT_2).erfc() * 0.5;
     let density = (x.powi(2) * -0.5).exp() * (0.5 * std::f64::consts::FRAC_2_SQRT_PI * std::f64::consts::FRAC_1_SQRT_2);
-    distribution + x * density
+    g * (distribution + x * density)
 }
 
 /// `s (1 + x (1 - s))` with `s` the sigmoid of x, whose factor x is held finite.
@@ -104,7 +107,7 @@ impl Tensor {
             Erfc => record(name, value, &[self], move |g, to| {
                 to.add(0, || g * (x.powi(2) * -1.0).exp() * -std::f64::consts::FRAC_2_SQRT_PI);
             }),
-            Gelu => record(name, value, &[self], move |g, to| to.add(0, || g * gelu_gradient(&x))),
+            Gelu => record(name, value, &[self], move |g, to| to.add(0, || gelu_gradient(g, &x))),
             Silu => record(name, value, &[self], move |g, to| to.add(0, || g * silu_gradient(&x))),
             LogCosh => record(name, value, &[self], move |g, to| to.add(0, || g * x.tanh())),
             Relu => record_with_output(name, value, &[self], |g, y, to| to.add(0, || g.gate(y))),

@@ -107,6 +107,14 @@ impl Tensor {
         for other in [Some(weight), bias].into_iter().flatten() {
             check_same_dtype("linear", self, other);
         }
+        if self.rank() > 2 {
+            // One product of all rows instead of one for each place of the leading axes, each with a gradient of the weight.
+            let mut sizes = self.shape().to_vec();
+            let inputs = sizes.pop().unwrap_or(1);
+            let rows = self.reshape([sizes.iter().product(), inputs]);
+            sizes.push(weight.size(0));
+            return rows.affine(weight, bias, relu).reshape(sizes);
+        }
         let Some(bias) = bias.filter(|_| self.rank() == 2) else {
             let product = self.matmul(&weight.t());
             let sum = match bias {

@@ -11,6 +11,7 @@ mod einsum;
 mod elementwise;
 mod index;
 mod join;
+mod layer_norm;
 mod matmul;
 mod matrices;
 mod operators;

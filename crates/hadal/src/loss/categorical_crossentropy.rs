@@ -3,14 +3,18 @@
 use std::sync::Once;
 
 use super::parts::weigh;
-use super::{EPSILON, Loss, NOT_PROBABILITIES, check_labels, check_probabilities, class_weighted};
+use super::{EPSILON, Loss, NOT_PROBABILITIES, check_labels, check_probabilities, class_weighted, mean_of_rest};
 use super::{assert_classes, note_once, probabilities_as_logits};
 use crate::autograd::{OutputActivation, with_logit_gradient};
 use crate::{DType, Error, Result, Shape, Tensor};
 
 /// Categorical cross-entropy, `-sum_k t_k ln p_k`. Use it after a softmax.
 ///
-/// Predictions are probabilities `[N, C]`; targets are class labels (`i64`, `[N]`) or probabilities (`[N, C]`).
+/// Predictions are probabilities `[N, C]`; targets are class labels (`i64`, `[N]`) or probabilities (`[N, C]`). Of sequences,
+/// predictions are `[N, T, C]`, targets `[N, T]` or `[N, T, C]`, and the loss of a sample is the mean over its places, as in Keras; so
+/// the loss of a batch is the mean over all places, as in PyTorch, whose predictions are `[N, C, T]`. More axes than one may stand
+/// in the place of `T`.
+///
 /// As in Keras, predictions are first divided by their sum and clipped to `[1e-7, 1 - 1e-7]`, so that a confident
 /// mistake costs a finite 16.1. If they are the direct output of a softmax over the last axis, its input receives the gradient
 /// `p sum(t) - t`, as in Keras on TensorFlow: it does not vanish where the softmax saturates.
@@ -112,20 +116,20 @@ impl CategoricalCrossentropy {
     #[track_caller]
     fn own_class(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
         if target.dtype() == DType::I64 {
-            let index = target.unsqueeze(1);
+            let index = target.unsqueeze(-1);
             let chosen = if self.from_logits {
-                prediction.log_softmax(1).gather(1, &index)
+                prediction.log_softmax(-1).gather(-1, &index)
             } else {
-                Self::logarithm(&prediction.gather(1, &index), &prediction.sum_keepdim(&[1]))
+                Self::logarithm(&prediction.gather(-1, &index), &prediction.sum_keepdim(&[-1]))
             };
-            return -chosen.squeeze(1);
+            return -chosen.squeeze(-1);
         }
         let logarithm = if self.from_logits {
-            prediction.log_softmax(1)
+            prediction.log_softmax(-1)
         } else {
-            Self::logarithm(prediction, &prediction.sum_keepdim(&[1]))
+            Self::logarithm(prediction, &prediction.sum_keepdim(&[-1]))
         };
-        -weigh(target, &logarithm).sum_axes(&[1])
+        -weigh(target, &logarithm).sum_axes(&[-1])
     }
 
     /// [`own_class`](Self::own_class), whose gradient goes to the softmax's input where there is one.
@@ -135,17 +139,41 @@ impl CategoricalCrossentropy {
             let losses = self.own_class(&prediction.detach(), target);
             let (p, target) = (prediction.clone(), target.clone());
             let direct = with_logit_gradient(&losses, prediction, OutputActivation::Softmax, move |g| {
-                let g = g.unsqueeze(1);
+                let g = g.unsqueeze(-1);
                 if target.dtype() == DType::I64 {
-                    return (&p - target.one_hot(p.size(1)).to_dtype(p.dtype())) * g;
+                    return (&p - target.one_hot(p.size(-1)).to_dtype(p.dtype())) * g;
                 }
-                (&p * target.sum_keepdim(&[1]) - &target) * g
+                (&p * target.sum_keepdim(&[-1]) - &target) * g
             });
             if let Some(losses) = direct {
                 return losses;
             }
         }
         self.own_class(prediction, target)
+    }
+
+    /// The loss of each place, `[N, ..]`.
+    #[track_caller]
+    fn per_place(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
+        static ONCE: Once = Once::new();
+        assert_classes(self.name(), prediction, target);
+        if self.from_logits {
+            note_once(&ONCE, || probabilities_as_logits(self.name(), prediction));
+        }
+        if target.dtype() == DType::I64 && self.smoothing == 0.0 && !self.complement {
+            return self.losses(prediction, target);
+        }
+        let target = self.spread(target, prediction.size(-1), prediction.dtype());
+        if !self.complement {
+            return self.losses(prediction, &target);
+        }
+        let p = if self.from_logits {
+            prediction.softmax(-1)
+        } else {
+            prediction / prediction.sum_keepdim(&[-1]).clamp(SMALLEST_SUM, f64::INFINITY)
+        };
+        let others = (1.0 - p).clamp(EPSILON, 1.0 - EPSILON).ln();
+        self.own_class(prediction, &target) - ((1.0 - target) * others).sum_axes(&[-1])
     }
 }
 
@@ -160,33 +188,17 @@ impl Loss for CategoricalCrossentropy {
 
     #[track_caller]
     fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
-        static ONCE: Once = Once::new();
-        assert_classes(self.name(), prediction, target);
-        if self.from_logits {
-            note_once(&ONCE, || probabilities_as_logits(self.name(), prediction));
-        }
-        if target.dtype() == DType::I64 && self.smoothing == 0.0 && !self.complement {
-            return self.losses(prediction, target);
-        }
-        let target = self.spread(target, prediction.size(1), prediction.dtype());
-        if !self.complement {
-            return self.losses(prediction, &target);
-        }
-        let p = if self.from_logits {
-            prediction.softmax(1)
-        } else {
-            prediction / prediction.sum_keepdim(&[1]).clamp(SMALLEST_SUM, f64::INFINITY)
-        };
-        let others = (1.0 - p).clamp(EPSILON, 1.0 - EPSILON).ln();
-        self.own_class(prediction, &target) - ((1.0 - target) * others).sum_axes(&[1])
+        mean_of_rest(self.per_place(prediction, target))
     }
 
+    #[track_caller]
     fn class_weighted(&self, prediction: &Tensor, target: &Tensor, weights: &Tensor) -> Tensor {
         if self.smoothing == 0.0 || self.complement {
-            return class_weighted(self.per_sample(prediction, target), target, weights);
+            return class_weighted(self.per_place(prediction, target), target, weights);
         }
-        let spread = self.spread(target, prediction.size(1), prediction.dtype());
-        self.losses(prediction, &(spread * weights.to_dtype(prediction.dtype())))
+        assert_classes(self.name(), prediction, target);
+        let spread = self.spread(target, prediction.size(-1), prediction.dtype());
+        mean_of_rest(self.losses(prediction, &(spread * weights.to_dtype(prediction.dtype()))))
     }
 
     fn decision_threshold(&self) -> f64 {
@@ -197,7 +209,7 @@ impl Loss for CategoricalCrossentropy {
         if targets.dtype() == DType::I64 {
             return check_labels(self.name(), output, targets);
         }
-        let fits = targets.dtype().is_float() && targets.rank() == 2 && **output == targets.shape()[1..];
+        let fits = targets.dtype().is_float() && targets.rank() >= 2 && **output == targets.shape()[1..];
         if fits {
             return check_probabilities(self.name(), "target", targets, "targets lie between 0 and 1");
         }

@@ -123,7 +123,7 @@ pub trait Loss: Send + Sync {
         }
         let dtype = losses.dtype();
         let divisor = match weights.classes {
-            Some(classes) => classes.index_select(0, target).to_dtype(dtype).sum(),
+            Some(classes) => mean_of_rest(weights_of(classes, target).to_dtype(dtype)).sum(),
             None => Tensor::full_of([], losses.elements() as f64, dtype),
         };
         if let Some(samples) = weights.samples {
@@ -311,33 +311,36 @@ fn note_once(once: &Once, problem: impl FnOnce() -> Option<String>) {
     }
 }
 
-/// Checks that targets are labels below `C`, or of the shape of the prediction, `[N, C]`.
+/// Checks that targets are labels below `C`, or of the shape of the prediction, `[N, .., C]`.
 #[track_caller]
 fn assert_classes(name: &str, prediction: &Tensor, target: &Tensor) {
     let (p, t) = (prediction.shape(), target.shape());
-    assert!(prediction.rank() == 2, "{name}: the prediction must have shape [N, C], one value per class, not {p}");
-    let fits = if target.dtype() == DType::I64 { t[..] == p[..1] } else { target.dtype().is_float() && t == p };
+    assert!(
+        prediction.rank() >= 2,
+        "{name}: the prediction must have shape [N, C], or [N, T, C] for sequences, one value per class, not {p}"
+    );
+    let (classes, places) = (p[p.rank() - 1], Shape::from(&p[..p.rank() - 1]));
+    let fits = if target.dtype() == DType::I64 { *t == places } else { target.dtype().is_float() && t == p };
     assert!(
         fits,
-        "{name}: the targets are {} of shape {t}, but for a prediction of shape {p} they must be labels (i64 of shape [{}]; convert \
+        "{name}: the targets are {} of shape {t}, but for a prediction of shape {p} they must be labels (i64 of shape {places}; convert \
          them with to_dtype(DType::I64) and reshape) or one probability per class (of shape {p})",
-        target.dtype(),
-        p[0]
+        target.dtype()
     );
     if target.dtype() == DType::I64 {
         let labels = target.to_vec::<i64>();
-        if let Some(sample) = labels.iter().position(|&label| label < 0 || label >= p[1] as i64) {
+        if let Some(place) = labels.iter().position(|&label| label < 0 || label >= classes as i64) {
             panic!(
-                "{name}: sample {sample} has label {}, but the {} values per sample of the prediction stand for labels 0 to {}",
-                labels[sample],
-                p[1],
-                p[1] as i64 - 1
+                "{name}: sample {} has label {}, but the {classes} values per sample of the prediction stand for labels 0 to {}",
+                place / (labels.len() / p[0]),
+                labels[place],
+                classes as i64 - 1
             );
         }
     }
 }
 
-/// Losses of samples times the weights of their classes.
+/// Losses of samples, or of the places of sequences, times the weights of their classes: `[N]`.
 #[track_caller]
 fn class_weighted(losses: Tensor, target: &Tensor, weights: &Tensor) -> Tensor {
     assert!(
@@ -346,7 +349,13 @@ fn class_weighted(losses: Tensor, target: &Tensor, weights: &Tensor) -> Tensor {
         losses.shape(),
         target.elements()
     );
-    parts::weigh(&weights.index_select(0, target).to_dtype(losses.dtype()), &losses)
+    mean_of_rest(parts::weigh(&weights_of(weights, target).to_dtype(losses.dtype()), &losses))
+}
+
+/// The weight of each label.
+#[track_caller]
+fn weights_of(classes: &Tensor, labels: &Tensor) -> Tensor {
+    classes.index_select(0, &labels.reshape([labels.elements()])).reshape(labels.shape())
 }
 
 /// The mean over all axes but the first.
@@ -404,16 +413,19 @@ fn check_probabilities(name: &str, what: &str, values: &Tensor, advice: &str) ->
 /// Advice for networks whose outputs are no probabilities.
 const NOT_PROBABILITIES: &str = "end the network with Softmax or Sigmoid, or use the loss's from_logits()";
 
-/// Checks class labels, `i64` of shape `[N]`, against an output of one number per class.
+/// Checks class labels, `i64` of shape `[N]`, or `[N, T]` for sequences, against an output of one number per class.
 fn check_labels(name: &str, output: &Shape, targets: &Tensor) -> Result<()> {
-    let &[classes] = &**output else {
+    let Some((&classes, places)) = output.split_last() else {
         return Err(Error::Data(format!(
             "{name} takes one output per class, but the model's output has shape {output}"
         )));
     };
-    if targets.dtype() != DType::I64 || targets.rank() != 1 {
+    if targets.dtype() != DType::I64 || targets.rank() == 0 || targets.shape()[1..] != *places {
+        let sizes: Vec<String> = places.iter().map(|size| format!(", {size}")).collect();
         return Err(Error::Data(format!(
-            "{name} takes class labels, i64 of shape [N], but the targets are {} of shape {}",
+            "{name} takes class labels, i64 of shape [N{}] for a model whose output has shape {output}, but the targets are {} of \
+             shape {}",
+            sizes.concat(),
             targets.dtype(),
             targets.shape()
         )));
@@ -422,11 +434,13 @@ fn check_labels(name: &str, output: &Shape, targets: &Tensor) -> Result<()> {
 }
 
 fn check_label_range(targets: &Tensor, classes: usize) -> Result<()> {
-    match targets.to_vec::<i64>().iter().position(|&label| label < 0 || label >= classes as i64) {
+    let labels = targets.to_vec::<i64>();
+    match labels.iter().position(|&label| label < 0 || label >= classes as i64) {
         None => Ok(()),
-        Some(sample) => Err(Error::Data(format!(
-            "sample {sample} has label {}, but the model's {classes} outputs stand for labels 0 to {}",
-            targets.narrow(0, sample, 1).item(),
+        Some(place) => Err(Error::Data(format!(
+            "sample {} has label {}, but the model's {classes} outputs stand for labels 0 to {}",
+            place / (labels.len() / targets.size(0)),
+            labels[place],
             classes as i64 - 1
         ))),
     }

@@ -3,7 +3,7 @@
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Loss, check_labels};
+use super::{Loss, check_labels, mean_of_rest};
 use super::{assert_classes, note_once};
 use crate::{DType, Error, Result, Shape, Tensor};
 
@@ -45,7 +45,7 @@ impl Loss for NegativeLogLikelihood {
             let positive = prediction.elements() > 0 && prediction.detach().max().item() > ROUNDING;
             positive.then(|| not_log_probabilities(self.name(), prediction.detach().max().item()))
         });
-        -prediction.gather(1, &target.unsqueeze(1)).squeeze(1)
+        mean_of_rest(-prediction.gather(-1, &target.unsqueeze(-1)).squeeze(-1))
     }
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {

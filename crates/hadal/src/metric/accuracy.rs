@@ -6,7 +6,8 @@ use crate::{Result, Shape, Tensor};
 
 /// Accuracy: the fraction of samples that are classified correctly. Predictions are `[N, C]`, where the class is the argmax, or
 /// `[N, 1]`, where class 1 is above the [`threshold`](Accuracy::threshold); targets are labels (`i64`, `[N]`) or of the
-/// predictions' shape. A sample with a NaN among its outputs is wrong.
+/// predictions' shape. A sample with a NaN among its outputs is wrong. Of sequences, predictions are `[N, T, C]`, labels `[N, T]`,
+/// and each place counts, as in Keras.
 ///
 /// ```
 /// use hadal::prelude::*;

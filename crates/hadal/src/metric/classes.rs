@@ -50,7 +50,7 @@ pub(super) fn labels(target: &Tensor) -> Vec<i64> {
     target.gt(0.5).to_dtype(DType::I64).to_vec::<i64>()
 }
 
-/// The predicted class of each sample, the largest of several outputs or whether a single one is above the threshold, and
+/// The predicted class of each sample, and of each place of sequences (`[N, T, C]`): the largest of several outputs or whether a single one is above the threshold, and
 /// its label. The class is -1, which is nobody's, where an output of the sample is NaN: such a prediction is wrong.
 ///
 /// # Panics
@@ -63,11 +63,13 @@ pub(super) fn predictions_and_labels(
     threshold: Threshold,
 ) -> Vec<(i64, i64)> {
     let none = Tensor::full_of([], -1.0, DType::I64);
-    let several = prediction.rank() == 2 && prediction.size(1) > 1;
+    let rank = prediction.rank();
+    let sequences = rank > 2 && target.dtype() == DType::I64 && target.shape()[..] == prediction.shape()[..rank - 1];
+    let several = (rank == 2 || sequences) && prediction.size(-1) > 1;
     let predicted = if several {
-        let largest = prediction.argmax(1);
+        let largest = prediction.argmax(-1);
         // The first NaN is the largest.
-        let value = prediction.gather(1, &largest.unsqueeze(1)).squeeze(1);
+        let value = prediction.gather(-1, &largest.unsqueeze(-1)).squeeze(-1);
         value.ne(&value).where_(&none, &largest)
     } else {
         prediction.ne(prediction).where_(&none, &prediction.gt(threshold.value).to_dtype(DType::I64))
@@ -93,11 +95,17 @@ pub(super) fn assert_as_many(name: &str, prediction: &Tensor, predictions: usize
 /// Checks that outputs and targets mean classes.
 ///
 /// # Errors
-/// If an output is not one number, or one per class, or targets are not labels, rows of probabilities, or 0 and 1; -1 and 1 are
+/// If an output is not one number, or one per class (for sequences, at each place that has a label), or targets are not labels, rows of probabilities, or 0 and 1; -1 and 1 are
 /// taken unless the threshold is 0.5 by default.
 pub(super) fn check_classes(name: &str, output: &Shape, targets: &Tensor, threshold: Threshold) -> Result<()> {
-    let outputs = output.elements();
-    if output.rank() > 1 && outputs != 1 || outputs == 0 {
+    let labels = targets.dtype() == DType::I64;
+    let (outputs, sequences) = match output.split_last() {
+        Some((&classes, places)) if labels && classes > 1 && !places.is_empty() && targets.shape()[1..] == *places => {
+            (classes, true)
+        }
+        _ => (output.elements(), false),
+    };
+    if output.rank() > 1 && outputs != 1 && !sequences || outputs == 0 {
         return Err(Error::Config(format!(
             "{name} takes one output per class, or a single output for two classes, not outputs of shape {output}"
         )));
@@ -105,19 +113,21 @@ pub(super) fn check_classes(name: &str, output: &Shape, targets: &Tensor, thresh
     let advice = "for regression use MeanAbsoluteError, MeanSquaredError or R2Score";
     let samples = targets.size(0);
     let per_sample = targets.elements().checked_div(samples).unwrap_or(1);
-    if targets.dtype() == DType::I64 {
-        if per_sample != 1 {
+    if labels {
+        if per_sample != 1 && !sequences {
             return Err(Error::Data(format!(
                 "{name} takes one label for each sample, i64 of shape [N], but the targets are of shape {}",
                 targets.shape()
             )));
         }
         let classes = outputs.max(2) as i64;
-        return match targets.to_vec::<i64>().iter().position(|label| !(0..classes).contains(label)) {
+        let labels = targets.to_vec::<i64>();
+        return match labels.iter().position(|label| !(0..classes).contains(label)) {
             None => Ok(()),
-            Some(sample) => Err(Error::Data(format!(
-                "{name}: sample {sample} has label {}, but the model has classes 0 to {}",
-                targets.reshape([samples]).narrow(0, sample, 1).item(),
+            Some(place) => Err(Error::Data(format!(
+                "{name}: sample {} has label {}, but the model has classes 0 to {}",
+                place / per_sample,
+                labels[place],
                 classes - 1
             ))),
         };

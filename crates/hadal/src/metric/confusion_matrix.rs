@@ -139,7 +139,7 @@ impl Metric for ConfusionMatrix {
 
     #[track_caller]
     fn update(&mut self, prediction: &Tensor, target: &Tensor) {
-        self.grow(if prediction.rank() == 2 { prediction.size(1).max(2) } else { 2 });
+        self.grow(if prediction.rank() >= 2 { prediction.size(-1).max(2) } else { 2 });
         for (predicted, label) in predictions_and_labels("confusion matrix", prediction, target, self.threshold) {
             let label = label as usize;
             self.grow(label + 1);

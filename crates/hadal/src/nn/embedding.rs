@@ -26,7 +26,7 @@ pub struct Embedding {
     #[serde(skip, default = "keras")]
     init: Initializer,
     #[serde(skip)]
-    weight: Option<Tensor>,
+    pub(super) weight: Option<Tensor>,
 }
 
 /// Keras's initializer. A loaded layer has its vectors from the file.

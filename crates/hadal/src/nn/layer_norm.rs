@@ -21,16 +21,23 @@ use crate::{Error, Result, Rng, Shape, Tensor};
 #[serde(deny_unknown_fields)]
 pub struct LayerNorm {
     epsilon: f64,
+    // The default is not written to files.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    use_bias: bool,
     #[serde(skip)]
     weight: Option<Tensor>,
     #[serde(skip)]
     bias: Option<Tensor>,
 }
 
+fn yes() -> bool {
+    true
+}
+
 impl LayerNorm {
     /// With PyTorch's default.
     pub fn new() -> LayerNorm {
-        LayerNorm { epsilon: 1e-5, weight: None, bias: None }
+        LayerNorm { epsilon: 1e-5, use_bias: true, weight: None, bias: None }
     }
 
     /// For a module of your own: a layer of `features` features, ready to be used.
@@ -46,8 +53,14 @@ impl LayerNorm {
     #[track_caller]
     pub fn with(features: usize) -> LayerNorm {
         assert!(features > 0, "LayerNorm: the number of features must be at least 1, not 0");
-        let weight = Some(Tensor::ones([features]).requires_grad());
-        LayerNorm { weight, bias: Some(Tensor::zeros([features]).requires_grad()), ..LayerNorm::new() }
+        let mut layer = LayerNorm::new();
+        layer.make_weights(features);
+        layer
+    }
+
+    fn make_weights(&mut self, features: usize) {
+        self.weight = Some(Tensor::ones([features]).requires_grad());
+        self.bias = self.use_bias.then(|| Tensor::zeros([features]).requires_grad());
     }
 
     /// A small constant added to the variance for numerical stability.
@@ -60,6 +73,18 @@ impl LayerNorm {
     /// ```
     pub fn epsilon(mut self, epsilon: f64) -> LayerNorm {
         self.epsilon = epsilon;
+        self
+    }
+
+    /// Leaves the bias out, as PyTorch's `bias=False`.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert_eq!(LayerNorm::with(3).without_bias().parameter_count(), 3);
+    /// ```
+    pub fn without_bias(mut self) -> LayerNorm {
+        self.use_bias = false;
+        self.bias = None;
         self
     }
 }
@@ -75,7 +100,7 @@ impl Forward for LayerNorm {
     /// If the layer has not been built, or the last axis of `x` is not its features.
     #[track_caller]
     fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
-        let (Some(weight), Some(bias)) = (&self.weight, &self.bias) else {
+        let Some(weight) = &self.weight else {
             panic!(
                 "LayerNorm: the layer has no weights yet; make it with built(), or build or compile the Sequential that contains it"
             );
@@ -86,9 +111,7 @@ impl Forward for LayerNorm {
             "LayerNorm: the input has shape {}, but the layer expects {features} features on the last axis",
             x.shape()
         );
-        let centered = x - x.mean_keepdim(&[-1]);
-        let variance = centered.powi(2).mean_keepdim(&[-1]);
-        centered / (variance + self.epsilon).sqrt() * weight + bias
+        x.layer_norm(Some(weight), self.bias.as_ref(), self.epsilon)
     }
 }
 
@@ -96,7 +119,10 @@ impl Layer for LayerNorm {
     fn plan(&self, input: &Shape) -> Result<Plan> {
         crate::optim::check_positive_in_f32("LayerNorm: epsilon", self.epsilon, "1e-5")?;
         match input.last() {
-            Some(&features) if features > 0 => Ok(Plan { output_shape: *input, weights: features.saturating_mul(2) }),
+            Some(&features) if features > 0 => {
+                let tensors = if self.use_bias { 2 } else { 1 };
+                Ok(Plan { output_shape: *input, weights: features.saturating_mul(tensors) })
+            }
             _ => Err(Error::Config(format!(
                 "LayerNorm takes samples of shape [.., features], but its input has shape {input}"
             ))),
@@ -104,9 +130,7 @@ impl Layer for LayerNorm {
     }
 
     fn build(&mut self, input: &Shape, _rng: &mut Rng) -> Result<()> {
-        let features = input[input.rank() - 1];
-        self.weight = Some(Tensor::ones([features]).requires_grad());
-        self.bias = Some(Tensor::zeros([features]).requires_grad());
+        self.make_weights(input[input.rank() - 1]);
         Ok(())
     }
 

@@ -22,6 +22,7 @@
 //! ```
 
 mod activation;
+mod attention;
 pub(crate) mod batch_norm;
 mod chain;
 mod context;
@@ -55,13 +56,17 @@ mod reshape;
 mod residual;
 mod rms_norm;
 mod sequential;
-mod stream;
 mod spatial_dropout;
+mod stream;
 mod summary;
 mod time_distributed;
 mod window;
 
 pub use activation::Activation;
+pub use attention::{
+    AttentionMask, LearnedPositions, MultiHeadAttention, SinusoidalPositions, TransformerDecoder,
+    TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer, rotary, scaled_dot_product_attention,
+};
 pub use batch_norm::BatchNorm;
 pub use chain::Chain;
 pub use context::Context;
@@ -102,8 +107,8 @@ pub use residual::Residual;
 pub use rms_norm::RmsNorm;
 pub use sequential::{Architecture, Sequential};
 pub(crate) use sequential::{check_architecture, stage_parts};
-pub use stream::Stream;
 pub use spatial_dropout::SpatialDropout;
+pub use stream::Stream;
 pub use summary::Summary;
 #[cfg(feature = "report")]
 pub(crate) use summary::thousands;

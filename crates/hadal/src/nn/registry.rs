@@ -8,12 +8,14 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::networks::Gpt;
 use super::{
     Activation, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AvgPool1d, AvgPool2d, AvgPool3d, BatchNorm,
     Chain, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Dense, DepthwiseConv2d, DropPath,
     Dropout, EmbedColumns, Embedding, Flatten, GaussianNoise, GlobalAveragePool, GroupNorm, InstanceNorm, Layer,
-    LayerNorm, MaxPool1d, MaxPool2d, MaxPool3d, PRelu, Pad, Parallel, Permute, Rescaling, Reshape, Residual, RmsNorm,
-    SeparableConv2d, SpatialDropout, TimeDistributed, Upsample,
+    LayerNorm, LearnedPositions, MaxPool1d, MaxPool2d, MaxPool3d, MultiHeadAttention, PRelu, Pad, Parallel, Permute,
+    Rescaling, Reshape, Residual, RmsNorm, SeparableConv2d, SinusoidalPositions, SpatialDropout, TimeDistributed,
+    TransformerEncoder, TransformerEncoderLayer, Upsample,
 };
 use crate::{Error, Result};
 
@@ -36,30 +38,36 @@ const KINDS: &[Kind] = &[
     Kind::of::<ConvTranspose3d>(),
     Kind::of::<Dense>(),
     Kind::of::<DepthwiseConv2d>(),
-    Kind::of::<DropPath>(),
     Kind::of::<Dropout>(),
+    Kind::of::<DropPath>(),
     Kind::of::<EmbedColumns>(),
     Kind::of::<Embedding>(),
     Kind::of::<Flatten>(),
     Kind::of::<GaussianNoise>(),
     Kind::of::<GlobalAveragePool>(),
+    Kind::of::<Gpt>(),
     Kind::of::<GroupNorm>(),
     Kind::of::<InstanceNorm>(),
     Kind::of::<LayerNorm>(),
+    Kind::of::<LearnedPositions>(),
     Kind::of::<MaxPool1d>(),
     Kind::of::<MaxPool2d>(),
     Kind::of::<MaxPool3d>(),
-    Kind::of::<PRelu>(),
+    Kind::of::<MultiHeadAttention>(),
     Kind::of::<Pad>(),
     Kind::of::<Parallel>(),
     Kind::of::<Permute>(),
+    Kind::of::<PRelu>(),
     Kind::of::<Rescaling>(),
     Kind::of::<Reshape>(),
     Kind::of::<Residual>(),
     Kind::of::<RmsNorm>(),
     Kind::of::<SeparableConv2d>(),
+    Kind::of::<SinusoidalPositions>(),
     Kind::of::<SpatialDropout>(),
     Kind::of::<TimeDistributed>(),
+    Kind::of::<TransformerEncoder>(),
+    Kind::of::<TransformerEncoderLayer>(),
     Kind::of::<Upsample>(),
 ];
 

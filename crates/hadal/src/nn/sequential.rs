@@ -399,11 +399,15 @@ impl Module for Sequential {
 
 impl Forward for Sequential {
     /// # Panics
-    /// If the network has not been built, or the shape of the samples is not its own.
+    /// If the network has not been built, or the shape of the samples is not its own; pieces of sequences, in a
+    /// [`Stream`](super::Stream), may be of any length.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
         assert!(self.is_built(), "Sequential: the network has no weights yet; call build() or compile() first");
-        let fits = x.rank() > 0 && x.shape()[1..] == self.input[..];
+        // A piece of a sequence has a length of its own.
+        let fixed = if ctx.carried.is_some() { 2 } else { 1 };
+        let fits =
+            x.rank() == self.input.rank() + 1 && x.shape().iter().skip(fixed).eq(self.input.iter().skip(fixed - 1));
         assert!(
             fits,
             "Sequential: the input has shape {}, but the network takes [N, ..] with samples of shape {}",

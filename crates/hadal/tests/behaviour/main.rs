@@ -1,6 +1,7 @@
 //! What happens at the edges: infinite logits, NaN scores, empty batches, frozen layers, failing runs, training resumed.
 
 mod activations;
+mod attention;
 mod data;
 mod health;
 mod images;

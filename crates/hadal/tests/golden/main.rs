@@ -1,6 +1,7 @@
 //! Layers, losses, optimizers, schedules and metrics against golden values that the scripts beside them made with PyTorch, Keras and
 //! scikit-learn, in f64. Tolerances are stated where they are used.
 
+mod attention;
 mod classic;
 #[cfg(feature = "plot")]
 mod curves;

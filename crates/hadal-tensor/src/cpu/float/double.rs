@@ -69,3 +69,10 @@ fn gelu_far_below(x: f64) -> f64 {
     let factor = -series * (1.0 - 0.5 * rest) * (0.25 * FRAC_2_SQRT_PI * SQRT_2);
     factor * root * root
 }
+
+/// The derivative of gelu, Phi(x) + x phi(x). Beyond 40 it is 0 or 1, and held there, so that no infinity meets a 0.
+#[inline]
+pub fn gelu_gradient(x: f64) -> f64 {
+    let x = x.clamp(-40.0, 40.0);
+    0.5 * libm::erfc(-x * FRAC_1_SQRT_2) + x * (-0.5 * x * x).exp() * (0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2)
+}

@@ -68,6 +68,8 @@ pub(crate) trait Float: Number + std::ops::Div<Output = Self> + std::ops::Neg<Ou
     fn erfc(self) -> Self;
     /// x Phi(x), Phi being the distribution function of the normal distribution.
     fn gelu(self) -> Self;
+    /// The derivative of gelu, Phi(x) + x phi(x).
+    fn gelu_gradient(self) -> Self;
     /// x sigmoid(x).
     fn silu(self) -> Self;
     /// ln(cosh x).
@@ -239,6 +241,10 @@ impl Float for f64 {
         double::gelu(self)
     }
     #[inline(always)]
+    fn gelu_gradient(self) -> f64 {
+        double::gelu_gradient(self)
+    }
+    #[inline(always)]
     fn silu(self) -> f64 {
         double::silu(self)
     }
@@ -316,6 +322,10 @@ impl Float for f32 {
     #[inline(always)]
     fn gelu(self) -> f32 {
         single::gelu(self)
+    }
+    #[inline(always)]
+    fn gelu_gradient(self) -> f32 {
+        single::gelu_gradient(self)
     }
     #[inline(always)]
     fn silu(self) -> f32 {

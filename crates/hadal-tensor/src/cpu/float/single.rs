@@ -102,14 +102,35 @@ pub fn softplus(x: f32) -> f32 {
 /// x Phi(x) = max(x, 0) - |x| Phi(-|x|), where Phi(-a) is e^(-a^2 / 2) times a function that falls slowly.
 #[inline(always)]
 pub fn gelu(x: f32) -> f32 {
+    let (a, mantissa, n) = half_square_exponential(x);
+    let tail = scale(a * half_erfcx(a) * mantissa, n);
+    ((if x > 0.0 { x } else { 0.0 }) - tail).copysign(x)
+}
+
+/// The derivative of gelu: Phi(-a) - a phi(a) below 0, and 1 less that above.
+#[inline(always)]
+pub fn gelu_gradient(x: f32) -> f32 {
+    let (a, mantissa, n) = half_square_exponential(x);
+    // The density without its exponential is 1 / sqrt(2 pi).
+    let below = scale((half_erfcx(a) - a * 0.398_942_3) * mantissa, n);
+    if x > 0.0 { 1.0 - below } else { below }
+}
+
+/// |x|, held below 15, as a, and e^(-a^2 / 2) as a mantissa and a power of 2.
+#[inline(always)]
+fn half_square_exponential(x: f32) -> (f32, f32, i32) {
     // Phi(-15) is below the smallest number.
     let a = -at_least(-x.abs(), -15.0);
     // -a^2 / 2 in two parts: e^x would magnify the rounding of one.
     let high = f32::from_bits(a.to_bits() & 0xffff_f000);
     let (r, n) = reduce(-0.5 * high * high);
     let r = r - 0.5 * ((a - high) * (a + high));
-    let mantissa = expm1_near_0(r) + 1.0;
-    // erfcx(a / sqrt(2)) / 2 times a + 2.5, within 1.6e-8 on [0, 15].
+    (a, expm1_near_0(r) + 1.0, n)
+}
+
+/// erfcx(a / sqrt(2)) / 2, that is Phi(-a) e^(a^2 / 2): a polynomial for it times a + 2.5, within 1.6e-8 on [0, 15].
+#[inline(always)]
+fn half_erfcx(a: f32) -> f32 {
     let s = 1.0 / (a + 2.5);
     let w = (a - 2.5) * s;
     let mut p = -1.577_024_2e-4;
@@ -122,8 +143,7 @@ pub fn gelu(x: f32) -> f32 {
     p = p * w + 1.319_869_8e-1;
     p = p * w - 4.336_92e-1;
     p = p * w + 7.066_566_3e-1;
-    let tail = scale(a * (p * s) * mantissa, n);
-    ((if x > 0.0 { x } else { 0.0 }) - tail).copysign(x)
+    p * s
 }
 
 /// x = n ln 2 + r with a whole n and |r| <= ln 2 / 2, for |x| below 2^15.

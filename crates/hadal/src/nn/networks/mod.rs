@@ -9,10 +9,12 @@
 //! # Ok::<(), hadal::Error>(())
 //! ```
 
+mod gpt;
 mod lenet;
 mod mlp_mixer;
 mod resnet;
 
+pub use gpt::{Gpt, GptConfig, gpt};
 pub use lenet::lenet;
 pub use mlp_mixer::{MlpMixer, mlp_mixer};
 pub use resnet::{resnet, resnet20};

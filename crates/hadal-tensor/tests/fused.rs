@@ -1,0 +1,137 @@
+//! Operations in one pass against the steps that they stand for, and on any number of threads.
+
+use hadal_tensor::autograd::with_gradient;
+use hadal_tensor::{DType, Rng, Tensor, available_levels, force_level, set_num_threads_exactly};
+
+fn random(shape: &[usize], seed: u64) -> Tensor {
+    Tensor::randn(shape, &mut Rng::new(seed))
+}
+
+/// The largest difference.
+fn apart(a: &Tensor, b: &Tensor) -> f64 {
+    assert_eq!(a.shape(), b.shape());
+    (a.to_dtype(DType::F64) - b.to_dtype(DType::F64)).abs().max().item()
+}
+
+#[test]
+fn a_masked_softmax_is_a_softmax_of_what_is_left() {
+    let x = random(&[2, 3, 40, 70], 1);
+    let (queries, keys) = (Tensor::arange(40).reshape([40, 1]), Tensor::arange(70));
+    let later = keys.gt(&queries + 30);
+    let some = random(&[2, 1, 1, 70], 2).gt(0.3);
+    let minus = f64::NEG_INFINITY;
+    let expected = (&x * 0.5).masked_fill(&later, minus).masked_fill(&some, minus).softmax(-1);
+    assert!(apart(&x.masked_softmax(0.5, true, Some(&some)), &expected) < 1e-6);
+    assert!(apart(&x.masked_softmax(0.5, false, None), &(&x * 0.5).softmax(-1)) < 1e-6);
+    // Minus infinity is as good as a mask, and plus infinity takes everything.
+    let gone = x.masked_fill(&later, minus).masked_fill(&some, minus);
+    assert!(apart(&gone.masked_softmax(0.5, false, None), &expected) < 1e-6);
+    let infinite = Tensor::from([[0.0, f32::INFINITY, f32::INFINITY, 3.0]]);
+    assert_eq!(infinite.masked_softmax(1.0, false, None).to_vec::<f32>(), [0.0, 0.5, 0.5, 0.0]);
+}
+
+#[test]
+fn a_row_of_which_nothing_is_left_gives_zeros_and_no_gradient() {
+    // Of 4 queries and 2 keys, the first two queries see nothing.
+    let x = random(&[4, 2], 1).requires_grad();
+    let y = x.masked_softmax(1.0, true, None);
+    let gradient = (&y * random(&[4, 2], 2)).sum().backward()[&x].to_vec::<f32>();
+    assert_eq!(y.to_vec::<f32>()[..4], [0.0; 4]);
+    assert_eq!(y.to_vec::<f32>()[4..6], [1.0, 0.0]);
+    assert_eq!(gradient[..4], [0.0; 4]);
+    assert!(gradient[6] != 0.0 && gradient.iter().all(|g| g.is_finite()));
+    assert_eq!(Tensor::full([1, 3], f64::NEG_INFINITY).masked_softmax(1.0, false, None).to_vec::<f32>(), [0.0; 3]);
+}
+
+#[test]
+fn layer_norm_is_its_formula() {
+    for (rows, features) in [(700, 128), (3, 5000), (1, 1), (5, 17)] {
+        let x = (random(&[rows, features], 1) + 3.0).requires_grad();
+        let (w, b) = (random(&[features], 2).requires_grad(), random(&[features], 3).requires_grad());
+        let weights = random(&[rows, features], 4);
+        let y = x.layer_norm(Some(&w), Some(&b), 1e-5);
+        let g = (&y * &weights).sum().backward();
+        let wide = |x: &Tensor| x.detach().to_dtype(DType::F64).requires_grad();
+        let (x64, w64, b64) = (wide(&x), wide(&w), wide(&b));
+        let centered = &x64 - x64.mean_keepdim(&[-1]);
+        let expected = &centered / (centered.powi(2).mean_keepdim(&[-1]) + 1e-5).sqrt() * &w64 + &b64;
+        let steps = (&expected * weights.to_dtype(DType::F64)).sum().backward();
+        assert!(apart(&y, &expected) < 1e-5);
+        for (got, expected) in [(&g[&x], &steps[&x64]), (&g[&w], &steps[&w64]), (&g[&b], &steps[&b64])] {
+            let scale = expected.abs().max().item().max(1.0);
+            assert!(apart(got, expected) / scale < 2e-6, "{rows} x {features}: {}", apart(got, expected) / scale);
+        }
+    }
+}
+
+#[test]
+fn the_gradient_of_gelu_is_within_rounding_of_that_in_f64() {
+    let x: Vec<f32> = (-20_000..=20_000).map(|i| i as f32 * 1e-3).collect();
+    let x = Tensor::from_slice(&x, [x.len()]);
+    let gradient = |x: &Tensor| {
+        let x = x.detach().requires_grad();
+        x.gelu().sum().backward()[&x].clone()
+    };
+    for level in available_levels() {
+        force_level(level);
+        assert!(apart(&gradient(&x), &gradient(&x.to_dtype(DType::F64))) < 3e-7);
+    }
+    let far = Tensor::from([f32::NEG_INFINITY, -1e30, -0.0, 1e30, f32::INFINITY]);
+    assert_eq!(gradient(&far).to_vec::<f32>(), [0.0, 0.0, 0.5, 1.0, 1.0]);
+    assert!(gradient(&Tensor::from([f32::NAN])).item().is_nan());
+}
+
+#[test]
+fn threads_do_not_matter() {
+    let run = |threads| {
+        set_num_threads_exactly(threads);
+        let x = random(&[12, 64, 130], 1).requires_grad();
+        let w = random(&[130], 2).requires_grad();
+        let normal = x.layer_norm(Some(&w), Some(&w), 1e-5);
+        let y = normal.matmul(&normal.t()).masked_softmax(0.1, true, None).matmul(&normal).gelu();
+        let g = (&y * random(y.shape(), 3)).sum().backward();
+        [&y, &g[&x], &g[&w]].map(|x| x.to_vec::<f32>().into_iter().map(f32::to_bits).collect::<Vec<_>>())
+    };
+    let one = run(1);
+    assert!(run(2) == one && run(3) == one);
+}
+
+#[test]
+fn a_linear_layer_of_sequences_is_one_of_their_rows() {
+    let (x, w, b) = (random(&[3, 5, 7], 1), random(&[4, 7], 2), random(&[4], 3));
+    let rows = x.reshape([15, 7]).linear(&w, Some(&b)).to_vec::<f32>();
+    assert_eq!(x.linear(&w, Some(&b)).to_vec::<f32>(), rows);
+    assert_eq!(x.transpose(0, 1).linear(&w, Some(&b)).transpose(0, 1).to_vec::<f32>(), rows);
+    assert_eq!(Tensor::zeros([0, 5, 7]).linear(&w, Some(&b)).shape(), &[0, 5, 4]);
+    assert_eq!(Tensor::zeros([2, 0, 7]).linear_relu(&w, None).shape(), &[2, 0, 4]);
+}
+
+#[test]
+fn parts_are_assigned_in_place_unless_somebody_else_sees_them() {
+    let mut x = Tensor::zeros([2, 4, 3]);
+    let before = x.clone();
+    x.assign_narrow(1, 2, &Tensor::ones([2, 2, 3]));
+    assert_eq!((before.sum().item(), x.sum().item()), (0.0, 12.0));
+    assert_eq!(x.sum_axes(&[0, 2]).to_vec::<f32>(), [0.0, 0.0, 6.0, 6.0]);
+    let part = x.narrow(1, 2, 1);
+    x.assign_narrow(1, 0, &part);
+    assert_eq!(x.sum_axes(&[0, 2]).to_vec::<f32>(), [6.0, 0.0, 6.0, 6.0]);
+    let mut leaf = Tensor::zeros([2]).requires_grad();
+    leaf.assign_narrow(0, 1, &Tensor::ones([1]));
+    assert!(leaf.is_leaf() && leaf.to_vec::<f32>() == [0.0, 1.0]);
+    let says = |f: &dyn Fn(), part: &str| {
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).unwrap_err();
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or(panic.downcast_ref::<&str>().map(|&text| text.to_owned())).unwrap();
+        assert!(text.contains(part), "`{text}` does not say `{part}`");
+    };
+    says(&|| x.clone().assign_narrow(1, 3, &Tensor::ones([2, 2, 3])), "does not fit into f32 [2, 4, 3] from place 3");
+    says(&|| x.clone().assign_narrow(1, usize::MAX, &Tensor::ones([2, 2, 3])), "does not fit");
+    says(&|| x.clone().assign_narrow(1, 0, &Tensor::arange(24).reshape([2, 4, 3])), "i64");
+    let tracked = with_gradient(&x, &[&leaf], |_, g| g.sum().reshape([1]).repeat(&[2]));
+    says(&|| tracked.clone().assign_narrow(1, 0, &Tensor::ones([2, 2, 3])), "recorded");
+    says(&|| drop(x.masked_softmax(0.0, false, None)), "positive number");
+    says(&|| drop(x.masked_softmax(1.0, false, Some(&x))), "must be bool");
+    says(&|| drop(x.masked_softmax(1.0, false, Some(&Tensor::ones([5, 3]).gt(0.0)))), "broadcast to [2, 4, 3]");
+    says(&|| drop(x.layer_norm(Some(&Tensor::ones([4])), None, 1e-5)), "needs [3]");
+}
