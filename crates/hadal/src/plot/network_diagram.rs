@@ -355,6 +355,9 @@ mod tests {
         let block = Residual::new().add(Dense::new(4).activation(Relu)).add(Dense::new(4));
         let text = network_text(&Sequential::new([4]).add(block).build().unwrap()).unwrap();
         assert_eq!(text, "input          [4]\n↓\nResidual of 2  [4]  40 parameters\n  Dense (relu)\n  Dense\n");
+        let block = Residual::new().add(Dense::new(2)).shortcut(Dense::new(2).without_bias());
+        let text = network_text(&Sequential::new([4]).add(block).build().unwrap()).unwrap();
+        assert_eq!(text, "input          [4]\n↓\nResidual of 1  [2]  18 parameters\n  Dense\n  shortcut\n    Dense\n");
     }
 
     #[test]

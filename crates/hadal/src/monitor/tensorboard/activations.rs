@@ -1,7 +1,7 @@
 //! What each layer makes of the first samples: histograms, and units that are active for none of them.
 
 use super::Log;
-use crate::nn::{Activation, Context, Layer, Sequential};
+use crate::nn::{Activation, Context, Conv1d, ConvTranspose1d, Layer, LayerKind, Sequential};
 use crate::{DType, Result, Tensor, no_grad};
 
 /// Logs what the layers give for `inputs`. Histograms are left out of layers that give the same numbers as they take.
@@ -19,7 +19,7 @@ pub(super) fn log_activations(log: &mut Log, model: &Sequential, inputs: &Tensor
                 log.histogram(&format!("activations/{name}"), &x)?;
             }
             if can_die(&**layer) {
-                log.scalar(&format!("dead_units/{name}"), dead_share(&x))?;
+                log.scalar(&format!("dead_units/{name}"), dead_share(&units_last(&**layer, &x)))?;
             }
         }
         Ok(())
@@ -36,6 +36,13 @@ fn can_die(layer: &dyn Layer) -> bool {
         Some(Activation::Elu(alpha)) => alpha == 0.0,
         _ => false,
     }
+}
+
+/// The units as the last axis: those of pictures are the channels, axis 1.
+fn units_last(layer: &dyn Layer, outputs: &Tensor) -> Tensor {
+    // The outputs of `TimeDistributed` have three axes, too.
+    let over_sequences = [Conv1d::NAME, ConvTranspose1d::NAME].contains(&layer.config().kind());
+    if outputs.rank() >= 4 || over_sequences { outputs.transpose(1, -1) } else { outputs.clone() }
 }
 
 /// The share of the units, which are the last axis, that are 0 for all samples.
@@ -83,9 +90,20 @@ mod tests {
             let is_dead = y.item() == 0.0 && y.sum().backward()[&x].item() == 0.0;
             assert!(is_dead || !dies, "{activation}");
         }
+        assert!(can_die(&Conv2d::new(2, 3).activation(Relu)) && !can_die(&Conv2d::new(2, 3)));
         assert!(can_die(&Relu));
         assert!(can_die(&Chain::new().add(Dense::new(2)).add(Relu)));
         assert!(!can_die(&Chain::new().add(Relu).add(Dense::new(2))));
         assert!(!can_die(&Residual::new().add(Relu)), "the shortcut is added");
+    }
+
+    #[test]
+    fn the_units_of_pictures_are_their_channels() {
+        // Of three channels, the second is 0 throughout.
+        let x = Tensor::from([1.0, 0.0, 2.0]).reshape([1, 3, 1, 1]) * Tensor::ones([2, 3, 2, 5]);
+        assert_eq!(dead_share(&units_last(&Relu, &x)), 1.0 / 3.0);
+        let (sequence, steps) = (x.i((.., .., 0)), x.i((.., .., 0)).transpose(1, 2));
+        assert_eq!(dead_share(&units_last(&Conv1d::new(3, 1), &sequence)), 1.0 / 3.0);
+        assert_eq!(dead_share(&units_last(&Dense::new(3), &steps)), 1.0 / 3.0);
     }
 }

@@ -48,7 +48,10 @@ impl Graph {
         let operation = label.split(' ').next().unwrap_or("Layer");
         let group = format!("{}{}_{}", place.name, place.index, plain(operation));
         match layer.structure() {
-            Structure::Sequence(inner) => self.chain(&group, &place.path, inner.layers(), input),
+            // The layers may see other samples than their group: steps of a sequence.
+            Structure::Sequence(inner) => {
+                Output { shape: planned(layer, input.shape), ..self.chain(&group, &place.path, inner.layers(), input) }
+            }
             Structure::Residual(inner, shortcut) => {
                 let last = self.chain(&group, &place.path, inner.layers(), input);
                 let beside = shortcut.map_or_else(
@@ -220,5 +223,20 @@ mod tests {
         assert_eq!(shape("1_Residual/0_Dense/weight"), [6, 6]);
         assert_eq!(shape("2_Parallel/Concat"), [-1, 12]);
         assert_eq!(shape("output"), [-1, 1]);
+    }
+
+    #[test]
+    fn the_layers_of_a_shortcut_stand_beside_the_others() {
+        let model = Sequential::new([2, 4, 4])
+            .add(Residual::new().add(Conv2d::new(3, 3)).shortcut(Conv2d::new(3, 3).without_bias()))
+            .add(crate::nn::TimeDistributed::new(Flatten))
+            .build()
+            .unwrap();
+        let nodes = graph(&model).node;
+        let of = |name: &str| nodes.iter().find(|node| node.name == name).unwrap_or_else(|| panic!("{nodes:?}"));
+        assert_eq!(of("0_Residual/Add").input, ["0_Residual/0_Conv2d/Conv2d", "0_Residual/shortcut/0_Conv2d/Conv2d"]);
+        assert_eq!(of("0_Residual/shortcut/0_Conv2d/Conv2d").input, ["input", "0_Residual/shortcut/0_Conv2d/weight"]);
+        let Some(Attr::List(list)) = &of("output").attr["_output_shapes"].value else { panic!("{nodes:?}") };
+        assert_eq!(list.shape[0].dim.iter().map(|dim| dim.size).collect::<Vec<_>>(), [-1, 3, 4]);
     }
 }
