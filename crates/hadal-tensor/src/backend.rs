@@ -237,6 +237,12 @@ pub(crate) trait Backend: Sync {
     /// is the device's choice: `[groups, 2, features]`.
     fn layer_norm_gradient(&self, x: View, g: View, weight: Option<View>, epsilon: f64) -> (Storage, Storage);
 
+    /// Batch normalization of `[N, C, ..]`, and its statistics `[2, C]`: means and variances.
+    fn batch_norm(&self, x: View, weight: View, bias: View, epsilon: f64) -> (Storage, Storage);
+    /// The gradient for `x` of [`batch_norm`](Backend::batch_norm), and those for weight and bias, `[2, C]`.
+    fn batch_norm_gradient(&self, x: View, g: View, weight: View, statistics: View, epsilon: f64)
+    -> (Storage, Storage);
+
     /// `[batch.., m, k] x [batch.., k, n]`, both with the same batch axes, and what follows.
     fn matmul(&self, a: View, b: View, epilogue: Option<Epilogue>) -> Storage;
     /// How fast large products of `f32` are at a precision, against the highest; 1 where they are computed as at the highest.

@@ -335,6 +335,13 @@ fn normalizations() {
         check("layer_norm without weight", |x| x[0].layer_norm(None, Some(&x[1]), 0.1), &without_weight);
         check("layer_norm alone", |x| x[0].layer_norm(None, None, 0.1), &inputs[..1]);
     }
+    for shape in [&[3, 2, 4][..], &[2, 3, 2, 5], &[1, 1, 2], &[4, 3], &[2, 2, 17, 2]] {
+        let channels = &shape[1..2];
+        let inputs = [random(shape, 1), random(channels, 2), random(channels, 3)];
+        check("batch_norm", |x| x[0].batch_norm(&x[1], &x[2], 0.1).0, &inputs);
+    }
+    let view = [random(&[3, 4, 2], 1), random(&[3], 2), random(&[3], 3)];
+    check("batch_norm of a view", |x| x[0].transpose(0, 1).batch_norm(&x[1], &x[2], 0.1).0, &view);
     let view = [random(&[4, 3], 1), random(&[4], 2)];
     check("layer_norm of a view", |x| x[0].t().layer_norm(Some(&x[1]), None, 0.1), &view);
 }

@@ -2,6 +2,7 @@
 
 use super::buffer::Buffer;
 use super::copy::contiguous;
+use super::elementwise::PIECE;
 use super::float::Number;
 use super::threads::for_each_part;
 use crate::shape::{Layout, Shape};
@@ -25,6 +26,13 @@ fn places<'a>(shape: &'a Shape, layout: &'a Layout, axis: usize, index: &'a [i64
     }
 }
 
+/// The sizes of the rows of two shapes that differ in the last axis alone, which is the one that is indexed.
+fn rows(shape: Shape, index: Shape, axis: usize) -> Option<[usize; 2]> {
+    let (size, count) = (*shape.last()?, *index.last()?);
+    let is_last = axis + 1 == shape.rank() && shape[..axis] == index[..axis];
+    (is_last && size > 0 && count > 0).then_some([size, count])
+}
+
 pub(super) fn gather<T: Number>(
     x: &[T],
     layout: &Layout,
@@ -33,8 +41,19 @@ pub(super) fn gather<T: Number>(
     index_layout: &Layout,
 ) -> Buffer<T> {
     let index = contiguous(index, index_layout);
-    let place = places(&index_layout.shape, layout, axis, &index);
     let mut out = Buffer::scratch(index.len());
+    if let Some([size, count]) = rows(layout.shape, index_layout.shape, axis).filter(|_| layout.is_contiguous()) {
+        let x = &x[layout.offset..];
+        for_each_part(&mut out, (PIECE / count).max(1) * count, |start, out| {
+            let index = index[start..].chunks_exact(count);
+            for (row, (out, index)) in out.chunks_exact_mut(count).zip(index).enumerate() {
+                let x = &x[(start / count + row) * size..][..size];
+                out.iter_mut().zip(index).for_each(|(out, &i)| *out = x[i as usize]);
+            }
+        });
+        return out;
+    }
+    let place = places(&index_layout.shape, layout, axis, &index);
     for (position, out) in out.iter_mut().enumerate() {
         *out = x[place(position)];
     }
@@ -52,6 +71,16 @@ pub(super) fn scatter_add<T: Number>(
     let whole = Layout::contiguous(shape);
     let place = places(&index_layout.shape, &whole, axis, &index);
     let mut out = Buffer::filled(shape.elements(), T::ZERO);
+    if let Some([size, count]) = rows(shape, index_layout.shape, axis) {
+        for_each_part(&mut out, (PIECE / size).max(1) * size, |start, out| {
+            let pairs =
+                index[start / size * count..].chunks_exact(count).zip(x[start / size * count..].chunks_exact(count));
+            for (out, (index, x)) in out.chunks_exact_mut(size).zip(pairs) {
+                index.iter().zip(x).for_each(|(&i, &x)| out[i as usize] = out[i as usize].plus(x));
+            }
+        });
+        return out;
+    }
     for (position, &x) in x.iter().enumerate() {
         let place = place(position);
         out[place] = out[place].plus(x);
@@ -67,7 +96,7 @@ pub(super) fn index_select<T: Number>(x: &[T], layout: &Layout, index: &[i64], i
     if out.is_empty() {
         return out;
     }
-    let rows = (super::elementwise::PIECE / size).max(1);
+    let rows = (PIECE / size).max(1);
     let (first, step) = (layout.offset as isize, layout.strides[0]);
     for_each_part(&mut out, rows * size, |start, out| {
         for (row, out) in out.chunks_exact_mut(size).enumerate() {

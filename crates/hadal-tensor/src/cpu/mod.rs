@@ -1,5 +1,6 @@
 //! The primitive kernels on the processor: checks dtypes, finds the buffers, and calls the kernel's file.
 
+mod batch_norm;
 pub(crate) mod buffer;
 pub(crate) mod caches;
 mod convolution;
@@ -91,6 +92,12 @@ fn indices<'a>(index: View<'a>) -> (&'a [i64], &'a Layout) {
         Storage::I64(values) => (values, index.layout),
         other => mismatch("indexing", other),
     }
+}
+
+/// Samples, channels and what follows.
+fn channels_of(layout: &Layout) -> batch_norm::Sizes {
+    let shape = layout.shape;
+    batch_norm::Sizes { samples: shape[0], channels: shape[1], size: shape[2..].iter().product() }
 }
 
 /// The buffer of a storage that nobody else holds.
@@ -366,6 +373,47 @@ impl Backend for Cpu {
                 (F64(dx), F64(sums))
             }
             (other, _) => mismatch("the gradient of layer_norm", other),
+        }
+    }
+
+    fn batch_norm(&self, x: View, weight: View, bias: View, epsilon: f64) -> (Storage, Storage) {
+        let sizes = channels_of(x.layout);
+        match x.storage {
+            Storage::F32(values) => {
+                let x = copy::contiguous(values, x.layout);
+                let (y, statistics) = batch_norm::forward(&x, &floats32(weight), &floats32(bias), sizes, epsilon);
+                (F32(y), F32(statistics))
+            }
+            Storage::F64(values) => {
+                let x = copy::contiguous(values, x.layout);
+                let (y, statistics) = batch_norm::forward(&x, &floats64(weight), &floats64(bias), sizes, epsilon);
+                (F64(y), F64(statistics))
+            }
+            other => mismatch("batch_norm", other),
+        }
+    }
+
+    fn batch_norm_gradient(
+        &self,
+        x: View,
+        g: View,
+        weight: View,
+        statistics: View,
+        epsilon: f64,
+    ) -> (Storage, Storage) {
+        let sizes = channels_of(x.layout);
+        match (x.storage, g.storage) {
+            (Storage::F32(a), Storage::F32(b)) => {
+                let (a, b) = (copy::contiguous(a, x.layout), copy::contiguous(b, g.layout));
+                let (dx, sums) = batch_norm::backward(&a, &b, &floats32(weight), &floats32(statistics), sizes, epsilon);
+                (F32(dx), F32(sums))
+            }
+            (Storage::F64(a), Storage::F64(b)) => {
+                let (a, b) = (copy::contiguous(a, x.layout), copy::contiguous(b, g.layout));
+                let (dx, sums) = batch_norm::backward(&a, &b, &floats64(weight), &floats64(statistics), sizes, epsilon);
+                (F64(dx), F64(sums))
+            }
+            (other, _) => mismatch("the gradient of batch_norm", other),
         }
     }
 

@@ -1,7 +1,12 @@
 //! Reductions of windows.
 
+use std::iter::StepBy;
+use std::ops::Range;
+
 use super::buffer::Buffer;
+use super::elementwise::PIECE;
 use super::float::Float;
+use super::threads::for_each_part;
 use crate::backend::Geometry;
 
 impl Geometry {
@@ -10,72 +15,60 @@ impl Geometry {
         self.output.iter().product()
     }
 
-    /// For each row of the matrix of columns (a channel and an element of the window), its channel, where it begins along the output's
-    /// dimensions, in the input.
-    fn rows(&self) -> impl Iterator<Item = (usize, [isize; 3])> + use<> {
-        let Geometry { kernel, dilation, padding, .. } = *self;
-        let window = kernel.iter().product::<usize>();
-        (0..self.channels / self.groups * window).map(move |row| {
-            let (channel, place) = (row / window, row % window);
-            let at = [place / (kernel[1] * kernel[2]), place / kernel[2] % kernel[1], place % kernel[2]];
-            (channel, std::array::from_fn(|d| (at[d] * dilation[d]) as isize - padding[d] as isize))
-        })
-    }
-
-    /// The rows of the output's last dimension for one row of the matrix of columns: where each begins there, and where in the
-    /// input's channel its line begins; `None` outside.
-    fn lines(&self, start: [isize; 3]) -> impl Iterator<Item = (usize, Option<usize>)> + use<> {
-        let Geometry { output, stride, input, .. } = *self;
-        (0..output[0] * output[1]).map(move |line| {
-            let at = [line / output[1], line % output[1]];
-            let place = |d: usize| {
-                let place = start[d] + (at[d] * stride[d]) as isize;
-                (place >= 0 && (place as usize) < input[d]).then_some(place as usize)
-            };
-            let inside = place(0).zip(place(1)).map(|(plane, row)| (plane * input[1] + row) * input[2]);
-            (line * output[2], inside)
-        })
-    }
-
-    /// The places of the last dimension of the output that lie within the input, for windows that begin at `start`.
-    fn within(&self, start: isize) -> std::ops::Range<usize> {
-        let (stride, size, count) = (self.stride[2], self.input[2] as isize, self.output[2]);
-        let first = if start < 0 { start.unsigned_abs().div_ceil(stride) } else { 0 };
-        let end = if start >= size { 0 } else { ((size - start) as usize).div_ceil(stride) };
-        first.min(count)..end.clamp(first.min(count), count)
+    /// Where in one dimension of the input the elements of the window at a place of the output lie, those outside left out.
+    fn inside(&self, d: usize, place: usize) -> StepBy<Range<usize>> {
+        let (step, start, padding) = (self.dilation[d], place * self.stride[d], self.padding[d]);
+        let left_out = padding.saturating_sub(start).div_ceil(step).min(self.kernel[d]);
+        let first = start + left_out * step - padding.min(start + left_out * step);
+        let end = (first + (self.kernel[d] - left_out) * step).min(self.input[d]);
+        (first..end).step_by(step)
     }
 }
 
 /// The place of the largest element of each window in its channel, counted over all dimensions: the first of equals, the first NaN if
-/// there is one. `[N, C, input]` to `[N, C, output]`; padding is never the largest.
+/// there is one; -1 for a window outside. `[N, C, input]` to `[N, C, output]`; padding is never the largest.
 pub(super) fn largest<T: Float>(x: &[T], geometry: &Geometry) -> Buffer<i64> {
     let (size, places): (usize, usize) = (geometry.input.iter().product(), geometry.places());
-    // Each channel by itself.
-    let single = Geometry { channels: 1, filters: 1, groups: 1, ..*geometry };
-    let starts: Vec<[isize; 3]> = single.rows().map(|(_, start)| start).collect();
     let mut out = Buffer::scratch(geometry.batch * geometry.channels * places);
     if places == 0 {
         return out;
     }
-    super::threads::for_each_part(&mut out, places, |first, out| {
-        let x = &x[first / places * size..][..size];
-        let mut best: Buffer<T> = Buffer::filled(places, T::LOWEST);
-        out.fill(-1);
-        for &start in &starts {
-            let within = single.within(start[2]);
-            for (to, from) in single.lines(start) {
-                let Some(from) = from else { continue };
-                for column in within.clone() {
-                    let place = (from as isize + start[2] + (column * single.stride[2]) as isize) as usize;
-                    let (value, at) = (x[place], to + column);
-                    let better = value > best[at] || value.is_nan() && !best[at].is_nan();
-                    if better || out[at] < 0 {
-                        best[at] = value;
-                        out[at] = place as i64;
-                    }
+    // Of each column once, for all lines.
+    let columns: Vec<_> = (0..geometry.output[2]).map(|column| geometry.inside(2, column)).collect();
+    let [_, rows, width] = geometry.input;
+    let together = (PIECE / places).max(1) * places;
+    for_each_part(&mut out, together, |first, out| {
+        let mut lines = Vec::new();
+        for (channel, out) in out.chunks_exact_mut(places).enumerate() {
+            let x = &x[(first / places + channel) * size..][..size];
+            for (line, out) in out.chunks_exact_mut(geometry.output[2]).enumerate() {
+                lines.clear();
+                for plane in geometry.inside(0, line / geometry.output[1]) {
+                    lines.extend(geometry.inside(1, line % geometry.output[1]).map(|row| (plane * rows + row) * width));
+                }
+                for (out, columns) in out.iter_mut().zip(&columns) {
+                    *out = largest_of(x, &lines, columns);
                 }
             }
         }
     });
     out
+}
+
+/// The place of the largest of the elements at lines and columns.
+#[inline(always)]
+fn largest_of<T: Float>(x: &[T], lines: &[usize], columns: &StepBy<Range<usize>>) -> i64 {
+    let mut best: Option<(T, usize)> = None;
+    for &line in lines {
+        for column in columns.clone() {
+            let value = x[line + column];
+            // What is neither smaller nor equal is larger or NaN.
+            #[allow(clippy::neg_cmp_op_on_partial_ord)]
+            let is_better = best.is_none_or(|(best, _)| !(value <= best) && !best.is_nan());
+            if is_better {
+                best = Some((value, line + column));
+            }
+        }
+    }
+    best.map_or(-1, |(_, place)| place as i64)
 }

@@ -5,6 +5,7 @@
 mod arithmetic;
 mod assign;
 mod axes;
+mod batch_norm;
 mod compare;
 mod convolution;
 mod einsum;

@@ -25,6 +25,7 @@ mod split;
 pub mod synthetic;
 #[cfg(feature = "table")]
 mod table;
+mod text;
 
 pub use augment::{Augment, AugmentStep};
 pub(crate) use batches::Batch;
@@ -49,3 +50,4 @@ pub(crate) use rows::check_indices;
 pub use split::{Split, Stratify};
 #[cfg(feature = "table")]
 pub use table::{Column, DateFormat, Dialect, Kind, ReadOptions, Table};
+pub use text::{Text, Vocabulary};

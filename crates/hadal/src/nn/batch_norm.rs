@@ -227,6 +227,12 @@ impl Forward for BatchNorm {
                 x.shape(),
                 larger(x.shape())
             );
+            // Where the values of a channel lie side by side, in one operation.
+            if x.rank() > 2 {
+                let (y, mean, variance) = x.batch_norm(&parameters.weight, &parameters.bias, self.epsilon);
+                self.observe(parameters, &mean, &variance, count);
+                return y;
+            }
             let axes: Vec<isize> = (0..x.rank() as isize).filter(|&axis| axis != 1).collect();
             let mean = x.mean_keepdim(&axes);
             let variance = (x - &mean).powi(2).mean_keepdim(&axes);

@@ -1,0 +1,192 @@
+//! Batch normalization and what it sends back, channel by channel.
+
+use super::buffer::Buffer;
+use super::float::Float;
+use super::simd::{Task, dispatch};
+use super::threads::{SharedMut, for_each_piece};
+
+/// Sums that are added to by turns: those of a register, whatever its width.
+const LANES: usize = 16;
+
+/// The sizes of `[samples, channels, size]`.
+#[derive(Clone, Copy)]
+pub(super) struct Sizes {
+    pub samples: usize,
+    pub channels: usize,
+    pub size: usize,
+}
+
+impl Sizes {
+    fn starts(self, channel: usize) -> impl Iterator<Item = usize> {
+        (0..self.samples).map(move |sample| (sample * self.channels + channel) * self.size)
+    }
+
+    fn count<T: Float>(self) -> T {
+        T::from_f64((self.samples * self.size) as f64)
+    }
+}
+
+/// The sum of `term` over pairs.
+#[inline(always)]
+fn total<T: Float>(a: &[T], b: &[T], term: impl Fn(T, T) -> T) -> T {
+    let mut lanes = [T::ZERO; LANES];
+    let (a_whole, b_whole) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest = a_whole.remainder().iter().zip(b_whole.remainder());
+    for (lane, (&a, &b)) in lanes.iter_mut().zip(rest) {
+        *lane = term(a, b);
+    }
+    for (a, b) in a_whole.zip(b_whole) {
+        for ((lane, &a), &b) in lanes.iter_mut().zip(a).zip(b) {
+            *lane = *lane + term(a, b);
+        }
+    }
+    for half in [8, 4, 2, 1] {
+        for i in 0..half {
+            lanes[i] = lanes[i] + lanes[i + half];
+        }
+    }
+    lanes[0]
+}
+
+struct Statistics<'a, T> {
+    x: &'a [T],
+    sizes: Sizes,
+    channel: usize,
+}
+
+impl<T: Float> Task for Statistics<'_, T> {
+    type Output = [T; 2];
+    #[inline(always)]
+    fn run(self) -> [T; 2] {
+        let count = self.sizes.count::<T>();
+        let size = self.sizes.size;
+        let over = |term: &dyn Fn(&[T]) -> T| {
+            self.sizes.starts(self.channel).fold(T::ZERO, |sum, start| sum + term(&self.x[start..start + size]))
+        };
+        let mean = over(&|x| total(x, x, |x, _| x)) / count;
+        let variance = over(&|x| total(x, x, |x, _| (x - mean) * (x - mean))) / count;
+        [mean, variance]
+    }
+}
+
+struct Scale<'a, T> {
+    x: &'a [T],
+    out: &'a mut [T],
+    mean: T,
+    factor: T,
+    bias: T,
+}
+
+impl<T: Float> Task for Scale<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        for (out, &x) in self.out.iter_mut().zip(self.x) {
+            *out = (x - self.mean) * self.factor + self.bias;
+        }
+    }
+}
+
+/// `(x - mean) / sqrt(variance + epsilon) * weight + bias` for each channel of dense `x`, and all means, then all variances.
+pub(super) fn forward<T: Float>(
+    x: &[T],
+    weight: &[T],
+    bias: &[T],
+    sizes: Sizes,
+    epsilon: f64,
+) -> (Buffer<T>, Buffer<T>) {
+    let mut out = Buffer::scratch(x.len());
+    let mut statistics = Buffer::filled(2 * sizes.channels, T::ZERO);
+    let (out_base, base) = (SharedMut::new(out.as_mut_ptr()), SharedMut::new(statistics.as_mut_ptr()));
+    for_each_piece(sizes.channels, |channel| {
+        let [mean, variance] = dispatch(Statistics { x, sizes, channel });
+        // SAFETY: each channel has two places of its own.
+        unsafe {
+            base.part(channel, 1)[0] = mean;
+            base.part(sizes.channels + channel, 1)[0] = variance;
+        }
+        let factor = weight[channel] / (variance + T::from_f64(epsilon)).sqrt();
+        for start in sizes.starts(channel) {
+            // SAFETY: each channel of a sample has a part of its own, as long as in `x`.
+            let out = unsafe { out_base.part(start, sizes.size) };
+            dispatch(Scale { x: &x[start..start + sizes.size], out, mean, factor, bias: bias[channel] });
+        }
+    });
+    (out, statistics)
+}
+
+struct Sums<'a, T> {
+    x: &'a [T],
+    g: &'a [T],
+    sizes: Sizes,
+    channel: usize,
+    mean: T,
+}
+
+impl<T: Float> Task for Sums<'_, T> {
+    type Output = [T; 2];
+    #[inline(always)]
+    fn run(self) -> [T; 2] {
+        let mut sums = [T::ZERO; 2];
+        for start in self.sizes.starts(self.channel) {
+            let (x, g) = (&self.x[start..start + self.sizes.size], &self.g[start..start + self.sizes.size]);
+            sums[0] = sums[0] + total(g, x, |g, x| g * (x - self.mean));
+            sums[1] = sums[1] + total(g, g, |g, _| g);
+        }
+        sums
+    }
+}
+
+struct SendBack<'a, T> {
+    x: &'a [T],
+    g: &'a [T],
+    out: &'a mut [T],
+    mean: T,
+    factor: T,
+    along: T,
+    mean_gradient: T,
+}
+
+impl<T: Float> Task for SendBack<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        for ((out, &x), &g) in self.out.iter_mut().zip(self.x).zip(self.g) {
+            *out = (g - self.mean_gradient - (x - self.mean) * self.along) * self.factor;
+        }
+    }
+}
+
+/// What goes to the input when the result of [`forward`] receives `g`, and the gradients of all weights, then of all biases.
+pub(super) fn backward<T: Float>(
+    x: &[T],
+    g: &[T],
+    weight: &[T],
+    statistics: &[T],
+    sizes: Sizes,
+    epsilon: f64,
+) -> (Buffer<T>, Buffer<T>) {
+    let mut out = Buffer::scratch(x.len());
+    let mut sums = Buffer::filled(2 * sizes.channels, T::ZERO);
+    let (out_base, base) = (SharedMut::new(out.as_mut_ptr()), SharedMut::new(sums.as_mut_ptr()));
+    for_each_piece(sizes.channels, |channel| {
+        let (mean, variance) = (statistics[channel], statistics[sizes.channels + channel]);
+        let deviation = (variance + T::from_f64(epsilon)).sqrt();
+        let [along, sum] = dispatch(Sums { x, g, sizes, channel, mean });
+        // SAFETY: each channel has two places of its own.
+        unsafe {
+            base.part(channel, 1)[0] = along / deviation;
+            base.part(sizes.channels + channel, 1)[0] = sum;
+        }
+        let count = sizes.count::<T>();
+        let along = along / (count * deviation * deviation);
+        let (factor, mean_gradient) = (weight[channel] / deviation, sum / count);
+        for start in sizes.starts(channel) {
+            let (x, g) = (&x[start..start + sizes.size], &g[start..start + sizes.size]);
+            // SAFETY: each channel of a sample has a part of its own, as long as in `x`.
+            let out = unsafe { out_base.part(start, sizes.size) };
+            dispatch(SendBack { x, g, out, mean, factor, along, mean_gradient });
+        }
+    });
+    (out, sums)
+}
