@@ -9,8 +9,8 @@ use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
-    Activation, BatchNorm, Chain, Dense, Dropout, EmbedColumns, Embedding, Flatten, GaussianNoise, Layer, LayerNorm,
-    Parallel, Rescaling, Reshape, Residual,
+    Activation, BatchNorm, Chain, Dense, Dropout, EmbedColumns, Embedding, Flatten, GaussianNoise, Gru, Layer,
+    LayerNorm, Lstm, Parallel, Rescaling, Reshape, Residual, SimpleRnn,
 };
 use crate::{Error, Result};
 
@@ -25,11 +25,14 @@ const KINDS: &[Kind] = &[
     Kind::of::<Embedding>(),
     Kind::of::<Flatten>(),
     Kind::of::<GaussianNoise>(),
+    Kind::of::<Gru>(),
     Kind::of::<LayerNorm>(),
+    Kind::of::<Lstm>(),
     Kind::of::<Parallel>(),
     Kind::of::<Rescaling>(),
     Kind::of::<Reshape>(),
     Kind::of::<Residual>(),
+    Kind::of::<SimpleRnn>(),
 ];
 
 /// Those that this program has registered.

@@ -9,6 +9,7 @@ mod losses;
 mod metrics;
 mod operations;
 mod optimizers;
+mod recurrent;
 mod schedules;
 mod training;
 
