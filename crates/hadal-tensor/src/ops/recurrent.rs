@@ -2,8 +2,12 @@
 
 use super::arithmetic::{check_float, check_same_dtype};
 use super::join::concat;
+use super::matmul::product_like;
+use crate::autograd::{record_with_output, records, unrecorded};
+use crate::backend::{RecurrentLayer, View};
 use crate::recurrent::{RecurrentCell, RecurrentWeights, Steps};
-use crate::tensor::Tensor;
+use crate::shape::Shape;
+use crate::tensor::{Tensor, Value};
 
 impl Tensor {
     /// A recurrent layer along [packed](Steps) sequences `[rows, features]`: the hidden states at all steps, `[rows, units]`, and the state
@@ -35,27 +39,79 @@ impl Tensor {
         state: &[Tensor],
         steps: &Steps,
     ) -> (Tensor, Vec<Tensor>) {
-        let (sequences, units) = check(self, cell, weights, state, steps);
-        let all = composed(self, cell, weights, state, steps);
-        let rows = steps.rows();
+        check(self, cell, weights, state, steps);
+        let all = fused(self, cell, weights, state, steps);
+        let (rows, sequences) = (steps.rows(), state[0].shape()[0]);
         let mut states = Vec::with_capacity(state.len());
         for index in 0..state.len() {
             states.push(all.narrow(0, rows + index * sequences, sequences));
         }
-        debug_assert_eq!(all.shape()[1], units);
         (all.narrow(0, 0, rows), states)
     }
 }
 
-/// The numbers of sequences and of units.
+/// The hidden states at all steps, and below them the states at the end. The product of all inputs with their weight is one, and so are
+/// the gradients of the weights; a gradient that is itself to be differentiated is [`composed`].
 #[track_caller]
-fn check(
-    x: &Tensor,
-    cell: RecurrentCell,
-    weights: RecurrentWeights,
-    state: &[Tensor],
-    steps: &Steps,
-) -> (usize, usize) {
+fn fused(x: &Tensor, cell: RecurrentCell, weights: RecurrentWeights, state: &[Tensor], steps: &Steps) -> Tensor {
+    let RecurrentWeights { ih, hh, bias } = weights;
+    let units = hh.shape()[1];
+    let gates = cell.gates() * units;
+    let bias = bias.map(|bias| bias.map(Tensor::detach));
+    // A GRU's new state has the bias of the state within the reset.
+    let apart = (cell == RecurrentCell::Gru).then_some(2 * units);
+    let all_biases = bias.as_ref().map(|[input, state]| match apart {
+        None => input + state,
+        Some(apart) => {
+            concat(&[input.narrow(0, 0, apart) + state.narrow(0, 0, apart), input.narrow(0, apart, units)], 0)
+        }
+    });
+    let bias_apart = apart.zip(bias).map(|(apart, [_, state])| state.narrow(0, apart, units));
+    let mut projected = x.detach().linear(&ih.detach(), all_biases.as_ref());
+    let backend = x.backend();
+    let views: Vec<View> = state.iter().map(Tensor::view).collect();
+    let layer = RecurrentLayer { cell, steps, hh: hh.view(), state: &views };
+    let numbers = &mut projected.make_unshared().storage;
+    let [hidden, extra] = backend.recurrent(layer, numbers, bias_apart.as_ref().map(Tensor::view));
+    let (rows, sequences) = (steps.rows(), state[0].shape()[0]);
+    let value = Value::contiguous(Shape::new(&[rows + state.len() * sequences, units]), hidden);
+    let biases = weights.bias.into_iter().flatten();
+    let inputs: Vec<&Tensor> = [x, ih, hh].into_iter().chain(biases).chain(state).collect();
+    if !records(&inputs) {
+        return unrecorded("recurrent", value, &inputs);
+    }
+    let all: Vec<Tensor> = inputs.iter().map(|&input| input.clone()).collect();
+    let (steps, count) = (steps.clone(), state.len());
+    record_with_output("recurrent", value, &inputs, move |g, y, sink| {
+        let (x, ih, hh) = (&all[0], &all[1], &all[2]);
+        let (biases, state) = all[3..].split_at(all.len() - 3 - count);
+        if records(&all.iter().collect::<Vec<_>>()) {
+            let bias = if let [input, state] = biases { Some([input, state]) } else { None };
+            return sink.send_through(&composed(x, cell, RecurrentWeights { ih, hh, bias }, state, &steps), g);
+        }
+        let views: Vec<View> = state.iter().map(Tensor::view).collect();
+        let layer = RecurrentLayer { cell, steps: &steps, hh: hh.view(), state: &views };
+        let given = [&y.value().storage, &extra];
+        let sent = backend.recurrent_gradients(layer, g.view(), &projected.value().storage, given);
+        let input = Tensor::from_storage(Shape::new(&[rows, gates]), sent.input);
+        let hidden = sent.hidden.map(|hidden| Tensor::from_storage(Shape::new(&[rows, gates]), hidden));
+        let hidden = hidden.as_ref().unwrap_or(&input);
+        let previous = Tensor::from_storage(Shape::new(&[rows, units]), sent.previous);
+        let states = Tensor::from_storage(Shape::new(&[count * sequences, units]), sent.state);
+        sink.add(0, || product_like(x, (&input, false), (ih, false)));
+        sink.add(1, || product_like(ih, (&input, true), (x, false)));
+        sink.add(2, || product_like(hh, (hidden, true), (&previous, false)));
+        for (index, gradient) in [&input, hidden].into_iter().enumerate().take(biases.len()) {
+            sink.add(3 + index, || gradient.sum_to(Shape::new(&[gates])));
+        }
+        for index in 0..count {
+            sink.add(3 + biases.len() + index, || states.narrow(0, index * sequences, sequences));
+        }
+    })
+}
+
+#[track_caller]
+fn check(x: &Tensor, cell: RecurrentCell, weights: RecurrentWeights, state: &[Tensor], steps: &Steps) {
     let RecurrentWeights { ih, hh, bias } = weights;
     check_float("recurrent", x);
     let gates = cell.gates();
@@ -65,6 +121,7 @@ fn check(
         hh.shape()
     );
     let units = hh.shape()[1];
+    assert!(units > 0, "recurrent: weight_hh is {}; at least 1 unit is needed", hh.shape());
     assert!(
         x.rank() == 2 && ih.rank() == 2 && ih.shape()[0] == hh.shape()[0] && ih.shape()[1] == x.shape()[1],
         "recurrent: inputs {} and weight_ih {} do not fit weight_hh {}: inputs are [rows, features], weight_ih [{gates} units, features]",
@@ -105,7 +162,6 @@ fn check(
     }
     check_same_dtype("recurrent", x, ih);
     check_same_dtype("recurrent", x, hh);
-    (sequences, units)
 }
 
 /// The hidden states at all steps, and below them the states at the end, by operations that can be differentiated any number of times.
