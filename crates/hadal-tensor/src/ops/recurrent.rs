@@ -3,8 +3,8 @@
 use super::arithmetic::{check_float, check_same_dtype};
 use super::join::concat;
 use super::matmul::product_like;
-use crate::autograd::{record_with_output, records, unrecorded};
-use crate::backend::{RecurrentLayer, View};
+use crate::autograd::{Sink, record_with_output, records, unrecorded};
+use crate::backend::{RecurrentLayer, Storage, View};
 use crate::recurrent::{RecurrentCell, RecurrentWeights, Steps};
 use crate::shape::Shape;
 use crate::tensor::{Tensor, Value};
@@ -51,63 +51,91 @@ impl Tensor {
 }
 
 /// The hidden states at all steps, and below them the states at the end. The product of all inputs with their weight is one, and so are
-/// the gradients of the weights; a gradient that is itself to be differentiated is [`composed`].
+/// the gradients of the weights; a gradient that is itself to be differentiated goes through [`composed`].
 #[track_caller]
 fn fused(x: &Tensor, cell: RecurrentCell, weights: RecurrentWeights, state: &[Tensor], steps: &Steps) -> Tensor {
     let RecurrentWeights { ih, hh, bias } = weights;
-    let units = hh.shape()[1];
-    let gates = cell.gates() * units;
-    let bias = bias.map(|bias| bias.map(Tensor::detach));
-    // A GRU's new state has the bias of the state within the reset.
-    let apart = (cell == RecurrentCell::Gru).then_some(2 * units);
-    let all_biases = bias.as_ref().map(|[input, state]| match apart {
-        None => input + state,
-        Some(apart) => {
-            concat(&[input.narrow(0, 0, apart) + state.narrow(0, 0, apart), input.narrow(0, apart, units)], 0)
-        }
-    });
-    let bias_apart = apart.zip(bias).map(|(apart, [_, state])| state.narrow(0, apart, units));
-    let mut projected = x.detach().linear(&ih.detach(), all_biases.as_ref());
-    let backend = x.backend();
+    let (bias_together, bias_apart) = biases(cell, bias);
+    // The gates' parts that come from the input, which become what the gates let through.
+    let mut gates = x.detach().linear(&ih.detach(), bias_together.as_ref());
     let views: Vec<View> = state.iter().map(Tensor::view).collect();
     let layer = RecurrentLayer { cell, steps, hh: hh.view(), state: &views };
-    let numbers = &mut projected.make_unshared().storage;
-    let [hidden, extra] = backend.recurrent(layer, numbers, bias_apart.as_ref().map(Tensor::view));
-    let (rows, sequences) = (steps.rows(), state[0].shape()[0]);
-    let value = Value::contiguous(Shape::new(&[rows + state.len() * sequences, units]), hidden);
-    let biases = weights.bias.into_iter().flatten();
-    let inputs: Vec<&Tensor> = [x, ih, hh].into_iter().chain(biases).chain(state).collect();
+    let numbers = &mut gates.make_unshared().storage;
+    let [hidden, extra] = x.backend().recurrent(layer, numbers, bias_apart.as_ref().map(Tensor::view));
+    let rows = steps.rows() + state.len() * state[0].shape()[0];
+    let value = Value::contiguous(Shape::new(&[rows, hh.shape()[1]]), hidden);
+    let inputs: Vec<&Tensor> = [x, ih, hh].into_iter().chain(bias.into_iter().flatten()).chain(state).collect();
     if !records(&inputs) {
         return unrecorded("recurrent", value, &inputs);
     }
-    let all: Vec<Tensor> = inputs.iter().map(|&input| input.clone()).collect();
-    let (steps, count) = (steps.clone(), state.len());
+    let call = Call { cell, steps: steps.clone(), inputs: inputs.iter().map(|&input| input.clone()).collect() };
     record_with_output("recurrent", value, &inputs, move |g, y, sink| {
-        let (x, ih, hh) = (&all[0], &all[1], &all[2]);
-        let (biases, state) = all[3..].split_at(all.len() - 3 - count);
-        if records(&all.iter().collect::<Vec<_>>()) {
-            let bias = if let [input, state] = biases { Some([input, state]) } else { None };
-            return sink.send_through(&composed(x, cell, RecurrentWeights { ih, hh, bias }, state, &steps), g);
+        if records(&call.inputs.iter().collect::<Vec<_>>()) {
+            return call.send_through_composed(g, sink);
         }
+        call.send_back(g, &gates.value().storage, [&y.value().storage, &extra], sink);
+    })
+}
+
+/// The biases of the gates, and that which a GRU's new state has within the reset.
+#[track_caller]
+fn biases(cell: RecurrentCell, bias: Option<[&Tensor; 2]>) -> (Option<Tensor>, Option<Tensor>) {
+    let Some([input, state]) = bias.map(|bias| bias.map(Tensor::detach)) else { return (None, None) };
+    if cell != RecurrentCell::Gru {
+        return (Some(input + state), None);
+    }
+    let units = state.elements() / 3;
+    let sum = input.narrow(0, 0, 2 * units) + state.narrow(0, 0, 2 * units);
+    (Some(concat(&[sum, input.narrow(0, 2 * units, units)], 0)), Some(state.narrow(0, 2 * units, units)))
+}
+
+/// What a recurrent layer was called with.
+struct Call {
+    cell: RecurrentCell,
+    steps: Steps,
+    /// The input, the weights, the biases if there are any, and the state.
+    inputs: Vec<Tensor>,
+}
+
+impl Call {
+    /// Where the state begins among the inputs.
+    fn first_state(&self) -> usize {
+        self.inputs.len() - self.cell.states()
+    }
+
+    fn send_back(&self, g: &Tensor, gates: &Storage, given: [&Storage; 2], sink: &mut Sink) {
+        let [x, ih, hh, ..] = &self.inputs[..] else { unreachable!("an input and two weights come first") };
+        let first_state = self.first_state();
+        let state = &self.inputs[first_state..];
         let views: Vec<View> = state.iter().map(Tensor::view).collect();
-        let layer = RecurrentLayer { cell, steps: &steps, hh: hh.view(), state: &views };
-        let given = [&y.value().storage, &extra];
-        let sent = backend.recurrent_gradients(layer, g.view(), &projected.value().storage, given);
-        let input = Tensor::from_storage(Shape::new(&[rows, gates]), sent.input);
-        let hidden = sent.hidden.map(|hidden| Tensor::from_storage(Shape::new(&[rows, gates]), hidden));
-        let hidden = hidden.as_ref().unwrap_or(&input);
-        let previous = Tensor::from_storage(Shape::new(&[rows, units]), sent.previous);
-        let states = Tensor::from_storage(Shape::new(&[count * sequences, units]), sent.state);
+        let layer = RecurrentLayer { cell: self.cell, steps: &self.steps, hh: hh.view(), state: &views };
+        let sent = x.backend().recurrent_gradients(layer, g.view(), gates, given);
+        let rows = |columns: usize, storage| Tensor::from_storage(Shape::new(&[self.steps.rows(), columns]), storage);
+        let [width, units] = [hh.shape()[0], hh.shape()[1]];
+        let input = rows(width, sent.input);
+        let hidden = sent.hidden.map_or_else(|| input.clone(), |hidden| rows(width, hidden));
+        let previous = rows(units, sent.previous);
+        let sequences = state[0].shape()[0];
+        let states = Tensor::from_storage(Shape::new(&[state.len() * sequences, units]), sent.state);
         sink.add(0, || product_like(x, (&input, false), (ih, false)));
         sink.add(1, || product_like(ih, (&input, true), (x, false)));
-        sink.add(2, || product_like(hh, (hidden, true), (&previous, false)));
-        for (index, gradient) in [&input, hidden].into_iter().enumerate().take(biases.len()) {
-            sink.add(3 + index, || gradient.sum_to(Shape::new(&[gates])));
+        sink.add(2, || product_like(hh, (&hidden, true), (&previous, false)));
+        if first_state > 3 {
+            sink.add(3, || input.sum_to(Shape::new(&[width])));
+            sink.add(4, || hidden.sum_to(Shape::new(&[width])));
         }
-        for index in 0..count {
-            sink.add(3 + biases.len() + index, || states.narrow(0, index * sequences, sequences));
+        for index in 0..state.len() {
+            sink.add(first_state + index, || states.narrow(0, index * sequences, sequences));
         }
-    })
+    }
+
+    fn send_through_composed(&self, g: &Tensor, sink: &mut Sink) {
+        let [x, ih, hh, rest @ ..] = &self.inputs[..] else { unreachable!("an input and two weights come first") };
+        let (biases, state) = rest.split_at(self.first_state() - 3);
+        let bias = if let [input, state] = biases { Some([input, state]) } else { None };
+        let result = composed(x, self.cell, RecurrentWeights { ih, hh, bias }, state, &self.steps);
+        sink.send_through(&result, g);
+    }
 }
 
 #[track_caller]

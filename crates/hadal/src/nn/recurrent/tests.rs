@@ -193,3 +193,29 @@ fn networks_are_saved_loaded_and_summarized() {
     let json = serde_json::to_string(&Gru::new(6)).unwrap();
     assert_eq!(json, r#"{"units":6}"#);
 }
+
+#[test]
+fn the_bits_do_not_depend_on_the_number_of_threads() {
+    let lengths: Vec<usize> = (0..37).map(|sample| 1 + sample * 7 % 12).collect();
+    let x = random(&[37, 12, 20], 1).requires_grad();
+    let lstm = Lstm::new(70).layers(2).bidirectional().built([12, 20], &mut Rng::new(0)).unwrap();
+    let gru = Gru::with(140, 50, &mut Rng::new(0));
+    // Few sequences: their products are shared among threads.
+    let wide = Lstm::with(20, 300, &mut Rng::new(0));
+    let few = x.detach().narrow(0, 0, 4);
+    let run = |threads: usize| {
+        crate::set_num_threads_exactly(threads);
+        let ctx = &mut Context::evaluation();
+        let (y, _) = lstm.run(&x, None, Some(&lengths), ctx);
+        let (y, _) = gru.run(&y, None, None, ctx);
+        let loss = y.powi(2).sum() + wide.run(&few, None, None, ctx).0.powi(2).sum();
+        let gradients = loss.backward();
+        let state = [lstm.state_dict(), gru.state_dict(), wide.state_dict()].concat();
+        let tensors = state.into_iter().map(|(_, tensor)| gradients[&tensor].clone()).chain([gradients[&x].clone(), y]);
+        tensors.flat_map(|tensor| tensor.to_vec::<f32>()).map(f32::to_bits).collect::<Vec<_>>()
+    };
+    let one = run(1);
+    for threads in [2, 3] {
+        assert!(run(threads) == one, "{threads} threads gave other bits than one");
+    }
+}
