@@ -7,6 +7,7 @@ use crate::cpu::shared::Shared;
 use crate::dtype::DType;
 use crate::precision::MatmulPrecision;
 use crate::random::Key;
+use crate::recurrent::{RecurrentCell, Steps};
 use crate::shape::{Layout, Shape};
 use crate::update::{UpdateRule, WeightDecay};
 
@@ -172,6 +173,29 @@ pub(crate) struct Epilogue<'a> {
     pub relu: bool,
 }
 
+/// A recurrent layer in one direction: its recurrent weight, and the state it begins with.
+#[derive(Clone, Copy)]
+pub(crate) struct RecurrentLayer<'a> {
+    pub cell: RecurrentCell,
+    pub steps: &'a Steps,
+    /// `[gates * units, units]`.
+    pub hh: View<'a>,
+    /// `h`, and `c` of an LSTM, `[sequences, units]` each.
+    pub state: &'a [View<'a>],
+}
+
+/// What a recurrent layer sends back.
+pub(crate) struct RecurrentGradients {
+    /// To the gates' parts that come from the input, `[rows, gates * units]`.
+    pub input: Storage,
+    /// To those that come from the state, where they are others.
+    pub hidden: Option<Storage>,
+    /// No gradient: the hidden state before each step, `[rows, units]`.
+    pub previous: Storage,
+    /// To the state in the beginning, `[states * sequences, units]`.
+    pub state: Storage,
+}
+
 /// The sizes of a convolution or a pooling, in three dimensions, of which the first may be of size 1.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Geometry {
@@ -256,6 +280,20 @@ pub(crate) trait Backend: Sync {
     fn convolution_weight(&self, x: View, y: View, geometry: &Geometry) -> Storage;
     /// The place of the largest element of each window within its channel, as `i64`; negative for a window outside.
     fn largest(&self, x: View, geometry: &Geometry) -> Storage;
+
+    /// All steps of a recurrent layer. `gates`, contiguous and unshared, are the gates' parts that come from the input, with all biases but
+    /// `bias`, which a GRU's new state has within the reset, `[rows, gates * units]`; they become what the gates let through. Gives the
+    /// hidden states and below them the states at the end, and what [`recurrent_gradients`](Backend::recurrent_gradients) needs beside.
+    fn recurrent(&self, layer: RecurrentLayer, gates: &mut Storage, bias: Option<View>) -> [Storage; 2];
+    /// What is sent back, given the gradient of the hidden states and the states at the end, and what
+    /// [`recurrent`](Backend::recurrent) left in `gates` and gave.
+    fn recurrent_gradients(
+        &self,
+        layer: RecurrentLayer,
+        gradient: View,
+        gates: &Storage,
+        given: [&Storage; 2],
+    ) -> RecurrentGradients;
 
     /// The first index that is negative or not below `size`. A device that cannot tell without waiting returns `None`
     /// and reads such places as it likes, within its memory.

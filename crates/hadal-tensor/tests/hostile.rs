@@ -7,8 +7,8 @@ use std::sync::Once;
 
 use hadal_tensor::autograd::with_gradient;
 use hadal_tensor::{
-    Conv, DType, Ellipsis, Formula, Interpolation, NewAxis, Padding, Pool, REST, Real, Rng, Shape, States, Step,
-    Tensor, WeightDecay, concat, einsum, no_grad, stack,
+    Conv, DType, Ellipsis, Formula, Interpolation, NewAxis, Padding, Pool, REST, Real, RecurrentCell, RecurrentWeights,
+    Rng, Shape, States, Step, Steps, Tensor, WeightDecay, concat, einsum, no_grad, stack,
 };
 use proptest::prelude::*;
 
@@ -156,6 +156,18 @@ fn operations() -> Vec<Operation> {
         op("matmul_turned", |a| a.x.matmul(&a.x.t())),
         op("linear", |a| a.x.linear(&a.y, Some(&a.z))),
         op("linear_relu", |a| a.x.linear_relu(&a.y, None)),
+        op("recurrent", |a| {
+            let weights = RecurrentWeights { ih: &a.y, hh: &a.z, bias: None };
+            a.x.recurrent(RecurrentCell::Lstm, weights, &[a.x.clone(), a.y.clone()], &Steps::of(a.start, a.end)).0
+        }),
+        op("recurrent_linear", |a| {
+            // Weights that fit: as many units as rows.
+            let square = a.x.matmul(&a.x.t());
+            let weights = RecurrentWeights { ih: &a.x, hh: &square, bias: None };
+            let state = Tensor::zeros([a.end, square.size(0)]).to_dtype(a.x.dtype());
+            let rows = if a.start > 1 { Steps::of(a.start, a.end) } else { Steps::of(square.size(0), 1).reversed() };
+            a.x.recurrent(RecurrentCell::Tanh, weights, &[state], &rows).0
+        }),
         op("sum", |a| a.x.sum()),
         op("sum_axes", |a| a.x.sum_axes(&a.axes)),
         op("sum_keepdim", |a| a.x.sum_keepdim(&a.axes)),

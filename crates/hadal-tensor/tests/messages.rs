@@ -5,7 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
 use hadal_tensor::autograd::with_gradient;
-use hadal_tensor::{Conv, DType, Interpolation, Padding, Pool, REST, Step, Tensor, concat, einsum, stack};
+use hadal_tensor::{
+    Conv, DType, Interpolation, Padding, Pool, REST, RecurrentCell, RecurrentWeights, Step, Steps, Tensor, concat,
+    einsum, stack,
+};
 
 static LAST: Mutex<Option<(String, u32, String)>> = Mutex::new(None);
 
@@ -241,4 +244,29 @@ fn parts_and_orders_that_do_not_exist_are_named() {
     panics!(einsum("i1", &[&x]), "not an equation");
     panics!(Tensor::arange_step(0.0, 1.0, 0.0), "step not 0");
     panics!(Tensor::linspace(0.0, f64::NAN, 3), "must be finite");
+}
+
+#[test]
+fn recurrent_layers_say_what_does_not_fit() {
+    let (x, ih, hh) = (Tensor::zeros([6, 3]), Tensor::zeros([8, 3]), Tensor::zeros([8, 2]));
+    let (state, steps) = (Tensor::zeros([2, 2]), Steps::of(3, 2));
+    let both = [state.clone(), state.clone()];
+    let lstm = RecurrentCell::Lstm;
+    let weights = RecurrentWeights { ih: &ih, hh: &hh, bias: None };
+    panics!(x.recurrent(RecurrentCell::Gru, weights, &both, &steps), "weight_hh is [8, 2]", "[3 units, units]");
+    panics!(x.t().recurrent(lstm, weights, &both, &steps), "inputs [3, 6]", "weight_ih [8, 3]", "[rows, features]");
+    panics!(x.recurrent(lstm, weights, &both, &Steps::of(4, 2)), "6 rows", "are 8");
+    panics!(x.recurrent(lstm, weights, &both[..1], &steps), "has 2 tensors, 1 were given");
+    panics!(x.recurrent(lstm, weights, &[state.clone(), ih.clone()], &steps), "a state is [8, 3]", "[sequences, 2]");
+    panics!(x.recurrent(lstm, weights, &both, &Steps::packed(&[3, 3])), "a state is [2, 2]", "3 sequences");
+    let bias = RecurrentWeights { bias: Some([&x, &x]), ..weights };
+    panics!(x.recurrent(lstm, bias, &both, &steps), "a bias is [6, 3]", "[8]");
+    panics!(x.to_dtype(DType::F64).recurrent(lstm, weights, &both, &steps), "f64", "f32");
+    panics!(x.to_dtype(DType::I64).recurrent(lstm, weights, &both, &steps), "i64");
+    let none = RecurrentWeights { ih: &Tensor::zeros([0, 3]), hh: &Tensor::zeros([0, 0]), bias: None };
+    panics!(x.recurrent(lstm, none, &both, &steps), "[0, 0]", "at least 1 unit");
+    panics!(Steps::packed(&[2, 3]), "step 1 has 3 sequences", "must not grow");
+    panics!(Steps::packed(&[2, 0]), "step 1 has 0 sequences", "at least 1");
+    panics!(Steps::of(usize::MAX, 2), "more than memory can address");
+    panics!(Steps::packed(&[usize::MAX, 1]), "more than memory can address");
 }

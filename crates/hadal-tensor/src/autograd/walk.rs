@@ -54,6 +54,14 @@ pub(crate) struct Sink<'a> {
 }
 
 impl Sink<'_> {
+    /// Sends the gradient through `result`, the same numbers computed again from the same inputs by other operations, which can be
+    /// differentiated again.
+    pub fn send_through(&mut self, result: &Tensor, gradient: &Tensor) {
+        if let Some(node) = result.node() {
+            self.pending.add(node, gradient.clone());
+        }
+    }
+
     /// Adds `gradient()` to what input `index` has received; not computed when that input needs none.
     pub fn add(&mut self, index: usize, gradient: impl FnOnce() -> Tensor) {
         let Some(node) = &self.inputs[index] else { return };

@@ -171,7 +171,7 @@ fn with_matrix(batch: &Shape, rows: usize, columns: usize) -> Shape {
 
 /// `a b`, each transposed first where its flag says so; column by column in memory where `like` is. The gradient of a
 /// transposed parameter then lies in memory as the parameter does, and its update reads both from front to back.
-fn product_like(like: &Tensor, (a, flip_a): (&Tensor, bool), (b, flip_b): (&Tensor, bool)) -> Tensor {
+pub(super) fn product_like(like: &Tensor, (a, flip_a): (&Tensor, bool), (b, flip_b): (&Tensor, bool)) -> Tensor {
     if let [.., 1, column] = like.layout().strides()
         && *column != 1
     {

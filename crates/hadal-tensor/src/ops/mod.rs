@@ -20,6 +20,7 @@ mod pad;
 mod pick;
 mod pooling;
 mod rearrange;
+mod recurrent;
 mod reduce;
 mod scan;
 mod softmax;

@@ -181,7 +181,7 @@ impl<'a> Generator<'a> {
                 piece.shape()
             )));
         }
-        let last = logits.select(1, logits.size(1) - 1).flatten(0);
+        let last = logits.i((0, -1));
         let next = self.sampling.draw(&last, &mut self.rng)? as i64;
         if self.context < usize::MAX {
             self.seen.append(&mut self.pending);
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn draws_follow_the_probabilities_of_what_is_kept() {
-        let logits = Tensor::from([0.1f64.ln(), 0.2f64.ln(), 0.3f64.ln(), 0.4f64.ln()]);
+        let logits = Tensor::from([0.1f32.ln(), 0.2f32.ln(), 0.3f32.ln(), 0.4f32.ln()]);
         let counts = |sampling: Sampling| {
             let (mut rng, mut counts) = (Rng::new(1), [0usize; 4]);
             (0..20_000).for_each(|_| counts[sampling.draw(&logits, &mut rng).unwrap()] += 1);

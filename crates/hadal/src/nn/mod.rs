@@ -50,6 +50,7 @@ mod parallel;
 mod permute;
 mod pooling;
 mod prelu;
+mod recurrent;
 mod registry;
 mod regularizer;
 mod rescaling;
@@ -101,6 +102,7 @@ pub use pooling::{
     AvgPoolNd, GlobalAveragePool, MaxPool1d, MaxPool2d, MaxPool3d, MaxPoolNd, Pad, Upsample, Widths,
 };
 pub use prelu::PRelu;
+pub use recurrent::{Gru, GruCell, Lstm, LstmCell, LstmState, SimpleRnn, SimpleRnnCell};
 pub use registry::{LayerConfig, LayerKind, register_layer};
 pub use regularizer::Regularizer;
 pub use rescaling::Rescaling;

@@ -12,10 +12,10 @@ use super::networks::Gpt;
 use super::{
     Activation, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AvgPool1d, AvgPool2d, AvgPool3d, BatchNorm,
     Chain, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Dense, DepthwiseConv2d, DropPath,
-    Dropout, EmbedColumns, Embedding, Flatten, GaussianNoise, GlobalAveragePool, GroupNorm, InstanceNorm, Layer,
-    LayerNorm, LearnedPositions, MaxPool1d, MaxPool2d, MaxPool3d, MultiHeadAttention, PRelu, Pad, Parallel, Permute,
-    Rescaling, Reshape, Residual, RmsNorm, SeparableConv2d, SinusoidalPositions, SpatialDropout, TimeDistributed,
-    TransformerEncoder, TransformerEncoderLayer, Upsample,
+    Dropout, EmbedColumns, Embedding, Flatten, GaussianNoise, GlobalAveragePool, GroupNorm, Gru, InstanceNorm, Layer,
+    LayerNorm, LearnedPositions, Lstm, MaxPool1d, MaxPool2d, MaxPool3d, MultiHeadAttention, PRelu, Pad, Parallel,
+    Permute, Rescaling, Reshape, Residual, RmsNorm, SeparableConv2d, SimpleRnn, SinusoidalPositions, SpatialDropout,
+    TimeDistributed, TransformerEncoder, TransformerEncoderLayer, Upsample,
 };
 use crate::{Error, Result};
 
@@ -47,9 +47,11 @@ const KINDS: &[Kind] = &[
     Kind::of::<GlobalAveragePool>(),
     Kind::of::<Gpt>(),
     Kind::of::<GroupNorm>(),
+    Kind::of::<Gru>(),
     Kind::of::<InstanceNorm>(),
     Kind::of::<LayerNorm>(),
     Kind::of::<LearnedPositions>(),
+    Kind::of::<Lstm>(),
     Kind::of::<MaxPool1d>(),
     Kind::of::<MaxPool2d>(),
     Kind::of::<MaxPool3d>(),
@@ -63,6 +65,7 @@ const KINDS: &[Kind] = &[
     Kind::of::<Residual>(),
     Kind::of::<RmsNorm>(),
     Kind::of::<SeparableConv2d>(),
+    Kind::of::<SimpleRnn>(),
     Kind::of::<SinusoidalPositions>(),
     Kind::of::<SpatialDropout>(),
     Kind::of::<TimeDistributed>(),

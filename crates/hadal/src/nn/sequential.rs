@@ -404,10 +404,9 @@ impl Forward for Sequential {
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
         assert!(self.is_built(), "Sequential: the network has no weights yet; call build() or compile() first");
-        // A piece of a sequence has a length of its own.
-        let fixed = if ctx.carried.is_some() { 2 } else { 1 };
-        let fits =
-            x.rank() == self.input.rank() + 1 && x.shape().iter().skip(fixed).eq(self.input.iter().skip(fixed - 1));
+        // In a stream, a piece of a sequence has any number of steps.
+        let free = if ctx.carried.is_some() { 1.min(self.input.rank()) } else { 0 };
+        let fits = x.rank() == self.input.rank() + 1 && x.shape()[1 + free..] == self.input[free..];
         assert!(
             fits,
             "Sequential: the input has shape {}, but the network takes [N, ..] with samples of shape {}",

@@ -11,6 +11,7 @@ mod losses;
 mod metrics;
 mod operations;
 mod optimizers;
+mod recurrent;
 mod schedules;
 mod training;
 

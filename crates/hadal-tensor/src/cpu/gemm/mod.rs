@@ -24,6 +24,7 @@ mod pack;
 #[cfg(target_arch = "x86_64")]
 mod pairs;
 mod plain;
+mod prepared;
 pub(super) mod share;
 mod sparse;
 
@@ -35,6 +36,7 @@ use format::Format;
 pub(super) use formats::Formats;
 pub(super) use matrix::{Matrix, Sizes};
 use out::Out;
+pub(super) use prepared::Prepared;
 use share::{share, tiled};
 
 /// Of several products, those of so many multiplications are shared out each by itself, smaller ones whole.

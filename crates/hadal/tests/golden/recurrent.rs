@@ -1,0 +1,142 @@
+//! Recurrent layers and cells: outputs, states at the end and all gradients as PyTorch has them, outputs as Keras has them. Tolerance:
+//! 1e-12; 5e-7 for Keras, whose products are in f32 also where the rest is in f64.
+
+use std::collections::BTreeMap;
+
+use hadal::nn::{GruCell, LstmCell, LstmState, SimpleRnnCell};
+
+use super::*;
+
+const TOLERANCE: f64 = 1e-12;
+
+fn golden() -> Value {
+    serde_json::from_str(include_str!("recurrent.json")).unwrap()
+}
+
+fn tensors(values: &Value) -> Vec<Tensor> {
+    values.as_array().unwrap().iter().map(|x| tensor(x).requires_grad()).collect()
+}
+
+/// A layer with the golden tensors, loaded by their names, in f64.
+fn loaded<M: Module>(mut layer: M, weights: &Value) -> M {
+    layer.visit_mut("", &mut |_, tensor| *tensor = tensor.detach().to_dtype(DType::F64).requires_grad());
+    let weights = weights.as_object().unwrap().iter().map(|(name, value)| (name.clone(), tensor(value)));
+    layer.load_state_dict(&weights.collect::<BTreeMap<_, _>>()).unwrap();
+    layer
+}
+
+fn weighted(y: &Tensor) -> Tensor {
+    (y * Tensor::arange(y.elements()).to_dtype(DType::F64).cos().reshape(y.shape())).sum()
+}
+
+/// What was computed from `x` and `state`, against the golden values.
+fn compare(
+    name: &str,
+    case: &Value,
+    module: &impl Module,
+    inputs: (&Tensor, &[Tensor]),
+    y: Option<&Tensor>,
+    end: &[Tensor],
+) {
+    let (x, state) = inputs;
+    if let Some(y) = y {
+        close(name, y, &case["y"], TOLERANCE);
+    }
+    for (index, end) in end.iter().enumerate() {
+        close(&format!("{name}: state {index}"), end, &case["end"][index], TOLERANCE);
+    }
+    let sums = y.into_iter().chain(end).map(weighted);
+    let gradients = sums.reduce(|a, b| a + b).unwrap().backward();
+    close(&format!("{name}: gradient of x"), &gradients[x], &case["dx"], TOLERANCE);
+    for (index, state) in state.iter().enumerate() {
+        close(&format!("{name}: gradient of state {index}"), &gradients[state], &case["dstate"][index], TOLERANCE);
+    }
+    assert_eq!(module.state_dict().len(), case["dweights"].as_object().unwrap().len(), "{name}");
+    for (weight, tensor) in module.state_dict() {
+        close(&format!("{name}: gradient of {weight}"), &gradients[&tensor], &case["dweights"][&weight], TOLERANCE);
+    }
+}
+
+/// Settings of a layer by the end of its name.
+macro_rules! with_settings {
+    ($layer:expr, $name:expr) => {{
+        let (layer, name): (_, &str) = ($layer, $name);
+        let layer = if name.ends_with("no bias") { layer.without_bias() } else { layer };
+        let layer = if name.ends_with("deep") || name.ends_with("all") { layer.layers(2) } else { layer };
+        let layer = if name.ends_with("both") || name.ends_with("all") { layer.bidirectional() } else { layer };
+        layer.built([4, 2], &mut Rng::new(0)).unwrap()
+    }};
+}
+
+#[test]
+fn layers_give_pytorchs_outputs_states_and_gradients() {
+    let mut cases = 0;
+    for (name, case) in golden().as_object().unwrap().iter().filter(|(_, case)| case.get("y").is_some()) {
+        cases += 1;
+        let x = tensor(&case["x"]).requires_grad();
+        let state = tensors(&case["state"]);
+        let lengths: Option<Vec<usize>> =
+            case["lengths"].as_array().map(|all| all.iter().map(|n| n.as_u64().unwrap() as usize).collect());
+        let lengths = lengths.as_deref();
+        let ctx = &mut Context::evaluation();
+        let kind = name.split(' ').next().unwrap();
+        if kind == "lstm" {
+            let layer = loaded(with_settings!(Lstm::new(3), name), &case["weights"]);
+            let before = state.first().map(|h| LstmState { h: h.clone(), c: state[1].clone() });
+            let (y, end) = layer.run(&x, before.as_ref(), lengths, ctx);
+            compare(name, case, &layer, (&x, &state), Some(&y), &[end.h, end.c]);
+        } else if kind == "gru" {
+            let layer = loaded(with_settings!(Gru::new(3), name), &case["weights"]);
+            let (y, end) = layer.run(&x, state.first(), lengths, ctx);
+            compare(name, case, &layer, (&x, &state), Some(&y), &[end]);
+        } else {
+            let layer = SimpleRnn::new(3).activation(if kind == "relu" { Relu } else { Tanh });
+            let layer = loaded(with_settings!(layer, name), &case["weights"]);
+            let (y, end) = layer.run(&x, state.first(), lengths, ctx);
+            compare(name, case, &layer, (&x, &state), Some(&y), &[end]);
+        }
+    }
+    assert_eq!(cases, 3 * 6 + 1);
+}
+
+#[test]
+fn cells_give_pytorchs_states_and_gradients() {
+    let golden = golden();
+    let rng = &mut Rng::new(0);
+    let case = |name: &str| {
+        let case = &golden[name];
+        (case, tensor(&case["x"]).requires_grad(), tensors(&case["state"]))
+    };
+    let (values, x, state) = case("lstm cell");
+    let cell = loaded(LstmCell::new(2, 3, rng), &values["weights"]);
+    let end = cell.step(&x, Some(&LstmState { h: state[0].clone(), c: state[1].clone() }));
+    compare("lstm cell", values, &cell, (&x, &state), None, &[end.h, end.c]);
+    let (values, x, state) = case("gru cell");
+    let cell = loaded(GruCell::new(2, 3, rng), &values["weights"]);
+    let end = cell.step(&x, state.first());
+    compare("gru cell", values, &cell, (&x, &state), None, &[end]);
+    let (values, x, state) = case("rnn cell");
+    let cell = loaded(SimpleRnnCell::new(2, 3, rng), &values["weights"]);
+    let end = cell.step(&x, state.first());
+    compare("rnn cell", values, &cell, (&x, &state), None, &[end]);
+}
+
+#[test]
+fn layers_give_kerass_outputs_at_the_last_step_and_at_all() {
+    let golden = golden();
+    let ctx = &mut Context::evaluation();
+    let mut check = |name: &str, last: &dyn Forward, sequences: &dyn Forward| {
+        let case = &golden[name];
+        close(name, &last.forward(&tensor(&case["x"]), ctx), &case["last"], 5e-7);
+        close(name, &sequences.forward(&tensor(&case["x"]), ctx), &case["sequences"], 5e-7);
+    };
+    macro_rules! layer {
+        ($name:literal, $layer:ident) => {{
+            let layer = loaded($layer::keras(3).built([4, 2], &mut Rng::new(0)).unwrap(), &golden[$name]["weights"]);
+            check($name, &layer, &layer.clone().return_sequences());
+        }};
+    }
+    layer!("keras simple_rnn", SimpleRnn);
+    layer!("keras lstm", Lstm);
+    layer!("keras gru", Gru);
+}
