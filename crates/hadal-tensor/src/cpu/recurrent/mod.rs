@@ -7,10 +7,11 @@
 
 mod back;
 mod step;
+pub(super) mod storage;
 
 use std::ops::Range;
 
-use super::buffer::Buffer;
+use super::buffer::{Buffer, Plain};
 use super::gemm::{Formats, Matrix, Prepared};
 use super::simd::dispatch;
 use super::threads::{SharedMut, for_each_piece};
@@ -18,7 +19,8 @@ use crate::recurrent::{RecurrentCell, Steps};
 use back::Back;
 use step::Step;
 
-/// Sequences of a piece of work, about: one and a third of the tallest tile, which leaves work for two threads in a batch of 32.
+/// Sequences of a piece of work, at most. Each piece reads the whole recurrent weight at every step, for all its sequences at once; of a
+/// batch of 32, two threads have a piece each.
 const SEQUENCES: usize = 16;
 /// Fewer sequences are one piece, whose products are shared among threads.
 const FEW: usize = 8;
@@ -38,7 +40,7 @@ pub(super) struct Layer<'a, T> {
 }
 
 /// What is sent back.
-pub(super) struct Gradients<T: super::buffer::Plain> {
+pub(super) struct Gradients<T: Plain> {
     /// To the gates' parts that come from the input, `[rows, gates * units]`.
     pub input: Buffer<T>,
     /// To those that come from the state, where they are others.
@@ -75,7 +77,7 @@ impl<T: Formats> Layer<'_, T> {
     pub fn forward(&self, gates: &mut [T], bias: Option<&[T]>) -> (Buffer<T>, Buffer<T>) {
         let Layer { cell, units, steps, sequences, .. } = *self;
         let (rows, width) = (steps.rows(), self.width());
-        assert!(gates.len() == rows * width && self.hh.len() == width * units, "recurrent: sizes are checked before");
+        assert!(gates.len() == rows * width && self.hh.len() == width * units && steps.sequences() <= sequences);
         let end = sequences * units;
         let mut out = Buffer::scratch(rows * units + cell.states() * end);
         for (state, initial) in out[rows * units..].chunks_exact_mut(end.max(1)).zip(self.state) {
@@ -134,6 +136,7 @@ impl<T: Formats> Layer<'_, T> {
                 && gates.len() == rows * width
                 && sent.len() == cell.states() * sequences * units
         );
+        assert!(steps.sequences() <= sequences);
         let weight = Prepared::new(self.weight(0), width, units, steps.count());
         let [input_base, previous_base, sent_base] =
             [&mut input, &mut previous, &mut sent].map(|buffer| SharedMut::new(buffer.as_mut_ptr()));
