@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use hadal::data::Text;
 use hadal::nn::networks::{GptConfig, gpt};
-use hadal::nn::{Generator, Sampling};
+use hadal::nn::{Generator, Sampling, TimeDistributed};
 use hadal::optim::ParamGroup;
 use hadal::prelude::*;
 
@@ -35,10 +35,10 @@ fn main() -> hadal::Result<()> {
         Sequential::new([CONTEXT])
             .add(Embedding::new(vocabulary, 64))
             .add(Lstm::new(256).layers(2).return_sequences())
-            .add(Dense::new(vocabulary))
+            .add(TimeDistributed::new(Dense::new(vocabulary)))
     };
     // Weights of normalizations are not decayed.
-    let optimizer = AdamW::new(if is_gpt { 0.001 } else { 0.002 })
+    let optimizer = AdamW::new(0.002)
         .betas(0.9, 0.99)
         .weight_decay(0.1)
         .param_group(ParamGroup::suffix("ln_1.weight").weight_decay(0.0))
