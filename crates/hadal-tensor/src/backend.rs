@@ -272,8 +272,8 @@ pub(crate) trait Backend: Sync {
     /// How fast large products of `f32` are at a precision, against the highest; 1 where they are computed as at the highest.
     fn matmul_speed(&self, precision: MatmulPrecision) -> f64;
 
-    /// `[N, C, input]` and `[O, C / groups, kernel]` to `[N, O, output]`.
-    fn convolution(&self, x: View, w: View, geometry: &Geometry) -> Storage;
+    /// `[N, C, input]` and `[O, C / groups, kernel]` to `[N, O, output]`, plus a bias `[O]`.
+    fn convolution(&self, x: View, w: View, bias: Option<View>, geometry: &Geometry) -> Storage;
     /// `[N, O, output]` and `[O, C / groups, kernel]` to `[N, C, input]`: what a convolution sends back to its input.
     fn convolution_input(&self, y: View, w: View, geometry: &Geometry) -> Storage;
     /// `[N, C, input]` and `[N, O, output]` to `[O, C / groups, kernel]`: what a convolution sends back to its weight.

@@ -439,8 +439,18 @@ impl Backend for Cpu {
         gemm::speed_at(precision)
     }
 
-    fn convolution(&self, x: View, w: View, geometry: &Geometry) -> Storage {
-        bilinear!(x, w, |x, w| convolution::forward(x, w, geometry))
+    fn convolution(&self, x: View, w: View, bias: Option<View>, geometry: &Geometry) -> Storage {
+        match (x.storage, w.storage) {
+            (Storage::F32(a), Storage::F32(b)) => {
+                let (a, b, bias) = (copy::contiguous(a, x.layout), copy::contiguous(b, w.layout), bias.map(floats32));
+                F32(convolution::forward(&a, &b, bias.as_deref(), geometry))
+            }
+            (Storage::F64(a), Storage::F64(b)) => {
+                let (a, b, bias) = (copy::contiguous(a, x.layout), copy::contiguous(b, w.layout), bias.map(floats64));
+                F64(convolution::forward(&a, &b, bias.as_deref(), geometry))
+            }
+            (other, _) => mismatch("a convolution", other),
+        }
     }
 
     fn convolution_input(&self, y: View, w: View, geometry: &Geometry) -> Storage {

@@ -62,8 +62,11 @@ impl Tensor {
             dimensions,
         };
         geometry.output = geometry.output_sizes("conv");
-        let y = self.convolved(weight, geometry);
-        with_bias("conv", y, bias, filters)
+        if let Some(bias) = bias {
+            check_bias("conv", bias, filters);
+            check_same_dtype("conv", self, bias);
+        }
+        self.convolved(weight, bias, geometry)
     }
 
     /// The transpose of a [convolution](Tensor::conv): what it sends back to its input, for `[N, C, ..]` and a weight `[C, O / groups, ..]`,
@@ -140,15 +143,20 @@ impl Tensor {
         with_bias("conv_transpose", y, bias, channels)
     }
 
-    /// `[N, C, input]` and `[O, C / groups, kernel]` to `[N, O, output]`.
+    /// `[N, C, input]` and `[O, C / groups, kernel]` to `[N, O, output]`, plus a bias `[O]`.
     #[track_caller]
-    fn convolved(&self, weight: &Tensor, geometry: Geometry) -> Tensor {
+    fn convolved(&self, weight: &Tensor, bias: Option<&Tensor>, geometry: Geometry) -> Tensor {
         let shape = geometry.output_shape();
-        let storage = self.backend().convolution(self.view(), weight.view(), &geometry);
-        let (x, w) = (self.clone(), weight.clone());
-        record("conv", Value::contiguous(shape, storage), &[self, weight], move |g, sink| {
+        let storage = self.backend().convolution(self.view(), weight.view(), bias.map(Tensor::view), &geometry);
+        let (x, w, biased) = (self.clone(), weight.clone(), bias.is_some());
+        let inputs: Vec<&Tensor> = [Some(self), Some(weight), bias].into_iter().flatten().collect();
+        record("conv", Value::contiguous(shape, storage), &inputs, move |g, sink| {
             sink.add(0, || g.sent_back(&w, geometry));
             sink.add(1, || x.sent_to_weight(g, geometry));
+            if biased {
+                let axes: Vec<isize> = (0..g.rank() as isize).filter(|&axis| axis != 1).collect();
+                sink.add(2, || g.sum_axes(&axes));
+            }
         })
     }
 
@@ -159,7 +167,7 @@ impl Tensor {
         let storage = self.backend().convolution_input(self.view(), weight.view(), &geometry);
         let (y, w) = (self.clone(), weight.clone());
         record("conv_transpose", Value::contiguous(shape, storage), &[self, weight], move |g, sink| {
-            sink.add(0, || g.convolved(&w, geometry));
+            sink.add(0, || g.convolved(&w, None, geometry));
             sink.add(1, || g.sent_to_weight(&y, geometry));
         })
     }
@@ -171,7 +179,7 @@ impl Tensor {
         let (x, y) = (self.clone(), output.clone());
         record("conv", Value::contiguous(geometry.weight_shape(), storage), &[self, output], move |g, sink| {
             sink.add(0, || y.sent_back(g, geometry));
-            sink.add(1, || x.convolved(g, geometry));
+            sink.add(1, || x.convolved(g, None, geometry));
         })
     }
 }
@@ -205,13 +213,18 @@ pub(super) fn padded_to_three(sizes: &[usize]) -> [usize; DIMENSIONS] {
 }
 
 #[track_caller]
-fn with_bias(operation: &str, y: Tensor, bias: Option<&Tensor>, channels: usize) -> Tensor {
-    let Some(bias) = bias else { return y };
+fn check_bias(operation: &str, bias: &Tensor, channels: usize) {
     assert!(
         bias.shape()[..] == [channels],
         "{operation}: bias {} does not fit {channels} output channels",
         bias.shape()
     );
+}
+
+#[track_caller]
+fn with_bias(operation: &str, y: Tensor, bias: Option<&Tensor>, channels: usize) -> Tensor {
+    let Some(bias) = bias else { return y };
+    check_bias(operation, bias, channels);
     let mut sizes = vec![1; y.rank()];
     sizes[1] = channels;
     y + bias.reshape(sizes)

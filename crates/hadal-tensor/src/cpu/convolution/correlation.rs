@@ -11,6 +11,9 @@ use crate::cpu::gemm::kernels::window_tile::{WindowKernel, WindowTiles};
 use crate::cpu::gemm::share;
 use crate::cpu::threads::SharedMut;
 
+/// Rows of the tallest kernel.
+const TALLEST: usize = 16;
+
 /// An element of a window: how far from the window's place it lies in the frame, and its weight among those of a row.
 #[derive(Clone, Copy)]
 pub(super) struct Tap {
@@ -57,7 +60,8 @@ struct Prepared<T> {
 }
 
 impl Plan {
-    pub fn run<T: Gemm>(&self, x: &[T], w: &[T]) -> Buffer<T> {
+    /// `bias` has a number for each channel of the output.
+    pub fn run<T: Gemm>(&self, x: &[T], w: &[T], bias: Option<&[T]>) -> Buffer<T> {
         let size = self.output.iter().product::<usize>() * self.rows * self.groups;
         let mut out = Buffer::scratch(self.batch * size);
         if out.is_empty() {
@@ -78,7 +82,7 @@ impl Plan {
             let place = size / (self.rows * self.groups);
             // SAFETY: each piece has rows of its own, within the buffer.
             let out = unsafe { base.part(sample * size + first * place, (end - first) * place) };
-            self.units(kernel, x, &prepared, sample, units, panels, out);
+            self.units(kernel, x, &prepared, bias, sample, units, panels, out);
         });
         out
     }
@@ -95,6 +99,7 @@ impl Plan {
         kernel: &WindowKernel<T>,
         x: &[T],
         prepared: &[Prepared<T>],
+        bias: Option<&[T]>,
         sample: usize,
         units: Range<usize>,
         panels: usize,
@@ -116,12 +121,14 @@ impl Plan {
             let begin = self.first_row(unit, panels);
             let rows = self.first_row(unit + 1, panels) - begin;
             let out = &mut out[(begin - first) * place..][..rows * place];
+            let zeros = [T::ZERO; TALLEST];
+            let start = bias.map_or(&zeros[..rows], |bias| &bias[begin..begin + rows]);
             for (part, prepared) in self.correlations.iter().zip(prepared) {
                 let weights = &prepared.weights[begin * part.taps.len()..][..rows * part.taps.len()];
                 if prepared.direct {
-                    tiles(kernel, rows, weights, prepared, &frame, out);
+                    tiles(kernel, start, weights, prepared, &frame, out);
                 } else {
-                    tiles(kernel, rows, weights, prepared, &frame, &mut stage);
+                    tiles(kernel, start, weights, prepared, &frame, &mut stage);
                     self.place(part, &prepared.runs, &stage, out);
                 }
             }
@@ -164,22 +171,22 @@ impl Plan {
     }
 }
 
-/// Sums of `rows` rows of weights at the places of a correlation.
+/// Sums of rows of weights at the places of a correlation, each row's begun with a number of `start`.
 fn tiles<T: Gemm>(
     kernel: &WindowKernel<T>,
-    rows: usize,
+    start: &[T],
     weights: &[T],
     prepared: &Prepared<T>,
     frame: &[T],
     out: &mut [T],
 ) {
     let Prepared { distances, runs, .. } = prepared;
-    let start = [T::ZERO; 16];
+    let rows = start.len();
     let (reach, end) = runs.ends(kernel.lanes);
     let reach = distances.iter().max().map_or(0, |distance| distance + reach);
     let listed = runs.registers * if runs.halves { 2 } else { 1 };
     assert!(
-        (1..=kernel.height.min(start.len())).contains(&rows)
+        (1..=kernel.height).contains(&rows)
             && weights.len() == distances.len() * rows
             && [runs.places.len(), runs.outs.len()] == [listed; 2]
             && reach <= frame.len()

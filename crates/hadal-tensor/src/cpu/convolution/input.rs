@@ -81,5 +81,5 @@ pub(in super::super) fn input<T: Gemm>(y: &[T], w: &[T], geometry: &Geometry) ->
         correlations,
         multiplications: geometry.multiplications(),
     };
-    plan.run(y, w)
+    plan.run(y, w, None)
 }

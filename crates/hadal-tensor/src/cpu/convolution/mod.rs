@@ -73,8 +73,8 @@ impl Geometry {
     }
 }
 
-/// `[N, C, input]` and `[O, C / groups, kernel]` to `[N, O, output]`.
-pub(super) fn forward<T: Gemm>(x: &[T], w: &[T], geometry: &Geometry) -> Buffer<T> {
+/// `[N, C, input]` and `[O, C / groups, kernel]` to `[N, O, output]`, plus a bias `[O]`.
+pub(super) fn forward<T: Gemm>(x: &[T], w: &[T], bias: Option<&[T]>, geometry: &Geometry) -> Buffer<T> {
     let frame = geometry.frame();
     let correlation = Correlation { taps: geometry.taps(&frame), counts: geometry.output, start: [0; 3], step: [1; 3] };
     let plan = Plan {
@@ -89,5 +89,5 @@ pub(super) fn forward<T: Gemm>(x: &[T], w: &[T], geometry: &Geometry) -> Buffer<
         correlations: vec![correlation],
         multiplications: geometry.multiplications(),
     };
-    plan.run(x, w)
+    plan.run(x, w, bias)
 }
