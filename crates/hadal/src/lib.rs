@@ -51,8 +51,8 @@ pub mod prelude {
     #[cfg(feature = "table")]
     pub use crate::data::{Preprocess, Table};
     pub use crate::loss::{
-        BinaryCrossentropy, CategoricalCrossentropy, Hinge, Huber, KlDivergence, Loss, Losses, MeanAbsoluteError,
-        MeanSquaredError, NegativeLogLikelihood,
+        BinaryCrossentropy, BinaryFocal, CategoricalCrossentropy, Contrastive, Ctc, Dice, Focal, Hinge, Huber,
+        KlDivergence, Loss, Losses, MeanAbsoluteError, MeanSquaredError, NegativeLogLikelihood, NtXent, Triplet,
     };
     pub use crate::metric::{
         Accuracy, ConfusionMatrix, F1Score, Metric, Precision, R2Score, Recall, RocAuc, TopKAccuracy,

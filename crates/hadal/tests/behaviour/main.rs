@@ -2,6 +2,7 @@
 
 mod activations;
 mod data;
+mod further_losses;
 mod health;
 mod layers;
 mod losses;

@@ -4,6 +4,7 @@
 mod classic;
 #[cfg(feature = "plot")]
 mod curves;
+mod further_losses;
 mod layers;
 mod losses;
 mod metrics;
