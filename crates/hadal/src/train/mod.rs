@@ -1,5 +1,6 @@
 //! The training loop and its callbacks.
 
+mod accumulation;
 mod best;
 mod callbacks;
 mod checkpoint;
@@ -22,6 +23,7 @@ mod resume;
 mod run_folder;
 mod sample_losses;
 mod set_aside;
+mod step;
 mod time_limit;
 mod trained;
 mod trainer;

@@ -1,5 +1,6 @@
 //! What happens at the edges: infinite logits, NaN scores, empty batches, frozen layers, failing runs, training resumed.
 
+mod accumulation;
 mod activations;
 mod data;
 mod further_losses;
