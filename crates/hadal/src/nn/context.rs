@@ -22,6 +22,8 @@ use crate::{Rng, Tensor};
 #[derive(Clone, Debug)]
 pub struct Context {
     training: bool,
+    /// The weight of a batch's statistics in the running ones, where it is not that of the layer.
+    statistics: Option<f64>,
     /// The stream that dropout and its like draw from.
     pub rng: Rng,
     penalty: Option<Tensor>,
@@ -47,6 +49,7 @@ impl Context {
     pub fn training(rng: Rng) -> Context {
         Context {
             training: true,
+            statistics: None,
             rng,
             penalty: None,
             penalized: (0, None),
@@ -67,6 +70,28 @@ impl Context {
         let mut ctx = Context::training(Rng::new(0));
         ctx.training = false;
         ctx
+    }
+
+    /// As [`evaluation`](Context::evaluation), but layers with running statistics normalize by the batch's, as in training, and give
+    /// them this weight in the running ones: what [`renew_batch_statistics`](crate::train::renew_batch_statistics) is made of.
+    pub(crate) fn renewing(weight: f64) -> Context {
+        let mut ctx = Context::evaluation();
+        ctx.statistics = Some(weight);
+        ctx
+    }
+
+    /// For a layer with running statistics such as [`BatchNorm`](super::BatchNorm): `Some` where it is to normalize by the
+    /// statistics of the batch, with the weight that they get in the running ones, `running += weight * (batch - running)`. That is
+    /// `momentum`, the layer's own, in training; where running statistics are renewed it is what makes them the mean over all
+    /// batches, and where a pass is repeated it is 0: nothing may be changed then. `None` in evaluation.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert_eq!(Context::training(Rng::new(1)).statistics_weight(0.1), Some(0.1));
+    /// assert_eq!(Context::evaluation().statistics_weight(0.1), None);
+    /// ```
+    pub fn statistics_weight(&self, momentum: f64) -> Option<f64> {
+        self.statistics.or(self.training.then_some(momentum))
     }
 
     /// Whether this is training.

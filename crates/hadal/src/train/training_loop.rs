@@ -1,19 +1,21 @@
 //! The loop.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
+use super::batch_statistics::renew_batch_statistics;
 use super::callbacks::Callbacks;
 use super::pass::Pass;
 use super::resume::{exactness, identity};
 use super::training_state::{EpochState, Exact, Facts, MODEL, OPTIMIZER, RngState};
-use super::{Event, Fit, Flow, History, Trainer, TrainingState};
-use crate::Result;
+use super::{Event, Fit, Flow, History, Logs, Trainer, TrainingState};
 use crate::data::{AugmentPass, Dataset, Parts};
 use crate::monitor::{Console, note};
 use crate::nn::Model;
 use crate::optim::check_positive;
+use crate::{Result, Tensor};
 
 impl Fit<'_> {
     /// Trains from the beginning, or from where `state` left off.
@@ -187,7 +189,26 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
             return Ok(flow);
         }
         let elapsed = before + start.elapsed();
-        let mut logs = self.trainer.logs(&pass, false);
+        let logs = self.trainer.logs(&pass, false);
+        // Weights to validate with are the model's until the epoch has ended.
+        let own = match self.callbacks.validation_weights() {
+            None => None,
+            Some(weights) => {
+                let own: BTreeMap<String, Tensor> = self.trainer.model.state_dict().into_iter().collect();
+                self.trainer.model.load_state_dict(&weights.into_iter().collect())?;
+                Some(own)
+            }
+        };
+        let outcome = self.end_epoch(logs, elapsed);
+        own.map_or(Ok(()), |own| self.trainer.model.load_state_dict(&own))?;
+        flow = outcome?;
+        self.save(None, flow == Flow::Suspend)?;
+        Ok(flow)
+    }
+
+    /// Validates the model after an epoch, and tells the callbacks that it has ended.
+    fn end_epoch(&mut self, mut logs: Logs, elapsed: Duration) -> Result<Flow> {
+        let epoch = self.trainer.progress.epochs;
         let mut suspending = false;
         if let Some(data) = self.fit.validation_data {
             let watch = |predictions: &Parts, targets: &Parts| {
@@ -199,7 +220,7 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
             logs.extend(&self.trainer.score_watched(data, self.fit.validation_batch_size, watch)?, "val_");
         }
         self.trainer.progress.epochs += 1;
-        flow = self.callbacks.tell(&Event::EpochEnd {
+        let flow = self.callbacks.tell(&Event::EpochEnd {
             epoch: epoch + 1,
             logs: &logs,
             learning_rate: self.trainer.optimizer.learning_rate(),
@@ -213,9 +234,7 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
         }
         self.history.epochs.push(logs);
         self.stopping |= self.callbacks.has_stopped;
-        flow = if suspending { Flow::Suspend } else { flow };
-        self.save(None, flow == Flow::Suspend)?;
-        Ok(flow)
+        Ok(if suspending { Flow::Suspend } else { flow })
     }
 
     pub(super) fn change_learning_rate(&mut self, step: usize, rate: f64) -> Result<()> {
@@ -231,8 +250,11 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
         self.callbacks.tell(&Event::TrainEnd)?;
         let weights = self.callbacks.final_weights();
         let has_restored_weights = weights.is_some();
-        if let Some(weights) = weights {
+        if let Some((weights, renews_batch_statistics)) = weights {
             self.trainer.model.load_state_dict(&weights.into_iter().collect())?;
+            if renews_batch_statistics {
+                renew_batch_statistics(&mut self.trainer.model, self.data, self.fit.batch_size)?;
+            }
         }
         // Before the state says that the run has ended: one that is killed meanwhile is resumed, and shown then.
         self.callbacks.show(&*self.trainer)?;
@@ -295,11 +317,11 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
             epoch,
             stopping: self.stopping,
             finished: false,
-            history: self.history.epochs.iter().map(super::Logs::exact).collect(),
+            history: self.history.epochs.iter().map(Logs::exact).collect(),
             callbacks,
             notes: Default::default(),
         };
-        let under = |prefix: &str, tensors: Vec<(String, crate::Tensor)>| {
+        let under = |prefix: &str, tensors: Vec<(String, Tensor)>| {
             tensors.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)).collect::<Vec<_>>()
         };
         let tensors =

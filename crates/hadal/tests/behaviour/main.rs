@@ -2,6 +2,7 @@
 
 mod accumulation;
 mod activations;
+mod averaging;
 mod data;
 mod further_losses;
 mod health;

@@ -1,6 +1,7 @@
 //! Layers, losses, optimizers, schedules and metrics against golden values that `generate.py` made with PyTorch, Keras and
 //! scikit-learn, in f64. Tolerances are stated where they are used.
 
+mod averaging;
 mod classic;
 #[cfg(feature = "plot")]
 mod curves;
