@@ -59,8 +59,8 @@ pub mod prelude {
     };
     pub use crate::nn::Activation::{self, *};
     pub use crate::nn::{
-        BatchNorm, Chain, Context, Dense, Dropout, Embedding, Flatten, Forward, Layer, LayerNorm, Linear, Model,
-        Module, Parallel, Reshape, Residual, Sequential,
+        BatchNorm, Chain, Checkpointed, Context, Dense, Dropout, Embedding, Flatten, Forward, Layer, LayerNorm, Linear,
+        Model, Module, Parallel, Reshape, Residual, Sequential,
     };
     pub use crate::optim::{Adadelta, Adagrad, Adam, AdamW, Lion, Muon, Nadam, Optimizer, RmsProp, Schedule, Sgd};
     pub use crate::train::{Callback, EarlyStopping, Event, Fit, Flow, KeepBest, ModelCheckpoint, Trainer};

@@ -149,9 +149,6 @@ impl BatchNorm {
 
     /// Updates the running means from a batch of `count` values for each feature, which gets the weight `momentum`.
     fn observe(&self, parameters: &Parameters, mean: &Tensor, variance: &Tensor, count: usize, momentum: f64) {
-        if momentum == 0.0 {
-            return;
-        }
         let correction = if self.unbiased { count as f64 / (count as f64 - 1.0) } else { 1.0 };
         no_grad(|| {
             let mut running = parameters.running();

@@ -83,7 +83,7 @@ impl Context {
     /// For a layer with running statistics such as [`BatchNorm`](super::BatchNorm): `Some` where it is to normalize by the
     /// statistics of the batch, with the weight that they get in the running ones, `running += weight * (batch - running)`. That is
     /// `momentum`, the layer's own, in training; where running statistics are renewed it is what makes them the mean over all
-    /// batches, and where a pass is repeated it is 0: nothing may be changed then. `None` in evaluation.
+    /// batches. `None` in evaluation.
     ///
     /// ```
     /// use hadal::prelude::*;
@@ -129,6 +129,24 @@ impl Context {
         });
     }
 
+    /// Takes the penalties so far away, for [`put_back`](Context::put_back) to tell them from those that are added meanwhile.
+    pub(super) fn set_aside(&mut self) -> Penalties {
+        Penalties(self.penalty.take(), self.penalized)
+    }
+
+    /// Puts penalties back in the place of those that were added since, which are returned.
+    pub(super) fn put_back(&mut self, before: Penalties) -> Option<Tensor> {
+        self.penalized = before.1;
+        std::mem::replace(&mut self.penalty, before.0)
+    }
+
+    /// A context in which a part of a pass that begins now can be repeated.
+    pub(super) fn repetition(&self) -> Context {
+        let mut ctx = Context::training(self.rng.clone());
+        (ctx.training, ctx.statistics, ctx.caller) = (self.training, self.statistics, self.caller);
+        ctx
+    }
+
     /// Drops a penalty from before the last backward pass, which was not part of its loss, and says so once.
     fn drop_forgotten(&mut self) {
         static ONCE: Once = Once::new();
@@ -165,6 +183,9 @@ impl Context {
         self.penalty.take()
     }
 }
+
+/// Penalties that were taken away for a while, with when and where they were added.
+pub(super) struct Penalties(Option<Tensor>, (u64, Option<&'static Location<'static>>));
 
 impl Drop for Context {
     fn drop(&mut self) {

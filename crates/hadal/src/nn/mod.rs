@@ -24,6 +24,7 @@
 mod activation;
 pub(crate) mod batch_norm;
 mod chain;
+mod checkpointed;
 mod context;
 mod dense;
 mod dropout;
@@ -51,6 +52,7 @@ mod summary;
 pub use activation::Activation;
 pub use batch_norm::BatchNorm;
 pub use chain::Chain;
+pub use checkpointed::Checkpointed;
 pub use context::Context;
 pub use dense::Dense;
 pub use dropout::Dropout;

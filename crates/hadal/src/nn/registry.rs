@@ -9,8 +9,8 @@ use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
-    Activation, BatchNorm, Chain, Dense, Dropout, EmbedColumns, Embedding, Flatten, GaussianNoise, Layer, LayerNorm,
-    Parallel, Rescaling, Reshape, Residual,
+    Activation, BatchNorm, Chain, Checkpointed, Dense, Dropout, EmbedColumns, Embedding, Flatten, GaussianNoise, Layer,
+    LayerNorm, Parallel, Rescaling, Reshape, Residual,
 };
 use crate::{Error, Result};
 
@@ -19,6 +19,7 @@ const KINDS: &[Kind] = &[
     Activation::KIND,
     Kind::of::<BatchNorm>(),
     Kind::of::<Chain>(),
+    Kind::of::<Checkpointed>(),
     Kind::of::<Dense>(),
     Kind::of::<Dropout>(),
     Kind::of::<EmbedColumns>(),

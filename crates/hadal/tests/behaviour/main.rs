@@ -3,6 +3,7 @@
 mod accumulation;
 mod activations;
 mod averaging;
+mod checkpointed;
 mod data;
 mod further_losses;
 mod health;
