@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, Once};
 mod check;
 mod gradients;
 mod node;
+mod recompute;
 mod trace;
 mod walk;
 
@@ -18,6 +19,7 @@ pub use check::check_gradients;
 pub use gradients::Gradients;
 use node::Inputs;
 pub(crate) use node::Node;
+pub use recompute::{checkpoint, with_recomputation};
 pub use trace::{Origin, Scope, Trace};
 use walk::Pending;
 pub(crate) use walk::Sink;
@@ -248,7 +250,9 @@ pub fn no_grad<T>(f: impl FnOnce() -> T) -> T {
 }
 
 /// Puts recording back to what it was, also after a panic.
-struct Restore(bool);
+#[doc(hidden)]
+#[must_use]
+pub struct Restore(bool);
 
 impl Drop for Restore {
     fn drop(&mut self) {
@@ -256,8 +260,9 @@ impl Drop for Restore {
     }
 }
 
-/// Turns recording on or off until the guard goes.
-fn set_recording(on: bool) -> Restore {
+/// Turns recording on or off until the guard goes: [`no_grad`] without a closure, in which panics could not name the caller's line.
+#[doc(hidden)]
+pub fn set_recording(on: bool) -> Restore {
     Restore(RECORDING.replace(on))
 }
 
@@ -325,31 +330,41 @@ impl Tensor {
         note_slow_build();
         BACKWARD_COUNT.set(BACKWARD_COUNT.get() + 1);
         let keep = options.retain_graph || options.create_graph;
-        let mut gradients = Gradients::default();
-        let mut pending = Pending::default();
-        if root.leaf {
-            gradients.leaves.insert(root.id, self.ones_like());
-        } else {
-            pending.add(root, self.ones_like());
-        }
         // A guard, not a closure: panics are to name the caller's line.
         let _restore = set_recording(options.create_graph);
-        let paused = trace::pause();
-        while let Some((node, gradient)) = pending.take_last() {
-            if node.retained {
-                gradients.retained.insert(node.id, gradient.clone());
-            }
-            let mut sink = Sink { inputs: &node.inputs, pending: &mut pending, leaves: &mut gradients.leaves };
-            if !node.backward.run(&gradient, &node, &mut sink, keep) {
-                panic!(
-                    "backward: the computation graph was freed by an earlier backward(); to call it twice, use backward_with with \
-                     retain_graph"
-                );
-            }
-            if paused.was_tracing {
-                trace::check_gradients(&node, |id| pending.get(id).or_else(|| gradients.leaves.get(&id)));
+        walk(root, self.ones_like(), keep, &[])
+    }
+}
+
+/// Walks the graph back from `root`, which receives `gradient`; `keep` keeps what is needed to do it again. At the nodes of `ends`, which
+/// are retained, it goes no further.
+#[track_caller]
+fn walk(root: &Arc<Node>, gradient: Tensor, keep: bool, ends: &[u64]) -> Gradients {
+    let mut gradients = Gradients::default();
+    let mut pending = Pending::default();
+    if root.leaf {
+        gradients.leaves.insert(root.id, gradient);
+    } else {
+        pending.add(root, gradient);
+    }
+    let paused = trace::pause();
+    while let Some((node, gradient)) = pending.take_last() {
+        if node.retained {
+            gradients.retained.insert(node.id, gradient.clone());
+            if ends.contains(&node.id) {
+                continue;
             }
         }
-        gradients
+        let mut sink = Sink { inputs: &node.inputs, pending: &mut pending, leaves: &mut gradients.leaves };
+        if !node.backward.run(&gradient, &node, &mut sink, keep) {
+            panic!(
+                "backward: the computation graph was freed by an earlier backward(); to call it twice, use backward_with with \
+                 retain_graph"
+            );
+        }
+        if paused.was_tracing {
+            trace::check_gradients(&node, |id| pending.get(id).or_else(|| gradients.leaves.get(&id)));
+        }
     }
+    gradients
 }

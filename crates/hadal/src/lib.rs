@@ -51,8 +51,8 @@ pub mod prelude {
     #[cfg(feature = "table")]
     pub use crate::data::{Preprocess, Table};
     pub use crate::loss::{
-        BinaryCrossentropy, CategoricalCrossentropy, Hinge, Huber, KlDivergence, Loss, Losses, MeanAbsoluteError,
-        MeanSquaredError, NegativeLogLikelihood,
+        BinaryCrossentropy, BinaryFocal, CategoricalCrossentropy, Contrastive, Ctc, Dice, Focal, Hinge, Huber,
+        KlDivergence, Loss, Losses, MeanAbsoluteError, MeanSquaredError, NegativeLogLikelihood, NtXent, Triplet,
     };
     pub use crate::metric::{
         Accuracy, ConfusionMatrix, F1Score, Metric, Precision, R2Score, Recall, RocAuc, TopKAccuracy,
@@ -60,10 +60,10 @@ pub mod prelude {
     pub use crate::nn::Activation::{self, *};
     pub use crate::nn::{
         AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AvgPool1d, AvgPool2d, AvgPool3d, BatchNorm, Chain,
-        Context, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Dense, Dropout, Embedding,
-        Flatten, Forward, GlobalAveragePool, GroupNorm, Gru, Layer, LayerNorm, LearnedPositions, Linear, Lstm,
-        MaxPool1d, MaxPool2d, MaxPool3d, Model, Module, MultiHeadAttention, Parallel, Reshape, Residual, Sequential,
-        SimpleRnn, SinusoidalPositions, TransformerEncoderLayer,
+        Checkpointed, Context, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Dense,
+        Dropout, Embedding, Flatten, Forward, GlobalAveragePool, GroupNorm, Gru, Layer, LayerNorm, LearnedPositions,
+        Linear, Lstm, MaxPool1d, MaxPool2d, MaxPool3d, Model, Module, MultiHeadAttention, Parallel, Reshape, Residual,
+        Sequential, SimpleRnn, SinusoidalPositions, TransformerEncoderLayer,
     };
     pub use crate::optim::{Adadelta, Adagrad, Adam, AdamW, Lion, Muon, Nadam, Optimizer, RmsProp, Schedule, Sgd};
     pub use crate::train::{Callback, EarlyStopping, Event, Fit, Flow, KeepBest, ModelCheckpoint, Trainer};

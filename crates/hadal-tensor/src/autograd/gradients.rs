@@ -1,7 +1,8 @@
 //! The gradients that `backward` returns.
 
 use std::collections::BTreeMap;
-use std::ops::Index;
+use std::collections::btree_map::Entry;
+use std::ops::{AddAssign, Index, MulAssign};
 
 use crate::dtype::DType;
 use crate::tensor::Tensor;
@@ -133,6 +134,42 @@ impl Gradients {
     pub fn clip_value(&mut self, clip_value: f64) {
         assert!(clip_value > 0.0, "clip_value: clip_value must be positive, not {clip_value}");
         self.leaves.values_mut().for_each(|gradient| *gradient = gradient.detach().clamp(-clip_value, clip_value));
+    }
+}
+
+/// Adds the gradients of another scalar, as PyTorch's `backward` does to those that are there: gradient accumulation. A tensor that
+/// has a gradient on one side only keeps it.
+///
+/// ```
+/// use hadal_tensor::{Gradients, Tensor};
+/// let w = Tensor::from([1.0, 2.0]).requires_grad();
+/// let mut sum = Gradients::default();
+/// for x in [Tensor::from([1.0, 0.0]), Tensor::from([3.0, 4.0])] {
+///     sum += (&w * x).sum().backward();
+/// }
+/// sum *= 0.5; // the mean of both
+/// assert_eq!(sum[&w].to_vec::<f32>(), [2.0, 2.0]);
+/// ```
+impl AddAssign for Gradients {
+    #[track_caller]
+    fn add_assign(&mut self, other: Gradients) {
+        for (own, other) in [(&mut self.leaves, other.leaves), (&mut self.retained, other.retained)] {
+            for (id, gradient) in other {
+                match own.entry(id) {
+                    Entry::Vacant(entry) => {
+                        entry.insert(gradient);
+                    }
+                    Entry::Occupied(mut entry) => *entry.get_mut() += &gradient,
+                }
+            }
+        }
+    }
+}
+
+/// Multiplies all gradients by a number.
+impl MulAssign<f64> for Gradients {
+    fn mul_assign(&mut self, factor: f64) {
+        self.leaves.values_mut().chain(self.retained.values_mut()).for_each(|gradient| *gradient *= factor);
     }
 }
 

@@ -38,6 +38,21 @@ pub(crate) struct Batch {
     pub weights: Option<Tensor>,
 }
 
+impl Batch {
+    /// Its samples in pieces of `size`; the last may be smaller.
+    pub fn pieces(&self, size: usize) -> impl Iterator<Item = Batch> {
+        let samples = self.inputs.first().size(0);
+        (0..samples).step_by(size).map(move |start| {
+            let of = |tensor: &Tensor| tensor.narrow(0, start, size.min(samples - start));
+            Batch {
+                inputs: self.inputs.map(|_, input| of(input)),
+                targets: self.targets.map(|_, target| of(target)),
+                weights: self.weights.as_ref().map(of),
+            }
+        })
+    }
+}
+
 impl<'a> Batches<'a> {
     #[track_caller]
     pub(super) fn new(data: &'a Dataset, size: usize) -> Batches<'a> {

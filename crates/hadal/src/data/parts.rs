@@ -63,7 +63,7 @@ impl Parts {
         &self.0[0].1
     }
 
-    pub(super) fn at(&self, index: usize) -> &Tensor {
+    pub(crate) fn at(&self, index: usize) -> &Tensor {
         &self.0[index].1
     }
 

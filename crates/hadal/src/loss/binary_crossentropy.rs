@@ -80,6 +80,32 @@ impl BinaryCrossentropy {
     }
 }
 
+/// What each output receives, to be broadcast, where the mean over the outputs of its sample receives `g`.
+pub(super) fn share_of_mean(g: &Tensor, shape: &Shape) -> Tensor {
+    // `[N, 1, ..]`.
+    let mut column = vec![1; shape.rank()];
+    column.iter_mut().take(1).for_each(|samples| *samples = shape[0]);
+    g.reshape(column) / shape.iter().skip(1).product::<usize>().max(1) as f64
+}
+
+/// Targets of the prediction's shape and dtype: labels of one output as numbers.
+#[track_caller]
+pub(super) fn bits(name: &str, prediction: &Tensor, target: &Tensor) -> Tensor {
+    let labels = target.dtype() == DType::I64 && target.rank() == 1;
+    let target = if labels { target.reshape(*prediction.shape()) } else { target.clone() };
+    assert_same_shape(name, prediction, &target);
+    target.to_dtype(prediction.dtype())
+}
+
+/// Checks that targets are labels 0 and 1 for one output, or numbers between them for each.
+pub(super) fn check_bits(name: &str, output: &Shape, targets: &Tensor) -> Result<()> {
+    if targets.dtype() == DType::I64 && targets.rank() == 1 && output.elements() == 1 {
+        return check_label_range(targets, 2);
+    }
+    check_like_output(name, output, targets)?;
+    check_probabilities(name, "target", targets, "targets lie between 0 and 1")
+}
+
 impl Loss for BinaryCrossentropy {
     fn name(&self) -> &'static str {
         "binary_crossentropy"
@@ -91,26 +117,19 @@ impl Loss for BinaryCrossentropy {
 
     #[track_caller]
     fn per_sample(&self, prediction: &Tensor, target: &Tensor) -> Tensor {
-        let labels = target.dtype() == DType::I64 && target.rank() == 1;
-        let target = if labels { target.reshape(*prediction.shape()) } else { target.clone() };
-        assert_same_shape(self.name(), prediction, &target);
+        let mut t = bits(self.name(), prediction, target);
         static ONCE: Once = Once::new();
         if self.from_logits {
             note_once(&ONCE, || probabilities_as_logits(self.name(), prediction));
         }
-        let mut t = target.to_dtype(prediction.dtype());
         if self.smoothing > 0.0 {
             t = t * (1.0 - self.smoothing) + 0.5 * self.smoothing;
         }
         if !self.from_logits && prediction.is_tracked() {
             let losses = self.losses(&prediction.detach(), &t);
             let (p, t) = (prediction.clone(), t.clone());
-            // `[N, 1, ..]`, and each output's share in the mean of its sample.
-            let mut column = vec![1; p.rank()];
-            column.iter_mut().take(1).for_each(|samples| *samples = p.size(0));
-            let outputs = p.shape().iter().skip(1).product::<usize>().max(1) as f64;
             let direct = with_logit_gradient(&losses, prediction, OutputActivation::Sigmoid, move |g| {
-                (&p - &t) * (g.reshape(column.clone()) / outputs)
+                (&p - &t) * share_of_mean(g, p.shape())
             });
             if let Some(losses) = direct {
                 return losses;
@@ -124,11 +143,7 @@ impl Loss for BinaryCrossentropy {
     }
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
-        if targets.dtype() == DType::I64 && targets.rank() == 1 && output.elements() == 1 {
-            return check_label_range(targets, 2);
-        }
-        check_like_output(self.name(), output, targets)?;
-        check_probabilities(self.name(), "target", targets, "targets lie between 0 and 1")
+        check_bits(self.name(), output, targets)
     }
 
     fn check_prediction(&self, prediction: &Tensor) -> Result<()> {

@@ -96,20 +96,47 @@ impl CategoricalCrossentropy {
 /// Predictions whose sum is below this are divided by this: all are 0, or next to it.
 const SMALLEST_SUM: f64 = 1e-15;
 
+/// Probabilities divided by their sum and kept away from 0 and 1, as Keras does.
+pub(super) fn clipped(probabilities: &Tensor, sum: &Tensor) -> Tensor {
+    (probabilities / sum.clamp(SMALLEST_SUM, f64::INFINITY)).clamp(EPSILON, 1.0 - EPSILON)
+}
+
+/// Labels or probabilities of classes as probabilities like the prediction, mixed with the uniform distribution.
+pub(super) fn spread(target: &Tensor, prediction: &Tensor, smoothing: f64) -> Tensor {
+    let classes = prediction.size(-1);
+    let one_hot = target.dtype() == DType::I64;
+    let target = if one_hot { target.one_hot(classes) } else { target.clone() }.to_dtype(prediction.dtype());
+    if smoothing == 0.0 {
+        return target;
+    }
+    target * (1.0 - smoothing) + smoothing / classes as f64
+}
+
+/// Checks that targets are labels or probabilities of the classes that a model's output is about.
+pub(super) fn check_classes(name: &str, output: &Shape, targets: &Tensor) -> Result<()> {
+    if targets.dtype() == DType::I64 {
+        return check_labels(name, output, targets);
+    }
+    if targets.dtype().is_float() && targets.rank() >= 2 && **output == targets.shape()[1..] {
+        return check_probabilities(name, "target", targets, "targets lie between 0 and 1");
+    }
+    Err(Error::Data(format!(
+        "{name} takes labels (i64, [N]) or one probability per class ([N, C]); the model's output has shape {output}, the \
+         targets are {} of shape {}",
+        targets.dtype(),
+        targets.shape()
+    )))
+}
+
 impl CategoricalCrossentropy {
     /// Logarithms of what the predictions become when they are divided by their sum and clipped.
     fn logarithm(probabilities: &Tensor, sum: &Tensor) -> Tensor {
-        (probabilities / sum.clamp(SMALLEST_SUM, f64::INFINITY)).clamp(EPSILON, 1.0 - EPSILON).ln()
+        clipped(probabilities, sum).ln()
     }
 
     /// Targets as probabilities, smoothed.
-    fn spread(&self, target: &Tensor, classes: usize, dtype: DType) -> Tensor {
-        let one_hot = target.dtype() == DType::I64;
-        let target = if one_hot { target.one_hot(classes) } else { target.clone() }.to_dtype(dtype);
-        if self.smoothing == 0.0 {
-            return target;
-        }
-        target * (1.0 - self.smoothing) + self.smoothing / classes as f64
+    fn spread(&self, target: &Tensor, prediction: &Tensor) -> Tensor {
+        spread(target, prediction, self.smoothing)
     }
 
     /// `-sum_k t_k ln p_k`, with the spread target or, where that is all there is to it, the label.
@@ -163,7 +190,7 @@ impl CategoricalCrossentropy {
         if target.dtype() == DType::I64 && self.smoothing == 0.0 && !self.complement {
             return self.losses(prediction, target);
         }
-        let target = self.spread(target, prediction.size(-1), prediction.dtype());
+        let target = self.spread(target, prediction);
         if !self.complement {
             return self.losses(prediction, &target);
         }
@@ -197,7 +224,7 @@ impl Loss for CategoricalCrossentropy {
             return class_weighted(self.per_place(prediction, target), target, weights);
         }
         assert_classes(self.name(), prediction, target);
-        let spread = self.spread(target, prediction.size(-1), prediction.dtype());
+        let spread = self.spread(target, prediction);
         mean_of_rest(self.losses(prediction, &(spread * weights.to_dtype(prediction.dtype()))))
     }
 
@@ -206,20 +233,7 @@ impl Loss for CategoricalCrossentropy {
     }
 
     fn check(&self, output: &Shape, targets: &Tensor) -> Result<()> {
-        if targets.dtype() == DType::I64 {
-            return check_labels(self.name(), output, targets);
-        }
-        let fits = targets.dtype().is_float() && targets.rank() >= 2 && **output == targets.shape()[1..];
-        if fits {
-            return check_probabilities(self.name(), "target", targets, "targets lie between 0 and 1");
-        }
-        Err(Error::Data(format!(
-            "{} takes labels (i64, [N]) or one probability per class ([N, C]); the model's output has shape {output}, \
-             the targets are {} of shape {}",
-            self.name(),
-            targets.dtype(),
-            targets.shape()
-        )))
+        check_classes(self.name(), output, targets)
     }
 
     fn check_prediction(&self, prediction: &Tensor) -> Result<()> {

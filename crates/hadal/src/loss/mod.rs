@@ -1,8 +1,14 @@
 //! Loss functions.
 
 mod binary_crossentropy;
+mod binary_focal;
 mod categorical_crossentropy;
 mod class_weights;
+mod contrastive;
+mod ctc;
+mod dice;
+mod distance;
+mod focal;
 mod hinge;
 mod huber;
 mod kl_divergence;
@@ -10,13 +16,20 @@ mod log_cosh;
 mod mean_absolute_error;
 mod mean_squared_error;
 mod negative_log_likelihood;
+mod nt_xent;
 mod outputs;
 mod parts;
 mod reduction;
+mod triplet;
 
 pub use binary_crossentropy::BinaryCrossentropy;
+pub use binary_focal::BinaryFocal;
 pub use categorical_crossentropy::CategoricalCrossentropy;
 pub use class_weights::{ClassWeighted, balanced_class_weights};
+pub use contrastive::Contrastive;
+pub use ctc::Ctc;
+pub use dice::Dice;
+pub use focal::Focal;
 pub use hinge::Hinge;
 pub use huber::Huber;
 pub use kl_divergence::KlDivergence;
@@ -24,11 +37,13 @@ pub use log_cosh::LogCosh;
 pub use mean_absolute_error::MeanAbsoluteError;
 pub use mean_squared_error::MeanSquaredError;
 pub use negative_log_likelihood::NegativeLogLikelihood;
+pub use nt_xent::NtXent;
 pub(crate) use outputs::OutputLoss;
 pub use outputs::{IntoLosses, Losses};
 pub(crate) use parts::check_per_sample;
 pub use parts::{LossParts, Weights};
 pub use reduction::{Reduced, Reduction};
+pub use triplet::Triplet;
 
 use std::panic::Location;
 use std::sync::Once;

@@ -43,7 +43,7 @@ impl Loss for NegativeLogLikelihood {
                 return None;
             }
             let positive = prediction.elements() > 0 && prediction.detach().max().item() > ROUNDING;
-            positive.then(|| not_log_probabilities(self.name(), prediction.detach().max().item()))
+            positive.then(|| not_log_probabilities(self.name(), prediction.detach().max().item(), ADVICE))
         });
         mean_of_rest(-prediction.gather(-1, &target.unsqueeze(-1)).squeeze(-1))
     }
@@ -53,11 +53,7 @@ impl Loss for NegativeLogLikelihood {
     }
 
     fn check_prediction(&self, prediction: &Tensor) -> Result<()> {
-        let numbers = prediction.to_dtype(DType::F64).to_vec::<f64>();
-        match numbers.iter().find(|p| p.is_nan() || **p > ROUNDING) {
-            None => Ok(()),
-            Some(&bad) => Err(Error::Data(not_log_probabilities(self.name(), bad))),
-        }
+        check_log_probabilities(self.name(), prediction, ADVICE)
     }
 }
 
@@ -67,9 +63,20 @@ const MOST_LOOKS: usize = 100;
 /// Log-probabilities may be above 0 by so much, by rounding.
 const ROUNDING: f64 = 1e-6;
 
-fn not_log_probabilities(name: &str, value: f64) -> String {
+/// Advice for networks whose outputs are no log-probabilities.
+const ADVICE: &str = "or use CategoricalCrossentropy.from_logits()";
+
+/// Checks that numbers are log-probabilities; `advice` says what else than a log-softmax would be right.
+pub(super) fn check_log_probabilities(name: &str, prediction: &Tensor, advice: &str) -> Result<()> {
+    let numbers = prediction.to_dtype(DType::F64).to_vec::<f64>();
+    match numbers.iter().find(|p| p.is_nan() || **p > ROUNDING) {
+        None => Ok(()),
+        Some(&bad) => Err(Error::Data(not_log_probabilities(name, bad, advice))),
+    }
+}
+
+fn not_log_probabilities(name: &str, value: f64, advice: &str) -> String {
     format!(
-        "{name} takes log-probabilities, which are at most 0, but a prediction is {value}; end the network with LogSoftmax, or use \
-         CategoricalCrossentropy.from_logits()"
+        "{name} takes log-probabilities, which are at most 0, but a prediction is {value}; end the network with LogSoftmax, {advice}"
     )
 }

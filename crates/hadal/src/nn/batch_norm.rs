@@ -147,9 +147,8 @@ impl BatchNorm {
         self
     }
 
-    /// Updates the running means from a batch of `count` values for each feature.
-    fn observe(&self, parameters: &Parameters, mean: &Tensor, variance: &Tensor, count: usize) {
-        let momentum = self.momentum;
+    /// Updates the running means from a batch of `count` values for each feature, which gets the weight `momentum`.
+    fn observe(&self, parameters: &Parameters, mean: &Tensor, variance: &Tensor, count: usize, momentum: f64) {
         let correction = if self.unbiased { count as f64 / (count as f64 - 1.0) } else { 1.0 };
         no_grad(|| {
             let mut running = parameters.running();
@@ -218,7 +217,8 @@ impl Forward for BatchNorm {
         // `[1, features, 1, ..]`, to broadcast over the batch and what follows the features.
         let mut wide = vec![1; x.rank()];
         wide[1] = features;
-        let (mean, variance) = if ctx.is_training() && !parameters.are_frozen() {
+        let momentum = ctx.statistics_weight(self.momentum).filter(|_| !parameters.are_frozen());
+        let (mean, variance) = if let Some(momentum) = momentum {
             let count = x.elements() / features;
             assert!(
                 count > 1,
@@ -230,13 +230,13 @@ impl Forward for BatchNorm {
             // Where the values of a channel lie side by side, in one operation.
             if x.rank() > 2 {
                 let (y, mean, variance) = x.batch_norm(&parameters.weight, &parameters.bias, self.epsilon);
-                self.observe(parameters, &mean, &variance, count);
+                self.observe(parameters, &mean, &variance, count, momentum);
                 return y;
             }
             let axes: Vec<isize> = (0..x.rank() as isize).filter(|&axis| axis != 1).collect();
             let mean = x.mean_keepdim(&axes);
             let variance = (x - &mean).powi(2).mean_keepdim(&axes);
-            self.observe(parameters, &mean, &variance, count);
+            self.observe(parameters, &mean, &variance, count, momentum);
             (mean, variance)
         } else {
             let running = parameters.running();

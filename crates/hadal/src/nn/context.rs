@@ -23,6 +23,8 @@ use crate::{Rng, Tensor};
 #[derive(Clone, Debug)]
 pub struct Context {
     training: bool,
+    /// The weight of a batch's statistics in the running ones, where it is not that of the layer.
+    statistics: Option<f64>,
     /// The stream that dropout and its like draw from.
     pub rng: Rng,
     penalty: Option<Tensor>,
@@ -65,6 +67,7 @@ impl Context {
     pub fn training(rng: Rng) -> Context {
         Context {
             training: true,
+            statistics: None,
             rng,
             penalty: None,
             penalized: (0, None),
@@ -135,6 +138,28 @@ impl Context {
         result
     }
 
+    /// As [`evaluation`](Context::evaluation), but layers with running statistics normalize by the batch's, as in training, and give
+    /// them this weight in the running ones: what [`renew_batch_statistics`](crate::train::renew_batch_statistics) is made of.
+    pub(crate) fn renewing(weight: f64) -> Context {
+        let mut ctx = Context::evaluation();
+        ctx.statistics = Some(weight);
+        ctx
+    }
+
+    /// For a layer with running statistics such as [`BatchNorm`](super::BatchNorm): `Some` where it is to normalize by the
+    /// statistics of the batch, with the weight that they get in the running ones, `running += weight * (batch - running)`. That is
+    /// `momentum`, the layer's own, in training; where running statistics are renewed it is what makes them the mean over all
+    /// batches. `None` in evaluation.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert_eq!(Context::training(Rng::new(1)).statistics_weight(0.1), Some(0.1));
+    /// assert_eq!(Context::evaluation().statistics_weight(0.1), None);
+    /// ```
+    pub fn statistics_weight(&self, momentum: f64) -> Option<f64> {
+        self.statistics.or(self.training.then_some(momentum))
+    }
+
     /// Whether this is training.
     ///
     /// ```
@@ -168,6 +193,24 @@ impl Context {
             Some(sum) => sum + term,
             None => term,
         });
+    }
+
+    /// Takes the penalties so far away, for [`put_back`](Context::put_back) to tell them from those that are added meanwhile.
+    pub(super) fn set_aside(&mut self) -> Penalties {
+        Penalties(self.penalty.take(), self.penalized)
+    }
+
+    /// Puts penalties back in the place of those that were added since, which are returned.
+    pub(super) fn put_back(&mut self, before: Penalties) -> Option<Tensor> {
+        self.penalized = before.1;
+        std::mem::replace(&mut self.penalty, before.0)
+    }
+
+    /// A context in which a part of a pass that begins now can be repeated.
+    pub(super) fn repetition(&self) -> Context {
+        let mut ctx = Context::training(self.rng.clone());
+        (ctx.training, ctx.statistics, ctx.caller) = (self.training, self.statistics, self.caller);
+        ctx
     }
 
     /// Drops a penalty from before the last backward pass, which was not part of its loss, and says so once.
@@ -206,6 +249,9 @@ impl Context {
         self.penalty.take()
     }
 }
+
+/// Penalties that were taken away for a while, with when and where they were added.
+pub(super) struct Penalties(Option<Tensor>, (u64, Option<&'static Location<'static>>));
 
 impl Drop for Context {
     fn drop(&mut self) {

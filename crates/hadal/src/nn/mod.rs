@@ -25,6 +25,7 @@ mod activation;
 mod attention;
 pub(crate) mod batch_norm;
 mod chain;
+mod checkpointed;
 mod context;
 mod convolution;
 mod dense;
@@ -71,6 +72,7 @@ pub use attention::{
 };
 pub use batch_norm::BatchNorm;
 pub use chain::Chain;
+pub use checkpointed::Checkpointed;
 pub use context::Context;
 pub use convolution::{
     Conv1d, Conv2d, Conv3d, ConvNd, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, ConvTransposeNd,

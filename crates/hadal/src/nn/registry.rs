@@ -11,11 +11,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::networks::Gpt;
 use super::{
     Activation, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AvgPool1d, AvgPool2d, AvgPool3d, BatchNorm,
-    Chain, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Dense, DepthwiseConv2d, DropPath,
-    Dropout, EmbedColumns, Embedding, Flatten, GaussianNoise, GlobalAveragePool, GroupNorm, Gru, InstanceNorm, Layer,
-    LayerNorm, LearnedPositions, Lstm, MaxPool1d, MaxPool2d, MaxPool3d, MultiHeadAttention, PRelu, Pad, Parallel,
-    Permute, Rescaling, Reshape, Residual, RmsNorm, SeparableConv2d, SimpleRnn, SinusoidalPositions, SpatialDropout,
-    TimeDistributed, TransformerEncoder, TransformerEncoderLayer, Upsample,
+    Chain, Checkpointed, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Dense,
+    DepthwiseConv2d, DropPath, Dropout, EmbedColumns, Embedding, Flatten, GaussianNoise, GlobalAveragePool, GroupNorm,
+    Gru, InstanceNorm, Layer, LayerNorm, LearnedPositions, Lstm, MaxPool1d, MaxPool2d, MaxPool3d, MultiHeadAttention,
+    PRelu, Pad, Parallel, Permute, Rescaling, Reshape, Residual, RmsNorm, SeparableConv2d, SimpleRnn,
+    SinusoidalPositions, SpatialDropout, TimeDistributed, TransformerEncoder, TransformerEncoderLayer, Upsample,
 };
 use crate::{Error, Result};
 
@@ -30,6 +30,7 @@ const KINDS: &[Kind] = &[
     Kind::of::<AvgPool3d>(),
     Kind::of::<BatchNorm>(),
     Kind::of::<Chain>(),
+    Kind::of::<Checkpointed>(),
     Kind::of::<Conv1d>(),
     Kind::of::<Conv2d>(),
     Kind::of::<Conv3d>(),

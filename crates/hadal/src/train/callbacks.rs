@@ -34,8 +34,17 @@ impl<'a> Callbacks<'a> {
         Ok(flow)
     }
 
-    pub fn final_weights(&mut self) -> Option<Vec<(String, Tensor)>> {
-        self.all.iter_mut().filter_map(|callback| callback.final_weights()).last()
+    /// Those of the last callback that has some, and whether the model's running statistics are to be renewed with them.
+    pub fn final_weights(&mut self) -> Option<(Vec<(String, Tensor)>, bool)> {
+        let own = |callback: &mut Box<dyn Callback + 'a>| {
+            let weights = callback.final_weights()?;
+            Some((weights, callback.renews_batch_statistics()))
+        };
+        self.all.iter_mut().filter_map(own).last()
+    }
+
+    pub fn validation_weights(&mut self) -> Option<Vec<(String, Tensor)>> {
+        self.all.iter_mut().filter_map(|callback| callback.validation_weights()).last()
     }
 
     /// The last answer counts.

@@ -199,6 +199,20 @@ pub trait Callback {
         None
     }
 
+    /// Whether the running statistics of the model, as those of [`BatchNorm`](crate::nn::BatchNorm), are to be renewed by a pass over
+    /// the training data when it has been given the [`final_weights`](Callback::final_weights) of this callback: statistics that were
+    /// collected with other weights do not fit them. Default: no.
+    fn renews_batch_statistics(&self) -> bool {
+        false
+    }
+
+    /// The weights that an epoch is to be validated with, by name: asked for after its last step. The model has them during
+    /// validation and [`Event::EpochEnd`], so that callbacks which keep weights keep those that were validated; training goes on with
+    /// those of the last step. If several callbacks have such weights, those of the last are taken. Default: those of the last step.
+    fn validation_weights(&mut self) -> Option<Vec<(String, Tensor)>> {
+        None
+    }
+
     /// A learning rate to go on with, asked for after every batch: before the factor of the schedule, in place of the optimizer's.
     /// What was answered is in [`Trainer::learning_rate_changes`](super::Trainer::learning_rate_changes), so that the run can be repeated,
     /// and in checkpoints. Default: no change.
@@ -317,6 +331,14 @@ macro_rules! forward {
 
             fn final_weights(&mut self) -> Option<Vec<(String, Tensor)>> {
                 (**self).final_weights()
+            }
+
+            fn renews_batch_statistics(&self) -> bool {
+                (**self).renews_batch_statistics()
+            }
+
+            fn validation_weights(&mut self) -> Option<Vec<(String, Tensor)>> {
+                (**self).validation_weights()
             }
 
             fn new_learning_rate(&mut self) -> Option<f64> {

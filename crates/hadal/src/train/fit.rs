@@ -25,6 +25,8 @@ pub struct Fit<'a> {
     pub(super) batch_size: usize,
     /// Whether `batch_size` was set to a number.
     pub(super) sized: bool,
+    /// Batches for each step.
+    pub(super) accumulate: usize,
     pub(super) validation_data: Option<&'a Dataset>,
     pub(super) validation_batch_size: usize,
     pub(super) schedule: Schedule,
@@ -57,6 +59,7 @@ impl<'a> Fit<'a> {
             epochs,
             batch_size: 32,
             sized: false,
+            accumulate: 1,
             validation_data: None,
             validation_batch_size: 1000,
             schedule: Schedule::Constant,
@@ -101,6 +104,37 @@ impl<'a> Fit<'a> {
     pub fn full_batch(mut self) -> Fit<'a> {
         (self.batch_size, self.sized) = (usize::MAX, false);
         self
+    }
+
+    /// Adds up the gradients of so many batches before each step, so that it is that of one large batch of all their samples, in the
+    /// memory of one: gradient accumulation. Losses and penalties are averaged over the samples of all of them, whatever their weights;
+    /// gradients are clipped when they have been added up. The last step of an epoch takes what is left. Default: 1.
+    ///
+    /// A step is one [`Event::BatchEnd`], one batch for callbacks, schedules and [`mixup`](crate::data::Augment::mixup). What
+    /// depends on the samples of a batch beside that, such as the statistics of
+    /// [`BatchNorm`](crate::nn::BatchNorm), is of those of [`batch_size`](Fit::batch_size). A model with several outputs, or with
+    /// regularizers, takes a backward pass for each of its losses.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// # let data = hadal::data::synthetic::moons(100, 0.1, 1)?;
+    /// # let model = || Sequential::new([2]).add(Dense::new(1).activation(Sigmoid)).compile(Sgd::new(0.1), BinaryCrossentropy, ());
+    /// let (mut large, mut small) = (model()?, model()?);
+    /// let history = large.fit(&data, Fit::epochs(2).batch_size(50).quiet())?;
+    /// let same = small.fit(&data, Fit::epochs(2).batch_size(10).accumulate(5).quiet())?;
+    /// assert!(small.steps() == 4 && (history.last("loss")? - same.last("loss")?).abs() < 1e-6);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    #[doc(alias = "gradient_accumulation_steps")]
+    #[doc(alias = "accumulate_grad_batches")]
+    pub fn accumulate(mut self, batches: usize) -> Fit<'a> {
+        self.accumulate = batches;
+        self
+    }
+
+    /// The number of samples of a step.
+    pub(super) fn step_size(&self) -> usize {
+        self.batch_size.saturating_mul(self.accumulate)
     }
 
     /// Data on which loss and metrics are evaluated after every epoch. Default: none.
@@ -293,6 +327,9 @@ impl<'a> Fit<'a> {
         }
         if self.batch_size == 0 || self.validation_batch_size == 0 {
             return Err(Error::Config("the batch size must be at least 1, not 0".into()));
+        }
+        if self.accumulate == 0 {
+            return Err(Error::Config("accumulate must be at least 1 batch, not 0".into()));
         }
         trainer.optimizer.check()?;
         trainer.optimizer.core().check_parameters(&trainer.model)?;

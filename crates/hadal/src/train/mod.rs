@@ -1,11 +1,14 @@
 //! The training loop and its callbacks.
 
+mod accumulation;
+mod batch_statistics;
 mod best;
 mod callbacks;
 mod checkpoint;
 mod checks;
 mod early_stopping;
 mod event;
+mod exponential_moving_average;
 mod fit;
 mod health;
 mod history;
@@ -22,17 +25,22 @@ mod resume;
 mod run_folder;
 mod sample_losses;
 mod set_aside;
+mod step;
+mod stochastic_weight_averaging;
 mod time_limit;
 mod trained;
 mod trainer;
 mod training_loop;
 mod training_state;
+mod weight_average;
 
+pub use batch_statistics::renew_batch_statistics;
 pub use checkpoint::{Checkpoint, Every, duration};
 #[cfg(feature = "tensorboard")]
 pub(crate) use checks::check_preprocessing;
 pub use early_stopping::EarlyStopping;
 pub use event::{BatchLogs, Callback, Event, Flow, Logs};
+pub use exponential_moving_average::ExponentialMovingAverage;
 pub use fit::Fit;
 pub use health::{Finding, FindingKind, Health};
 pub use history::History;
@@ -44,6 +52,7 @@ pub use predict::Samples;
 pub use range_test::LearningRateRangeTest;
 pub use recipe::Recipe;
 pub use run_folder::{HeldFolder, RunFolder};
+pub use stochastic_weight_averaging::StochasticWeightAveraging;
 pub use time_limit::TimeLimit;
 pub use trained::Trained;
 pub use trainer::Trainer;

@@ -8,6 +8,7 @@ use crate::metric::Metric;
 use crate::{DType, Result, Tensor, stack};
 
 /// Running losses and metrics of one pass through data.
+#[derive(Default)]
 pub(super) struct Pass {
     /// One for each loss.
     sums: Vec<Sum>,
@@ -25,12 +26,16 @@ struct Sum {
 }
 
 impl Sum {
-    /// As [`LossParts::value`].
-    fn value(self) -> f64 {
+    /// What the sum is divided by, as in [`LossParts::value`].
+    fn divisor(self) -> f64 {
         match self.reduction {
-            Reduction::Sum => self.sum,
-            Reduction::Mean => self.sum / if self.divisor == 0.0 { 1.0 } else { self.divisor },
+            Reduction::Mean if self.divisor != 0.0 => self.divisor,
+            _ => 1.0,
         }
+    }
+
+    fn value(self) -> f64 {
+        self.sum / self.divisor()
     }
 }
 
@@ -41,18 +46,11 @@ fn total(losses: &[OutputLoss], sums: &[Sum]) -> f64 {
 impl Pass {
     pub fn start(metrics: &mut [Box<dyn Metric>]) -> Pass {
         metrics.iter_mut().for_each(|metric| metric.reset());
-        Pass { sums: Vec::new(), penalties: 0.0, samples: 0 }
+        Pass::default()
     }
 
-    /// Takes in a batch; returns its loss, penalty included. Waits for the numbers once.
-    pub fn update(
-        &mut self,
-        losses: &[OutputLoss],
-        metrics: &mut [Box<dyn Metric>],
-        (predictions, targets): (&Parts, &Parts),
-        parts: &[LossParts],
-        penalty: Option<&Tensor>,
-    ) -> f64 {
+    /// That of one batch alone, without metrics. Waits for the numbers once.
+    fn of(parts: &[LossParts], penalty: Option<&Tensor>, samples: usize) -> Pass {
         let scalars: Vec<Tensor> = parts
             .iter()
             .flat_map(|part| [&part.sum, &part.divisor])
@@ -61,21 +59,25 @@ impl Pass {
             .collect();
         let numbers = stack(&scalars, 0).to_vec::<f64>();
         let penalty = numbers.get(2 * parts.len()).copied().unwrap_or(0.0);
-        let batch: Vec<Sum> = parts
-            .iter()
-            .zip(numbers.chunks(2))
-            .map(|(part, numbers)| Sum { sum: numbers[0], divisor: numbers[1], reduction: part.reduction })
-            .collect();
-        if self.sums.is_empty() {
-            self.sums = batch.iter().map(|sum| Sum { sum: 0.0, divisor: 0.0, ..*sum }).collect();
-        }
-        for (all, own) in self.sums.iter_mut().zip(&batch) {
-            all.sum += own.sum;
-            all.divisor += own.divisor;
-        }
-        let samples = predictions.first().size(0);
-        self.penalties += penalty * samples as f64;
-        self.samples += samples;
+        let sum = |(part, numbers): (&LossParts, &[f64])| Sum {
+            sum: numbers[0],
+            divisor: numbers[1],
+            reduction: part.reduction,
+        };
+        let sums = parts.iter().zip(numbers.chunks(2)).map(sum).collect();
+        Pass { sums, penalties: penalty * samples as f64, samples }
+    }
+
+    /// Takes in a batch; returns the pass of that batch alone.
+    pub fn update(
+        &mut self,
+        metrics: &mut [Box<dyn Metric>],
+        (predictions, targets): (&Parts, &Parts),
+        parts: &[LossParts],
+        penalty: Option<&Tensor>,
+    ) -> Pass {
+        let batch = Pass::of(parts, penalty, predictions.first().size(0));
+        self.add(&batch);
         for metric in metrics {
             let of = |parts: &Parts| parts.of(metric.output()).map(Tensor::detach);
             // Checked before the run.
@@ -83,7 +85,30 @@ impl Pass {
                 metric.update(&prediction, &target);
             }
         }
-        total(losses, &batch) + penalty
+        batch
+    }
+
+    /// Goes on with what another pass took in.
+    pub fn add(&mut self, other: &Pass) {
+        if self.sums.is_empty() {
+            self.sums = other.sums.iter().map(|sum| Sum { sum: 0.0, divisor: 0.0, ..*sum }).collect();
+        }
+        for (all, own) in self.sums.iter_mut().zip(&other.sums) {
+            all.sum += own.sum;
+            all.divisor += own.divisor;
+        }
+        self.penalties += other.penalties;
+        self.samples += other.samples;
+    }
+
+    /// The loss of all samples, penalties included.
+    pub fn loss(&self, losses: &[OutputLoss]) -> f64 {
+        total(losses, &self.sums) + self.penalties / self.samples.max(1) as f64
+    }
+
+    /// What the sum of each loss is divided by.
+    pub fn divisors(&self) -> impl Iterator<Item = f64> {
+        self.sums.iter().map(|sum| sum.divisor())
     }
 
     pub fn samples(&self) -> usize {
@@ -121,7 +146,7 @@ impl Pass {
     /// Losses and metrics so far, by name; `running` leaves out metrics that are too costly before the end of the pass.
     pub fn logs(&self, losses: &[OutputLoss], metrics: &[Box<dyn Metric>], names: &[String], running: bool) -> Logs {
         let mut logs = Logs::default();
-        let loss = total(losses, &self.sums) + self.penalties / self.samples.max(1) as f64;
+        let loss = self.loss(losses);
         logs.push("loss", loss, format!("{loss:.4}"));
         for (loss, sum) in losses.iter().zip(&self.sums) {
             if let Some(output) = &loss.output {

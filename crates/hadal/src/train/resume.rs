@@ -75,6 +75,7 @@ pub(super) fn identity<M: Model>(fit: &Fit, trainer: &Trainer<M>, data: &Dataset
         ("number of epochs", fit.epochs.to_string()),
         (LIMIT_OF_STEPS, format!("{:?}", fit.max_steps)),
         ("batch size", fit.batch_size.to_string()),
+        ("number of batches that a step accumulates", fit.accumulate.to_string()),
         ("validation batch size", fit.validation_batch_size.to_string()),
         ("shuffling", fit.shuffle.to_string()),
         ("schedule", format!("{:?}{}", fit.schedule, if fit.by_epoch { " by epoch" } else { "" })),

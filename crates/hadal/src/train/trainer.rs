@@ -239,16 +239,16 @@ impl<M: Model> Trainer<M> {
             .unwrap_or_else(|| Tensor::scalar(0.0))
     }
 
-    /// Takes a batch into a pass; returns its loss.
+    /// Takes a batch into a pass; returns the pass of that batch alone.
     pub(super) fn update(
         &mut self,
         pass: &mut Pass,
         batch: (&Parts, &Parts),
         parts: &[LossParts],
         penalty: Option<&Tensor>,
-    ) -> f64 {
+    ) -> Pass {
         let metrics = self.metrics.get_mut().unwrap_or_else(PoisonError::into_inner);
-        pass.update(&self.losses, metrics, batch, parts, penalty)
+        pass.update(metrics, batch, parts, penalty)
     }
 
     pub(super) fn metrics(&self) -> MutexGuard<'_, Vec<Box<dyn Metric>>> {
@@ -278,7 +278,7 @@ impl<M: Model> Trainer<M> {
                     let mut ctx = Context::evaluation();
                     let prediction = self.model.forward_parts(&inputs, &mut ctx);
                     let (parts, penalty) = self.parts(&prediction, &targets, weights.as_ref(), &mut ctx);
-                    pass.update(&self.losses, &mut metrics, (&prediction, &targets), &parts, penalty.as_ref());
+                    pass.update(&mut metrics, (&prediction, &targets), &parts, penalty.as_ref());
                     prediction
                 });
                 watch(&prediction, &targets)?;

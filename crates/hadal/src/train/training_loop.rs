@@ -1,21 +1,21 @@
 //! The loop.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
+use super::batch_statistics::renew_batch_statistics;
 use super::callbacks::Callbacks;
-use super::health::{Cause, Rows};
 use super::pass::Pass;
 use super::resume::{exactness, identity};
 use super::training_state::{EpochState, Exact, Facts, MODEL, OPTIMIZER, RngState};
-use super::{BatchLogs, Event, Fit, Flow, History, Trainer, TrainingState};
-use crate::data::{AugmentPass, Batch, Dataset, Parts};
-use crate::finite::first_not_finite;
+use super::{Event, Fit, Flow, History, Logs, Trainer, TrainingState};
+use crate::data::{AugmentPass, Dataset, Parts};
 use crate::monitor::{Console, note};
-use crate::nn::{Context, Model};
+use crate::nn::Model;
 use crate::optim::check_positive;
-use crate::{Error, Gradients, Result, Rng};
+use crate::{Result, Tensor};
 
 impl Fit<'_> {
     /// Trains from the beginning, or from where `state` left off.
@@ -48,24 +48,24 @@ impl Fit<'_> {
 }
 
 /// A call of `fit` under way. Leaves the optimizer at the learning rate of the last step.
-struct TrainingLoop<'a, 'b, M> {
-    fit: Fit<'a>,
-    callbacks: Callbacks<'a>,
-    trainer: &'b mut Trainer<M>,
-    data: &'b Dataset,
+pub(super) struct TrainingLoop<'a, 'b, M> {
+    pub(super) fit: Fit<'a>,
+    pub(super) callbacks: Callbacks<'a>,
+    pub(super) trainer: &'b mut Trainer<M>,
+    pub(super) data: &'b Dataset,
     run: Vec<(String, String)>,
     /// The learning rate of the optimizer, or what it was changed to, and what `reduce_lr_on_plateau` has left of it.
     learning_rate: f64,
-    base: f64,
+    pub(super) base: f64,
     /// Epochs and steps before this call.
     first: (usize, usize),
-    /// Batches of an epoch.
+    /// Batches of an epoch, each of one step.
     batches: usize,
     /// The stream of the order of samples, as it was before the epoch.
-    order: RngState,
+    pub(super) order: RngState,
     history: History,
     /// A callback has said that it is enough.
-    stopping: bool,
+    pub(super) stopping: bool,
 }
 
 /// An epoch under way, up to a batch.
@@ -90,7 +90,7 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
             learning_rate,
             base: learning_rate,
             first: (trainer.progress.epochs, trainer.progress.steps),
-            batches: data.len().div_ceil(fit.batch_size),
+            batches: data.len().div_ceil(fit.step_size()),
             order: RngState::from(&trainer.progress.order),
             history: History::default(),
             stopping: false,
@@ -100,12 +100,12 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
     }
 
     /// The number of all epochs.
-    fn epochs(&self) -> usize {
+    pub(super) fn epochs(&self) -> usize {
         self.first.0.saturating_add(self.fit.epochs)
     }
 
     /// The number of all steps.
-    fn steps(&self) -> usize {
+    pub(super) fn steps(&self) -> usize {
         self.first.1.saturating_add(self.fit.epochs.saturating_mul(self.batches))
     }
 
@@ -157,7 +157,7 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
         let mut pass = Pass::start(self.trainer.metrics_mut());
         let order = RngState::from(&self.trainer.progress.order);
         self.order = order;
-        let mut all = self.data.batches(self.fit.batch_size);
+        let mut all = self.data.batches(self.fit.step_size());
         if self.fit.shuffle {
             all = all.shuffle(&mut self.trainer.progress.order);
         }
@@ -189,7 +189,26 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
             return Ok(flow);
         }
         let elapsed = before + start.elapsed();
-        let mut logs = self.trainer.logs(&pass, false);
+        let logs = self.trainer.logs(&pass, false);
+        // Weights to validate with are the model's until the epoch has ended.
+        let own = match self.callbacks.validation_weights() {
+            None => None,
+            Some(weights) => {
+                let own: BTreeMap<String, Tensor> = self.trainer.model.state_dict().into_iter().collect();
+                self.trainer.model.load_state_dict(&weights.into_iter().collect())?;
+                Some(own)
+            }
+        };
+        let outcome = self.end_epoch(logs, elapsed);
+        own.map_or(Ok(()), |own| self.trainer.model.load_state_dict(&own))?;
+        flow = outcome?;
+        self.save(None, flow == Flow::Suspend)?;
+        Ok(flow)
+    }
+
+    /// Validates the model after an epoch, and tells the callbacks that it has ended.
+    fn end_epoch(&mut self, mut logs: Logs, elapsed: Duration) -> Result<Flow> {
+        let epoch = self.trainer.progress.epochs;
         let mut suspending = false;
         if let Some(data) = self.fit.validation_data {
             let watch = |predictions: &Parts, targets: &Parts| {
@@ -201,7 +220,7 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
             logs.extend(&self.trainer.score_watched(data, self.fit.validation_batch_size, watch)?, "val_");
         }
         self.trainer.progress.epochs += 1;
-        flow = self.callbacks.tell(&Event::EpochEnd {
+        let flow = self.callbacks.tell(&Event::EpochEnd {
             epoch: epoch + 1,
             logs: &logs,
             learning_rate: self.trainer.optimizer.learning_rate(),
@@ -215,86 +234,10 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
         }
         self.history.epochs.push(logs);
         self.stopping |= self.callbacks.has_stopped;
-        flow = if suspending { Flow::Suspend } else { flow };
-        self.save(None, flow == Flow::Suspend)?;
-        Ok(flow)
+        Ok(if suspending { Flow::Suspend } else { flow })
     }
 
-    /// A step of the optimizer.
-    fn step(&mut self, epoch: usize, batch: usize, samples: &Batch, pass: &mut Pass) -> Result<Flow> {
-        let start = Instant::now();
-        let Batch { inputs: x, targets: y, weights } = samples;
-        let factor = if self.fit.by_epoch {
-            self.fit.schedule.factor(epoch, self.epochs())
-        } else {
-            self.fit.schedule.factor(self.trainer.progress.steps, self.steps())
-        };
-        let trainer = &mut *self.trainer;
-        trainer.optimizer.set_learning_rate(self.base * factor);
-        let rng = trainer.progress.dropout.clone();
-        let mut ctx = Context::training(rng.clone());
-        let prediction = trainer.model.forward_parts(x, &mut ctx);
-        trainer.progress.dropout = ctx.rng.clone();
-        let (parts, penalty) = trainer.parts(&prediction, y, weights.as_ref(), &mut ctx);
-        let loss = trainer.total(&parts, penalty.as_ref());
-        if !loss.is_tracked() {
-            return Err(Error::Config("the loss does not depend on the model's parameters".into()));
-        }
-        let mut gradients = loss.backward();
-        let value = trainer.update(pass, (&prediction, y), &parts, penalty.as_ref());
-        if !value.is_finite() {
-            let step = self.trainer.progress.steps + 1;
-            let problem = format!("the loss became {value} in epoch {}, batch {batch} (step {step})", epoch + 1);
-            return Err(self.not_finite_because(&problem, batch, samples, rng, None));
-        }
-        if let Some(limit) = self.fit.clip_value {
-            gradients.clip_value(limit);
-        }
-        if let Some((name, number)) = not_finite(&trainer.model, &gradients) {
-            let step = self.trainer.progress.steps + 1;
-            let problem = format!(
-                "the gradient of `{name}` became {number} in epoch {}, batch {batch} (loss {value}), step {step}",
-                epoch + 1
-            );
-            return Err(self.not_finite_because(&problem, batch, samples, rng, Some(&name)));
-        }
-        if let Some(max_norm) = self.fit.clip_norm {
-            gradients.clip_norm(max_norm);
-        }
-        trainer.optimizer.step(&mut trainer.model, &gradients);
-        trainer.model.constrain();
-        trainer.progress.steps += 1;
-        let trainer = &*self.trainer;
-        let make = || trainer.logs(pass, true);
-        let logs = BatchLogs::new(&make);
-        let flow = self.callbacks.tell(&Event::BatchEnd {
-            epoch: epoch + 1,
-            batch,
-            step: trainer.progress.steps,
-            samples: pass.samples(),
-            learning_rate: trainer.optimizer.learning_rate(),
-            loss: value,
-            predictions: &prediction,
-            targets: y,
-            decision_threshold: trainer.losses.first().map_or(0.5, |own| own.loss.decision_threshold()),
-            gradients: &gradients,
-            elapsed: start.elapsed(),
-            model: &trainer.model,
-            logs: &logs,
-        })?;
-        let step = self.trainer.progress.steps;
-        let planned =
-            self.fit.learning_rate_changes.iter().filter(|(at, _)| *at == step).map(|(_, rate)| *rate).next_back();
-        if let Some(rate) = self.callbacks.new_learning_rate().or(planned) {
-            self.change_learning_rate(step, rate)?;
-        }
-        let is_last = self.fit.max_steps.is_some_and(|steps| self.trainer.progress.steps >= steps);
-        let flow = if is_last && flow == Flow::Continue { Flow::Stop } else { flow };
-        self.stopping |= is_last || self.callbacks.has_stopped;
-        Ok(flow)
-    }
-
-    fn change_learning_rate(&mut self, step: usize, rate: f64) -> Result<()> {
+    pub(super) fn change_learning_rate(&mut self, step: usize, rate: f64) -> Result<()> {
         check_positive("new learning rate", rate, "0.001")?;
         // What `reduce_lr_on_plateau` does is in proportion to the new one.
         let reduction = self.fit.plateau.as_ref().map_or(1.0, |plateau| plateau.state().0);
@@ -303,31 +246,15 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
         Ok(())
     }
 
-    /// The error that ends a run whose numbers are no longer finite: says where they first were not.
-    fn not_finite_because(
-        &mut self,
-        problem: &str,
-        batch: usize,
-        samples: &Batch,
-        rng: Rng,
-        parameter: Option<&str>,
-    ) -> Error {
-        let first = (batch - 1) * self.fit.batch_size;
-        let places = first..(first + self.fit.batch_size).min(self.data.len());
-        let order = self.fit.shuffle.then(|| Rng::from(self.order).permutation(self.data.len()));
-        let samples_of = places.map(|place| order.as_ref().map_or(place, |order| order[place])).collect();
-        let rows = Rows { data: self.data.name(), samples: samples_of };
-        let Cause { place, advice } = self.trainer.cause(samples, rng, parameter, &rows);
-        let place = place.map_or(String::new(), |place| format!(": {place}"));
-        Error::Data(format!("{problem}{place}; try {advice}"))
-    }
-
     fn finish(mut self) -> Result<History> {
         self.callbacks.tell(&Event::TrainEnd)?;
         let weights = self.callbacks.final_weights();
         let has_restored_weights = weights.is_some();
-        if let Some(weights) = weights {
+        if let Some((weights, renews_batch_statistics)) = weights {
             self.trainer.model.load_state_dict(&weights.into_iter().collect())?;
+            if renews_batch_statistics {
+                renew_batch_statistics(&mut self.trainer.model, self.data, self.fit.batch_size)?;
+            }
         }
         // Before the state says that the run has ended: one that is killed meanwhile is resumed, and shown then.
         self.callbacks.show(&*self.trainer)?;
@@ -390,11 +317,11 @@ impl<'a, 'b, M: Model> TrainingLoop<'a, 'b, M> {
             epoch,
             stopping: self.stopping,
             finished: false,
-            history: self.history.epochs.iter().map(super::Logs::exact).collect(),
+            history: self.history.epochs.iter().map(Logs::exact).collect(),
             callbacks,
             notes: Default::default(),
         };
-        let under = |prefix: &str, tensors: Vec<(String, crate::Tensor)>| {
+        let under = |prefix: &str, tensors: Vec<(String, Tensor)>| {
             tensors.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)).collect::<Vec<_>>()
         };
         let tensors =
@@ -409,18 +336,6 @@ impl Begun<'_> {
         let metrics = trainer.metrics().iter().map(|metric| metric.state()).collect::<Option<Vec<_>>>()?;
         Some((self.pass.state(self.batches, self.elapsed.as_secs_f64(), metrics), self.order))
     }
-}
-
-/// The first parameter whose gradient is not finite, and the first such number.
-fn not_finite(model: &impl Model, gradients: &Gradients) -> Option<(String, f64)> {
-    let mut found = None;
-    model.visit("", &mut |name, parameter| {
-        if found.is_none() {
-            let number = gradients.get(parameter).and_then(first_not_finite);
-            found = number.map(|(_, number)| (name.to_owned(), number));
-        }
-    });
-    found
 }
 
 /// Restores the optimizer's own learning rate when dropped: at the end of a run, on an error, on a panic.

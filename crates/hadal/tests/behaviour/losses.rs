@@ -202,7 +202,7 @@ fn the_loss_of_a_data_set_does_not_depend_on_its_batches() {
     let signs = two.to_dtype(DType::F32).unsqueeze(1) * 2.0 - 1.0;
     let samples: Vec<f64> = (0..n).map(|i| (i % 4) as f64).collect();
     type Case<'a> = (fn() -> Box<dyn Loss>, usize, hadal::nn::Activation, &'a Tensor);
-    let cases: [Case; 13] = [
+    let cases: [Case; 16] = [
         (|| Box::new(CategoricalCrossentropy), 3, Softmax, &three),
         (|| Box::new(CategoricalCrossentropy.label_smoothing(0.1)), 3, Softmax, &three),
         (|| Box::new(CategoricalCrossentropy.complement()), 3, Softmax, &soft),
@@ -211,6 +211,9 @@ fn the_loss_of_a_data_set_does_not_depend_on_its_batches() {
         (|| Box::new(KlDivergence), 3, Softmax, &soft),
         (|| Box::new(BinaryCrossentropy), 1, Sigmoid, &two),
         (|| Box::new(BinaryCrossentropy.from_logits().label_smoothing(0.1)), 1, Identity, &two),
+        (|| Box::new(Focal.label_smoothing(0.1)), 3, Softmax, &three),
+        (|| Box::new(BinaryFocal), 1, Sigmoid, &two),
+        (|| Box::new(Dice), 3, Sigmoid, &soft),
         (|| Box::new(Hinge), 1, Identity, &signs),
         (|| Box::new(MeanSquaredError), 3, Identity, &numbers),
         (|| Box::new(MeanAbsoluteError), 3, Identity, &numbers),

@@ -1,8 +1,12 @@
 //! What happens at the edges: infinite logits, NaN scores, empty batches, frozen layers, failing runs, training resumed.
 
+mod accumulation;
 mod activations;
 mod attention;
+mod averaging;
+mod checkpointed;
 mod data;
+mod further_losses;
 mod health;
 mod images;
 mod layers;

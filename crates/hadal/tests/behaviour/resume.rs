@@ -17,6 +17,7 @@ struct Plan {
     schedule: usize,
     patience: usize,
     batch_size: usize,
+    accumulate: usize,
     every: usize,
 }
 
@@ -63,7 +64,12 @@ fn train(folder: &Path, plan: Plan, kill: usize) -> Result<hadal::train::History
         Event::BatchEnd { step, .. } if *step == kill => Err(Error::Config("killed".into())),
         _ => Ok(Flow::Continue),
     };
-    let fit = Fit::epochs(4).batch_size(plan.batch_size).validation_data(&validation).clip_norm(5.0).quiet();
+    let fit = Fit::epochs(4)
+        .batch_size(plan.batch_size)
+        .accumulate(plan.accumulate)
+        .validation_data(&validation)
+        .clip_norm(5.0)
+        .quiet();
     let fit = match plan.schedule {
         0 => fit,
         1 => fit.schedule(Schedule::Cosine),
@@ -102,10 +108,10 @@ proptest! {
     #[test]
     fn a_killed_run_ends_as_the_whole(
         (optimizer, schedule, patience) in (0..OPTIMIZERS, 0..4usize, 0..4usize),
-        (batch_size, every) in (8..17usize, 1..9usize),
+        (batch_size, accumulate, every) in (8..17usize, 1..4usize, 1..9usize),
         kills in prop::collection::vec(1..30usize, 1..4),
     ) {
-        killed_run_ends_as_the_whole(Plan { optimizer, schedule, patience, batch_size, every }, &kills);
+        killed_run_ends_as_the_whole(Plan { optimizer, schedule, patience, batch_size, accumulate, every }, &kills);
     }
 }
 
@@ -113,7 +119,7 @@ proptest! {
 fn every_optimizer_goes_on_in_the_middle_of_an_epoch() {
     for optimizer in 0..OPTIMIZERS {
         killed_run_ends_as_the_whole(
-            Plan { optimizer, schedule: 1, patience: 9, batch_size: 8, every: 2 },
+            Plan { optimizer, schedule: 1, patience: 9, batch_size: 8, accumulate: 1, every: 2 },
             &[11, 12, 19],
         );
     }
@@ -124,7 +130,7 @@ fn a_suspended_run_goes_on_where_it_was() {
     let data = points(40, 2);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint");
-    let plan = Plan { optimizer: 5, schedule: 0, patience: 9, batch_size: 8, every: 1000 };
+    let plan = Plan { optimizer: 5, schedule: 0, patience: 9, batch_size: 8, accumulate: 1, every: 1000 };
     let suspend = |event: &Event| {
         Ok(if matches!(event, Event::BatchEnd { step: 7, .. }) { Flow::Suspend } else { Flow::Continue })
     };
@@ -147,7 +153,7 @@ fn what_is_not_the_run_is_refused_with_the_first_difference() {
     let (data, other) = (points(40, 2), points(42, 2));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint");
-    let plan = Plan { optimizer: 5, schedule: 0, patience: 9, batch_size: 8, every: 1000 };
+    let plan = Plan { optimizer: 5, schedule: 0, patience: 9, batch_size: 8, accumulate: 1, every: 1000 };
     let fit = || Fit::epochs(2).batch_size(8).quiet();
     let suspend = |event: &Event| {
         Ok(if matches!(event, Event::BatchEnd { step: 3, .. }) { Flow::Suspend } else { Flow::Continue })
@@ -157,6 +163,7 @@ fn what_is_not_the_run_is_refused_with_the_first_difference() {
     says(resume(plan, &other, fit()), &["another run", "training data", "40 samples", "42 samples"]);
     says(resume(plan, &data, fit().batch_size(10)), &["batch size was 8, not 10"]);
     says(resume(plan, &data, Fit::epochs(3).batch_size(8).quiet()), &["number of epochs was 2, not 3"]);
+    says(resume(plan, &data, fit().accumulate(2)), &["batches that a step accumulates was 1, not 2"]);
     says(resume(plan, &data, fit().shuffle(false)), &["shuffling was true, not false"]);
     says(resume(Plan { optimizer: 8, ..plan }, &data, fit()), &["optimizer was adam", "not nadam"]);
     let extra = EarlyStopping::new("loss");
@@ -203,7 +210,7 @@ impl Callback for Changes {
 #[test]
 fn a_learning_rate_that_was_changed_is_kept_and_repeated() {
     let data = points(40, 2);
-    let plan = Plan { optimizer: 5, schedule: 1, patience: 9, batch_size: 8, every: 1000 };
+    let plan = Plan { optimizer: 5, schedule: 1, patience: 9, batch_size: 8, accumulate: 1, every: 1000 };
     let plateau = || ReduceLrOnPlateau::new("loss").patience(1).factor(0.5).min_delta(1e9);
     let fit = || Fit::epochs(4).batch_size(8).quiet().reduce_lr_on_plateau(plateau());
     let mut whole = trainer(plan);
@@ -264,7 +271,7 @@ fn what_only_watches_may_come_and_go() {
     let data = points(40, 2);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checkpoint");
-    let plan = Plan { optimizer: 5, schedule: 0, patience: 9, batch_size: 8, every: 1000 };
+    let plan = Plan { optimizer: 5, schedule: 0, patience: 9, batch_size: 8, accumulate: 1, every: 1000 };
     let fit = || Fit::epochs(3).batch_size(8).quiet();
     let history = trainer(plan).fit(&data, fit()).unwrap();
     let suspend = |event: &Event| {
@@ -371,7 +378,7 @@ fn with_a_metric_that_has_no_state_checkpoints_are_those_of_the_ends_of_epochs()
 fn a_run_that_is_to_stop_when_it_is_suspended_stops_when_it_goes_on() {
     let data = points(40, 2);
     let folder = tempfile::tempdir().unwrap();
-    let plan = Plan { optimizer: 5, schedule: 0, patience: 9, batch_size: 8, every: 1000 };
+    let plan = Plan { optimizer: 5, schedule: 0, patience: 9, batch_size: 8, accumulate: 1, every: 1000 };
     let is_end_of_epoch = |event: &Event| matches!(event, Event::EpochEnd { epoch: 2, .. });
     let is_in_an_epoch = |event: &Event| matches!(event, Event::BatchEnd { step: 7, .. });
     for (name, is_there) in [("epoch", &is_end_of_epoch as &dyn Fn(&Event) -> bool), ("batch", &is_in_an_epoch)] {
@@ -390,7 +397,7 @@ fn a_run_that_is_to_stop_when_it_is_suspended_stops_when_it_goes_on() {
 fn the_best_model_of_a_resumed_run_is_not_one_of_an_epoch_that_it_has_yet_to_reach() {
     let data = points(40, 2);
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let plan = Plan { optimizer: 0, schedule: 0, patience: 9, batch_size: 8, every: 1 };
+    let plan = Plan { optimizer: 0, schedule: 0, patience: 9, batch_size: 8, accumulate: 1, every: 1 };
     // The loss falls: the first epoch is the best.
     let train = |folder: &Path, kill: usize| {
         let mut trainer = trainer(plan);
@@ -415,7 +422,7 @@ fn the_best_model_of_a_resumed_run_is_not_one_of_an_epoch_that_it_has_yet_to_rea
 #[test]
 fn a_limit_of_time_in_a_second_call_is_repeated_by_its_step() {
     let data = points(40, 2);
-    let plan = Plan { optimizer: 5, schedule: 0, patience: 9, batch_size: 8, every: 1000 };
+    let plan = Plan { optimizer: 5, schedule: 0, patience: 9, batch_size: 8, accumulate: 1, every: 1000 };
     let fit = || Fit::epochs(4).batch_size(8).quiet();
     let (mut timed, mut counted) = (trainer(plan), trainer(plan));
     for trainer in [&mut timed, &mut counted] {

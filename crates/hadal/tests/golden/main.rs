@@ -2,9 +2,11 @@
 //! scikit-learn, in f64. Tolerances are stated where they are used.
 
 mod attention;
+mod averaging;
 mod classic;
 #[cfg(feature = "plot")]
 mod curves;
+mod further_losses;
 mod images;
 mod layers;
 mod losses;
