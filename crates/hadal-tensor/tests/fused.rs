@@ -28,6 +28,13 @@ fn a_masked_softmax_is_a_softmax_of_what_is_left() {
     assert!(apart(&gone.masked_softmax(0.5, false, None), &expected) < 1e-6);
     let infinite = Tensor::from([[0.0, f32::INFINITY, f32::INFINITY, 3.0]]);
     assert_eq!(infinite.masked_softmax(1.0, false, None).to_vec::<f32>(), [0.0, 0.5, 0.5, 0.0]);
+    // NaN is not passed over.
+    for row in
+        [[f32::NAN, f32::NEG_INFINITY], [f32::NEG_INFINITY, f32::NAN], [f32::NAN, 0.0], [f32::INFINITY, f32::NAN]]
+    {
+        let y = Tensor::from([row]).masked_softmax(1.0, false, None).to_vec::<f32>();
+        assert!(y.iter().any(|y| y.is_nan()), "{row:?} gives {y:?}");
+    }
 }
 
 #[test]

@@ -182,6 +182,14 @@ fn operations() -> Vec<Operation> {
         op("argmin", |a| a.x.argmin(a.axis)),
         op("softmax", |a| a.x.softmax(a.axis)),
         op("log_softmax", |a| a.x.log_softmax(a.axis)),
+        op("masked_softmax", |a| {
+            let mask = (a.number < 1.0).then(|| a.z.gt(0));
+            a.x.masked_softmax(0.5, a.axis > 0, mask.as_ref())
+        }),
+        op("layer_norm", |a| {
+            let y = Some(&a.y).filter(|_| a.number < 1.0);
+            a.x.layer_norm(y, Some(&a.z).filter(|_| a.axis > 0), 0.1)
+        }),
         op("flip", |a| a.x.flip(&a.axes)),
         op("roll", |a| a.x.roll(a.other_axis, a.axis)),
         op("repeat", |a| a.x.repeat(&a.shape)),
@@ -279,6 +287,7 @@ fn operations() -> Vec<Operation> {
         op("div_assign", |a| changed(a, |x| *x /= &a.y)),
         op("add_scaled", |a| changed(a, |x| x.add_scaled(a.number, &a.y))),
         op("assign", |a| changed(a, |x| x.assign(&a.y))),
+        op("assign_narrow", |a| changed(a, |x| x.assign_narrow(a.axis, a.start, &a.y))),
         op("update", |a| {
             let mut state = [a.y.zeros_like()];
             changed(a, |x| x.update(&Momentum, WeightDecay::NONE, &mut state, &a.y))

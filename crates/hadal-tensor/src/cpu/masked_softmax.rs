@@ -3,7 +3,7 @@
 use super::buffer::Buffer;
 use super::copy;
 use super::float::Float;
-use super::reduce::{Max, Sum, fold_slice};
+use super::reduce::{Fold, LANES, Sum, fold_slice};
 use super::simd::{Task, dispatch};
 use super::strided::at;
 use super::threads::for_each_part;
@@ -35,6 +35,21 @@ impl Hidden<'_> {
     }
 }
 
+/// The largest, which may pass over NaN: a single instruction.
+#[derive(Clone, Copy)]
+struct Largest;
+
+impl<T: Float> Fold<T> for Largest {
+    #[inline(always)]
+    fn start(self) -> T {
+        T::LOWEST
+    }
+    #[inline(always)]
+    fn join(self, a: T, b: T) -> T {
+        if a > b { a } else { b }
+    }
+}
+
 struct Rows<'a, T> {
     out: &'a mut [T],
     x: &'a [T],
@@ -58,20 +73,22 @@ impl<T: Float> Task for Rows<'_, T> {
             let visible = self.causal.map_or(self.length, |first| {
                 (first + (row % self.queries) as isize).clamp(0, self.length as isize) as usize
             });
-            let (out, beyond) = out.split_at_mut(visible);
+            // Up to whole vectors: what is left over would be computed one by one.
+            let computed = visible.next_multiple_of(LANES).min(self.length);
+            let (out, beyond) = out.split_at_mut(computed);
             beyond.fill(T::ZERO);
-            let x = &x[..visible];
-            match self.hidden {
-                None => out.copy_from_slice(x),
-                Some(hidden) => {
-                    let (start, step) = (hidden.start(row), hidden.layout.strides[hidden.layout.shape.rank() - 1]);
-                    for (i, (out, &x)) in out.iter_mut().zip(x).enumerate() {
-                        *out = if at(hidden.bytes, start, step, i) != 0 { T::LOWEST } else { x };
-                    }
+            let x = &x[..computed];
+            for (i, (out, &x)) in out.iter_mut().zip(x).enumerate() {
+                *out = if i < visible { x } else { T::LOWEST };
+            }
+            if let Some(hidden) = self.hidden {
+                let (start, step) = (hidden.start(row), hidden.layout.strides[hidden.layout.shape.rank() - 1]);
+                for (i, out) in out[..visible].iter_mut().enumerate() {
+                    *out = if at(hidden.bytes, start, step, i) != 0 { T::LOWEST } else { *out };
                 }
             }
-            let largest = fold_slice(out, Max);
-            if largest == T::LOWEST {
+            let largest = fold_slice(out, Largest);
+            if largest == T::LOWEST && !out.iter().any(|x| x.is_nan()) {
                 // Nothing counts.
                 out.fill(T::ZERO);
                 continue;
@@ -79,7 +96,7 @@ impl<T: Float> Task for Rows<'_, T> {
             if largest == T::HIGHEST {
                 // What is infinite shares everything, as in the limit; infinity less infinity would be NaN.
                 let ways = out.iter().fold(T::ZERO, |ways, &x| if x == largest { ways + T::ONE } else { ways });
-                for out in out.iter_mut() {
+                for out in out.iter_mut().filter(|x| !x.is_nan()) {
                     *out = if *out == largest { T::ONE / ways } else { T::ZERO };
                 }
                 continue;

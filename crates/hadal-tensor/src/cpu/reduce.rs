@@ -11,7 +11,7 @@ use super::threads::for_each_part;
 use crate::backend::ReduceOp;
 use crate::shape::Layout;
 
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 const RUN: usize = 1024;
 /// Rows that are added to one partial result when the summed axis is the outer one.
 const ROWS: usize = 128;
@@ -36,7 +36,7 @@ impl<T: Number> Fold<T> for Sum {
 }
 
 #[derive(Clone, Copy)]
-pub(super) struct Max;
+struct Max;
 impl<T: Number> Fold<T> for Max {
     #[inline(always)]
     fn start(self) -> T {
