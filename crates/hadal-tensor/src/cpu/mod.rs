@@ -30,7 +30,7 @@ use crate::backend::{
     ReduceOp, Storage, UnaryOp, View,
 };
 use crate::dtype::DType;
-use crate::precision::{MatmulPrecision, matmul_precision};
+use crate::precision::MatmulPrecision;
 use crate::random::Key;
 use crate::shape::{Layout, Shape};
 use crate::update::{UpdateRule, WeightDecay};
