@@ -55,10 +55,11 @@ impl Tensor {
         assert!(scale > 0.0 && scale.is_finite(), "masked_softmax: the scale {scale} is not a positive number");
         let least = if causal { 2 } else { 1 };
         assert!(self.rank() >= least, "masked_softmax: shape {} has fewer than {least} axes", self.shape());
-        let wide = mask.map(|mask| (mask, mask.shape().broadcast(self.shape())));
-        if let Some((mask, wide)) = wide {
+        if let Some(mask) = mask {
+            let mut sizes = mask.shape().iter().rev().zip(self.shape().iter().rev());
+            let fits = mask.rank() <= self.rank() && sizes.all(|(&own, &size)| own == 1 || own == size);
             assert!(
-                mask.dtype() == DType::Bool && wide == Some(*self.shape()),
+                mask.dtype() == DType::Bool && fits,
                 "masked_softmax: the mask is {} of shape {}, but must be bool and broadcast to {}",
                 mask.dtype(),
                 mask.shape(),
