@@ -8,6 +8,8 @@ use super::kernel::Level;
 use super::sparse_rows::{LISTED, SparseKernel, SparseRows};
 use super::store::Target;
 use super::tile::{TileKernel, Tiles};
+use super::window_dots::{WindowDotKernel, WindowDots};
+use super::window_tile::{WindowKernel, WindowTiles};
 use super::{Gemm, LEVELS};
 use crate::cpu::simd::available_levels;
 
@@ -199,11 +201,98 @@ fn check_square<T: Gemm + Into<f64>>(transpose_square: unsafe fn(*const T, usize
     compare((&before, &out), (8, 8), place, 0.0, |k, j| x[offset + j * stride + k].into());
 }
 
+/// Places of registers, or of halves of them, that do not overlap, and distances of taps, in a frame that ends with the last element read.
+fn places(case: &Case, lanes: usize, halves: bool) -> (usize, Vec<usize>, Vec<usize>, usize) {
+    let (registers, width) = (1 + case.columns % 8, if halves { lanes / 2 } else { lanes });
+    let count = if halves { 2 * registers } else { registers };
+    let places: Vec<usize> = (0..count).map(|i| case.offset + i * (width + case.gap)).collect();
+    let distances: Vec<usize> = (0..case.depth).map(|tap| tap * 7 % 23).collect();
+    let length = places[count - 1] + width + distances.iter().max().copied().unwrap_or(0);
+    (registers, places, distances, length)
+}
+
+fn check_windows<T: Gemm + Into<f64>>(kernel: &WindowKernel<T>, case: &Case, halves: bool) {
+    let (rows, lanes) = (1 + case.rows % kernel.height, kernel.lanes);
+    let (registers, places, distances, length) = places(case, lanes, halves);
+    let width = if halves { lanes / 2 } else { lanes };
+    // Sums go where their places lie, the last first.
+    let outs: Vec<usize> = (0..places.len()).rev().map(|i| case.offset + i * (width + case.gap)).collect();
+    let out_stride = outs[0] + width + case.gap;
+    let (frame, weights): (Vec<T>, Vec<T>) = (numbers(length, 12), numbers(distances.len() * rows, 13));
+    let start: Vec<T> = numbers(rows, 14);
+    let before: Vec<T> = numbers(rows * out_stride + 20, 15);
+    let mut out = before.clone();
+    let tiles = WindowTiles {
+        rows,
+        taps: distances.len(),
+        weights: weights.as_ptr(),
+        start: start.as_ptr(),
+        distances: distances.as_ptr(),
+        frame: frame.as_ptr(),
+        registers,
+        places: places.as_ptr(),
+        outs: outs.as_ptr(),
+        out: out.as_mut_ptr(),
+        out_stride,
+    };
+    // SAFETY: the level is available, and all was made for these sizes, places and distances.
+    unsafe { if halves { (kernel.halves)(&tiles) } else { (kernel.tiles)(&tiles) } }
+    let place = |i: usize, j: usize| i * out_stride + outs[j / width] + j % width;
+    compare((&before, &out), (rows, places.len() * width), place, tolerance::<T>(distances.len()), |i, j| {
+        let at = places[j / width] + j % width;
+        let terms = distances.iter().enumerate();
+        start[i].into() + terms.map(|(tap, d)| weights[tap * rows + i].into() * frame[at + d].into()).sum::<f64>()
+    });
+}
+
+fn check_window_dots<T: Gemm + Into<f64>>(kernel: &WindowDotKernel<T>, case: &Case, halves: bool) {
+    let (rows, lanes, samples) = (1 + case.rows % kernel.height, kernel.lanes, case.gap);
+    let (registers, places, all, length) = places(case, lanes, halves);
+    let taps = 1 + case.columns % kernel.width.min(all.len());
+    let width = if halves { lanes / 2 } else { lanes };
+    let (row_stride, frame_sample) = (registers * lanes + case.gap, length + case.offset);
+    let row_sample = rows * row_stride;
+    let lines: Vec<T> = numbers(samples * row_sample, 16);
+    let frame: Vec<T> = numbers(samples * frame_sample, 17);
+    let out_stride = taps + case.gap;
+    let before: Vec<T> = numbers(rows * out_stride + 10, 18);
+    let mut out = before.clone();
+    let dots = WindowDots {
+        rows,
+        taps,
+        samples,
+        registers,
+        places: places.as_ptr(),
+        row: lines.as_ptr(),
+        row_stride,
+        row_sample,
+        frame: frame.as_ptr(),
+        frame_sample,
+        distances: all.as_ptr(),
+        out: out.as_mut_ptr(),
+        out_stride,
+    };
+    // SAFETY: the level is available, and all was made for these sizes, places and distances.
+    unsafe { if halves { (kernel.halves)(&dots) } else { (kernel.dots)(&dots) } }
+    let place = |i: usize, j: usize| i * out_stride + j;
+    let depth = samples * registers * lanes;
+    compare((&before, &out), (rows, taps), place, tolerance::<T>(depth), |i, j| {
+        let term = |sample: usize, at: usize| {
+            let x = frame[sample * frame_sample + places[at / width] + at % width + all[j]].into();
+            lines[sample * row_sample + i * row_stride + at].into() * x
+        };
+        let sums = (0..samples).map(|sample| (0..registers * lanes).map(|at| term(sample, at)).sum::<f64>());
+        before[place(i, j)].into() + sums.sum::<f64>()
+    });
+}
+
 fn check_all<T: Gemm + Into<f64>>(level: &'static Level, case: &Case) {
     let kernels = T::of(level);
     for flag in [false, true] {
         kernels.tiles.iter().for_each(|kernel| check_tiles(kernel, case, flag));
         check_dots(&kernels.dots, case, flag);
+        check_windows(&kernels.windows, case, flag);
+        check_window_dots(&kernels.window_dots, case, flag);
     }
     check_sparse(&kernels.sparse, case);
     check_list(&kernels.sparse, case);
