@@ -54,6 +54,11 @@ pub enum Merge {
     Sum,
     /// Multiplied; shapes must agree.
     Product,
+    /// Their mean; shapes must agree.
+    Mean,
+    /// For each index along the last axis, the share of the branches whose largest value lies there; shapes must agree. It passes no
+    /// gradient on.
+    Vote,
 }
 
 impl Parallel {
@@ -108,6 +113,11 @@ impl Forward for Parallel {
             Merge::Concatenate => concat(&outputs, -1),
             Merge::Sum => outputs.into_iter().reduce(|a, b| a + b).unwrap_or_else(|| x.clone()),
             Merge::Product => outputs.into_iter().reduce(|a, b| a * b).unwrap_or_else(|| x.clone()),
+            Merge::Mean => mean(outputs).unwrap_or_else(|| x.clone()),
+            Merge::Vote => {
+                let votes = outputs.iter().map(|y| y.argmax(-1).one_hot(y.size(-1)).to_dtype(y.dtype()));
+                mean(votes.collect()).unwrap_or_else(|| x.clone())
+            }
         }
     }
 
@@ -130,8 +140,8 @@ impl Layer for Parallel {
             });
         }
         let plan = whole.ok_or_else(|| Error::Config("Parallel needs at least one branch".into()))?;
-        if plan.output_shape.is_empty() && self.merge == Merge::Concatenate {
-            return Err(Error::Config("Parallel: scalar outputs cannot be concatenated".into()));
+        if plan.output_shape.is_empty() && matches!(self.merge, Merge::Concatenate | Merge::Vote) {
+            return Err(Error::Config("Parallel: scalar outputs cannot be concatenated or voted on".into()));
         }
         Ok(plan)
     }
@@ -157,6 +167,11 @@ impl LayerKind for Parallel {
     const NAME: &'static str = "parallel";
 }
 
+fn mean(outputs: Vec<Tensor>) -> Option<Tensor> {
+    let count = outputs.len() as f64;
+    outputs.into_iter().reduce(|a, b| a + b).map(|sum| sum / count)
+}
+
 /// Branches in a file: a list of layers each.
 mod lists {
     use serde::{Deserialize, Deserializer, Serializer};
@@ -180,12 +195,14 @@ impl Parallel {
                 "Parallel: branch {number} has output shape {other}, but the branches before it have {first}; {}",
                 match self.merge {
                     Merge::Concatenate => "all axes but the last must agree",
-                    Merge::Sum | Merge::Product => "shapes must agree",
+                    _ => "shapes must agree",
                 }
             ))
         };
         match self.merge {
-            Merge::Sum | Merge::Product => (first == other).then_some(*first).ok_or_else(misfit),
+            Merge::Sum | Merge::Product | Merge::Mean | Merge::Vote => {
+                (first == other).then_some(*first).ok_or_else(misfit)
+            }
             Merge::Concatenate => {
                 let (Some((a, front)), Some((b, other_front))) = (first.split_last(), other.split_last()) else {
                     return Err(misfit());

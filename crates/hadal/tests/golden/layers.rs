@@ -150,7 +150,9 @@ fn residual_and_parallel_blocks_do_what_they_say() {
     let expected = affine(&affine(&x, "layers.0.0").tanh(), "layers.0.1") + &x;
     assert_eq!(model.forward(&x, ctx).to_vec::<f32>(), expected.to_vec::<f32>());
 
-    for (merge, width) in [(Merge::Concatenate, 12), (Merge::Sum, 6), (Merge::Product, 6)] {
+    for (merge, width) in
+        [(Merge::Concatenate, 12), (Merge::Sum, 6), (Merge::Product, 6), (Merge::Mean, 6), (Merge::Vote, 6)]
+    {
         let parallel = Parallel::new(merge).branch(Chain::new()).branch(Chain::new().add(Dense::new(6)));
         let model = Sequential::new([6]).add(parallel).build().unwrap();
         let state: BTreeMap<String, Tensor> = model.state_dict().into_iter().collect();
@@ -160,6 +162,11 @@ fn residual_and_parallel_blocks_do_what_they_say() {
             Merge::Concatenate => hadal::concat(&[x.clone(), branch], 1),
             Merge::Sum => &x + branch,
             Merge::Product => &x * branch,
+            Merge::Mean => (&x + branch) / 2.0,
+            Merge::Vote => {
+                let vote = |y: &Tensor| y.argmax(1).one_hot(6).to_dtype(DType::F32);
+                (vote(&x) + vote(&branch)) / 2.0
+            }
         };
         let y = model.forward(&x, ctx);
         assert_eq!((y.shape(), y.to_vec::<f32>()), (&[4, width].into(), expected.to_vec::<f32>()));

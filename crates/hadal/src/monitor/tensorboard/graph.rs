@@ -73,6 +73,8 @@ impl Graph {
                     Merge::Concatenate => "Concat",
                     Merge::Sum => "Add",
                     Merge::Product => "Mul",
+                    Merge::Mean => "Mean",
+                    Merge::Vote => "Vote",
                 };
                 self.merge(&group, operation, &outputs, planned(layer, input.shape))
             }

@@ -1,0 +1,146 @@
+//! Several networks as one.
+
+use super::{Chain, Forward, Merge, Module, Parallel, Sequential};
+use crate::{Error, Result, Tensor};
+
+/// Networks whose predictions are joined: as a rule their mean is better than any of them (Hansen and Salamon, 1990; Lakshminarayanan,
+/// Pritzel and Blundell, NeurIPS 2017).
+///
+/// ```
+/// use hadal::nn::Ensemble;
+/// use hadal::prelude::*;
+/// let member = |seed| Sequential::new([4]).seed(seed).add(Dense::new(3).activation(Softmax)).build();
+/// let (first, second, x) = (member(1)?, member(2)?, Tensor::ones([1, 4]));
+/// let run = |model: &Sequential| model.forward(&x, &mut Context::evaluation());
+/// let mean = (run(&first) + run(&second)) / 2.0;
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("ensemble.safetensors");
+/// let ensemble = Ensemble::of([first, second])?;
+/// ensemble.save(&path, &Default::default())?; // one file
+/// let (loaded, _) = Sequential::load(&path)?;
+/// assert!((run(&loaded) - mean).abs().max().item() < 1e-6);
+/// # Ok::<(), hadal::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Ensemble;
+
+impl Ensemble {
+    /// A network that gives the mean of what these give, which have been built or trained. It is a [`Sequential`] of one [`Parallel`]
+    /// with a branch for each, and is saved, loaded and evaluated like any other. Its weights are the members' own, not copies,
+    /// until one of them changes.
+    ///
+    /// # Errors
+    /// If there is no network, one has not been built, or inputs, outputs or the transforms of the data they were trained on differ.
+    pub fn of(members: impl IntoIterator<Item = Sequential>) -> Result<Sequential> {
+        Ensemble::joined(members, Merge::Mean)
+    }
+
+    /// As [`of`](Ensemble::of), but each network has one vote, for the class to which it gives the most: the result is each class's
+    /// share of the votes. It cannot be trained.
+    ///
+    /// ```
+    /// use hadal::nn::{Ensemble, Initializer};
+    /// use hadal::prelude::*;
+    /// let sure_of = |class: usize| {
+    ///     let mut model = Sequential::new([1]).add(Dense::new(2)).build()?;
+    ///     let bias = Tensor::from([if class == 0 { 1.0 } else { 0.0 }, if class == 1 { 1.0 } else { 0.0 }]);
+    ///     model.visit_mut("", &mut |name, tensor| {
+    ///         tensor.assign(&if name.ends_with("bias") { bias.clone() } else { tensor.zeros_like() });
+    ///     });
+    ///     hadal::Result::Ok(model)
+    /// };
+    /// let ensemble = Ensemble::vote([sure_of(1)?, sure_of(0)?, sure_of(1)?])?;
+    /// let shares = ensemble.forward(&Tensor::ones([1, 1]), &mut Context::evaluation());
+    /// assert!((shares.to_vec::<f32>()[1] - 2.0 / 3.0).abs() < 1e-6);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`of`](Ensemble::of).
+    pub fn vote(members: impl IntoIterator<Item = Sequential>) -> Result<Sequential> {
+        Ensemble::joined(members, Merge::Vote)
+    }
+
+    fn joined(members: impl IntoIterator<Item = Sequential>, merge: Merge) -> Result<Sequential> {
+        let members: Vec<Sequential> = members.into_iter().collect();
+        let Some(first) = members.first() else {
+            return Err(Error::Config("Ensemble: there is no network; give at least one".into()));
+        };
+        let Some(input) = first.input_shape() else {
+            return Err(Error::Config("Ensemble: network 1 has no input shape".into()));
+        };
+        let mut parallel = Parallel::new(merge);
+        let mut tensors: Vec<Tensor> = Vec::new();
+        for (number, member) in (1..).zip(&members) {
+            if member.output_shape().is_none() {
+                return Err(Error::Config(format!(
+                    "Ensemble: network {number} has no weights yet; build or train it first"
+                )));
+            }
+            if let Some(own) = member.input_shape().filter(|own| *own != input) {
+                return Err(Error::Config(format!(
+                    "Ensemble: network {number} takes samples of shape {own}, but network 1 takes {input}"
+                )));
+            }
+            if member.preprocessing() != first.preprocessing() {
+                return Err(Error::Config(format!(
+                    "Ensemble: network {number} was trained on data with other transforms than network 1; train them on data that \
+                     is prepared alike"
+                )));
+            }
+            let layers = member.architecture().layers.iter().map(|layer| layer.layer()).collect::<Result<_>>()?;
+            parallel = parallel.branch(Chain { layers });
+            member.visit("", &mut |_, tensor| tensors.push(tensor.clone()));
+        }
+        let mut ensemble = Sequential::new(input).add(parallel).build()?;
+        let mut members = tensors.into_iter();
+        // The same layers in the same order.
+        ensemble.visit_mut("", &mut |_, tensor| {
+            if let Some(own) = members.next() {
+                *tensor = own;
+            }
+        });
+        if let Some(preprocessing) = first.preprocessing() {
+            ensemble.set_preprocessing(preprocessing);
+        }
+        Ok(ensemble)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nn::{BatchNorm, Dense};
+
+    #[test]
+    fn what_does_not_fit_together_is_refused() {
+        let model = |inputs: usize, outputs: usize| Sequential::new([inputs]).add(Dense::new(outputs));
+        let refused = |members: Vec<Sequential>, words: &str| {
+            let error = Ensemble::of(members).err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains(words), "{error}");
+        };
+        refused(vec![], "at least one");
+        refused(vec![model(2, 1)], "network 1 has no weights yet");
+        refused(
+            vec![model(2, 1).build().unwrap(), model(3, 1).build().unwrap()],
+            "network 2 takes samples of shape [3]",
+        );
+        refused(vec![model(2, 1).build().unwrap(), model(2, 2).build().unwrap()], "branch 2 has output shape [2]");
+    }
+
+    #[test]
+    fn state_that_is_not_trained_is_the_members_too() {
+        let member = |mean: f64| {
+            let mut model = Sequential::new([1]).add(BatchNorm::new()).build().unwrap();
+            model.visit_mut("", &mut |name, tensor| {
+                if name.ends_with("running_mean") {
+                    tensor.assign(&Tensor::full([1], mean));
+                }
+            });
+            model
+        };
+        let ensemble = Ensemble::of([member(1.0), member(3.0)]).unwrap();
+        let y = ensemble.forward(&Tensor::zeros([1, 1]), &mut super::super::Context::evaluation());
+        assert!((y.item() + 2.0).abs() < 1e-4, "{y}");
+    }
+}
