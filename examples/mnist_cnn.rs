@@ -1,4 +1,4 @@
-//! A small convolutional network on MNIST: 99.5% of the test images after 10 epochs. Usage: [SEED]
+//! A small convolutional network on MNIST, trained on images that are shifted and turned a little. Usage: [SEED]
 use hadal::optim::Schedule;
 use hadal::prelude::*;
 
