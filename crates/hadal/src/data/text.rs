@@ -100,12 +100,12 @@ impl Vocabulary {
 ///
 /// ```
 /// use hadal::data::Text;
-/// let text = Text::new("greeting", "hello, world")?;
+/// let text = Text::new("greetings", "hello, world! hello, moon!")?;
 /// let (train, test) = text.divided(0.25, 4)?;
 /// let (x, y) = train.batch(&[0]);
 /// assert_eq!(text.vocabulary().decode(&x.to_vec::<i64>()), "hell");
 /// assert_eq!(text.vocabulary().decode(&y.to_vec::<i64>()), "ello"); // the character that follows each
-/// # assert_eq!((train.len(), test.len()), (2, 1));
+/// # assert_eq!((train.len(), test.len()), (4, 1));
 /// # Ok::<(), hadal::Error>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -41,13 +41,13 @@ impl Ensemble {
     /// ```
     /// use hadal::nn::{Ensemble, Initializer};
     /// use hadal::prelude::*;
-    /// let sure_of = |class: usize| {
+    /// let sure_of = |class: usize| -> hadal::Result<Sequential> {
     ///     let mut model = Sequential::new([1]).add(Dense::new(2)).build()?;
     ///     let bias = Tensor::from([if class == 0 { 1.0 } else { 0.0 }, if class == 1 { 1.0 } else { 0.0 }]);
     ///     model.visit_mut("", &mut |name, tensor| {
     ///         tensor.assign(&if name.ends_with("bias") { bias.clone() } else { tensor.zeros_like() });
     ///     });
-    ///     hadal::Result::Ok(model)
+    ///     Ok(model)
     /// };
     /// let ensemble = Ensemble::vote([sure_of(1)?, sure_of(0)?, sure_of(1)?])?;
     /// let shares = ensemble.forward(&Tensor::ones([1, 1]), &mut Context::evaluation());
