@@ -39,7 +39,7 @@ impl Ensemble {
     /// share of the votes. It cannot be trained.
     ///
     /// ```
-    /// use hadal::nn::{Ensemble, Initializer};
+    /// use hadal::nn::Ensemble;
     /// use hadal::prelude::*;
     /// let sure_of = |class: usize| -> hadal::Result<Sequential> {
     ///     let mut model = Sequential::new([1]).add(Dense::new(2)).build()?;

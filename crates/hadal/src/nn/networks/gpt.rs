@@ -54,7 +54,7 @@ impl Default for GptConfig {
 
 /// A generative pretrained transformer (Radford and others, "Language Models are Unsupervised Multitask Learners", 2019) in the form of
 /// Karpathy's nanoGPT: a network of one [`Gpt`] layer. Inputs are tokens, `i64` `[N, context]`; outputs are logits of the next token at each
-/// place, `[N, context, vocabulary]`. Train it with [`CategoricalCrossentropy`](crate::loss::CategoricalCrossentropy)`.from_logits()` on the
+/// place, `[N, context, vocabulary]`. Train it with [`CategoricalCrossentropy`](struct@crate::loss::CategoricalCrossentropy)`.from_logits()` on the
 /// tokens that follow, `[N, context]`; generate with a [`Stream`](crate::nn::Stream), which takes pieces of any length up to the context.
 ///
 /// ```
