@@ -7,12 +7,9 @@ use super::frame::Frame;
 use super::runs::Runs;
 use crate::cpu::buffer::Buffer;
 use crate::cpu::gemm::kernels::Gemm;
-use crate::cpu::gemm::kernels::window_tile::{WindowKernel, WindowTiles};
+use crate::cpu::gemm::kernels::window_tile::{TALLEST, WindowKernel, WindowTiles};
 use crate::cpu::gemm::share;
 use crate::cpu::threads::SharedMut;
-
-/// Rows of the tallest kernel.
-const TALLEST: usize = 16;
 
 /// An element of a window: how far from the window's place it lies in the frame, and its weight among those of a row.
 #[derive(Clone, Copy)]
@@ -125,10 +122,11 @@ impl Plan {
             let start = bias.map_or(&zeros[..rows], |bias| &bias[begin..begin + rows]);
             for (part, prepared) in self.correlations.iter().zip(prepared) {
                 let weights = &prepared.weights[begin * part.taps.len()..][..rows * part.taps.len()];
+                let panel = Panel { start, weights, stride: rows, distances: &prepared.distances };
                 if prepared.direct {
-                    tiles(kernel, start, weights, prepared, &frame, out);
+                    tiles(kernel, &panel, &prepared.runs, &frame, out);
                 } else {
-                    tiles(kernel, start, weights, prepared, &frame, &mut stage);
+                    tiles(kernel, &panel, &prepared.runs, &frame, &mut stage);
                     self.place(part, &prepared.runs, &stage, out);
                 }
             }
@@ -171,23 +169,24 @@ impl Plan {
     }
 }
 
-/// Sums of rows of weights at the places of a correlation, each row's begun with a number of `start`.
-fn tiles<T: Gemm>(
-    kernel: &WindowKernel<T>,
-    start: &[T],
-    weights: &[T],
-    prepared: &Prepared<T>,
-    frame: &[T],
-    out: &mut [T],
-) {
-    let Prepared { distances, runs, .. } = prepared;
+/// Rows of weights, side by side for each distance, `stride` apart, and what the sums of each row begin with.
+pub(super) struct Panel<'a, T> {
+    pub start: &'a [T],
+    pub weights: &'a [T],
+    pub stride: usize,
+    pub distances: &'a [usize],
+}
+
+/// The sums of a panel at the places of `runs`.
+pub(super) fn tiles<T: Gemm>(kernel: &WindowKernel<T>, panel: &Panel<T>, runs: &Runs, frame: &[T], out: &mut [T]) {
+    let Panel { start, weights, stride, distances } = *panel;
     let rows = start.len();
     let (reach, end) = runs.ends(kernel.lanes);
     let reach = distances.iter().max().map_or(0, |distance| distance + reach);
     let listed = runs.registers * if runs.halves { 2 } else { 1 };
     assert!(
         (1..=kernel.height).contains(&rows)
-            && weights.len() == distances.len() * rows
+            && distances.len().saturating_sub(1) * stride + rows <= weights.len()
             && [runs.places.len(), runs.outs.len()] == [listed; 2]
             && reach <= frame.len()
             && end <= runs.room
@@ -201,6 +200,7 @@ fn tiles<T: Gemm>(
         rows,
         taps: distances.len(),
         weights: weights.as_ptr(),
+        weight_stride: stride,
         start: start.as_ptr(),
         distances: distances.as_ptr(),
         frame: frame.as_ptr(),

@@ -3,6 +3,7 @@
 
 use super::correlation::{Correlation, Plan, Tap};
 use super::frame::{Axis, Frame};
+use super::winograd;
 use crate::backend::Geometry;
 use crate::cpu::buffer::Buffer;
 use crate::cpu::gemm::kernels::Gemm;
@@ -40,6 +41,9 @@ fn axis(size: usize, phases: &[Phase]) -> Axis {
 
 /// `[N, O, output]` and `[O, C / groups, kernel]` to `[N, C, input]`.
 pub(in super::super) fn input<T: Gemm>(y: &[T], w: &[T], geometry: &Geometry) -> Buffer<T> {
+    if geometry.is_minimal::<T>() {
+        return winograd::input(y, w, geometry);
+    }
     let phases: [Vec<Phase>; 3] = std::array::from_fn(|d| geometry.phases(d));
     let axes: [Axis; 3] = std::array::from_fn(|d| axis(geometry.output[d], &phases[d]));
     let most = phases.each_ref().map(|phases| phases.iter().map(|phase| phase.count).max().unwrap_or(0));

@@ -9,6 +9,7 @@ mod frame;
 mod input;
 mod runs;
 mod weight;
+mod winograd;
 
 pub(super) use input::input;
 pub(super) use weight::weight;
@@ -75,6 +76,9 @@ impl Geometry {
 
 /// `[N, C, input]` and `[O, C / groups, kernel]` to `[N, O, output]`, plus a bias `[O]`.
 pub(super) fn forward<T: Gemm>(x: &[T], w: &[T], bias: Option<&[T]>, geometry: &Geometry) -> Buffer<T> {
+    if geometry.is_minimal::<T>() {
+        return winograd::forward(x, w, bias, geometry);
+    }
     let frame = geometry.frame();
     let correlation = Correlation { taps: geometry.taps(&frame), counts: geometry.output, start: [0; 3], step: [1; 3] };
     let plan = Plan {

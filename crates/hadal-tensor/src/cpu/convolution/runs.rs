@@ -24,6 +24,13 @@ impl Runs {
         self.room == counts.iter().product()
     }
 
+    /// For places that follow each other from 0 on, as do their sums in `room`.
+    pub fn flat(count: usize, lanes: usize, room: usize) -> Runs {
+        let registers = count.div_ceil(lanes);
+        let places: Vec<usize> = (0..registers).map(|register| register * lanes).collect();
+        Runs { registers, halves: false, outs: places.clone(), places, pitch: count, rows: 1, room }
+    }
+
     /// For windows at `counts` places of a frame. `exact`: each place once.
     pub fn new(frame: &Frame, counts: [usize; 3], lanes: usize, exact: bool) -> Runs {
         let [planes, rows, columns] = counts;
@@ -46,10 +53,8 @@ impl Runs {
             (Some(registers), _) => (lanes / 2, registers),
             (None, Some(registers)) => (lanes, registers),
             (None, None) => {
-                let places: Vec<usize> = (0..flat).map(|register| register * lanes).collect();
-                let outs = places.clone();
-                let (pitch, rows, room) = (frame.pitch, frame.rows, flat * lanes);
-                return Runs { registers: flat, halves: false, places, outs, pitch, rows, room };
+                let (pitch, rows) = (frame.pitch, frame.rows);
+                return Runs { pitch, rows, ..Runs::flat(frame.span(counts), lanes, flat * lanes) };
             }
         };
         let (mut places, mut outs) = (Vec::new(), Vec::new());

@@ -3,6 +3,7 @@
 use super::PIECES;
 use super::frame::Frame;
 use super::runs::Runs;
+use super::winograd;
 use crate::backend::Geometry;
 use crate::cpu::buffer::Buffer;
 use crate::cpu::caches::Caches;
@@ -17,12 +18,20 @@ const PARTS: usize = 16;
 /// Elements of the gradients of all parts, at most, where there is more than one.
 const MOST: usize = 4 << 20;
 
+/// The parts of so many samples or lines, given the elements of a gradient.
+pub(super) fn parts(length: usize, units: usize) -> usize {
+    PARTS.min(MOST / length.max(1)).min(units).max(1)
+}
+
 /// `[N, C, input]` and `[N, O, output]` to `[O, C / groups, kernel]`.
 pub(in super::super) fn weight<T: Gemm>(x: &[T], y: &[T], geometry: &Geometry) -> Buffer<T> {
+    if geometry.is_minimal::<T>() {
+        return winograd::weight(x, y, geometry);
+    }
     let frame = geometry.frame();
     let taps = geometry.taps(&frame);
     let length = geometry.filters * taps.len();
-    let parts = PARTS.min(MOST / length.max(1)).min(geometry.batch).max(1);
+    let parts = parts(length, geometry.batch);
     let kernel = &T::kernels().window_dots;
     let filters = geometry.filters / geometry.groups;
     // A piece is a part of the samples, for a part of the filters: whole groups, or panels of the only one.

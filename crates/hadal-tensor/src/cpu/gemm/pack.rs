@@ -2,6 +2,7 @@
 
 use super::kernels::Gemm;
 use super::matrix::Matrix;
+use crate::cpu::buffer::Plain;
 
 /// Panels of `width` columns one after another, each row-major; what fills up the last is arbitrary.
 pub(super) fn panels<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, width: usize, out: &mut [T]) {
@@ -28,7 +29,7 @@ pub(super) fn panels<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, width:
 
 /// Copies of a fixed size need no call.
 #[inline(always)]
-fn copy_row<T: Gemm>(from: &[T], to: &mut [T]) {
+pub(in crate::cpu) fn copy_row<T: Plain>(from: &[T], to: &mut [T]) {
     macro_rules! sizes {
         ($($size:literal)*) => {
             match to.len() {
@@ -37,11 +38,11 @@ fn copy_row<T: Gemm>(from: &[T], to: &mut [T]) {
             }
         };
     }
-    sizes!(4 6 8 12 16 24 32 48 64 80 96)
+    sizes!(4 6 8 12 14 16 24 26 28 32 48 64 80 96)
 }
 
-/// One panel whose columns are not adjacent in memory.
-fn transposed<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, width: usize, out: &mut [T]) {
+/// One panel whose columns are not adjacent in memory: `out[k * width + j] = b[k, j]`.
+pub(in crate::cpu) fn transposed<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, width: usize, out: &mut [T]) {
     assert!(columns <= width && depth * width <= out.len(), "gemm: a panel reaches outside");
     // SAFETY: `depth` rows of `width` elements were just checked to lie within `out`, which is the caller's alone.
     unsafe { transpose(b, depth, columns, width, out.as_mut_ptr()) };

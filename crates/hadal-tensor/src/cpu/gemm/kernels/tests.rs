@@ -226,6 +226,7 @@ fn check_windows<T: Gemm + Into<f64>>(kernel: &WindowKernel<T>, case: &Case, hal
         rows,
         taps: distances.len(),
         weights: weights.as_ptr(),
+        weight_stride: rows,
         start: start.as_ptr(),
         distances: distances.as_ptr(),
         frame: frame.as_ptr(),

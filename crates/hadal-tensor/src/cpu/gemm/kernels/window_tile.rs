@@ -5,6 +5,9 @@ use super::vector::Vector;
 /// Registers across, at most.
 pub(crate) const WIDE: usize = 3;
 
+/// Rows of the tallest kernel, at most.
+pub(crate) const TALLEST: usize = 16;
+
 /// What a kernel works on: `rows` weights for each of `taps` elements of a window, and places side by side. All of a window's
 /// elements are read at one distance from the window's place.
 pub(crate) struct WindowTiles<T> {
@@ -12,6 +15,8 @@ pub(crate) struct WindowTiles<T> {
     pub taps: usize,
     /// `taps` x `rows`.
     pub weights: *const T,
+    /// From the weights of a tap to those of the next.
+    pub weight_stride: usize,
     /// What the sums of each row begin with.
     pub start: *const T,
     /// The distance of each element of a window.
@@ -32,8 +37,8 @@ pub(crate) struct WindowKernel<T> {
     pub height: usize,
     pub lanes: usize,
     /// # Safety
-    /// The processor must have the kernel's instructions. With `1 <= rows <= height`: `weights` must be readable for `taps * rows`
-    /// elements, `start` for `rows`, `distances` for `taps`, `places` and `outs` for `registers`; `frame` from each distance plus each
+    /// The processor must have the kernel's instructions. With `1 <= rows <= height`: `weights` must be readable for `taps` times `rows`
+    /// elements, `weight_stride` apart, `start` for `rows`, `distances` for `taps`, `places` and `outs` for `registers`; `frame` from each distance plus each
     /// place on for a register; `out` must be writable from each of `outs` on for a register, for `rows` rows, `out_stride` apart.
     pub tiles: unsafe fn(&WindowTiles<T>),
     /// The same for halves of registers.
@@ -81,7 +86,7 @@ pub(crate) unsafe fn sums<T, V: Vector<T>, const HEIGHT: usize, const WIDE: usiz
                     *sum = sum.add_product(left, right);
                 }
             }
-            weights = weights.add(HEIGHT);
+            weights = weights.wrapping_add(tiles.weight_stride);
         }
         for j in 0..WIDE {
             let [low, high] = at(tiles.outs, j).map(|out| tiles.out.add(out));

@@ -1,0 +1,237 @@
+//! Convolutions by windows of three by three with fewer multiplications: minimal filtering, F(2 x 2, 3 x 3) (Winograd 1980; Lavin and
+//! Gray, "Fast Algorithms for Convolutional Neural Networks", 2016, section 4.1).
+//!
+//! The output is cut into tiles of 2 x 2 places. The 4 x 4 elements `d` that a tile's windows reach and the weights `g` of a window are
+//! [transformed](transform), multiplied place by place and summed over the channels, and the sums transformed into the tile:
+//! `Y = At [(G g Gt) . (Bt d B)] A`. That takes 16 multiplications for each channel in place of 36, and the sums are sixteen products of
+//! matrices, of weights and tiles. The transforms only add, subtract and halve, so results differ from those of sums of products by a
+//! few roundings. Numbers of 64 bits are not computed so.
+
+#[cfg(test)]
+mod tests;
+mod transform;
+mod weight;
+
+pub(super) use weight::weight;
+
+use super::PIECES;
+use super::correlation::{Panel, tiles};
+use super::runs::Runs;
+use crate::backend::Geometry;
+use crate::cpu::buffer::Buffer;
+use crate::cpu::caches::Caches;
+use crate::cpu::gemm::kernels::Gemm;
+use crate::cpu::gemm::kernels::window_tile::TALLEST;
+use crate::cpu::gemm::share;
+use crate::cpu::simd::dispatch;
+use crate::cpu::threads::SharedMut;
+use transform::{Inward, LANES, Outward, filter};
+
+/// The places of a transformed tile.
+const PLACES: usize = 16;
+
+/// Channels and filters from which on the transforms cost less than they save.
+const LEAST_CHANNELS: usize = 16;
+
+/// Tiles from which on transforming the weights costs less than it saves.
+const LEAST_TILES: usize = 64;
+
+/// How the places of an output are cut into tiles.
+#[derive(Clone, Copy)]
+struct Tiling {
+    batch: usize,
+    input: [usize; 2],
+    padding: [usize; 2],
+    output: [usize; 2],
+}
+
+impl Tiling {
+    /// Tiles below each other.
+    fn down(&self) -> usize {
+        self.output[0].div_ceil(2)
+    }
+
+    /// Tiles of a line.
+    fn across(&self) -> usize {
+        self.output[1].div_ceil(2)
+    }
+
+    /// Lines of tiles of all samples.
+    fn lines(&self) -> usize {
+        self.batch * self.down()
+    }
+
+    /// A range of lines by sample: the sample, and which of its lines.
+    fn samples(&self, lines: std::ops::Range<usize>) -> impl Iterator<Item = (usize, std::ops::Range<usize>)> + use<> {
+        let down = self.down();
+        (lines.start / down..lines.end.div_ceil(down)).map(move |sample| {
+            let first = sample * down;
+            (sample, lines.start.max(first) - first..lines.end.min(first + down) - first)
+        })
+    }
+}
+
+impl Geometry {
+    /// Whether a convolution is computed so, forward and back.
+    pub(super) fn is_minimal<T>(&self) -> bool {
+        let [_, rows, columns] = self.output;
+        let tiles = self.batch * rows.div_ceil(2) * columns.div_ceil(2);
+        size_of::<T>() == 4
+            && self.groups == 1
+            && self.kernel == [1, 3, 3]
+            && self.stride == [1; 3]
+            && self.dilation == [1; 3]
+            && self.input[0] == 1
+            && self.output[0] == 1
+            && self.padding[1..].iter().all(|&padding| padding <= 2)
+            && self.channels.min(self.filters) >= LEAST_CHANNELS
+            && tiles >= LEAST_TILES
+            // Not where too much of the tiles lies outside of the output.
+            && 3 * PLACES * tiles <= 2 * 9 * self.batch * rows * columns
+    }
+
+    fn tiling(&self) -> Tiling {
+        let plane = |sizes: [usize; 3]| [sizes[1], sizes[2]];
+        let (input, padding, output) = (plane(self.input), plane(self.padding), plane(self.output));
+        Tiling { batch: self.batch, input, padding, output }
+    }
+}
+
+/// As [`forward`](super::forward).
+pub(super) fn forward<T: Gemm>(x: &[T], w: &[T], bias: Option<&[T]>, geometry: &Geometry) -> Buffer<T> {
+    let weights = |filter: usize, channel: usize| {
+        let w = &w[(filter * geometry.channels + channel) * 9..][..9];
+        std::array::from_fn(|k| w[k])
+    };
+    let layer = Layer { tiling: geometry.tiling(), channels: geometry.channels, filters: geometry.filters };
+    layer.run(x, &weights, bias)
+}
+
+/// As [`input`](super::input): a convolution of the output by the windows turned around.
+pub(super) fn input<T: Gemm>(y: &[T], w: &[T], geometry: &Geometry) -> Buffer<T> {
+    let weights = |channel: usize, filter: usize| {
+        let w = &w[(filter * geometry.channels + channel) * 9..][..9];
+        std::array::from_fn(|k| w[8 - k])
+    };
+    let Tiling { batch, input, padding, output } = geometry.tiling();
+    let tiling = Tiling { batch, input: output, padding: padding.map(|padding| 2 - padding), output: input };
+    let layer = Layer { tiling, channels: geometry.filters, filters: geometry.channels };
+    layer.run(y, &weights, None)
+}
+
+/// What is computed: `[batch, channels, input]` to `[batch, filters, output]`.
+struct Layer {
+    tiling: Tiling,
+    channels: usize,
+    filters: usize,
+}
+
+impl Layer {
+    fn run<T: Gemm>(
+        &self,
+        x: &[T],
+        weights: &(dyn Fn(usize, usize) -> [T; 9] + Sync),
+        bias: Option<&[T]>,
+    ) -> Buffer<T> {
+        let Layer { tiling, channels, filters } = *self;
+        let kernel = &T::kernels().windows;
+        let panels = filters.div_ceil(kernel.height);
+        let row = |panel: usize| panel * filters / panels;
+        let transformed = self.weights(weights, panels);
+        let [height, width] = tiling.output;
+        let mut out = Buffer::scratch(tiling.batch * filters * height * width);
+        let base = SharedMut::new(out.as_mut_ptr());
+        let narrow = tiling.across() <= LANES / 2;
+        let together = self.lines_together::<T>();
+        let multiplications = tiling.lines() * tiling.across() * PLACES * channels * filters;
+        share::share(multiplications, share::tiled::<T>(), tiling.lines().div_ceil(together), |piece| {
+            let lines = piece * together..tiling.lines().min((piece + 1) * together);
+            let count = lines.len() * tiling.across();
+            // Blocks of a line may reach beyond its end. Channels at powers of two would fall into the same places of the cache.
+            let pitch = ((count + LANES - 1).div_ceil(LANES) | 1) * LANES;
+            let mut transformed_tiles = Buffer::scratch(PLACES * channels * pitch);
+            macro_rules! inward {
+                ($lanes:literal) => {
+                    dispatch(Inward::<T, $lanes, { 2 * $lanes + 2 }> {
+                        x,
+                        tiling: &tiling,
+                        channels,
+                        lines: lines.clone(),
+                        pitch,
+                        out: &mut transformed_tiles,
+                    })
+                };
+            }
+            if narrow {
+                inward!(8)
+            } else {
+                inward!(16)
+            }
+            let distances: Vec<usize> = (0..channels).map(|channel| channel * pitch).collect();
+            let runs = Runs::flat(count, kernel.lanes, pitch);
+            let mut sums = Buffer::scratch(PLACES * kernel.height.min(filters) * pitch);
+            for panel in 0..panels {
+                let rows = row(panel)..row(panel + 1);
+                let weights = &transformed[row(panel) * channels * PLACES..][..rows.len() * channels * PLACES];
+                let places = weights.chunks_exact(channels * rows.len());
+                let places = places.zip(transformed_tiles.chunks_exact(channels * pitch));
+                for ((weights, frame), sums) in places.zip(sums.chunks_exact_mut(rows.len() * pitch)) {
+                    let start = &[T::ZERO; TALLEST][..rows.len()];
+                    let panel = Panel { start, weights, stride: rows.len(), distances: &distances };
+                    tiles(kernel, &panel, &runs, frame, sums);
+                }
+                let sums = &sums[..PLACES * rows.len() * pitch];
+                macro_rules! outward {
+                    ($lanes:literal) => {
+                        dispatch(Outward::<T, $lanes, { 2 * $lanes }> {
+                            sums,
+                            tiling: &tiling,
+                            filters,
+                            rows,
+                            lines: lines.clone(),
+                            pitch,
+                            bias,
+                            out: base,
+                        })
+                    };
+                }
+                if narrow { outward!(8) } else { outward!(16) }
+            }
+        });
+        out
+    }
+
+    /// Panel by panel, place by place: channels times rows.
+    fn weights<T: Gemm>(&self, weights: &(dyn Fn(usize, usize) -> [T; 9] + Sync), panels: usize) -> Buffer<T> {
+        let Layer { channels, filters, .. } = *self;
+        let mut out = Buffer::scratch(PLACES * channels * filters);
+        let base = SharedMut::new(out.as_mut_ptr());
+        let row = |panel: usize| panel * filters / panels;
+        share::share(PLACES * channels * filters, share::tiled::<T>(), panels, |panel| {
+            let rows = row(panel + 1) - row(panel);
+            // SAFETY: each panel has a part of its own, within the buffer.
+            let out = unsafe { base.part(row(panel) * channels * PLACES, rows * channels * PLACES) };
+            for channel in 0..channels {
+                for i in 0..rows {
+                    for (place, weight) in filter(weights(row(panel) + i, channel)).into_iter().enumerate() {
+                        out[(place * channels + channel) * rows + i] = weight;
+                    }
+                }
+            }
+        });
+        out
+    }
+
+    /// Lines of a piece: as many as have their transformed elements in half of the second cache, so many that tiles fill registers
+    /// where that can be, and so few that there are pieces for all. Sums do not depend on it.
+    fn lines_together<T>(&self) -> usize {
+        let (lines, across) = (self.tiling.lines(), self.tiling.across());
+        let most = Caches::l2() / 2 / (PLACES * self.channels * across * size_of::<T>());
+        let most = most.min(lines.div_ceil(PIECES)).max(32usize.div_ceil(across)).max(1);
+        let filling = LANES >> across.trailing_zeros().min(LANES.trailing_zeros());
+        let most = if most > filling { most / filling * filling } else { most };
+        // Pieces of about the same size.
+        let each = lines.div_ceil(lines.div_ceil(most));
+        each.next_multiple_of(filling).min(most)
+    }
+}
