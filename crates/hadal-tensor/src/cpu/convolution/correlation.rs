@@ -186,7 +186,7 @@ pub(super) fn tiles<T: Gemm>(kernel: &WindowKernel<T>, panel: &Panel<T>, runs: &
     let listed = runs.registers * if runs.halves { 2 } else { 1 };
     assert!(
         (1..=kernel.height).contains(&rows)
-            && distances.len().saturating_sub(1) * stride + rows <= weights.len()
+            && distances.len().checked_sub(1).is_none_or(|last| last * stride + rows <= weights.len())
             && [runs.places.len(), runs.outs.len()] == [listed; 2]
             && reach <= frame.len()
             && end <= runs.room

@@ -25,7 +25,7 @@ use crate::cpu::gemm::kernels::window_tile::TALLEST;
 use crate::cpu::gemm::share;
 use crate::cpu::simd::dispatch;
 use crate::cpu::threads::SharedMut;
-use transform::{Inward, LANES, Outward, filter};
+use transform::{CHANNEL, Filters, LANES, Part, Windows};
 
 /// The places of a transformed tile.
 const PLACES: usize = 16;
@@ -99,24 +99,18 @@ impl Geometry {
 
 /// As [`forward`](super::forward).
 pub(super) fn forward<T: Gemm>(x: &[T], w: &[T], bias: Option<&[T]>, geometry: &Geometry) -> Buffer<T> {
-    let weights = |filter: usize, channel: usize| {
-        let w = &w[(filter * geometry.channels + channel) * 9..][..9];
-        std::array::from_fn(|k| w[k])
-    };
     let layer = Layer { tiling: geometry.tiling(), channels: geometry.channels, filters: geometry.filters };
-    layer.run(x, &weights, bias)
+    let windows = Windows { w, filter: geometry.channels, channel: 1, is_turned: false };
+    layer.run(x, windows, bias)
 }
 
 /// As [`input`](super::input): a convolution of the output by the windows turned around.
 pub(super) fn input<T: Gemm>(y: &[T], w: &[T], geometry: &Geometry) -> Buffer<T> {
-    let weights = |channel: usize, filter: usize| {
-        let w = &w[(filter * geometry.channels + channel) * 9..][..9];
-        std::array::from_fn(|k| w[8 - k])
-    };
     let Tiling { batch, input, padding, output } = geometry.tiling();
     let tiling = Tiling { batch, input: output, padding: padding.map(|padding| 2 - padding), output: input };
     let layer = Layer { tiling, channels: geometry.filters, filters: geometry.channels };
-    layer.run(y, &weights, None)
+    let windows = Windows { w, filter: 1, channel: geometry.channels, is_turned: true };
+    layer.run(y, windows, None)
 }
 
 /// What is computed: `[batch, channels, input]` to `[batch, filters, output]`.
@@ -127,106 +121,65 @@ struct Layer {
 }
 
 impl Layer {
-    fn run<T: Gemm>(
-        &self,
-        x: &[T],
-        weights: &(dyn Fn(usize, usize) -> [T; 9] + Sync),
-        bias: Option<&[T]>,
-    ) -> Buffer<T> {
+    fn run<T: Gemm>(&self, x: &[T], windows: Windows<T>, bias: Option<&[T]>) -> Buffer<T> {
         let Layer { tiling, channels, filters } = *self;
         let kernel = &T::kernels().windows;
         let panels = filters.div_ceil(kernel.height);
-        let row = |panel: usize| panel * filters / panels;
-        let transformed = self.weights(weights, panels);
+        // Rows at powers of two would fall into the same few places of the nearest cache.
+        let row = (filters.div_ceil(LANES) | 1) * LANES;
+        let weights = self.weights(windows, row);
         let [height, width] = tiling.output;
         let mut out = Buffer::scratch(tiling.batch * filters * height * width);
         let base = SharedMut::new(out.as_mut_ptr());
-        let narrow = tiling.across() <= LANES / 2;
         let together = self.lines_together::<T>();
         let multiplications = tiling.lines() * tiling.across() * PLACES * channels * filters;
         share::share(multiplications, share::tiled::<T>(), tiling.lines().div_ceil(together), |piece| {
             let lines = piece * together..tiling.lines().min((piece + 1) * together);
             let count = lines.len() * tiling.across();
-            // Blocks of a line may reach beyond its end. Channels at powers of two would fall into the same places of the cache.
+            // Blocks of a line may reach beyond its end; powers of two as above.
             let pitch = ((count + LANES - 1).div_ceil(LANES) | 1) * LANES;
-            let mut transformed_tiles = Buffer::scratch(PLACES * channels * pitch);
-            macro_rules! inward {
-                ($lanes:literal) => {
-                    dispatch(Inward::<T, $lanes, { 2 * $lanes + 2 }> {
-                        x,
-                        tiling: &tiling,
-                        channels,
-                        lines: lines.clone(),
-                        pitch,
-                        out: &mut transformed_tiles,
-                    })
-                };
-            }
-            if narrow {
-                inward!(8)
-            } else {
-                inward!(16)
-            }
-            let distances: Vec<usize> = (0..channels).map(|channel| channel * pitch).collect();
-            let runs = Runs::flat(count, kernel.lanes, pitch);
-            let mut sums = Buffer::scratch(PLACES * kernel.height.min(filters) * pitch);
+            let part = Part { tiling: &tiling, lines, pitch };
+            let mut elements = Buffer::scratch(channels * CHANNEL * pitch);
+            part.inward(x, channels, &mut elements);
+            let distances: Vec<usize> = (0..channels).map(|channel| channel * CHANNEL * pitch).collect();
+            let runs = Runs::flat(count, kernel.lanes, CHANNEL * pitch);
+            let mut sums = Buffer::scratch((kernel.height.min(filters) + 1) * CHANNEL * pitch);
             for panel in 0..panels {
-                let rows = row(panel)..row(panel + 1);
-                let weights = &transformed[row(panel) * channels * PLACES..][..rows.len() * channels * PLACES];
-                let places = weights.chunks_exact(channels * rows.len());
-                let places = places.zip(transformed_tiles.chunks_exact(channels * pitch));
-                for ((weights, frame), sums) in places.zip(sums.chunks_exact_mut(rows.len() * pitch)) {
+                let rows = panel * filters / panels..(panel + 1) * filters / panels;
+                for (place, weights) in weights.chunks_exact(channels * row).enumerate() {
                     let start = &[T::ZERO; TALLEST][..rows.len()];
-                    let panel = Panel { start, weights, stride: rows.len(), distances: &distances };
-                    tiles(kernel, &panel, &runs, frame, sums);
+                    let panel = Panel { start, weights: &weights[rows.start..], stride: row, distances: &distances };
+                    tiles(kernel, &panel, &runs, &elements[place * pitch..], &mut sums[place * pitch..]);
                 }
-                let sums = &sums[..PLACES * rows.len() * pitch];
-                macro_rules! outward {
-                    ($lanes:literal) => {
-                        dispatch(Outward::<T, $lanes, { 2 * $lanes }> {
-                            sums,
-                            tiling: &tiling,
-                            filters,
-                            rows,
-                            lines: lines.clone(),
-                            pitch,
-                            bias,
-                            out: base,
-                        })
-                    };
-                }
-                if narrow { outward!(8) } else { outward!(16) }
+                part.outward(&sums, (filters, rows), bias, base);
             }
         });
         out
     }
 
-    /// Panel by panel, place by place: channels times rows.
-    fn weights<T: Gemm>(&self, weights: &(dyn Fn(usize, usize) -> [T; 9] + Sync), panels: usize) -> Buffer<T> {
+    /// `[place][channel][filter]`, a `row` for each channel.
+    fn weights<T: Gemm>(&self, windows: Windows<T>, row: usize) -> Buffer<T> {
         let Layer { channels, filters, .. } = *self;
-        let mut out = Buffer::scratch(PLACES * channels * filters);
+        let mut out = Buffer::scratch(PLACES * channels * row);
         let base = SharedMut::new(out.as_mut_ptr());
-        let row = |panel: usize| panel * filters / panels;
-        share::share(PLACES * channels * filters, share::tiled::<T>(), panels, |panel| {
-            let rows = row(panel + 1) - row(panel);
-            // SAFETY: each panel has a part of its own, within the buffer.
-            let out = unsafe { base.part(row(panel) * channels * PLACES, rows * channels * PLACES) };
-            for channel in 0..channels {
-                for i in 0..rows {
-                    for (place, weight) in filter(weights(row(panel) + i, channel)).into_iter().enumerate() {
-                        out[(place * channels + channel) * rows + i] = weight;
-                    }
-                }
-            }
+        let pieces = PIECES.min(channels);
+        share::share(2 * out.len(), share::tiled::<T>(), pieces, |piece| {
+            let channels = piece * channels / pieces..(piece + 1) * channels / pieces;
+            let mut places: [&mut [T]; PLACES] = std::array::from_fn(|place| {
+                // SAFETY: each piece has channels of its own, within the buffer.
+                unsafe { base.part((place * self.channels + channels.start) * row, channels.len() * row) }
+            });
+            dispatch(Filters { windows, channels, filters, row, places: &mut places });
         });
         out
     }
 
-    /// Lines of a piece: as many as have their transformed elements in half of the second cache, so many that tiles fill registers
-    /// where that can be, and so few that there are pieces for all. Sums do not depend on it.
-    fn lines_together<T>(&self) -> usize {
+    /// Lines of a piece: as many as have their transformed elements and a panel's sums in three quarters of the second cache, so many that tiles
+    /// fill registers where that can be, and so few that there are pieces for all. Sums do not depend on it.
+    fn lines_together<T: Gemm>(&self) -> usize {
         let (lines, across) = (self.tiling.lines(), self.tiling.across());
-        let most = Caches::l2() / 2 / (PLACES * self.channels * across * size_of::<T>());
+        let rows = self.channels + T::kernels().windows.height.min(self.filters);
+        let most = Caches::l2() * 3 / 4 / (rows * CHANNEL * across * size_of::<T>());
         let most = most.min(lines.div_ceil(PIECES)).max(32usize.div_ceil(across)).max(1);
         let filling = LANES >> across.trailing_zeros().min(LANES.trailing_zeros());
         let most = if most > filling { most / filling * filling } else { most };

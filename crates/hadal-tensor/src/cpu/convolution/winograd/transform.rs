@@ -6,20 +6,95 @@ use super::{PLACES, Tiling};
 use crate::cpu::buffer::Buffer;
 use crate::cpu::float::Float;
 use crate::cpu::gemm::copy_row;
-use crate::cpu::simd::Task;
+use crate::cpu::simd::{Task, dispatch};
 use crate::cpu::threads::SharedMut;
 
 /// Tiles of a block, at most: those of the widest register.
 pub(super) const LANES: usize = 16;
 
-/// The sixteen places of `G g Gt`, for `G = [[1, 0, 0], [1/2, 1/2, 1/2], [1/2, -1/2, 1/2], [0, 0, 1]]`.
-#[inline(always)]
-pub(super) fn filter<T: Float>(g: [T; 9]) -> [T; PLACES] {
-    let half = T::from_f64(0.5);
-    let of = |a: T, b: T, c: T| [a, half * (a + c + b), half * (a + c - b), c];
-    let columns: [[T; 4]; 3] = std::array::from_fn(|j| of(g[j], g[3 + j], g[6 + j]));
-    let rows: [[T; 4]; 4] = std::array::from_fn(|i| of(columns[0][i], columns[1][i], columns[2][i]));
-    std::array::from_fn(|place| rows[place / 4][place % 4])
+/// The windows of a weight: how many windows from a filter's to the next, and from a channel's.
+#[derive(Clone, Copy)]
+pub(super) struct Windows<'a, T> {
+    pub w: &'a [T],
+    pub filter: usize,
+    pub channel: usize,
+    /// Whether they are read from the end.
+    pub is_turned: bool,
+}
+
+/// `G g Gt` of windows, for `G = [[1, 0, 0], [1/2, 1/2, 1/2], [1/2, -1/2, 1/2], [0, 0, 1]]`: a row of filters for each channel.
+pub(super) struct Filters<'a, 'b, T> {
+    pub windows: Windows<'a, T>,
+    pub channels: Range<usize>,
+    pub filters: usize,
+    pub row: usize,
+    pub places: &'a mut [&'b mut [T]; PLACES],
+}
+
+impl<T: Float> Task for Filters<'_, '_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let Filters { windows, channels, filters, row, places } = self;
+        let half = T::from_f64(0.5);
+        let of = |a: T, b: T, c: T| [a, half * (a + c + b), half * (a + c - b), c];
+        for (i, channel) in channels.enumerate() {
+            for filter in 0..filters {
+                let w = &windows.w[(filter * windows.filter + channel * windows.channel) * 9..][..9];
+                let g = |k: usize| if windows.is_turned { w[8 - k] } else { w[k] };
+                let columns = [of(g(0), g(3), g(6)), of(g(1), g(4), g(7)), of(g(2), g(5), g(8))];
+                for k in 0..4 {
+                    let places = &mut places[4 * k..4 * k + 4];
+                    for (place, weight) in places.iter_mut().zip(of(columns[0][k], columns[1][k], columns[2][k])) {
+                        place[i * row + filter] = weight;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// From a channel to the next, in `pitch`es: its places, and one, so that channels do not fall into the same few
+/// places of the nearest cache.
+pub(super) const CHANNEL: usize = PLACES + 1;
+
+/// Lines of tiles, and the length of what lies side by side of them.
+pub(super) struct Part<'a> {
+    pub tiling: &'a Tiling,
+    pub lines: Range<usize>,
+    pub pitch: usize,
+}
+
+impl Part<'_> {
+    /// Transforms the elements of tiles: `out[channel][place][tile]`, with `CHANNEL` pitches for each channel.
+    pub fn inward<T: Float>(&self, x: &[T], channels: usize, out: &mut [T]) {
+        if self.is_narrow() {
+            dispatch(Inward::<T, 8, 18> { part: self, x, channels, out });
+        } else {
+            dispatch(Inward::<T, 16, 34> { part: self, x, channels, out });
+        }
+    }
+
+    /// Transforms sums, `[row][place][tile]` as above, into places of the output, of the filters `rows` of so many. Nobody else may use these
+    /// lines of these filters.
+    pub fn outward<T: Float>(
+        &self,
+        sums: &[T],
+        (filters, rows): (usize, Range<usize>),
+        bias: Option<&[T]>,
+        out: SharedMut<T>,
+    ) {
+        if self.is_narrow() {
+            dispatch(Outward::<T, 8, 16> { part: self, sums, filters, rows, bias, out });
+        } else {
+            dispatch(Outward::<T, 16, 32> { part: self, sums, filters, rows, bias, out });
+        }
+    }
+
+    /// Whether a line has but half a block.
+    fn is_narrow(&self) -> bool {
+        self.tiling.across() <= LANES / 2
+    }
 }
 
 /// `Bt d B`, for `Bt = [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]]`; `d` gives a row and a column.
@@ -38,35 +113,30 @@ fn places<T: Float>(m: impl Fn(usize, usize) -> T) -> [[T; 2]; 2] {
     std::array::from_fn(|i| of(columns[0][i], columns[1][i], columns[2][i], columns[3][i]))
 }
 
-/// Transforms the elements of tiles, `N` at a time, which read `WIDE = 2 N + 2` columns: `out[place][channel][tile]`, with `pitch` from a
-/// channel to the next.
-pub(super) struct Inward<'a, T, const N: usize, const WIDE: usize> {
-    pub x: &'a [T],
-    pub tiling: &'a Tiling,
-    pub channels: usize,
-    pub lines: Range<usize>,
-    pub pitch: usize,
-    pub out: &'a mut [T],
+/// [`Part::inward`], `N` tiles at a time, which read `WIDE = 2 N + 2` columns.
+struct Inward<'a, T, const N: usize, const WIDE: usize> {
+    part: &'a Part<'a>,
+    x: &'a [T],
+    channels: usize,
+    out: &'a mut [T],
 }
 
 impl<T: Float, const N: usize, const WIDE: usize> Task for Inward<'_, T, N, WIDE> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let Inward { x, tiling, channels, lines, pitch, out } = self;
+        let Inward { part: &Part { tiling, ref lines, pitch }, x, channels, out } = self;
         let [height, width] = tiling.input;
         let across = tiling.across();
-        // The rows that tiles reach, with what is around them.
+        // The rows that tiles reach, with what is around them: all of a channel, so that they are long written when they are read.
         let row = across.div_ceil(N) * 2 * N + 2;
-        let mut padded: Buffer<T> = Buffer::filled((2 * lines.len().min(tiling.down()) + 2) * row, T::ZERO);
+        let rows: usize = tiling.samples(lines.clone()).map(|(_, lines)| 2 * lines.len() + 2).sum();
+        let mut padded: Buffer<T> = Buffer::filled(rows * row, T::ZERO);
         for channel in 0..channels {
-            let mut planes = out.chunks_exact_mut(channels * pitch);
-            let mut planes: [&mut [T]; PLACES] =
-                std::array::from_fn(|_| &mut planes.next().expect("a place")[channel * pitch..][..pitch]);
-            let mut tile = 0;
+            let mut rows = padded.chunks_exact_mut(row);
             for (sample, lines) in tiling.samples(lines.clone()) {
                 let x = &x[(sample * channels + channel) * height * width..][..height * width];
-                for (i, padded) in padded.chunks_exact_mut(row).take(2 * lines.len() + 2).enumerate() {
+                for (i, padded) in (0..2 * lines.len() + 2).zip(&mut rows) {
                     let at = (2 * lines.start + i).wrapping_sub(tiling.padding[0]);
                     let padded = &mut padded[tiling.padding[1]..][..width];
                     if at < height {
@@ -75,11 +145,18 @@ impl<T: Float, const N: usize, const WIDE: usize> Task for Inward<'_, T, N, WIDE
                         padded.fill(T::ZERO);
                     }
                 }
-                for rows in padded.chunks_exact(2 * row).zip(padded[2 * row..].chunks_exact(2 * row)).take(lines.len())
-                {
-                    let rows = [&rows.0[..row], &rows.0[row..], &rows.1[..row], &rows.1[row..]];
+            }
+            let mut planes: [&mut [T]; PLACES] = Default::default();
+            for (plane, out) in planes.iter_mut().zip(out[channel * CHANNEL * pitch..].chunks_exact_mut(pitch)) {
+                *plane = out;
+            }
+            let (mut first, mut tile) = (0, 0);
+            for (_, lines) in tiling.samples(lines.clone()) {
+                for line in 0..lines.len() {
+                    let rows = &padded[(first + 2 * line) * row..][..4 * row];
                     for start in (0..across).step_by(N) {
-                        let d = rows.map(|row| block::<T, WIDE>(row, 2 * start));
+                        let at = |i: usize| block::<T, WIDE>(rows, i * row + 2 * start);
+                        let d = [at(0), at(1), at(2), at(3)];
                         let mut block = [[T::ZERO; N]; PLACES];
                         for lane in 0..N {
                             let d = elements(|row, column| d[row][2 * lane + column]);
@@ -94,35 +171,36 @@ impl<T: Float, const N: usize, const WIDE: usize> Task for Inward<'_, T, N, WIDE
                     }
                     tile += across;
                 }
+                first += 2 * lines.len() + 2;
             }
         }
     }
 }
 
-/// Transforms sums, `[place][row][tile]`, into places of the output, `N` tiles at a time, of the filters `rows`.
-pub(super) struct Outward<'a, T, const N: usize, const WIDE: usize> {
-    pub sums: &'a [T],
-    pub tiling: &'a Tiling,
-    pub filters: usize,
-    pub rows: Range<usize>,
-    pub lines: Range<usize>,
-    pub pitch: usize,
-    pub bias: Option<&'a [T]>,
-    /// The whole output, of which nobody else may use these lines of these filters.
-    pub out: SharedMut<T>,
+/// [`Part::outward`], `N` tiles at a time, which have `WIDE = 2 N` columns.
+struct Outward<'a, T, const N: usize, const WIDE: usize> {
+    part: &'a Part<'a>,
+    sums: &'a [T],
+    filters: usize,
+    rows: Range<usize>,
+    bias: Option<&'a [T]>,
+    out: SharedMut<T>,
 }
 
 impl<T: Float, const N: usize, const WIDE: usize> Task for Outward<'_, T, N, WIDE> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let Outward { sums, tiling, filters, rows, lines, pitch, bias, out } = self;
+        let Outward { part: &Part { tiling, ref lines, pitch }, sums, filters, rows, bias, out } = self;
         let [height, width] = tiling.output;
         let across = tiling.across();
-        for (i, filter) in rows.clone().enumerate() {
+        let zeros = [T::ZERO; N];
+        for (i, filter) in rows.enumerate() {
             let bias = bias.map_or(T::ZERO, |bias| bias[filter]);
-            let planes: [&[T]; PLACES] =
-                std::array::from_fn(|place| &sums[(place * rows.len() + i) * pitch..][..pitch]);
+            let mut planes: [&[T]; PLACES] = Default::default();
+            for (plane, sums) in planes.iter_mut().zip(sums[i * CHANNEL * pitch..].chunks_exact(pitch)) {
+                *plane = sums;
+            }
             let mut tile = 0;
             for (sample, lines) in tiling.samples(lines.clone()) {
                 let first = (sample * filters + filter) * height;
@@ -132,7 +210,10 @@ impl<T: Float, const N: usize, const WIDE: usize> Task for Outward<'_, T, N, WID
                     // SAFETY: the rows lie within the output, as was just checked, and are the caller's alone.
                     let out = unsafe { out.part((first + top) * width, (bottom - top) * width) };
                     for start in (0..across).step_by(N) {
-                        let m = planes.map(|plane| block::<T, N>(plane, tile + start));
+                        let mut m = [&zeros; PLACES];
+                        for (m, plane) in m.iter_mut().zip(&planes) {
+                            *m = block(plane, tile + start);
+                        }
                         let mut block = [[T::ZERO; WIDE]; 2];
                         for lane in 0..N {
                             let y = places(|row, column| m[4 * row + column][lane]);
