@@ -1,16 +1,34 @@
-//! Microseconds of each prediction of the lecture's network, trained for an epoch. Usage: BATCH REPEATS
+//! Microseconds of each prediction of the lecture's network, trained for an epoch, or of a small convolutional one. Usage: BATCH REPEATS [cnn]
 use std::hint::black_box;
 use std::time::Instant;
 
 use hadal::prelude::*;
 
 fn main() -> hadal::Result<()> {
-    let mut arguments = std::env::args().skip(1).map(|text| text.parse().expect("a number"));
-    let (batch, repeats) = (arguments.next().unwrap_or(1), arguments.next().unwrap_or(2000));
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |i: usize, default| arguments.get(i).map_or(default, |text| text.parse().expect("a number"));
+    let (batch, repeats) = (number(0, 1), number(1, 2000));
     let (train, test) = Mnist::load()?;
-    let mut model = hadal_benches::lecture_network();
-    model.fit(&train, Fit::epochs(1).quiet())?;
     let (x, _) = test.batch(&(0..batch).collect::<Vec<_>>());
+    let (mut model, x) = match arguments.get(2).map(String::as_str) {
+        None => {
+            let mut model = hadal_benches::lecture_network();
+            model.fit(&train, Fit::epochs(1).quiet())?;
+            (model, x)
+        }
+        Some("cnn") => {
+            let network = Sequential::new([1, 28, 28])
+                .add(Conv2d::new(32, 3).activation(Relu))
+                .add(Conv2d::new(64, 3).activation(Relu))
+                .add(MaxPool2d::new(2))
+                .add(Flatten)
+                .add(Dense::new(128).activation(Relu))
+                .add(Dense::new(10).activation(Softmax));
+            let model = network.compile(Adam::new(0.001), CategoricalCrossentropy, [Accuracy; 0])?;
+            (model, x.reshape([batch, 1, 28, 28]))
+        }
+        Some(other) => panic!("there is no network {other}; cnn is one"),
+    };
     for turn in 0..repeats + repeats / 10 {
         let start = Instant::now();
         black_box(model.predict(&x)?);
