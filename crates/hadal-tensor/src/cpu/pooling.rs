@@ -62,31 +62,25 @@ struct Lines<'a, T> {
 
 impl<'a, T: Float> Lines<'a, T> {
     fn one_by_one(&self, out: &mut [i64]) {
-        self.each(out, |x, lines, out| {
-            for (out, columns) in out.iter_mut().zip(self.columns) {
-                *out = largest_of(x, lines, columns);
-            }
-        });
-    }
-
-    /// Calls `line` with the input from a channel on, where in it the rows of a line's windows begin, and the line of `out`.
-    #[inline(always)]
-    fn each(&self, out: &mut [i64], mut line: impl FnMut(&'a [T], &[usize], &mut [i64])) {
-        let geometry = self.geometry;
-        let size: usize = geometry.input.iter().product();
-        let [_, rows, width] = geometry.input;
         let mut starts = Vec::new();
-        for (channel, out) in out.chunks_exact_mut(geometry.places()).enumerate() {
-            let x = &self.x[(self.first + channel) * size..];
-            for (i, out) in out.chunks_exact_mut(geometry.output[2]).enumerate() {
-                starts.clear();
-                for plane in geometry.inside(0, i / geometry.output[1]) {
-                    let rows = geometry.inside(1, i % geometry.output[1]).map(|row| (plane * rows + row) * width);
-                    starts.extend(rows);
-                }
-                line(x, &starts, out);
+        for (line, out) in out.chunks_exact_mut(self.geometry.output[2]).enumerate() {
+            let x = self.line(line, &mut starts);
+            for (out, columns) in out.iter_mut().zip(self.columns) {
+                *out = largest_of(x, &starts, columns);
             }
         }
+    }
+
+    /// The input from the channel of a line of the output on, and where in it the rows of the line's windows begin.
+    fn line(&self, line: usize, starts: &mut Vec<usize>) -> &'a [T] {
+        let geometry = self.geometry;
+        let ([_, rows, width], [planes, lines, _]) = (geometry.input, geometry.output);
+        let channel = self.first + line / (planes * lines);
+        starts.clear();
+        for plane in geometry.inside(0, line / lines % planes) {
+            starts.extend(geometry.inside(1, line % lines).map(|row| (plane * rows + row) * width));
+        }
+        &self.x[channel * geometry.input.iter().product::<usize>()..]
     }
 }
 
@@ -115,13 +109,15 @@ impl<T: Float, const STEP: usize, const WIDE: usize> Task for Blocks<'_, T, STEP
         // Rows with what is around them, where that cannot be read where it lies.
         let row = firsts.len().next_multiple_of(LANES) * STEP + last;
         let mut padded: Vec<T> = Vec::new();
-        all.each(out, |x, lines, out| {
+        let mut lines = Vec::new();
+        for (i, out) in out.chunks_exact_mut(geometry.output[2]).enumerate() {
+            let x = all.line(i, &mut lines);
             let reads = lines.last().map_or(0, |line| line + row);
             let direct = padding == 0 && reads <= x.len();
             if !direct {
                 padded.clear();
                 padded.resize(lines.len() * row, outside);
-                for (padded, &line) in padded.chunks_exact_mut(row).zip(lines) {
+                for (padded, &line) in padded.chunks_exact_mut(row).zip(&lines) {
                     let count = width.min(row.saturating_sub(padding));
                     padded[padding.min(row)..][..count].copy_from_slice(&x[line..line + count]);
                 }
@@ -152,7 +148,7 @@ impl<T: Float, const STEP: usize, const WIDE: usize> Task for Blocks<'_, T, STEP
                     *out = i64::from(place);
                 }
             }
-        });
+        }
     }
 }
 
