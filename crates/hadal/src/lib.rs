@@ -109,6 +109,9 @@ mod book {
     #[cfg(feature = "plot")]
     #[doc = include_str!("../../../book/src/sequences.md")]
     struct Sequences;
+    #[cfg(feature = "plot")]
+    #[doc = include_str!("../../../book/src/attention.md")]
+    struct Attention;
     #[doc = include_str!("../../../book/src/layer_with_state.md")]
     struct LayerWithState;
     #[doc = include_str!("../../../book/src/losses.md")]
