@@ -103,6 +103,17 @@ mod book {
     struct Tensors;
     #[doc = include_str!("../../../book/src/networks.md")]
     struct Networks;
+    #[cfg(feature = "plot")]
+    #[doc = include_str!("../../../book/src/convolution.md")]
+    struct Convolution;
+    #[cfg(feature = "plot")]
+    #[doc = include_str!("../../../book/src/sequences.md")]
+    struct Sequences;
+    #[cfg(feature = "plot")]
+    #[doc = include_str!("../../../book/src/attention.md")]
+    struct Attention;
+    #[doc = include_str!("../../../book/src/layer_with_state.md")]
+    struct LayerWithState;
     #[doc = include_str!("../../../book/src/losses.md")]
     struct Losses;
     #[doc = include_str!("../../../book/src/optimizers.md")]

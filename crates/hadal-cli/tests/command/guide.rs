@@ -218,9 +218,11 @@ fn the_chapter_on_pictures_is_true() {
 }
 
 #[test]
-fn every_picture_is_drawn_by_the_code_beside_it_or_the_script_of_screenshots() {
+fn every_picture_is_drawn_by_the_code_beside_it_or_a_script_or_an_example() {
     let book = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../book/src");
-    let screenshots = std::fs::read_to_string(book.join("../screenshots.py")).unwrap();
+    let read = |path: &str| std::fs::read_to_string(book.join(path)).unwrap();
+    let (screenshots, diagrams) = (read("../screenshots.py"), read("../diagrams.py"));
+    let example = read("../../examples/features.rs");
     let mut pictures = 0;
     for entry in std::fs::read_dir(&book).unwrap() {
         let path = entry.unwrap().path();
@@ -229,7 +231,10 @@ fn every_picture_is_drawn_by_the_code_beside_it_or_the_script_of_screenshots() {
         for shown in chapter.split("](pictures/").skip(1) {
             let name = shown.split(')').next().unwrap();
             assert!(book.join("pictures").join(name).is_file(), "{}: there is no {name}", path.display());
-            let is_drawn = chapter.contains(&format!("(\"{name}\"")) || screenshots.contains(&format!(", \"{name}\")"));
+            let is_drawn = chapter.contains(&format!("(\"{name}\""))
+                || screenshots.contains(&format!(", \"{name}\")"))
+                || diagrams.contains(&format!(".save(\"{name}\")"))
+                || example.contains(&format!("\"target/examples/{name}\""));
             assert!(is_drawn, "{}: nothing draws {name}", path.display());
             pictures += 1;
         }

@@ -113,7 +113,8 @@ impl<F: Forward> Model for F {
         let sample = Shape::from(&input.shape()[1..]);
         match self.input_shape() {
             Some(expected) if expected != sample => {
-                Err(Error::Data(format!("samples have shape {sample}, but the model expects {expected}")))
+                let hint = channels_last(&sample, &expected);
+                Err(Error::Data(format!("samples have shape {sample}, but the model expects {expected}{hint}")))
             }
             _ => check_dtype(self, input),
         }
@@ -138,6 +139,21 @@ impl<F: Forward> Model for F {
     }
 }
 
+/// What to do if the channels of images or volumes are the last axis of the samples and the first that is expected.
+fn channels_last(sample: &Shape, expected: &Shape) -> String {
+    let mut moved = sample.to_vec();
+    moved.rotate_right(1);
+    let order = match sample.rank() {
+        3 => "0, 3, 1, 2",
+        4 => "0, 4, 1, 2, 3",
+        _ => return String::new(),
+    };
+    if moved[..] != expected[..] {
+        return String::new();
+    }
+    format!("; the channels seem to be the last axis: permute(&[{order}]) of the inputs puts them first")
+}
+
 /// Checks that inputs are of the floating-point type of the parameters, where those have one.
 fn check_dtype(module: &(impl Module + ?Sized), x: &Tensor) -> Result<()> {
     let mut dtypes = Vec::new();
@@ -150,5 +166,22 @@ fn check_dtype(module: &(impl Module + ?Sized), x: &Tensor) -> Result<()> {
             )))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::prelude::*;
+
+    #[test]
+    fn images_with_their_channels_last_are_told_how_to_move_them() {
+        let model = Sequential::new([1, 6, 5]).add(Conv2d::new(2, 3)).add(Flatten).add(Dense::new(1));
+        let model = model.compile(Sgd::new(0.1), MeanSquaredError, ()).unwrap();
+        let message = |sizes: [usize; 4]| model.predict(&Tensor::zeros(sizes)).unwrap_err().to_string();
+        let last = message([4, 6, 5, 1]);
+        assert!(last.ends_with("permute(&[0, 3, 1, 2]) of the inputs puts them first"), "{last}");
+        assert!(message([4, 5, 6, 1]).ends_with("[1, 6, 5]"));
+        let moved = Tensor::zeros([4, 6, 5, 1]).permute(&[0, 3, 1, 2]);
+        assert_eq!(model.predict(&moved).unwrap().shape(), &[4, 1]);
     }
 }
