@@ -15,7 +15,7 @@ pub fn complete(config: &mut Config, source: &Source, rows: usize, task: Task) {
     let is_table = matches!(source, Source::Table(_));
     let is_text = matches!(source, Source::Text(_));
     if is_text {
-        texts::complete(config);
+        texts::complete(config, rows);
     }
     let Config { model, loss, optimizer, training, .. } = config;
     if model.layers.is_none() && !is_text {
@@ -63,16 +63,14 @@ pub fn complete(config: &mut Config, source: &Source, rows: usize, task: Task) {
     let (epochs, batch_size) = match source {
         Source::Table(_) => (recipe.epochs, recipe.batch_size),
         Source::Mnist | Source::Digits => (20, 128),
-        // Its length is set in steps.
-        Source::Text(_) => (0, 12),
         // Small data needs many steps per epoch, large data fast ones.
         _ => (50, (rows / 100).next_power_of_two().clamp(16, 128)),
     };
     training.seed.get_or_insert(1);
     if !is_text {
         training.epochs.get_or_insert(epochs);
+        training.batch_size.get_or_insert(batch_size);
     }
-    training.batch_size.get_or_insert(batch_size);
     training.test_batch_size.get_or_insert(if is_text { 64 } else { 1000 });
     training.schedule.get_or_insert(if is_table || is_text { ScheduleName::Cosine } else { ScheduleName::Constant });
     training.patience.get_or_insert(if lecture { 0 } else { 20 });

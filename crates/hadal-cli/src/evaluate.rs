@@ -159,7 +159,19 @@ fn text(path: &std::path::Path, trained: &Trained) -> Result<Dataset> {
     let (Some(vocabulary), Some(context)) = (trained.vocabulary(), trained.config.text.context) else {
         return Err(trained.error("does not say what text it was trained on"));
     };
-    Text::read(path)?.with_vocabulary(&vocabulary)?.dataset(context)
+    let text = Text::read(path)?;
+    if text.len() <= context {
+        return Err(Error::File {
+            path: path.to_owned(),
+            reason: format!(
+                "has {} characters, but the model is evaluated on sequences of {context} and the character that follows each: at least {} are \
+                 needed",
+                text.len(),
+                context + 1
+            ),
+        });
+    }
+    text.with_vocabulary(&vocabulary)?.dataset(context)
 }
 
 /// A folder of images whose classes are among the model's.

@@ -205,7 +205,11 @@ fn check_settings(source: &Source, config: &Config) -> Result<()> {
     let of_texts = [("text", data.text == Some(true)), ("[text]", !config.text.is_empty())];
     let refuse = |settings: &[(&str, bool)], what: &str| match settings.iter().find(|(_, is_set)| *is_set) {
         Some((name, _)) => {
-            Err(Error::Config(format!("the setting {name} is for {what}, but the source is {}", source.kind())))
+            let hint = match source {
+                Source::Text(_) => "; a .txt file is a table where --target names the column to be predicted",
+                _ => "",
+            };
+            Err(Error::Config(format!("the setting {name} is for {what}, but the source is {}{hint}", source.kind())))
         }
         None => Ok(()),
     };

@@ -153,8 +153,8 @@ fn training_on(source: &Source, parts: &Parts, config: &Config) -> String {
         _ => "",
     };
     let length = parts.vocabulary.as_ref().map_or(String::new(), |_| {
-        let (steps, own) = (texts::length(config, parts).0, texts::steps_per_epoch(config, parts));
-        format!(", {}, {own} in an epoch", counted(steps, "step"))
+        let texts::Length { steps, steps_per_epoch, .. } = texts::length(config, parts);
+        format!(", {}, {steps_per_epoch} in an epoch", counted(steps, "step"))
     });
     format!(
         "Training on {}: {}, {} to test{holdout}{how}{length}, seed {}, {}",

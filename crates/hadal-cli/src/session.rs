@@ -97,7 +97,7 @@ impl Session<'_> {
         let parts = self.parts;
         let limit = self.config.training.time_limit.as_deref().map(duration).transpose()?;
         let mut limit = limit.map(TimeLimit::new);
-        let mut fit = options(self.config, parts)?.callback(self.interrupt.clone());
+        let mut fit = options(self.config, parts).callback(self.interrupt.clone());
         for progress in std::mem::take(&mut self.progress) {
             fit = fit.callback(progress);
         }
@@ -146,7 +146,7 @@ impl Session<'_> {
 }
 
 /// The options of training that the settings describe.
-pub fn options<'a>(config: &Config, parts: &'a Parts) -> Result<Fit<'a>> {
+pub fn options<'a>(config: &Config, parts: &'a Parts) -> Fit<'a> {
     let own = &config.training;
     let min_delta = own.min_delta.unwrap_or(0.0);
     let keeps_best = own.keep_best == Some(true);
@@ -158,9 +158,9 @@ pub fn options<'a>(config: &Config, parts: &'a Parts) -> Result<Fit<'a>> {
         .quiet();
     let mut max_steps = own.max_steps;
     if parts.vocabulary.is_some() {
-        let (steps, _) = texts::length(config, parts);
+        let steps = texts::length(config, parts).steps;
         max_steps = Some(max_steps.map_or(steps, |most| most.min(steps)));
-        fit = fit.schedule(texts::schedule(config, parts)?).clip_norm(1.0);
+        fit = fit.schedule(texts::schedule(config, parts)).clip_norm(1.0);
     }
     if let Some(steps) = max_steps {
         fit = fit.max_steps(steps);
@@ -168,20 +168,20 @@ pub fn options<'a>(config: &Config, parts: &'a Parts) -> Result<Fit<'a>> {
     if let Some(changes) = &own.learning_rate_changes {
         fit = fit.learning_rate_changes(changes.iter().copied());
     }
-    Ok(match own.patience.filter(|patience| *patience > 0) {
+    match own.patience.filter(|patience| *patience > 0) {
         Some(patience) => {
             let stopping = EarlyStopping::new(monitor(config)).patience(patience).min_delta(min_delta);
             fit.callback(stopping.restore_best_weights(keeps_best))
         }
         None if keeps_best => fit.callback(KeepBest::new(monitor(config)).min_delta(min_delta)),
         None => fit,
-    })
+    }
 }
 
 /// The number of epochs, where the training is not stopped before.
 pub fn epochs(config: &Config, parts: &Parts) -> usize {
     match parts.vocabulary {
-        Some(_) => texts::length(config, parts).1,
+        Some(_) => texts::length(config, parts).epochs,
         None => config.training.epochs.unwrap_or(20),
     }
 }

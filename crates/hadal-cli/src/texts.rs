@@ -16,9 +16,10 @@ use crate::parts::Parts;
 /// The sizes of nanoGPT's example for a laptop, and those of an LSTM that takes about as long.
 const CONTEXT: usize = 64;
 const STEPS: usize = 2000;
+const BATCH_SIZE: usize = 12;
 
 /// Sets what is not set of the network and of the length of the training.
-pub fn complete(config: &mut Config) {
+pub fn complete(config: &mut Config, rows: usize) {
     let own = &mut config.text;
     let is_gpt = *own.network.get_or_insert(NetworkName::Gpt) == NetworkName::Gpt;
     own.blocks.get_or_insert(if is_gpt { 4 } else { 2 });
@@ -26,8 +27,15 @@ pub fn complete(config: &mut Config) {
     if is_gpt {
         own.heads.get_or_insert(4);
     }
-    if config.training.epochs.is_none() {
-        own.steps.get_or_insert(STEPS);
+    let training = &mut config.training;
+    let batch_size = *training.batch_size.get_or_insert(BATCH_SIZE);
+    match (own.steps, training.epochs) {
+        // It goes over whole epochs.
+        (None, None) if training.schedule == Some(ScheduleName::OneCycle) => {
+            training.epochs = Some(STEPS.div_ceil(steps_per_epoch(rows, batch_size)));
+        }
+        (None, None) => own.steps = Some(STEPS),
+        _ => {}
     }
     config.model.dropout.get_or_insert(0.0);
 }
@@ -156,35 +164,40 @@ pub fn adamw(config: &Config, learning_rate: f64, weight_decay: f64) -> AdamW {
 }
 
 /// The steps of an epoch.
-pub fn steps_per_epoch(config: &Config, parts: &Parts) -> usize {
-    let rows = parts.train.len();
-    rows.div_ceil(config.training.batch_size.unwrap_or(32).min(rows))
+fn steps_per_epoch(rows: usize, batch_size: usize) -> usize {
+    rows.div_ceil(batch_size.min(rows))
 }
 
-/// The steps of the training, by the settings, and the epochs that they take.
-pub fn length(config: &Config, parts: &Parts) -> (usize, usize) {
-    let own = steps_per_epoch(config, parts);
-    match (config.text.steps, config.training.epochs) {
-        (Some(steps), _) => (steps, steps.div_ceil(own)),
-        (None, epochs) => (epochs.unwrap_or(1).saturating_mul(own), epochs.unwrap_or(1)),
+/// How long a training is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Length {
+    pub steps: usize,
+    /// The epochs that the steps take; the last may be cut.
+    pub epochs: usize,
+    pub steps_per_epoch: usize,
+}
+
+/// That of the settings.
+pub fn length(config: &Config, parts: &Parts) -> Length {
+    let steps_per_epoch = steps_per_epoch(parts.train.len(), config.training.batch_size.unwrap_or(BATCH_SIZE));
+    match (config.text.steps, config.training.epochs.unwrap_or(1)) {
+        (Some(steps), _) => Length { steps, epochs: steps.div_ceil(steps_per_epoch), steps_per_epoch },
+        (None, epochs) => Length { steps: epochs.saturating_mul(steps_per_epoch), epochs, steps_per_epoch },
     }
 }
 
 /// The learning rate over the steps of the training: a cosine comes after a warm-up over the first twentieth. That the time is up
 /// earlier does not change it.
-pub fn schedule(config: &Config, parts: &Parts) -> Result<Schedule> {
-    let (steps, _) = length(config, parts);
-    let cosine = |steps: usize| Schedule::CosineRestarts { t_0: steps.max(1), t_mult: 1 };
-    match config.training.schedule {
-        Some(ScheduleName::Cosine) => Ok(match steps / 20 {
-            0 => cosine(steps),
-            warmup_steps => Schedule::WarmUp { warmup_steps, then: Box::new(cosine(steps - warmup_steps)) },
-        }),
-        Some(ScheduleName::OneCycle) if config.text.steps.is_some() => Err(Error::Config(
-            "the schedule one_cycle goes over whole epochs: set the length of the training with --epochs, not in steps"
-                .into(),
-        )),
-        _ => Ok(crate::network::schedule(config)),
+pub fn schedule(config: &Config, parts: &Parts) -> Schedule {
+    if config.training.schedule != Some(ScheduleName::Cosine) {
+        return crate::network::schedule(config);
+    }
+    let steps = length(config, parts).steps;
+    // Its first restart would be after the end.
+    let cosine = |steps: usize| Schedule::CosineRestarts { t_0: steps, t_mult: 1 };
+    match steps / 20 {
+        0 => cosine(steps),
+        warmup_steps => Schedule::WarmUp { warmup_steps, then: Box::new(cosine(steps - warmup_steps)) },
     }
 }
 

@@ -1,6 +1,6 @@
 //! Numbers of a configuration that cannot be: flags are checked by their parsers, and files here.
 
-use super::Config;
+use super::{Config, ScheduleName};
 use crate::args::numbers;
 
 /// What must be said of a number for it to be one of its setting's.
@@ -55,6 +55,12 @@ pub fn check(config: &Config) -> Result<(), String> {
         return Err(format!(
             "[text] steps {steps} stands in place of [training] epochs, {epochs}: both say how long the training is; give one of the two"
         ));
+    }
+    if text.steps.is_some() && training.schedule == Some(ScheduleName::OneCycle) {
+        return Err(
+            "[training] schedule one_cycle goes over whole epochs: set epochs (--epochs) in place of [text] steps"
+                .to_owned(),
+        );
     }
     for (step, rate) in training.learning_rate_changes.iter().flatten() {
         let (holds, rule) = POSITIVE;

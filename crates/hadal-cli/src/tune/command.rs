@@ -158,7 +158,7 @@ impl Trials<'_> {
                     let is_due = matches!(event, Event::EpochEnd { epoch, .. } if *epoch >= until);
                     Ok(if is_due { Flow::Suspend } else { Flow::Continue })
                 };
-                let mut fit = options(&config, parts)?.callback(self.interrupt.clone());
+                let mut fit = options(&config, parts).callback(self.interrupt.clone());
                 if until < epochs(&config, parts) {
                     fit = fit.on_event(pause);
                 }
