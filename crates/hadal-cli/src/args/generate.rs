@@ -8,7 +8,7 @@ use super::numbers::{self, at_least_one, threads};
 /// Continue a text with a model that was trained on one
 ///
 /// Prints the characters that come after the prompt, each as soon as it is drawn, and nothing else. The text may become longer
-/// than the context that a gpt was trained on: it then sees the last characters alone.
+/// than the context that a gpt was trained on: it then goes on from the last characters alone.
 #[derive(Debug, clap::Args)]
 #[command(allow_negative_numbers = true, after_help = EXAMPLES)]
 pub struct Generate {
@@ -16,7 +16,7 @@ pub struct Generate {
     #[arg(value_name = "MODEL")]
     pub model: PathBuf,
 
-    /// Text to be continued, of characters that the training text has; none is the end of a line
+    /// Text to continue; each of its characters must occur in the training text [default: empty, which begins a new line]
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, allow_hyphen_values = true)]
     pub prompt: String,
 
@@ -24,8 +24,8 @@ pub struct Generate {
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = at_least_one)]
     pub length: usize,
 
-    /// Divides the logits before a character is drawn: below 1 probable ones are drawn more often, above 1 all become alike; 0 takes
-    /// the most probable one, always
+    /// Divides the logits before a character is drawn: below 1, probable characters become more probable; above 1, less; 0 always
+    /// takes the most probable one
     #[arg(long, value_name = "T", default_value_t = 0.8, value_parser = numbers::not_negative)]
     pub temperature: f64,
 
@@ -33,7 +33,7 @@ pub struct Generate {
     #[arg(long, value_name = "K", value_parser = at_least_one)]
     pub top_k: Option<usize>,
 
-    /// Draw among the most probable characters whose probabilities add up to P, as few as possible; 1 is all
+    /// Draw among the most probable characters alone, as few as have probabilities that add up to P; 1 draws among all
     #[arg(long, value_name = "P", default_value_t = 1.0, value_parser = numbers::up_to_one)]
     pub top_p: f64,
 

@@ -122,9 +122,10 @@ pub enum DeviceName {
 /// part. After each epoch the network is evaluated on the test part: by default, training stops when the test loss no longer
 /// falls, and the best epoch's weights are the result. The holdout part is kept for `hadal evaluate MODEL --holdout`.
 ///
-/// Of a text, a .txt file of UTF-8, the network learns which character comes next, and `hadal generate` continues it. The first nine
-/// tenths are for training, the last tenth for tests. A sample is a sequence of --context characters; an epoch is a pass over all
-/// characters of the training part, so that short texts have short epochs. The default length is 2,000 steps of 12 sequences.
+/// From a text, a .txt file of UTF-8, the network learns which character comes next; `hadal generate` then continues any beginning.
+/// The first nine tenths of the text are for training, the last tenth for tests. A sample is a sequence of --context characters, and
+/// an epoch is one pass over the training part, sequence by sequence, so short texts have short epochs. By default, training takes
+/// 2,000 steps of 12 sequences each.
 #[derive(Debug, clap::Args)]
 // So that -1 is refused as a number, not as an unknown flag.
 #[command(allow_negative_numbers = true, after_help = TRAIN_EXAMPLES)]
