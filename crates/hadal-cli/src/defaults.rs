@@ -50,13 +50,8 @@ pub fn complete(config: &mut Config, source: &Source, rows: usize, task: Task) {
         optimizer.momentum.get_or_insert(0.0);
     }
     optimizer.weight_decay.get_or_insert(match name {
-        OptimizerName::Adamw => {
-            if is_text {
-                0.1
-            } else {
-                0.01
-            }
-        }
+        OptimizerName::Adamw if is_text => 0.1,
+        OptimizerName::Adamw => 0.01,
         _ if adam_by_rule => recipe.weight_decay,
         _ => 0.0,
     });
