@@ -13,7 +13,7 @@ use hadal::{Error, Result};
 use crate::config::{Config, NetworkName, ScheduleName, SplitConfig};
 use crate::parts::Parts;
 
-/// The sizes of nanoGPT's example for a laptop, and those of an LSTM that takes about as long.
+/// The sizes of nanoGPT's example for a laptop.
 const CONTEXT: usize = 64;
 const STEPS: usize = 2000;
 const BATCH_SIZE: usize = 12;

@@ -152,7 +152,7 @@ pub struct Settings {
     #[arg(long, value_enum, help_heading = "Training")]
     pub optimizer: Option<OptimizerName>,
 
-    /// Learning rate [default: 0.001; 0.01 with sgd; 0.005 to 0.01 by the number of rows of a table; 0.002 for a text]
+    /// Learning rate [default: 0.001; 0.01 with sgd; 0.005 to 0.01 by the number of rows of a table; 0.004 for a text]
     #[arg(long, value_name = "RATE", value_parser = numbers::learning_rate, help_heading = "Training")]
     pub lr: Option<f64>,
 
