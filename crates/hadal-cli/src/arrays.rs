@@ -120,7 +120,7 @@ pub fn divided(data: Dataset, classes: Vec<String>, config: &mut Config) -> Resu
         parts.holdout = parts.holdout.map(|part| part.preprocessed_as(&parts.train)).transpose()?;
     }
     let Partition { train, test, holdout } = parts;
-    Ok(Parts { train, test, holdout, table: None, classes, task, outputs, found, digest: None })
+    Ok(Parts { train, test, holdout, table: None, vocabulary: None, classes, task, outputs, found, digest: None })
 }
 
 /// A class with one sample cannot be in several parts. It is named here, where its name is known.

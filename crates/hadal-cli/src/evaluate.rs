@@ -1,6 +1,6 @@
 //! `hadal evaluate`.
 
-use hadal::data::{ImageFolder, Task};
+use hadal::data::{ImageFolder, Task, Text};
 use hadal::format::image::Channels;
 use hadal::monitor::{note, print_line};
 use hadal::prelude::*;
@@ -16,6 +16,7 @@ use crate::parts::{self, Parts};
 use crate::several::check_is_one;
 use crate::source::Source;
 use crate::tables;
+use crate::texts::in_other_words;
 
 pub fn run(args: &Evaluate) -> Result<()> {
     check_is_one(&args.model)?;
@@ -42,13 +43,14 @@ pub fn run(args: &Evaluate) -> Result<()> {
     let trainer = Trainer::new(trained.model, Sgd::default(), loss, metrics);
     let error = |error: Error| Error::File { path: path.clone(), reason: error.to_string() };
     let score = trainer.evaluate(&data).map_err(error)?;
-    print_line(&format!("{name}: {score}"))?;
+    let in_other_words = parts.vocabulary.as_ref().map_or(String::new(), |_| in_other_words(&score));
+    print_line(&format!("{name}: {score}{in_other_words}"))?;
     print_intervals(&trainer, &data, &score)?;
     if args.holdout {
         let folder = if args.model.is_dir() { Some(args.model.as_path()) } else { args.model.parent() };
         folder.into_iter().for_each(|folder| holdout::look(folder, &score));
     }
-    if lecture || parts.task == Task::Regression {
+    if lecture || parts.task == Task::Regression || parts.vocabulary.is_some() {
         return Ok(());
     }
     confusion(&trainer, &data, &parts)
@@ -112,6 +114,11 @@ fn own(trained: &Trained, args: &Evaluate) -> Result<(Dataset, Parts, String)> {
     trained.check_data(&parts)?;
     let (part, what) = if args.holdout {
         let Some(holdout) = parts.holdout.clone() else {
+            if parts.vocabulary.is_some() {
+                return Err(
+                    trained.error("a text has no holdout part; judge by another text: hadal evaluate MODEL OTHER.txt")
+                );
+            }
             return Err(trained.error("the model was trained without a holdout part (--split 70/15/15 makes one)"));
         };
         (holdout, "holdout")
@@ -132,6 +139,7 @@ fn other(text: &str, trained: &Trained, args: &Evaluate) -> Result<Dataset> {
     match &source {
         Source::Mnist if digits => trained.digits(Mnist::load_test(args.data_dir.as_deref())?),
         Source::Digits if digits => trained.digits(Digits::generate_test(0)?),
+        Source::Table(path) if matches!(trained.source, Source::Text(_)) => self::text(path, trained),
         Source::Table(path) => {
             let encoder = trained.encoder().ok_or_else(wrong)?;
             let table = tables::read_only(path, &trained.config)?;
@@ -144,6 +152,26 @@ fn other(text: &str, trained: &Trained, args: &Evaluate) -> Result<Dataset> {
         }
         _ => Err(wrong()),
     }
+}
+
+/// A text whose characters are among the model's.
+fn text(path: &std::path::Path, trained: &Trained) -> Result<Dataset> {
+    let (Some(vocabulary), Some(context)) = (trained.vocabulary(), trained.config.text.context) else {
+        return Err(trained.error("does not say what text it was trained on"));
+    };
+    let text = Text::read(path)?;
+    if text.len() <= context {
+        return Err(Error::File {
+            path: path.to_owned(),
+            reason: format!(
+                "has {} characters, but the model is evaluated on sequences of {context} and the character that follows each: at least {} are \
+                 needed",
+                text.len(),
+                context + 1
+            ),
+        });
+    }
+    text.with_vocabulary(&vocabulary)?.dataset(context)
 }
 
 /// A folder of images whose classes are among the model's.

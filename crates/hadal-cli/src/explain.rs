@@ -26,7 +26,8 @@ pub fn run(args: &Explain) -> Result<()> {
     match trained.source {
         Source::Table(_) => table(args, trained),
         Source::Images(_) | Source::Mnist | Source::Digits => images(args, &trained),
-        Source::Arrays(_) => Err(trained.error("the model was trained on arrays; explain is for tables and images")),
+        Source::Arrays(_) | Source::Text(_) => Err(trained
+            .error(format!("the model was trained on {}; explain is for tables and images", trained.source.kind()))),
     }
 }
 

@@ -31,7 +31,7 @@ pub fn catch<T>(command: impl FnOnce() -> Result<T> + UnwindSafe) -> Result<T, S
 }
 
 /// Advice for a program, and what it is for the command.
-const TRANSLATIONS: [(&str, &str); 10] = [
+const TRANSLATIONS: [(&str, &str); 11] = [
     (
         "convert them with to_dtype(DType::I64), u8 inputs before they are put into a Dataset",
         "save them as 64-bit integers, x.astype('<i8')",
@@ -47,6 +47,7 @@ const TRANSLATIONS: [(&str, &str); 10] = [
     ("KeepBest monitors", "--monitor: training monitors"),
     ("numbers of a regression are floats: .astype('<f4')", "numbers need --task regression"),
     ("set the size that they become, for example 32 x 32", "set the size that they become, for example --size 32x32"),
+    ("use a longer text or a shorter context", "use a longer text or a shorter context (--context)"),
     ("; apply the same transforms to the dataset", ""),
 ];
 

@@ -16,6 +16,9 @@ pub fn intervals(model: &Trainer<Sequential>, data: &Dataset, score: &Logs) -> R
         "accuracy" => format!("{name} {:.2}% to {:.2}%", 100.0 * low, 100.0 * high),
         _ => format!("{name} {low:.4} to {high:.4}"),
     };
-    let parts: Vec<String> = model.intervals(data, score)?.into_iter().map(part).collect();
+    let mut all = model.intervals(data, score)?;
+    // A text's accuracy is a share of characters, which do not come one by one.
+    all.retain(|own| own.name != "accuracy" || data.targets().rank() == 1);
+    let parts: Vec<String> = all.into_iter().map(part).collect();
     Ok((!parts.is_empty()).then(|| format!("95% confidence: {}", parts.join(", "))))
 }

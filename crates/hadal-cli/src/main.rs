@@ -12,6 +12,7 @@ mod evaluate;
 mod explain;
 mod failure;
 mod folds;
+mod generate;
 mod holdout;
 mod init;
 mod interrupt;
@@ -32,6 +33,7 @@ mod several;
 mod source;
 mod summary;
 mod tables;
+mod texts;
 mod train;
 mod tune;
 mod verify;
@@ -72,6 +74,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Tune(args) => tune::command::run(&args),
         Command::Evaluate(args) => evaluate::run(&args).map(done),
         Command::Predict(args) => predict::run(&args).map(done),
+        Command::Generate(args) => generate::run(&args).map(done),
         Command::Explain(args) => explain::run(&args).map(done),
         Command::Init(args) => init::run(&args).map(done),
         Command::Dashboard(args) => dashboard::run(&args).map(done),

@@ -44,6 +44,11 @@ pub fn run(args: &Train, config: &Config, source: &Source, parts: &Parts) -> Res
     if args.folds.is_some() && *source == Source::Table("-".into()) {
         return Err(Error::Config("--folds needs a file: standard input is read once".into()));
     }
+    if args.folds.is_some() && parts.vocabulary.is_some() {
+        return Err(Error::Config(
+            "--folds is not for a text: its first part is for training, its last for tests (--seeds trains several times)".into(),
+        ));
+    }
     let seeds = members(args, config, None).into_iter().filter_map(|member| member.config.training.seed);
     if let Some(seed) = seeds.into_iter().find(|seed| i64::try_from(*seed).is_err()) {
         return Err(Error::Config(format!("--seeds: {seed} is larger than any seed; begin with a smaller --seed")));

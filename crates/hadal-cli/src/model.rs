@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use hadal::data::Encoder;
+use hadal::data::{Encoder, Vocabulary};
 use hadal::monitor::note;
 use hadal::nn::Forward;
 use hadal::prelude::*;
@@ -78,6 +78,11 @@ impl Trained {
         self.model.preprocessing().and_then(|own| own.encoder()).cloned()
     }
 
+    /// The characters of the text that it was trained on; `None` if that was no text.
+    pub fn vocabulary(&self) -> Option<Vocabulary> {
+        matches!(self.source, Source::Text(_)).then(|| Vocabulary::of(&self.classes.concat()))
+    }
+
     /// Refuses other data than that of the training.
     pub fn check_data(&self, parts: &Parts) -> Result<()> {
         check_data(&self.notes, parts, &self.path)
@@ -105,7 +110,9 @@ impl Trained {
 
     /// Notes that data is that which the model was trained on, if it is: its score says little.
     pub fn note_own_data(&self, data: &str) {
-        let (Source::Table(own) | Source::Images(own) | Source::Arrays(own)) = &self.source else { return };
+        let (Source::Table(own) | Source::Images(own) | Source::Arrays(own) | Source::Text(own)) = &self.source else {
+            return;
+        };
         let [own, given] = [own.as_path(), Path::new(data)].map(Path::canonicalize);
         if own.is_err() || own.ok() != given.ok() {
             return;
@@ -152,6 +159,7 @@ pub fn load(path: &Path) -> Result<Trained> {
         (None, Some("digits")) | (Some("digits"), _) => Source::Digits,
         (Some(text), _) => match model.preprocessing().and_then(|own| own.encoder()) {
             Some(_) => Source::Table(text.into()),
+            None if config.data.text == Some(true) => Source::Text(text.into()),
             None if config.data.images == Some(true) => Source::Images(text.into()),
             None => Source::Arrays(text.into()),
         },
@@ -170,5 +178,16 @@ pub fn load(path: &Path) -> Result<Trained> {
             )));
         }
     }
-    Ok(Trained { path, model, config, classes, source, notes })
+    let trained = Trained { path: path.clone(), model, config, classes, source, notes };
+    if let Some(vocabulary) = trained.vocabulary() {
+        let outputs = trained.model.output_shape().and_then(|shape| shape.last().copied());
+        if outputs != Some(vocabulary.len()) {
+            return Err(fault(format!(
+                "its vocabulary is damaged: it has {} characters, but the network has {} outputs",
+                vocabulary.len(),
+                outputs.unwrap_or(0)
+            )));
+        }
+    }
+    Ok(trained)
 }

@@ -9,6 +9,7 @@ use hadal::{Error, Result, nearest};
 
 use crate::config::{self, ClassWeightRule, ClassWeights, Config, LossName, OptimizerName, ScheduleName};
 use crate::parts::Parts;
+use crate::texts;
 
 /// The model of these settings, ready to be trained.
 pub fn trainer(config: &Config, parts: &Parts) -> Result<Trainer<Sequential>> {
@@ -17,12 +18,13 @@ pub fn trainer(config: &Config, parts: &Parts) -> Result<Trainer<Sequential>> {
     let scale = target_scale(parts);
     refuse_both_ways(&config.model)?;
     let model = match &config.model.layers {
+        _ if parts.vocabulary.is_some() => texts::network(config, parts)?,
         Some(layers) => listed(layers, parts, scale)?,
         None => stacked(config, parts, scale)?,
     };
     let model = model.seed(seed).build()?;
     let output = model.output_shape();
-    if output != Some([parts.outputs].into()) {
+    if output != Some([parts.outputs].into()) && parts.vocabulary.is_none() {
         let output = output.map_or("an unknown shape".to_owned(), |shape| format!("shape {shape}"));
         return Err(Error::Config(format!(
             "[model] layers end with {output}, but {} {} needed: {}",
@@ -165,6 +167,8 @@ pub fn measures(config: &Config, parts: &Parts, scale: Option<(f64, f64)>) -> Re
             ));
         }
         let loss = CategoricalCrossentropy::default().label_smoothing(own.label_smoothing.unwrap_or(0.0));
+        // Networks for texts end with logits.
+        let loss = if parts.vocabulary.is_some() { loss.from_logits() } else { loss };
         let weights = match &own.class_weights {
             None => None,
             Some(ClassWeights::Rule(ClassWeightRule::Balanced)) => {
@@ -244,6 +248,9 @@ fn optimizer(config: &Config) -> Result<Box<dyn Optimizer>> {
         OptimizerName::Sgd => Box::new(Sgd::new(learning_rate).momentum(momentum).weight_decay(weight_decay)),
         OptimizerName::Rmsprop => Box::new(RmsProp::new(learning_rate).momentum(momentum).weight_decay(weight_decay)),
         OptimizerName::Adam => Box::new(Adam::new(learning_rate).weight_decay(weight_decay)),
+        OptimizerName::Adamw if config.data.text == Some(true) => {
+            Box::new(texts::adamw(config, learning_rate, weight_decay))
+        }
         OptimizerName::Adamw => Box::new(AdamW::new(learning_rate).weight_decay(weight_decay)),
     })
 }

@@ -36,7 +36,8 @@ pub fn print(history: &History, model: &Trainer<Sequential>, parts: &Parts, colu
 
 /// The pairs of classes that are taken for each other most often, in the test part.
 fn worst_pairs(model: &Trainer<Sequential>, parts: &Parts) -> Result<()> {
-    if parts.task != Task::Classification {
+    // Characters that are taken for others say little: what follows is seldom certain.
+    if parts.task != Task::Classification || parts.vocabulary.is_some() {
         return Ok(());
     }
     let mut matrix = ConfusionMatrix::new();

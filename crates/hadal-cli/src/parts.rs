@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hadal::data::{Augment, Encoder, ImageFolder, Partition, Split, Stratify, Task};
+use hadal::data::{Augment, Encoder, ImageFolder, Partition, Split, Stratify, Task, Vocabulary};
 use hadal::format::digest_files;
 use hadal::format::image::{self, Channels};
 use hadal::monitor::note;
@@ -17,6 +17,7 @@ use crate::folds::Fold;
 use crate::model::Trained;
 use crate::source::Source;
 use crate::tables::{self, TableParts};
+use crate::texts;
 
 /// Training, test and holdout part, ready for a model.
 pub struct Parts {
@@ -25,6 +26,8 @@ pub struct Parts {
     pub holdout: Option<Dataset>,
     /// Of a table.
     pub table: Option<TableParts>,
+    /// Of a text.
+    pub vocabulary: Option<Vocabulary>,
     /// The names of the labels; none for a regression, and none where labels are numbers.
     pub classes: Vec<String>,
     pub task: Task,
@@ -40,6 +43,8 @@ impl Parts {
     /// Data that a trained model is evaluated on, without parts.
     pub fn only(data: Dataset, trained: &Trained) -> Parts {
         let outputs = trained.model.output_shape().map_or(1, |shape| shape.elements());
+        let vocabulary = trained.vocabulary();
+        let outputs = vocabulary.as_ref().map_or(outputs, Vocabulary::len);
         let task = if data.targets().dtype() == DType::I64 { Task::Classification } else { Task::Regression };
         let classes = trained.classes.clone();
         Parts {
@@ -47,6 +52,7 @@ impl Parts {
             test: data,
             holdout: None,
             table: None,
+            vocabulary,
             classes,
             task,
             outputs,
@@ -123,7 +129,7 @@ fn digest_of(source: &Source, parts: &Parts) -> Result<Option<String>> {
         Source::Table(path) => (path, vec![path.clone()]),
         Source::Images(path) => (path, image::list(path)?),
         Source::Arrays(path) if path.is_dir() => (path, ["x.npy", "y.npy"].map(|name| path.join(name)).to_vec()),
-        Source::Arrays(path) => (path, vec![path.clone()]),
+        Source::Arrays(path) | Source::Text(path) => (path, vec![path.clone()]),
         Source::Mnist | Source::Digits => return Ok(None),
     };
     digest_files(root, &files).map(Some)
@@ -150,6 +156,7 @@ pub fn load(source: &Source, config: &mut Config, data_dir: Option<&Path>, encod
             arrays::divided(folder.load()?, classes, config)
         }
         Source::Arrays(path) => arrays::divided(arrays::load(path, config.data.task)?, Vec::new(), config),
+        Source::Text(path) => texts::parts_of(path, config),
     }?;
     parts.digest = digest.map_or_else(|| digest_of(source, &parts), |digest| Ok(Some(digest)))?;
     parts.train = parts.train.renamed(&source.name());
@@ -195,9 +202,14 @@ fn check_settings(source: &Source, config: &Config) -> Result<()> {
     let of_images =
         [("size", data.size.is_some()), ("colour", data.colour.is_some()), ("images", data.images == Some(true))];
     let of_arrays = [("standardize", config.preprocess.standardize.is_some())];
+    let of_texts = [("text", data.text == Some(true)), ("[text]", !config.text.is_empty())];
     let refuse = |settings: &[(&str, bool)], what: &str| match settings.iter().find(|(_, is_set)| *is_set) {
         Some((name, _)) => {
-            Err(Error::Config(format!("the setting {name} is for {what}, but the source is {}", source.kind())))
+            let hint = match source {
+                Source::Text(_) => "; a .txt file is a table where --target names the column to be predicted",
+                _ => "",
+            };
+            Err(Error::Config(format!("the setting {name} is for {what}, but the source is {}{hint}", source.kind())))
         }
         None => Ok(()),
     };
@@ -210,7 +222,10 @@ fn check_settings(source: &Source, config: &Config) -> Result<()> {
     if !matches!(source, Source::Images(_) | Source::Arrays(_)) {
         refuse(&of_arrays, "folders of images and arrays")?;
     }
-    Ok(())
+    match source {
+        Source::Text(_) => texts::check_settings(config),
+        _ => refuse(&of_texts, "texts"),
+    }
 }
 
 /// Data that brings its own test part; a holdout part is taken from the training part when it is asked for.
@@ -270,6 +285,7 @@ fn digits(train: Dataset, test: Dataset, holdout: Option<Dataset>) -> Parts {
         test,
         holdout,
         table: None,
+        vocabulary: None,
         classes: (0..10).map(|digit| digit.to_string()).collect(),
         task: Task::Classification,
         outputs: 10,

@@ -15,6 +15,7 @@ use crate::parts;
 use crate::several::check_is_one;
 use crate::source::Source;
 use crate::tables;
+use crate::train::quoted;
 
 pub fn run(args: &Predict) -> Result<()> {
     check_is_one(&args.model)?;
@@ -30,6 +31,10 @@ pub fn run(args: &Predict) -> Result<()> {
         Source::Table(_) => table(args, trained),
         Source::Images(_) => images(args, trained),
         Source::Arrays(_) => arrays(args, trained),
+        Source::Text(_) => Err(trained.error(format!(
+            "the model was trained on a text, which it continues: hadal generate {} --prompt TEXT",
+            quoted(&args.model)
+        ))),
     }
 }
 

@@ -17,11 +17,13 @@ use crate::train::quoted;
 pub fn report(folder: &Path, config: &Config, source: &Source, parts: &Parts) -> Result<Report> {
     let mut report = Report::new(folder.join(Report::FILE))
         .title(source.name())
-        .validation_data(&parts.test)
         .part("training", &parts.train)
         .part("test", &parts.test)
         .settings(config::to_toml(config)?)
         .repeat(commands(folder, config));
+    if parts.vocabulary.is_none() {
+        report = report.validation_data(&parts.test);
+    }
     if let Some(holdout) = &parts.holdout {
         report = report.part("holdout", holdout);
     }

@@ -21,6 +21,7 @@ use crate::parts::Parts;
 use crate::session::Ended;
 use crate::source::Source;
 use crate::summary::scores;
+use crate::texts;
 use crate::train::quoted;
 
 /// Says what becomes of a run.
@@ -84,7 +85,15 @@ impl<'a> Reporter<'a> {
         if self.args.log_json {
             return self.json(&json!({ "event": "test", "scores": scores(score) }));
         }
-        print_line(&format!("{} test: {score}{}", self.source.name(), baseline(self.source, self.parts)))
+        print_line(&format!("{} test: {score}{}", self.source.name(), self.baseline(score)))
+    }
+
+    /// What the score is to be compared with.
+    fn baseline(&self, score: &Logs) -> String {
+        match self.parts.vocabulary {
+            Some(_) => texts::in_other_words(score),
+            None => baseline(self.source, self.parts),
+        }
     }
 
     /// When all has been written.
@@ -140,10 +149,15 @@ fn training_on(source: &Source, parts: &Parts, config: &Config) -> String {
         split if split.group.is_some() => " (by group)",
         split if split.order.is_some() => " (in order)",
         split if split.stratify == Some(true) => " (stratified)",
+        _ if parts.vocabulary.is_some() => " (in order)",
         _ => "",
     };
+    let length = parts.vocabulary.as_ref().map_or(String::new(), |_| {
+        let texts::Length { steps, steps_per_epoch, .. } = texts::length(config, parts);
+        format!(", {}, {steps_per_epoch} in an epoch", counted(steps, "step"))
+    });
     format!(
-        "Training on {}: {}, {} to test{holdout}{how}, seed {}, {}",
+        "Training on {}: {}, {} to test{holdout}{how}{length}, seed {}, {}",
         source.name(),
         counted(parts.train.len(), source.sample()),
         parts.test.len(),

@@ -18,6 +18,7 @@ use crate::report::report;
 use crate::several::check_is_one;
 use crate::source::Source;
 use crate::summary::{Summary, scores};
+use crate::texts;
 use crate::watchers::tensorboard;
 
 /// The file with the complete settings of a run.
@@ -149,13 +150,19 @@ pub fn options<'a>(config: &Config, parts: &'a Parts) -> Fit<'a> {
     let own = &config.training;
     let min_delta = own.min_delta.unwrap_or(0.0);
     let keeps_best = own.keep_best == Some(true);
-    let mut fit = Fit::epochs(own.epochs.unwrap_or(20))
+    let mut fit = Fit::epochs(epochs(config, parts))
         .batch_size(own.batch_size.unwrap_or(32))
         .validation_data(&parts.test)
         .validation_batch_size(own.test_batch_size.unwrap_or(1000))
         .schedule(schedule(config))
         .quiet();
-    if let Some(steps) = own.max_steps {
+    let mut max_steps = own.max_steps;
+    if parts.vocabulary.is_some() {
+        let steps = texts::length(config, parts).steps;
+        max_steps = Some(max_steps.map_or(steps, |most| most.min(steps)));
+        fit = fit.schedule(texts::schedule(config, parts)).clip_norm(1.0);
+    }
+    if let Some(steps) = max_steps {
         fit = fit.max_steps(steps);
     }
     if let Some(changes) = &own.learning_rate_changes {
@@ -168,6 +175,14 @@ pub fn options<'a>(config: &Config, parts: &'a Parts) -> Fit<'a> {
         }
         None if keeps_best => fit.callback(KeepBest::new(monitor(config)).min_delta(min_delta)),
         None => fit,
+    }
+}
+
+/// The number of epochs, where the training is not stopped before.
+pub fn epochs(config: &Config, parts: &Parts) -> usize {
+    match parts.vocabulary {
+        Some(_) => texts::length(config, parts).epochs,
+        None => config.training.epochs.unwrap_or(20),
     }
 }
 

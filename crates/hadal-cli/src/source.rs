@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use hadal::{Error, Result, nearest};
 
+use crate::config::Data;
+
 /// Where the samples are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -15,10 +17,29 @@ pub enum Source {
     Images(PathBuf),
     /// A folder with `x.npy` and `y.npy`, or an `.npz` file.
     Arrays(PathBuf),
+    /// A text file.
+    Text(PathBuf),
 }
 
 impl Source {
-    /// From what the user wrote, and what is there.
+    /// That of these settings; without a name MNIST. A file is a text if the settings say so, or if its name ends with `.txt` and
+    /// they name no target, as a table needs.
+    pub fn of(data: &Data) -> Result<Source> {
+        let source = Source::find(data.source.as_deref().unwrap_or("mnist"))?;
+        let Source::Table(path) = &source else { return Ok(source) };
+        let ends_so = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("txt"));
+        match data.text.unwrap_or(ends_so && data.target.is_none()) {
+            true if path == Path::new("-") => Err(Error::Config(
+                "a text is read from a file, so that the run can be resumed and verified: write standard input to a file, and give \
+                 that"
+                    .into(),
+            )),
+            true => Ok(Source::Text(path.clone())),
+            false => Ok(source),
+        }
+    }
+
+    /// From what the user wrote, and what is there. A text is not told from a table.
     pub fn find(text: &str) -> Result<Source> {
         match text {
             "mnist" => return Ok(Source::Mnist),
@@ -34,8 +55,8 @@ impl Source {
         if !path.exists() {
             let similar = neighbour(&path).map_or(String::new(), |name| format!("; did you mean {name}?"));
             return Err(Error::Config(format!(
-                "there is no file or folder {text}{similar} (a source is mnist, digits, a CSV or TSV file, a folder with a folder \
-                 of images for each class, or a folder or .npz file with the arrays x and y)"
+                "there is no file or folder {text}{similar} (a source is mnist, digits, a CSV or TSV file, a text, a folder with a \
+                 folder of images for each class, or a folder or .npz file with the arrays x and y)"
             )));
         }
         let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_lowercase);
@@ -56,7 +77,7 @@ impl Source {
         match self {
             Source::Mnist => "mnist".to_owned(),
             Source::Digits => "digits".to_owned(),
-            Source::Table(path) | Source::Images(path) | Source::Arrays(path) => {
+            Source::Table(path) | Source::Images(path) | Source::Arrays(path) | Source::Text(path) => {
                 path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
             }
         }
@@ -69,6 +90,7 @@ impl Source {
             Source::Table(_) => "a table",
             Source::Images(_) => "a folder of images",
             Source::Arrays(_) => "arrays",
+            Source::Text(_) => "a text",
         }
     }
 
@@ -78,6 +100,7 @@ impl Source {
             Source::Mnist | Source::Digits | Source::Images(_) => "image",
             Source::Table(_) => "row",
             Source::Arrays(_) => "sample",
+            Source::Text(_) => "sequence",
         }
     }
 }
@@ -105,6 +128,23 @@ fn neighbour(path: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_known_by_its_name_or_by_the_settings() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |name: &str, text: Option<bool>, target: Option<&str>| {
+            std::fs::write(folder.path().join(name), "a").unwrap();
+            let source = Some(folder.path().join(name).display().to_string());
+            Source::of(&Data { source, text, target: target.map(str::to_owned), ..Data::default() }).unwrap()
+        };
+        let is_text = |source: Source| matches!(source, Source::Text(_));
+        assert!(is_text(of("a.txt", None, None)) && is_text(of("a.TXT", None, None)));
+        assert!(is_text(of("a.md", Some(true), None)) && is_text(of("a.txt", Some(true), Some("x"))));
+        assert!(!is_text(of("a.csv", None, None)) && !is_text(of("a.txt", None, Some("x"))));
+        assert!(!is_text(of("a.txt", Some(false), None)));
+        let error = Source::of(&Data { source: Some("-".into()), text: Some(true), ..Data::default() }).unwrap_err();
+        assert!(error.to_string().contains("a text is read from a file"), "{error}");
+    }
 
     #[test]
     fn a_source_is_found_by_what_is_there() {

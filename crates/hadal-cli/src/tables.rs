@@ -186,6 +186,7 @@ pub fn parts_of(table: &Table, config: &mut Config, trained: Option<&Encoder>) -
         test: data.test,
         holdout: data.holdout,
         table: Some(TableParts { dialect, rows, encoder: fitted, columns: all, test }),
+        vocabulary: None,
         classes,
         task,
         outputs,

@@ -279,7 +279,7 @@ pub fn vacant(name: &str) -> Result<PathBuf> {
 /// The source and its parts. Without a name, the built-in digits stand in for an MNIST that is not available.
 pub fn data(config: &mut Config, data_dir: Option<&Path>) -> Result<(Source, Parts)> {
     let text = config.data.source.clone();
-    let source = Source::find(text.as_deref().unwrap_or("mnist"))?;
+    let source = Source::of(&config.data)?;
     let parts = match parts::load(&source, config, data_dir, None) {
         Err(Error::Unavailable { tried, supply, .. }) if text.is_none() => {
             note(&format!("MNIST is not available (tried {tried}); training on the built-in digits instead"));

@@ -41,7 +41,7 @@ pub fn run(args: &Verify) -> Result<ExitCode> {
         )));
     }
     check_source(&config, &args.run)?;
-    let source = Source::find(config.data.source.as_deref().unwrap_or("mnist"))?;
+    let source = Source::of(&config.data)?;
     let parts = parts::load(&source, &mut config, args.data_dir.as_deref(), None)?;
     if summary.data != parts.digest {
         let show = |digest: &Option<String>| digest.clone().unwrap_or_else(|| "unknown".to_owned());

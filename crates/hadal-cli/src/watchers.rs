@@ -19,10 +19,13 @@ const PLACES: [&str; 2] = ["data.source", "tune"];
 /// The callback that writes the run's events file.
 pub fn tensorboard(folder: Folder, config: &Config, parts: &Parts) -> Result<TensorBoard> {
     let names = (0..parts.outputs.max(parts.classes.len())).map(|class| parts.class_name(class));
-    let mut board = TensorBoard::new(folder.path)
-        .validation_data(&parts.test)
-        .hparams(hparams(config))
-        .verbatim("configuration", &config::to_toml(config)?);
+    let board =
+        TensorBoard::new(folder.path).hparams(hparams(config)).verbatim("configuration", &config::to_toml(config)?);
+    // What is shown of the outputs for a test part has a row for each sample, and a text's have one for each character.
+    if parts.vocabulary.is_some() {
+        return Ok(board);
+    }
+    let mut board = board.validation_data(&parts.test);
     if let Some((names, row)) = parts.test_columns() {
         board = board.sample_columns(names, row);
     }

@@ -1,5 +1,7 @@
 //! The command line.
 
+mod explain;
+mod generate;
 pub mod numbers;
 mod settings;
 
@@ -7,6 +9,8 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+pub use explain::Explain;
+pub use generate::Generate;
 use hadal::train::Every;
 use numbers::{at_least_one, threads};
 pub use settings::Settings;
@@ -51,7 +55,9 @@ Examples:
   hadal train                                        MNIST
   hadal train iris.csv --target species --out model  a table
   hadal evaluate model
-  hadal predict model new.csv";
+  hadal predict model new.csv
+  hadal train book.txt --out writer                  a text, which a network learns to continue
+  hadal generate writer --prompt \"Once upon a time\"";
 
 // What they do stands at their arguments: a line here would replace all of it in their --help.
 /// The commands.
@@ -61,6 +67,7 @@ pub enum Command {
     Train(Train),
     Evaluate(Evaluate),
     Predict(Predict),
+    Generate(Generate),
     Explain(Explain),
     Init(Init),
     Tune(Tune),
@@ -76,6 +83,7 @@ impl Command {
             Command::Train(args) => args.threads,
             Command::Evaluate(args) => args.threads,
             Command::Predict(args) => args.threads,
+            Command::Generate(args) => args.threads,
             Command::Explain(args) => args.threads,
             Command::Tune(args) => args.threads,
             Command::Verify(args) => args.threads,
@@ -107,12 +115,17 @@ pub enum DeviceName {
     Cuda,
 }
 
-/// Train a neural network on a table, a folder of images, arrays or MNIST
+/// Train a neural network on a table, a folder of images, arrays, a text or MNIST
 ///
 /// A table needs --target, the column to be predicted. Its other columns are inspected: numbers are standardized, categories and
 /// dates become inputs, free text and identifiers are left out. The samples are divided into a training, a test and a holdout
 /// part. After each epoch the network is evaluated on the test part: by default, training stops when the test loss no longer
 /// falls, and the best epoch's weights are the result. The holdout part is kept for `hadal evaluate MODEL --holdout`.
+///
+/// From a text, a .txt file of UTF-8, the network learns which character comes next; `hadal generate` then continues any beginning.
+/// The first nine tenths of the text are for training, the last tenth for tests. A sample is a sequence of --context characters, and
+/// an epoch is one pass over the training part, sequence by sequence, so short texts have short epochs. By default, training takes
+/// 2,000 steps of 12 sequences each.
 #[derive(Debug, clap::Args)]
 // So that -1 is refused as a number, not as an unknown flag.
 #[command(allow_negative_numbers = true, after_help = TRAIN_EXAMPLES)]
@@ -213,6 +226,7 @@ Examples:
   hadal train                                        MNIST
   hadal train titanic.csv --target survived --drop alive --out model
   hadal train pictures/ --size 32x32 --epochs 30 --out model
+  hadal train book.txt --steps 5000 --out writer     a text; then: hadal generate writer
   hadal train --config run.toml --seed 2             a file that `hadal init` printed
   hadal train iris.csv --target species --folds 5    how much the score depends on what is tested
   hadal train --resume runs/2026-11-26-titanic       after Ctrl-C, a crash or a kill";
@@ -439,52 +453,6 @@ Examples:
   hadal predict model new.csv
   cat new.csv | hadal predict model - --csv > predicted.csv
   hadal predict model cat.png dog.jpg";
-
-/// Show what a trained model's predictions depend on
-///
-/// For a table: how much worse the score becomes when a column's values are shuffled among the rows (permutation importance), with
-/// the standard deviation over the repeats. For images: which pixels change the predicted class's score most (saliency), as PNG
-/// files.
-#[derive(Debug, clap::Args)]
-#[command(allow_negative_numbers = true, after_help = EXPLAIN_EXAMPLES)]
-pub struct Explain {
-    /// Folder that `train --out` wrote, or a model file
-    #[arg(value_name = "MODEL")]
-    pub model: PathBuf,
-
-    /// A table with the target, or images
-    #[arg(value_name = "DATA", required = true)]
-    pub data: Vec<PathBuf>,
-
-    /// How often each column is shuffled
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = at_least_one)]
-    pub repeats: usize,
-
-    /// Random seed of the shuffles
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = numbers::seed)]
-    pub seed: u64,
-
-    /// Folder for the pictures of saliency
-    #[arg(long, value_name = "FOLDER", default_value = "saliency")]
-    pub out: PathBuf,
-
-    /// Overwrite pictures of saliency that are there
-    #[arg(long)]
-    pub overwrite: bool,
-
-    /// Print comma-separated values (tables)
-    #[arg(long)]
-    pub csv: bool,
-
-    // The same for each command.
-    #[arg(long, value_name = "N", value_parser = threads, help = THREADS)]
-    pub threads: Option<usize>,
-}
-
-const EXPLAIN_EXAMPLES: &str = "\
-Examples:
-  hadal explain model titanic.csv
-  hadal explain model cat.png --out pictures";
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,15 @@
 /// Larger numbers are mistakes, and their products would not fit into 64 bits.
 pub const MOST: usize = u32::MAX as usize;
 
+/// Networks of larger sizes fit into no memory.
+pub const MOST_SIZE: usize = 1 << 16;
+
+/// A size of a network.
+pub fn network_size(text: &str) -> Result<usize, String> {
+    let size = text.parse().ok().filter(|size| (1..=MOST_SIZE).contains(size));
+    size.ok_or_else(|| format!("it must be a whole number, at least 1 and at most {MOST_SIZE}"))
+}
+
 pub fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("it must be at least 1".into()),
@@ -74,6 +83,14 @@ pub fn share(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(share) if (0.0..1.0).contains(&share) => Ok(share),
         _ => Err("it must be at least 0 and below 1, for example 0.2".into()),
+    }
+}
+
+/// A share of all that may be all.
+pub fn up_to_one(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
+        _ => Err("it must be above 0 and at most 1, for example 0.9".into()),
     }
 }
 

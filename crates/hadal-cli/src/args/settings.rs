@@ -9,15 +9,15 @@ use hadal::{Error, Result};
 
 use super::numbers::{self, Hidden};
 use crate::config::{
-    self, ClassWeightRule, ClassWeights, Colour, Config, LossName, OptimizerName, PrecisionName, ScheduleName,
-    SplitConfig,
+    self, ClassWeightRule, ClassWeights, Colour, Config, LossName, NetworkName, OptimizerName, PrecisionName,
+    ScheduleName, SplitConfig, TextConfig,
 };
 
 /// Flags of `train`, `init` and `tune`.
 #[derive(Debug, clap::Args)]
 pub struct Settings {
-    /// mnist, digits, a CSV or TSV file (- is standard input), a folder with a folder of images for each class, or a folder or
-    /// .npz file with the arrays x and y [default: mnist, or digits where MNIST is not available]
+    /// mnist, digits, a CSV or TSV file (- is standard input), a text (.txt), a folder with a folder of images for each class, or a
+    /// folder or .npz file with the arrays x and y [default: mnist, or digits where MNIST is not available]
     #[arg(value_name = "SOURCE")]
     pub source: Option<String>,
 
@@ -69,12 +69,41 @@ pub struct Settings {
     #[arg(long, alias = "color", value_enum, help_heading = "Images")]
     pub colour: Option<Colour>,
 
+    /// SOURCE is a text, whatever its name [default: if the name ends with .txt and there is no --target]
+    #[arg(long, help_heading = "Text")]
+    pub text: bool,
+
+    /// Network that learns to continue the text [default: gpt]
+    #[arg(long, value_enum, help_heading = "Text")]
+    pub network: Option<NetworkName>,
+
+    /// Number of characters of a training sequence; gpt never sees more of a text [default: 64]
+    #[arg(long, value_name = "N", value_parser = numbers::network_size, help_heading = "Text")]
+    pub context: Option<usize>,
+
+    /// Number of blocks of gpt, or of layers of lstm [default: 4; 2 of lstm]
+    #[arg(long, value_name = "N", value_parser = numbers::network_size, help_heading = "Text")]
+    pub blocks: Option<usize>,
+
+    /// Number of heads of attention in each block of gpt [default: 4]
+    #[arg(long, value_name = "N", value_parser = numbers::network_size, help_heading = "Text")]
+    pub heads: Option<usize>,
+
+    /// Features of each character in gpt, a multiple of --heads, or units of each layer of lstm [default: 128; 256 of lstm]
+    #[arg(long, value_name = "N", value_parser = numbers::network_size, help_heading = "Text")]
+    pub width: Option<usize>,
+
+    /// Length of the training in steps (batches), in place of --epochs [default: 2000]
+    #[arg(long, value_name = "N", value_parser = numbers::at_least_one, conflicts_with = "epochs", help_heading = "Text")]
+    pub steps: Option<usize>,
+
     /// Random changes of training samples, for example "shift(0.1), rotate(10), flip_horizontal(0.5)" for images, "noise(0.1)"
     /// for tables and arrays
     #[arg(long, value_name = "STEPS", help_heading = "Training")]
     pub augment: Option<Augment>,
 
-    /// Shares of the training, test and holdout part, in percent [default: 70/15/15; MNIST keeps its own test set]
+    /// Shares of the training, test and holdout part, in percent [default: 70/15/15; 90/10 for a text, which has no
+    /// holdout part; MNIST keeps its own test set]
     #[arg(long, value_name = "TRAIN/TEST/HOLDOUT", allow_hyphen_values = true, value_parser = numbers::split, help_heading = "Split")]
     pub split: Option<[f64; 3]>,
 
@@ -98,7 +127,7 @@ pub struct Settings {
     #[arg(long, value_name = "NAME", value_parser = activation, help_heading = "Model")]
     pub activation: Option<Activation>,
 
-    /// Dropout rate after each hidden layer [default: 0 for a table, else 0.2]
+    /// Dropout rate after each hidden layer [default: 0 for a table or a text, else 0.2]
     #[arg(long, value_name = "RATE", value_parser = numbers::share, help_heading = "Model")]
     pub dropout: Option<f64>,
 
@@ -119,11 +148,11 @@ pub struct Settings {
     #[arg(long, value_name = "balanced", value_parser = ["balanced"], hide_possible_values = true, help_heading = "Model")]
     pub class_weights: Option<String>,
 
-    /// Optimizer [default: rmsprop for MNIST, else adam]
+    /// Optimizer [default: rmsprop for MNIST, adamw for a text, else adam]
     #[arg(long, value_enum, help_heading = "Training")]
     pub optimizer: Option<OptimizerName>,
 
-    /// Learning rate [default: 0.001; 0.01 with sgd; 0.005 to 0.01 by the number of rows of a table]
+    /// Learning rate [default: 0.001; 0.01 with sgd; 0.005 to 0.01 by the number of rows of a table; 0.004 for a text]
     #[arg(long, value_name = "RATE", value_parser = numbers::learning_rate, help_heading = "Training")]
     pub lr: Option<f64>,
 
@@ -131,23 +160,23 @@ pub struct Settings {
     #[arg(long, value_name = "M", value_parser = numbers::momentum, help_heading = "Training")]
     pub momentum: Option<f64>,
 
-    /// Weight decay of the optimizer [default: 0; 0.01 with adamw; by the number of rows for a table]
+    /// Weight decay of the optimizer [default: 0; 0.01 with adamw; by the number of rows for a table; 0.1 for a text]
     #[arg(long, value_name = "FACTOR", value_parser = numbers::not_negative, help_heading = "Training")]
     pub weight_decay: Option<f64>,
 
-    /// Number of epochs [default: 20 for MNIST, by the number of rows for a table, else 50]
+    /// Number of epochs [default: 20 for MNIST, by the number of rows for a table, by --steps for a text, else 50]
     #[arg(long, value_name = "N", value_parser = numbers::at_least_one, help_heading = "Training")]
     pub epochs: Option<usize>,
 
-    /// Batch size for training [default: 128 for MNIST, else by the number of samples]
+    /// Batch size for training [default: 128 for MNIST, 12 for a text, else by the number of samples]
     #[arg(long, value_name = "N", value_parser = numbers::at_least_one, help_heading = "Training")]
     pub batch_size: Option<usize>,
 
-    /// Batch size for evaluation [default: 1000]
+    /// Batch size for evaluation [default: 1000; 64 for a text]
     #[arg(long, value_name = "N", value_parser = numbers::at_least_one, help_heading = "Training")]
     pub test_batch_size: Option<usize>,
 
-    /// Learning rate schedule [default: cosine for a table, else constant]
+    /// Learning rate schedule [default: cosine for a table and, after a warm-up, for a text; else constant]
     #[arg(long, value_enum, help_heading = "Training")]
     pub schedule: Option<ScheduleName>,
 
@@ -228,6 +257,7 @@ impl Settings {
         model.dropout = self.dropout.or(model.dropout);
         model.l2 = self.l2.or(model.l2);
         model.batch_norm = if self.batch_norm { Some(true) } else { model.batch_norm };
+        self.describe_text(&mut config);
         config.loss.name = self.loss.or(config.loss.name);
         if self.class_weights.is_some() {
             config.loss.class_weights = Some(ClassWeights::Rule(ClassWeightRule::Balanced));
@@ -243,6 +273,11 @@ impl Settings {
         optimizer.weight_decay = self.weight_decay.or(optimizer.weight_decay);
         let training = &mut config.training;
         training.epochs = self.epochs.or(training.epochs);
+        match (self.steps, self.epochs) {
+            (Some(steps), _) => (config.text.steps, training.epochs) = (Some(steps), None),
+            (None, Some(_)) => config.text.steps = None,
+            (None, None) => {}
+        }
         training.batch_size = self.batch_size.or(training.batch_size);
         training.test_batch_size = self.test_batch_size.or(training.test_batch_size);
         training.schedule = self.schedule.or(training.schedule);
@@ -253,6 +288,21 @@ impl Settings {
         }
         training.precision = self.precision.or(training.precision);
         Ok(config)
+    }
+
+    /// The network of a text.
+    fn describe_text(&self, config: &mut Config) {
+        config.data.text = if self.text { Some(true) } else { config.data.text };
+        let text = &mut config.text;
+        if self.network.is_some_and(|network| text.network.is_some_and(|own| own != network)) {
+            // The sizes of another network do not suit this one.
+            *text = TextConfig { context: text.context, steps: text.steps, ..TextConfig::default() };
+        }
+        text.network = self.network.or(text.network);
+        text.context = self.context.or(text.context);
+        text.blocks = self.blocks.or(text.blocks);
+        text.heads = self.heads.or(text.heads);
+        text.width = self.width.or(text.width);
     }
 
     /// Each flag overrules the setting of its name; what excludes what is checked with the rest of the split.

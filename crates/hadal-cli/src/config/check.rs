@@ -1,6 +1,6 @@
 //! Numbers of a configuration that cannot be: flags are checked by their parsers, and files here.
 
-use super::Config;
+use super::{Config, ScheduleName};
 use crate::args::numbers;
 
 /// What must be said of a number for it to be one of its setting's.
@@ -14,7 +14,7 @@ const POSITIVE: Rule = (|number| number as f32 > 0.0 && (number as f32).is_finit
 
 /// Checks the numbers of all settings; the text names the section and the key.
 pub fn check(config: &Config) -> Result<(), String> {
-    let Config { data, split, preprocess, model, loss, optimizer, training, .. } = config;
+    let Config { data, split, preprocess, model, text, loss, optimizer, training, .. } = config;
     let reals = [
         ("split", "train", split.train, UP_TO_ONE),
         ("split", "test", split.test, UP_TO_ONE),
@@ -34,6 +34,7 @@ pub fn check(config: &Config) -> Result<(), String> {
     }
     let counts = [
         ("preprocess", "max_one_hot", preprocess.max_one_hot),
+        ("text", "steps", text.steps),
         ("training", "epochs", training.epochs),
         ("training", "batch_size", training.batch_size),
         ("training", "test_batch_size", training.test_batch_size),
@@ -43,6 +44,23 @@ pub fn check(config: &Config) -> Result<(), String> {
         if let Some(count) = count.filter(|count| !(1..=numbers::MOST).contains(count)) {
             return Err(format!("[{section}] {key} {count} must be at least 1 and at most {}", numbers::MOST));
         }
+    }
+    let sizes = [("context", text.context), ("blocks", text.blocks), ("heads", text.heads), ("width", text.width)];
+    for (key, size) in sizes {
+        if let Some(size) = size.filter(|size| !(1..=numbers::MOST_SIZE).contains(size)) {
+            return Err(format!("[text] {key} {size} must be at least 1 and at most {}", numbers::MOST_SIZE));
+        }
+    }
+    if let (Some(steps), Some(epochs)) = (text.steps, training.epochs) {
+        return Err(format!(
+            "[text] steps {steps} stands in place of [training] epochs, {epochs}: both say how long the training is; give one of the two"
+        ));
+    }
+    if text.steps.is_some() && training.schedule == Some(ScheduleName::OneCycle) {
+        return Err(
+            "[training] schedule one_cycle goes over whole epochs: set epochs (--epochs) in place of [text] steps"
+                .to_owned(),
+        );
     }
     for (step, rate) in training.learning_rate_changes.iter().flatten() {
         let (holds, rule) = POSITIVE;

@@ -5,10 +5,12 @@ mod example;
 mod place;
 mod read;
 pub mod space;
+mod text;
 mod write;
 
 pub use check::check;
 pub use read::{parse, read};
+pub use text::{NetworkName, TextConfig};
 pub use write::{commented, difference, flat, to_toml};
 
 use std::collections::BTreeMap;
@@ -27,6 +29,8 @@ pub struct Config {
     pub split: SplitConfig,
     pub preprocess: Preprocess,
     pub model: Model,
+    #[serde(skip_serializing_if = "TextConfig::is_empty")]
+    pub text: TextConfig,
     pub loss: LossConfig,
     pub optimizer: OptimizerConfig,
     pub training: Training,
@@ -57,6 +61,8 @@ pub struct Data {
     pub day_first: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decimal_comma: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub images: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "two")]

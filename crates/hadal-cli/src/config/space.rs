@@ -7,7 +7,7 @@ use super::read::explain;
 use super::{Config, check};
 
 /// The sections whose settings a search may change: the data and its parts stay the same, or results could not be compared.
-const SECTIONS: [&str; 5] = ["preprocess", "model", "loss", "optimizer", "training"];
+const SECTIONS: [&str; 6] = ["preprocess", "model", "text", "loss", "optimizer", "training"];
 
 /// The settings that a search tries, in the order of their names.
 #[derive(Clone, Debug, PartialEq)]

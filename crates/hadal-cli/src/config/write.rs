@@ -44,7 +44,7 @@ pub(super) const COMMENTS: &[Section] = &[
         &[
             (
                 "source",
-                "mnist, digits, a CSV or TSV file, a folder of images by class, a folder or .npz file with x and y",
+                "mnist, digits, a CSV or TSV file, a text, a folder of images by class, a folder or .npz file with x and y",
                 "",
             ),
             ("target", "the column to be predicted (tables)", "\"column\""),
@@ -55,6 +55,11 @@ pub(super) const COMMENTS: &[Section] = &[
             ("missing", "further words for missing values", "[\"unknown\", \"-999\"]"),
             ("day_first", "whether 01/02/2020 is the first of February, where no cell of the column decides", "true"),
             ("decimal_comma", "whether 1,234 is 1.234, where no cell decides; not of comma-separated files", "true"),
+            (
+                "text",
+                "whether the source is a text; so it is if its name ends with .txt and there is no target",
+                "true",
+            ),
             ("images", "whether the source is a folder of images", "true"),
             ("size", "height and width to which images are resized", "[28, 28]"),
             ("colour", "channels of images: grey or rgb", "\"grey\""),
@@ -109,6 +114,18 @@ pub(super) const COMMENTS: &[Section] = &[
                 "all layers, in place of the settings above",
                 "[{ layer = \"dense\", units = 3, activation = \"softmax\" }]",
             ),
+        ],
+    ),
+    (
+        "text",
+        "The network of a text, character by character. An epoch is a pass over the training part, context after context.",
+        &[
+            ("network", "gpt, a transformer, or lstm, a recurrent network", "\"gpt\""),
+            ("context", "characters of a training sequence; gpt sees no more", "64"),
+            ("blocks", "blocks of the transformer, or layers of the recurrent network", "4"),
+            ("heads", "heads of attention of each block (gpt)", "4"),
+            ("width", "features of each character, divided among the heads, or units of each layer", "128"),
+            ("steps", "length of the training in steps, in place of epochs", "2000"),
         ],
     ),
     (

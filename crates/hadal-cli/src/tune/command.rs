@@ -11,7 +11,7 @@ use toml::Value;
 
 use super::{Outcome, Search, Settings, Store, TrialRun, report, tune};
 use crate::args::Tune;
-use crate::config::space::Space;
+use crate::config::space::{Dimension, Space};
 use crate::config::{self, Config};
 use crate::defaults::complete;
 use crate::holdout;
@@ -19,7 +19,7 @@ use crate::interrupt::Interrupt;
 use crate::intervals::print_intervals;
 use crate::network::trainer;
 use crate::parts::{self, Parts};
-use crate::session::{Folder, SETTINGS, Session, higher_is_better, monitor, options};
+use crate::session::{Folder, SETTINGS, Session, epochs, higher_is_better, monitor, options};
 use crate::source::Source;
 use crate::train::{data, quoted, set_precision, vacant};
 use crate::watchers::health;
@@ -37,7 +37,7 @@ pub fn run(args: &Tune) -> Result<ExitCode> {
         ));
     }
     let space = Space::of(&config).map_err(Error::Config)?;
-    let reads_again = space.dimensions.iter().any(|dimension| dimension.section == "preprocess");
+    let reads_again = space.dimensions.iter().any(is_of_data);
     if reads_again && source == Source::Table("-".into()) {
         return Err(Error::Config("[tune]: settings of [preprocess] need a file: standard input is read once".into()));
     }
@@ -47,7 +47,7 @@ pub fn run(args: &Tune) -> Result<ExitCode> {
     let settings = Settings {
         seed: config.training.seed.unwrap_or(1),
         trials: args.trials,
-        epochs: config.training.epochs.unwrap_or(20),
+        epochs: epochs(&config, &parts),
         factor: args.factor,
         min_epochs: args.min_epochs,
         score: monitor(&config),
@@ -83,6 +83,11 @@ pub fn run(args: &Tune) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Whether the data has to be prepared for each of its values.
+fn is_of_data(dimension: &Dimension) -> bool {
+    dimension.section == "preprocess" || dimension.name() == "text.context"
 }
 
 fn print_tables(search: &Search) -> Result<()> {
@@ -123,7 +128,7 @@ impl Trials<'_> {
         for (dimension, (_, value)) in self.space.dimensions.iter().zip(values) {
             config = dimension.set(&config, value).map_err(Error::Config)?;
         }
-        let prepares = self.space.dimensions.iter().any(|dimension| dimension.section == "preprocess");
+        let prepares = self.space.dimensions.iter().any(is_of_data);
         let load = || parts::load(self.source, &mut config, self.args.data_dir.as_deref(), None);
         let own = prepares.then(load).transpose()?;
         let parts = own.as_ref().unwrap_or(self.parts);
@@ -154,7 +159,7 @@ impl Trials<'_> {
                     Ok(if is_due { Flow::Suspend } else { Flow::Continue })
                 };
                 let mut fit = options(&config, parts).callback(self.interrupt.clone());
-                if until < config.training.epochs.unwrap_or(20) {
+                if until < epochs(&config, parts) {
                     fit = fit.on_event(pause);
                 }
                 let fit = fit.callback(Checkpoint::new(&path).every(Every::Steps(usize::MAX)));

@@ -16,5 +16,6 @@ mod settings;
 mod silence;
 mod sources;
 mod support;
+mod texts;
 mod usage;
 mod version;

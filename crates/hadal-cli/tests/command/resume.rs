@@ -27,7 +27,7 @@ fn home() -> tempfile::TempDir {
 }
 
 /// Starts the command and kills it when the checkpoint in `out` is of this step or a later one.
-fn kill_at(home: &Path, line: &str, out: &Path, step: usize) {
+pub fn kill_at(home: &Path, line: &str, out: &Path, step: usize) {
     let mut child = begin(home, line);
     until(&format!("step {step} of {line}"), || steps(out) >= step);
     child.kill().unwrap();

@@ -71,9 +71,11 @@ impl Vocabulary {
         let Some((line, column)) = first else { return Ok(tokens) };
         let shown: Vec<String> = unknown.iter().take(10).map(|character| format!("{character:?}")).collect();
         let more = if unknown.len() > 10 { format!(" and {} more", unknown.len() - 10) } else { String::new() };
-        let known: String = self.characters.iter().collect();
+        // Of a Chinese text there are thousands.
+        let known: String = self.characters.iter().take(200).collect();
+        let rest = if self.len() > 200 { " and others" } else { "" };
         Err(Error::Data(format!(
-            "line {line}, column {column}: the training text has no {}{more}; its {} characters are {known:?}",
+            "line {line}, column {column}: the training text has no {}{more}; its {} characters are {known:?}{rest}",
             shown.join(", "),
             self.len()
         )))
@@ -150,6 +152,23 @@ impl Text {
         Text::new(&name, text).map_err(|_| Error::file(path, "is empty; a text is needed to learn from"))
     }
 
+    /// The same text in the numbers of another vocabulary, such as that of the text that a network was trained on.
+    ///
+    /// ```
+    /// use hadal::data::Text;
+    /// let (own, new) = (Text::new("own", "abcd")?, Text::new("new", "dada")?);
+    /// assert_eq!(new.with_vocabulary(own.vocabulary())?.tokens(), [3, 0, 3, 0]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Vocabulary::encode`].
+    pub fn with_vocabulary(self, vocabulary: &Vocabulary) -> Result<Text> {
+        let tokens = vocabulary.encode(&self.vocabulary.decode(&self.tokens));
+        let tokens = tokens.map_err(|error| Error::Data(format!("{}: {error}", self.name)))?;
+        Ok(Text { vocabulary: vocabulary.clone(), tokens, ..self })
+    }
+
     /// The vocabulary.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
@@ -170,6 +189,21 @@ impl Text {
         &self.tokens
     }
 
+    /// The whole text as samples of `context` characters, as [`divided`](Text::divided) makes them of its parts.
+    ///
+    /// ```
+    /// use hadal::data::Text;
+    /// let data = Text::new("count", "0123456789")?.dataset(3)?;
+    /// assert_eq!((data.len(), data.targets().to_vec::<i64>()[..3].to_vec()), (3, vec![1, 2, 3]));
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the context is 0, or the text too short for one sample.
+    pub fn dataset(&self, context: usize) -> Result<Dataset> {
+        self.samples(&self.tokens, context, "text")
+    }
+
     /// The first part of the text for training, its last `fraction` for tests, each as samples of `context` characters, one after
     /// another: inputs `[N, context]`, targets `[N, context]`, which are the characters that follow each.
     ///
@@ -184,7 +218,7 @@ impl Text {
         }
         let train = (self.len() as f64 * (1.0 - fraction)).round() as usize;
         let (train, test) = self.tokens.split_at(train.min(self.len()));
-        Ok((self.samples(train, context, "training")?, self.samples(test, context, "test")?))
+        Ok((self.samples(train, context, "training part")?, self.samples(test, context, "test part")?))
     }
 
     fn samples(&self, tokens: &[i64], context: usize, part: &str) -> Result<Dataset> {
@@ -194,7 +228,7 @@ impl Text {
         let count = tokens.len().saturating_sub(1) / context;
         if count == 0 {
             return Err(Error::Data(format!(
-                "{}: the {part} part has {} characters, but a sample needs {}: {context} of context, and the next; use a longer \
+                "{}: the {part} has {} characters, but a sample needs {}: {context} of context, and the next; use a longer \
                  text or a shorter context",
                 self.name,
                 tokens.len(),
