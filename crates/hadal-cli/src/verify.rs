@@ -113,11 +113,8 @@ fn of_run(run: &Path, data_dir: Option<&Path>, interrupt: &Interrupt) -> Result<
         print_line("Interrupted; history, weights and scores were not compared")?;
         return Ok(ExitCode::from(status));
     }
-    let differences = [
-        history(run, path)?,
-        weights(run, path)?,
-        of_scores(&summary, &scores(&ended.model.evaluate(&parts.test)?)),
-    ];
+    let differences =
+        [history(run, path)?, weights(run, path)?, of_scores(&summary, &scores(&ended.model.evaluate(&parts.test)?))];
     let mut is_same = true;
     for (what, difference) in ["history", "weights", "scores"].into_iter().zip(differences) {
         match difference {

@@ -99,7 +99,7 @@ fn what_contradicts_a_recipe_is_refused() {
         assert_eq!(files_below(at), before, "{line} left files");
     }
     // Without the images of MNIST, others do not stand in.
-    fails(&run(at, "train --recipe best --out out"), &["MNIST"]);
+    fails(&run(at, "train --recipe best --out out"), &["mnist is not available"]);
     // A folder of something else.
     passes(at, "train t.csv --target kind --epochs 1 -q --out other");
     fails(&run(at, &line(data, "--out other")), &["other holds a run that is none of these"]);
