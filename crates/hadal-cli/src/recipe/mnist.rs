@@ -68,6 +68,8 @@ pub fn complete(config: &mut Config) -> Result<()> {
     optimizer.learning_rate = Some(LEARNING_RATE);
     training.epochs.get_or_insert(EPOCHS);
     training.batch_size = Some(BATCH_SIZE);
+    // Takes less memory than the training.
+    training.test_batch_size = Some(2 * BATCH_SIZE);
     training.schedule = Some(ScheduleName::OneCycle);
     Ok(())
 }
