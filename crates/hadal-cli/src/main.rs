@@ -24,6 +24,7 @@ mod network;
 mod outcome;
 mod parts;
 mod predict;
+mod recipe;
 mod report;
 mod reporter;
 mod runs;

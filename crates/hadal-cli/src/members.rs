@@ -18,6 +18,7 @@ use crate::interrupt::Interrupt;
 use crate::intervals::intervals;
 use crate::network::trainer;
 use crate::parts::{self, Parts};
+use crate::recipe::vote;
 use crate::runs::mean_and_std;
 use crate::session::{Folder, SETTINGS, Session};
 use crate::source::Source;
@@ -26,11 +27,11 @@ use crate::tune::workers::run_in_order;
 use crate::watchers::{control, dashboard, health};
 
 /// One of the runs.
-struct Member {
+pub struct Member {
     /// `fold 2 of 5`, `seed 3`.
-    name: String,
-    config: Config,
-    folder: Option<PathBuf>,
+    pub name: String,
+    pub config: Config,
+    pub folder: Option<PathBuf>,
 }
 
 /// Trains all of them, as many at a time as there are threads, and prints their scores with mean and standard deviation. `config` is
@@ -56,7 +57,37 @@ pub fn run(args: &Train, config: &Config, source: &Source, parts: &Parts) -> Res
     let held = take_folder(args, source)?;
     let folder = held.as_ref().map(HeldFolder::path);
     let members = members(args, config, folder);
-    folder.map_or(Ok(()), |folder| check_vacant(folder, &members, args.overwrite))?;
+    let scores = match train(args, source, parts, &members, folder)? {
+        Ending::Scores(scores) => scores,
+        Ending::Stopped(code) => return Ok(code),
+    };
+    print_line(&format!("{} test, mean and standard deviation of {}: {}", source.name(), kind(args), spread(&scores)))?;
+    let Some(folder) = folder else { return Ok(ExitCode::SUCCESS) };
+    write(folder, &members, &scores)?;
+    if !args.quiet {
+        print_line(&format!("The runs are kept in {}", folder.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What came of several runs.
+pub enum Ending {
+    /// The scores on the test part, in the order of the members.
+    Scores(Vec<Logs>),
+    /// The status to leave with: they are to be gone on with.
+    Stopped(ExitCode),
+}
+
+/// Trains members, as many at a time as there are threads, or goes on with those that are in their folders, below `folder`. `parts` are
+/// those of all but folds.
+pub fn train(
+    args: &Train,
+    source: &Source,
+    parts: &Parts,
+    members: &[Member],
+    folder: Option<&Path>,
+) -> Result<Ending> {
+    folder.map_or(Ok(()), |folder| check_vacant(folder, members, args.overwrite))?;
     // Before the first is trained.
     for member in members.iter().filter(|member| member.has_begun(args)) {
         member.begun(args, &Data::of(member, args, source, parts)?)?;
@@ -73,7 +104,7 @@ pub fn run(args: &Train, config: &Config, source: &Source, parts: &Parts) -> Res
         print_line(&format!("{} runs, {workers} at a time", members.len()))?;
     }
     let results = run_in_order(
-        &members,
+        members,
         workers,
         |member| common.train(member),
         |member, result| {
@@ -91,22 +122,15 @@ pub fn run(args: &Train, config: &Config, source: &Source, parts: &Parts) -> Res
         result.map_err(|error| Error::Data(format!("{}: {error}", member.name)))
     });
     // An error comes first: it is why the others stopped.
-    let Some(scores) = named.collect::<Result<Vec<_>>>()?.into_iter().collect::<Option<Vec<_>>>() else {
-        return common.stopped(folder);
-    };
-    let scores: Vec<Logs> = scores.into_iter().map(|(score, _)| score).collect();
-    print_line(&format!("{} test, mean and standard deviation of {}: {}", source.name(), kind(args), spread(&scores)))?;
-    let Some(folder) = folder else { return Ok(ExitCode::SUCCESS) };
-    write(folder, &members, &scores)?;
-    if !args.quiet {
-        print_line(&format!("The runs are kept in {}", folder.display()))?;
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(match named.collect::<Result<Vec<_>>>()?.into_iter().collect::<Option<Vec<_>>>() {
+        Some(scores) => Ending::Scores(scores.into_iter().map(|(score, _)| score).collect()),
+        None => Ending::Stopped(common.stopped(folder)?),
+    })
 }
 
 /// The folder of the runs, locked. The same command with the same --out goes on with them, so that another folder is never taken in its
 /// place.
-fn take_folder(args: &Train, source: &Source) -> Result<Option<HeldFolder>> {
+pub fn take_folder(args: &Train, source: &Source) -> Result<Option<HeldFolder>> {
     match &args.out {
         Some(out) => HeldFolder::take(out).map(Some),
         None if args.no_out => Ok(None),
@@ -231,6 +255,9 @@ impl Common<'_> {
         if let Some(health) = health(args.health, config, parts, folder) {
             progress.push(Box::new(health.run_name(&member.name)));
         }
+        if args.recipe.is_some() && !args.quiet {
+            progress.push(Box::new(Lines { name: member.name.clone(), epochs: config.training.epochs.unwrap_or(0) }));
+        }
         if let (Some(all), Some(folder)) = (self.control, folder) {
             progress.push(Box::new(control(all, folder)));
         }
@@ -289,8 +316,28 @@ impl Callback for Others {
     }
 }
 
+/// Prints a line after each epoch of a member, which may take minutes.
+struct Lines {
+    name: String,
+    epochs: usize,
+}
+
+impl Callback for Lines {
+    fn on_event(&mut self, event: &Event) -> Result<Flow> {
+        if let Event::EpochEnd { epoch, logs, .. } = event {
+            // What cannot be printed must not end the runs.
+            let _ = print_line(&format!("{}, epoch {epoch} of {}: {logs}", self.name, self.epochs));
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn only_watches(&self) -> bool {
+        true
+    }
+}
+
 /// `loss 0.4101 ± 0.0213  accuracy 0.8210 ± 0.0120`.
-fn spread(scores: &[Logs]) -> String {
+pub fn spread(scores: &[Logs]) -> String {
     let parts = names(scores).into_iter().map(|name| {
         let values: Vec<f64> = scores.iter().filter_map(|score| score.get(&name)).collect();
         // R² is not defined where all targets of a test part are equal.
@@ -319,7 +366,7 @@ fn names(scores: &[Logs]) -> Vec<String> {
 }
 
 /// The scores of all members, as a file in their folder.
-fn write(folder: &Path, members: &[Member], scores: &[Logs]) -> Result<()> {
+pub fn write(folder: &Path, members: &[Member], scores: &[Logs]) -> Result<()> {
     let names = names(scores);
     let mut text = csv_line(["run".to_owned()].into_iter().chain(names.clone())) + "\n";
     for (member, score) in members.iter().zip(scores) {
@@ -333,14 +380,16 @@ fn write(folder: &Path, members: &[Member], scores: &[Logs]) -> Result<()> {
 fn check_vacant(folder: &Path, members: &[Member], overwrite: bool) -> Result<()> {
     let below = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     for run in below.chain([folder.to_owned()]).filter(|path| RunFolder::existing_run(path).is_some()) {
-        let is_own = members.iter().any(|member| member.folder.as_ref() == Some(&run));
+        // A vote lies beside its networks.
+        let is_vote = run == folder && vote::networks_in(folder).is_some_and(|names| names.len() == members.len());
+        let is_own = is_vote || members.iter().any(|member| member.folder.as_ref() == Some(&run));
         if !is_own {
             return Err(Error::Config(format!(
                 "{} holds a run that is none of these; choose another folder for --out, or remove it",
                 run.display()
             )));
         }
-        if !overwrite && !run.join(SETTINGS).exists() {
+        if !overwrite && !is_vote && !run.join(SETTINGS).exists() {
             return Err(Error::Config(format!(
                 "{} holds a run without settings ({SETTINGS}); choose another folder for --out, or pass --overwrite to replace it",
                 run.display()

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use hadal::prelude::*;
-use hadal::train::{Callback, Every, HeldFolder, History, Logs, RunFolder, TimeLimit, duration};
+use hadal::train::{
+    Callback, Every, ExponentialMovingAverage, HeldFolder, History, Logs, RunFolder, TimeLimit, duration,
+};
 use hadal::{Error, Machine, Result, simd_level};
 
 use crate::config::{self, Config};
@@ -167,6 +169,10 @@ pub fn options<'a>(config: &Config, parts: &'a Parts) -> Fit<'a> {
     }
     if let Some(changes) = &own.learning_rate_changes {
         fit = fit.learning_rate_changes(changes.iter().copied());
+    }
+    // Before what keeps the best epoch, which is then that of the best average.
+    if let Some(decay) = own.ema_decay {
+        fit = fit.callback(ExponentialMovingAverage::new(decay).warm_up(true).validate(true));
     }
     match own.patience.filter(|patience| *patience > 0) {
         Some(patience) => {

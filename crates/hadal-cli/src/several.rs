@@ -29,6 +29,9 @@ pub fn check_is_one(folder: &Path) -> Result<()> {
     let Some(first) = names.first() else { return Ok(()) };
     let all = |prefix: &str| names.iter().all(|name| name.starts_with(prefix));
     let what = match names.len() {
+        _ if all("network-") => {
+            "holds networks whose vote is missing (the same hadal train --recipe command with this --out goes on)"
+        }
         1 => "holds a run, but is none",
         _ if all("fold-") => "is the folder of a cross-validation, not of a run",
         _ if all("seed-") => "is the folder of runs with several seeds, not of one run",

@@ -19,6 +19,7 @@ use crate::members;
 use crate::model;
 use crate::network::trainer;
 use crate::parts::{self, Parts};
+use crate::recipe;
 use crate::reporter::{Reporter, describe};
 use crate::session::{DIGEST, Ended, Folder, SETTINGS, Session, check_source, repeatable, settings_in};
 use crate::source::Source;
@@ -28,6 +29,9 @@ use crate::watchers::{control, dashboard, health};
 pub fn run(args: &Train) -> Result<ExitCode> {
     if args.device == DeviceName::Cuda {
         return Err(Error::Config("there is no GPU support yet; train with --device cpu, the default".into()));
+    }
+    if args.recipe.is_some() {
+        return recipe::run(args);
     }
     let mut config = args.settings.config()?;
     if args.inexact && args.resume.is_none() {

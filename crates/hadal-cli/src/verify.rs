@@ -12,6 +12,7 @@ use crate::args::Verify;
 use crate::config;
 use crate::interrupt::Interrupt;
 use crate::parts;
+use crate::recipe::vote;
 use crate::scratch::Scratch;
 use crate::session::{Folder, SETTINGS, Session, check_source, settings_in};
 use crate::source::Source;
@@ -19,17 +20,50 @@ use crate::summary::{Summary, scores};
 use crate::train::{quoted, set_precision};
 
 pub fn run(args: &Verify) -> Result<ExitCode> {
-    let mut config = settings_in(&args.run)?;
-    if !args.run.join(RunFolder::SUMMARY).exists() {
+    let interrupt = Interrupt::watch();
+    let data_dir = args.data_dir.as_deref();
+    match vote::networks_in(&args.run) {
+        Some(names) => of_vote(&args.run, &names, data_dir, &interrupt),
+        None => of_run(&args.run, data_dir, &interrupt),
+    }
+}
+
+/// Each network, one after another, and then whether their vote is theirs.
+fn of_vote(folder: &Path, names: &[String], data_dir: Option<&Path>, interrupt: &Interrupt) -> Result<ExitCode> {
+    for name in names {
+        print_line(&format!("{name}, one of {}:", names.len()))?;
+        let code = of_run(&folder.join(name), data_dir, interrupt)?;
+        if code != ExitCode::SUCCESS {
+            return Ok(code);
+        }
+    }
+    let scratch = Scratch::new()?;
+    let again = scratch.run().with_extension("safetensors");
+    vote::joined(folder, names)?.save(&again, &Default::default())?;
+    match of_models(&folder.join(RunFolder::MODEL), &again)? {
+        None => {
+            print_line("The vote is that of these networks, to the last bit")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(difference) => {
+            print_line(&format!("The vote is not that of these networks: {difference}"))?;
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn of_run(run: &Path, data_dir: Option<&Path>, interrupt: &Interrupt) -> Result<ExitCode> {
+    let mut config = settings_in(run)?;
+    if !run.join(RunFolder::SUMMARY).exists() {
         return Err(Error::File {
-            path: args.run.join(RunFolder::SUMMARY),
+            path: run.join(RunFolder::SUMMARY),
             reason: format!(
                 "is missing: the run has not ended, and cannot be compared; go on with it (hadal train --resume {})",
-                quoted(&args.run)
+                quoted(run)
             ),
         });
     }
-    let summary = Summary::read(&args.run)?;
+    let summary = Summary::read(run)?;
     if let Some((name, then, now)) = config::difference(&summary.settings, &config) {
         print_line(&format!("The settings are not the same: {name} was {then}, and is {now} in {SETTINGS}"))?;
         return Ok(ExitCode::FAILURE);
@@ -37,12 +71,12 @@ pub fn run(args: &Verify) -> Result<ExitCode> {
     if config.data.source.as_deref() == Some("-") {
         return Err(Error::Config(format!(
             "{}: the run was trained on a table from standard input, which cannot be read again",
-            args.run.display()
+            run.display()
         )));
     }
-    check_source(&config, &args.run)?;
+    check_source(&config, run)?;
     let source = Source::of(&config.data)?;
-    let parts = parts::load(&source, &mut config, args.data_dir.as_deref(), None)?;
+    let parts = parts::load(&source, &mut config, data_dir, None)?;
     if summary.data != parts.digest {
         let show = |digest: &Option<String>| digest.clone().unwrap_or_else(|| "unknown".to_owned());
         print_line(&format!(
@@ -54,7 +88,6 @@ pub fn run(args: &Verify) -> Result<ExitCode> {
     }
     print_line("The data is the same")?;
     set_precision(&config);
-    let interrupt = Interrupt::watch();
     let scratch = Scratch::new()?;
     let path = &scratch.run();
     let again = Folder {
@@ -80,11 +113,8 @@ pub fn run(args: &Verify) -> Result<ExitCode> {
         print_line("Interrupted; history, weights and scores were not compared")?;
         return Ok(ExitCode::from(status));
     }
-    let differences = [
-        history(&args.run, path)?,
-        weights(&args.run, path)?,
-        of_scores(&summary, &scores(&ended.model.evaluate(&parts.test)?)),
-    ];
+    let differences =
+        [history(run, path)?, weights(run, path)?, of_scores(&summary, &scores(&ended.model.evaluate(&parts.test)?))];
     let mut is_same = true;
     for (what, difference) in ["history", "weights", "scores"].into_iter().zip(differences) {
         match difference {

@@ -26,6 +26,7 @@ pub fn check(config: &Config) -> Result<(), String> {
         ("optimizer", "momentum", optimizer.momentum, BELOW_ONE),
         ("optimizer", "weight_decay", optimizer.weight_decay, NOT_NEGATIVE),
         ("training", "min_delta", training.min_delta, NOT_NEGATIVE),
+        ("training", "ema_decay", training.ema_decay, BELOW_ONE),
     ];
     for (section, key, number, (holds, rule)) in reals {
         if let Some(number) = number.filter(|number| !holds(*number)) {

@@ -258,6 +258,8 @@ pub struct Training {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keep_best: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub ema_decay: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<PrecisionName>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_steps: Option<usize>,

@@ -160,6 +160,11 @@ pub(super) const COMMENTS: &[Section] = &[
             ("monitor", "what has to improve: val_loss, val_accuracy, ...", ""),
             ("min_delta", "the smallest change that is an improvement", ""),
             ("keep_best", "the best epoch's weights are the result", ""),
+            (
+                "ema_decay",
+                "the result is an exponential moving average of the weights; this share of it is kept at each step",
+                "0.999",
+            ),
             ("precision", "of matrix products: highest, high, medium", ""),
             ("max_steps", "steps after which training stops", "1000"),
             (

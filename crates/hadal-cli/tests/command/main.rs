@@ -8,6 +8,7 @@ mod found;
 mod guide;
 mod health;
 mod machine;
+mod recipe;
 mod report;
 mod resume;
 mod runs;

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use hadal::Tensor;
 
-use crate::support::{fails, hadal, small_mnist, succeeds, text, write_png};
+use crate::support::{
+    are_equal, begin, epochs_in, fails, hadal, passes, small_mnist, succeeds, text, until, write_png,
+};
 
 fn run(home: &Path, line: &str) -> std::process::Output {
     hadal(home).args(line.split_whitespace()).output().unwrap()
@@ -88,6 +90,30 @@ fn noise_changes_the_training_of_a_table_and_leaves_its_categories() {
     };
     assert_ne!(train(&[]), train(&["--augment", "noise(0.5)"]));
     assert_eq!(train(&["--augment", "noise(0.5)"]), train(&["--augment", "noise(0.5)", "--threads", "1"]));
+}
+
+#[test]
+fn the_average_of_the_weights_is_validated_kept_and_resumed() {
+    let home = tempfile::tempdir().unwrap();
+    let at = home.path();
+    table(at);
+    let settings =
+        "[data]\nsource = \"t.csv\"\ntarget = \"kind\"\n[training]\nepochs = 100\nbatch_size = 8\npatience = 0\n";
+    config(at, settings);
+    let plain = passes(at, "train --config c.toml -q --out plain");
+    config(at, &format!("{settings}ema_decay = 0.9\n"));
+    let average = passes(at, "train --config c.toml -q --out average");
+    assert_ne!(plain, average);
+    assert_eq!(passes(at, "evaluate average").lines().next(), average.lines().next());
+    assert!(passes(at, "verify average").contains("The weights are the same, to the last bit"));
+    let mut child = begin(at, "train --config c.toml -q --checkpoint-every 1 --out killed");
+    until("an epoch", || epochs_in(&at.join("killed")) >= 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    passes(at, "train --resume killed -q");
+    are_equal(&at.join("average"), &at.join("killed"));
+    config(at, &format!("{settings}ema_decay = 1.0\n"));
+    fails(&run(at, "train --config c.toml"), &["line 8", "[training] ema_decay 1 must be at least 0 and below 1"]);
 }
 
 #[test]

@@ -46,6 +46,26 @@ use crate::train::RunFolder;
 /// said in a sentence. Where training is suspended to be [resumed](crate::train::Trainer::resume), the page shows the run so far and
 /// says so; that of the resumed run has all epochs.
 ///
+/// A model that came about otherwise, such as an [`Ensemble`](crate::nn::Ensemble), is reported on by
+/// [`on_trained`](crate::train::Callback::on_trained): the same page without curves and times.
+///
+/// ```
+/// use hadal::monitor::report::Report;
+/// use hadal::nn::Ensemble;
+/// use hadal::prelude::*;
+/// use hadal::train::Callback;
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path();
+/// # let data = hadal::data::synthetic::moons(100, 0.1, 2)?;
+/// let member = |seed| Sequential::new([2]).seed(seed).add(Dense::new(1).activation(Sigmoid)).build();
+/// let ensemble = Ensemble::of([member(1)?, member(2)?])?;
+/// let trainer = Trainer::new(ensemble, Sgd::default(), BinaryCrossentropy, [Accuracy]);
+/// Report::new(path).title("Two of a kind").validation_data(&data).on_trained(&trainer)?;
+/// let page = std::fs::read_to_string(path.join("report.html")).unwrap();
+/// assert!(page.contains("Two of a kind") && !page.contains("id=\"curves\""));
+/// # Ok::<(), hadal::Error>(())
+/// ```
+///
 /// The file is replaced as a whole. `fit` refuses a folder that cannot be written to; where the page cannot be written at the end, as
 /// on a full disk, a note on standard error says so, and training is not affected.
 pub struct Report {

@@ -13,8 +13,11 @@ use crate::{DType, Tensor};
 const CLASSES: usize = 100;
 
 pub(super) fn section(report: &Report) -> Markup {
-    let mut all = vec![("training data".to_owned(), report.run.dataset.clone())];
-    all.push(("training samples".to_owned(), thousands(report.run.samples)));
+    let mut all = Vec::new();
+    if report.run.began() {
+        all.push(("training data".to_owned(), report.run.dataset.clone()));
+        all.push(("training samples".to_owned(), thousands(report.run.samples)));
+    }
     all.extend(report.facts.iter().cloned());
     html! {
         (facts(all))

@@ -71,7 +71,7 @@ impl Report {
                 }
             }
             @if let Some(Ok(scores)) = scores { p.lead { (scores.line()) } }
-            @if trained.is_some() {
+            @if trained.is_some() && run.began() {
                 p {
                     "Trained on " (counted(run.samples, "sample")) " of " (run.dataset) " for " (epochs)
                     @if run.epochs.len() < run.planned { " of " (run.planned) }
@@ -84,17 +84,19 @@ impl Report {
     fn sections(&self, trained: Option<&dyn Trained>, scores: Option<&Result<Scores>>) -> Vec<Section> {
         let run = &self.run;
         let changes = trained.map_or(&[][..], |trained| trained.learning_rate_changes());
-        let mut all = vec![
-            section("scores", "Scores", scores::section(run, scores, self.validation_data.as_ref())),
-            section("curves", "Curves", scores::curves(run, changes)),
-        ];
+        let mut all = vec![section("scores", "Scores", scores::section(run, scores, self.validation_data.as_ref()))];
+        if run.began() {
+            all.push(section("curves", "Curves", scores::curves(run, changes)));
+        }
         all.extend(health(&self.path).map(|body| section("health", "Health", body)));
         if let Some(trained) = trained {
             self.add_predictions(&mut all, trained, scores);
             all.extend(trained.module().as_sequential().map(|model| section("network", "Network", network(model))));
         }
         all.push(section("data", "Data", data::section(self)));
-        all.push(section("timing", "Timing", scores::timing(run)));
+        if run.began() {
+            all.push(section("timing", "Timing", scores::timing(run)));
+        }
         if let Some(settings) = &self.settings {
             let body = html! { details { summary { "All settings" } (verbatim("All settings", settings)) } };
             all.push(section("settings", "Settings", body));

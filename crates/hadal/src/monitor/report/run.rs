@@ -58,6 +58,11 @@ impl Run {
         }
     }
 
+    /// Whether there was training to see: a model can be reported on that was made otherwise.
+    pub fn began(&self) -> bool {
+        self.planned > 0
+    }
+
     /// The run as a checkpoint keeps it.
     pub fn kept(&self) -> Run {
         Run { before: Some(Exact(self.seconds())), ..self.clone() }
