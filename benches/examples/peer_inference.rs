@@ -10,7 +10,7 @@ fn main() -> hadal::Result<()> {
     let (batch, repeats) = (number(0, 1), number(1, 2000));
     let (train, test) = Mnist::load()?;
     let (x, _) = test.batch(&(0..batch).collect::<Vec<_>>());
-    let (mut model, x) = match arguments.get(2).map(String::as_str) {
+    let (model, x) = match arguments.get(2).map(String::as_str) {
         None => {
             let mut model = hadal_benches::lecture_network();
             model.fit(&train, Fit::epochs(1).quiet())?;

@@ -138,7 +138,7 @@ impl<T: Float, const STEP: usize, const WIDE: usize> Task for Blocks<'_, T, STEP
                             let (value, old) = (values[lane * STEP], best[lane]);
                             // What is neither smaller nor equal is larger or NaN.
                             #[allow(clippy::neg_cmp_op_on_partial_ord)]
-                            let is_better = !(value <= old) & (old == old);
+                            let is_better = !(value <= old) & !old.is_nan();
                             best[lane] = if is_better { value } else { old };
                             place[lane] = if is_better { first + (lane * STEP) as i32 } else { place[lane] };
                         }
