@@ -106,6 +106,8 @@ mod book {
     #[cfg(feature = "plot")]
     #[doc = include_str!("../../../book/src/convolution.md")]
     struct Convolution;
+    #[doc = include_str!("../../../book/src/mnist_best.md")]
+    struct MnistBest;
     #[cfg(feature = "plot")]
     #[doc = include_str!("../../../book/src/sequences.md")]
     struct Sequences;
