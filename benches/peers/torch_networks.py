@@ -69,6 +69,9 @@ class Gpt(nn.Module):
         self.blocks = nn.Sequential(*(GptBlock(width, heads) for _ in range(layers)))
         self.ln_f, self.head = nn.LayerNorm(width), nn.Linear(width, vocabulary, bias=False)
         self.head.weight = self.wte.weight
+        # As GPT-2 begins; PyTorch's default, of variance 1, makes a loss of 0 of labels that are the input.
+        for embedding in (self.wte, self.wpe):
+            nn.init.normal_(embedding.weight, std=0.02)
 
     def forward(self, x):
         return self.head(self.ln_f(self.blocks(self.wte(x) + self.wpe(torch.arange(x.shape[1])))))
