@@ -104,7 +104,8 @@ fn the_average_of_the_weights_is_validated_kept_and_resumed() {
     config(at, &format!("{settings}ema_decay = 0.9\n"));
     let average = passes(at, "train --config c.toml -q --out average");
     assert_ne!(plain, average);
-    assert_eq!(passes(at, "evaluate average").lines().next(), average.lines().next());
+    let evaluated = passes(at, "evaluate average");
+    assert!(average.starts_with(evaluated.lines().next().unwrap()), "{average} is not {evaluated}");
     assert!(passes(at, "verify average").contains("The weights are the same, to the last bit"));
     let mut child = begin(at, "train --config c.toml -q --checkpoint-every 1 --out killed");
     until("an epoch", || epochs_in(&at.join("killed")) >= 1);
