@@ -234,7 +234,7 @@ pub struct Train {
 const TRAIN_EXAMPLES: &str = "\
 Examples:
   hadal train                                        MNIST
-  hadal train mnist --recipe best --out best         several networks and their vote, in one to two hours
+  hadal train mnist --recipe best --out best         several networks as one, in one to two hours
   hadal train titanic.csv --target survived --drop alive --out model
   hadal train pictures/ --size 32x32 --epochs 30 --out model
   hadal train book.txt --steps 5000 --out writer     a text; then: hadal generate writer
