@@ -1,6 +1,7 @@
 //! What a convolution sends back to its weight, by [minimal filtering](super): the gradient of the output is transformed as tiles are,
 //! the products of both are summed over all tiles, and the sums transformed into windows: `Gt [(A dY At) . (Bt d B)] G`.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::transform::{LANES, elements};
@@ -94,14 +95,24 @@ impl<T: Gemm> Work<'_, T> {
                 transposed(from, reached.len() * width, channels, padded[0], &mut elements);
                 let above = reached.start + tiling.padding[0] - 2 * lines.start;
                 let part = Elements { x: &elements, rows: reached.len(), width, above, before: tiling.padding[1] };
-                dispatch(Tiles { part, lines: lines.len(), across, count, tile, padded: padded[0], out: &mut right });
+                dispatch(Tiles::<T, _, PLACES> {
+                    kind: PhantomData::<Input>,
+                    part,
+                    lines: lines.len(),
+                    across,
+                    count,
+                    tile,
+                    padded: padded[0],
+                    out: &mut right,
+                });
                 let reached = 2 * lines.start..(2 * lines.end).min(out_height);
                 let begin = (sample * filters + rows.start) * out_height * out_width + reached.start * out_width;
                 let step = (out_height * out_width) as isize;
                 let from = Matrix { data: y, offset: begin, row_stride: 1, column_stride: step };
                 transposed(from, reached.len() * out_width, rows.len(), padded[1], &mut gradients);
                 let part = Elements { x: &gradients, rows: reached.len(), width: out_width, above: 0, before: 0 };
-                dispatch(Gradients {
+                dispatch(Tiles::<T, _, 4> {
+                    kind: PhantomData::<Gradient>,
                     part,
                     lines: lines.len(),
                     across,
@@ -157,49 +168,39 @@ impl<T: Float> Elements<'_, T> {
     }
 }
 
-/// Transforms the elements of tiles: `out[place][tile][channel]`, of `count` tiles from `tile` on.
-struct Tiles<'a, T> {
-    part: Elements<'a, T>,
-    lines: usize,
-    across: usize,
-    count: usize,
-    tile: usize,
-    padded: usize,
-    out: &'a mut [T],
+/// What becomes of the `SIDE` by `SIDE` elements of a tile.
+trait Transform {
+    const SIDE: usize;
+    fn of<T: Float>(x: impl Fn(usize, usize) -> T) -> [[T; 4]; 4];
 }
 
-impl<T: Float> Task for Tiles<'_, T> {
-    type Output = ();
+/// `Bt d B` of the input.
+struct Input;
+
+impl Transform for Input {
+    const SIDE: usize = 4;
     #[inline(always)]
-    fn run(self) {
-        let Tiles { part, lines, across, count, tile, padded, out } = self;
-        let zeros = [T::ZERO; LANES];
-        for (line, column) in (0..lines).flat_map(|line| (0..across).map(move |column| (line, column))) {
-            let tile = tile + line * across + column;
-            let at: [Option<usize>; PLACES] =
-                std::array::from_fn(|k| part.at(2 * line + k / 4, 2 * column + k % 4, padded));
-            for channel in (0..padded).step_by(LANES) {
-                let x: [&[T; LANES]; PLACES] = std::array::from_fn(|k| match at[k] {
-                    Some(at) => part.x[at + channel..][..LANES].try_into().expect("a slice of that length"),
-                    None => &zeros,
-                });
-                let mut block = [[T::ZERO; LANES]; PLACES];
-                for lane in 0..LANES {
-                    let d = elements(|row, column| x[4 * row + column][lane]);
-                    for (place, block) in block.iter_mut().enumerate() {
-                        block[lane] = d[place / 4][place % 4];
-                    }
-                }
-                for (place, block) in block.iter().enumerate() {
-                    out[(place * count + tile) * padded + channel..][..LANES].copy_from_slice(block);
-                }
-            }
-        }
+    fn of<T: Float>(x: impl Fn(usize, usize) -> T) -> [[T; 4]; 4] {
+        elements(x)
     }
 }
 
-/// `A dY At` of the gradients of tiles, for `A = [[1, 0], [1, 1], [1, -1], [0, -1]]`: as [`Tiles`].
-struct Gradients<'a, T> {
+/// `A dY At` of the gradient of the output, for `A = [[1, 0], [1, 1], [1, -1], [0, -1]]`.
+struct Gradient;
+
+impl Transform for Gradient {
+    const SIDE: usize = 2;
+    #[inline(always)]
+    fn of<T: Float>(y: impl Fn(usize, usize) -> T) -> [[T; 4]; 4] {
+        let of = |a: T, b: T| [a, a + b, a - b, -b];
+        let [left, right] = [of(y(0, 0), y(1, 0)), of(y(0, 1), y(1, 1))];
+        [0, 1, 2, 3].map(|i| of(left[i], right[i]))
+    }
+}
+
+/// Transforms tiles of `READ` elements: `out[place][tile][channel]`, of `count` tiles from `tile` on.
+struct Tiles<'a, T, K, const READ: usize> {
+    kind: PhantomData<K>,
     part: Elements<'a, T>,
     lines: usize,
     across: usize,
@@ -209,26 +210,26 @@ struct Gradients<'a, T> {
     out: &'a mut [T],
 }
 
-impl<T: Float> Task for Gradients<'_, T> {
+impl<T: Float, K: Transform, const READ: usize> Task for Tiles<'_, T, K, READ> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let Gradients { part, lines, across, count, tile, padded, out } = self;
+        let Tiles { kind: _, part, lines, across, count, tile, padded, out } = self;
         let zeros = [T::ZERO; LANES];
-        let of = |a: T, b: T| [a, a + b, a - b, -b];
         for (line, column) in (0..lines).flat_map(|line| (0..across).map(move |column| (line, column))) {
             let tile = tile + line * across + column;
-            let at: [Option<usize>; 4] = std::array::from_fn(|k| part.at(2 * line + k / 2, 2 * column + k % 2, padded));
+            let at: [Option<usize>; READ] =
+                std::array::from_fn(|k| part.at(2 * line + k / K::SIDE, 2 * column + k % K::SIDE, padded));
             for channel in (0..padded).step_by(LANES) {
-                let y: [&[T; LANES]; 4] = std::array::from_fn(|k| match at[k] {
+                let x: [&[T; LANES]; READ] = std::array::from_fn(|k| match at[k] {
                     Some(at) => part.x[at + channel..][..LANES].try_into().expect("a slice of that length"),
                     None => &zeros,
                 });
                 let mut block = [[T::ZERO; LANES]; PLACES];
                 for lane in 0..LANES {
-                    let columns = [of(y[0][lane], y[2][lane]), of(y[1][lane], y[3][lane])];
+                    let transformed = K::of(|row, column| x[K::SIDE * row + column][lane]);
                     for (place, block) in block.iter_mut().enumerate() {
-                        block[lane] = of(columns[0][place / 4], columns[1][place / 4])[place % 4];
+                        block[lane] = transformed[place / 4][place % 4];
                     }
                 }
                 for (place, block) in block.iter().enumerate() {
