@@ -166,7 +166,8 @@ pub(crate) enum Distribution {
     Bernoulli { p: f64, value: f64 },
 }
 
-/// What follows a matrix product in the same pass: a bias `[n]` is added, and what is negative becomes 0 if `relu`.
+/// What follows a matrix product or a convolution in the same pass: a bias for each column or filter is added, and what is negative
+/// becomes 0 if `relu`.
 #[derive(Clone, Copy)]
 pub(crate) struct Epilogue<'a> {
     pub bias: View<'a>,
@@ -272,8 +273,8 @@ pub(crate) trait Backend: Sync {
     /// How fast large products of `f32` are at a precision, against the highest; 1 where they are computed as at the highest.
     fn matmul_speed(&self, precision: MatmulPrecision) -> f64;
 
-    /// `[N, C, input]` and `[O, C / groups, kernel]` to `[N, O, output]`, plus a bias `[O]`.
-    fn convolution(&self, x: View, w: View, bias: Option<View>, geometry: &Geometry) -> Storage;
+    /// `[N, C, input]` and `[O, C / groups, kernel]` to `[N, O, output]`; the bias is `[O]`.
+    fn convolution(&self, x: View, w: View, epilogue: Option<Epilogue>, geometry: &Geometry) -> Storage;
     /// `[N, O, output]` and `[O, C / groups, kernel]` to `[N, C, input]`: what a convolution sends back to its input.
     fn convolution_input(&self, y: View, w: View, geometry: &Geometry) -> Storage;
     /// `[N, C, input]` and `[N, O, output]` to `[O, C / groups, kernel]`: what a convolution sends back to its weight.

@@ -1,7 +1,7 @@
 //! Operations in one pass against the steps that they stand for, and on any number of threads.
 
 use hadal_tensor::autograd::with_gradient;
-use hadal_tensor::{DType, Rng, Tensor, available_levels, force_level, set_num_threads_exactly};
+use hadal_tensor::{Conv, DType, Rng, Tensor, available_levels, force_level, set_num_threads_exactly};
 
 fn random(shape: &[usize], seed: u64) -> Tensor {
     Tensor::randn(shape, &mut Rng::new(seed))
@@ -111,6 +111,28 @@ fn a_linear_layer_of_sequences_is_one_of_their_rows() {
     assert_eq!(x.transpose(0, 1).linear(&w, Some(&b)).transpose(0, 1).to_vec::<f32>(), rows);
     assert_eq!(Tensor::zeros([0, 5, 7]).linear(&w, Some(&b)).shape(), &[0, 5, 4]);
     assert_eq!(Tensor::zeros([2, 0, 7]).linear_relu(&w, None).shape(), &[2, 0, 4]);
+}
+
+#[test]
+fn a_convolution_with_relu_is_both_steps() {
+    // Sums of products with and without strides and groups, and minimal filtering.
+    let settings: [(&[usize], &[usize], Conv); 4] = [
+        (&[3, 2, 9, 11], &[5, 2, 3, 2], Conv::new().padding(1)),
+        (&[3, 4, 9, 11], &[6, 2, 3, 3], Conv::new().stride([2, 3]).groups(2)),
+        (&[2, 6, 8, 8], &[6, 1, 3, 3], Conv::new().padding(1).groups(6)),
+        (&[4, 20, 17, 17], &[24, 20, 3, 3], Conv::new().padding(1)),
+    ];
+    for (x, w, conv) in settings {
+        let inputs = [random(x, 1), random(w, 2), random(&w[..1], 3)].map(|x| x.requires_grad());
+        let [x, w, b] = &inputs;
+        let (fused, steps) = (x.conv_relu(w, Some(b), conv), x.conv(w, Some(b), conv).relu());
+        assert_eq!(fused.to_vec::<f32>(), steps.to_vec::<f32>());
+        let weights = random(fused.shape(), 4);
+        let [fused, steps] = [fused, steps].map(|y| (y * &weights).sum().backward());
+        for x in &inputs {
+            assert_eq!(fused[x].to_vec::<f32>(), steps[x].to_vec::<f32>());
+        }
+    }
 }
 
 #[test]

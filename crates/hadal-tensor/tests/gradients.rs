@@ -364,6 +364,8 @@ fn convolutions() {
     for (x, w, conv) in settings {
         let inputs = [random(x, 1), random(w, 2), random(&w[..1], 3)];
         check("conv", |x| x[0].conv(&x[1], Some(&x[2]), conv), &inputs);
+        check("conv_relu", |x| x[0].conv_relu(&x[1], Some(&x[2]), conv), &inputs);
+        check("conv_relu without bias", |x| x[0].conv_relu(&x[1], None, conv), &inputs[..2]);
     }
     let transposed: [(&[usize], &[usize], Conv); 4] = [
         (&[2, 3, 4], &[3, 2, 3], same().stride(2).padding(1).output_padding(1)),

@@ -225,6 +225,7 @@ fn operations() -> Vec<Operation> {
         op("masked_softmax", |a| a.x.masked_softmax(a.number, a.start % 2 == 0, Some(&a.y.gt(0)))),
         op("batch_norm", |a| a.x.batch_norm(&a.y, &a.z, a.number).0),
         op("conv", |a| a.x.conv(&a.y, Some(&a.z), Conv::new().stride(a.start).padding(a.end))),
+        op("conv_relu", |a| a.x.conv_relu(&a.y, Some(&a.z), Conv::new().stride(a.start).padding(a.end))),
         op("conv_with_dilation", |a| a.x.conv(&a.y, None, Conv::new().dilation(a.start).groups(a.end))),
         op("conv_transpose", |a| a.x.conv_transpose(&a.y, None, Conv::new().stride(a.start).padding(a.end))),
         op("max_pool", |a| a.x.max_pool(Pool::new(a.start).padding(a.end).dilation(2))),

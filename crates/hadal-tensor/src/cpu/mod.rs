@@ -440,17 +440,20 @@ impl Backend for Cpu {
         gemm::speed_at(precision)
     }
 
-    fn convolution(&self, x: View, w: View, bias: Option<View>, geometry: &Geometry) -> Storage {
-        match (x.storage, w.storage) {
-            (Storage::F32(a), Storage::F32(b)) => {
-                let (a, b, bias) = (copy::contiguous(a, x.layout), copy::contiguous(b, w.layout), bias.map(floats32));
-                F32(convolution::forward(&a, &b, bias.as_deref(), geometry))
+    fn convolution(&self, x: View, w: View, epilogue: Option<Epilogue>, geometry: &Geometry) -> Storage {
+        let relu = epilogue.is_some_and(|epilogue| epilogue.relu);
+        let bias = epilogue.map(|epilogue| self.copy(epilogue.bias));
+        match (x.storage, w.storage, &bias) {
+            (_, _, None) => bilinear!(x, w, |x, w| convolution::forward(x, w, None, geometry)),
+            (Storage::F32(a), Storage::F32(b), Some(Storage::F32(bias))) => {
+                let (a, b) = (copy::contiguous(a, x.layout), copy::contiguous(b, w.layout));
+                F32(convolution::forward(&a, &b, Some(gemm::Epilogue { bias, relu }), geometry))
             }
-            (Storage::F64(a), Storage::F64(b)) => {
-                let (a, b, bias) = (copy::contiguous(a, x.layout), copy::contiguous(b, w.layout), bias.map(floats64));
-                F64(convolution::forward(&a, &b, bias.as_deref(), geometry))
+            (Storage::F64(a), Storage::F64(b), Some(Storage::F64(bias))) => {
+                let (a, b) = (copy::contiguous(a, x.layout), copy::contiguous(b, w.layout));
+                F64(convolution::forward(&a, &b, Some(gemm::Epilogue { bias, relu }), geometry))
             }
-            (other, _) => mismatch("a convolution", other),
+            (other, ..) => mismatch("a convolution", other),
         }
     }
 

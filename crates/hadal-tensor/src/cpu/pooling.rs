@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::buffer::Buffer;
 use super::elementwise::PIECE;
 use super::float::Float;
+use super::gemm::copy_row;
 use super::simd::{Task, dispatch};
 use super::threads::for_each_part;
 use crate::backend::Geometry;
@@ -24,6 +25,22 @@ impl Geometry {
         let end = (first + (self.kernel[d] - left_out) * step).min(self.input[d]);
         (first..end).step_by(step)
     }
+
+    /// Of each line of the output, where in a channel of the input the rows of its windows begin.
+    fn rows(&self) -> Vec<Vec<usize>> {
+        let ([_, height, width], [planes, lines, _]) = (self.input, self.output);
+        let all = (0..planes).flat_map(|plane| (0..lines).map(move |line| (plane, line)));
+        all.map(|(plane, line)| {
+            let planes = self.inside(0, plane);
+            planes.flat_map(|plane| self.inside(1, line).map(move |row| (plane * height + row) * width)).collect()
+        })
+        .collect()
+    }
+
+    /// Of each window of a line, which columns of the input it has.
+    fn columns(&self) -> Vec<StepBy<Range<usize>>> {
+        (0..self.output[2]).map(|column| self.inside(2, column)).collect()
+    }
 }
 
 /// The place of the largest element of each window in its channel, counted over all dimensions: the first of equals, the first NaN if
@@ -34,17 +51,15 @@ pub(super) fn largest<T: Float>(x: &[T], geometry: &Geometry) -> Buffer<i64> {
     if places == 0 {
         return out;
     }
-    // Of each column once, for all lines.
-    let columns: Vec<_> = (0..geometry.output[2]).map(|column| geometry.inside(2, column)).collect();
+    let rows = geometry.rows();
+    let columns = geometry.columns();
     let together = (PIECE / places).max(1) * places;
     // Places in registers have 32 bits.
     let small = i32::try_from(geometry.input.iter().product::<usize>()).is_ok();
     for_each_part(&mut out, together, |first, out| {
-        let lines = Lines { x, geometry, columns: &columns, first: first / places };
+        let lines = Lines { x, geometry, rows: &rows, columns: &columns, first: first / places };
         match geometry.stride[2] {
-            1 if small => dispatch(Blocks::<T, 1, { LANES }> { lines, out }),
-            2 if small => dispatch(Blocks::<T, 2, { 2 * LANES }> { lines, out }),
-            3 if small => dispatch(Blocks::<T, 3, { 3 * LANES }> { lines, out }),
+            1..=3 if small => dispatch(WholeLines { lines, out }),
             _ => lines.one_by_one(out),
         }
     });
@@ -55,6 +70,8 @@ pub(super) fn largest<T: Float>(x: &[T], geometry: &Geometry) -> Buffer<i64> {
 struct Lines<'a, T> {
     x: &'a [T],
     geometry: &'a Geometry,
+    /// Of each line of a channel, where the rows of the input that its windows have begin.
+    rows: &'a [Vec<usize>],
     /// Of each window of a line, which columns of the input it has.
     columns: &'a [StepBy<Range<usize>>],
     first: usize,
@@ -62,91 +79,79 @@ struct Lines<'a, T> {
 
 impl<'a, T: Float> Lines<'a, T> {
     fn one_by_one(&self, out: &mut [i64]) {
-        let mut starts = Vec::new();
         for (line, out) in out.chunks_exact_mut(self.geometry.output[2]).enumerate() {
-            let x = self.line(line, &mut starts);
+            let (x, rows) = self.line(line);
             for (out, columns) in out.iter_mut().zip(self.columns) {
-                *out = largest_of(x, &starts, columns);
+                *out = largest_of(x, rows, columns);
             }
         }
     }
 
     /// The input from the channel of a line of the output on, and where in it the rows of the line's windows begin.
-    fn line(&self, line: usize, starts: &mut Vec<usize>) -> &'a [T] {
-        let geometry = self.geometry;
-        let ([_, rows, width], [planes, lines, _]) = (geometry.input, geometry.output);
-        let channel = self.first + line / (planes * lines);
-        starts.clear();
-        for plane in geometry.inside(0, line / lines % planes) {
-            starts.extend(geometry.inside(1, line % lines).map(|row| (plane * rows + row) * width));
-        }
-        &self.x[channel * geometry.input.iter().product::<usize>()..]
+    fn line(&self, line: usize) -> (&'a [T], &'a [usize]) {
+        let channel = self.first + line / self.rows.len();
+        (&self.x[channel * self.geometry.input.iter().product::<usize>()..], &self.rows[line % self.rows.len()])
     }
 }
 
-/// Windows of a block.
-const LANES: usize = 16;
+/// The place of what has none: later than all others.
+const OUTSIDE: i32 = i32::MAX;
 
-/// Computes a block of windows at a time, which are `STEP` apart, `WIDE = LANES * STEP` in all.
-struct Blocks<'a, T, const STEP: usize, const WIDE: usize> {
+/// Computes all windows of a line at once: first the largest element of each column, then that of as many columns as a window has, from
+/// each column on. That is more than is asked for where windows are some columns apart, but all of it lies side by side.
+struct WholeLines<'a, T> {
     lines: Lines<'a, T>,
     out: &'a mut [i64],
 }
 
-impl<T: Float, const STEP: usize, const WIDE: usize> Task for Blocks<'_, T, STEP, WIDE> {
+impl<T: Float> Task for WholeLines<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let Blocks { lines: all, out } = self;
+        let WholeLines { lines: all, out } = self;
         let geometry = all.geometry;
-        let (kernel, dilation, padding) = (geometry.kernel[2], geometry.dilation[2], geometry.padding[2]);
-        let (width, last) = (geometry.input[2], (kernel - 1) * dilation);
+        let (kernel, dilation, stride) = (geometry.kernel[2], geometry.dilation[2], geometry.stride[2]);
+        let (width, padding, windows) = (geometry.input[2], geometry.padding[2], geometry.output[2]);
+        // Columns in which windows begin, and those that they reach, outside of the input at both ends too.
+        let starts = (windows - 1) * stride + 1;
+        let reach = (starts + (kernel - 1) * dilation).max(padding + width);
         // The least of all, so that what lies outside is never larger.
-        let outside = T::from_f64(f64::NEG_INFINITY);
-        // The first place of each window in its row, if it has one.
-        let firsts: Vec<i32> =
-            all.columns.iter().map(|columns| columns.clone().next().map_or(-1, |column| column as i32)).collect();
-        // Rows with what is around them, where that cannot be read where it lies.
-        let row = firsts.len().next_multiple_of(LANES) * STEP + last;
-        let mut padded: Vec<T> = Vec::new();
-        let mut lines = Vec::new();
-        for (i, out) in out.chunks_exact_mut(geometry.output[2]).enumerate() {
-            let x = all.line(i, &mut lines);
-            let reads = lines.last().map_or(0, |line| line + row);
-            let direct = padding == 0 && reads <= x.len();
-            if !direct {
-                padded.clear();
-                padded.resize(lines.len() * row, outside);
-                for (padded, &line) in padded.chunks_exact_mut(row).zip(&lines) {
-                    let count = width.min(row.saturating_sub(padding));
-                    padded[padding.min(row)..][..count].copy_from_slice(&x[line..line + count]);
+        let mut values = vec![T::from_f64(f64::NEG_INFINITY); reach];
+        let mut places = vec![OUTSIDE; reach];
+        let (mut best, mut best_places) = (vec![T::ZERO; starts], vec![0; starts]);
+        for (line, out) in out.chunks_exact_mut(windows).enumerate() {
+            let (x, rows) = all.line(line);
+            let Some((&first, others)) = rows.split_first() else {
+                out.fill(-1);
+                continue;
+            };
+            let (own, own_places) = (&mut values[padding..][..width], &mut places[padding..][..width]);
+            copy_row(&x[first..][..width], own);
+            for (place, at) in own_places.iter_mut().zip(first as i32..) {
+                *place = at;
+            }
+            for &row in others {
+                let columns = own.iter_mut().zip(own_places.iter_mut()).zip(&x[row..][..width]);
+                for (((old, place), &value), at) in columns.zip(row as i32..) {
+                    let is_better = (value > *old) | (value.is_nan() & !old.is_nan());
+                    *old = if is_better { value } else { *old };
+                    *place = if is_better { at } else { *place };
                 }
             }
-            for (block, out) in out.chunks_mut(LANES).enumerate() {
-                let mut best = [outside; LANES];
-                let mut place = [-1i32; LANES];
-                let here = &firsts[block * LANES..][..out.len()];
-                for (place, &first) in place.iter_mut().zip(here).filter(|(_, first)| **first >= 0) {
-                    *place = lines.first().map_or(-1, |&line| line as i32 + first);
+            copy_row(&values[..starts], &mut best);
+            best_places.copy_from_slice(&places[..starts]);
+            for column in (1..kernel).map(|column| column * dilation) {
+                let columns = values[column..][..starts].iter().zip(&places[column..][..starts]);
+                for ((old, old_place), (&value, &place)) in best.iter_mut().zip(&mut best_places).zip(columns) {
+                    let is_larger = (value > *old) | (value.is_nan() & !old.is_nan());
+                    let is_tie = (value == *old) | (value.is_nan() & old.is_nan());
+                    let is_better = is_larger | (is_tie & (place < *old_place));
+                    *old = if is_better { value } else { *old };
+                    *old_place = if is_better { place } else { *old_place };
                 }
-                for (i, &line) in lines.iter().enumerate() {
-                    for column in (0..kernel).map(|column| column * dilation) {
-                        let from = if direct { &x[line..] } else { &padded[i * row..] };
-                        let values: &[T; WIDE] = from[block * WIDE + column..][..WIDE].try_into().expect("a block");
-                        let first = (line + block * WIDE + column) as i32 - padding as i32;
-                        for lane in 0..LANES {
-                            let (value, old) = (values[lane * STEP], best[lane]);
-                            // What is neither smaller nor equal is larger or NaN.
-                            #[allow(clippy::neg_cmp_op_on_partial_ord)]
-                            let is_better = !(value <= old) & !old.is_nan();
-                            best[lane] = if is_better { value } else { old };
-                            place[lane] = if is_better { first + (lane * STEP) as i32 } else { place[lane] };
-                        }
-                    }
-                }
-                for (out, place) in out.iter_mut().zip(place) {
-                    *out = i64::from(place);
-                }
+            }
+            for (out, &place) in out.iter_mut().zip(best_places.iter().step_by(stride)) {
+                *out = if place == OUTSIDE { -1 } else { i64::from(place) };
             }
         }
     }
@@ -177,7 +182,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn blocks_find_what_is_found_one_by_one(
+        fn whole_lines_find_what_is_found_one_by_one(
             sizes in prop::array::uniform3(1usize..40),
             kernel in prop::array::uniform2(1usize..5),
             stride in prop::array::uniform2(1usize..5),
@@ -212,9 +217,8 @@ mod tests {
             let x: Vec<f32> = numbers.iter().copied().cycle().take(channels * rows * columns).collect();
             let found = largest(&x, &geometry);
             let mut wanted = vec![0; found.len()];
-            let columns: Vec<_> = (0..geometry.output[2]).map(|column| geometry.inside(2, column)).collect();
             if !wanted.is_empty() {
-                Lines { x: &x, geometry: &geometry, columns: &columns, first: 0 }.one_by_one(&mut wanted);
+                Lines { x: &x, geometry: &geometry, rows: &geometry.rows(), columns: &geometry.columns(), first: 0 }.one_by_one(&mut wanted);
             }
             prop_assert_eq!(&found[..], &wanted[..]);
         }

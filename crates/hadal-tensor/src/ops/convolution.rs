@@ -4,8 +4,8 @@
 //! number of times: the convolution, what it sends back to its input (which is the transposed convolution), and to its weight.
 
 use super::arithmetic::{check_float, check_same_dtype};
-use crate::autograd::record;
-use crate::backend::Geometry;
+use crate::autograd::{record, record_with_output};
+use crate::backend::{Epilogue, Geometry};
 use crate::shape::Shape;
 use crate::tensor::{Tensor, Value};
 use crate::window::{Conv, DIMENSIONS};
@@ -32,6 +32,27 @@ impl Tensor {
     #[doc(alias = "convolution")]
     #[track_caller]
     pub fn conv(&self, weight: &Tensor, bias: Option<&Tensor>, conv: Conv) -> Tensor {
+        self.conv_then(weight, bias, conv, false)
+    }
+
+    /// [`conv`](Tensor::conv) and [`relu`](Tensor::relu) in one pass.
+    ///
+    /// ```
+    /// use hadal_tensor::{Conv, Tensor};
+    /// let x = Tensor::from([1.0, 3.0, 2.0]).reshape([1, 1, 3]);
+    /// let (differences, bias) = (Tensor::from([-1.0, 1.0]).reshape([1, 1, 2]), Tensor::from([0.5]));
+    /// assert_eq!(x.conv_relu(&differences, Some(&bias), Conv::new()).to_vec::<f32>(), [2.5, 0.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`conv`](Tensor::conv).
+    #[track_caller]
+    pub fn conv_relu(&self, weight: &Tensor, bias: Option<&Tensor>, conv: Conv) -> Tensor {
+        self.conv_then(weight, bias, conv, true)
+    }
+
+    #[track_caller]
+    fn conv_then(&self, weight: &Tensor, bias: Option<&Tensor>, conv: Conv, relu: bool) -> Tensor {
         let dimensions = dimensions("conv", self, weight);
         let (channels, filters) = (self.shape()[1], weight.shape()[0]);
         check_groups("conv", conv.groups, channels, filters);
@@ -66,7 +87,11 @@ impl Tensor {
             check_bias("conv", bias, filters);
             check_same_dtype("conv", self, bias);
         }
-        self.convolved(weight, bias, geometry)
+        match bias {
+            Some(bias) => self.convolved_with_bias(weight, bias, relu, geometry),
+            None if relu => self.convolved(weight, geometry).relu(),
+            None => self.convolved(weight, geometry),
+        }
     }
 
     /// The transpose of a [convolution](Tensor::conv): what it sends back to its input, for `[N, C, ..]` and a weight `[C, O / groups, ..]`,
@@ -143,20 +168,33 @@ impl Tensor {
         with_bias("conv_transpose", y, bias, channels)
     }
 
-    /// `[N, C, input]` and `[O, C / groups, kernel]` to `[N, O, output]`, plus a bias `[O]`.
+    /// `[N, C, input]` and `[O, C / groups, kernel]` to `[N, O, output]`.
     #[track_caller]
-    fn convolved(&self, weight: &Tensor, bias: Option<&Tensor>, geometry: Geometry) -> Tensor {
+    fn convolved(&self, weight: &Tensor, geometry: Geometry) -> Tensor {
         let shape = geometry.output_shape();
-        let storage = self.backend().convolution(self.view(), weight.view(), bias.map(Tensor::view), &geometry);
-        let (x, w, biased) = (self.clone(), weight.clone(), bias.is_some());
-        let inputs: Vec<&Tensor> = [Some(self), Some(weight), bias].into_iter().flatten().collect();
-        record("conv", Value::contiguous(shape, storage), &inputs, move |g, sink| {
+        let storage = self.backend().convolution(self.view(), weight.view(), None, &geometry);
+        let (x, w) = (self.clone(), weight.clone());
+        record("conv", Value::contiguous(shape, storage), &[self, weight], move |g, sink| {
             sink.add(0, || g.sent_back(&w, geometry));
             sink.add(1, || x.sent_to_weight(g, geometry));
-            if biased {
-                let axes: Vec<isize> = (0..g.rank() as isize).filter(|&axis| axis != 1).collect();
-                sink.add(2, || g.sum_axes(&axes));
-            }
+        })
+    }
+
+    /// The same plus a bias `[O]`; then what is negative becomes 0 if `relu`.
+    #[track_caller]
+    fn convolved_with_bias(&self, weight: &Tensor, bias: &Tensor, relu: bool, geometry: Geometry) -> Tensor {
+        let shape = geometry.output_shape();
+        let epilogue = Epilogue { bias: bias.view(), relu };
+        let storage = self.backend().convolution(self.view(), weight.view(), Some(epilogue), &geometry);
+        let (x, w) = (self.clone(), weight.clone());
+        let name = if relu { "conv_relu" } else { "conv" };
+        record_with_output(name, Value::contiguous(shape, storage), &[self, weight, bias], move |g, y, sink| {
+            let gated = relu.then(|| g.gate(y));
+            let g = gated.as_ref().unwrap_or(g);
+            sink.add(0, || g.sent_back(&w, geometry));
+            sink.add(1, || x.sent_to_weight(g, geometry));
+            let axes: Vec<isize> = (0..g.rank() as isize).filter(|&axis| axis != 1).collect();
+            sink.add(2, || g.sum_axes(&axes));
         })
     }
 
@@ -167,7 +205,7 @@ impl Tensor {
         let storage = self.backend().convolution_input(self.view(), weight.view(), &geometry);
         let (y, w) = (self.clone(), weight.clone());
         record("conv_transpose", Value::contiguous(shape, storage), &[self, weight], move |g, sink| {
-            sink.add(0, || g.convolved(&w, None, geometry));
+            sink.add(0, || g.convolved(&w, geometry));
             sink.add(1, || g.sent_to_weight(&y, geometry));
         })
     }
@@ -179,7 +217,7 @@ impl Tensor {
         let (x, y) = (self.clone(), output.clone());
         record("conv", Value::contiguous(geometry.weight_shape(), storage), &[self, output], move |g, sink| {
             sink.add(0, || y.sent_back(g, geometry));
-            sink.add(1, || x.convolved(g, None, geometry));
+            sink.add(1, || x.convolved(g, geometry));
         })
     }
 }

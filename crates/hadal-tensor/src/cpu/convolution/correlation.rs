@@ -6,9 +6,12 @@ use super::PIECES;
 use super::frame::Frame;
 use super::runs::Runs;
 use crate::cpu::buffer::Buffer;
+use crate::cpu::float::Float;
+use crate::cpu::gemm::Epilogue;
 use crate::cpu::gemm::kernels::Gemm;
 use crate::cpu::gemm::kernels::window_tile::{TALLEST, WindowKernel, WindowTiles};
 use crate::cpu::gemm::share;
+use crate::cpu::simd::{Task, dispatch};
 use crate::cpu::threads::SharedMut;
 
 /// An element of a window: how far from the window's place it lies in the frame, and its weight among those of a row.
@@ -57,8 +60,8 @@ struct Prepared<T> {
 }
 
 impl Plan {
-    /// `bias` has a number for each channel of the output.
-    pub fn run<T: Gemm>(&self, x: &[T], w: &[T], bias: Option<&[T]>) -> Buffer<T> {
+    /// The epilogue's bias has a number for each channel of the output.
+    pub fn run<T: Gemm>(&self, x: &[T], w: &[T], epilogue: Option<Epilogue<T>>) -> Buffer<T> {
         let size = self.output.iter().product::<usize>() * self.rows * self.groups;
         let mut out = Buffer::scratch(self.batch * size);
         if out.is_empty() {
@@ -79,7 +82,7 @@ impl Plan {
             let place = size / (self.rows * self.groups);
             // SAFETY: each piece has rows of its own, within the buffer.
             let out = unsafe { base.part(sample * size + first * place, (end - first) * place) };
-            self.units(kernel, x, &prepared, bias, sample, units, panels, out);
+            self.units(kernel, x, &prepared, epilogue, sample, units, panels, out);
         });
         out
     }
@@ -96,7 +99,7 @@ impl Plan {
         kernel: &WindowKernel<T>,
         x: &[T],
         prepared: &[Prepared<T>],
-        bias: Option<&[T]>,
+        epilogue: Option<Epilogue<T>>,
         sample: usize,
         units: Range<usize>,
         panels: usize,
@@ -119,7 +122,7 @@ impl Plan {
             let rows = self.first_row(unit + 1, panels) - begin;
             let out = &mut out[(begin - first) * place..][..rows * place];
             let zeros = [T::ZERO; TALLEST];
-            let start = bias.map_or(&zeros[..rows], |bias| &bias[begin..begin + rows]);
+            let start = epilogue.map_or(&zeros[..rows], |epilogue| &epilogue.bias[begin..begin + rows]);
             for (part, prepared) in self.correlations.iter().zip(prepared) {
                 let weights = &prepared.weights[begin * part.taps.len()..][..rows * part.taps.len()];
                 let panel = Panel { start, weights, stride: rows, distances: &prepared.distances };
@@ -129,6 +132,9 @@ impl Plan {
                     tiles(kernel, &panel, &prepared.runs, &frame, &mut stage);
                     self.place(part, &prepared.runs, &stage, out);
                 }
+            }
+            if epilogue.is_some_and(|epilogue| epilogue.relu) {
+                dispatch(ReluInPlace(out));
             }
         }
     }
@@ -166,6 +172,19 @@ impl Plan {
         let runs = Runs::new(&self.frame, part.counts, lanes, false);
         let direct = part.counts == self.output && part.step == [1; 3] && runs.are_dense(part.counts);
         Prepared { weights, distances, runs, direct }
+    }
+}
+
+/// What is negative becomes 0, while it is near the processor.
+struct ReluInPlace<'a, T>(&'a mut [T]);
+
+impl<T: Float> Task for ReluInPlace<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        for x in self.0 {
+            *x = x.relu();
+        }
     }
 }
 

@@ -15,6 +15,7 @@ pub(super) use input::input;
 pub(super) use weight::weight;
 
 use super::buffer::Buffer;
+use super::gemm::Epilogue;
 use super::gemm::kernels::Gemm;
 use crate::backend::Geometry;
 use correlation::{Correlation, Plan, Tap};
@@ -74,10 +75,10 @@ impl Geometry {
     }
 }
 
-/// `[N, C, input]` and `[O, C / groups, kernel]` to `[N, O, output]`, plus a bias `[O]`.
-pub(super) fn forward<T: Gemm>(x: &[T], w: &[T], bias: Option<&[T]>, geometry: &Geometry) -> Buffer<T> {
+/// `[N, C, input]` and `[O, C / groups, kernel]` to `[N, O, output]`; the bias is `[O]`.
+pub(super) fn forward<T: Gemm>(x: &[T], w: &[T], epilogue: Option<Epilogue<T>>, geometry: &Geometry) -> Buffer<T> {
     if geometry.is_minimal::<T>() {
-        return winograd::forward(x, w, bias, geometry);
+        return winograd::forward(x, w, epilogue, geometry);
     }
     let frame = geometry.frame();
     let correlation = Correlation { taps: geometry.taps(&frame), counts: geometry.output, start: [0; 3], step: [1; 3] };
@@ -93,5 +94,5 @@ pub(super) fn forward<T: Gemm>(x: &[T], w: &[T], bias: Option<&[T]>, geometry: &
         correlations: vec![correlation],
         multiplications: geometry.multiplications(),
     };
-    plan.run(x, w, bias)
+    plan.run(x, w, epilogue)
 }

@@ -38,7 +38,7 @@ pub(in crate::cpu) fn copy_row<T: Plain>(from: &[T], to: &mut [T]) {
             }
         };
     }
-    sizes!(4 6 8 12 14 16 24 26 28 32 48 64 80 96)
+    sizes!(2 4 6 8 10 12 14 16 18 20 22 24 26 28 30 32 48 64 80 96)
 }
 
 /// One panel whose columns are not adjacent in memory: `out[k * width + j] = b[k, j]`.

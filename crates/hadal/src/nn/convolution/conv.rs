@@ -211,8 +211,7 @@ impl<const D: usize> Forward for ConvNd<D> {
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
         let Some(weights) = &self.weights else { panic!("{}", unbuilt(&Self::name())) };
         check_input(&Self::name(), x, D, weights.weight.size(1) * self.groups);
-        let y = self.settings.convolve(x, weights, self.groups);
-        self.settings.finish(&y, &[weights], ctx)
+        self.settings.forward(x, weights, self.groups, ctx)
     }
 }
 

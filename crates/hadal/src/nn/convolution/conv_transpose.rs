@@ -236,7 +236,8 @@ impl<const D: usize> Forward for ConvTransposeNd<D> {
         let conv = Conv::new().stride(stride).padding(padding).dilation(dilation).groups(self.groups);
         let conv = conv.output_padding(self.output_padding);
         let y = x.conv_transpose(&weights.weight, weights.bias.as_ref(), conv);
-        self.settings.finish(&y, &[weights], ctx)
+        self.settings.penalize(&[weights], ctx);
+        self.settings.activation.apply(&y)
     }
 }
 

@@ -173,8 +173,7 @@ impl Forward for DepthwiseConv2d {
         let Some(weights) = &self.weights else { panic!("{}", unbuilt(NAME)) };
         let channels = weights.weight.size(0) / self.multiplier;
         check_input(NAME, x, 2, channels);
-        let y = self.settings.convolve(x, weights, channels);
-        self.settings.finish(&y, &[weights], ctx)
+        self.settings.forward(x, weights, channels, ctx)
     }
 }
 

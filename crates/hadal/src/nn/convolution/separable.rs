@@ -186,7 +186,8 @@ impl Forward for SeparableConv2d {
         check_input(NAME, x, 2, channels);
         let y = self.settings.convolve(x, depthwise, channels);
         let y = y.conv(&pointwise.weight, pointwise.bias.as_ref(), Conv::new());
-        self.settings.finish(&y, &[depthwise, pointwise], ctx)
+        self.settings.penalize(&[depthwise, pointwise], ctx);
+        self.settings.activation.apply(&y)
     }
 }
 

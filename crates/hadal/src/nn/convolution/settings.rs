@@ -151,17 +151,39 @@ impl<const D: usize> Settings<D> {
     /// The convolution alone.
     #[track_caller]
     pub fn convolve(&self, x: &Tensor, weights: &Weights, groups: usize) -> Tensor {
+        self.convolve_by(Tensor::conv, x, weights, groups)
+    }
+
+    /// The convolution and what follows it: the activation, and the penalties.
+    #[track_caller]
+    pub fn forward(&self, x: &Tensor, weights: &Weights, groups: usize, ctx: &mut Context) -> Tensor {
+        self.penalize(&[weights], ctx);
+        match self.activation {
+            // In one pass.
+            Activation::Relu => self.convolve_by(Tensor::conv_relu, x, weights, groups),
+            activation => activation.apply(&self.convolve(x, weights, groups)),
+        }
+    }
+
+    #[track_caller]
+    fn convolve_by(
+        &self,
+        convolve: fn(&Tensor, &Tensor, Option<&Tensor>, Conv) -> Tensor,
+        x: &Tensor,
+        weights: &Weights,
+        groups: usize,
+    ) -> Tensor {
         let conv = Conv::new().stride(self.stride).dilation(self.dilation).groups(groups);
         let sides = self.window().padding;
         let bias = weights.bias.as_ref();
         if sides.iter().all(|(before, after)| before == after) {
-            return x.conv(&weights.weight, bias, conv.padding(PerAxis::from(sides.map(|(before, _)| before))));
+            return convolve(x, &weights.weight, bias, conv.padding(PerAxis::from(sides.map(|(before, _)| before))));
         }
-        x.pad(&sides, Padding::Constant(0.0)).conv(&weights.weight, bias, conv)
+        convolve(&x.pad(&sides, Padding::Constant(0.0)), &weights.weight, bias, conv)
     }
 
-    /// What follows a convolution: the activation, and the penalties.
-    pub fn finish(&self, y: &Tensor, weights: &[&Weights], ctx: &mut Context) -> Tensor {
+    /// Adds the penalties.
+    pub fn penalize(&self, weights: &[&Weights], ctx: &mut Context) {
         for weights in weights {
             if let Some(regularizer) = &self.weight_regularizer {
                 ctx.penalize(regularizer.penalty(&weights.weight));
@@ -170,7 +192,6 @@ impl<const D: usize> Settings<D> {
                 ctx.penalize(regularizer.penalty(bias));
             }
         }
-        self.activation.apply(y)
     }
 
     /// `Conv2d (32, 3x3, relu)`; without channels if they depend on the input.

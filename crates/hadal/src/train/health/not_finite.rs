@@ -129,7 +129,18 @@ fn reason(origin: &Origin) -> String {
 /// The inputs of one number of the result, of operations that go element by element.
 fn inputs_at(origin: &Origin, index: usize) -> Option<Vec<f64>> {
     let shape = *origin.result.shape();
-    let mixes = ["linear", "linear_relu", "matmul", "softmax", "log_softmax", "with_gradient", "with_logit_gradient"];
+    let mixes = [
+        "conv",
+        "conv_relu",
+        "conv_transpose",
+        "linear",
+        "linear_relu",
+        "log_softmax",
+        "matmul",
+        "softmax",
+        "with_gradient",
+        "with_logit_gradient",
+    ];
     if mixes.contains(&origin.operation) {
         return None;
     }

@@ -20,6 +20,7 @@ use super::runs::Runs;
 use crate::backend::Geometry;
 use crate::cpu::buffer::Buffer;
 use crate::cpu::caches::Caches;
+use crate::cpu::gemm::Epilogue;
 use crate::cpu::gemm::kernels::Gemm;
 use crate::cpu::gemm::kernels::window_tile::TALLEST;
 use crate::cpu::gemm::share;
@@ -98,10 +99,10 @@ impl Geometry {
 }
 
 /// As [`forward`](super::forward).
-pub(super) fn forward<T: Gemm>(x: &[T], w: &[T], bias: Option<&[T]>, geometry: &Geometry) -> Buffer<T> {
+pub(super) fn forward<T: Gemm>(x: &[T], w: &[T], epilogue: Option<Epilogue<T>>, geometry: &Geometry) -> Buffer<T> {
     let layer = Layer { tiling: geometry.tiling(), channels: geometry.channels, filters: geometry.filters };
     let windows = Windows { w, filter: geometry.channels, channel: 1, is_turned: false };
-    layer.run(x, windows, bias)
+    layer.run(x, windows, epilogue)
 }
 
 /// As [`input`](super::input): a convolution of the output by the windows turned around.
@@ -121,7 +122,7 @@ struct Layer {
 }
 
 impl Layer {
-    fn run<T: Gemm>(&self, x: &[T], windows: Windows<T>, bias: Option<&[T]>) -> Buffer<T> {
+    fn run<T: Gemm>(&self, x: &[T], windows: Windows<T>, epilogue: Option<Epilogue<T>>) -> Buffer<T> {
         let Layer { tiling, channels, filters } = *self;
         let kernel = &T::kernels().windows;
         let panels = filters.div_ceil(kernel.height);
@@ -151,7 +152,7 @@ impl Layer {
                     let panel = Panel { start, weights: &weights[rows.start..], stride: row, distances: &distances };
                     tiles(kernel, &panel, &runs, &elements[place * pitch..], &mut sums[place * pitch..]);
                 }
-                part.outward(&sums, (filters, rows), bias, base);
+                part.outward(&sums, (filters, rows), epilogue, base);
             }
         });
         out

@@ -53,8 +53,11 @@ fn check(geometry: &Geometry) {
     let w = numbers(filters * channels * 9, 2);
     let y = numbers(batch * filters * down * across, 3);
     let bias = numbers(filters, 4);
-    let wanted = convolution::forward(&wide(&x), &wide(&w), Some(&wide(&bias)), geometry);
-    assert_close(&forward(&x, &w, Some(&bias), geometry), &wanted, 9 * channels, "output");
+    for relu in [false, true] {
+        let wanted = Some(Epilogue { bias: &wide(&bias)[..], relu });
+        let wanted = convolution::forward(&wide(&x), &wide(&w), wanted, geometry);
+        assert_close(&forward(&x, &w, Some(Epilogue { bias: &bias, relu }), geometry), &wanted, 9 * channels, "output");
+    }
     let wanted = convolution::input(&wide(&y), &wide(&w), geometry);
     assert_close(&input(&y, &w, geometry), &wanted, 9 * filters, "input");
     let wanted = convolution::weight(&wide(&x), &wide(&y), geometry);

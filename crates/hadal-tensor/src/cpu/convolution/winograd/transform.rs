@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::{PLACES, Tiling};
 use crate::cpu::buffer::Buffer;
 use crate::cpu::float::Float;
-use crate::cpu::gemm::copy_row;
-use crate::cpu::simd::{Task, dispatch};
+use crate::cpu::gemm::{Epilogue, copy_row};
+use crate::cpu::simd::{Task, dispatch, level};
 use crate::cpu::threads::SharedMut;
 
 /// Tiles of a block, at most: those of the widest register.
@@ -68,7 +68,7 @@ pub(super) struct Part<'a> {
 impl Part<'_> {
     /// Transforms the elements of tiles: `out[channel][place][tile]`, with `CHANNEL` pitches for each channel.
     pub fn inward<T: Float>(&self, x: &[T], channels: usize, out: &mut [T]) {
-        if self.is_narrow() {
+        if self.is_narrow::<T>() {
             dispatch(Inward::<T, 8, 18> { part: self, x, channels, out });
         } else {
             dispatch(Inward::<T, 16, 34> { part: self, x, channels, out });
@@ -81,20 +81,25 @@ impl Part<'_> {
         &self,
         sums: &[T],
         (filters, rows): (usize, Range<usize>),
-        bias: Option<&[T]>,
+        epilogue: Option<Epilogue<T>>,
         out: SharedMut<T>,
     ) {
-        if self.is_narrow() {
-            dispatch(Outward::<T, 8, 16> { part: self, sums, filters, rows, bias, out });
+        if self.is_narrow::<T>() {
+            dispatch(Outward::<T, 8, 16> { part: self, sums, filters, rows, epilogue, out });
         } else {
-            dispatch(Outward::<T, 16, 32> { part: self, sums, filters, rows, bias, out });
+            dispatch(Outward::<T, 16, 32> { part: self, sums, filters, rows, epilogue, out });
         }
     }
 
-    /// Whether a line has but half a block.
-    fn is_narrow(&self) -> bool {
-        self.tiling.across() <= LANES / 2
+    /// Whether blocks of half as many tiles are better: where a line has no more, and where registers have no more.
+    fn is_narrow<T>(&self) -> bool {
+        self.tiling.across() <= LANES / 2 || has_narrow_registers::<T>()
     }
+}
+
+/// Whether a register has fewer numbers than a block, so that the sixteen places of a block would not stay in registers.
+pub(super) fn has_narrow_registers<T>() -> bool {
+    level().lanes::<T>() < LANES
 }
 
 /// `Bt d B`, for `Bt = [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]]`; `d` gives a row and a column.
@@ -183,7 +188,7 @@ struct Outward<'a, T, const N: usize, const WIDE: usize> {
     sums: &'a [T],
     filters: usize,
     rows: Range<usize>,
-    bias: Option<&'a [T]>,
+    epilogue: Option<Epilogue<'a, T>>,
     out: SharedMut<T>,
 }
 
@@ -191,12 +196,13 @@ impl<T: Float, const N: usize, const WIDE: usize> Task for Outward<'_, T, N, WID
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let Outward { part: &Part { tiling, ref lines, pitch }, sums, filters, rows, bias, out } = self;
+        let Outward { part: &Part { tiling, ref lines, pitch }, sums, filters, rows, epilogue, out } = self;
         let [height, width] = tiling.output;
         let across = tiling.across();
         let zeros = [T::ZERO; N];
+        let relu = epilogue.is_some_and(|epilogue| epilogue.relu);
         for (i, filter) in rows.enumerate() {
-            let bias = bias.map_or(T::ZERO, |bias| bias[filter]);
+            let bias = epilogue.map_or(T::ZERO, |epilogue| epilogue.bias[filter]);
             let mut planes: [&[T]; PLACES] = Default::default();
             for (plane, sums) in planes.iter_mut().zip(sums[i * CHANNEL * pitch..].chunks_exact(pitch)) {
                 *plane = sums;
@@ -220,6 +226,11 @@ impl<T: Float, const N: usize, const WIDE: usize> Task for Outward<'_, T, N, WID
                             for (block, y) in block.iter_mut().zip(y) {
                                 block[2 * lane] = y[0] + bias;
                                 block[2 * lane + 1] = y[1] + bias;
+                            }
+                        }
+                        if relu {
+                            for x in block.as_flattened_mut() {
+                                *x = x.relu();
                             }
                         }
                         let columns = 2 * start..(2 * (start + N)).min(width);

@@ -4,7 +4,7 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::transform::{LANES, elements};
+use super::transform::{LANES, elements, has_narrow_registers};
 use super::{PLACES, Tiling};
 use crate::backend::Geometry;
 use crate::cpu::buffer::Buffer;
@@ -95,32 +95,16 @@ impl<T: Gemm> Work<'_, T> {
                 transposed(from, reached.len() * width, channels, padded[0], &mut elements);
                 let above = reached.start + tiling.padding[0] - 2 * lines.start;
                 let part = Elements { x: &elements, rows: reached.len(), width, above, before: tiling.padding[1] };
-                dispatch(Tiles::<T, _, PLACES> {
-                    kind: PhantomData::<Input>,
-                    part,
-                    lines: lines.len(),
-                    across,
-                    count,
-                    tile,
-                    padded: padded[0],
-                    out: &mut right,
-                });
+                Tiles { part, lines: lines.len(), across, count, tile, padded: padded[0], out: &mut right }
+                    .transform::<Input, PLACES>();
                 let reached = 2 * lines.start..(2 * lines.end).min(out_height);
                 let begin = (sample * filters + rows.start) * out_height * out_width + reached.start * out_width;
                 let step = (out_height * out_width) as isize;
                 let from = Matrix { data: y, offset: begin, row_stride: 1, column_stride: step };
                 transposed(from, reached.len() * out_width, rows.len(), padded[1], &mut gradients);
                 let part = Elements { x: &gradients, rows: reached.len(), width: out_width, above: 0, before: 0 };
-                dispatch(Tiles::<T, _, 4> {
-                    kind: PhantomData::<Gradient>,
-                    part,
-                    lines: lines.len(),
-                    across,
-                    count,
-                    tile,
-                    padded: padded[1],
-                    out: &mut left,
-                });
+                Tiles { part, lines: lines.len(), across, count, tile, padded: padded[1], out: &mut left }
+                    .transform::<Gradient, 4>();
                 tile += lines.len() * across;
             }
             let distances: Vec<usize> = (0..count).map(|tile| tile * padded[0]).collect();
@@ -198,9 +182,8 @@ impl Transform for Gradient {
     }
 }
 
-/// Transforms tiles of `READ` elements: `out[place][tile][channel]`, of `count` tiles from `tile` on.
-struct Tiles<'a, T, K, const READ: usize> {
-    kind: PhantomData<K>,
+/// Tiles that become `out[place][tile][channel]`, of `count` tiles from `tile` on.
+struct Tiles<'a, T> {
     part: Elements<'a, T>,
     lines: usize,
     across: usize,
@@ -210,30 +193,47 @@ struct Tiles<'a, T, K, const READ: usize> {
     out: &'a mut [T],
 }
 
-impl<T: Float, K: Transform, const READ: usize> Task for Tiles<'_, T, K, READ> {
+impl<T: Float> Tiles<'_, T> {
+    /// Transforms tiles of `READ` elements.
+    fn transform<K: Transform, const READ: usize>(self) {
+        if has_narrow_registers::<T>() {
+            dispatch(Blocks::<T, K, READ, { LANES / 2 }> { tiles: self, kind: PhantomData });
+        } else {
+            dispatch(Blocks::<T, K, READ, LANES> { tiles: self, kind: PhantomData });
+        }
+    }
+}
+
+/// [`Tiles::transform`], `N` channels at a time.
+struct Blocks<'a, T, K, const READ: usize, const N: usize> {
+    tiles: Tiles<'a, T>,
+    kind: PhantomData<K>,
+}
+
+impl<T: Float, K: Transform, const READ: usize, const N: usize> Task for Blocks<'_, T, K, READ, N> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let Tiles { kind: _, part, lines, across, count, tile, padded, out } = self;
-        let zeros = [T::ZERO; LANES];
+        let Tiles { part, lines, across, count, tile, padded, out } = self.tiles;
+        let zeros = [T::ZERO; N];
         for (line, column) in (0..lines).flat_map(|line| (0..across).map(move |column| (line, column))) {
             let tile = tile + line * across + column;
             let at: [Option<usize>; READ] =
                 std::array::from_fn(|k| part.at(2 * line + k / K::SIDE, 2 * column + k % K::SIDE, padded));
-            for channel in (0..padded).step_by(LANES) {
-                let x: [&[T; LANES]; READ] = std::array::from_fn(|k| match at[k] {
-                    Some(at) => part.x[at + channel..][..LANES].try_into().expect("a slice of that length"),
+            for channel in (0..padded).step_by(N) {
+                let x: [&[T; N]; READ] = std::array::from_fn(|k| match at[k] {
+                    Some(at) => part.x[at + channel..][..N].try_into().expect("a slice of that length"),
                     None => &zeros,
                 });
-                let mut block = [[T::ZERO; LANES]; PLACES];
-                for lane in 0..LANES {
+                let mut block = [[T::ZERO; N]; PLACES];
+                for lane in 0..N {
                     let transformed = K::of(|row, column| x[K::SIDE * row + column][lane]);
                     for (place, block) in block.iter_mut().enumerate() {
                         block[lane] = transformed[place / 4][place % 4];
                     }
                 }
                 for (place, block) in block.iter().enumerate() {
-                    out[(place * count + tile) * padded + channel..][..LANES].copy_from_slice(block);
+                    out[(place * count + tile) * padded + channel..][..N].copy_from_slice(block);
                 }
             }
         }

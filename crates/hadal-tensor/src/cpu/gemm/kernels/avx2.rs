@@ -46,7 +46,7 @@ const fn sparse<T: Float, V: Vector<T>>() -> SparseKernel<T> {
 
 const fn windows<T: Float, V: Vector<T>>() -> WindowKernel<T> {
     WindowKernel {
-        height: 4,
+        height: 6,
         lanes: V::LANES,
         tiles: avx2_window_tiles::<T, V, false>,
         halves: avx2_window_tiles::<T, V, true>,
@@ -89,7 +89,7 @@ window_tiles!(
     #[target_feature(enable = "avx2,fma")]
     avx2_window_tiles,
     avx2_window_sums,
-    1 2 3 4
+    1 x 4, 2 x 4, 3 x 3, 4 x 2, 5 x 2, 6 x 2
 );
 window_dots!(
     #[target_feature(enable = "avx2,fma")]

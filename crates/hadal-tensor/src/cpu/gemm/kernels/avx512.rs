@@ -83,7 +83,7 @@ window_tiles!(
     #[target_feature(enable = "avx512f")]
     avx512_window_tiles,
     avx512_window_sums,
-    1 2 3 4 5 6 7 8
+    1 x 4, 2 x 4, 3 x 3, 4 x 3, 5 x 3, 6 x 3, 7 x 3, 8 x 3
 );
 window_dots!(
     #[target_feature(enable = "avx512f")]

@@ -63,7 +63,7 @@ sparse_rows!(baseline_sparse_rows, 1 2 3 4 5 6 7 8 9 10 11 12);
 window_tiles!(
     baseline_window_tiles,
     baseline_window_sums,
-    1 2 3
+    1 x 3, 2 x 3, 3 x 3
 );
 window_dots!(
     baseline_window_dots,

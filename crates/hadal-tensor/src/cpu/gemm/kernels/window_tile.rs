@@ -2,9 +2,6 @@
 
 use super::vector::Vector;
 
-/// Registers across, at most.
-pub(crate) const WIDE: usize = 3;
-
 /// Rows of the tallest kernel, at most.
 pub(crate) const TALLEST: usize = 16;
 
@@ -98,10 +95,10 @@ pub(crate) unsafe fn sums<T, V: Vector<T>, const HEIGHT: usize, const WIDE: usiz
     }
 }
 
-/// Makes `fn $name` that picks the instance for the number of rows, compiled for `$feature`; the sums are a function of their own,
-/// as those of [tiles](super::tile::tiles).
+/// Makes `fn $name` that picks the instance for the number of rows, with so many registers across (2 to 4), compiled for `$feature`;
+/// the sums are a function of their own, as those of [tiles](super::tile::tiles).
 macro_rules! window_tiles {
-    ($(#[$feature:meta])? $name:ident, $sums:ident, $($height:literal)*) => {
+    ($(#[$feature:meta])? $name:ident, $sums:ident, $($height:literal x $wide:literal),*) => {
         /// # Safety
         /// As [`sums`](super::window_tile::sums).
         $(#[$feature])?
@@ -119,26 +116,21 @@ macro_rules! window_tiles {
         /// [`WindowKernel::halves`](super::window_tile::WindowKernel::halves) if `HALVES`.
         $(#[$feature])?
         unsafe fn $name<T, V: super::vector::Vector<T>, const HALVES: bool>(tiles: &super::window_tile::WindowTiles<T>) {
-            use super::window_tile::WIDE;
-            // The last four registers are two and two, not three and one.
-            let whole = match tiles.registers % WIDE {
-                1 => (tiles.registers / WIDE * WIDE).saturating_sub(WIDE),
-                rest => tiles.registers - rest,
-            };
             match tiles.rows {
                 // SAFETY: the caller's contract, and `rows` is the height of the instance.
                 $($height => unsafe {
-                    for first in (0..whole).step_by(WIDE) {
-                        $sums::<T, V, $height, WIDE, HALVES>(tiles, first);
+                    let mut first = 0;
+                    // The last four registers are two and two, not three and one.
+                    while tiles.registers - first >= $wide && ($wide != 3 || tiles.registers - first != 4) {
+                        $sums::<T, V, $height, $wide, HALVES>(tiles, first);
+                        first += $wide;
                     }
-                    match tiles.registers - whole {
-                        0 => (),
-                        1 => $sums::<T, V, $height, 1, HALVES>(tiles, whole),
-                        2 => $sums::<T, V, $height, 2, HALVES>(tiles, whole),
-                        _ => {
-                            $sums::<T, V, $height, 2, HALVES>(tiles, whole);
-                            $sums::<T, V, $height, 2, HALVES>(tiles, whole + 2);
-                        }
+                    while tiles.registers - first >= 2 {
+                        $sums::<T, V, $height, 2, HALVES>(tiles, first);
+                        first += 2;
+                    }
+                    if tiles.registers > first {
+                        $sums::<T, V, $height, 1, HALVES>(tiles, first);
                     }
                 },)*
                 rows => unreachable!("tiles of {rows} rows"),
