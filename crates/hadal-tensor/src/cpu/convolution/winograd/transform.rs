@@ -228,14 +228,14 @@ impl<T: Float, const N: usize, const WIDE: usize> Task for Outward<'_, T, N, WID
                                 block[2 * lane + 1] = y[1] + bias;
                             }
                         }
-                        if relu {
-                            for x in block.as_flattened_mut() {
-                                *x = x.relu();
-                            }
-                        }
                         let columns = 2 * start..(2 * (start + N)).min(width);
                         for (out, block) in out.chunks_exact_mut(width).zip(&block) {
                             copy_row(&block[..columns.len()], &mut out[columns.clone()]);
+                        }
+                    }
+                    if relu {
+                        for x in out {
+                            *x = x.relu();
                         }
                     }
                     tile += across;
