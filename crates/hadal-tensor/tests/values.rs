@@ -94,6 +94,8 @@ proptest! {
         prop_assert_eq!(x.sum().item(), (rows * columns) as f64);
         prop_assert_eq!(x.sum_axes(&[0]).to_vec::<f64>(), vec![rows as f64; columns]);
         prop_assert_eq!(x.t().sum_axes(&[0]).to_vec::<f64>(), vec![columns as f64; rows]);
+        let x = Tensor::full_of([rows, 3, columns], 1.0, DType::F64);
+        prop_assert_eq!(x.sum_axes(&[0, 2]).to_vec::<f64>(), vec![(rows * columns) as f64; 3]);
     }
 
     #[test]

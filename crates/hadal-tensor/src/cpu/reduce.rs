@@ -224,6 +224,13 @@ fn fold<T: Number, F: Fold<T>>(x: &[T], layout: &Layout, axes: usize, fold: F) -
         let stride = layout.strides[kept] as usize;
         return fold_columns(x, layout.offset, stride, length, rows, fold);
     }
+    // The same of channels: for each sample, what lies side by side, then over samples.
+    let by_sample = (0..kept).rev().fold(*layout, |layout, axis| layout.transpose(axis, axis + 1));
+    if axes > 1 && by_sample.is_contiguous() {
+        let samples = layout.shape[kept];
+        let sums = fold_rows(&x[layout.offset..][..rows * length], samples * rows, length / samples, fold);
+        return fold_columns(&sums, 0, rows, samples, rows, fold);
+    }
     fold_rows(&copy::contiguous(x, layout), rows, length, fold)
 }
 

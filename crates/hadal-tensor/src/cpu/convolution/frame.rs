@@ -1,6 +1,7 @@
 //! How the elements of a sample are laid out for convolutions.
 
 use crate::cpu::float::Float;
+use crate::cpu::gemm::copy_row;
 
 /// The elements of a cache line, of the smallest numbers.
 const LINE: usize = 16;
@@ -133,9 +134,15 @@ fn fill_row<T: Float>((first, element, count): (usize, usize, usize), stride: us
     if count == 0 {
         return;
     }
-    if stride == 1 {
-        inside.copy_from_slice(&x[element..element + count]);
-    } else {
-        inside.iter_mut().zip(x[element..].iter().step_by(stride)).for_each(|(out, &x)| *out = x);
+    let x = &x[element..];
+    match stride {
+        1 => copy_row(&x[..count], inside),
+        2 => {
+            // Pairs, of which a register takes several at once; the last may lack its second.
+            let pairs = x.as_chunks::<2>().0;
+            inside.iter_mut().zip(pairs).for_each(|(out, pair)| *out = pair[0]);
+            inside[count - 1] = x[2 * (count - 1)];
+        }
+        _ => inside.iter_mut().zip(x.iter().step_by(stride)).for_each(|(out, &x)| *out = x),
     }
 }
