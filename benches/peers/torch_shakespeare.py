@@ -61,7 +61,7 @@ def samples(tokens):
     return [tokens[start:start + count * CONTEXT].view(count, CONTEXT) for start in (0, 1)]
 
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)
 kind, settings, seeds = sys.argv[1], sys.argv[2], sys.argv[3:] or ["1"]
 with open(os.path.join(os.environ["HADAL_DATA_DIR"], "text", "tinyshakespeare.txt"), encoding="utf-8") as file:
     text = file.read()
