@@ -1,5 +1,6 @@
 //! A recurrent network learns to add, digit by digit, as at school: numbers of any two lengths, each batch with a graph as long as
-//! its numbers (define by run). It has seen 8 digits at most, and is tested on many more. Usage: `addition [STEPS]` (default 4000)
+//! its numbers (define by run). It has seen 8 digits at most, and is tested on many more. Usage: `addition [STEPS [SEED]]`
+//! (default 4000 and 1).
 use hadal::nn::LstmCell;
 use hadal::optim::Schedule;
 use hadal::prelude::*;
@@ -64,12 +65,14 @@ fn text(digits: &Tensor) -> String {
 }
 
 fn main() -> hadal::Result<()> {
-    let steps = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(4000);
-    let rng = &mut Rng::new(1);
+    let argument = |n: usize| std::env::args().nth(n);
+    let steps = argument(1).and_then(|text| text.parse().ok()).unwrap_or(4000);
+    let seed = argument(2).and_then(|text| text.parse().ok()).unwrap_or(1);
+    let rng = &mut Rng::new(seed);
     let mut adder = Adder { cell: LstmCell::new(20, 32, rng), output: Linear::new(32, 10, rng) };
     let loss = CategoricalCrossentropy.from_logits();
     let mut optimizer = Adam::new(0.01);
-    let mut ctx = Context::training(Rng::with_stream(1, 1));
+    let mut ctx = Context::training(Rng::with_stream(seed, 1));
     println!("{} parameters", adder.parameter_count());
     for step in 0..steps {
         let mut some = || numbers(32, 1 + rng.below(8) as usize, rng);

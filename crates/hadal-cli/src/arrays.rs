@@ -107,6 +107,15 @@ pub fn divided(data: Dataset, classes: Vec<String>, config: &mut Config) -> Resu
         check_strata(&data, config, &present)?;
     }
     config.split.stratify.get_or_insert(false);
+    if data.input_dtype() == DType::I64 && takes_indices(config, &data) {
+        if config.preprocess.standardize == Some(true) {
+            return Err(Error::Config(
+                "[preprocess] standardize makes other numbers of `x`, but the first of [model] layers takes indices: leave it out"
+                    .into(),
+            ));
+        }
+        config.preprocess.standardize = Some(false);
+    }
     let is_raw = data.preprocessing()[0].transforms().is_empty();
     let data = if is_raw && data.input_dtype() == DType::U8 { data.divide(255.0) } else { data };
     let split = split(config, None)?;
@@ -121,6 +130,13 @@ pub fn divided(data: Dataset, classes: Vec<String>, config: &mut Config) -> Resu
     }
     let Partition { train, test, holdout } = parts;
     Ok(Parts { train, test, holdout, table: None, vocabulary: None, classes, task, outputs, found, digest: None })
+}
+
+/// Whether the network begins with a layer, such as an embedding, for which integers are indices.
+fn takes_indices(config: &Config, data: &Dataset) -> bool {
+    let first = config.model.layers.iter().flatten().next().and_then(|layer| layer.layer().ok());
+    let sizes: Vec<usize> = [1].into_iter().chain(data.input_shape()[..].iter().copied()).collect();
+    first.is_some_and(|layer| layer.check_inputs(&Tensor::zeros(sizes).to_dtype(DType::I64)).is_ok())
 }
 
 /// A class with one sample cannot be in several parts. It is named here, where its name is known.

@@ -31,7 +31,7 @@ pub fn catch<T>(command: impl FnOnce() -> Result<T> + UnwindSafe) -> Result<T, S
 }
 
 /// Advice for a program, and what it is for the command.
-const TRANSLATIONS: [(&str, &str); 11] = [
+const TRANSLATIONS: [(&str, &str); 13] = [
     (
         "convert them with to_dtype(DType::I64), u8 inputs before they are put into a Dataset",
         "save them as 64-bit integers, x.astype('<i8')",
@@ -49,11 +49,24 @@ const TRANSLATIONS: [(&str, &str); 11] = [
     ("set the size that they become, for example 32 x 32", "set the size that they become, for example --size 32x32"),
     ("use a longer text or a shorter context", "use a longer text or a shorter context (--context)"),
     ("; apply the same transforms to the dataset", ""),
+    ("use layers(2), or", "use layers = 2, or"),
+    ("call register_layer for its type first", "only the program that defines it can use the file"),
 ];
+
+/// Layers that the library advises in a program's words, and as a configuration lists them: kind and setting.
+const LAYERS: [(&str, &str, &str); 3] =
+    [("Reshape::new(", "reshape", "shape"), ("Permute::new(", "permute", "order"), ("a Dropout(", "dropout", "rate")];
 
 /// The library's message, with advice that the command can follow.
 fn in_words_of_the_command(message: &str) -> String {
-    TRANSLATIONS.iter().fold(message.to_owned(), |message, (from, to)| message.replace(from, to))
+    let message = TRANSLATIONS.iter().fold(message.to_owned(), |message, (from, to)| message.replace(from, to));
+    LAYERS.iter().fold(message, |message, (program, kind, setting)| {
+        let listed = message.split_once(program).and_then(|(before, rest)| {
+            let (value, after) = rest.split_once(')')?;
+            Some(format!("{before}{{ layer = \"{kind}\", {setting} = {value} }}{after}"))
+        });
+        listed.unwrap_or(message)
+    })
 }
 
 /// Runs one of several pieces of work; the panic's text if it panics, so that the others go on. What a panic may leave half

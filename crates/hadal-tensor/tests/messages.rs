@@ -206,7 +206,7 @@ fn windows_that_do_not_fit_are_named_with_what_would() {
     panics!(x.conv(&w, Some(&Tensor::zeros([3])), conv), "bias [3]", "4 output channels");
     panics!(Tensor::zeros([5, 5]).conv(&w, None, conv), "[5, 5]", "3, 4 or 5 axes");
     panics!(x.to_dtype(DType::I64).conv(&w, None, conv), "conv", "i64");
-    panics!(x.conv(&w, None, conv.padding(usize::MAX)), "window of 3");
+    panics!(x.conv(&w, None, conv.padding(usize::MAX)), "input of 5", "larger than memory can address");
     let up = Tensor::zeros([3, 4, 3, 3]);
     panics!(x.conv_transpose(&up, None, conv.stride(2).output_padding(2)), "output padding 2", "below the stride 2");
     panics!(x.conv_transpose(&up, None, conv.padding(4)), "would be empty");

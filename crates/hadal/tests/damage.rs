@@ -149,7 +149,19 @@ fn architectures_that_cannot_be_are_refused() {
     assert!(refusal(&input(format!("[0,{huge},{huge}]"))).contains("larger than memory"));
     assert!(refusal(&input("[1,1,1,1,1,1]".into())).contains("too many axes"));
     assert!(refusal(&input("[-1]".into())).contains("architecture is invalid"));
-    assert!(refusal(&layer(r#"{"layer":"telepathy"}"#)).contains("telepathy"));
+    let kind = |name: &str| refusal(&layer(&format!(r#"{{"layer":"{name}"}}"#)));
+    let own = "it is a kind of your own, call register_layer for its type first";
+    for (name, advice) in [
+        ("telepathy", format!("; if {own}")),
+        ("convd2", format!("; did you mean `conv2d`, `conv1d` or `conv3d`? If {own}")),
+        ("attention", format!("; did you mean `activation` or `multi_head_attention`? If {own}")),
+        ("relu", "; it is a `function` of the kind `activation`".into()),
+        ("leaky_relu", "; it is a `function` of the kind `activation`".into()),
+    ] {
+        let message = kind(name);
+        let expected = format!("its architecture is invalid: there is no kind of layer called `{name}`{advice}");
+        assert!(message.ends_with(&expected), "{message}");
+    }
     assert!(refusal(&layer(&format!(r#"{{"layer":"reshape","shape":[{huge},2]}}"#))).contains("larger than memory"));
     // An output that overflows, from a layer whose weights are few.
     let embedding = format!(r#"{{"layer":"embedding","vocabulary":1,"size":{}}},{{"layer":"flatten"}}"#, 1u64 << 62);

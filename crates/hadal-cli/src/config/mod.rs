@@ -91,6 +91,16 @@ fn changes<'de, D: Deserializer<'de>>(list: D) -> Result<Option<Vec<(usize, f64)
     list.iter().map(pair).collect::<Result<_, _>>().map(Some)
 }
 
+/// The layers of a network; an error says which one it is about: `layer 2: ...`.
+fn numbered<'de, D: Deserializer<'de>>(list: D) -> Result<Option<Vec<LayerConfig>>, D::Error> {
+    let list = Vec::<toml::Value>::deserialize(list)?;
+    let layer = |(index, layer): (usize, toml::Value)| {
+        LayerConfig::deserialize(layer)
+            .map_err(|error| D::Error::custom(format!("layer {}: {}", index + 1, error.message())))
+    };
+    list.into_iter().enumerate().map(layer).collect::<Result<_, _>>().map(Some)
+}
+
 /// The channels of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
@@ -157,7 +167,7 @@ pub struct Model {
     pub l2: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_norm: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "numbered")]
     pub layers: Option<Vec<LayerConfig>>,
 }
 

@@ -1,7 +1,9 @@
 //! Where in a configuration file a setting stands.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// The number of the line in which this byte stands, from 1.
@@ -31,7 +33,22 @@ fn within(table: &DeTable, place: &Range<usize>) -> Option<Vec<String>> {
 /// The line of `[section] key`, if it is set.
 pub fn line_of_setting(text: &str, section: &str, key: &str) -> Option<usize> {
     let table = DeTable::parse(text).ok()?;
-    let (_, section) = table.get_ref().iter().find(|(own, _)| own.get_ref() == section)?;
-    let (key, _) = section.get_ref().as_table()?.iter().find(|(own, _)| own.get_ref() == key)?;
+    let (_, section) = entry(table.get_ref(), section)?;
+    let (key, _) = entry(section.get_ref().as_table()?, key)?;
     Some(line_of(text, key.span().start))
+}
+
+/// The line of the layer of this number, from 1, in the list of layers.
+pub fn line_of_layer(text: &str, number: usize) -> Option<usize> {
+    let table = DeTable::parse(text).ok()?;
+    let (_, model) = entry(table.get_ref(), "model")?;
+    let (_, layers) = entry(model.get_ref().as_table()?, "layers")?;
+    let layer = layers.get_ref().as_array()?.get(number.checked_sub(1)?)?;
+    Some(line_of(text, layer.span().start))
+}
+
+type Entry<'a, 'b> = (&'a Spanned<Cow<'b, str>>, &'a Spanned<DeValue<'b>>);
+
+fn entry<'a, 'b>(table: &'a DeTable<'b>, key: &str) -> Option<Entry<'a, 'b>> {
+    table.iter().find(|(own, _)| own.get_ref() == key)
 }

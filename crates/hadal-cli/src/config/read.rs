@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use hadal::nn::layer_kinds;
 use hadal::{Error, Result, nearest};
 
 use super::example::example;
-use super::place::{keys_at, line_of, line_of_setting};
+use super::place::{keys_at, line_of, line_of_layer, line_of_setting};
 use super::space::Space;
 use super::{Config, check};
 
@@ -50,6 +51,10 @@ fn place_of(reason: &str, text: &str) -> Option<usize> {
 fn described(text: &str, error: &toml::de::Error) -> String {
     let message = error.message().trim_end();
     let Some(span) = error.span() else { return explain(message) };
+    if let Some((number, problem)) = of_layer(message) {
+        let line = line_of_layer(text, number).unwrap_or_else(|| line_of(text, span.start));
+        return format!("line {line}: {problem}");
+    }
     let line = line_of(text, span.start);
     let found = text.get(span.clone()).unwrap_or_default().trim();
     if message == "duplicate key" && !found.contains('\n') {
@@ -66,17 +71,28 @@ fn described(text: &str, error: &toml::de::Error) -> String {
         _ => String::new(),
     };
     let example = if example.is_empty() { example } else { format!("; for example: {example}") };
-    match inside(message).filter(|_| found.starts_with(['[', '{'])) {
-        Some(value) => format!("line {line}: {setting} holds {value}, where {rule} is expected{example}"),
-        None => format!("line {line}: {setting} is {}, but must be {rule}{example}", cut(found)),
-    }
+    format!("line {line}: {setting} is {}, but must be {rule}{example}", cut(found))
 }
 
-/// The value that is wrong inside a list of tables, whose own place the parser does not know: `string "a"`.
-fn inside(message: &str) -> Option<&str> {
-    let (value, _) =
-        message.strip_prefix("invalid type: ").or(message.strip_prefix("invalid value: "))?.split_once(", expected")?;
-    (!["sequence", "map"].contains(&value)).then_some(value)
+/// The number of the layer that a message is about, counted from 1, and what is wrong with it: `layer 2: layer `conv2d`: missing
+/// field `kernel`` becomes "[model] layers, layer 2 (conv2d): the key `kernel` is missing".
+fn of_layer(message: &str) -> Option<(usize, String)> {
+    let (number, mut problem) = message.strip_prefix("layer ")?.split_once(": ")?;
+    let number = number.parse().ok()?;
+    let mut kinds = Vec::new();
+    while let Some((kind, rest)) = problem.strip_prefix("layer `").and_then(|rest| rest.split_once("`: ")) {
+        kinds.push(kind);
+        problem = rest;
+    }
+    let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", in it ")) };
+    let problem = match (problem.strip_prefix("invalid type: "), rule(problem)) {
+        (Some(found), Some(rule)) => {
+            let found = found.split(", expected").next().unwrap_or_default();
+            format!("{found} is given where {rule} is expected")
+        }
+        _ => explain(problem),
+    };
+    Some((number, format!("[model] layers, layer {number}{kinds}: {problem}")))
 }
 
 /// `[section] key`.
@@ -130,6 +146,16 @@ pub(super) fn explain(message: &str) -> String {
     if message.contains("untagged enum ClassWeights") {
         return format!("class_weights must be {CLASS_WEIGHTS}");
     }
+    if let Some(name) = message.strip_prefix("missing field ") {
+        return format!("the key {name} is missing");
+    }
+    // A configuration has no kinds of a program's own.
+    if let Some((unknown, _)) = message.split_once("; if it is a kind of your own") {
+        return format!("{unknown} (there are {})", layer_kinds().join(", "));
+    }
+    if let Some((unknown, _)) = message.split_once(" If it is a kind of your own") {
+        return unknown.to_owned();
+    }
     in_plain_words(&message.replace('\n', " "))
 }
 
@@ -167,7 +193,11 @@ mod tests {
             ("[optimizer]\nname = \"adan\"\n", ["line 2", "no value `adan`", "did you mean `adam`?"]),
             (
                 "[model]\nlayers = [{ layer = \"dens\", units = 3 }]\n",
-                ["line 2", "no value `dens`", "did you mean `dense`?"],
+                ["line 2: [model] layers", "no kind of layer called `dens`", "did you mean `dense`?"],
+            ),
+            (
+                "[[model.layers]]\nlayer = \"telepathy\"\n",
+                ["line ", "no kind of layer called `telepathy` (there are activation, ", "conv2d, conv3d"],
             ),
             ("[[model.layers]]\nlayer = \"dense\"\nunit = 3\n", ["line ", "no key `unit`", "did you mean `units`?"]),
         ] {
@@ -227,13 +257,34 @@ mod tests {
             ),
             (
                 "[model]\nlayers = [\"dense\"]\n",
-                "[model] layers is \"dense\", but must be a table with the name of a layer",
+                "line 2: [model] layers, layer 1: string \"dense\" is given where a table with the name of a layer is expected",
+            ),
+            (
+                "[[model.layers]]\nlayer = \"flatten\"\n[[model.layers]]\nlayer = \"conv2d\"\nfilters = 3\n",
+                "line 3: [model] layers, layer 2 (conv2d): the key `kernel` is missing",
+            ),
+            (
+                "[model]\nlayers = [{ layer = \"residual\", layers = [{ layer = \"max_pool2d\", kernel = 2, size = 3 }] }]\n",
+                "line 2: [model] layers, layer 1 (residual, in it max_pool2d): there is no key `size`",
+            ),
+            (
+                "[model]\nlayers = [\n{ layer = \"flatten\", axis = 1 }]\n",
+                "line 3: [model] layers, layer 1 (flatten): it has no settings, but `axis` is given",
+            ),
+            (
+                "[[model.layers]]\nlayer = \"conv2d\"\nfilters = 3\nkernel = -3\n",
+                "line 1: [model] layers, layer 1 (conv2d): -3 is negative",
+            ),
+            ("[[model.layers]]\nunits = 3\n", "line 1: [model] layers, layer 1: the key `layer` is missing"),
+            (
+                "[[model.layers]]\nlayer = \"relu\"\n",
+                "layer 1: there is no kind of layer called `relu`; it is a `function` of the kind `activation`",
             ),
             ("[data]\ntask = 3\n", "line 2: [data] task is 3, but must be"),
             ("[preprocess]\naugment = 3\n", "line 2: [preprocess] augment is 3, but must be"),
             (
                 "[model]\nlayers = [{ layer = \"dense\", units = \"a\" }]\n",
-                "line 2: [model] layers holds string \"a\", where a whole number of 0 or more is expected",
+                "line 2: [model] layers, layer 1 (dense): string \"a\" is given where a whole number of 0 or more is expected",
             ),
             ("[model]\nl2 = 0.0\nl2 = 0.1\n", "line 3: the key `l2` is set twice"),
         ] {

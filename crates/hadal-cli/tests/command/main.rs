@@ -7,6 +7,7 @@ mod folder;
 mod found;
 mod guide;
 mod health;
+mod layers;
 mod machine;
 mod recipe;
 mod report;

@@ -63,9 +63,7 @@ impl Tensor {
                 weight.shape(),
                 weight.shape()[1] * conv.groups
             );
-            if *self.shape().last().unwrap_or(&0) == weight.shape()[1] * conv.groups {
-                message += "; the axes are [N, C, ..], but those of the input look like [N, .., C]: permute them first";
-            }
+            message += channels_last(self.shape(), weight.shape()[1] * conv.groups);
             panic!("{message}");
         }
         let spatial = |shape: &Shape| padded_to_three(&shape[2..]);
@@ -117,10 +115,11 @@ impl Tensor {
         let filters = self.shape()[1];
         assert!(
             weight.shape()[0] == filters,
-            "conv_transpose: input {} has {filters} channels, but weight {} takes {}",
+            "conv_transpose: input {} has {filters} channels, but weight {} takes {}{}",
             self.shape(),
             weight.shape(),
-            weight.shape()[0]
+            weight.shape()[0],
+            channels_last(self.shape(), weight.shape()[0])
         );
         let channels = weight.shape()[1].saturating_mul(conv.groups);
         check_groups("conv_transpose", conv.groups, filters, channels);
@@ -152,10 +151,15 @@ impl Tensor {
                 .checked_sub(1)
                 .and_then(|last| last.checked_mul(stride[d]))
                 .and_then(|last| last.checked_add(dilation[d].checked_mul(kernel[d] - 1)?))
-                .and_then(|last| last.checked_add(extra[d] + 1))
-                .and_then(|size| size.checked_sub(padding[d].checked_mul(2)?));
+                .and_then(|last| last.checked_add(extra[d] + 1));
             geometry.input[d] = match reach {
-                Some(size) if size > 0 => size,
+                Some(whole) if padding[d] < whole.div_ceil(2) && output[d] > 0 => whole - 2 * padding[d],
+                None if output[d] > 0 => panic!(
+                    "conv_transpose: the output of input {} with stride {} and dilation {} is larger than memory can address",
+                    self.shape(),
+                    stride[d],
+                    dilation[d]
+                ),
                 _ => panic!(
                     "conv_transpose: the output of input {} and weight {} with padding {} would be empty",
                     self.shape(),
@@ -236,6 +240,14 @@ fn dimensions(operation: &str, x: &Tensor, weight: &Tensor) -> usize {
     x.rank() - 2
 }
 
+/// What to say where the channels that are needed are the last axis.
+fn channels_last(shape: &Shape, channels: usize) -> &'static str {
+    if shape.last() != Some(&channels) {
+        return "";
+    }
+    "; the axes are [N, C, ..], but those of the input look like [N, .., C]: permute them first"
+}
+
 #[track_caller]
 fn check_groups(operation: &str, groups: usize, inputs: usize, outputs: usize) {
     assert!(
@@ -283,9 +295,19 @@ impl Geometry {
             let window = (self.kernel[d] - 1).checked_mul(self.dilation[d]).and_then(|reach| reach.checked_add(1));
             *size = match (padded, window) {
                 (Some(padded), Some(window)) if window <= padded => (padded - window) / self.stride[d] + 1,
+                (None, _) => panic!(
+                    "{operation}: an input of {} with padding {} on each side is larger than memory can address",
+                    self.input[d], self.padding[d]
+                ),
                 _ => panic!(
-                    "{operation}: a window of {} (dilation {}) is larger than the input of {} with padding {}",
-                    self.kernel[d], self.dilation[d], self.input[d], self.padding[d]
+                    "{operation}: a window of {}{} is larger than the input of {} with padding {} on each side, on axis {} of {}; pad \
+                     the input, or take a smaller window",
+                    self.kernel[d],
+                    if self.dilation[d] > 1 { format!(" (dilation {})", self.dilation[d]) } else { String::new() },
+                    self.input[d],
+                    self.padding[d],
+                    2 + d + self.dimensions - DIMENSIONS,
+                    self.input_shape()
                 ),
             };
         }

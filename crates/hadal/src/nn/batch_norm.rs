@@ -32,7 +32,7 @@ use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 #[doc(alias = "BatchNorm2d")]
 #[doc(alias = "BatchNormalization")]
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct BatchNorm {
     epsilon: f64,
     momentum: f64,

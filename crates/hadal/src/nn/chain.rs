@@ -95,6 +95,11 @@ impl Module for Chain {
     }
 }
 
+/// The shortest of the longest sequences that several layers take.
+pub(super) fn shortest(lengths: impl Iterator<Item = Result<Option<usize>>>) -> Result<Option<usize>> {
+    Ok(lengths.collect::<Result<Vec<_>>>()?.into_iter().flatten().min())
+}
+
 impl Forward for Chain {
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
@@ -104,6 +109,10 @@ impl Forward for Chain {
             y = layer.forward(&y, ctx);
         }
         y
+    }
+
+    fn stream_length(&self) -> Result<Option<usize>> {
+        shortest(self.layers.iter().map(|layer| layer.stream_length()))
     }
 
     fn check_inputs(&self, x: &Tensor) -> Result<()> {

@@ -167,6 +167,10 @@ impl<L: Forward + Send + Sync + 'static> Forward for Checkpointed<L> {
         read(&self.layer).input_shape()
     }
 
+    fn stream_length(&self) -> Result<Option<usize>> {
+        read(&self.layer).stream_length()
+    }
+
     fn check_inputs(&self, x: &Tensor) -> Result<()> {
         read(&self.layer).check_inputs(x)
     }

@@ -66,6 +66,7 @@ impl Embedding {
         layer
     }
 
+    #[track_caller]
     fn make_vectors(&mut self, rng: &mut Rng) {
         self.weight = Some(self.init.make(&[self.num_embeddings, self.embedding_dim], rng).requires_grad());
     }

@@ -114,8 +114,9 @@ impl Sampling {
 /// Continues a sequence, element by element: an iterator that does not end. What the network has computed for the elements so far is
 /// kept ([`Stream`]), so that each costs one step.
 ///
-/// The network maps numbers `[1, T]` of type `i64` to logits `[1, T, C]`. One with a `context` can see so many elements at most: where
-/// they are full, it goes on from the last half of them.
+/// The network maps numbers `[1, T]` of type `i64` to logits `[1, T, C]`. With a `context`, it sees so many elements at most: where
+/// they are full, it goes on from the last half of them. Without, it sees as many as it can
+/// ([`stream_length`](Forward::stream_length)), all of them if there is no limit.
 ///
 /// ```
 /// use hadal::nn::networks::{GptConfig, gpt};
@@ -144,7 +145,8 @@ impl<'a> Generator<'a> {
     /// Continues `prompt`.
     ///
     /// # Errors
-    /// If the prompt is empty, the context is 0, or as [`Sampling::check`].
+    /// If the prompt is empty, the context is 0 or more than the network can see, the network cannot take a sequence piece by piece, or as
+    /// [`Sampling::check`].
     pub fn new(
         model: &'a dyn Forward,
         prompt: &[i64],
@@ -159,7 +161,14 @@ impl<'a> Generator<'a> {
         if context == Some(0) {
             return Err(Error::Config("the context must be at least 1 element, not 0".into()));
         }
-        let context = context.unwrap_or(usize::MAX);
+        let context = match (context, model.stream_length()?) {
+            (Some(context), Some(most)) if context > most => {
+                return Err(Error::Config(format!(
+                    "the context of {context} elements is longer than the {most} that the network can see; set it to {most} or less"
+                )));
+            }
+            (context, most) => context.or(most).unwrap_or(usize::MAX),
+        };
         let pending = prompt[prompt.len().saturating_sub(context)..].to_vec();
         Ok(Generator { model, stream: Stream::new(model), pending, seen: Vec::new(), context, sampling, rng })
     }

@@ -22,11 +22,17 @@ use crate::{Error, Result, Rng, Shape, Tensor};
 #[serde(deny_unknown_fields)]
 pub struct GroupNorm {
     groups: usize,
+    #[serde(default = "epsilon")]
     epsilon: f64,
     #[serde(skip)]
     weight: Option<Tensor>,
     #[serde(skip)]
     bias: Option<Tensor>,
+}
+
+/// PyTorch's.
+fn epsilon() -> f64 {
+    1e-5
 }
 
 impl GroupNorm {
@@ -40,7 +46,7 @@ impl GroupNorm {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn new(groups: usize) -> GroupNorm {
-        GroupNorm { groups, epsilon: 1e-5, weight: None, bias: None }
+        GroupNorm { groups, epsilon: epsilon(), weight: None, bias: None }
     }
 
     /// In `groups` groups, with Keras's epsilon, 0.001. (Keras's default is 32 groups.)
@@ -99,6 +105,7 @@ impl GroupNorm {
         )))
     }
 
+    #[track_caller]
     fn make_parameters(&mut self, channels: usize) {
         self.weight = Some(Tensor::ones([channels]).requires_grad());
         self.bias = Some(Tensor::zeros([channels]).requires_grad());

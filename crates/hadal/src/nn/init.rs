@@ -88,6 +88,10 @@ impl Initializer {
     /// let bias = Initializer::TORCH_DEFAULT.make_for(&[100], 4, 100, &mut Rng::new(0));
     /// assert!(bias.abs().max().item() <= 0.5);
     /// ```
+    ///
+    /// # Panics
+    /// If memory cannot address so many numbers.
+    #[track_caller]
     pub fn make_for(self, shape: &[usize], fan_in: usize, fan_out: usize, rng: &mut Rng) -> Tensor {
         let (fan_in, both) = (fan_in.max(1) as f64, (fan_in as f64 + fan_out as f64).max(1.0));
         match self {
@@ -121,11 +125,13 @@ impl Initializer {
 }
 
 /// Uniform on `[-limit, limit)`.
+#[track_caller]
 fn uniform(shape: &[usize], limit: f64, rng: &mut Rng) -> Tensor {
     (Tensor::rand(shape, rng) * 2.0 - 1.0) * limit
 }
 
 /// Standard normal, with what lies beyond two standard deviations drawn again.
+#[track_caller]
 fn truncated_normal(shape: &[usize], rng: &mut Rng) -> Tensor {
     let mut x = Tensor::randn(shape, rng);
     loop {

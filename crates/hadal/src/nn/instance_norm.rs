@@ -23,7 +23,7 @@ use crate::{Error, Result, Rng, Shape, Tensor};
 #[doc(alias = "InstanceNorm2d")]
 #[doc(alias = "InstanceNorm3d")]
 #[derive(Clone, Debug, Module, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct InstanceNorm {
     epsilon: f64,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

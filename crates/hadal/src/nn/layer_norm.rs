@@ -18,7 +18,7 @@ use crate::{Error, Result, Rng, Shape, Tensor};
 /// ```
 #[doc(alias = "LayerNormalization")]
 #[derive(Clone, Debug, Module, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct LayerNorm {
     epsilon: f64,
     // The default is not written to files.

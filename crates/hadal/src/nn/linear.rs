@@ -28,7 +28,12 @@ impl Linear {
     /// let y = layer.forward(&Tensor::ones([5, 3]), &mut Context::evaluation());
     /// assert_eq!(y.shape(), &[5, 2]);
     /// ```
+    ///
+    /// # Panics
+    /// If there are no outputs, or more weights than memory can address.
+    #[track_caller]
     pub fn new(input: usize, output: usize, rng: &mut Rng) -> Linear {
+        assert!(output > 0, "Linear: the number of outputs must be at least 1, not 0");
         let torch = Initializer::TORCH_DEFAULT;
         Linear {
             weight: torch.make(&[output, input], rng).requires_grad(),

@@ -107,7 +107,7 @@ pub use pooling::{
 };
 pub use prelu::PRelu;
 pub use recurrent::{Gru, GruCell, Lstm, LstmCell, LstmState, SimpleRnn, SimpleRnnCell};
-pub use registry::{LayerConfig, LayerKind, register_layer};
+pub use registry::{LayerConfig, LayerKind, layer_kinds, register_layer};
 pub use regularizer::Regularizer;
 pub use rescaling::Rescaling;
 pub use reshape::Reshape;

@@ -140,14 +140,14 @@ impl<F: Forward> Model for F {
 }
 
 /// What to do if the channels of images or volumes are the last axis of the samples and the first that is expected.
-fn channels_last(sample: &Shape, expected: &Shape) -> String {
-    let mut moved = sample.to_vec();
-    moved.rotate_right(1);
+pub(super) fn channels_last(sample: &Shape, expected: &Shape) -> String {
     let order = match sample.rank() {
         3 => "0, 3, 1, 2",
         4 => "0, 4, 1, 2, 3",
         _ => return String::new(),
     };
+    let mut moved = sample.to_vec();
+    moved.rotate_right(1);
     if moved[..] != expected[..] {
         return String::new();
     }
@@ -181,6 +181,8 @@ mod tests {
         let last = message([4, 6, 5, 1]);
         assert!(last.ends_with("permute(&[0, 3, 1, 2]) of the inputs puts them first"), "{last}");
         assert!(message([4, 5, 6, 1]).ends_with("[1, 6, 5]"));
+        let message = |sizes: &[usize]| model.predict(&Tensor::zeros(sizes)).unwrap_err().to_string();
+        assert!(message(&[4]).ends_with("[1, 6, 5]") && message(&[4, 30]).ends_with("[1, 6, 5]"));
         let moved = Tensor::zeros([4, 6, 5, 1]).permute(&[0, 3, 1, 2]);
         assert_eq!(model.predict(&moved).unwrap().shape(), &[4, 1]);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Context, LoadOptions, LoadReport};
 use crate::data::Preprocessing;
-use crate::{Error, Result, Shape, Tensor};
+use crate::{DType, Error, Result, Shape, Tensor};
 
 /// A module: a layer or network with named parameters such as `fc1.weight`. Usually derived with `#[derive(Module)]`.
 ///
@@ -174,6 +174,13 @@ pub trait Module {
     }
 }
 
+/// The name of a type that is not this library's.
+fn own_name<T: ?Sized>() -> Option<&'static str> {
+    let name = std::any::type_name::<T>();
+    let is_own = !name.starts_with(concat!(env!("CARGO_CRATE_NAME"), "::"));
+    is_own.then(|| name.split('<').next().and_then(|path| path.rsplit("::").next())).flatten()
+}
+
 fn each_named<M: Module + ?Sized>(module: &mut M, prefix: &str, change: impl Fn(&mut Tensor)) -> Result<()> {
     let mut found = false;
     module.visit_mut("", &mut |name, tensor| {
@@ -237,10 +244,25 @@ pub trait Forward: Module {
     ///
     /// ```
     /// use hadal::prelude::*;
-    /// let model = Sequential::new([2]).add(Dense::new(1)).build()?;
-    /// assert!(model.check_inputs(&Tensor::from([[1.0, 2.0]])).is_ok());
-    /// assert!(model.check_inputs(&Tensor::from([[1, 2]])).is_err()); // integers
-    /// # Ok::<(), hadal::Error>(())
+    /// #[derive(Module)]
+    /// struct Words {
+    ///     embedding: Embedding,
+    /// }
+    ///
+    /// impl Forward for Words {
+    ///     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+    ///         self.embedding.forward(x, ctx).mean_axes(&[1])
+    ///     }
+    ///
+    ///     fn check_inputs(&self, x: &Tensor) -> hadal::Result<()> {
+    ///         self.embedding.check_inputs(x)
+    ///     }
+    /// }
+    ///
+    /// let model = Words { embedding: Embedding::with(100, 8, &mut Rng::new(0)) };
+    /// assert!(model.check_inputs(&Tensor::from([[1, 99]])).is_ok());
+    /// assert!(model.check_inputs(&Tensor::from([[1, 100]])).is_err());
+    /// assert!(model.check_inputs(&Tensor::from([[1.0, 2.0]])).is_err()); // no indices
     /// ```
     ///
     /// # Errors
@@ -249,10 +271,32 @@ pub trait Forward: Module {
         if x.dtype().is_float() {
             return Ok(());
         }
-        Err(Error::Data(format!(
-            "the model takes floating-point inputs, not {}; convert them with to_dtype",
-            x.dtype()
-        )))
+        let refused = format!("the model takes floating-point inputs, not {}; convert them with to_dtype", x.dtype());
+        Err(Error::Data(match own_name::<Self>() {
+            Some(name) if x.dtype() == DType::I64 => format!(
+                "{refused}; if {name} takes indices, as one that begins with an Embedding does, write its `check_inputs` (Forward), for \
+                 example: self.embedding.check_inputs(x)"
+            ),
+            _ => refused,
+        }))
+    }
+
+    /// The length of the longest sequence that the module takes piece by piece, in a [`Stream`](super::Stream), if it is limited; a
+    /// [`Generator`](super::Generator) asks. Default: it is not.
+    ///
+    /// ```
+    /// use hadal::nn::LearnedPositions;
+    /// use hadal::prelude::*;
+    /// assert_eq!(Lstm::new(8).stream_length()?, None);
+    /// assert_eq!(LearnedPositions::new(64).stream_length()?, Some(64));
+    /// assert!(Lstm::new(8).bidirectional().stream_length().is_err());
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If it does not take pieces, because the output at one place depends on those that follow.
+    fn stream_length(&self) -> Result<Option<usize>> {
+        Ok(None)
     }
 
     /// The transforms of the data that the module was trained on, where it keeps them.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::chain::shortest;
 use super::{Chain, Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan, Structure, join};
 use crate::autograd::Trace;
 use crate::{Error, Result, Rng, Shape, Tensor, concat};
@@ -119,6 +120,10 @@ impl Forward for Parallel {
                 mean(votes.collect()).unwrap_or_else(|| x.clone())
             }
         }
+    }
+
+    fn stream_length(&self) -> Result<Option<usize>> {
+        shortest(self.branches.iter().map(Forward::stream_length))
     }
 
     fn check_inputs(&self, x: &Tensor) -> Result<()> {

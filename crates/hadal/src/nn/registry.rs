@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::json;
 
 use super::networks::Gpt;
 use super::{
@@ -17,6 +18,7 @@ use super::{
     PRelu, Pad, Parallel, Permute, Rescaling, Reshape, Residual, RmsNorm, SeparableConv2d, SimpleRnn,
     SinusoidalPositions, SpatialDropout, TimeDistributed, TransformerEncoder, TransformerEncoderLayer, Upsample,
 };
+use crate::nearest::near;
 use crate::{Error, Result};
 
 /// The kinds that every program knows.
@@ -137,18 +139,43 @@ impl Kind {
         Kind { name: L::NAME, of: TypeId::of::<L>, make: |settings| Ok(Box::new(read::<L>(settings)?)) }
     }
 
-    fn named(name: &str) -> Option<Kind> {
+    /// # Errors
+    /// If there is none; the message says what may have been meant, and how a program's own kind is made known.
+    fn named(name: &str) -> Result<Kind, String> {
         let registered = REGISTERED.read().unwrap_or_else(PoisonError::into_inner);
-        KINDS.iter().chain(registered.iter()).find(|kind| kind.name == name).copied()
+        let all = KINDS.iter().chain(registered.iter());
+        if let Some(kind) = all.clone().find(|kind| kind.name == name) {
+            return Ok(*kind);
+        }
+        let unknown = format!("there is no kind of layer called `{name}`");
+        if [name.into(), json!({ name: 0.1 })]
+            .into_iter()
+            .any(|value| serde_json::from_value::<Activation>(value).is_ok())
+        {
+            return Err(format!("{unknown}; it is a `function` of the kind `{}`", Activation::KIND.name));
+        }
+        let quoted: Vec<String> =
+            near(name, all.map(|kind| kind.name), 3).into_iter().map(|name| format!("`{name}`")).collect();
+        let own = "it is a kind of your own, call register_layer for its type first";
+        Err(match &quoted[..] {
+            [] => format!("{unknown}; if {own}"),
+            [only] => format!("{unknown}; did you mean {only}? If {own}"),
+            [first @ .., last] => format!("{unknown}; did you mean {} or {last}? If {own}", first.join(", ")),
+        })
     }
 }
 
 /// A layer from the table of its settings.
 fn read<L: DeserializeOwned>(settings: serde_json::Value) -> serde_json::Result<L> {
-    let none = settings.as_object().is_some_and(|settings| settings.is_empty());
-    // A type without fields is written as nothing.
-    let unit = if none { serde_json::from_value(serde_json::Value::Null).ok() } else { None };
-    unit.map_or_else(|| serde_json::from_value(settings), Ok)
+    let given = settings.as_object().and_then(|settings| settings.keys().next().cloned());
+    serde_json::from_value(settings).or_else(|error| {
+        // A type without fields is written as nothing.
+        match (serde_json::from_value(serde_json::Value::Null), given) {
+            (Ok(unit), None) => Ok(unit),
+            (Ok(_), Some(name)) => Err(serde_json::Error::custom(format!("it has no settings, but `{name}` is given"))),
+            (Err(_), _) => Err(error),
+        }
+    })
 }
 
 /// Makes this program know a kind of layer, so that files with such layers can be loaded. Registering it again changes
@@ -175,6 +202,17 @@ pub fn register_layer<L: LayerKind>() -> Result<()> {
             std::any::type_name::<L>()
         ))),
     }
+}
+
+/// The names of the kinds of layers that this program knows, as they stand in files, those that it has registered last.
+///
+/// ```
+/// let kinds = hadal::nn::layer_kinds();
+/// assert!(kinds.contains(&"conv2d") && kinds.contains(&"lstm"));
+/// ```
+pub fn layer_kinds() -> Vec<&'static str> {
+    let registered = REGISTERED.read().unwrap_or_else(PoisonError::into_inner);
+    KINDS.iter().chain(registered.iter()).map(|kind| kind.name).collect()
 }
 
 /// The kind of layers that only the program which made them knows.
@@ -277,12 +315,7 @@ impl LayerConfig {
                 self.label()
             )));
         }
-        let Some(kind) = Kind::named(&self.kind) else {
-            return Err(Error::Config(format!(
-                "there is no kind of layer called `{}`; a program's own kinds are made known by register_layer",
-                self.kind
-            )));
-        };
+        let kind = Kind::named(&self.kind).map_err(Error::Config)?;
         (kind.make)(self.json()).map_err(|error| Error::Config(format!("layer `{}`: {error}", self.kind)))
     }
 
@@ -329,17 +362,10 @@ impl<'de> Deserialize<'de> for LayerConfig {
         if config.kind == CUSTOM {
             return Ok(config);
         }
-        let Some(kind) = Kind::named(&config.kind) else {
-            let registered = REGISTERED.read().unwrap_or_else(PoisonError::into_inner);
-            let names: Vec<_> = KINDS.iter().chain(registered.iter()).map(|kind| format!("`{}`", kind.name)).collect();
-            return Err(D::Error::custom(format!(
-                "unknown variant `{}`, expected one of {}; a program's own kinds of layers are made known by register_layer",
-                config.kind,
-                names.join(", ")
-            )));
-        };
+        let kind = Kind::named(&config.kind).map_err(D::Error::custom)?;
         // Once through the layer: older names of settings become today's, and what is left out its default.
-        (kind.make)(config.json()).map(|layer| layer.config()).map_err(D::Error::custom)
+        let layer = (kind.make)(config.json());
+        layer.map(|layer| layer.config()).map_err(|error| D::Error::custom(format!("layer `{}`: {error}", config.kind)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::chain::shortest;
 use super::{Chain, Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan, Structure, join};
 use crate::autograd::Trace;
 use crate::{Error, Result, Rng, Shape, Tensor};
@@ -112,6 +113,10 @@ impl Forward for Residual {
             }
             None => y + x,
         }
+    }
+
+    fn stream_length(&self) -> Result<Option<usize>> {
+        shortest([Some(&self.chain), self.shortcut.as_ref()].into_iter().flatten().map(Forward::stream_length))
     }
 
     fn check_inputs(&self, x: &Tensor) -> Result<()> {

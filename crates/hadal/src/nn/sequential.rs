@@ -3,15 +3,22 @@
 use std::collections::BTreeMap;
 use std::panic::Location;
 use std::path::Path;
+use std::sync::Once;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Chain, Connection, Context, Dense, Feedback, Forward, Layer, LayerConfig, Module, Summary, join};
+use super::model::channels_last;
+use super::window::seems_channels_last;
+use super::{
+    Chain, Connection, Context, Dense, Feedback, Forward, GlobalAveragePool, Layer, LayerConfig, LayerKind, Module,
+    Summary, join,
+};
 use crate::data::Preprocessing;
 use crate::finite::first_not_finite;
 use crate::format::{Staged, safetensors};
 use crate::loss::Loss;
 use crate::metric::IntoMetrics;
+use crate::monitor::note;
 use crate::optim::Optimizer;
 use crate::train::Trainer;
 use crate::{Error, Result, Rng, Shape, Tensor, can_allocate, memory};
@@ -63,6 +70,10 @@ pub struct Architecture {
 
 impl Sequential {
     /// An empty network for samples of shape `input` (without the batch axis).
+    ///
+    /// # Panics
+    /// If memory cannot address samples of this shape.
+    #[track_caller]
     pub fn new(input: impl Into<Shape>) -> Sequential {
         Sequential { input: input.into(), layers: Chain::new(), shapes: Vec::new(), seed: 0, preprocessing: None }
     }
@@ -111,9 +122,28 @@ impl Sequential {
         }
         self.shapes = self.layers.plans(&self.input)?.into_iter().map(|plan| plan.output_shape).collect();
         self.check_memory()?;
+        self.note_channels_last();
         self.layers.build(&self.input, &mut rng)?;
         self.connect_feedback(&mut rng)?;
         Ok(self)
+    }
+
+    /// Notes, once in a process, samples that a first layer takes as `[C, H, W]` or the like, but that look as if their channels were
+    /// last: the sizes fit, and what is learned is worse.
+    fn note_channels_last(&self) {
+        static ONCE: Once = Once::new();
+        let Some(first) = self.layers.layers.first() else { return };
+        let (kind, dimensions) = (first.config(), self.input.rank().saturating_sub(1));
+        let takes_channels = kind.kind().ends_with(&format!("{dimensions}d")) || kind.kind() == GlobalAveragePool::NAME;
+        if takes_channels && let Some((axes, order)) = seems_channels_last(&self.input) {
+            ONCE.call_once(|| {
+                note(&format!(
+                    "samples of shape {} look like {axes}, but the first layer takes the first axis as the channels; if they are {axes}, \
+                     put a Permute with the order {order} before it",
+                    self.input
+                ));
+            });
+        }
     }
 
     /// Gives layers with direct feedback their matrices, and tells the last dense layer that its error is wanted.
@@ -320,8 +350,12 @@ impl Sequential {
         let json = file.metadata().get(ARCHITECTURE).ok_or_else(|| {
             Error::file(path, "holds tensors but no architecture; it was not written by Sequential::save")
         })?;
-        let architecture: Architecture = serde_json::from_str(json)
-            .map_err(|error| Error::file(path, format!("its architecture is invalid: {error}")))?;
+        let architecture: Architecture = serde_json::from_str(json).map_err(|error| {
+            let error = error.to_string();
+            // The line and column of JSON within the file's metadata help nobody.
+            let reason = error.rsplit_once(" at line ").map_or(&*error, |(reason, _)| reason);
+            Error::file(path, format!("its architecture is invalid: {reason}"))
+        })?;
         let model = Sequential::from_architecture(&architecture).map_err(at_path)?;
         // Checked before anything is read or built, so that a forged file cannot ask for more memory than it brings.
         let (needed, stored) = (model.numbers().map_err(at_path)?, file.elements());
@@ -409,15 +443,20 @@ impl Forward for Sequential {
         let fits = x.rank() == self.input.rank() + 1 && x.shape()[1 + free..] == self.input[free..];
         assert!(
             fits,
-            "Sequential: the input has shape {}, but the network takes [N, ..] with samples of shape {}",
+            "Sequential: the input has shape {}, but the network takes [N, ..] with samples of shape {}{}",
             x.shape(),
-            self.input
+            self.input,
+            if x.rank() > 0 { channels_last(&Shape::from(&x.shape()[1..]), &self.input) } else { String::new() }
         );
         // The outermost call is the user's.
         let outer = ctx.caller.replace(ctx.caller.unwrap_or(Location::caller()));
         let y = self.layers.forward(x, ctx);
         ctx.caller = outer;
         y
+    }
+
+    fn stream_length(&self) -> Result<Option<usize>> {
+        self.layers.stream_length()
     }
 
     fn check_inputs(&self, x: &Tensor) -> Result<()> {

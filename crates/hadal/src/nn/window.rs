@@ -216,12 +216,25 @@ fn channels_last(input: &Shape) -> String {
     if rank < 2 || input[rank - 1] > 4 || input[0] <= input[rank - 1] {
         return String::new();
     }
-    let (axes, order) = match rank {
+    let (axes, order) = with_channels_last(rank);
+    format!(", and this looks like {axes}: if it is, put Permute::new({order}) before the layer")
+}
+
+/// The axes of samples of this rank whose channels are last, and the order that puts them first.
+fn with_channels_last(rank: usize) -> (&'static str, &'static str) {
+    match rank {
         2 => ("[L, C]", "[2, 1]"),
         3 => ("[H, W, C]", "[3, 1, 2]"),
         _ => ("[D, H, W, C]", "[4, 1, 2, 3]"),
-    };
-    format!(", and this looks like {axes}: if it is, put Permute::new({order}) before the layer")
+    }
+}
+
+/// [`with_channels_last`], where the sizes of a network's samples leave hardly another reading: pictures of at least 8 x 8, and the like,
+/// with 1, 3 or 4 channels.
+pub(super) fn seems_channels_last(input: &Shape) -> Option<(&'static str, &'static str)> {
+    let (&last, sizes) = input.split_last()?;
+    let seems = (1..=3).contains(&sizes.len()) && [1, 3, 4].contains(&last) && sizes.iter().all(|&size| size >= 8);
+    seems.then(|| with_channels_last(input.rank()))
 }
 
 /// The channels of samples with `D` dimensions beside them.
@@ -241,7 +254,14 @@ pub(super) fn channels<const D: usize>(layer: &str, input: &Shape) -> Result<usi
     } else if input.contains(&0) {
         "; no axis may be empty".to_owned()
     } else {
-        "; put a Reshape before it".to_owned()
+        let side = input.elements().isqrt();
+        match (D, input.rank()) {
+            (1, 1) => format!("; put a Reshape before it, for one channel Reshape::new([1, {}])", input[0]),
+            (2, 1) if side * side == input[0] => {
+                format!("; put a Reshape before it, for grey images Reshape::new([1, {side}, {side}])")
+            }
+            _ => "; put a Reshape before it".to_owned(),
+        }
     };
     Err(Error::Config(format!("{layer} takes samples of shape {}, but its input has shape {input}{hint}", layout(D))))
 }

@@ -48,6 +48,9 @@ fn channels_as_the_last_axis_are_named_as_the_likely_cause() {
     // Grey images without an axis of channels, and flat ones.
     says(build([28, 28], Conv2d::new(8, 3)), &["[C, H, W]", "[28, 28]", "Reshape::new([1, 28, 28])"]);
     says(build([784], Conv2d::new(8, 3)), &["[C, H, W]", "[784]", "put a Reshape before it"]);
+    says(build([784], Conv2d::new(8, 3)), &["for grey images Reshape::new([1, 28, 28])"]);
+    says(build([100], Conv1d::new(8, 3)), &["[C, L]", "for one channel Reshape::new([1, 100])"]);
+    says(build([30], MaxPool3d::new(2)), &["[C, D, H, W]", "[30]; put a Reshape before it"]);
     says(build([784], GlobalAveragePool), &["GlobalAveragePool", "[C, H, W]", "[784]"]);
     says(build([3, 0, 5], Conv2d::new(8, 3)), &["[3, 0, 5]", "no axis may be empty"]);
     // Narrow inputs with channels first are as good as any.

@@ -109,6 +109,8 @@ fn messages_of_data_and_training() {
     let line = Dataset::new("line", Tensor::from([[1e4], [2e4]]), Tensor::from([[1.], [2.]])).unwrap();
     let mut steep = Sequential::new([1]).add(Dense::new(1)).compile(Sgd::new(1e15), MeanSquaredError, ()).unwrap();
     let nan = Tensor::from([[f32::NAN, 0.0], [0.0, 0.0], [0.0, 0.0]]);
+    let words = Dataset::new("words", Tensor::from([[4, 1], [0, 3]]), Tensor::ones([2, 1])).unwrap();
+    let mut own = Trainer::new(Words(Embedding::with(5, 1, &mut Rng::new(1))), Sgd::new(0.1), MeanSquaredError, ());
     let history = compile(Softmax, cross()).unwrap().fit(&data, Fit::epochs(1).quiet()).unwrap();
     check(
         "Data and training",
@@ -122,10 +124,21 @@ fn messages_of_data_and_training() {
             steep.fit(&line, Fit::epochs(9).quiet()).unwrap_err().to_string(),
             Dataset::new("points", nan, Tensor::from([0, 1, 2])).unwrap_err().to_string(),
             Dataset::new("points", x.clone(), Tensor::from([0, 1])).unwrap_err().to_string(),
+            own.fit(&words, Fit::epochs(1).quiet()).unwrap_err().to_string(),
             compile(Softmax, cross()).unwrap().fit(&data, Fit::epochs(0)).unwrap_err().to_string(),
             history.get("val_loss").unwrap_err().to_string(),
         ],
     );
+}
+
+/// A model that takes words, and does not say so.
+#[derive(Module)]
+struct Words(Embedding);
+
+impl Forward for Words {
+    fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+        self.0.forward(x, ctx).mean_axes(&[1])
+    }
 }
 
 /// With weights that give outputs above 1.

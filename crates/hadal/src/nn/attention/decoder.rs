@@ -1,6 +1,6 @@
 //! Decoders of transformers, which attend to what an encoder gives.
 
-use super::feedforward::{feedforward, make_linear, make_norm, plan, residual};
+use super::feedforward::{after_part, before_part, feedforward, make_linear, make_norm, plan};
 use super::settings::{Settings, example, settings};
 use super::{AttentionMask, MultiHeadAttention};
 use crate::autograd::Trace;
@@ -82,14 +82,14 @@ impl TransformerDecoderLayer {
             panic!("TransformerDecoderLayer: the layer has no weights yet; make it with built()");
         };
         let settings = &self.settings;
-        let x =
-            residual(settings, &parts.norm1, target, ctx, |x, ctx| parts.self_attn.attend_to_self(x, target_mask, ctx));
-        let x = residual(settings, &parts.norm2, &x, ctx, |x, ctx| {
-            parts.multihead_attn.attend(x, memory, memory, memory_mask, ctx)
-        });
-        residual(settings, &parts.norm3, &x, ctx, |x, ctx| {
-            feedforward(settings, (&parts.linear1, &parts.linear2), x, ctx)
-        })
+        let y = parts.self_attn.attend_to_self(&before_part(settings, &parts.norm1, target, ctx), target_mask, ctx);
+        let x = after_part(settings, &parts.norm1, target, y, ctx);
+        let y = before_part(settings, &parts.norm2, &x, ctx);
+        let y = parts.multihead_attn.attend(&y, memory, memory, memory_mask, ctx);
+        let x = after_part(settings, &parts.norm2, &x, y, ctx);
+        let y = before_part(settings, &parts.norm3, &x, ctx);
+        let y = feedforward(settings, (&parts.linear1, &parts.linear2), &y, ctx);
+        after_part(settings, &parts.norm3, &x, y, ctx)
     }
 }
 

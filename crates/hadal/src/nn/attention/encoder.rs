@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::feedforward::{feedforward, make_linear, make_norm, plan, residual};
+use super::feedforward::{after_part, before_part, feedforward, make_linear, make_norm, plan};
 use super::positions::plan_sequence;
 use super::settings::{Settings, example, settings};
 use super::{AttentionMask, MultiHeadAttention};
@@ -73,10 +73,11 @@ impl TransformerEncoderLayer {
             );
         };
         let settings = &self.settings;
-        let x = residual(settings, &parts.norm1, x, ctx, |x, ctx| parts.self_attn.attend_to_self(x, mask, ctx));
-        residual(settings, &parts.norm2, &x, ctx, |x, ctx| {
-            feedforward(settings, (&parts.linear1, &parts.linear2), x, ctx)
-        })
+        let y = parts.self_attn.attend_to_self(&before_part(settings, &parts.norm1, x, ctx), mask, ctx);
+        let x = after_part(settings, &parts.norm1, x, y, ctx);
+        let y = before_part(settings, &parts.norm2, &x, ctx);
+        let y = feedforward(settings, (&parts.linear1, &parts.linear2), &y, ctx);
+        after_part(settings, &parts.norm2, &x, y, ctx)
     }
 
     pub(in crate::nn) fn plan_features(&self, features: usize) -> Result<usize> {
@@ -111,6 +112,10 @@ impl Forward for TransformerEncoderLayer {
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
         self.encode(x, &AttentionMask::new(), ctx)
+    }
+
+    fn stream_length(&self) -> Result<Option<usize>> {
+        self.settings.self_attention().stream_length()
     }
 }
 
@@ -224,6 +229,10 @@ impl Forward for TransformerEncoder {
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
         self.encode(x, &AttentionMask::new(), ctx)
+    }
+
+    fn stream_length(&self) -> Result<Option<usize>> {
+        self.block.stream_length()
     }
 }
 

@@ -26,21 +26,18 @@ pub(super) fn feedforward(
     linear2.forward(&hidden, ctx)
 }
 
-/// A part of a layer beside its shortcut: `x + dropout(part(norm(x)))`, or `norm(x + dropout(part(x)))`, the original.
+/// What a part of a layer beside its shortcut is given: of `x + dropout(part(norm(x)))`, or of the original, `norm(x +
+/// dropout(part(x)))`. Two functions around the part, not one with a closure: messages name the caller's line only through plain calls.
 #[track_caller]
-pub(super) fn residual(
-    settings: &Settings,
-    norm: &LayerNorm,
-    x: &Tensor,
-    ctx: &mut Context,
-    part: impl FnOnce(&Tensor, &mut Context) -> Tensor,
-) -> Tensor {
-    if settings.norm_first {
-        let y = part(&norm.forward(x, ctx), ctx);
-        return drop(settings, y, ctx) + x;
-    }
-    let y = part(x, ctx);
-    norm.forward(&(drop(settings, y, ctx) + x), ctx)
+pub(super) fn before_part(settings: &Settings, norm: &LayerNorm, x: &Tensor, ctx: &mut Context) -> Tensor {
+    if settings.norm_first { norm.forward(x, ctx) } else { x.clone() }
+}
+
+/// What such a part and its shortcut give, where `y` is the part's output.
+#[track_caller]
+pub(super) fn after_part(settings: &Settings, norm: &LayerNorm, x: &Tensor, y: Tensor, ctx: &mut Context) -> Tensor {
+    let sum = drop(settings, y, ctx) + x;
+    if settings.norm_first { sum } else { norm.forward(&sum, ctx) }
 }
 
 /// The two linear layers for `features` features, as PyTorch makes them.

@@ -91,12 +91,21 @@ impl AttentionMask {
             self.mask.as_ref().map(|mask| if mask.rank() == 3 && rank == 4 { mask.unsqueeze(1) } else { mask.clone() });
         for (name, given, wide) in [("padding", &self.padding, &padding), ("mask", &self.mask, &mask)] {
             if let (Some(given), Some(wide)) = (given, wide) {
+                let (queries, keys) = (scores[rank - 2], scores[rank - 1]);
+                let samples = if rank > 2 { scores[0] } else { 1 };
+                let fitting = match (name, rank) {
+                    ("padding", _) => format!("[{samples}, {keys}]"),
+                    (_, 2) => format!("[{queries}, {keys}]"),
+                    (_, 4) => format!(
+                        "[{queries}, {keys}], [{samples}, {queries}, {keys}] or {scores}, or have sizes of 1 in it"
+                    ),
+                    _ => format!("[{queries}, {keys}] or {scores}, or have sizes of 1 in it"),
+                };
                 assert!(
                     wide.shape().broadcast(scores) == Some(*scores),
-                    "AttentionMask: the {name} of shape {} does not fit the scores {scores} of {} queries and {} keys",
-                    given.shape(),
-                    scores[rank - 2],
-                    scores[rank - 1]
+                    "AttentionMask: the {name} of shape {} does not fit the scores {scores} of {queries} queries and {keys} keys; it \
+                     must be {fitting}",
+                    given.shape()
                 );
             }
         }

@@ -68,6 +68,9 @@ enum InputWeights {
 
 const APART: [&str; 3] = ["q_proj_weight", "k_proj_weight", "v_proj_weight"];
 
+const NOT_CAUSAL: &str = "only attention that is causal(), without other masks, can take a sequence piece by piece: in any other, earlier \
+                          places attend to later ones";
+
 impl MultiHeadAttention {
     /// With PyTorch's defaults: a bias, no dropout, not causal.
     pub fn new(heads: usize) -> MultiHeadAttention {
@@ -266,11 +269,7 @@ impl MultiHeadAttention {
         if ctx.carried.is_none() {
             return self.attend(x, x, x, mask, ctx);
         }
-        assert!(
-            (self.causal || mask.is_causal()) && !mask.has_tensors(),
-            "MultiHeadAttention: only attention that is causal(), without other masks, can take a sequence piece by piece: in any other, \
-             earlier places attend to later ones"
-        );
+        assert!((self.causal || mask.is_causal()) && !mask.has_tensors(), "MultiHeadAttention: {NOT_CAUSAL}");
         ctx.carry(|ctx, before: Option<Cache>| {
             let first = before.as_ref().map_or(0, Cache::length);
             let (q, k, v) = (self.head(weights, 0, x), self.head(weights, 1, x), self.head(weights, 2, x));
@@ -443,6 +442,13 @@ impl Forward for MultiHeadAttention {
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
         self.attend_to_self(x, &AttentionMask::new(), ctx)
+    }
+
+    fn stream_length(&self) -> Result<Option<usize>> {
+        if self.causal {
+            return Ok(None);
+        }
+        Err(Error::Config(format!("MultiHeadAttention: {NOT_CAUSAL}")))
     }
 }
 

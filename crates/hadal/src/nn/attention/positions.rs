@@ -137,6 +137,10 @@ impl Forward for LearnedPositions {
         );
         if places == self.context { x + weight } else { x + weight.narrow(0, first, places) }
     }
+
+    fn stream_length(&self) -> Result<Option<usize>> {
+        Ok(Some(self.context))
+    }
 }
 
 impl Layer for LearnedPositions {

@@ -10,6 +10,7 @@ use crate::nn::Activation;
 #[serde(deny_unknown_fields)]
 pub(super) struct Settings {
     pub heads: usize,
+    #[serde(default = "feedforward")]
     pub feedforward: usize,
     #[serde(default = "tenth")]
     pub dropout: f64,
@@ -38,6 +39,10 @@ pub(super) fn is_no_dropout(rate: &f64) -> bool {
     *rate == 0.0
 }
 
+fn feedforward() -> usize {
+    2048
+}
+
 fn tenth() -> f64 {
     0.1
 }
@@ -54,7 +59,7 @@ impl Settings {
     pub fn new(heads: usize) -> Settings {
         Settings {
             heads,
-            feedforward: 2048,
+            feedforward: feedforward(),
             dropout: tenth(),
             feedforward_dropout: None,
             activation: relu(),

@@ -30,11 +30,18 @@ pub struct GptConfig {
     /// The features of each place. Default: 768.
     pub width: usize,
     /// Dropout of embeddings, of attention weights and of what each part of a block adds. Default: 0.
+    #[serde(default)]
     pub dropout: f64,
     /// Whether linear layers and normalizations have biases. Default: yes.
+    #[serde(default = "yes")]
     pub bias: bool,
     /// Whether the vectors of the tokens are also the weights of the output (Press and Wolf, EACL 2017). Default: yes.
+    #[serde(default = "yes")]
     pub tied: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Default for GptConfig {
@@ -215,6 +222,10 @@ impl Forward for Gpt {
             (None, Some(vectors)) => y.linear(vectors, None),
             (None, None) => unreachable!("an embedding that has been built has its vectors"),
         }
+    }
+
+    fn stream_length(&self) -> Result<Option<usize>> {
+        Ok(Some(self.config.context))
     }
 
     fn check_inputs(&self, x: &Tensor) -> Result<()> {

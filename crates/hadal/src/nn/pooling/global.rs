@@ -21,10 +21,15 @@ pub struct GlobalAveragePool;
 
 impl Forward for GlobalAveragePool {
     /// # Panics
-    /// If `x` has fewer than 3 axes.
+    /// If `x` has fewer than 3 axes, or nothing on those after the channels.
     #[track_caller]
     fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
         assert!(x.rank() >= 3, "GlobalAveragePool: the input has shape {}, but the layer takes [N, C, ..]", x.shape());
+        assert!(
+            !x.shape()[2..].contains(&0),
+            "GlobalAveragePool: the input of shape {} has nothing to average",
+            x.shape()
+        );
         x.mean_axes(&(2..x.rank() as isize).collect::<Vec<_>>())
     }
 }

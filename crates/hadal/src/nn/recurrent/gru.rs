@@ -6,7 +6,7 @@ use super::layer::{example, recurrent_layer};
 use super::stack::{Family, Stack};
 use super::weights::Scheme;
 use crate::nn::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
-use crate::{Result, Rng, Shape, Tensor};
+use crate::{Error, Result, Rng, Shape, Tensor};
 
 /// A layer of gated recurrent units (Cho and others, EMNLP 2014), in the form of PyTorch's `GRU`, with the reset after the product, which
 /// is also Keras's (`reset_after=True`): with `h` from the step before,

@@ -118,6 +118,11 @@ macro_rules! recurrent_layer {
                     Err(problem) => panic!("{problem}"),
                 }
             }
+
+            fn stream_length(&self) -> Result<Option<usize>> {
+                self.stack.check_stream($family).map_err(Error::Config)?;
+                Ok(None)
+            }
         }
 
         impl Layer for $layer {

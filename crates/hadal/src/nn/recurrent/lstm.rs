@@ -6,7 +6,7 @@ use super::layer::{example, recurrent_layer};
 use super::stack::{Family, Stack};
 use super::weights::Scheme;
 use crate::nn::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
-use crate::{Result, Rng, Shape, Tensor};
+use crate::{Error, Result, Rng, Shape, Tensor};
 
 /// A layer of long short-term memory (Hochreiter and Schmidhuber, Neural Computation 9, 1997; with the forget gate of Gers,
 /// Schmidhuber and Cummins, Neural Computation 12, 2000), as PyTorch's and Keras's `LSTM`: with `h` and `c` from the step before,

@@ -6,7 +6,7 @@ use super::layer::{example, recurrent_layer};
 use super::stack::{Family, Stack};
 use super::weights::Scheme;
 use crate::nn::{Activation, Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
-use crate::{Result, Rng, Shape, Tensor};
+use crate::{Error, Result, Rng, Shape, Tensor};
 
 /// A simple recurrent layer (Elman, Cognitive Science 14, 1990), `h' = tanh(x W_ihᵀ + b_ih + h W_hhᵀ + b_hh)` with `h` from the step
 /// before, as PyTorch's `RNN` and Keras's `SimpleRNN`.

@@ -132,7 +132,7 @@ impl Stack {
         }
         if dropout > 0.0 && layers == 1 {
             return Err(format!(
-                "dropout acts between layers, but there is 1 layer; use layers(2), or a Dropout({dropout}) layer after this one"
+                "dropout acts between layers, but there is 1 layer; use layers(2), or a Dropout({dropout}) after this layer"
             ));
         }
         if !(activation == Activation::Tanh || simple && activation == Activation::Relu) {
@@ -172,6 +172,7 @@ impl Stack {
         Ok(Plan { output_shape, weights })
     }
 
+    #[track_caller]
     pub fn build(&mut self, family: Family, features: usize, rng: &mut Rng) {
         let cell = family.cell(self.activation);
         self.weights.clear();
@@ -278,7 +279,11 @@ impl Stack {
         self.check(family)?;
         let (features, dtype) = (first.features(), first.ih.dtype());
         if x.rank() != 3 || x.size(2) != features {
-            let hint = if x.rank() == 2 { "; unsqueeze(0) makes a batch of one sequence" } else { "" };
+            let hint = match x.rank() {
+                2 => "; unsqueeze(0) makes a batch of one sequence",
+                3 if x.size(1) == features => "; its features seem to be axis 1: transpose(1, 2) makes them the last",
+                _ => "",
+            };
             return Err(format!(
                 "the input has shape {}, but the layer takes [batch, time, {features}]{hint}",
                 x.shape()
@@ -303,21 +308,48 @@ impl Stack {
         Ok(())
     }
 
+    /// # Errors
+    /// If it cannot take sequences piece by piece.
+    pub fn check_stream(&self, family: Family) -> Result<(), String> {
+        if !self.bidirectional {
+            return Ok(());
+        }
+        Err(format!(
+            "{}: a bidirectional layer needs the whole sequence; it cannot run in a Stream, where it comes piece by piece",
+            family.name()
+        ))
+    }
+
     /// The output of the layer in a network: that of all steps, or that of each direction's last.
     ///
     /// # Errors
     /// What does not fit.
     pub fn forward(&self, family: Family, x: &Tensor, ctx: &mut Context) -> Result<Tensor, String> {
-        if self.bidirectional && ctx.carried.is_some() {
-            return Err(format!(
-                "{}: a bidirectional layer needs the whole sequence; it cannot run in a Stream, where it comes piece by piece",
-                family.name()
-            ));
+        if ctx.carried.is_some() {
+            self.check_stream(family)?;
         }
-        ctx.carry(|ctx, before: Option<Vec<Tensor>>| match self.run(family, x, before.as_deref(), None, ctx) {
+        ctx.carry(|ctx, before: Option<Vec<Tensor>>| match self.run_piece(family, x, before.as_deref(), ctx) {
             Ok(outputs) => (Ok(self.output(&outputs)), outputs.state),
             Err(problem) => (Err(problem), before.unwrap_or_default()),
         })
+    }
+
+    /// [`run`](Stack::run) over a piece of sequences that have come as far as `before`.
+    fn run_piece(
+        &self,
+        family: Family,
+        x: &Tensor,
+        before: Option<&[Tensor]>,
+        ctx: &mut Context,
+    ) -> Result<Outputs, String> {
+        match before.and_then(|state| state.first()).map(|h| h.size(1)) {
+            Some(began) if x.rank() == 3 && x.size(0) != began => Err(format!(
+                "{}: this piece has {} samples, but the sequence began with {began}",
+                family.name(),
+                x.size(0)
+            )),
+            _ => self.run(family, x, before, None, ctx),
+        }
     }
 
     fn output(&self, outputs: &Outputs) -> Tensor {

@@ -27,6 +27,9 @@ pub(super) struct Weights {
 }
 
 impl Weights {
+    /// # Panics
+    /// If memory cannot address them.
+    #[track_caller]
     pub fn new(
         cell: RecurrentCell,
         scheme: Scheme,
@@ -35,7 +38,7 @@ impl Weights {
         use_bias: bool,
         rng: &mut Rng,
     ) -> Weights {
-        let rows = cell.gates() * units;
+        let rows = cell.gates().saturating_mul(units);
         let limit = Initializer::Uniform(1.0 / (units as f64).sqrt());
         let (input, recurrent) = match scheme {
             Scheme::Torch => (limit, limit),
@@ -85,7 +88,7 @@ impl Weights {
 /// 0, but 1 for the forget gate (Jozefowicz, Zaremba and Sutskever, ICML 2015).
 fn keras_bias(cell: RecurrentCell, units: usize) -> Tensor {
     let forget = |row: usize| cell == RecurrentCell::Lstm && row / units == 1;
-    let rows = cell.gates() * units;
+    let rows = cell.gates().saturating_mul(units);
     let numbers = (0..rows).map(|row| if forget(row) { 1.0f32 } else { 0.0 });
     Tensor::from_vec(numbers.collect(), [rows])
 }
