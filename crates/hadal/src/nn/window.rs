@@ -259,7 +259,9 @@ pub(super) fn check_axes<const D: usize>(
     let [height, width] = [input[D - 2], input[D - 1]];
     // Who gives a window another width than height knows which axis is which, but for a width that is all padding.
     let square = kernel.0[D - 2] == kernel.0[D - 1] || (channels == 1 && kernel.0[D - 1] > 1);
-    if height != width || height < 8 || !matches!(channels, 1 | 3 | 4) || input[0] <= channels || !square {
+    // Digits may be 8 by 8 by 1; within a network, 8 channels of 8 by 4 are nothing unusual.
+    let large = height >= if channels == 1 { 8 } else { 9 };
+    if height != width || !large || !matches!(channels, 1 | 3 | 4) || input[0] <= channels || !square {
         return Ok(());
     }
     let sizes: Vec<String> = input[1..].iter().map(usize::to_string).collect();

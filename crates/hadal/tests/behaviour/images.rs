@@ -54,7 +54,8 @@ fn channels_as_the_last_axis_are_named_as_the_likely_cause() {
     says(build([32, 32, 3], DepthwiseConv2d::new(3).padding(1)), &strip);
     says(build([32, 32, 3], SeparableConv2d::new(8, 3).padding(1)), &strip);
     says(build([32, 32, 3], ConvTranspose2d::new(8, 2).stride(2)), &strip);
-    says(build([8, 8, 4], Conv2d::new(8, 3).padding(1)), &["8 channels of 8 x 4", "[H, W, C]"]);
+    says(build([9, 9, 4], Conv2d::new(8, 3).padding(1)), &["9 channels of 9 x 4", "[H, W, C]"]);
+    says(build([8, 8, 1], Conv2d::new(8, 3).padding(1)), &["8 channels of 8 x 1", "[H, W, C]"]);
     says(build([28, 28, 1], MaxPool2d::new(3).padding(1)), &["28 channels of 28 x 1", "a width of 1"]);
     says(build([28, 28, 1], MaxPool2d::new(2).ceil_mode(true)), &["28 channels of 28 x 1", "a width of 1"]);
     says(build([28, 28, 1], AvgPool2d::new(2).same_padding()), &["28 channels of 28 x 1", "a width of 1"]);
@@ -72,6 +73,7 @@ fn channels_as_the_last_axis_are_named_as_the_likely_cause() {
     build([28, 28, 1], MaxPool2d::new([2, 1])).unwrap();
     // Sizes that are no image's, or are an image's with its channels first.
     build([64, 64, 2], Conv2d::new(8, 3).padding(1)).unwrap();
+    build([8, 8, 4], Conv2d::new(8, 3).padding(1)).unwrap();
     build([3, 32, 32], Conv2d::new(8, 3).padding(1)).unwrap();
     build([32, 16, 4], Conv2d::new(8, 3).padding(1)).unwrap();
     build([1, 16, 16, 3], Conv3d::new(8, 3).padding(1)).unwrap();
