@@ -62,4 +62,4 @@ pub use cpu::update::Piece;
 #[doc(hidden)]
 pub use cpu::{caches::Caches, kernels_in_use, machine::Machine};
 #[doc(hidden)]
-pub use window::Numbers;
+pub use window::{Numbers, WindowAxis};

@@ -53,6 +53,45 @@ impl Numbers {
     }
 }
 
+/// A window along one dimension of its input; no number but the input's size is 0. Operations panic where there is no output, layers
+/// give errors.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct WindowAxis {
+    pub size: usize,
+    pub kernel: usize,
+    pub stride: usize,
+    pub dilation: usize,
+}
+
+impl WindowAxis {
+    /// The padding before and after the input with which the output has `size / stride` places, rounded up. Where it is odd, the larger
+    /// half is after: Keras's `"same"`, and for a stride of 1 PyTorch's.
+    pub fn same_padding(self) -> (usize, usize) {
+        let reach = self.dilation.saturating_mul(self.kernel - 1);
+        let all = reach.saturating_sub(self.size.saturating_sub(1) % self.stride);
+        (all / 2, all - all / 2)
+    }
+
+    /// The places of the window; `None` where it is larger than the padded input. With `ceil_mode`, windows may reach beyond the end, but
+    /// begin within the input or the padding before it.
+    pub fn places(self, (before, after): (usize, usize), ceil_mode: bool) -> Option<usize> {
+        let padded = before.checked_add(after)?.checked_add(self.size)?;
+        let window = self.dilation.checked_mul(self.kernel - 1)?.checked_add(1)?;
+        if !ceil_mode {
+            return Some(padded.checked_sub(window)? / self.stride + 1);
+        }
+        let last = match padded.checked_sub(window) {
+            _ if self.size == 0 => return None,
+            Some(rest) => rest.div_ceil(self.stride),
+            None if window - padded < self.stride => 0,
+            None => return None,
+        };
+        let is_beyond = last.saturating_mul(self.stride) >= before + self.size;
+        Some(if is_beyond { last } else { last + 1 })
+    }
+}
+
 /// How the window of a convolution moves: PyTorch's settings and defaults.
 ///
 /// ```
@@ -65,6 +104,7 @@ impl Numbers {
 pub struct Conv {
     pub(crate) stride: Numbers,
     pub(crate) padding: Numbers,
+    pub(crate) same_padding: bool,
     pub(crate) dilation: Numbers,
     pub(crate) groups: usize,
     pub(crate) output_padding: Numbers,
@@ -74,7 +114,7 @@ impl Conv {
     /// Stride 1, no padding, dilation 1, one group.
     pub fn new() -> Conv {
         let (none, one) = (0.numbers(), 1.numbers());
-        Conv { stride: one, padding: none, dilation: one, groups: 1, output_padding: none }
+        Conv { stride: one, padding: none, same_padding: false, dilation: one, groups: 1, output_padding: none }
     }
 
     /// How far the window moves from one place of the output to the next. Default: 1.
@@ -84,7 +124,20 @@ impl Conv {
 
     /// How many zeros are put before and after the input. Default: 0.
     pub fn padding(self, padding: impl PerDimension) -> Conv {
-        Conv { padding: padding.numbers(), ..self }
+        Conv { padding: padding.numbers(), same_padding: false, ..self }
+    }
+
+    /// As many zeros as give an output of size `size / stride`, rounded up: Keras's `padding="same"`, which PyTorch has for a stride of 1
+    /// alone. Where their number is odd, one more is after the input than before. In place of [`padding`](Conv::padding).
+    ///
+    /// ```
+    /// use hadal_tensor::{Conv, Tensor};
+    /// let (images, weight) = (Tensor::ones([8, 3, 32, 31]), Tensor::ones([16, 3, 3, 3]));
+    /// assert_eq!(images.conv(&weight, None, Conv::new().same_padding()).shape(), &[8, 16, 32, 31]);
+    /// assert_eq!(images.conv(&weight, None, Conv::new().stride(2).same_padding()).shape(), &[8, 16, 16, 16]);
+    /// ```
+    pub fn same_padding(self) -> Conv {
+        Conv { padding: 0.numbers(), same_padding: true, ..self }
     }
 
     /// The distance of the window's elements in the input. Default: 1.
@@ -125,6 +178,8 @@ pub struct Pool {
     pub(crate) window: Numbers,
     pub(crate) stride: Option<Numbers>,
     pub(crate) padding: Numbers,
+    pub(crate) same_padding: bool,
+    pub(crate) ceil_mode: bool,
     pub(crate) dilation: Numbers,
     pub(crate) count_padding: bool,
 }
@@ -133,7 +188,7 @@ impl Pool {
     /// Windows of this size, side by side, without padding.
     pub fn new(window: impl PerDimension) -> Pool {
         let (window, padding, dilation) = (window.numbers(), 0.numbers(), 1.numbers());
-        Pool { window, stride: None, padding, dilation, count_padding: true }
+        Pool { window, stride: None, padding, same_padding: false, ceil_mode: false, dilation, count_padding: true }
     }
 
     /// How far the window moves from one place of the output to the next. Default: its size.
@@ -144,7 +199,36 @@ impl Pool {
     /// How many places before and after the input windows reach, at most half of the window: they are never the largest, and 0 in a mean.
     /// Default: 0.
     pub fn padding(self, padding: impl PerDimension) -> Pool {
-        Pool { padding: padding.numbers(), ..self }
+        Pool { padding: padding.numbers(), same_padding: false, ..self }
+    }
+
+    /// As much padding as gives an output of size `size / stride`, rounded up: Keras's `padding="same"`. Where it is odd, one place more
+    /// is after the input than before. As in Keras, it does not count in a mean, unless [`count_padding`](Pool::count_padding) is called
+    /// afterwards. In place of [`padding`](Pool::padding).
+    ///
+    /// ```
+    /// use hadal_tensor::{Pool, Tensor};
+    /// let x = Tensor::from([1.0, 2.0, 3.0, 4.0, 5.0]).reshape([1, 1, 5]);
+    /// assert_eq!(x.max_pool(Pool::new(2).same_padding()).to_vec::<f32>(), [2.0, 4.0, 5.0]);
+    /// assert_eq!(x.avg_pool(Pool::new(2).same_padding()).to_vec::<f32>(), [1.5, 3.5, 5.0]);
+    /// ```
+    pub fn same_padding(self) -> Pool {
+        Pool { padding: 0.numbers(), same_padding: true, count_padding: false, ..self }
+    }
+
+    /// Whether the last window may reach beyond the padded input, so that sizes of the output are rounded up: PyTorch's `ceil_mode`. It
+    /// begins within the input or the padding before it; what lies beyond is never the largest, and does not count in a mean. For
+    /// [`max_pool`](crate::Tensor::max_pool) and [`avg_pool`](crate::Tensor::avg_pool). Default: no.
+    ///
+    /// ```
+    /// use hadal_tensor::{Pool, Tensor};
+    /// let x = Tensor::from([1.0, 2.0, 3.0, 4.0, 5.0]).reshape([1, 1, 5]);
+    /// assert_eq!(x.max_pool(Pool::new(2)).to_vec::<f32>(), [2.0, 4.0]);
+    /// assert_eq!(x.max_pool(Pool::new(2).ceil_mode(true)).to_vec::<f32>(), [2.0, 4.0, 5.0]);
+    /// assert_eq!(x.avg_pool(Pool::new(2).ceil_mode(true)).to_vec::<f32>(), [1.5, 3.5, 5.0]);
+    /// ```
+    pub fn ceil_mode(self, ceil_mode: bool) -> Pool {
+        Pool { ceil_mode, ..self }
     }
 
     /// The distance of the window's elements in the input, for [`max_pool`](crate::Tensor::max_pool). Default: 1.

@@ -350,7 +350,7 @@ fn normalizations() {
 #[test]
 fn convolutions() {
     let same = Conv::new;
-    let settings: [(&[usize], &[usize], Conv); 9] = [
+    let settings: [(&[usize], &[usize], Conv); 12] = [
         (&[2, 3, 7], &[4, 3, 3], same()),
         (&[1, 2, 6], &[2, 2, 2], same().stride(2).padding(1).dilation(2)),
         (&[2, 2, 5, 4], &[3, 2, 3, 2], same().padding([1, 0])),
@@ -360,6 +360,9 @@ fn convolutions() {
         (&[1, 2, 3, 4, 3], &[2, 2, 2, 3, 2], same().padding([1, 1, 0]).stride([2, 1, 1])),
         (&[0, 2, 5], &[3, 2, 3], same()),
         (&[1, 1, 1], &[1, 1, 1], same()),
+        (&[2, 2, 6], &[3, 2, 3], same().stride(2).same_padding()),
+        (&[1, 2, 5, 4], &[2, 1, 4, 1], same().stride([2, 3]).dilation([2, 1]).groups(2).same_padding()),
+        (&[1, 1, 4, 3, 2], &[2, 1, 2, 3, 3], same().stride([3, 1, 2]).same_padding()),
     ];
     for (x, w, conv) in settings {
         let inputs = [random(x, 1), random(w, 2), random(&w[..1], 3)];
@@ -453,6 +456,14 @@ fn pooling() {
         check("max_pool with dilation", |x| x[0].max_pool(Pool::new(2).stride(1).dilation(2)), &x);
         check("avg_pool", |x| x[0].avg_pool(Pool::new(3).stride(1).padding(1)), &x);
         check("avg_pool of what is there", |x| x[0].avg_pool(Pool::new(3).padding(1).count_padding(false)), &x);
+        let rounded_up = Pool::new(3).stride(2).padding(1).ceil_mode(true);
+        check("max_pool rounded up", |x| x[0].max_pool(rounded_up), &x);
+        check("avg_pool rounded up", |x| x[0].avg_pool(rounded_up), &x);
+        check("avg_pool rounded up of what is there", |x| x[0].avg_pool(rounded_up.count_padding(false)), &x);
+        for window in [Pool::new(2), Pool::new(3).stride(2), Pool::new(2).stride(3)] {
+            check("max_pool with same padding", |x| x[0].max_pool(window.same_padding()), &x);
+            check("avg_pool with same padding", |x| x[0].avg_pool(window.same_padding()), &x);
+        }
         check("adaptive_avg_pool", |x| x[0].adaptive_avg_pool(3), &x);
         check("adaptive_max_pool", |x| x[0].adaptive_max_pool(2), &x);
         check("nearest", |x| x[0].interpolate(7, Interpolation::Nearest), &x);
@@ -475,6 +486,9 @@ fn equations() {
         check(equation, |x| einsum(equation, &[&x[0]]), std::slice::from_ref(&c));
     }
     check("three", |x| einsum("bij,bj,jk->bk", &[&x[0], &x[1], &x[2]]), &[c.clone(), a.clone(), b.clone()]);
+    for equation in ["...i,...ij->...j", "i...,...j", "...i,i...->", "...,..."] {
+        check(equation, |x| einsum(equation, &[&x[0], &x[1]]), &[random(&[2, 1, 3], 1), random(&[3, 3], 2)]);
+    }
     check("empty", |x| einsum("ij,jk->ik", &[&x[0], &x[1]]), &[random(&[2, 0], 1), random(&[0, 3], 2)]);
 }
 

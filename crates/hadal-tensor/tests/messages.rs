@@ -217,6 +217,17 @@ fn windows_that_do_not_fit_are_named_with_what_would() {
     panics!(x.adaptive_avg_pool(0), "sizes of at least 1");
     panics!(x.interpolate([0, 2], Interpolation::Linear), "sizes of at least 1");
     panics!(Tensor::zeros([1, 1, 1]).max_pool(Pool::new(2).padding(1).dilation(2)), "within the padding");
+    let rounded_up = Pool::new(7).stride(2).ceil_mode(true);
+    panics!(x.max_pool(rounded_up), "max_pool", "window of 7", "larger than the input of 5");
+    panics!(x.avg_pool(rounded_up.padding(4)), "avg_pool", "padding 4 is more than half");
+    panics!(x.avg_pool(Pool::new(2).dilation(2).same_padding()), "avg_pool", "no dilation");
+    panics!(Tensor::zeros([1, 1, 1]).max_pool(Pool::new(4).dilation(2).same_padding()), "within the padding");
+    panics!(x.max_pool(Pool::new(usize::MAX).dilation(2).same_padding()), "window of");
+    panics!(x.unfold(Pool::new(2).ceil_mode(true)), "unfold", "ceil_mode", "pad the pictures first");
+    panics!(Tensor::zeros([2, 4, 4]).fold([3, 3], Pool::new(2).same_padding()), "fold", "same_padding");
+    panics!(Tensor::zeros([1, 1, 0]).max_pool(Pool::new(1).stride(2).ceil_mode(true)), "larger than the input of 0");
+    panics!(x.conv_transpose(&up, None, conv.same_padding()), "conv_transpose", "no same_padding");
+    panics!(x.conv(&w, None, conv.stride(0).same_padding()), "stride must be at least 1, not 0");
     panics!(Tensor::zeros([2, 5, 4]).fold([3, 3], Pool::new(2)), "axis 1", "does not divide by", "4 elements");
 }
 
@@ -242,6 +253,15 @@ fn parts_and_orders_that_do_not_exist_are_named() {
     panics!(einsum("ij,jk", &[&x]), "names 2 tensors, 1 were given");
     panics!(einsum("i", &[&x]), "1 letters", "[2, 3]");
     panics!(einsum("i1", &[&x]), "not an equation");
+    panics!(einsum("i..j", &[&x]), "not an equation");
+    panics!(einsum("....i", &[&x]), "not an equation");
+    panics!(einsum("…i", &[&x]), "not an equation");
+    panics!(einsum("...i...", &[&x]), "more than one ellipsis");
+    panics!(einsum("...ijk", &[&x]), "3 letters", "[2, 3]");
+    panics!(einsum("i...,j...->...", &[&x, &Tensor::zeros([3, 2])]), "axes of ellipses, [3] and [2]", "broadcast");
+    panics!(einsum("...i,...j->...i...", &[&x, &x]), "more than one ellipsis");
+    panics!(einsum("...i->...k", &[&x]), "the result's k");
+    panics!(einsum("...i->...ii", &[&x]), "the result's i");
     panics!(Tensor::arange_step(0.0, 1.0, 0.0), "step not 0");
     panics!(Tensor::linspace(0.0, f64::NAN, 3), "must be finite");
 }

@@ -58,6 +58,21 @@ fn a_layer_that_does_not_fit_its_input_is_named_with_its_number_and_both_shapes(
     let parallel = Parallel::new(Merge::Sum).branch(Chain::new()).branch(Chain::new().add(Dense::new(3)));
     says(build(Sequential::new([4]).add(parallel)), &["branch 2", "[3]", "[4]"]);
     says(build(Sequential::new([4]).add(Parallel::new(Merge::Sum))), &["at least one branch"]);
+    let along = |axis| {
+        let wider = Chain::new().add(Conv2d::new(5, 1));
+        build(
+            Sequential::new([2, 4, 6])
+                .add(Parallel::new(Merge::ConcatenateAlong(axis)).branch(Chain::new()).branch(wider)),
+        )
+    };
+    says(along(0), &["[2, 4, 6]", "axis 0", "counted from 1 to 3"]);
+    says(along(4), &["[2, 4, 6]", "axis 4", "counted from 1 to 3"]);
+    says(along(2), &["branch 2", "[5, 4, 6]", "[2, 4, 6]", "all axes but axis 2"]);
+    along(1).unwrap();
+    let alone = Parallel::new(Merge::ConcatenateAlong(2)).branch(Chain::new());
+    says(build(Sequential::new([4]).add(alone)), &["axis 2", "counted from 1 to 1"]);
+    says(build(Sequential::new([10, 4]).add(Dense::new(3))), &["[10, 4]", "Flatten", "TimeDistributed around it"]);
+    says(build(Sequential::new([2, 10, 4]).add(Dense::new(3))), &["[2, 10, 4]", "once for each axis but the last"]);
     says(build(Sequential::new([]).add(BatchNorm::new())), &["BatchNorm", "[features, ..]", "[]"]);
     says(build(Sequential::new([]).add(LayerNorm::new())), &["LayerNorm"]);
     says(build(Sequential::new([2]).add(Embedding::new(0, 3))), &["Embedding"]);

@@ -22,7 +22,8 @@ impl Geometry {
         let (step, start, padding) = (self.dilation[d], place * self.stride[d], self.padding[d]);
         let left_out = padding.saturating_sub(start).div_ceil(step).min(self.kernel[d]);
         let first = start + left_out * step - padding.min(start + left_out * step);
-        let end = (first + (self.kernel[d] - left_out) * step).min(self.input[d]);
+        let reach = (self.kernel[d] - left_out).saturating_mul(step);
+        let end = first.saturating_add(reach).min(self.input[d]);
         (first..end).step_by(step)
     }
 
@@ -54,8 +55,9 @@ pub(super) fn largest<T: Float>(x: &[T], geometry: &Geometry) -> Buffer<i64> {
     let rows = geometry.rows();
     let columns = geometry.columns();
     let together = (PIECE / places).max(1) * places;
-    // Places in registers have 32 bits.
-    let small = i32::try_from(geometry.input.iter().product::<usize>()).is_ok();
+    // Places in registers have 32 bits, and rows with what is around them are not much longer than without.
+    let small = i32::try_from(geometry.input.iter().product::<usize>()).is_ok()
+        && (geometry.kernel[2] - 1).saturating_mul(geometry.dilation[2]) / 4 <= geometry.input[2];
     for_each_part(&mut out, together, |first, out| {
         let lines = Lines { x, geometry, rows: &rows, columns: &columns, first: first / places };
         match geometry.stride[2] {
@@ -178,6 +180,7 @@ fn largest_of<T: Float>(x: &[T], lines: &[usize], columns: &StepBy<Range<usize>>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::window::WindowAxis;
     use proptest::prelude::*;
 
     proptest! {
@@ -188,6 +191,8 @@ mod tests {
             stride in prop::array::uniform2(1usize..5),
             dilation in prop::array::uniform2(1usize..4),
             padding in prop::array::uniform2(0usize..3),
+            ceil_mode in any::<bool>(),
+            same_padding in any::<bool>(),
             // Few different numbers, so that there are equal ones.
             numbers in prop::collection::vec(prop_oneof![
                 4 => (-3i32..3).prop_map(|x| x as f32),
@@ -196,11 +201,13 @@ mod tests {
             ], 40 * 40),
         ) {
             let [channels, rows, columns] = [1 + sizes[0] % 3, sizes[1], sizes[2]];
-            let padding = [padding[0].min(kernel[0] / 2), padding[1].min(kernel[1] / 2)];
-            let size = |d: usize, input: usize| {
-                let reach = (kernel[d] - 1) * dilation[d] + 1;
-                (input + 2 * padding[d]).checked_sub(reach).map_or(0, |rest| rest / stride[d] + 1)
+            let along = |d: usize, size: usize| {
+                let axis = WindowAxis { size, kernel: kernel[d], stride: stride[d], dilation: dilation[d] };
+                let given = padding[d].min(kernel[d] / 2);
+                let sides = if same_padding { axis.same_padding() } else { (given, given) };
+                (sides.0, axis.places(sides, ceil_mode).unwrap_or(0))
             };
+            let [(above, tall), (left, wide)] = [along(0, rows), along(1, columns)];
             let geometry = Geometry {
                 batch: 1,
                 channels,
@@ -208,9 +215,9 @@ mod tests {
                 groups: 1,
                 input: [1, rows, columns],
                 kernel: [1, kernel[0], kernel[1]],
-                output: [1, size(0, rows), size(1, columns)],
+                output: [1, tall, wide],
                 stride: [1, stride[0], stride[1]],
-                padding: [0, padding[0], padding[1]],
+                padding: [0, above, left],
                 dilation: [1, dilation[0], dilation[1]],
                 dimensions: 2,
             };

@@ -4,11 +4,12 @@
 //! number of times: the convolution, what it sends back to its input (which is the transposed convolution), and to its weight.
 
 use super::arithmetic::{check_float, check_same_dtype};
+use super::pad::Padding;
 use crate::autograd::{record, record_with_output};
 use crate::backend::{Epilogue, Geometry};
 use crate::shape::Shape;
 use crate::tensor::{Tensor, Value};
-use crate::window::{Conv, DIMENSIONS};
+use crate::window::{Conv, DIMENSIONS, WindowAxis};
 
 impl Tensor {
     /// The convolution (more exactly, the cross-correlation) of `[N, C, ..]` with a weight `[O, C / groups, ..]`, plus a bias `[O]`:
@@ -80,11 +81,20 @@ impl Tensor {
             dilation: conv.dilation.last(dimensions, 1, "conv", "dilation"),
             dimensions,
         };
-        geometry.output = geometry.output_sizes("conv");
         if let Some(bias) = bias {
             check_bias("conv", bias, filters);
             check_same_dtype("conv", self, bias);
         }
+        if conv.same_padding {
+            geometry.check("conv");
+            let sides: [_; DIMENSIONS] = std::array::from_fn(|d| geometry.axis(d).same_padding());
+            if sides.iter().any(|(before, after)| before != after) {
+                let padded = self.pad(&sides[DIMENSIONS - dimensions..], Padding::Constant(0.0));
+                return padded.conv_then(weight, bias, conv.padding(0), relu);
+            }
+            geometry.padding = sides.map(|(before, _)| before);
+        }
+        geometry.output = geometry.output_sizes("conv", geometry.padding, false);
         match bias {
             Some(bias) => self.convolved_with_bias(weight, bias, relu, geometry),
             None if relu => self.convolved(weight, geometry).relu(),
@@ -104,7 +114,8 @@ impl Tensor {
     /// ```
     ///
     /// # Panics
-    /// As [`conv`](Tensor::conv), and if the output padding is neither below the stride nor below the dilation.
+    /// As [`conv`](Tensor::conv), if the output padding is neither below the stride nor below the dilation, or for
+    /// [`same_padding`](Conv::same_padding).
     #[doc(alias = "conv_transpose1d")]
     #[doc(alias = "conv_transpose2d")]
     #[doc(alias = "conv_transpose3d")]
@@ -121,6 +132,7 @@ impl Tensor {
             weight.shape()[0],
             channels_last(self.shape(), weight.shape()[0])
         );
+        assert!(!conv.same_padding, "conv_transpose: there is no same_padding; give the padding as a number");
         let channels = weight.shape()[1].saturating_mul(conv.groups);
         check_groups("conv_transpose", conv.groups, filters, channels);
         let mut geometry = Geometry {
@@ -281,25 +293,33 @@ fn with_bias(operation: &str, y: Tensor, bias: Option<&Tensor>, channels: usize)
 }
 
 impl Geometry {
-    /// The sizes of the output.
+    /// The sizes of the output, with `after` places behind the input.
     ///
     /// # Panics
     /// If there is none.
     #[track_caller]
-    pub(super) fn output_sizes(&self, operation: &str) -> [usize; DIMENSIONS] {
+    pub(super) fn output_sizes(
+        &self,
+        operation: &str,
+        after: [usize; DIMENSIONS],
+        ceil_mode: bool,
+    ) -> [usize; DIMENSIONS] {
         self.check(operation);
         let mut sizes = [1; DIMENSIONS];
         // A loop, not a closure: messages name the line of the caller only through plain calls.
         for (d, size) in sizes.iter_mut().enumerate() {
-            let padded = self.padding[d].checked_mul(2).and_then(|padding| padding.checked_add(self.input[d]));
-            let window = (self.kernel[d] - 1).checked_mul(self.dilation[d]).and_then(|reach| reach.checked_add(1));
-            *size = match (padded, window) {
-                (Some(padded), Some(window)) if window <= padded => (padded - window) / self.stride[d] + 1,
-                (None, _) => panic!(
-                    "{operation}: an input of {} with padding {} on each side is larger than memory can address",
-                    self.input[d], self.padding[d]
-                ),
-                _ => panic!(
+            *size = match self.axis(d).places((self.padding[d], after[d]), ceil_mode) {
+                Some(places) => places,
+                None if self.padding[d]
+                    .checked_add(after[d])
+                    .is_none_or(|padding| padding.checked_add(self.input[d]).is_none()) =>
+                {
+                    panic!(
+                        "{operation}: an input of {} with padding {} on each side is larger than memory can address",
+                        self.input[d], self.padding[d]
+                    )
+                }
+                None => panic!(
                     "{operation}: a window of {}{} is larger than the input of {} with padding {} on each side, on axis {} of {}; pad \
                      the input, or take a smaller window",
                     self.kernel[d],
@@ -312,6 +332,10 @@ impl Geometry {
             };
         }
         sizes
+    }
+
+    pub(super) fn axis(&self, d: usize) -> WindowAxis {
+        WindowAxis { size: self.input[d], kernel: self.kernel[d], stride: self.stride[d], dilation: self.dilation[d] }
     }
 
     #[track_caller]

@@ -1,5 +1,6 @@
 //! Sums of products by an equation.
 
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 /// The sum of products that an equation names (Einstein's convention), as PyTorch's and NumPy's `einsum`: each letter is an axis, and those that are
@@ -15,17 +16,27 @@ use crate::tensor::Tensor;
 /// assert_eq!(all("ij,ij->i", &[&a, &b]), [17.0, 53.0]); // products of rows
 /// ```
 ///
+/// An ellipsis stands for the axes that have no letter, as in PyTorch: those of all tensors are broadcast to each other, from the last
+/// on. Where the result has none, they are summed over; without `->`, they are its first.
+///
+/// ```
+/// use hadal_tensor::{Tensor, einsum};
+/// let (queries, keys) = (Tensor::ones([8, 4, 10, 16]), Tensor::ones([4, 12, 16]));
+/// assert_eq!(einsum("...tc,...sc->...ts", &[&queries, &keys]).shape(), &[8, 4, 10, 12]);
+/// assert_eq!(einsum("...tc->c", &[&queries]).shape(), &[16]);
+/// ```
+///
 /// Two tensors at a time are contracted, from the left, as products of matrices.
 ///
 /// # Panics
-/// If the equation is none, does not fit the tensors, or one letter stands for two sizes.
+/// If the equation is none, does not fit the tensors, one letter stands for two sizes, or the axes of ellipses do not broadcast.
 #[track_caller]
 pub fn einsum(equation: &str, tensors: &[&Tensor]) -> Tensor {
     let (terms, output) = parse(equation, tensors);
-    let mut terms = terms.into_iter().zip(tensors);
-    let Some((letters, first)) = terms.next() else { panic!("einsum: {equation:?} names no tensor") };
-    let mut product = Term { letters, x: (*first).clone() }.without_repetition();
-    let rest: Vec<Term> = terms.map(|(letters, x)| Term { letters, x: (*x).clone() }.without_repetition()).collect();
+    let mut terms = terms.into_iter();
+    let Some(first) = terms.next() else { panic!("einsum: {equation:?} names no tensor") };
+    let mut product = first.without_repetition();
+    let rest: Vec<Term> = terms.map(Term::without_repetition).collect();
     for (index, term) in rest.iter().enumerate() {
         let later: Vec<char> = rest[index + 1..].iter().flat_map(|term| term.letters.clone()).collect();
         let kept = |letter: &char| output.contains(letter) || later.contains(letter);
@@ -36,19 +47,33 @@ pub fn einsum(equation: &str, tensors: &[&Tensor]) -> Tensor {
     product.x.permute(&order)
 }
 
-/// The letters of each tensor, and of the result.
+/// What an ellipsis is while an equation is read.
+const ELLIPSIS: char = '…';
+
+/// In the place of an ellipsis, a digit is the letter of each of its axes: 0 of the last.
+fn digits(axes: usize) -> impl Iterator<Item = char> {
+    (0..axes as u32).rev().filter_map(|place| char::from_digit(place, 10))
+}
+
+/// The tensors with a letter for each axis, and the letters of the result.
 #[track_caller]
-fn parse(equation: &str, tensors: &[&Tensor]) -> (Vec<Vec<char>>, Vec<char>) {
+fn parse(equation: &str, tensors: &[&Tensor]) -> (Vec<Term>, Vec<char>) {
     let plain: String = equation.chars().filter(|c| !c.is_whitespace()).collect();
+    let is_ascii = plain.is_ascii();
+    let plain = plain.replace("...", &ELLIPSIS.to_string());
     let (inputs, output) = match plain.split_once("->") {
         Some((inputs, output)) => (inputs, Some(output)),
         None => (plain.as_str(), None),
     };
-    let terms: Vec<Vec<char>> = inputs.split(',').map(|term| term.chars().collect()).collect();
-    let strange = inputs.chars().chain(output.unwrap_or("").chars()).find(|c| !c.is_ascii_alphabetic() && *c != ',');
+    let terms: Vec<&str> = inputs.split(',').collect();
+    let of_letters = |term: &&str| term.chars().all(|c| c.is_ascii_alphabetic() || c == ELLIPSIS);
     assert!(
-        strange.is_none() && output.is_none_or(|output| !output.contains(',')),
+        is_ascii && terms.iter().all(of_letters) && output.iter().all(of_letters),
         "einsum: {equation:?} is not an equation of letters, such as \"ij,jk->ik\""
+    );
+    assert!(
+        terms.iter().chain(&output).all(|term| term.matches(ELLIPSIS).count() <= 1),
+        "einsum: {equation:?} has more than one ellipsis for a tensor"
     );
     assert!(
         terms.len() == tensors.len(),
@@ -56,40 +81,71 @@ fn parse(equation: &str, tensors: &[&Tensor]) -> (Vec<Vec<char>>, Vec<char>) {
         terms.len(),
         tensors.len()
     );
-    let mut sizes: Vec<(char, usize)> = Vec::new();
+    let mut letters: Vec<Vec<char>> = Vec::with_capacity(terms.len());
+    let mut broadcast = Shape::from([]);
     for (term, tensor) in terms.iter().zip(tensors) {
+        let named = term.chars().filter(char::is_ascii_alphabetic).count();
         assert!(
-            term.len() == tensor.rank(),
-            "einsum: {equation:?} has {} letters for a tensor of shape {}",
-            term.len(),
+            named == tensor.rank() || (named < tensor.rank() && term.contains(ELLIPSIS)),
+            "einsum: {equation:?} has {named} letters for a tensor of shape {}",
             tensor.shape()
         );
-        for (&letter, &size) in term.iter().zip(tensor.shape().iter()) {
+        let Some((front, _)) = term.split_once(ELLIPSIS) else {
+            letters.push(term.chars().collect());
+            continue;
+        };
+        let axes = tensor.rank() - named;
+        let own = Shape::new(&tensor.shape()[front.len()..front.len() + axes]);
+        broadcast = match broadcast.broadcast(&own) {
+            Some(shape) => shape,
+            None => panic!("einsum: {equation:?}: the axes of ellipses, {broadcast} and {own}, do not broadcast"),
+        };
+        letters.push(spelled(term, axes));
+    }
+    // The digits' sizes are those to which they are broadcast.
+    let mut sizes: Vec<(char, usize)> = digits(broadcast.rank()).zip(broadcast.iter().copied()).collect();
+    let mut all = Vec::with_capacity(letters.len());
+    for (letters, tensor) in letters.into_iter().zip(tensors) {
+        let mut term = Term { letters, x: (*tensor).clone() };
+        for (axis, (&letter, &size)) in term.letters.clone().iter().zip(tensor.shape().iter()).enumerate().rev() {
             match sizes.iter().find(|(other, _)| *other == letter) {
                 None => sizes.push((letter, size)),
+                // Numbers that are the same along an axis need not have it.
+                Some(&(_, other)) if letter.is_ascii_digit() && size != other => {
+                    term.letters.remove(axis);
+                    term.x = term.x.squeeze(axis as isize);
+                }
                 Some(&(_, other)) => {
                     assert!(size == other, "einsum: {equation:?}: {letter} stands for sizes {other} and {size}");
                 }
             }
         }
+        all.push(term);
     }
-    let count = |letter: char| terms.iter().flatten().filter(|other| **other == letter).count();
+    let count = |letter: char| terms.iter().flat_map(|term| term.chars()).filter(|other| *other == letter).count();
     let output: Vec<char> = match output {
-        Some(output) => output.chars().collect(),
+        Some(output) => spelled(output, broadcast.rank()),
         None => {
-            let mut once: Vec<char> =
-                sizes.iter().map(|(letter, _)| *letter).filter(|letter| count(*letter) == 1).collect();
+            let mut once: Vec<char> = sizes.iter().map(|(letter, _)| *letter).filter(|c| count(*c) == 1).collect();
             once.sort_unstable();
-            once
+            digits(broadcast.rank()).chain(once).collect()
         }
     };
     for (index, letter) in output.iter().enumerate() {
         assert!(
-            count(*letter) > 0 && !output[..index].contains(letter),
+            (count(*letter) > 0 || letter.is_ascii_digit()) && !output[..index].contains(letter),
             "einsum: {equation:?}: the result's {letter} must stand there once, and in a tensor"
         );
     }
-    (terms, output)
+    (all, output)
+}
+
+/// The letters of a term whose ellipsis, where there is one, stands for so many axes.
+fn spelled(term: &str, axes: usize) -> Vec<char> {
+    match term.split_once(ELLIPSIS) {
+        Some((front, back)) => front.chars().chain(digits(axes)).chain(back.chars()).collect(),
+        None => term.chars().collect(),
+    }
 }
 
 /// A tensor whose axes have letters.

@@ -11,9 +11,10 @@ use crate::tensor::Tensor;
 use crate::window::{DIMENSIONS, Numbers, PerDimension, Pool};
 
 impl Pool {
-    /// The sizes for an input of this shape. Without a stride, windows lie side by side, or move on by 1 if they are `sliding`.
+    /// The sizes for an input of this shape, and the places of padding behind it. Without a stride, windows lie side by side, or move on
+    /// by 1 if they are `sliding`.
     #[track_caller]
-    fn geometry(self, operation: &str, shape: &Shape, sliding: bool) -> Geometry {
+    fn geometry(self, operation: &str, shape: &Shape, sliding: bool) -> (Geometry, [usize; DIMENSIONS]) {
         let dimensions = shape.rank() - 2;
         let kernel = self.window.last(dimensions, 1, operation, "the window's size");
         let mut geometry = Geometry {
@@ -33,29 +34,40 @@ impl Pool {
             dilation: self.dilation.last(dimensions, 1, operation, "dilation"),
             dimensions,
         };
-        geometry.output = geometry.output_sizes(operation);
-        geometry
+        let mut after = geometry.padding;
+        if self.same_padding {
+            geometry.check(operation);
+            for (d, after) in after.iter_mut().enumerate() {
+                (geometry.padding[d], *after) = geometry.axis(d).same_padding();
+            }
+        }
+        geometry.output = geometry.output_sizes(operation, after, self.ceil_mode);
+        (geometry, after)
     }
 
     /// [`geometry`](Pool::geometry) of a reduction of windows, none of which may consist of padding.
     #[track_caller]
-    fn reduction(self, operation: &str, x: &Tensor) -> Geometry {
+    fn reduction(self, operation: &str, x: &Tensor) -> (Geometry, [usize; DIMENSIONS]) {
         spatial(operation, x);
-        let geometry = self.geometry(operation, x.shape(), false);
+        let (geometry, after) = self.geometry(operation, x.shape(), false);
         for (padding, size) in geometry.padding.into_iter().zip(geometry.kernel) {
             assert!(
-                padding <= size / 2,
+                padding <= size / 2 || self.same_padding,
                 "{operation}: padding {padding} is more than half of the window's size, {size}"
             );
         }
-        geometry
+        (geometry, after)
     }
 
     /// The windows of pictures, and for each of their elements the places in the padded picture, one element's after another's.
     #[track_caller]
     fn places(self, operation: &str, shape: &Shape) -> (Geometry, Tensor) {
         assert!(shape.rank() == 4, "{operation}: pictures have shape [N, C, H, W], not {shape}");
-        let geometry = self.geometry(operation, shape, true);
+        assert!(
+            !self.ceil_mode && !self.same_padding,
+            "{operation}: ceil_mode and same_padding are for max_pool and avg_pool; pad the pictures first"
+        );
+        let (geometry, _) = self.geometry(operation, shape, true);
         let [_, top, left] = geometry.padding;
         // The check that so many elements can be held.
         let _ = Shape::new(&[shape[0], shape[1], shape[2] + 2 * top, shape[3] + 2 * left]);
@@ -92,6 +104,12 @@ impl Tensor {
     /// The largest element of each window of `[N, C, ..]`, in one, two or three dimensions, as PyTorch's `max_pool2d`; NaN if there is
     /// one. The gradient goes to the first of equals.
     ///
+    /// ```
+    /// use hadal_tensor::{Pool, Tensor};
+    /// let x = Tensor::from([1.0, 3.0, 2.0, 5.0, 4.0]).reshape([1, 1, 5]);
+    /// assert_eq!(x.max_pool(Pool::new(3).stride(2)).to_vec::<f32>(), [3.0, 5.0]);
+    /// ```
+    ///
     /// # Panics
     /// If the window is larger than the padded input, the padding larger than half of the window, or a window lies within the padding.
     #[doc(alias = "max_pool1d")]
@@ -99,7 +117,7 @@ impl Tensor {
     #[doc(alias = "max_pool3d")]
     #[track_caller]
     pub fn max_pool(&self, pool: Pool) -> Tensor {
-        let geometry = pool.reduction("max_pool", self);
+        let (geometry, _) = pool.reduction("max_pool", self);
         let channels = [geometry.batch, geometry.channels];
         let places = Tensor::from_storage(geometry.output_shape(), self.backend().largest(self.view(), &geometry));
         let count: usize = geometry.output.iter().product();
@@ -125,14 +143,17 @@ impl Tensor {
     #[doc(alias = "avg_pool3d")]
     #[track_caller]
     pub fn avg_pool(&self, pool: Pool) -> Tensor {
-        let geometry = pool.reduction("avg_pool", self);
+        let (geometry, after) = pool.reduction("avg_pool", self);
         assert!(geometry.dilation == [1; DIMENSIONS], "avg_pool: means have no dilation");
         let first = DIMENSIONS - geometry.dimensions;
         self.separable(&geometry.output[first..], |d, place| {
             let (kernel, padding) = (geometry.kernel[first + d], geometry.padding[first + d]);
             let (start, size) = (place * geometry.stride[first + d], geometry.input[first + d]);
-            let range = start.saturating_sub(padding)..(start + kernel).saturating_sub(padding).min(size);
-            let count = if pool.count_padding { kernel } else { range.len() };
+            let end = start.saturating_add(kernel);
+            let range = start.saturating_sub(padding)..end.saturating_sub(padding).min(size);
+            // What lies beyond the padding does not count.
+            let padded = padding + size + after[first + d];
+            let count = if pool.count_padding { end.min(padded) - start } else { range.len() };
             range.map(|at| (at, 1.0 / count as f64)).collect()
         })
     }
@@ -235,7 +256,8 @@ impl Tensor {
     /// ```
     ///
     /// # Panics
-    /// If the tensor does not have four axes, or as [`max_pool`](Tensor::max_pool).
+    /// If the tensor does not have four axes, the window is larger than the padded pictures, or for [`ceil_mode`](Pool::ceil_mode) and
+    /// [`same_padding`](Pool::same_padding).
     #[doc(alias = "im2col")]
     #[track_caller]
     pub fn unfold(&self, windows: Pool) -> Tensor {

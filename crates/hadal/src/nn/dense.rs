@@ -11,7 +11,8 @@ use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 
 /// A fully connected layer, `activation(x Wᵀ + b)`, as Keras's `Dense`. The input size is inferred from the previous layer.
 /// Weights are initialized with Glorot uniform and biases with zeros, Keras's defaults. Input `[batch, in]`, output
-/// `[batch, units]`.
+/// `[batch, units]`. Samples of several axes, which Keras's `Dense` takes row by row, are refused, as images of which a `Flatten` was
+/// forgotten are such; for `[batch, T, in]`, put it into a [`TimeDistributed`](super::TimeDistributed).
 ///
 /// ```
 /// use hadal::nn::{Initializer, Regularizer};
@@ -336,8 +337,15 @@ impl Forward for Dense {
 impl Layer for Dense {
     fn plan(&self, input: &Shape) -> Result<Plan> {
         let &[size] = &**input else {
+            let each = match input.rank() {
+                0 => "",
+                2 => ", or, for each row of features by itself, TimeDistributed around it",
+                _ => {
+                    ", or, for each row of features by itself, TimeDistributed around it, once for each axis but the last"
+                }
+            };
             return Err(Error::Config(format!(
-                "Dense takes samples of shape [features], but its input has shape {input}; put a Flatten before it"
+                "Dense takes samples of shape [features], but its input has shape {input}; put a Flatten before it{each}"
             )));
         };
         if self.units == 0 {

@@ -22,7 +22,22 @@ use crate::{Error, Result, Rng, Shape, Tensor, concat};
 /// assert_eq!(model.output_shape(), Some([1].into()));
 /// # Ok::<(), hadal::Error>(())
 /// ```
+///
+/// Branches of different windows, whose channels are joined (Szegedy and others, Going deeper with convolutions, CVPR 2015):
+///
+/// ```
+/// use hadal::nn::{Chain, Merge, Parallel};
+/// use hadal::prelude::*;
+/// let inception = Parallel::new(Merge::ConcatenateAlong(1))
+///     .branch(Chain::new().add(Conv2d::new(8, 1).activation(Relu)))
+///     .branch(Chain::new().add(Conv2d::new(4, 1).activation(Relu)).add(Conv2d::new(8, 3).padding(1).activation(Relu)))
+///     .branch(Chain::new().add(MaxPool2d::new(3).stride(1).padding(1)).add(Conv2d::new(8, 1).activation(Relu)));
+/// let model = Sequential::new([16, 14, 14]).add(inception).build()?;
+/// assert_eq!(model.output_shape(), Some([24, 14, 14].into()));
+/// # Ok::<(), hadal::Error>(())
+/// ```
 #[doc(alias = "Concatenate")]
+#[doc(alias = "Inception")]
 #[doc(alias = "Add")]
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,6 +66,9 @@ pub struct Parallel {
 pub enum Merge {
     /// One after another along the last axis; the other axes must agree.
     Concatenate,
+    /// One after another along this axis, counted from 1, as 0 is that of the samples: 1 is the axis of channels of `[N, C, H, W]`, as in
+    /// PyTorch's `cat(dim=1)` and Keras's `Concatenate(axis=1)`. The other axes must agree.
+    ConcatenateAlong(usize),
     /// Added; shapes must agree.
     Sum,
     /// Multiplied; shapes must agree.
@@ -112,6 +130,7 @@ impl Forward for Parallel {
         let outputs: Vec<Tensor> = branches.collect();
         match self.merge {
             Merge::Concatenate => concat(&outputs, -1),
+            Merge::ConcatenateAlong(axis) => concat(&outputs, axis as isize),
             Merge::Sum => outputs.into_iter().reduce(|a, b| a + b).unwrap_or_else(|| x.clone()),
             Merge::Product => outputs.into_iter().reduce(|a, b| a * b).unwrap_or_else(|| x.clone()),
             Merge::Mean => mean(outputs).unwrap_or_else(|| x.clone()),
@@ -148,6 +167,9 @@ impl Layer for Parallel {
         if plan.output_shape.is_empty() && matches!(self.merge, Merge::Concatenate | Merge::Vote) {
             return Err(Error::Config("Parallel: scalar outputs cannot be concatenated or voted on".into()));
         }
+        if let Merge::ConcatenateAlong(axis) = self.merge {
+            check_axis(axis, &plan.output_shape)?;
+        }
         Ok(plan)
     }
 
@@ -170,6 +192,18 @@ impl Layer for Parallel {
 
 impl LayerKind for Parallel {
     const NAME: &'static str = "parallel";
+}
+
+/// # Errors
+/// If outputs have no such axis.
+fn check_axis(axis: usize, output: &Shape) -> Result<()> {
+    if (1..=output.rank()).contains(&axis) {
+        return Ok(());
+    }
+    Err(Error::Config(format!(
+        "Parallel: outputs of shape {output} cannot be concatenated along axis {axis}; their axes are counted from 1 to {}",
+        output.rank()
+    )))
 }
 
 fn mean(outputs: Vec<Tensor>) -> Option<Tensor> {
@@ -199,26 +233,28 @@ impl Parallel {
             Error::Config(format!(
                 "Parallel: branch {number} has output shape {other}, but the branches before it have {first}; {}",
                 match self.merge {
-                    Merge::Concatenate => "all axes but the last must agree",
-                    _ => "shapes must agree",
+                    Merge::Concatenate => "all axes but the last must agree".to_owned(),
+                    Merge::ConcatenateAlong(axis) => format!("all axes but axis {axis}, counted from 1, must agree"),
+                    _ => "shapes must agree".to_owned(),
                 }
             ))
         };
-        match self.merge {
+        let axis = match self.merge {
             Merge::Sum | Merge::Product | Merge::Mean | Merge::Vote => {
-                (first == other).then_some(*first).ok_or_else(misfit)
+                return (first == other).then_some(*first).ok_or_else(misfit);
             }
-            Merge::Concatenate => {
-                let (Some((a, front)), Some((b, other_front))) = (first.split_last(), other.split_last()) else {
-                    return Err(misfit());
-                };
-                if front != other_front {
-                    return Err(misfit());
-                }
-                let mut sizes = front.to_vec();
-                sizes.push(a.saturating_add(*b));
-                Ok(Shape::try_new(&sizes)?)
+            Merge::Concatenate => first.rank().checked_sub(1).ok_or_else(misfit)?,
+            Merge::ConcatenateAlong(axis) => {
+                check_axis(axis, first)?;
+                axis - 1
             }
+        };
+        let agree = |place: usize| place == axis || first[place] == other[place];
+        if first.rank() != other.rank() || !(0..first.rank()).all(agree) {
+            return Err(misfit());
         }
+        let mut sizes = first.to_vec();
+        sizes[axis] = sizes[axis].saturating_add(other[axis]);
+        Ok(Shape::try_new(&sizes)?)
     }
 }

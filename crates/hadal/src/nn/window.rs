@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::{Error, Numbers, PerDimension, Result, Shape, Tensor};
+use crate::{Error, Numbers, PerDimension, Result, Shape, Tensor, WindowAxis};
 
 /// One number for each of the `D` dimensions of a window. Layers take one number for all, `3`, or one for each, `[3, 5]`:
 /// rows, then columns.
@@ -144,40 +144,60 @@ impl<'de, const D: usize> Visitor<'de> for NumberOrList<D> {
 pub(super) struct Window<const D: usize> {
     pub kernel: PerAxis<D>,
     pub stride: PerAxis<D>,
-    /// Places before and after the input.
-    pub padding: [(usize, usize); D],
+    pub padding: PerAxis<D>,
+    /// In place of a padding, as much as gives outputs of size `size / stride`, rounded up.
+    pub same_padding: bool,
     pub dilation: PerAxis<D>,
+    /// Whether the last window may reach beyond the padding.
+    pub ceil_mode: bool,
 }
 
 impl<const D: usize> Window<D> {
-    /// The sizes of the output for samples `[C, ..]`.
-    ///
     /// # Errors
-    /// If a setting is 0, or the window is larger than the padded input.
-    pub fn output_sizes(&self, layer: &str, input: &Shape) -> Result<[usize; D]> {
+    /// If a setting is 0, or there are two for the padding.
+    pub fn check(&self, layer: &str) -> Result<()> {
         self.kernel.check_positive(layer, "kernel")?;
         self.stride.check_positive(layer, "stride")?;
         self.dilation.check_positive(layer, "dilation")?;
+        if self.same_padding && !self.padding.is_zero() {
+            return Err(Error::Config(format!(
+                "{layer}: there is both same_padding and a padding of {}; give one of them",
+                self.padding
+            )));
+        }
+        Ok(())
+    }
+
+    /// The sizes of the output for samples `[C, ..]`.
+    ///
+    /// # Errors
+    /// If a setting cannot work, or the window is larger than the padded input.
+    pub fn output_sizes(&self, layer: &str, input: &Shape) -> Result<[usize; D]> {
+        self.check(layer)?;
         let mut sizes = [0; D];
         for (d, output) in sizes.iter_mut().enumerate() {
-            let (size, (before, after), dilation) = (input[1 + d], self.padding[d], self.dilation.0[d]);
-            let padded = before.checked_add(after).and_then(|padding| padding.checked_add(size));
-            let reach = (self.kernel.0[d] - 1).checked_mul(dilation).and_then(|reach| reach.checked_add(1));
-            *output = match (padded, reach) {
-                (Some(padded), Some(reach)) if reach <= padded => (padded - reach) / self.stride.0[d] + 1,
-                _ => return Err(self.too_large(layer, input, d)),
-            };
-            // A window whose width is padding but for one column, over what looks like [H, W, 1].
-            let beyond_one = d == D - 1 && size == 1 && reach > Some(1) && before + after > 0;
-            if D > 1 && beyond_one && input[0] == input[1] && input[0] >= 8 {
-                return Err(self.too_large(layer, input, d));
-            }
+            let places = self.axis(input, d).places(self.sides(input, d), self.ceil_mode);
+            *output = places.ok_or_else(|| self.too_large(layer, input, d))?;
         }
         Ok(sizes)
     }
 
+    fn axis(&self, input: &Shape, d: usize) -> WindowAxis {
+        WindowAxis {
+            size: input[1 + d],
+            kernel: self.kernel.0[d],
+            stride: self.stride.0[d],
+            dilation: self.dilation.0[d],
+        }
+    }
+
+    /// The places before and after the input along a dimension.
+    pub fn sides(&self, input: &Shape, d: usize) -> (usize, usize) {
+        if self.same_padding { self.axis(input, d).same_padding() } else { (self.padding.0[d], self.padding.0[d]) }
+    }
+
     fn too_large(&self, layer: &str, input: &Shape, d: usize) -> Error {
-        let (before, after) = self.padding[d];
+        let (before, after) = self.sides(input, d);
         let (kernel, dilation) = (self.kernel.0[d], self.dilation.0[d]);
         let dilated = if dilation > 1 { format!(" and dilation {dilation}") } else { String::new() };
         Error::Config(format!(
@@ -235,6 +255,36 @@ pub(super) fn seems_channels_last(input: &Shape) -> Option<(&'static str, &'stat
     let (&last, sizes) = input.split_last()?;
     let seems = (1..=3).contains(&sizes.len()) && [1, 3, 4].contains(&last) && sizes.iter().all(|&size| size >= 8);
     seems.then(|| with_channels_last(input.rank()))
+}
+
+/// Refuses square images with their channels last, `[H, W, C]`, and volumes: as `[C, H, W]`, they are many channels of a narrow strip,
+/// on which a window may well fit. `otherwise` says what to do where they are just that.
+///
+/// # Errors
+/// If `input` looks so.
+pub(super) fn check_axes<const D: usize>(
+    layer: &str,
+    input: &Shape,
+    kernel: PerAxis<D>,
+    otherwise: &str,
+) -> Result<()> {
+    let (Some(&channels), true) = (input.last(), D > 1) else { return Ok(()) };
+    let [height, width] = [input[D - 2], input[D - 1]];
+    // Who gives a window another width than height knows which axis is which, but for a width that is all padding.
+    let square = kernel.0[D - 2] == kernel.0[D - 1] || (channels == 1 && kernel.0[D - 1] > 1);
+    // Digits may be 8 by 8 by 1; within a network, 8 channels of 8 by 4 are nothing unusual.
+    let large = height >= if channels == 1 { 8 } else { 9 };
+    if height != width || !large || !matches!(channels, 1 | 3 | 4) || input[0] <= channels || !square {
+        return Ok(());
+    }
+    let sizes: Vec<String> = input[1..].iter().map(usize::to_string).collect();
+    Err(Error::Config(format!(
+        "{layer}: its input of shape {input} would be {} channels of {}, as the axes are {}{}; if they are just that, {otherwise}",
+        input[0],
+        sizes.join(" x "),
+        layout(D),
+        channels_last(input)
+    )))
 }
 
 /// The channels of samples with `D` dimensions beside them.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use hadal::nn::networks::{self, MlpMixer};
 use hadal::nn::{
-    Architecture, Conv2d, DepthwiseConv2d, DropPath, Initializer, InstanceNorm, PRelu, Pad, Permute, Regularizer,
-    RmsNorm, SeparableConv2d, SpatialDropout, TimeDistributed, Upsample,
+    Architecture, Conv2d, DepthwiseConv2d, DropPath, Initializer, InstanceNorm, Merge, PRelu, Pad, Permute,
+    Regularizer, RmsNorm, SeparableConv2d, SpatialDropout, TimeDistributed, Upsample,
 };
 use hadal::prelude::*;
 use hadal::{Error, Interpolation, Result};
@@ -45,6 +45,38 @@ fn channels_as_the_last_axis_are_named_as_the_likely_cause() {
     says(build([28, 28, 1], MaxPool2d::new(2)), &wanted);
     says(build([100, 2], Conv1d::new(8, 3)), &["[L, C]", "Permute::new([2, 1])"]);
     says(build([16, 32, 32, 3], Conv3d::new(8, 5)), &["[D, H, W, C]", "Permute::new([4, 1, 2, 3])"]);
+    // Where windows fit on what would be 32 channels of 32 x 3, as well.
+    let strip = ["[32, 32, 3] would be 32 channels of 32 x 3", "looks like [H, W, C]", "Permute", "channels_first()"];
+    says(build([32, 32, 3], Conv2d::new(8, 3)), &strip);
+    says(build([32, 32, 3], Conv2d::new(8, 3).padding(1)), &strip);
+    says(build([32, 32, 3], Conv2d::new(8, 1)), &strip);
+    says(build([32, 32, 3], Conv2d::new(8, 3).stride(2).same_padding()), &strip);
+    says(build([32, 32, 3], DepthwiseConv2d::new(3).padding(1)), &strip);
+    says(build([32, 32, 3], SeparableConv2d::new(8, 3).padding(1)), &strip);
+    says(build([32, 32, 3], ConvTranspose2d::new(8, 2).stride(2)), &strip);
+    says(build([9, 9, 4], Conv2d::new(8, 3).padding(1)), &["9 channels of 9 x 4", "[H, W, C]"]);
+    says(build([8, 8, 1], Conv2d::new(8, 3).padding(1)), &["8 channels of 8 x 1", "[H, W, C]"]);
+    says(build([28, 28, 1], MaxPool2d::new(3).padding(1)), &["28 channels of 28 x 1", "a width of 1"]);
+    says(build([28, 28, 1], MaxPool2d::new(2).ceil_mode(true)), &["28 channels of 28 x 1", "a width of 1"]);
+    says(build([28, 28, 1], AvgPool2d::new(2).same_padding()), &["28 channels of 28 x 1", "a width of 1"]);
+    let film = ["16 channels of 32 x 32 x 3", "[D, H, W, C]", "Permute::new([4, 1, 2, 3])", "channels_first()"];
+    says(build([16, 32, 32, 3], Conv3d::new(8, 3).padding(1)), &film);
+    // Who says so has them.
+    build([32, 32, 3], Conv2d::new(8, 3).padding(1).channels_first()).unwrap();
+    build([28, 28, 1], Conv2d::new(8, 3).padding(1).channels_first()).unwrap();
+    build([32, 32, 3], DepthwiseConv2d::new(3).padding(1).channels_first()).unwrap();
+    build([32, 32, 3], SeparableConv2d::new(8, 3).padding(1).channels_first()).unwrap();
+    build([32, 32, 3], ConvTranspose2d::new(8, 2).stride(2).channels_first()).unwrap();
+    build([16, 32, 32, 3], Conv3d::new(8, 3).padding(1).channels_first()).unwrap();
+    // And who gives a window another width than height knows the axes.
+    build([64, 64, 1], Conv2d::new(8, [3, 1]).padding([1, 0])).unwrap();
+    build([28, 28, 1], MaxPool2d::new([2, 1])).unwrap();
+    // Sizes that are no image's, or are an image's with its channels first.
+    build([64, 64, 2], Conv2d::new(8, 3).padding(1)).unwrap();
+    build([8, 8, 4], Conv2d::new(8, 3).padding(1)).unwrap();
+    build([3, 32, 32], Conv2d::new(8, 3).padding(1)).unwrap();
+    build([32, 16, 4], Conv2d::new(8, 3).padding(1)).unwrap();
+    build([1, 16, 16, 3], Conv3d::new(8, 3).padding(1)).unwrap();
     // Grey images without an axis of channels, and flat ones.
     says(build([28, 28], Conv2d::new(8, 3)), &["[C, H, W]", "[28, 28]", "Reshape::new([1, 28, 28])"]);
     says(build([784], Conv2d::new(8, 3)), &["[C, H, W]", "[784]", "put a Reshape before it"]);
@@ -56,7 +88,6 @@ fn channels_as_the_last_axis_are_named_as_the_likely_cause() {
     // Narrow inputs with channels first are as good as any.
     build([1, 28, 1], Conv2d::new(8, [3, 1])).unwrap();
     build([64, 1, 1], Conv2d::new(8, 3).padding(1)).unwrap();
-    build([32, 32, 3], Conv2d::new(8, 3)).unwrap();
     let after = Sequential::new([28, 28, 1]).add(Permute::new([3, 1, 2])).add(Conv2d::new(8, 3)).build().unwrap();
     assert_eq!(after.output_shape(), Some([8, 26, 26].into()));
     // In forward, where the channels are known.
@@ -66,6 +97,19 @@ fn channels_as_the_last_axis_are_named_as_the_likely_cause() {
     panics(|| forward([2, 4, 32, 32]), &["[2, 4, 32, 32]", "[N, 3, H, W]"]);
     panics(|| conv.forward(&Tensor::ones([3, 32, 32]), &mut Context::evaluation()), &["[3, 32, 32]", "[N, 3, H, W]"]);
     panics(|| forward([1, 3, 2, 9]), &["window of 3", "larger than the input of 2"]);
+}
+
+#[test]
+fn a_network_that_was_built_is_loaded_whatever_its_axes_look_like() {
+    let layers = Sequential::new([32, 32, 3]).add(Conv2d::new(2, 3).padding(1).channels_first()).add(Flatten);
+    let model = layers.add(Dense::new(2)).build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    model.save(&path, &BTreeMap::new()).unwrap();
+    let (loaded, _) = Sequential::load(&path).unwrap();
+    let x = Tensor::rand([2, 32, 32, 3], &mut Rng::new(1));
+    let y = |model: &Sequential| model.forward(&x, &mut Context::evaluation()).to_vec::<f32>();
+    assert_eq!(y(&loaded), y(&model));
 }
 
 #[test]
@@ -82,7 +126,7 @@ fn numbers_that_cannot_work_are_refused() {
     says(build(image, ConvTranspose2d::new(6, 3).groups(4)), &["ConvTranspose2d", "4 groups"]);
     says(build(image, DepthwiseConv2d::new(3).multiplier(0)), &["DepthwiseConv2d", "multiplier of 0"]);
     says(build(image, SeparableConv2d::new(0, 3)), &["SeparableConv2d", "at least 1 filter"]);
-    says(build(image, Conv2d::new(8, 3).same_padding().stride(2)), &["same_padding", "stride must be 1, not 2x2"]);
+    says(build(image, ConvTranspose2d::new(8, 3).stride(0)), &["ConvTranspose2d", "stride 0x0"]);
     says(build(image, Conv2d::new(8, 3).activation(Softmax)), &["softmax", "last axis", "Flatten"]);
     says(build(image, Conv2d::new(8, 3).weight_regularizer(Regularizer::l2(-1.0))), &["l2 -1"]);
     says(build(image, Conv2d::new(8, 3).bias_initializer(Initializer::Normal(f64::NAN))), &["NaN"]);
@@ -90,6 +134,10 @@ fn numbers_that_cannot_work_are_refused() {
     says(build(image, MaxPool2d::new(2).stride(0)), &["stride 0x0"]);
     says(build(image, MaxPool2d::new(2).dilation(0)), &["dilation 0x0"]);
     says(build(image, AvgPool2d::new(2).stride(0)), &["AvgPool2d", "stride 0x0"]);
+    says(build(image, MaxPool2d::new(2).stride(0).same_padding()), &["MaxPool2d", "stride 0x0"]);
+    says(build(image, AvgPool2d::new(2).stride(0).ceil_mode(true)), &["AvgPool2d", "stride 0x0"]);
+    says(build(image, MaxPool2d::new(12).stride(3).ceil_mode(true)), &["MaxPool2d: a window of 12", "height 9"]);
+    says(build([4, 1, 1], MaxPool2d::new(4).dilation(2).same_padding()), &["dilation 2", "lies within the padding"]);
     says(build(image, AdaptiveAvgPool2d::new([0, 2])), &["AdaptiveAvgPool2d", "size 0x2"]);
     says(build(image, Upsample::new(0)), &["Upsample", "at least 1"]);
     says(build(image, Upsample::to([3])), &["Upsample", "1 sizes", "2 axes"]);
@@ -145,6 +193,10 @@ fn sizes_beyond_memory_or_beyond_numbers_are_errors() {
     says(build([4, 9, 9], SeparableConv2d::new(huge, 3)), &["layer 1 (SeparableConv2d"]);
     says(build([4, 9, 9], MaxPool2d::new(huge)), &["window"]);
     says(build([4, 9, 9], MaxPool2d::new(huge).padding(huge / 2)), &["window"]);
+    says(build([4, 9, 9], MaxPool2d::new(huge).same_padding().dilation(2)), &["layer 1"]);
+    let far = MaxPool1d::new(1 << 50).dilation(10).stride(1).same_padding();
+    says(build([4, 9], far), &["dilation 10", "lies within the padding"]);
+    build([4, 9, 9], MaxPool2d::new(3).stride(huge).ceil_mode(true)).unwrap();
     says(build([4, 9, 9], AdaptiveAvgPool2d::new(huge)), &["layer 1"]);
     says(build([4, 9, 9], Upsample::new(huge)), &["layer 1"]);
     says(build([4, 9, 9], Pad::zeros(huge)), &["layer 1"]);
@@ -163,6 +215,9 @@ fn everything() -> Sequential {
             .add(SpatialDropout::new(0.1))
             .add(ConvTranspose2d::new(4, 3).stride(2).padding(1).output_padding(1).groups(2))
             .add(MaxPool2d::new(3).stride(2).padding(1))
+            .add(MaxPool2d::new(2).stride(1).same_padding())
+            .add(AvgPool2d::new(3).stride(1).padding(1).ceil_mode(true))
+            .add(Conv2d::new(4, 2).stride([1, 2]).same_padding())
             .add(AvgPool2d::new([2, 1]).stride(1).padding([1, 0]).count_padding(false))
             .add(Residual::new().add(Conv2d::new(6, 1)).add(DropPath::new(0.1)).shortcut(Conv2d::new(6, 1).groups(2)))
             .add(Residual::new().add(Conv2d::new(6, 3).padding(1)).add(BatchNorm::new()))
@@ -170,6 +225,11 @@ fn everything() -> Sequential {
             .add(Upsample::to([6, 7]))
             .add(Pad::reflect([(1, 0), (2, 2)]))
             .add(Pad::zeros(1))
+            .add(
+                Parallel::new(Merge::ConcatenateAlong(1))
+                    .branch(Chain::new())
+                    .branch(Chain::new().add(Conv2d::new(2, 1))),
+            )
             .add(AdaptiveAvgPool2d::new([4, 5]))
             .add(Permute::new([2, 1, 3]))
             .add(RmsNorm::new())
@@ -235,6 +295,16 @@ fn files_hold_what_differs_from_the_defaults_and_nothing_else_is_taken() {
         r#"{"layer":"conv2d","filters":8,"kernel":[3,5],"stride":2,"padding":[1,0],"activation":"relu","use_bias":false,"weight_init":"glorot_uniform","bias_init":"zeros","groups":4}"#
     );
     assert_eq!(json(&MaxPool2d::new(2)), r#"{"layer":"max_pool2d","kernel":2}"#);
+    assert_eq!(json(&MaxPool2d::new(2).ceil_mode(true)), r#"{"layer":"max_pool2d","kernel":2,"ceil_mode":true}"#);
+    assert_eq!(
+        json(&AvgPool2d::new(2).padding(1).same_padding()),
+        r#"{"layer":"avg_pool2d","kernel":2,"same_padding":true,"count_padding":false}"#
+    );
+    assert_eq!(json(&Conv2d::new(8, 3).channels_first()), json(&Conv2d::new(8, 3)));
+    assert_eq!(
+        json(&Parallel::new(Merge::ConcatenateAlong(1)).branch(Chain::new())),
+        r#"{"layer":"parallel","merge":{"concatenate_along":1},"branches":[[]]}"#
+    );
     assert_eq!(json(&Pad::zeros([(1, 0)])), r#"{"layer":"pad","widths":[[1,0]]}"#);
     assert_eq!(
         json(&Residual::new().add(Relu).shortcut(Flatten)),
@@ -252,6 +322,10 @@ fn files_hold_what_differs_from_the_defaults_and_nothing_else_is_taken() {
     says(read(r#"{"layer":"conv2d","filters":8,"kernel":-3}"#), &["-3 is negative"]);
     says(read(r#"{"layer":"conv2d","filters":8,"kernel":"3"}"#), &["a whole number, or a list of 2"]);
     says(read(r#"{"layer":"conv2d","filters":8,"kernel":3,"padding":1,"same_padding":true}"#), &["same_padding"]);
+    says(
+        read(r#"{"layer":"max_pool2d","kernel":3,"padding":1,"same_padding":true}"#),
+        &["same_padding", "padding of 1x1"],
+    );
     says(read(r#"{"layer":"conv_transpose2d","filters":8,"kernel":3,"same_padding":true}"#), &["no same_padding"]);
     says(read(r#"{"layer":"upsample","scale":2,"size":[3,3]}"#), &["either a scale or a size"]);
     says(read(r#"{"layer":"upsample"}"#), &["either a scale or a size"]);

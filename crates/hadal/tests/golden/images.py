@@ -69,6 +69,13 @@ case("max_pool3d", nn.MaxPool3d((1, 2, 2)), (1, 2, 2, 4, 5))
 case("avg_pool1d", nn.AvgPool1d(3, stride=1, padding=1, count_include_pad=False), (2, 2, 5))
 case("avg_pool2d", nn.AvgPool2d((2, 3)), (2, 2, 4, 6))
 case("avg_pool3d", nn.AvgPool3d(2, padding=1), (1, 2, 3, 4, 2))
+case("max_pool1d ceil_mode", nn.MaxPool1d(3, stride=2, dilation=2, ceil_mode=True), (2, 2, 8))
+case("max_pool2d ceil_mode", nn.MaxPool2d(3, stride=2, padding=(1, 0), ceil_mode=True), (2, 2, 6, 6))
+case("max_pool3d ceil_mode", nn.MaxPool3d(2, ceil_mode=True), (1, 2, 3, 4, 5))
+case("avg_pool1d ceil_mode", nn.AvgPool1d(2, ceil_mode=True), (2, 2, 5))
+case("avg_pool2d ceil_mode", nn.AvgPool2d(3, stride=2, padding=1, ceil_mode=True), (2, 2, 6, 5))
+case("avg_pool2d ceil_mode inside", nn.AvgPool2d(3, stride=2, padding=1, ceil_mode=True, count_include_pad=False), (2, 2, 6, 5))
+case("avg_pool3d ceil_mode", nn.AvgPool3d((1, 2, 3), ceil_mode=True), (1, 2, 3, 3, 4))
 case("adaptive_avg_pool1d", nn.AdaptiveAvgPool1d(3), (2, 2, 7))
 case("adaptive_avg_pool2d", nn.AdaptiveAvgPool2d((3, 2)), (1, 2, 5, 4))
 case("adaptive_avg_pool3d", nn.AdaptiveAvgPool3d(2), (1, 2, 3, 3, 2))
@@ -131,6 +138,23 @@ class ResNet(nn.Module):
 
 
 case("resnet", ResNet(), (3, 2, 6, 6))
+
+
+class Inception(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.branches = nn.ModuleList([
+            nn.Sequential(nn.Conv2d(2, 3, 1), nn.ReLU()),
+            nn.Sequential(nn.Conv2d(2, 1, 1), nn.Conv2d(1, 4, 3, padding=1)),
+            nn.Sequential(nn.MaxPool2d(3, stride=1, padding=1), nn.Conv2d(2, 1, 1)),
+            nn.Sequential(),
+        ])
+
+    def forward(self, x):
+        return torch.cat([branch(x) for branch in self.branches], 1)
+
+
+case("inception", Inception(), (2, 2, 4, 5))
 
 keras.backend.set_floatx("float64")
 

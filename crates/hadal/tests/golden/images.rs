@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use hadal::Interpolation;
-use hadal::nn::{DepthwiseConv2d, Initializer, InstanceNorm, PRelu, Pad, Plan, RmsNorm, SeparableConv2d, Upsample};
+use hadal::nn::{
+    DepthwiseConv2d, Initializer, InstanceNorm, Merge, PRelu, Pad, Plan, RmsNorm, SeparableConv2d, Upsample,
+};
 use hadal::prelude::*;
 use serde_json::Value;
 
@@ -14,8 +16,7 @@ use super::{close, number, tensor};
 static IMAGES: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(include_str!("images.json")).unwrap());
 
 /// The layer, built for the case's input, with the case's state in f64. The names must be the same.
-fn with_state(mut layer: Box<dyn Layer>, name: &str) -> Box<dyn Layer> {
-    let case = &IMAGES[name];
+fn with_state(mut layer: Box<dyn Layer>, name: &str, case: &Value) -> Box<dyn Layer> {
     let sample = tensor(&case["x"]).shape()[1..].to_vec();
     layer.plan(&sample.clone().into()).unwrap_or_else(|error| panic!("{name}: {error}"));
     layer.build(&sample.into(), &mut Rng::new(0)).unwrap();
@@ -50,6 +51,16 @@ fn of_pytorch() -> Vec<(&'static str, Box<dyn Layer>)> {
         ("avg_pool1d", Box::new(AvgPool1d::new(3).stride(1).padding(1).count_padding(false))),
         ("avg_pool2d", Box::new(AvgPool2d::new([2, 3]))),
         ("avg_pool3d", Box::new(AvgPool3d::new(2).padding(1))),
+        ("max_pool1d ceil_mode", Box::new(MaxPool1d::new(3).stride(2).dilation(2).ceil_mode(true))),
+        ("max_pool2d ceil_mode", Box::new(MaxPool2d::new(3).stride(2).padding([1, 0]).ceil_mode(true))),
+        ("max_pool3d ceil_mode", Box::new(MaxPool3d::new(2).ceil_mode(true))),
+        ("avg_pool1d ceil_mode", Box::new(AvgPool1d::new(2).ceil_mode(true))),
+        ("avg_pool2d ceil_mode", Box::new(AvgPool2d::new(3).stride(2).padding(1).ceil_mode(true))),
+        (
+            "avg_pool2d ceil_mode inside",
+            Box::new(AvgPool2d::new(3).stride(2).padding(1).ceil_mode(true).count_padding(false)),
+        ),
+        ("avg_pool3d ceil_mode", Box::new(AvgPool3d::new([1, 2, 3]).ceil_mode(true))),
         ("adaptive_avg_pool1d", Box::new(AdaptiveAvgPool1d::new(3))),
         ("adaptive_avg_pool2d", Box::new(AdaptiveAvgPool2d::new([3, 2]))),
         ("adaptive_avg_pool3d", Box::new(AdaptiveAvgPool3d::new(2))),
@@ -67,6 +78,7 @@ fn of_pytorch() -> Vec<(&'static str, Box<dyn Layer>)> {
         ("prelu", Box::new(PRelu::new())),
         ("prelu per channel", Box::new(PRelu::per_channel())),
         ("resnet", Box::new(resnet())),
+        ("inception", Box::new(inception())),
     ]
 }
 
@@ -116,6 +128,29 @@ fn resnet() -> Named {
     Named { layers }
 }
 
+/// The layer with the case's state, and the case's input: in training, its outputs, their planned shape and all gradients have been
+/// compared.
+pub(super) fn outputs_and_gradients(layer: Box<dyn Layer>, name: &str, case: &Value) -> (Box<dyn Layer>, Tensor) {
+    let planned = layer.plan(&tensor(&case["x"]).shape()[1..].to_vec().into()).unwrap();
+    let layer = with_state(layer, name, case);
+    let x = tensor(&case["x"]).requires_grad();
+    let y = layer.forward(&x, &mut Context::training(Rng::new(0)));
+    close(name, &y, &case["y"], 1e-11);
+    assert_eq!(y.shape()[1..], planned.output_shape[..], "{name}");
+    let weights = Tensor::arange(y.elements()).to_dtype(DType::F64).cos().reshape(y.shape());
+    let gradients = (&y * weights).sum().backward();
+    close(&format!("{name}: input"), &gradients[&x], &case["dx"], 1e-11);
+    let mut trained = 0;
+    layer.visit("", &mut |parameter, tensor| {
+        if tensor.is_leaf() {
+            trained += 1;
+            close(&format!("{name}: {parameter}"), &gradients[tensor], &case["gradients"][parameter], 1e-11);
+        }
+    });
+    assert_eq!(trained, case["gradients"].as_object().unwrap().len(), "{name}");
+    (layer, x)
+}
+
 #[test]
 fn layers_load_pytorchs_state_and_give_its_outputs_and_gradients() {
     let cases = of_pytorch();
@@ -123,26 +158,18 @@ fn layers_load_pytorchs_state_and_give_its_outputs_and_gradients() {
     assert_eq!(golden, cases.len());
     for (name, layer) in cases {
         let case = &IMAGES[name];
-        let planned = layer.plan(&tensor(&case["x"]).shape()[1..].to_vec().into()).unwrap();
-        let layer = with_state(layer, name);
-        let x = tensor(&case["x"]).requires_grad();
-        let y = layer.forward(&x, &mut Context::training(Rng::new(0)));
-        close(name, &y, &case["y"], 1e-11);
-        assert_eq!(y.shape()[1..], planned.output_shape[..], "{name}");
-        let weights = Tensor::arange(y.elements()).to_dtype(DType::F64).cos().reshape(y.shape());
-        let gradients = (&y * weights).sum().backward();
-        close(&format!("{name}: input"), &gradients[&x], &case["dx"], 1e-11);
-        let mut trained = 0;
-        layer.visit("", &mut |parameter, tensor| {
-            if tensor.is_leaf() {
-                trained += 1;
-                close(&format!("{name}: {parameter}"), &gradients[tensor], &case["gradients"][parameter], 1e-11);
-            }
-        });
-        assert_eq!(trained, case["gradients"].as_object().unwrap().len(), "{name}");
+        let (layer, x) = outputs_and_gradients(layer, name, case);
         let evaluation = layer.forward(&x, &mut Context::evaluation());
         close(&format!("{name} in evaluation"), &evaluation, &case["evaluation"], 1e-11);
     }
+}
+
+fn inception() -> Parallel {
+    Parallel::new(Merge::ConcatenateAlong(1))
+        .branch(Chain::new().add(Conv2d::new(3, 1)).add(Relu))
+        .branch(Chain::new().add(Conv2d::new(1, 1)).add(Conv2d::new(4, 3).padding(1)))
+        .branch(Chain::new().add(MaxPool2d::new(3).stride(1).padding(1)).add(Conv2d::new(1, 1)))
+        .branch(Chain::new())
 }
 
 #[test]
@@ -157,7 +184,8 @@ fn convolutions_give_kerass_outputs() {
     ];
     assert_eq!(IMAGES.as_object().unwrap().keys().filter(|name| name.starts_with("keras ")).count(), cases.len() + 1);
     for (name, layer) in cases {
-        let y = with_state(layer, name).forward(&tensor(&IMAGES[name]["x"]), &mut Context::evaluation());
+        let layer = with_state(layer, name, &IMAGES[name]);
+        let y = layer.forward(&tensor(&IMAGES[name]["x"]), &mut Context::evaluation());
         close(name, &y.detach(), &IMAGES[name]["y"], 1e-12);
     }
 }

@@ -150,16 +150,21 @@ fn residual_and_parallel_blocks_do_what_they_say() {
     let expected = affine(&affine(&x, "layers.0.0").tanh(), "layers.0.1") + &x;
     assert_eq!(model.forward(&x, ctx).to_vec::<f32>(), expected.to_vec::<f32>());
 
-    for (merge, width) in
-        [(Merge::Concatenate, 12), (Merge::Sum, 6), (Merge::Product, 6), (Merge::Mean, 6), (Merge::Vote, 6)]
-    {
+    for (merge, width) in [
+        (Merge::Concatenate, 12),
+        (Merge::ConcatenateAlong(1), 12),
+        (Merge::Sum, 6),
+        (Merge::Product, 6),
+        (Merge::Mean, 6),
+        (Merge::Vote, 6),
+    ] {
         let parallel = Parallel::new(merge).branch(Chain::new()).branch(Chain::new().add(Dense::new(6)));
         let model = Sequential::new([6]).add(parallel).build().unwrap();
         let state: BTreeMap<String, Tensor> = model.state_dict().into_iter().collect();
         let name = "layers.0.branches.1.0";
         let branch = x.matmul(&state[&format!("{name}.weight")].t()) + &state[&format!("{name}.bias")];
         let expected = match merge {
-            Merge::Concatenate => hadal::concat(&[x.clone(), branch], 1),
+            Merge::Concatenate | Merge::ConcatenateAlong(_) => hadal::concat(&[x.clone(), branch], 1),
             Merge::Sum => &x + branch,
             Merge::Product => &x * branch,
             Merge::Mean => (&x + branch) / 2.0,

@@ -14,6 +14,7 @@ mod metrics;
 mod operations;
 mod optimizers;
 mod recurrent;
+mod same_padding;
 mod schedules;
 mod training;
 

@@ -63,6 +63,30 @@ const OPERATIONS: &[(&str, Operation)] = &[
     ("einsum three", |x| einsum("ij,jk,kl->il", &[&x[0], &x[1], &x[2]])),
     ("einsum trace", |x| einsum("bii->b", &[&x[0]])),
     ("index", |x| x[0].i((.., Step(1..4, 2), -1))),
+    ("max_pool1d rounded up", |x| x[0].max_pool(Pool::new(4).stride(3).padding(1).ceil_mode(true))),
+    ("max_pool2d rounded up", |x| x[0].max_pool(Pool::new(2).ceil_mode(true))),
+    ("max_pool2d rounded up, inside", |x| x[0].max_pool(Pool::new([2, 3]).stride([2, 4]).padding(1).ceil_mode(true))),
+    ("max_pool2d rounded up, dilation", |x| {
+        x[0].max_pool(Pool::new([3, 2]).stride(2).padding([0, 1]).dilation([2, 3]).ceil_mode(true))
+    }),
+    ("max_pool3d rounded up", |x| x[0].max_pool(Pool::new(2).ceil_mode(true))),
+    ("max_pool2d larger window", |x| x[0].max_pool(Pool::new(3).stride(2).ceil_mode(true))),
+    ("avg_pool1d rounded up", |x| x[0].avg_pool(Pool::new(4).stride(3).padding(2).ceil_mode(true))),
+    ("avg_pool2d rounded up", |x| x[0].avg_pool(Pool::new(3).stride(2).padding(1).ceil_mode(true))),
+    ("avg_pool2d rounded up, inside", |x| {
+        x[0].avg_pool(Pool::new(3).stride(2).padding(1).ceil_mode(true).count_padding(false))
+    }),
+    ("avg_pool3d rounded up", |x| {
+        x[0].avg_pool(Pool::new([2, 3, 2]).stride([2, 2, 3]).padding([1, 1, 0]).ceil_mode(true))
+    }),
+    ("conv2d same", |x| x[0].conv(&x[1], None, Conv::new().dilation([1, 2]).same_padding())),
+    ("einsum ellipsis", |x| einsum("...ij,...jk->...ik", &[&x[0], &x[1]])),
+    ("einsum ellipsis broadcast", |x| einsum("i...,i...->...", &[&x[0], &x[1]])),
+    ("einsum ellipsis implicit", |x| einsum("b...a,c...b", &[&x[0], &x[1]])),
+    ("einsum ellipsis summed", |x| einsum("...i,...ij->j", &[&x[0], &x[1]])),
+    ("einsum ellipsis diagonal", |x| einsum("...ii->...i", &[&x[0]])),
+    ("einsum ellipsis inside", |x| einsum("i...j,jk,...->k...i", &[&x[0], &x[1], &x[2]])),
+    ("einsum ellipsis of one", |x| einsum("ij,j...->...i", &[&x[0], &x[1]])),
 ];
 
 #[test]

@@ -70,7 +70,7 @@ impl Graph {
                     outputs.push(self.chain(&format!("{group}/branch_{index}"), &path, branch.layers(), input));
                 }
                 let operation = match merge {
-                    Merge::Concatenate => "Concat",
+                    Merge::Concatenate | Merge::ConcatenateAlong(_) => "Concat",
                     Merge::Sum => "Add",
                     Merge::Product => "Mul",
                     Merge::Mean => "Mean",

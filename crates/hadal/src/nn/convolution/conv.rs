@@ -116,13 +116,15 @@ impl<const D: usize> ConvNd<D> {
 
     settings_methods!(D, &Self::name(), "Conv2d::new(4, 3)", 4, 9, 5);
 
-    /// As much padding as keeps the sizes, `dilation (kernel - 1)` zeros in each dimension: `padding="same"` of PyTorch and Keras. The
-    /// stride must be 1. Where the number is odd, the larger half is behind.
+    /// As many zeros as give outputs of size `size / stride`, rounded up: Keras's `padding="same"`, and PyTorch's, where the stride must
+    /// be 1. In each dimension there are `dilation (kernel - 1) - (size - 1) mod stride` of them, but at least 0; where their number is
+    /// odd, one more is after the input than before. In place of [`padding`](ConvNd::padding).
     ///
     /// ```
     /// use hadal::prelude::*;
     /// let layer = Conv2d::new(8, [3, 4]).same_padding();
     /// assert_eq!(layer.plan(&[3, 32, 31].into())?.output_shape, [8, 32, 31]);
+    /// assert_eq!(layer.stride(2).plan(&[3, 32, 31].into())?.output_shape, [8, 16, 16]);
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn same_padding(mut self) -> ConvNd<D> {
@@ -219,7 +221,7 @@ impl<const D: usize> Layer for ConvNd<D> {
     fn plan(&self, input: &Shape) -> Result<Plan> {
         let channels = channels::<D>(&Self::name(), input)?;
         let weight = self.weight_shape(channels)?;
-        let sizes = self.settings.window().output_sizes(&Self::name(), input)?;
+        let sizes = self.settings.output_sizes(&Self::name(), input)?;
         let weights = self.settings.count(&weight, self.filters);
         Ok(Plan { output_shape: sample(self.filters, &sizes)?, weights })
     }

@@ -246,7 +246,9 @@ impl<const D: usize> Layer for ConvTransposeNd<D> {
         let channels = channels::<D>(&Self::name(), input)?;
         let weight = self.weight_shape(channels)?;
         let weights = self.settings.count(&weight, self.filters);
-        Ok(Plan { output_shape: sample(self.filters, &self.output_sizes(input)?)?, weights })
+        let sizes = self.output_sizes(input)?;
+        self.settings.check_axes(&Self::name(), input)?;
+        Ok(Plan { output_shape: sample(self.filters, &sizes)?, weights })
     }
 
     fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {

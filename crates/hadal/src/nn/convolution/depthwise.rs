@@ -81,13 +81,13 @@ impl DepthwiseConv2d {
 
     settings_methods!(2, NAME, "DepthwiseConv2d::new(3)", 4, 9, 5);
 
-    /// As much padding as keeps the sizes. The stride must be 1. See [`ConvNd::same_padding`](super::ConvNd::same_padding).
+    /// As many zeros as give outputs of size `size / stride`, rounded up. See [`ConvNd::same_padding`](super::ConvNd::same_padding).
     ///
     /// ```
     /// use hadal::nn::DepthwiseConv2d;
     /// use hadal::prelude::*;
-    /// let plan = DepthwiseConv2d::new(4).same_padding().plan(&[3, 32, 31].into())?;
-    /// assert_eq!(plan.output_shape, [3, 32, 31]);
+    /// let plan = DepthwiseConv2d::new(4).same_padding().stride([1, 2]).plan(&[3, 32, 31].into())?;
+    /// assert_eq!(plan.output_shape, [3, 32, 16]);
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn same_padding(mut self) -> DepthwiseConv2d {
@@ -181,7 +181,7 @@ impl Layer for DepthwiseConv2d {
     fn plan(&self, input: &Shape) -> Result<Plan> {
         let channels = channels::<2>(NAME, input)?;
         let weight = weight_shape(NAME, &self.settings, channels, self.multiplier)?;
-        let sizes = self.settings.window().output_sizes(NAME, input)?;
+        let sizes = self.settings.output_sizes(NAME, input)?;
         Ok(Plan { output_shape: sample(weight[0], &sizes)?, weights: self.settings.count(&weight, weight[0]) })
     }
 

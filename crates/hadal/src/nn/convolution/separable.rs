@@ -92,13 +92,13 @@ impl SeparableConv2d {
 
     settings_methods!(2, NAME, "SeparableConv2d::new(4, 3)", 4, 9, 5);
 
-    /// As much padding as keeps the sizes. The stride must be 1. See [`ConvNd::same_padding`](super::ConvNd::same_padding).
+    /// As many zeros as give outputs of size `size / stride`, rounded up. See [`ConvNd::same_padding`](super::ConvNd::same_padding).
     ///
     /// ```
     /// use hadal::nn::SeparableConv2d;
     /// use hadal::prelude::*;
-    /// let plan = SeparableConv2d::new(8, 4).same_padding().plan(&[3, 32, 31].into())?;
-    /// assert_eq!(plan.output_shape, [8, 32, 31]);
+    /// let plan = SeparableConv2d::new(8, 4).same_padding().stride([1, 2]).plan(&[3, 32, 31].into())?;
+    /// assert_eq!(plan.output_shape, [8, 32, 16]);
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn same_padding(mut self) -> SeparableConv2d {
@@ -195,7 +195,7 @@ impl Layer for SeparableConv2d {
     fn plan(&self, input: &Shape) -> Result<Plan> {
         let channels = channels::<2>(NAME, input)?;
         let [depthwise, pointwise] = self.weight_shapes(channels)?;
-        let sizes = self.settings.window().output_sizes(NAME, input)?;
+        let sizes = self.settings.output_sizes(NAME, input)?;
         let weights = self.settings.count(&pointwise, self.filters).saturating_add(depthwise.elements());
         // What lies between must be a shape, too.
         sample(depthwise[0], &sizes)?;

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::nn::window::{PerAxis, Window};
+use crate::nn::window::{PerAxis, Window, check_axes};
 use crate::nn::{Activation, Context, Initializer, Module, Regularizer};
-use crate::{Conv, Error, Padding, Result, Rng, Shape, Tensor};
+use crate::{Conv, Error, Result, Rng, Shape, Tensor};
 
 /// The settings of a convolution but for its channels. Defaults are PyTorch's, and are not written to files.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -14,7 +14,7 @@ pub(super) struct Settings<const D: usize> {
     pub stride: PerAxis<D>,
     #[serde(default = "PerAxis::zero", skip_serializing_if = "PerAxis::is_zero")]
     pub padding: PerAxis<D>,
-    /// As much padding as keeps the sizes.
+    /// In place of a padding, as much as gives outputs of size `size / stride`, rounded up.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub same_padding: bool,
     #[serde(default = "PerAxis::one", skip_serializing_if = "PerAxis::is_one")]
@@ -31,6 +31,9 @@ pub(super) struct Settings<const D: usize> {
     pub weight_regularizer: Option<Regularizer>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bias_regularizer: Option<Regularizer>,
+    /// Whether inputs are taken as they are that look as if their channels were last. What was built once and comes from a file is.
+    #[serde(skip, default = "yes")]
+    pub channels_first: bool,
 }
 
 fn is_identity(activation: &Activation) -> bool {
@@ -72,6 +75,7 @@ impl<const D: usize> Settings<D> {
             bias_init: torch(),
             weight_regularizer: None,
             bias_regularizer: None,
+            channels_first: false,
         }
     }
 
@@ -83,16 +87,7 @@ impl<const D: usize> Settings<D> {
     /// # Errors
     /// If a setting cannot work, whatever the input.
     pub fn check(&self, layer: &str) -> Result<()> {
-        self.kernel.check_positive(layer, "kernel")?;
-        self.stride.check_positive(layer, "stride")?;
-        self.dilation.check_positive(layer, "dilation")?;
-        if self.same_padding && !(self.stride.is_one() && self.padding.is_zero()) {
-            return Err(Error::Config(format!(
-                "{layer}: same_padding keeps the sizes, so the stride must be 1, not {}, and there is no padding beside it; give the \
-                 padding as a number",
-                self.stride
-            )));
-        }
+        self.window().check(layer)?;
         if matches!(self.activation, Activation::Softmax | Activation::LogSoftmax) {
             return Err(Error::Config(format!(
                 "{layer}: {} is taken over the last axis, which is not the channels'; use it after a Flatten or GlobalAveragePool",
@@ -106,19 +101,28 @@ impl<const D: usize> Settings<D> {
         self.bias_init.check()
     }
 
-    /// The window over an input. Where the padding that keeps a size is odd, the larger half is behind, as in PyTorch and Keras.
-    pub fn window(&self) -> Window<D> {
-        let (kernel, dilation, padding) = (self.kernel.get(), self.dilation.get(), self.padding.get());
-        let sides = |d: usize| {
-            let all = dilation[d].saturating_mul(kernel[d].saturating_sub(1));
-            if self.same_padding { (all / 2, all - all / 2) } else { (padding[d], padding[d]) }
-        };
-        Window {
-            kernel: self.kernel,
-            stride: self.stride,
-            padding: std::array::from_fn(sides),
-            dilation: self.dilation,
+    fn window(&self) -> Window<D> {
+        let Settings { kernel, stride, padding, same_padding, dilation, .. } = *self;
+        Window { kernel, stride, padding, same_padding, dilation, ceil_mode: false }
+    }
+
+    /// The sizes of a convolution's output for samples of shape `input`.
+    ///
+    /// # Errors
+    /// If a setting cannot work, the window is larger than the padded input, or as [`check_axes`](Settings::check_axes).
+    pub fn output_sizes(&self, layer: &str, input: &Shape) -> Result<[usize; D]> {
+        let sizes = self.window().output_sizes(layer, input)?;
+        self.check_axes(layer, input)?;
+        Ok(sizes)
+    }
+
+    /// # Errors
+    /// If the channels of the input seem to be its last axis, and nothing else was said.
+    pub fn check_axes(&self, layer: &str, input: &Shape) -> Result<()> {
+        if self.channels_first {
+            return Ok(());
         }
+        check_axes(layer, input, self.kernel, "call channels_first() on the layer")
     }
 
     /// `[channels.., kernel..]`.
@@ -174,12 +178,8 @@ impl<const D: usize> Settings<D> {
         groups: usize,
     ) -> Tensor {
         let conv = Conv::new().stride(self.stride).dilation(self.dilation).groups(groups);
-        let sides = self.window().padding;
-        let bias = weights.bias.as_ref();
-        if sides.iter().all(|(before, after)| before == after) {
-            return convolve(x, &weights.weight, bias, conv.padding(PerAxis::from(sides.map(|(before, _)| before))));
-        }
-        convolve(&x.pad(&sides, Padding::Constant(0.0)), &weights.weight, bias, conv)
+        let conv = if self.same_padding { conv.same_padding() } else { conv.padding(self.padding) };
+        convolve(x, &weights.weight, weights.bias.as_ref(), conv)
     }
 
     /// Adds the penalties.
@@ -261,6 +261,22 @@ macro_rules! settings_methods {
         pub fn padding(mut self, padding: impl Into<PerAxis<$dimensions>>) -> Self {
             self.settings.padding = padding.into();
             self.settings.same_padding = false;
+            self
+        }
+
+        /// Takes inputs as `[C, ..]` also where their sizes look as if the channels were the last axis, as in `[32, 32, 3]`: Keras's
+        /// `data_format="channels_first"`. Without it, such inputs are refused, in two and three dimensions.
+        ///
+        /// ```
+        /// use hadal::nn::*;
+        /// use hadal::prelude::*;
+        #[doc = concat!("let layer = ", $new, ".padding(1);")]
+        /// assert!(layer.plan(&[32, 32, 3].into()).is_err());
+        /// assert_eq!(layer.channels_first().plan(&[32, 32, 3].into())?.output_shape.rank(), 3);
+        /// # Ok::<(), hadal::Error>(())
+        /// ```
+        pub fn channels_first(mut self) -> Self {
+            self.settings.channels_first = true;
             self
         }
 

@@ -2,15 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::settings::plan;
-use crate::nn::window::PerAxis;
+use super::settings::{plan, pool};
+use crate::nn::window::{PerAxis, Window};
 use crate::nn::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
-use crate::{Pool, Result, Shape, Tensor};
+use crate::{Result, Shape, Tensor};
 
 /// The mean of each window, as PyTorch's `AvgPool1d`, `AvgPool2d`, `AvgPool3d` and Keras's `AveragePooling2D`; [`AvgPool1d`],
 /// [`AvgPool2d`] and [`AvgPool3d`] are its names.
 ///
-/// Input `[N, C, ..]`, output `[N, C, ..]` with sizes `(size + 2 padding - kernel) / stride + 1`, rounded down.
+/// Input `[N, C, ..]`, output `[N, C, ..]` with sizes `(size + 2 padding - kernel) / stride + 1`, rounded down without
+/// [`ceil_mode`](AvgPoolNd::ceil_mode).
 ///
 /// ```
 /// use hadal::prelude::*;
@@ -26,6 +27,10 @@ pub struct AvgPoolNd<const D: usize> {
     stride: Option<PerAxis<D>>,
     #[serde(default = "PerAxis::zero", skip_serializing_if = "PerAxis::is_zero")]
     padding: PerAxis<D>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    same_padding: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    ceil_mode: bool,
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     count_padding: bool,
 }
@@ -51,7 +56,15 @@ impl<const D: usize> AvgPoolNd<D> {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn new(kernel: impl Into<PerAxis<D>>) -> AvgPoolNd<D> {
-        AvgPoolNd { kernel: kernel.into(), stride: None, padding: PerAxis::zero(), count_padding: true }
+        let padding = PerAxis::zero();
+        AvgPoolNd {
+            kernel: kernel.into(),
+            stride: None,
+            padding,
+            same_padding: false,
+            ceil_mode: false,
+            count_padding: true,
+        }
     }
 
     /// How far the window moves from one place to the next. Default: its size.
@@ -75,6 +88,39 @@ impl<const D: usize> AvgPoolNd<D> {
     /// ```
     pub fn padding(mut self, padding: impl Into<PerAxis<D>>) -> AvgPoolNd<D> {
         self.padding = padding.into();
+        self.same_padding = false;
+        self
+    }
+
+    /// As much padding as gives outputs of size `size / stride`, rounded up: Keras's `padding="same"`. Where it is odd, one place more
+    /// is after the input than before. As in Keras, it does not count in a mean, unless [`count_padding`](AvgPoolNd::count_padding) is
+    /// called afterwards. In place of [`padding`](AvgPoolNd::padding).
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let pool = AvgPool1d::new(2).same_padding();
+    /// let y = pool.forward(&Tensor::from([[[1.0, 2.0, 3.0, 4.0, 5.0]]]), &mut Context::evaluation());
+    /// assert_eq!(y.to_vec::<f32>(), [1.5, 3.5, 5.0]);
+    /// ```
+    pub fn same_padding(mut self) -> AvgPoolNd<D> {
+        self.padding = PerAxis::zero();
+        self.same_padding = true;
+        self.count_padding = false;
+        self
+    }
+
+    /// Whether the last window may reach beyond the padded input, so that sizes are rounded up: PyTorch's `ceil_mode`. It begins within
+    /// the input or the padding before it; what lies beyond the padding does not count in a mean. Default: no.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let pool = AvgPool2d::new(3).stride(2);
+    /// assert_eq!(pool.plan(&[64, 112, 112].into())?.output_shape, [64, 55, 55]);
+    /// assert_eq!(pool.ceil_mode(true).plan(&[64, 112, 112].into())?.output_shape, [64, 56, 56]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    pub fn ceil_mode(mut self, ceil_mode: bool) -> AvgPoolNd<D> {
+        self.ceil_mode = ceil_mode;
         self
     }
 
@@ -89,6 +135,12 @@ impl<const D: usize> AvgPoolNd<D> {
     pub fn count_padding(mut self, count_padding: bool) -> AvgPoolNd<D> {
         self.count_padding = count_padding;
         self
+    }
+
+    fn window(&self) -> Window<D> {
+        let AvgPoolNd { kernel, padding, same_padding, ceil_mode, .. } = *self;
+        let stride = self.stride.unwrap_or(kernel);
+        Window { kernel, stride, padding, same_padding, dilation: PerAxis::one(), ceil_mode }
     }
 
     fn name() -> String {
@@ -106,14 +158,13 @@ impl<const D: usize> Forward for AvgPoolNd<D> {
     /// If `x` is not `[N, C, ..]`, or as [`Tensor::avg_pool`].
     #[track_caller]
     fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
-        let pool = Pool::new(self.kernel).stride(self.stride.unwrap_or(self.kernel));
-        x.avg_pool(pool.padding(self.padding).count_padding(self.count_padding))
+        x.avg_pool(pool(self.window()).count_padding(self.count_padding))
     }
 }
 
 impl<const D: usize> Layer for AvgPoolNd<D> {
     fn plan(&self, input: &Shape) -> Result<Plan> {
-        let output_shape = plan(&Self::name(), input, self.kernel, self.stride, self.padding, PerAxis::one())?;
+        let output_shape = plan(&Self::name(), input, self.window())?;
         Ok(Plan { output_shape, weights: 0 })
     }
 

@@ -2,15 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::settings::plan;
-use crate::nn::window::PerAxis;
+use super::settings::{plan, pool};
+use crate::nn::window::{PerAxis, Window};
 use crate::nn::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
-use crate::{Pool, Result, Shape, Tensor};
+use crate::{Result, Shape, Tensor};
 
 /// The largest element of each window, as PyTorch's `MaxPool1d`, `MaxPool2d`, `MaxPool3d` and Keras's `MaxPooling2D`; [`MaxPool1d`],
 /// [`MaxPool2d`] and [`MaxPool3d`] are its names.
 ///
-/// Input `[N, C, ..]`, output `[N, C, ..]` with sizes `(size + 2 padding - dilation (kernel - 1) - 1) / stride + 1`, rounded down.
+/// Input `[N, C, ..]`, output `[N, C, ..]` with sizes `(size + 2 padding - dilation (kernel - 1) - 1) / stride + 1`, rounded down
+/// without [`ceil_mode`](MaxPoolNd::ceil_mode).
 ///
 /// ```
 /// use hadal::prelude::*;
@@ -26,6 +27,10 @@ pub struct MaxPoolNd<const D: usize> {
     stride: Option<PerAxis<D>>,
     #[serde(default = "PerAxis::zero", skip_serializing_if = "PerAxis::is_zero")]
     padding: PerAxis<D>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    same_padding: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    ceil_mode: bool,
     #[serde(default = "PerAxis::one", skip_serializing_if = "PerAxis::is_one")]
     dilation: PerAxis<D>,
 }
@@ -47,7 +52,8 @@ impl<const D: usize> MaxPoolNd<D> {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn new(kernel: impl Into<PerAxis<D>>) -> MaxPoolNd<D> {
-        MaxPoolNd { kernel: kernel.into(), stride: None, padding: PerAxis::zero(), dilation: PerAxis::one() }
+        let (padding, dilation) = (PerAxis::zero(), PerAxis::one());
+        MaxPoolNd { kernel: kernel.into(), stride: None, padding, same_padding: false, ceil_mode: false, dilation }
     }
 
     /// How far the window moves from one place to the next. Default: its size.
@@ -72,6 +78,37 @@ impl<const D: usize> MaxPoolNd<D> {
     /// ```
     pub fn padding(mut self, padding: impl Into<PerAxis<D>>) -> MaxPoolNd<D> {
         self.padding = padding.into();
+        self.same_padding = false;
+        self
+    }
+
+    /// As much padding as gives outputs of size `size / stride`, rounded up: Keras's `padding="same"`. Where it is odd, one place more
+    /// is after the input than before. In place of [`padding`](MaxPoolNd::padding).
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let pool = MaxPool1d::new(2).same_padding();
+    /// let y = pool.forward(&Tensor::from([[[1.0, 2.0, 3.0, 4.0, 5.0]]]), &mut Context::evaluation());
+    /// assert_eq!(y.to_vec::<f32>(), [2.0, 4.0, 5.0]);
+    /// ```
+    pub fn same_padding(mut self) -> MaxPoolNd<D> {
+        self.padding = PerAxis::zero();
+        self.same_padding = true;
+        self
+    }
+
+    /// Whether the last window may reach beyond the padded input, so that sizes are rounded up: PyTorch's `ceil_mode`. It begins within
+    /// the input or the padding before it. Default: no.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let pool = MaxPool2d::new(3).stride(2);
+    /// assert_eq!(pool.plan(&[64, 112, 112].into())?.output_shape, [64, 55, 55]);
+    /// assert_eq!(pool.ceil_mode(true).plan(&[64, 112, 112].into())?.output_shape, [64, 56, 56]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    pub fn ceil_mode(mut self, ceil_mode: bool) -> MaxPoolNd<D> {
+        self.ceil_mode = ceil_mode;
         self
     }
 
@@ -85,6 +122,12 @@ impl<const D: usize> MaxPoolNd<D> {
     pub fn dilation(mut self, dilation: impl Into<PerAxis<D>>) -> MaxPoolNd<D> {
         self.dilation = dilation.into();
         self
+    }
+
+    fn window(&self) -> Window<D> {
+        let MaxPoolNd { kernel, padding, same_padding, ceil_mode, .. } = *self;
+        let stride = self.stride.unwrap_or(kernel);
+        Window { kernel, stride, padding, same_padding, dilation: self.dilation, ceil_mode }
     }
 
     fn name() -> String {
@@ -102,14 +145,13 @@ impl<const D: usize> Forward for MaxPoolNd<D> {
     /// If `x` is not `[N, C, ..]`, or as [`Tensor::max_pool`].
     #[track_caller]
     fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
-        let pool = Pool::new(self.kernel).stride(self.stride.unwrap_or(self.kernel));
-        x.max_pool(pool.padding(self.padding).dilation(self.dilation))
+        x.max_pool(pool(self.window()))
     }
 }
 
 impl<const D: usize> Layer for MaxPoolNd<D> {
     fn plan(&self, input: &Shape) -> Result<Plan> {
-        let output_shape = plan(&Self::name(), input, self.kernel, self.stride, self.padding, self.dilation)?;
+        let output_shape = plan(&Self::name(), input, self.window())?;
         Ok(Plan { output_shape, weights: 0 })
     }
 
