@@ -314,10 +314,15 @@ impl Stack {
                 family.name()
             ));
         }
-        ctx.carry(|ctx, before: Option<Vec<Tensor>>| match self.run(family, x, before.as_deref(), None, ctx) {
-            Ok(outputs) => (Ok(self.output(&outputs)), outputs.state),
-            Err(problem) => (Err(problem), before.unwrap_or_default()),
-        })
+        let lengths = ctx.take_lengths();
+        let output = ctx.carry(|ctx, before: Option<Vec<Tensor>>| {
+            match self.run(family, x, before.as_deref(), lengths.as_deref(), ctx) {
+                Ok(outputs) => (Ok(self.output(&outputs)), outputs.state),
+                Err(problem) => (Err(problem), before.unwrap_or_default()),
+            }
+        });
+        ctx.set_lengths(lengths.filter(|_| self.return_sequences));
+        output
     }
 
     fn output(&self, outputs: &Outputs) -> Tensor {
