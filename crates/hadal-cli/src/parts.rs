@@ -206,6 +206,7 @@ fn check_settings(source: &Source, config: &Config) -> Result<()> {
     let refuse = |settings: &[(&str, bool)], what: &str| match settings.iter().find(|(_, is_set)| *is_set) {
         Some((name, _)) => {
             let hint = match source {
+                Source::Table(_) if what == "texts" => "; --text says that a file of another name than .txt is a text",
                 Source::Text(_) => "; a .txt file is a table where --target names the column to be predicted",
                 _ => "",
             };

@@ -57,7 +57,7 @@ pub(super) const COMMENTS: &[Section] = &[
             ("decimal_comma", "whether 1,234 is 1.234, where no cell decides; not of comma-separated files", "true"),
             (
                 "text",
-                "whether the source is a text; so it is if its name ends with .txt and there is no target",
+                "whether the source is a text; so it is if its name ends with .txt or .txt.gz and there is no target",
                 "true",
             ),
             ("images", "whether the source is a folder of images", "true"),
