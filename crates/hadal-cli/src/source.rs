@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hadal::{Error, Result, nearest};
 
-use crate::config::Data;
+use crate::config::{Data, Kind};
 
 /// Where the samples are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +88,17 @@ impl Source {
             Source::Table(path) | Source::Images(path) | Source::Arrays(path) | Source::Text(path) => {
                 path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
             }
+        }
+    }
+
+    /// The kind of its data, which decides what settings there are.
+    pub fn data_kind(&self) -> Kind {
+        match self {
+            Source::Mnist | Source::Digits => Kind::Digits,
+            Source::Table(_) => Kind::Table,
+            Source::Images(_) => Kind::Images,
+            Source::Arrays(_) => Kind::Arrays,
+            Source::Text(_) => Kind::Text,
         }
     }
 

@@ -244,7 +244,8 @@ Examples:
 
 /// Print the configuration that `train` would use
 ///
-/// It is complete and has comments, as TOML: write it to a file, change it, and give it to `train` or `tune` with --config.
+/// It is complete and has comments, as TOML: write it to a file, change it, and give it to `train` or `tune` with --config. Settings that
+/// are not set stand in it as comments: those for the data of SOURCE, or all if none is given.
 #[derive(Debug, clap::Args)]
 #[command(allow_negative_numbers = true, after_help = INIT_EXAMPLES)]
 pub struct Init {
