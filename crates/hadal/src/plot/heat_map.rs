@@ -143,8 +143,8 @@ struct Scale {
     to: f64,
     /// From 0 to 1.
     color: fn(f64) -> Color,
-    /// Of the numbers in the cells.
-    decimals: usize,
+    /// Of the numbers in the cells; none where the largest is so large or small that they have powers of ten.
+    decimals: Option<usize>,
 }
 
 impl Scale {
@@ -164,8 +164,9 @@ impl Scale {
             return Err(format!("the limits {from} to {to} must be finite, and the first below the second"));
         }
         let color: fn(f64) -> Color = if from < 0.0 { |share| diverging(2.0 * share - 1.0) } else { sequential };
-        let decimals = if largest == 0.0 { 0.0 } else { (2.0 - largest.log10().ceil()).clamp(0.0, 6.0) };
-        Ok(Scale { from, to, color, decimals: decimals as usize })
+        let is_plain = (1e-4..1e6).contains(&largest);
+        let decimals = is_plain.then(|| (2.0 - largest.log10().ceil()).clamp(0.0, 6.0) as usize);
+        Ok(Scale { from, to, color, decimals })
     }
 
     fn share(&self, number: f64) -> f64 {
@@ -174,10 +175,8 @@ impl Scale {
 
     /// A number in its cell.
     fn text(&self, value: f64) -> String {
-        if !(1e-5..1e6).contains(&value.abs()) {
-            return number(value);
-        }
-        let text = format!("{value:.*}", self.decimals);
+        let Some(decimals) = self.decimals.filter(|_| value != 0.0) else { return number(value) };
+        let text = format!("{value:.decimals$}");
         let is_zero = !text.contains(|digit: char| digit.is_ascii_digit() && digit != '0');
         grouped(if is_zero { text.trim_start_matches('-') } else { &text })
     }
@@ -214,7 +213,8 @@ mod tests {
             numbers.iter().map(|number| scale.text(*number)).collect::<Vec<_>>()
         };
         assert_eq!(texts(&[0.934, 0.05, 0.0]), ["0.93", "0.05", "0"]);
-        assert_eq!(texts(&[1.0, 0.25]), ["1.00", "0.25"]);
+        assert_eq!(texts(&[1.0, 0.25, 3e-9]), ["1.00", "0.25", "0.00"]);
+        assert_eq!(texts(&[2e-7, 0.0]), ["2×10⁻⁷", "0"]);
         assert_eq!(texts(&[-0.001, 12_345.6]), ["0", "12,346"]);
         assert_eq!(texts(&[-3.25, 1.5]), ["−3.2", "1.5"]);
         assert_eq!(texts(&[2e9, 1.0]), ["2×10⁹", "1"]);
