@@ -11,7 +11,7 @@ use hadal::prelude::*;
 use hadal::{Error, Result};
 
 use crate::arrays;
-use crate::config::{Colour, Config, SplitConfig};
+use crate::config::{Colour, Config, Kind, SplitConfig, unsuited};
 use crate::counted::{counted, shortened};
 use crate::folds::Fold;
 use crate::model::Trained;
@@ -184,48 +184,21 @@ fn check_mixup(augment: &Augment, parts: &Parts) -> Result<()> {
 
 /// Refuses settings that have no meaning for the source, so that none is ignored in silence.
 fn check_settings(source: &Source, config: &Config) -> Result<()> {
-    let (data, split) = (&config.data, &config.split);
-    let of_tables = [
-        ("target", data.target.is_some()),
-        ("drop", !data.drop.is_empty()),
-        ("kinds (--as)", !data.kinds.is_empty()),
-        ("delimiter", data.delimiter.is_some()),
-        ("header", data.header.is_some()),
-        ("missing", !data.missing.is_empty()),
-        ("day_first", data.day_first.is_some()),
-        ("decimal_comma", data.decimal_comma.is_some()),
-        ("group", split.group.is_some()),
-        ("order", split.order.is_some()),
-        ("part", split.part.is_some()),
-        ("max_one_hot", config.preprocess.max_one_hot.is_some()),
-    ];
-    let of_images =
-        [("size", data.size.is_some()), ("colour", data.colour.is_some()), ("images", data.images == Some(true))];
-    let of_arrays = [("standardize", config.preprocess.standardize.is_some())];
-    let of_texts = [("text", data.text == Some(true)), ("[text]", !config.text.is_empty())];
-    let refuse = |settings: &[(&str, bool)], what: &str| match settings.iter().find(|(_, is_set)| *is_set) {
-        Some((name, _)) => {
-            let hint = match source {
-                Source::Text(_) => "; a .txt file is a table where --target names the column to be predicted",
-                _ => "",
-            };
-            Err(Error::Config(format!("the setting {name} is for {what}, but the source is {}{hint}", source.kind())))
-        }
-        None => Ok(()),
+    let Some((section, key, group)) = unsuited(config, source.data_kind()) else { return Ok(()) };
+    let name = match (section, key) {
+        ("text", _) => "[text]",
+        (_, "kinds") => "kinds (--as)",
+        _ => key,
     };
-    if !matches!(source, Source::Table(_)) {
-        refuse(&of_tables, "tables")?;
-    }
-    if !matches!(source, Source::Images(_)) {
-        refuse(&of_images, "folders of images")?;
-    }
-    if !matches!(source, Source::Images(_) | Source::Arrays(_)) {
-        refuse(&of_arrays, "folders of images and arrays")?;
-    }
-    match source {
-        Source::Text(_) => texts::check_settings(config),
-        _ => refuse(&of_texts, "texts"),
-    }
+    let hint = match source {
+        Source::Text(_) if group.kinds.contains(&Kind::Digits) => return Err(texts::unsuited(name)),
+        Source::Text(_) => "; a .txt file is a table where --target names the column to be predicted",
+        Source::Table(_) if group.kinds == [Kind::Text] => {
+            "; --text says that a file of another name than .txt is a text"
+        }
+        _ => "",
+    };
+    Err(Error::Config(format!("the setting {name} is for {}, but the source is {}{hint}", group.what, source.kind())))
 }
 
 /// Data that brings its own test part; a holdout part is taken from the training part when it is asked for.

@@ -82,7 +82,7 @@ impl Session<'_> {
         let checkpoint: BTreeMap<String, String> = data.chain([(SETTINGS.to_owned(), settings)]).collect();
         let held = self.held.take().map_or_else(|| HeldFolder::take(folder.path), Ok)?;
         let mut run = RunFolder::open_held(held, model.architecture(), notes)?
-            .file(SETTINGS, config::commented(self.config)?)
+            .file(SETTINGS, config::commented(self.config, None)?)
             .checkpoint(folder.checkpoint_every, checkpoint)
             .min_delta(own.min_delta.unwrap_or(0.0));
         if let Some(digest) = &self.parts.digest {

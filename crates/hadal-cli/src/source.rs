@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hadal::{Error, Result, nearest};
 
-use crate::config::Data;
+use crate::config::{Data, Kind};
 
 /// Where the samples are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,12 +22,20 @@ pub enum Source {
 }
 
 impl Source {
-    /// That of these settings; without a name MNIST. A file is a text if the settings say so, or if its name ends with `.txt` and
-    /// they name no target, as a table needs.
+    /// That of these settings; without a name MNIST. A file is a text if the settings say so, or if its name ends with `.txt` or
+    /// `.txt.gz` and they name no target, as a table needs.
     pub fn of(data: &Data) -> Result<Source> {
         let source = Source::find(data.source.as_deref().unwrap_or("mnist"))?;
+        if let Source::Images(path) = &source
+            && (data.text == Some(true) || is_of_texts(path))
+        {
+            return Err(Error::Config(format!(
+                "{0} is a folder, but a text is one file; join several, cat {0}/*.txt > all.txt for example, and give that",
+                path.display()
+            )));
+        }
         let Source::Table(path) = &source else { return Ok(source) };
-        let ends_so = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("txt"));
+        let ends_so = is_named_as_text(path);
         match data.text.unwrap_or(ends_so && data.target.is_none()) {
             true if path == Path::new("-") => Err(Error::Config(
                 "a text is read from a file, so that the run can be resumed and verified: write standard input to a file, and give \
@@ -83,6 +91,17 @@ impl Source {
         }
     }
 
+    /// The kind of its data, which decides what settings there are.
+    pub fn data_kind(&self) -> Kind {
+        match self {
+            Source::Mnist | Source::Digits => Kind::Digits,
+            Source::Table(_) => Kind::Table,
+            Source::Images(_) => Kind::Images,
+            Source::Arrays(_) => Kind::Arrays,
+            Source::Text(_) => Kind::Text,
+        }
+    }
+
     /// What it is, for a reader.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -103,6 +122,19 @@ impl Source {
             Source::Text(_) => "sequence",
         }
     }
+}
+
+/// Whether a file's name is that of a text, which may be compressed.
+fn is_named_as_text(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    name.strip_suffix(".gz").unwrap_or(&name).ends_with(".txt")
+}
+
+/// Whether a folder holds texts, and no folders, which could be those of images by class.
+fn is_of_texts(folder: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else { return false };
+    let paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.iter().any(|path| is_named_as_text(path)) && !paths.iter().any(|path| path.is_dir())
 }
 
 /// What lies beside a missing file and has a similar name.
@@ -139,9 +171,18 @@ mod tests {
         };
         let is_text = |source: Source| matches!(source, Source::Text(_));
         assert!(is_text(of("a.txt", None, None)) && is_text(of("a.TXT", None, None)));
+        assert!(is_text(of("a.txt.gz", None, None)) && !is_text(of("a.txt.gz", None, Some("x"))));
         assert!(is_text(of("a.md", Some(true), None)) && is_text(of("a.txt", Some(true), Some("x"))));
         assert!(!is_text(of("a.csv", None, None)) && !is_text(of("a.txt", None, Some("x"))));
         assert!(!is_text(of("a.txt", Some(false), None)));
+        let of_folder = |text: Option<bool>| {
+            let source = Some(folder.path().display().to_string());
+            Source::of(&Data { source, text, ..Data::default() })
+        };
+        let error = of_folder(None).unwrap_err().to_string();
+        assert!(error.contains("is a folder, but a text is one file; join several, cat "), "{error}");
+        std::fs::create_dir(folder.path().join("cats")).unwrap();
+        assert!(of_folder(None).is_ok() && of_folder(Some(true)).is_err());
         let error = Source::of(&Data { source: Some("-".into()), text: Some(true), ..Data::default() }).unwrap_err();
         assert!(error.to_string().contains("a text is read from a file"), "{error}");
     }

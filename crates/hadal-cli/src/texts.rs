@@ -102,32 +102,16 @@ fn test_share(own: &mut SplitConfig) -> Result<f64> {
     Ok(test)
 }
 
-/// Refuses settings that have no meaning for a text.
-pub fn check_settings(config: &Config) -> Result<()> {
-    let Config { split, preprocess, model, loss, .. } = config;
-    let settings = [
-        ("hidden", model.hidden.is_some()),
-        ("activation", model.activation.is_some()),
-        ("l2", model.l2.is_some()),
-        ("batch_norm", model.batch_norm.is_some()),
-        ("layers", model.layers.is_some()),
-        ("class_weights", loss.class_weights.is_some()),
-        ("label_smoothing", loss.label_smoothing.is_some_and(|smoothing| smoothing > 0.0)),
-        ("augment", preprocess.augment.is_some()),
-        ("stratify", split.stratify.is_some()),
-        ("rare_in_training", split.rare_in_training.is_some()),
-        ("folds", split.folds.is_some()),
-        ("fold", split.fold.is_some()),
-    ];
-    let Some((name, _)) = settings.iter().find(|(_, is_set)| *is_set) else { return Ok(()) };
-    let instead = match *name {
+/// The error of a setting that has no meaning for a text.
+pub fn unsuited(name: &str) -> Error {
+    let instead = match name {
         "hidden" | "activation" | "l2" | "batch_norm" | "layers" => {
             "; its network is described by [text]: network, context, blocks, heads, width"
         }
         "stratify" | "rare_in_training" | "folds" | "fold" => "; its first part is for training, its last for tests",
         _ => "",
     };
-    Err(Error::Config(format!("the setting {name} is not for a text{instead}")))
+    Error::Config(format!("the setting {name} is not for a text{instead}"))
 }
 
 /// The network of these settings, which are complete.

@@ -151,7 +151,7 @@ pub fn keep(
 ) -> Result<()> {
     let repeatable = repeatable(config, ended);
     if repeatable != *config {
-        let text = config::commented(&repeatable)?;
+        let text = config::commented(&repeatable, None)?;
         hadal::format::write_atomically(&folder.join(SETTINGS), |out| out.write_all(text.as_bytes()))?;
     }
     ended.summarize(folder, &repeatable, source, parts, score)

@@ -285,3 +285,20 @@ fn other_endings_than_svg_and_png_are_refused() {
     plot::activations().size(0, u32::MAX).save(folder.path().join("new folder/X.SVG")).unwrap();
     assert!(Picture::grid([], 2).unwrap_err().to_string().contains("at least one picture"));
 }
+
+#[test]
+fn matrices_are_heat_maps() {
+    let words = ["The", "cat", "that", "the", "dog", "saw", "sleeps", "."];
+    let weights = Tensor::randn([8, 8], &mut Rng::new(1)).masked_softmax(1.0, true, None);
+    let map =
+        plot::HeatMap::new("What each word looks at", &weights).rows(&words).columns(&words).labels("key", "query");
+    checked("heat_map", &map.picture().unwrap(), &["What each word", "sleeps", "key", "query", "1.00", "0.5"]);
+    let correlations = Tensor::from([[1.0, -0.62, 0.08], [-0.62, 1.0, 0.3], [0.08, 0.3, 1.0]]);
+    let names = ["age", "fare in pounds of 1912", "siblings <aboard>"];
+    let map = plot::HeatMap::new("Correlation", &correlations).rows(&names).columns(&names);
+    checked("heat_map_signed", &map.picture().unwrap(), &["−0.62", "−1", "age"]);
+    let large = Tensor::rand([40, 120], &mut Rng::new(2));
+    checked("heat_map_large", &plot::HeatMap::new("Large", &large).picture().unwrap(), &["Large", "0", "118"]);
+    let panels = ["Head 1", "Head 2"].map(|name| map.picture().unwrap().title(name));
+    checked("heat_map_grid", &Picture::grid(panels, 2).unwrap().size(760, 340), &["Head 1", "Head 2"]);
+}

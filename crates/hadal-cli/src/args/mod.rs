@@ -125,7 +125,7 @@ pub enum DeviceName {
 /// part. After each epoch the network is evaluated on the test part: by default, training stops when the test loss no longer
 /// falls, and the best epoch's weights are the result. The holdout part is kept for `hadal evaluate MODEL --holdout`.
 ///
-/// From a text, a .txt file of UTF-8, the network learns which character comes next; `hadal generate` then continues any beginning.
+/// From a text, a .txt or .txt.gz file of UTF-8, the network learns which character comes next; `hadal generate` then continues any beginning.
 /// The first nine tenths of the text are for training, the last tenth for tests. A sample is a sequence of --context characters, and
 /// an epoch is one pass over the training part, sequence by sequence, so short texts have short epochs. By default, training takes
 /// 2,000 steps of 12 sequences each.
@@ -244,7 +244,8 @@ Examples:
 
 /// Print the configuration that `train` would use
 ///
-/// It is complete and has comments, as TOML: write it to a file, change it, and give it to `train` or `tune` with --config.
+/// It is complete and has comments, as TOML: write it to a file, change it, and give it to `train` or `tune` with --config. Settings that
+/// are not set stand in it as comments: those for the data of SOURCE, or all if none is given.
 #[derive(Debug, clap::Args)]
 #[command(allow_negative_numbers = true, after_help = INIT_EXAMPLES)]
 pub struct Init {

@@ -69,7 +69,7 @@ pub struct Settings {
     #[arg(long, alias = "color", value_enum, help_heading = "Images")]
     pub colour: Option<Colour>,
 
-    /// SOURCE is a text, whatever its name [default: if the name ends with .txt and there is no --target]
+    /// SOURCE is a text, whatever its name [default: if the name ends with .txt or .txt.gz and there is no --target]
     #[arg(long, help_heading = "Text")]
     pub text: bool,
 

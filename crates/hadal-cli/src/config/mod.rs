@@ -5,11 +5,13 @@ mod example;
 mod place;
 mod read;
 pub mod space;
+mod suits;
 mod text;
 mod write;
 
 pub use check::check;
 pub use read::{parse, read};
+pub use suits::{Kind, unsuited};
 pub use text::{NetworkName, TextConfig};
 pub use write::{commented, difference, flat, to_toml};
 

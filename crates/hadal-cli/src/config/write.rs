@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use hadal::{Error, Result};
 
 use super::Config;
+use super::suits::{Kind, suits};
 
 /// The settings as TOML.
 pub fn to_toml(config: &Config) -> Result<String> {
@@ -57,7 +58,7 @@ pub(super) const COMMENTS: &[Section] = &[
             ("decimal_comma", "whether 1,234 is 1.234, where no cell decides; not of comma-separated files", "true"),
             (
                 "text",
-                "whether the source is a text; so it is if its name ends with .txt and there is no target",
+                "whether the source is a text; so it is if its name ends with .txt or .txt.gz and there is no target",
                 "true",
             ),
             ("images", "whether the source is a folder of images", "true"),
@@ -186,29 +187,34 @@ pub(super) const COMMENTS: &[Section] = &[
     ),
 ];
 
-/// The settings as a TOML file with comments; what is not set stands in it as a comment.
-pub fn commented(config: &Config) -> Result<String> {
+/// The settings as a TOML file with comments; what is not set stands in it as a comment, if it has a meaning for data of this kind, where
+/// that is told.
+pub fn commented(config: &Config, kind: Option<Kind>) -> Result<String> {
     let fault = |error: toml::ser::Error| Error::Config(format!("the settings cannot be written as TOML: {error}"));
     let all = toml::Table::try_from(config).map_err(fault)?;
     let mut text = String::new();
     for (section, about, keys) in COMMENTS {
-        if !about.is_empty() {
-            text += &format!("# {about}\n");
-        }
-        text += &format!("[{section}]\n");
         let own = all.get(*section).and_then(toml::Value::as_table);
+        let mut lines = String::new();
         if *section == "tune" {
-            own.into_iter().flatten().for_each(|(key, value)| text += &format!("{key} = {value}\n"));
+            own.into_iter().flatten().for_each(|(key, value)| lines += &format!("{key} = {value}\n"));
         }
         for (key, about, example) in *keys {
             let about = if about.is_empty() { String::new() } else { format!("  # {about}") };
+            let is_shown = !example.is_empty() && kind.is_none_or(|kind| suits(section, key, kind));
             match own.and_then(|own| own.get(*key)) {
-                Some(value) => text += &format!("{key} = {value}{about}\n"),
-                None if !example.is_empty() => text += &format!("# {key} = {example}{about}\n"),
+                Some(value) => lines += &format!("{key} = {value}{about}\n"),
+                None if is_shown => lines += &format!("# {key} = {example}{about}\n"),
                 None => {}
             }
         }
-        text += "\n";
+        if lines.is_empty() {
+            continue;
+        }
+        if !about.is_empty() {
+            text += &format!("# {about}\n");
+        }
+        text += &format!("[{section}]\n{lines}\n");
     }
     Ok(text)
 }
@@ -227,7 +233,9 @@ mod tests {
         config.optimizer.name = Some(OptimizerName::Adamw);
         config.preprocess.augment = Some(hadal::data::Augment::new().shift(0.1).scale(0.9, 1.1));
         config.tune = toml::from_str("optimizer.learning_rate = { min = 0.001, max = 0.1 }").unwrap();
-        assert_eq!(parse(&commented(&config).unwrap()).unwrap(), config);
+        for kind in [None, Some(Kind::Table), Some(Kind::Text)] {
+            assert_eq!(parse(&commented(&config, kind).unwrap()).unwrap(), config, "{kind:?}");
+        }
         assert_eq!(parse(&to_toml(&config).unwrap()).unwrap(), config);
     }
 
@@ -240,5 +248,30 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_has_no_meaning_for_the_data_is_not_shown() {
+        let shown = |kind: Option<Kind>| commented(&Config::default(), kind).unwrap();
+        let has = |kind: Kind, word: &str| shown(Some(kind)).contains(word);
+        for word in ["[text]", "# target =", "# size =", "# hidden =", "# standardize =", "model.hidden"] {
+            assert!(shown(None).contains(word), "{word}");
+        }
+        assert!(has(Kind::Table, "# target =") && !has(Kind::Table, "[text]") && !has(Kind::Table, "# size ="));
+        assert!(has(Kind::Text, "# heads =") && has(Kind::Text, "model.dropout") && !has(Kind::Text, "model.hidden"));
+        assert!(!has(Kind::Text, "# holdout =") && !has(Kind::Text, "# folds =") && !has(Kind::Text, "# target ="));
+        assert!(
+            has(Kind::Images, "# size =") && has(Kind::Arrays, "# standardize =") && !has(Kind::Digits, "# size =")
+        );
+        // Each setting that is for some data alone is one that there is.
+        for (section, _, keys) in COMMENTS {
+            for (key, ..) in *keys {
+                let kinds = [Kind::Digits, Kind::Table, Kind::Images, Kind::Arrays, Kind::Text];
+                assert!(kinds.iter().any(|kind| suits(section, key, *kind)), "[{section}] {key}");
+            }
+        }
+        assert!(crate::config::suits::settings().all(|(section, key)| {
+            COMMENTS.iter().any(|own| own.0 == section && own.2.iter().any(|own| own.0 == key))
+        }));
     }
 }

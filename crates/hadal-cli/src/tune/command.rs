@@ -58,7 +58,7 @@ pub fn run(args: &Tune) -> Result<ExitCode> {
     settings.check(&space)?;
     let folder = args.out.clone().map_or_else(|| vacant(&format!("{}-tune", source.name())), Ok)?;
     let store = Store::open(&folder, &space, &settings)?;
-    let text = config::commented(&config)?;
+    let text = config::commented(&config, None)?;
     hadal::format::write_atomically(&folder.join(SETTINGS), |out| out.write_all(text.as_bytes()))?;
     // Each trial computes on one thread if there are as many at a time as processors.
     hadal::set_num_threads((cores / workers).max(1));

@@ -125,6 +125,10 @@ fn a_number_is_predicted_and_other_rows_are_judged_in_the_same_unit() {
 fn a_configuration_file_and_flags_give_the_same_model_as_the_same_seed() {
     let home = tables();
     let config = passes(home.path(), "init t.csv --target kind --drop garden --epochs 4");
+    // What is not for tables is not in it; without data, all is.
+    assert!(config.contains("# missing =") && !config.contains("[text]") && !config.contains("# size ="), "{config}");
+    let all = passes(home.path(), "init");
+    assert!(["[text]", "# size =", "# missing ="].iter().all(|words| all.contains(words)), "{all}");
     std::fs::write(home.path().join("run.toml"), config).unwrap();
     passes(home.path(), "train --config run.toml --out a");
     passes(home.path(), "train t.csv --target kind --drop garden --epochs 4 --out b");

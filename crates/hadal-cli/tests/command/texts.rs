@@ -154,6 +154,22 @@ fn a_file_of_another_name_is_a_text_if_that_is_said() {
 }
 
 #[test]
+fn a_compressed_text_is_read() {
+    let home = home();
+    let at = home.path();
+    std::fs::write(at.join("t.txt.gz"), gzip(&std::fs::read(at.join("t.txt")).unwrap())).unwrap();
+    let line = format!("{SMALL} --steps 5 -q --out");
+    passes(at, &format!("train t.txt {line} plain"));
+    passes(at, &format!("train t.txt.gz {line} packed"));
+    let loss = |run: &str| {
+        let summary = std::fs::read_to_string(at.join(run).join("summary.json")).unwrap();
+        serde_json::from_str::<serde_json::Value>(&summary).unwrap()["test"]["loss"].clone()
+    };
+    assert_eq!(loss("plain"), loss("packed"));
+    assert!(passes(at, "evaluate plain t.txt.gz").starts_with("t.txt.gz: loss "));
+}
+
+#[test]
 fn what_is_no_text_is_said() {
     let home = home();
     let at = home.path();
@@ -161,12 +177,30 @@ fn what_is_no_text_is_said() {
     for (bytes, line, words) in [
         (&b""[..], "", &["is empty"][..]),
         (b"too short", "", &["8 characters, but a sample needs 65", "a shorter context (--context)"]),
-        (b"line\nab\xff", "", &["line 2 (byte 7) is not UTF-8"]),
+        (b"line\nab\xff", "", &["line 2 (byte 7): 0xff is not UTF-8"]),
         (one.as_bytes(), "", &["one character, 'a'"]),
     ] {
         std::fs::write(at.join("bad.txt"), bytes).unwrap();
         fails(&run(at, &format!("train bad.txt {line} --no-out")), &[&["bad.txt"], words].concat());
     }
+    // Files of other kinds, whatever their names are.
+    let utf16: Vec<u8> = "\u{feff}A text.\n".repeat(99).encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let word = [b"PK\x03\x04", &[0; 26][..], b"word/document.xml..."].concat();
+    for (name, bytes, words) in [
+        ("book.txt", &utf16[..], ["is text in UTF-16", "iconv -f UTF-16"]),
+        ("pdf.txt", b"%PDF-1.7\n", ["is a PDF, not a text", "pdftotext"]),
+        ("book.pdf", b"%PDF-1.7\n", ["is a PDF, not a table in text", "pdftotext"]),
+        ("book.docx", &word, ["is a Word document", "CSV"]),
+        ("book.txt.gz", b"\x1f\x8b\x08cut", ["damaged gzip file", "cut short"]),
+        ("word.txt.gz", &gzip(&word), ["is a Word document, not a text", "plain text in UTF-8"]),
+        ("book.zip", b"PK\x03\x04", ["is a ZIP archive", "unpack it"]),
+    ] {
+        std::fs::write(at.join(name), bytes).unwrap();
+        fails(&run(at, &format!("train {name} --no-out")), &[&[name][..], &words].concat());
+    }
+    fails(&run(at, "train book.zip --text --no-out"), &["is a ZIP archive, not a text; unpack it"]);
+    fails(&run(at, "train . --no-out"), &["is a folder, but a text is one file", "cat ./*.txt > all.txt"]);
+    fails(&run(at, "train book.pdf --context 8 --no-out"), &["the source is a table; --text says"]);
     fails(&run(at, "train - --text"), &["read from a file"]);
     fails(&run(at, "train digits --text"), &["the setting text is for texts"]);
     fails(&run(at, "train digits --context 8"), &["the setting [text] is for texts"]);

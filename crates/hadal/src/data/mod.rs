@@ -13,6 +13,7 @@ mod kfold;
 mod mnist;
 #[cfg(feature = "numpy")]
 mod numpy;
+mod pad_sequences;
 mod partition;
 mod parts;
 #[cfg(feature = "table")]
@@ -39,6 +40,7 @@ pub use kfold::KFold;
 pub use mnist::Mnist;
 #[cfg(feature = "numpy")]
 pub use numpy::NumPy;
+pub use pad_sequences::pad_sequences;
 pub use partition::{Part, Partition, SplitBy};
 pub use parts::Parts;
 #[cfg(feature = "table")]

@@ -6,6 +6,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::Dataset;
+use crate::format::open_regular;
+use crate::format::text::{self, Wanted};
 use crate::{Error, Result, Tensor};
 
 /// The characters of a text, in the order of their code points, and their numbers from 0 on.
@@ -131,25 +133,21 @@ impl Text {
         Ok(Text { name: name.to_owned(), vocabulary, tokens })
     }
 
-    /// Reads a file of UTF-8.
+    /// Reads a file of UTF-8, which may be compressed by gzip.
     ///
     /// # Errors
-    /// If it cannot be read, is empty, or is not UTF-8.
+    /// If it cannot be read, is empty, or is not UTF-8; of a PDF, a Word document and other kinds that are known by their first bytes, the
+    /// message says what it is.
     pub fn read(path: impl AsRef<Path>) -> Result<Text> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(Error::io(path, "read the text"))?;
-        let text = std::str::from_utf8(&bytes).map_err(|error| {
-            let byte = error.valid_up_to();
-            let line = bytes[..byte].iter().filter(|&&byte| byte == b'\n').count() + 1;
-            Error::file(
-                path,
-                format!("line {line} (byte {byte}) is not UTF-8; convert the file, for example with iconv"),
-            )
+        let (file, _) = open_regular(path, "read the text")?;
+        let (bytes, _) = text::read(file).map_err(|fault| match fault {
+            text::Fault::Io(error) => Error::io(path, "read the text")(error),
+            text::Fault::Content(reason) => Error::file(path, reason),
         })?;
-        // A mark of the byte order is no character of the text.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let text = text::check(&bytes, Wanted::Text).map_err(|reason| Error::file(path, reason))?;
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-        Text::new(&name, text).map_err(|_| Error::file(path, "is empty; a text is needed to learn from"))
+        Text::new(&name, text)
     }
 
     /// The same text in the numbers of another vocabulary, such as that of the text that a network was trained on.
@@ -253,7 +251,7 @@ mod tests {
             Text::read(&path)
         };
         assert!(read(b"").unwrap_err().to_string().ends_with("is empty; a text is needed to learn from"));
-        assert!(read(b"one\ntw\xff").unwrap_err().to_string().contains("line 2 (byte 6) is not UTF-8"));
+        assert!(read(b"one\ntw\xff").unwrap_err().to_string().contains("line 2 (byte 6): 0xff is not UTF-8"));
         assert_eq!(read("\u{feff}ab".as_bytes()).unwrap().vocabulary().characters(), ['a', 'b']);
         let missing = Text::read(folder.path().join("none.txt")).unwrap_err().to_string();
         assert!(missing.contains("cannot read the text"), "{missing}");

@@ -18,6 +18,7 @@ pub mod npy;
 pub mod npz;
 mod open;
 pub mod safetensors;
+pub(crate) mod text;
 
 pub(crate) use atomic::{Staged, UNFINISHED, stage};
 pub use atomic::{check_writable, write_atomically};
@@ -25,5 +26,4 @@ pub(crate) use digest::Hash;
 pub use digest::digest_files;
 pub(crate) use lock::FolderLock;
 pub(crate) use open::kind_name;
-#[cfg(any(feature = "numpy", feature = "table"))]
 pub(crate) use open::open_regular;

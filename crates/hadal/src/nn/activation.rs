@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::registry::Kind;
 use super::{Context, Forward, Layer, LayerConfig, Module};
-use crate::Tensor;
+use crate::{Result, Tensor};
 
 /// An activation function. It can be passed to a layer or used as a layer of its own.
 ///
@@ -117,6 +117,10 @@ impl Activation {
 }
 
 impl Layer for Activation {
+    fn keeps_lengths(&self, padded: bool) -> Result<bool> {
+        Ok(padded)
+    }
+
     fn config(&self) -> LayerConfig {
         LayerConfig::new(Activation::KIND.name, &Settings { function: *self })
     }

@@ -67,14 +67,17 @@ impl Chain {
         let mut shape = *input;
         let mut plans = Vec::with_capacity(self.layers.len());
         for (number, layer) in self.layers.iter().enumerate() {
-            let plan = layer
-                .plan(&shape)
-                .map_err(|error| Error::Config(format!("layer {} ({}): {error}", number + 1, layer.label())))?;
+            let plan = layer.plan(&shape).map_err(at(number, &**layer))?;
             shape = plan.output_shape;
             plans.push(plan);
         }
         Ok(plans)
     }
+}
+
+/// An error of a layer, with its number and name.
+fn at(index: usize, layer: &dyn Layer) -> impl Fn(Error) -> Error {
+    move |error| Error::Config(format!("layer {} ({}): {error}", index + 1, layer.label()))
 }
 
 impl Module for Chain {
@@ -128,6 +131,11 @@ impl Layer for Chain {
         let plans = self.plans(input)?;
         let weights = plans.iter().fold(0usize, |sum, plan| sum.saturating_add(plan.weights));
         Ok(Plan { output_shape: plans.last().map_or(*input, |plan| plan.output_shape), weights })
+    }
+
+    fn keeps_lengths(&self, padded: bool) -> Result<bool> {
+        let mut layers = self.layers.iter().enumerate();
+        layers.try_fold(padded, |padded, (index, layer)| layer.keeps_lengths(padded).map_err(at(index, &**layer)))
     }
 
     fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {

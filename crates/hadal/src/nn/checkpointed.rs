@@ -189,6 +189,10 @@ impl Layer for Checkpointed {
         read(&self.layer).plan(input)
     }
 
+    fn keeps_lengths(&self, padded: bool) -> Result<bool> {
+        read(&self.layer).keeps_lengths(padded)
+    }
+
     fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {
         write(&self.layer).build(input, rng)
     }

@@ -38,6 +38,8 @@ pub struct Context {
     pub(super) awaiting_error: Vec<(Tensor, Tensor)>,
     /// What layers carry from one piece of a sequence to the next, in the order of the pass; `None` where sequences come whole.
     pub(super) carried: Option<Carried>,
+    /// Those of padded sequences.
+    pub(super) lengths: Option<Arc<[usize]>>,
 }
 
 /// The states that layers carry.
@@ -75,6 +77,7 @@ impl Context {
             feedback_matrix: None,
             awaiting_error: Vec::new(),
             carried: None,
+            lengths: None,
         }
     }
 
@@ -136,6 +139,47 @@ impl Context {
             carried.states[place] = Arc::new(state);
         }
         result
+    }
+
+    /// The lengths of the sequences that layers pass on, one for each sample: what is beyond in `[batch, time, ..]` is padding. `None` where
+    /// all are as long as the time axis.
+    ///
+    /// An [`Embedding`](super::Embedding) with a [padding index](super::Embedding::padding_index) sets them, recurrent layers keep to
+    /// them, and take them away where they give the output of the last step alone. Those that are left at the end of a pass say that
+    /// the outputs are padded, too: `fit` and `evaluate` do not count what is beyond.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let words = Embedding::new(100, 8).padding_index(0).built([4], &mut Rng::new(0))?;
+    /// let mut ctx = Context::evaluation();
+    /// words.forward(&Tensor::from([[7, 3, 0, 0], [5, 9, 2, 4]]), &mut ctx);
+    /// assert_eq!(ctx.lengths(), Some(&[2, 4][..]));
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    pub fn lengths(&self) -> Option<&[usize]> {
+        self.lengths.as_deref()
+    }
+
+    /// Sets the [lengths](Context::lengths) of the sequences: for a module of your own that knows them, or, with `None`, that mixes the
+    /// steps.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let gru = Gru::with(2, 3, &mut Rng::new(0));
+    /// let mut ctx = Context::evaluation();
+    /// ctx.set_lengths(Some([3, 1].into()));
+    /// let y = gru.forward(&Tensor::ones([2, 3, 2]), &mut ctx);
+    /// assert_eq!(ctx.lengths(), None); // the last step's output
+    /// let one = gru.forward(&Tensor::ones([1, 1, 2]), &mut ctx);
+    /// assert!((y.i((1..2, ..)) - one).abs().max().item() < 1e-6);
+    /// ```
+    pub fn set_lengths(&mut self, lengths: Option<Arc<[usize]>>) {
+        self.lengths = lengths;
+    }
+
+    /// Takes the [lengths](Context::lengths) away.
+    pub(crate) fn take_lengths(&mut self) -> Option<Arc<[usize]>> {
+        self.lengths.take()
     }
 
     /// As [`evaluation`](Context::evaluation), but layers with running statistics normalize by the batch's, as in training, and give
@@ -210,6 +254,7 @@ impl Context {
     pub(super) fn repetition(&self) -> Context {
         let mut ctx = Context::training(self.rng.clone());
         (ctx.training, ctx.statistics, ctx.caller) = (self.training, self.statistics, self.caller);
+        ctx.lengths = self.lengths.clone();
         ctx
     }
 

@@ -48,6 +48,10 @@ impl Layer for GaussianNoise {
         Err(Error::Config(format!("GaussianNoise: std {} must be 0 or a positive, finite number", self.std)))
     }
 
+    fn keeps_lengths(&self, padded: bool) -> Result<bool> {
+        Ok(padded)
+    }
+
     fn config(&self) -> LayerConfig {
         LayerConfig::of(self)
     }

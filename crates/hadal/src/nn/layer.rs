@@ -1,7 +1,7 @@
 //! What a [`Sequential`](super::Sequential) is made of.
 
 use super::{Activation, Chain, Forward, LayerConfig, Merge};
-use crate::{Result, Rng, Shape};
+use crate::{Error, Result, Rng, Shape};
 
 /// A layer of a [`Sequential`](super::Sequential): a module whose parameters are created for an input shape and whose settings
 /// can be saved.
@@ -43,6 +43,31 @@ pub trait Layer: Forward + Send + Sync {
     /// If the layer cannot take that shape, or a setting cannot work.
     fn plan(&self, input: &Shape) -> Result<Plan> {
         Ok(Plan { output_shape: *input, weights: 0 })
+    }
+
+    /// Whether the output is padded sequences of the [lengths](super::Context::lengths) in the context, if the input is (`padded`) or
+    /// is not: what is beyond the end of a sequence then must not reach what is before it. Networks check it when they are built.
+    /// Default: padded sequences are refused. A layer that treats each step by itself returns `Ok(padded)`.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert!(Relu.keeps_lengths(true)? && !Relu.keeps_lengths(false)?);
+    /// assert!(!Lstm::new(8).keeps_lengths(true)?); // the output of the last step
+    /// assert!(Flatten.keeps_lengths(true).is_err());
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the layer would mix a sequence with what is beyond its end.
+    fn keeps_lengths(&self, padded: bool) -> Result<bool> {
+        if padded {
+            return Err(Error::Config(
+                "the layer would mix the steps of a sequence with the padding behind them; put it after a recurrent layer without \
+                 return_sequences(), or in a TimeDistributed if it is for each step by itself"
+                    .into(),
+            ));
+        }
+        Ok(false)
     }
 
     /// Creates the parameters for an input shape that [`plan`](Layer::plan) has accepted. Default: none.

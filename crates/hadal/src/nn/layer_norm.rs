@@ -134,6 +134,10 @@ impl Layer for LayerNorm {
         Ok(())
     }
 
+    fn keeps_lengths(&self, padded: bool) -> Result<bool> {
+        Ok(padded)
+    }
+
     fn config(&self) -> LayerConfig {
         LayerConfig::of(self)
     }

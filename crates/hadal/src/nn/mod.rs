@@ -43,6 +43,7 @@ mod init;
 mod instance_norm;
 mod layer;
 mod layer_norm;
+mod lengths;
 mod linear;
 mod load;
 mod model;

@@ -123,7 +123,9 @@ impl Module for Parallel {
 impl Forward for Parallel {
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+        let lengths = ctx.lengths.clone();
         let branches = self.branches.iter().enumerate().map(|(index, branch)| {
+            ctx.lengths = lengths.clone();
             let _scope = Trace::enter(|| format!("branch {}", index + 1));
             branch.forward(x, ctx)
         });
@@ -171,6 +173,18 @@ impl Layer for Parallel {
             check_axis(axis, &plan.output_shape)?;
         }
         Ok(plan)
+    }
+
+    fn keeps_lengths(&self, padded: bool) -> Result<bool> {
+        let at = |number: usize| move |error: Error| Error::Config(format!("branch {}: {error}", number + 1));
+        let kept = |(index, branch): (usize, &Chain)| branch.keeps_lengths(padded).map_err(at(index));
+        let all = self.branches.iter().enumerate().map(kept).collect::<Result<Vec<bool>>>()?;
+        match &all[..] {
+            [first, rest @ ..] if rest.iter().any(|own| own != first) => Err(Error::Config(
+                "Parallel: some branches give padded sequences, and others do not; use return_sequences() in all or in none".into(),
+            )),
+            all => Ok(all.first() == Some(&true)),
+        }
     }
 
     fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {

@@ -56,6 +56,10 @@ impl Layer for Rescaling {
         )))
     }
 
+    fn keeps_lengths(&self, padded: bool) -> Result<bool> {
+        Ok(padded)
+    }
+
     fn config(&self) -> LayerConfig {
         LayerConfig::of(self)
     }

@@ -148,6 +148,17 @@ impl Layer for Residual {
         )))
     }
 
+    fn keeps_lengths(&self, padded: bool) -> Result<bool> {
+        let beside = self.shortcut.as_ref().map_or(Ok(padded), |shortcut| shortcut.keeps_lengths(padded))?;
+        match self.chain.keeps_lengths(padded)? {
+            own if own == padded && beside == padded => Ok(padded),
+            _ => Err(Error::Config(
+                "Residual: padded sequences must come out as they come in; use return_sequences() within, and an Embedding before the block"
+                    .into(),
+            )),
+        }
+    }
+
     fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {
         self.chain.build(input, rng)?;
         self.shortcut.as_mut().map_or(Ok(()), |shortcut| shortcut.build(input, rng))

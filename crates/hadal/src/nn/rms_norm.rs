@@ -125,6 +125,10 @@ impl Layer for RmsNorm {
         Ok(())
     }
 
+    fn keeps_lengths(&self, padded: bool) -> Result<bool> {
+        Ok(padded)
+    }
+
     fn config(&self) -> LayerConfig {
         LayerConfig::of(self)
     }

@@ -121,6 +121,7 @@ impl Sequential {
             return Err(Error::Config("a Sequential needs at least one layer; add one with add()".into()));
         }
         self.shapes = self.layers.plans(&self.input)?.into_iter().map(|plan| plan.output_shape).collect();
+        self.layers.keeps_lengths(false)?;
         self.check_memory()?;
         self.note_channels_last();
         self.layers.build(&self.input, &mut rng)?;

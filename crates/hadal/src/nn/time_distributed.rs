@@ -87,7 +87,10 @@ impl Forward for TimeDistributed {
     /// If `x` has fewer than 2 axes, or as the layers.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+        // Those of the steps' sequences; within a step there are others, if any.
+        let lengths = ctx.take_lengths();
         let y = self.chain.forward(&steps(x), ctx);
+        ctx.set_lengths(lengths);
         let mut sizes = vec![x.size(0), x.size(1)];
         sizes.extend_from_slice(&y.shape()[1..]);
         y.reshape(sizes)
@@ -119,6 +122,17 @@ impl Layer for TimeDistributed {
             )));
         }
         Ok(Plan { output_shape: Shape::try_new(&sizes)?, ..plan })
+    }
+
+    fn keeps_lengths(&self, padded: bool) -> Result<bool> {
+        if self.chain.keeps_lengths(false)? {
+            return Err(Error::Config(
+                "TimeDistributed: the output for each step is itself padded sequences; end its layers with a recurrent layer without \
+                 return_sequences()"
+                    .into(),
+            ));
+        }
+        Ok(padded)
     }
 
     fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {

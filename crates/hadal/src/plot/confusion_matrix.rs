@@ -2,10 +2,8 @@
 
 use super::Picture;
 use super::axis::grouped;
-use super::chart::{LABEL, TICK};
-use super::color::{Color, sequential};
-use super::picture::Scene;
-use super::svg::{Anchor, Font, Rect, Stroke, Svg};
+use super::cells::{Bar, Cells};
+use super::color::sequential;
 use crate::metric::{ConfusionMatrix, Metric};
 use crate::{Error, Result};
 
@@ -36,8 +34,8 @@ pub fn confusion_matrix<S: AsRef<str>>(matrix: &ConfusionMatrix, names: &[S]) ->
     if !names.is_empty() && names.len() != classes {
         return Err(Error::Data(format!("confusion_matrix: {} names for {classes} classes", names.len())));
     }
-    let cells = Cells::of(matrix, names);
-    let samples: u64 = cells.counts.iter().flatten().sum();
+    let counts = Counts::of(matrix, names);
+    let samples: u64 = counts.counts.iter().flatten().sum();
     if samples == 0 {
         return Err(Error::Data("confusion_matrix: the matrix has no samples".into()));
     }
@@ -49,18 +47,18 @@ pub fn confusion_matrix<S: AsRef<str>>(matrix: &ConfusionMatrix, names: &[S]) ->
     let accuracy = 100.0 * matrix.compute();
     let title =
         format!("Confusion matrix{which}: accuracy {accuracy:.2}% of {} samples", grouped(&samples.to_string()));
-    Ok(Picture::new(title, cells))
+    Ok(Picture::new(title, counts.cells()))
 }
 
 /// What is drawn: the names and counts of rows and columns, which are not as many where some outputs predict no class.
-struct Cells {
+struct Counts {
     rows: Vec<String>,
     columns: Vec<String>,
     counts: Vec<Vec<u64>>,
 }
 
-impl Cells {
-    fn of<S: AsRef<str>>(matrix: &ConfusionMatrix, names: &[S]) -> Cells {
+impl Counts {
+    fn of<S: AsRef<str>>(matrix: &ConfusionMatrix, names: &[S]) -> Counts {
         let all: Vec<usize> = (0..matrix.classes()).collect();
         let mut kept = all.clone();
         if all.len() > MOST {
@@ -91,7 +89,7 @@ impl Cells {
             columns.push("none (NaN)".into());
             counts.iter_mut().zip(none).for_each(|(row, count)| row.push(count));
         }
-        Cells { rows: labels, columns, counts }
+        Counts { rows: labels, columns, counts }
     }
 }
 
@@ -101,92 +99,23 @@ fn mistakes(matrix: &ConfusionMatrix, class: usize) -> u64 {
     others.map(|other| matrix.count(class, other) + matrix.count(other, class)).sum::<u64>() + matrix.unpredicted(class)
 }
 
-/// The width of a label beside rows or below columns, at most.
-const WIDEST: f64 = 130.0;
-
-impl Scene for Cells {
-    fn size(&self) -> (u32, u32) {
-        let side = (620.0 / self.columns.len() as f64).clamp(34.0, 90.0);
-        let widest = self.rows.iter().map(|name| TICK.width(name)).fold(0.0, f64::max).min(WIDEST);
-        let side = side * self.columns.len() as f64;
-        ((side + widest + 170.0).max(560.0) as u32, (side + widest.min(60.0) + 130.0).max(420.0) as u32)
-    }
-
-    fn draw(&self, svg: &mut Svg, area: Rect) {
-        const BAR: f64 = 84.0;
-        let beside = self.rows.iter().map(|name| TICK.width(name)).fold(0.0, f64::max).min(WIDEST) + 8.0;
-        let lower = self.columns.iter().map(|name| TICK.width(name)).fold(0.0, f64::max).min(WIDEST) + 8.0;
-        let room = area.inset(beside + LABEL.size + 12.0, 0.0, BAR, 0.0);
-        let (rows, columns) = (self.rows.len() as f64, self.columns.len() as f64);
-        // Labels of columns are turned where they would overlap.
-        let turned = lower > room.width.min(room.height) / columns;
-        let below = if turned { lower } else { TICK.size + 8.0 } + LABEL.size + 10.0;
-        let side = (room.width / columns).min((room.height - below) / rows).max(4.0);
-        let left = room.x + (room.width - side * columns) / 2.0;
-        let grid = Rect::new(left, room.y, side * columns, side * rows);
-        self.cells(svg, grid, side);
-        for (index, name) in self.rows.iter().enumerate() {
-            let at = (grid.x - 7.0, grid.y + (index as f64 + 0.5) * side);
-            svg.text_beside(at, &TICK.fit(name, WIDEST), label(side).anchor(Anchor::End));
-        }
-        for (index, name) in self.columns.iter().enumerate() {
-            let (x, name) = (grid.x + (index as f64 + 0.5) * side, TICK.fit(name, WIDEST));
-            if turned {
-                svg.text_beside((x, grid.bottom() + 7.0), &name, label(side).anchor(Anchor::End).angle(-90.0));
-            } else {
-                svg.text((x, grid.bottom() + TICK.size + 5.0), &name, label(side).anchor(Anchor::Middle));
-            }
-        }
-        let middle = LABEL.anchor(Anchor::Middle);
-        svg.text((grid.center().0, grid.bottom() + below - 4.0), "predicted class", middle);
-        svg.text_beside((grid.x - beside - LABEL.size * 0.8, grid.center().1), "true class", middle.angle(-90.0));
-        scale(svg, Rect::new(grid.right() + 20.0, grid.y, 16.0, grid.height.min(220.0)));
-    }
-}
-
-/// The font of names, smaller where rows are narrow.
-fn label(side: f64) -> Font {
-    Font { size: TICK.size.min(0.9 * side), ..TICK }
-}
-
-impl Cells {
-    fn cells(&self, svg: &mut Svg, grid: Rect, side: f64) {
-        let longest = self.counts.iter().flatten().max().map_or(1, |most| grouped(&most.to_string()).len()) as f64;
-        let size = (side * 0.9 / (0.64 * longest)).min(0.42 * side).min(17.0);
-        for (row, counts) in self.counts.iter().enumerate() {
+impl Counts {
+    /// Cells that are the darker the larger their share of the row is.
+    fn cells(self) -> Cells {
+        let row = |counts: &Vec<u64>| {
             let total = counts.iter().sum::<u64>().max(1) as f64;
-            for (column, &count) in counts.iter().enumerate() {
-                let cell = Rect::new(grid.x + column as f64 * side, grid.y + row as f64 * side, side, side);
-                let color = sequential(count as f64 / total);
-                svg.rect(cell, color);
-                if count > 0 && size >= 6.0 {
-                    let font = Font::new(size).anchor(Anchor::Middle).color(color.readable_on());
-                    svg.text_beside(cell.center(), &grouped(&count.to_string()), font);
-                }
-            }
-        }
-        let line = Stroke::new(Color::GRID, 0.8);
-        for row in 0..=self.rows.len() {
-            let y = grid.y + row as f64 * side;
-            svg.line((grid.x, y), (grid.right(), y), line);
-        }
-        for column in 0..=self.columns.len() {
-            let x = grid.x + column as f64 * side;
-            svg.line((x, grid.y), (x, grid.bottom()), line);
+            let text = |count: u64| if count > 0 { grouped(&count.to_string()) } else { String::new() };
+            counts.iter().map(|&count| (sequential(count as f64 / total), text(count))).collect()
+        };
+        let marks = [(0.0, "0%"), (0.5, "50%"), (1.0, "100%")].map(|(share, text)| (share, text.to_owned()));
+        Cells {
+            cells: self.counts.iter().map(row).collect(),
+            rows: self.rows,
+            columns: self.columns,
+            labels: ["predicted class", "true class"].map(str::to_owned),
+            bar: Bar { color: sequential, marks: marks.into(), caption: "of the row" },
         }
     }
-}
-
-/// What the colours stand for.
-fn scale(svg: &mut Svg, bar: Rect) {
-    let pixels = super::svg::Pixels::new(1, 101, |row, _| sequential(1.0 - row as f64 / 100.0));
-    svg.panel(bar, Color::WHITE, Stroke::new(Color::FAINT, 0.8), 0.0);
-    svg.image(bar, &pixels, true);
-    for (share, text) in [(0.0, "100%"), (0.5, "50%"), (1.0, "0%")] {
-        let height = bar.y + (share * bar.height).clamp(5.0, bar.height - 5.0);
-        svg.text_beside((bar.right() + 6.0, height), text, Font::new(13.0));
-    }
-    svg.text((bar.x, bar.bottom() + 18.0), "of the row", Font::new(13.0));
 }
 
 #[cfg(test)]
@@ -217,7 +146,7 @@ mod tests {
     fn of_a_thousand_classes_the_most_confused_are_drawn_and_none_is_lost() {
         let pairs: Vec<(usize, usize)> = (0..1000).map(|class| (class, if class == 700 { 3 } else { class })).collect();
         let matrix = matrix(1000, &pairs);
-        let cells = Cells::of(&matrix, NO_NAMES);
+        let cells = Counts::of(&matrix, NO_NAMES);
         assert_eq!((cells.rows.len(), cells.rows[MOST].as_str()), (MOST + 1, "975 others"));
         assert!(cells.rows.contains(&"700".to_owned()) && cells.rows.contains(&"3".to_owned()));
         assert_eq!(cells.counts.iter().flatten().sum::<u64>(), 1000);

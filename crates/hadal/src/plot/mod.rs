@@ -15,7 +15,7 @@
 //! # Ok::<(), hadal::Error>(())
 //! ```
 //!
-//! [`Plot`] draws curves, points and axes of your own. A callback draws while training goes on:
+//! [`Plot`] draws curves, points and axes of your own, [`HeatMap`] a matrix. A callback draws while training goes on:
 //!
 //! ```
 //! use hadal::{plot, prelude::*};
@@ -39,12 +39,15 @@
 mod activations;
 mod axis;
 mod calibration_curve;
+mod cells;
 mod chart;
 mod clip;
 mod color;
+mod color_bar;
 mod confusion_matrix;
 mod contour;
 mod decision_boundary;
+mod heat_map;
 mod histogram;
 mod histograms_by_depth;
 mod image_grid;
@@ -68,6 +71,7 @@ pub use activations::{activation, activations};
 pub use calibration_curve::{CalibrationCurve, calibration_curve};
 pub use confusion_matrix::{NO_NAMES, confusion_matrix};
 pub use decision_boundary::{Predict, decision_boundary};
+pub use heat_map::HeatMap;
 pub use histogram::histogram;
 pub use histograms_by_depth::histograms_by_depth;
 pub use image_grid::image_grid;

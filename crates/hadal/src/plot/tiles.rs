@@ -1,9 +1,10 @@
 //! Small images beside each other.
 
 use super::axis::number;
-use super::color::{Color, diverging};
+use super::color::diverging;
+use super::color_bar::color_bar;
 use super::picture::Scene;
-use super::svg::{Anchor, Font, Pixels, Rect, Stroke, Svg};
+use super::svg::{Anchor, Font, Pixels, Rect, Svg};
 
 /// Images of one size, with captions below them.
 pub(super) struct Tiles {
@@ -72,19 +73,9 @@ impl Scene for Tiles {
             }
         }
         if let Some(most) = self.scale {
-            color_bar(svg, Rect::new(area.right() - BAR + 22.0, area.y, 16.0, area.height.min(240.0)), most);
+            let bar = Rect::new(area.right() - BAR + 22.0, area.y, 16.0, area.height.min(240.0));
+            let marks = [(0.0, -most), (0.5, 0.0), (1.0, most)].map(|(share, value)| (share, number(value)));
+            color_bar(svg, bar, |share| diverging(2.0 * share - 1.0), &marks);
         }
-    }
-}
-
-/// From `most` at the top over zero to its negative.
-fn color_bar(svg: &mut Svg, bar: Rect, most: f64) {
-    let pixels = Pixels::new(1, 101, |row, _| diverging(1.0 - row as f64 / 50.0));
-    svg.image(bar, &pixels, true);
-    svg.panel(bar, Color::WHITE, Stroke::new(Color::FAINT, 0.8), 0.0);
-    svg.image(bar, &pixels, true);
-    for (share, value) in [(0.0, most), (0.5, 0.0), (1.0, -most)] {
-        let height = bar.y + (share * bar.height).clamp(6.0, bar.height - 6.0);
-        svg.text_beside((bar.right() + 6.0, height), &number(value), Font::new(13.0));
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Once;
 
 use super::Trainer;
+use super::counted::{check_lengths, joined};
 use super::trainer::EVALUATION_BATCH;
 use crate::data::{Dataset, Parts, Preprocessing};
 use crate::finite::first_not_finite;
@@ -74,12 +75,19 @@ impl<M: Model> Trainer<M> {
         // All inputs, where there are indices; of floating-point numbers the dataset has checked all.
         if data.input_kinds().iter().any(|(_, dtype)| *dtype == DType::I64) {
             let mut batches = data.batches(EVALUATION_BATCH);
+            let mut start = 0;
             while let Some(batch) = batches.next_batch()? {
-                self.model.check_parts(&batch.inputs).map_err(prefix)?;
+                let from_start = |error: Error| match start {
+                    0 => prefix(error),
+                    _ => prefix(Error::Data(format!("counted from sample {start}: {error}"))),
+                };
+                self.model.check_parts(&batch.inputs).map_err(from_start)?;
+                start += EVALUATION_BATCH;
             }
         }
         // Recorded, for the loss to see which function made the prediction.
-        let predictions = self.model.forward_parts(&x, &mut Context::evaluation());
+        let mut ctx = Context::evaluation();
+        let predictions = self.model.forward_parts(&x, &mut ctx);
         let samples = x.first().size(0);
         for (_, prediction) in predictions.iter() {
             if prediction.shape().first() != Some(&samples) {
@@ -89,6 +97,10 @@ impl<M: Model> Trainer<M> {
                 ))));
             }
         }
+        let lengths = ctx.take_lengths();
+        if let Some(lengths) = &lengths {
+            check_lengths(&predictions, &y, lengths).map_err(prefix)?;
+        }
         for OutputLoss { output, loss, .. } in &self.losses {
             let output = output.as_deref();
             let prediction = part("output", &predictions, output).map_err(prefix)?;
@@ -96,6 +108,9 @@ impl<M: Model> Trainer<M> {
             let targets = part("target", data.target_parts(), output).map_err(prefix)?;
             let shape = Shape::from(&prediction.shape()[1..]);
             loss.check(&shape, targets).map_err(prefix)?;
+            if lengths.is_some() {
+                loss.check(&Shape::from(&shape[1..]), &joined(targets)).map_err(prefix)?;
+            }
             self.check_not_nan(prediction).map_err(prefix)?;
             loss.check_prediction(prediction).map_err(prefix)?;
             let losses = no_grad(|| loss.per_sample(&prediction.detach(), target));
@@ -104,7 +119,12 @@ impl<M: Model> Trainer<M> {
         self.metrics().iter().try_for_each(|metric| {
             let prediction = part("output", &predictions, metric.output()).map_err(prefix)?;
             let targets = part("target", data.target_parts(), metric.output()).map_err(prefix)?;
-            metric.check(&Shape::from(&prediction.shape()[1..]), targets).map_err(prefix)
+            let shape = Shape::from(&prediction.shape()[1..]);
+            metric.check(&shape, targets).map_err(prefix)?;
+            if lengths.is_none() {
+                return Ok(());
+            }
+            metric.check(&Shape::from(&shape[1..]), &joined(targets)).map_err(prefix)
         })
     }
 }

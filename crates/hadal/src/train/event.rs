@@ -64,7 +64,8 @@ pub enum Event<'a> {
         learning_rate: f64,
         /// The loss of this batch, penalties included.
         loss: f64,
-        /// What the model gave for the batch, before the step.
+        /// What the model gave for the batch, before the step. Of outputs that are [padded sequences](crate::nn::Context::lengths), the
+        /// steps that count, one after another: `[steps, ..]`.
         predictions: &'a Parts,
         /// What it should have given.
         targets: &'a Parts,
@@ -85,7 +86,7 @@ pub enum Event<'a> {
     ValidationBatch {
         /// The epoch, counted from 1 over all calls of `fit`.
         epoch: usize,
-        /// What the model gave for the batch.
+        /// What the model gave for the batch; of padded sequences, the steps that count, as in [`BatchEnd`](Event::BatchEnd).
         predictions: &'a Parts,
         /// What it should have given.
         targets: &'a Parts,

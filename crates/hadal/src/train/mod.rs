@@ -6,6 +6,7 @@ mod best;
 mod callbacks;
 mod checkpoint;
 mod checks;
+mod counted;
 mod early_stopping;
 mod event;
 mod exponential_moving_average;

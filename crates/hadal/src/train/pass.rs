@@ -1,6 +1,7 @@
 //! Loss and metrics of one pass through data.
 
 use super::Logs;
+use super::counted::Counted;
 use super::training_state::{EpochState, Exact};
 use crate::data::Parts;
 use crate::loss::{LossParts, OutputLoss, Reduction};
@@ -72,16 +73,16 @@ impl Pass {
     pub fn update(
         &mut self,
         metrics: &mut [Box<dyn Metric>],
-        (predictions, targets): (&Parts, &Parts),
+        counted: &Counted,
         parts: &[LossParts],
         penalty: Option<&Tensor>,
     ) -> Pass {
-        let batch = Pass::of(parts, penalty, predictions.first().size(0));
+        let batch = Pass::of(parts, penalty, counted.samples);
         self.add(&batch);
         for metric in metrics {
             let of = |parts: &Parts| parts.of(metric.output()).map(Tensor::detach);
             // Checked before the run.
-            if let (Some(prediction), Some(target)) = (of(predictions), of(targets)) {
+            if let (Some(prediction), Some(target)) = (of(&counted.predictions), of(&counted.targets)) {
                 metric.update(&prediction, &target);
             }
         }

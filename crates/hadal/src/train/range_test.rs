@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Trainer;
+use super::counted::Counted;
 use crate::data::{Batch, Dataset};
 use crate::nn::{Context, Model};
 use crate::optim::{Core, check_positive};
@@ -99,8 +100,10 @@ impl<M: Model> Trainer<M> {
                     break;
                 }
                 let learning_rate = min_lr * (max_lr / min_lr).powf(step as f64 / (steps - 1) as f64);
-                let prediction = trainer.model.forward_parts(&inputs, &mut ctx);
-                let (parts, penalty) = trainer.parts(&prediction, &targets, weights.as_ref(), &mut ctx);
+                let predictions = trainer.model.forward_parts(&inputs, &mut ctx);
+                let lengths = ctx.take_lengths();
+                let counted = Counted::of(predictions, &targets, weights.as_ref(), lengths.as_deref());
+                let (parts, penalty) = trainer.parts(&counted, &mut ctx);
                 let loss = trainer.total(&parts, penalty.as_ref());
                 let gradients = loss.backward();
                 average = SMOOTHING * average + (1.0 - SMOOTHING) * loss.to_dtype(DType::F64).item();

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::accumulation::Accumulation;
+use super::counted::Counted;
 use super::health::{Cause, Rows};
 use super::pass::Pass;
 use super::training_loop::TrainingLoop;
@@ -15,7 +16,9 @@ use crate::{Error, Gradients, Result, Rng, Tensor, concat};
 /// What the passes of a step gave.
 struct Computed {
     gradients: Gradients,
+    /// The predictions and targets of all passes.
     predictions: Parts,
+    targets: Parts,
     /// Penalties included.
     loss: f64,
     /// The random numbers of each pass.
@@ -37,7 +40,7 @@ impl<M: Model> TrainingLoop<'_, '_, M> {
             _ => samples.pieces(self.fit.batch_size).collect(),
         };
         let pieces = if pieces.is_empty() { std::slice::from_ref(samples) } else { &pieces };
-        let Computed { mut gradients, predictions, loss, rngs } = self.compute(epoch, batch, pieces, pass)?;
+        let Computed { mut gradients, predictions, targets, loss, rngs } = self.compute(epoch, batch, pieces, pass)?;
         let trainer = &mut *self.trainer;
         if let Some(limit) = self.fit.clip_value {
             gradients.clip_value(limit);
@@ -68,7 +71,7 @@ impl<M: Model> TrainingLoop<'_, '_, M> {
             learning_rate: trainer.optimizer.learning_rate(),
             loss,
             predictions: &predictions,
-            targets: &samples.targets,
+            targets: &targets,
             decision_threshold: trainer.losses.first().map_or(0.5, |own| own.loss.decision_threshold()),
             gradients: &gradients,
             elapsed: start.elapsed(),
@@ -90,20 +93,22 @@ impl<M: Model> TrainingLoop<'_, '_, M> {
     /// Passes the samples of a step through the model and back, piece by piece if they are in several.
     fn compute(&mut self, epoch: usize, batch: usize, pieces: &[Batch], pass: &mut Pass) -> Result<Computed> {
         let mut accumulation = Accumulation::default();
-        let (mut all_predictions, mut rngs) = (Vec::new(), Vec::new());
+        let (mut all, mut rngs) = (Vec::new(), Vec::new());
         for (number, piece) in pieces.iter().enumerate() {
             let trainer = &mut *self.trainer;
             let rng = trainer.progress.dropout.clone();
             let mut ctx = Context::training(rng.clone());
             let predictions = trainer.model.forward_parts(&piece.inputs, &mut ctx);
             trainer.progress.dropout = ctx.rng.clone();
-            let (parts, penalty) = trainer.parts(&predictions, &piece.targets, piece.weights.as_ref(), &mut ctx);
+            let lengths = ctx.take_lengths();
+            let counted = Counted::of(predictions, &piece.targets, piece.weights.as_ref(), lengths.as_deref());
+            let (parts, penalty) = trainer.parts(&counted, &mut ctx);
             let mut scalars = parts.iter().map(|part| &part.sum).chain(&penalty);
             if !scalars.any(Tensor::is_tracked) {
                 return Err(Error::Config("the loss does not depend on the model's parameters".into()));
             }
             let only = (pieces.len() == 1).then(|| trainer.total(&parts, penalty.as_ref()).backward());
-            let own = trainer.update(pass, (&predictions, &piece.targets), &parts, penalty.as_ref());
+            let own = trainer.update(pass, &counted, &parts, penalty.as_ref());
             let loss = own.loss(&trainer.losses);
             if !loss.is_finite() {
                 let step = trainer.progress.steps + 1;
@@ -112,15 +117,18 @@ impl<M: Model> TrainingLoop<'_, '_, M> {
             }
             rngs.push(rng);
             if let Some(gradients) = only {
-                return Ok(Computed { gradients, predictions, loss, rngs });
+                let Counted { predictions, targets, .. } = counted;
+                return Ok(Computed { gradients, predictions, targets, loss, rngs });
             }
             accumulation.add(&trainer.losses, &parts, penalty.as_ref(), &own);
-            all_predictions.push(predictions.map(|_, prediction| prediction.detach()));
+            all.push((counted.predictions.map(|_, prediction| prediction.detach()), counted.targets));
         }
         let (gradients, loss) = accumulation.finish(&self.trainer.losses);
-        let joined = |place: usize| concat(&Vec::from_iter(all_predictions.iter().map(|own| own.at(place).clone())), 0);
-        let predictions = all_predictions[0].map(|place, _| joined(place));
-        Ok(Computed { gradients, predictions, loss, rngs })
+        let (predictions, targets): (Vec<Parts>, Vec<Parts>) = all.into_iter().unzip();
+        let joined = |all: &[Parts]| {
+            all[0].map(|place, _| concat(&Vec::from_iter(all.iter().map(|own| own.at(place).clone())), 0))
+        };
+        Ok(Computed { gradients, predictions: joined(&predictions), targets: joined(&targets), loss, rngs })
     }
 
     /// The error that ends a run whose numbers are no longer finite: says where in these passes of a step they first were not.

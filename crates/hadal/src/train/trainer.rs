@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::checks::check_preprocessing;
+use super::counted::Counted;
 use super::pass::Pass;
 use super::{Fit, History, Logs};
 use crate::data::{Batch, Dataset, Parts, Preprocessing};
@@ -212,14 +213,9 @@ impl<M: Model> Trainer<M> {
     }
 
     /// The losses of a batch, and the penalties that layers left in `ctx`.
-    pub(super) fn parts(
-        &self,
-        predictions: &Parts,
-        targets: &Parts,
-        weights: Option<&Tensor>,
-        ctx: &mut Context,
-    ) -> (Vec<LossParts>, Option<Tensor>) {
-        let weights = Weights { samples: weights, classes: None };
+    pub(super) fn parts(&self, batch: &Counted, ctx: &mut Context) -> (Vec<LossParts>, Option<Tensor>) {
+        let Counted { predictions, targets, weights, .. } = batch;
+        let weights = Weights { samples: weights.as_ref(), classes: None };
         let parts = self.losses.iter().filter_map(|OutputLoss { output, loss, .. }| {
             // Checked before the run.
             Some(loss.parts(predictions.of(output.as_deref())?, targets.of(output.as_deref())?, weights))
@@ -243,7 +239,7 @@ impl<M: Model> Trainer<M> {
     pub(super) fn update(
         &mut self,
         pass: &mut Pass,
-        batch: (&Parts, &Parts),
+        batch: &Counted,
         parts: &[LossParts],
         penalty: Option<&Tensor>,
     ) -> Pass {
@@ -274,14 +270,16 @@ impl<M: Model> Trainer<M> {
         let mut pass = Pass::start(&mut metrics);
         data.batches(batch_size).read_ahead(|next| -> Result<()> {
             while let Some(Batch { inputs, targets, weights }) = next()? {
-                let prediction = no_grad(|| {
+                let counted = no_grad(|| {
                     let mut ctx = Context::evaluation();
-                    let prediction = self.model.forward_parts(&inputs, &mut ctx);
-                    let (parts, penalty) = self.parts(&prediction, &targets, weights.as_ref(), &mut ctx);
-                    pass.update(&mut metrics, (&prediction, &targets), &parts, penalty.as_ref());
-                    prediction
+                    let predictions = self.model.forward_parts(&inputs, &mut ctx);
+                    let lengths = ctx.take_lengths();
+                    let counted = Counted::of(predictions, &targets, weights.as_ref(), lengths.as_deref());
+                    let (parts, penalty) = self.parts(&counted, &mut ctx);
+                    pass.update(&mut metrics, &counted, &parts, penalty.as_ref());
+                    counted
                 });
-                watch(&prediction, &targets)?;
+                watch(&counted.predictions, &counted.targets)?;
             }
             Ok(())
         })?;

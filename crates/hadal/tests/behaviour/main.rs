@@ -13,6 +13,7 @@ mod layers;
 mod losses;
 mod metrics;
 mod optimizers;
+mod padded;
 mod parts;
 mod resume;
 mod splits;

@@ -120,7 +120,8 @@ fn files_that_are_no_tables_say_what_and_where() {
     says(bytes(b"a,b\n1,caf\xe9\n"), &["line 2", "0xe9", "UTF-8"]);
     says(bytes(b"a,b\n1,\0\n"), &["line 2", "byte of 0"]);
     says(bytes(b"\xff\xfea\0"), &["UTF-16"]);
-    says(bytes(b"PK\x03\x04...."), &["Excel", "CSV"]);
+    says(bytes(&[b"PK\x03\x04", &[b'.'; 26][..], b"xl/workbook.xml"].concat()), &["Excel", "the sheet as CSV"]);
+    says(bytes(b"PK\x03\x04...."), &["ZIP archive", "unpack it"]);
     says(bytes(b"PAR1...."), &["Parquet"]);
     says(bytes(b"\x89PNG\r\n\x1a\n"), &["PNG image"]);
     says(bytes(b"\x1f\x8bnothing"), &["damaged gzip"]);

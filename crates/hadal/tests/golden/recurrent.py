@@ -1,5 +1,5 @@
 """Golden values of recurrent layers and cells from PyTorch, and of Keras's with its weights copied, in f64: outputs, states at the end,
-and the gradients of sum(outputs * cos(0, 1, 2, ..)) + sum(states * cos(0, 1, 2, ..)).
+and the gradients of sum(outputs * cos(0, 1, 2, ..)) + sum(states * cos(0, 1, 2, ..)); networks trained on packed sequences.
 
 Usage: pip install torch keras numpy; KERAS_BACKEND=torch python recurrent.py > recurrent.json   (seconds)
 """
@@ -119,5 +119,69 @@ for name, make in [("simple_rnn", keras.layers.SimpleRNN), ("lstm", keras.layers
         },
         "sequences": array(sequences),
         "last": array(last),
+    }
+
+class Padded(torch.nn.Module):
+    """Embedded words of packed sequences, a recurrent layer, and a linear one on its last state or on its output at each step."""
+
+    def __init__(self, recurrent, steps):
+        super().__init__()
+        self.steps = steps
+        self.embedding = torch.nn.Embedding(7, FEATURES)
+        self.recurrent = recurrent
+        self.linear = torch.nn.Linear(2 * UNITS, CLASSES)
+
+    def forward(self, words, lengths):
+        packed = pack_padded_sequence(self.embedding(words), lengths, batch_first=True, enforce_sorted=False)
+        y, end = self.recurrent(packed)
+        if self.steps:
+            return self.linear(pad_packed_sequence(y, batch_first=True, total_length=words.shape[1])[0])
+        h = end[0] if isinstance(end, tuple) else end
+        return self.linear(torch.cat([h[-2], h[-1]], dim=-1))
+
+    def named(self):
+        """Its weights by the names that they have in a Sequential."""
+        linear = "layers.2.0" if self.steps else "layers.2"
+        names = {"embedding": "layers.0", "recurrent": "layers.1", "linear": linear}
+        items = self.state_dict().items()
+        return {names[key.split(".")[0]] + "." + key.split(".", 1)[1]: array(value) for key, value in items}
+
+
+CLASSES, SAMPLES, LONGEST = 3, 5, 4
+for name, recurrent, steps in [
+    ("padded lstm", torch.nn.LSTM(FEATURES, UNITS, bidirectional=True, batch_first=True), False),
+    ("padded gru steps", torch.nn.GRU(FEATURES, UNITS, num_layers=2, bidirectional=True, batch_first=True), True),
+]:
+    model = Padded(recurrent, steps)
+    lengths = torch.tensor([3, 4, 1, 2, 4])
+    within = torch.arange(LONGEST) < lengths[:, None]
+    words = torch.where(within, torch.tensor(rng.integers(1, 7, size=(SAMPLES, LONGEST))), 0)
+    labels = torch.tensor(rng.integers(0, CLASSES, size=(SAMPLES, LONGEST) if steps else SAMPLES))
+    before, optimizer, losses = model.named(), torch.optim.SGD(model.parameters(), lr=0.5), []
+    # Steps behind the end of a sequence have no label.
+    targets = torch.where(within, labels, -100) if steps else labels
+    for _ in range(3):
+        total, count = 0.0, 0
+        for batch in (slice(0, 2), slice(2, 4), slice(4, 5)):
+            y, t = model(words[batch], lengths[batch]).reshape(-1, CLASSES), targets[batch].reshape(-1)
+            loss = torch.nn.functional.cross_entropy(y, t, ignore_index=-100)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total, count = total + loss.item() * (t >= 0).sum().item(), count + (t >= 0).sum().item()
+        losses.append(total / count)
+    with torch.no_grad():
+        y = model(words, lengths).reshape(-1, CLASSES)
+    t = targets.reshape(-1)
+    golden[name] = {
+        "words": words.tolist(),
+        "lengths": lengths.tolist(),
+        "labels": labels.tolist(),
+        "before": before,
+        "losses": losses,
+        "after": model.named(),
+        "loss": torch.nn.functional.cross_entropy(y, t, ignore_index=-100).item(),
+        "accuracy": ((y.argmax(-1) == t)[t >= 0]).double().mean().item(),
+        "y": array(y.reshape(*labels.shape, CLASSES)),
     }
 print(json.dumps(golden))

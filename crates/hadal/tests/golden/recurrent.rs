@@ -1,9 +1,9 @@
-//! Recurrent layers and cells: outputs, states at the end and all gradients as PyTorch has them, outputs as Keras has them. Tolerance:
-//! 1e-12; 5e-7 for Keras, whose products are in f32 also where the rest is in f64.
+//! Recurrent layers and cells: outputs, states at the end and all gradients as PyTorch has them, outputs as Keras has them; networks
+//! trained on sequences of differing length as PyTorch trains on packed ones. Tolerance: 1e-12; 5e-7 for Keras, whose products are in f32 also where the rest is in f64.
 
 use std::collections::BTreeMap;
 
-use hadal::nn::{GruCell, LstmCell, LstmState, SimpleRnnCell};
+use hadal::nn::{GruCell, LstmCell, LstmState, SimpleRnnCell, TimeDistributed};
 
 use super::*;
 
@@ -139,4 +139,55 @@ fn layers_give_kerass_outputs_at_the_last_step_and_at_all() {
     layer!("keras simple_rnn", SimpleRnn);
     layer!("keras lstm", Lstm);
     layer!("keras gru", Gru);
+}
+
+/// Integers, `[N]` or `[N, T]`.
+fn integers(value: &Value) -> Tensor {
+    let rows = value.as_array().unwrap();
+    let numbers: Vec<i64> = match rows[0].as_array() {
+        Some(_) => rows.iter().flat_map(|row| row.as_array().unwrap()).map(|n| n.as_i64().unwrap()).collect(),
+        None => rows.iter().map(|n| n.as_i64().unwrap()).collect(),
+    };
+    let rest = numbers.len() / rows.len();
+    let numbers = Tensor::from_vec(numbers, [rows.len(), rest]);
+    if rows[0].is_array() { numbers } else { numbers.squeeze(1) }
+}
+
+#[test]
+fn networks_of_padded_sequences_train_as_pytorchs_on_packed_ones() {
+    let golden = golden();
+    let input = || Sequential::new([4]).add(Embedding::new(7, 2).padding_index(0));
+    let last = input().add(Lstm::new(3).bidirectional()).add(Dense::new(3));
+    let steps =
+        input().add(Gru::new(3).layers(2).bidirectional().return_sequences()).add(TimeDistributed::new(Dense::new(3)));
+    for (name, model) in [("padded lstm", last), ("padded gru steps", steps)] {
+        let case = &golden[name];
+        let model = loaded(model.build().unwrap(), &case["before"]);
+        let (words, labels) = (integers(&case["words"]), integers(&case["labels"]));
+        let data = Dataset::new(name, words.clone(), labels.clone()).unwrap();
+        let loss = CategoricalCrossentropy.from_logits();
+        let mut model = model.compile(Sgd::new(0.5), loss, Accuracy).unwrap();
+        let history = model.fit(&data, Fit::epochs(3).batch_size(2).shuffle(false).quiet()).unwrap();
+        for (found, expected) in history.get("loss").unwrap().iter().zip(case["losses"].as_array().unwrap()) {
+            close_number(&format!("{name}: loss of an epoch"), *found, expected, TOLERANCE);
+        }
+        let after = case["after"].as_object().unwrap();
+        assert_eq!(model.model.state_dict().len(), after.len(), "{name}");
+        for (weight, tensor) in model.model.state_dict() {
+            close(&format!("{name}: {weight}"), &tensor, &after[&weight], TOLERANCE);
+        }
+        let scores = model.evaluate(&data).unwrap();
+        close_number(&format!("{name}: loss"), scores["loss"], &case["loss"], TOLERANCE);
+        let y = model.predict(&words).unwrap();
+        if labels.rank() == 1 {
+            close(&format!("{name}: prediction"), &y, &case["y"], TOLERANCE);
+            continue;
+        }
+        close_number(&format!("{name}: accuracy"), scores["accuracy"], &case["accuracy"], TOLERANCE);
+        let expected = tensor(&case["y"]);
+        for (sample, length) in (0..).zip(case["lengths"].as_array().unwrap()) {
+            let own = |x: &Tensor| x.i((sample, ..length.as_i64().unwrap() as isize));
+            assert!((own(&y) - own(&expected)).abs().max().item() < TOLERANCE, "{name}: outputs of sample {sample}");
+        }
+    }
 }

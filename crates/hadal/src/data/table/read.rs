@@ -6,6 +6,7 @@ use std::path::Path;
 use super::cells::Builder;
 use super::{Dialect, Table, number};
 use crate::format::open_regular;
+use crate::format::text::{self, Wanted, line_end, line_of};
 use crate::{Error, Result, memory};
 
 /// What is known about a file; what is not set is found out.
@@ -109,7 +110,7 @@ pub(super) fn file(path: &Path, options: &ReadOptions) -> Result<Table> {
     let refuse = |reason: String| Error::file(path, reason);
     memory::require(usize::try_from(length).unwrap_or(usize::MAX).saturating_mul(2)).map_err(refuse)?;
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    read(file).and_then(|(bytes, gzip)| parse(&name, &bytes, gzip, options)).map_err(|fault| match fault {
+    read(file, &name, options).map_err(|fault| match fault {
         Fault::Io(source) => Error::io(path, "read the table")(source),
         Fault::Content(reason) => Error::file(path, reason),
         Fault::Table(error) => error,
@@ -117,8 +118,7 @@ pub(super) fn file(path: &Path, options: &ReadOptions) -> Result<Table> {
 }
 
 pub(super) fn reader(name: &str, reader: impl Read, options: &ReadOptions) -> Result<Table> {
-    let parsed = read(reader).and_then(|(bytes, gzip)| parse(name, &bytes, gzip, options));
-    parsed.map_err(|fault| match fault {
+    read(reader, name, options).map_err(|fault| match fault {
         Fault::Io(error) => Error::Data(format!("{name}: cannot read the table: {error}")),
         Fault::Content(reason) => Error::Data(format!("{name}: {reason}")),
         Fault::Table(error) => error,
@@ -131,82 +131,22 @@ enum Fault {
     Table(Error),
 }
 
-/// How many bytes are read at a time.
-const STEP: u64 = 16 << 20;
-
-/// All bytes, decompressed, and whether they were compressed.
-fn read(reader: impl Read) -> Result<(Vec<u8>, bool), Fault> {
-    let bytes = read_all(reader, Fault::Io)?;
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return Ok((bytes, false));
-    }
-    let damaged = |error| Fault::Content(format!("is a damaged gzip file, or cut short: {error}"));
-    Ok((read_all(flate2::read::MultiGzDecoder::new(&bytes[..]), damaged)?, true))
-}
-
-/// Reads as long as there is memory: small archives may hold much.
-fn read_all(mut reader: impl Read, fault: impl Fn(std::io::Error) -> Fault) -> Result<Vec<u8>, Fault> {
-    let mut bytes = Vec::new();
-    loop {
-        // A vector that grows is there twice for a moment, and so is the text of its cells.
-        memory::require(bytes.len().saturating_mul(2) + STEP as usize).map_err(Fault::Content)?;
-        if reader.by_ref().take(STEP).read_to_end(&mut bytes).map_err(&fault)? == 0 {
-            return Ok(bytes);
+impl From<text::Fault> for Fault {
+    fn from(fault: text::Fault) -> Fault {
+        match fault {
+            text::Fault::Io(error) => Fault::Io(error),
+            text::Fault::Content(reason) => Fault::Content(reason),
         }
     }
 }
 
-/// What a file is that is no text.
-fn foreign(bytes: &[u8]) -> Option<&'static str> {
-    let kinds: [(&[u8], &str); 9] = [
-        (b"<!DOCTYPE", "is an HTML page, not a table in text"),
-        (b"<html", "is an HTML page, not a table in text"),
-        (b"PK\x03\x04", "is a ZIP archive or an Excel file, not a table in text; save the sheet as CSV"),
-        (b"\xd0\xcf\x11\xe0", "is an Excel file, not a table in text; save the sheet as CSV"),
-        (b"PAR1", "is a Parquet file, not a table in text; save it as CSV"),
-        (b"\x89PNG", "is a PNG image, not a table"),
-        (b"\xff\xd8\xff", "is a JPEG image, not a table"),
-        (b"\xff\xfe", "is UTF-16 text; save it as UTF-8"),
-        (b"\xfe\xff", "is UTF-16 text; save it as UTF-8"),
-    ];
-    kinds.into_iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, reason)| reason)
+fn read(reader: impl Read, name: &str, options: &ReadOptions) -> Result<Table, Fault> {
+    let (bytes, gzip) = text::read(reader)?;
+    let text = text::check(&bytes, Wanted::Table).map_err(Fault::Content)?;
+    parse(name, text.as_bytes(), gzip, options)
 }
 
-/// What ends the lines: a carriage return where there is nothing else, as on old Macs.
-fn line_end(bytes: &[u8]) -> u8 {
-    if bytes.contains(&b'\n') { b'\n' } else { b'\r' }
-}
-
-fn line_of(bytes: &[u8], place: usize) -> usize {
-    let end = line_end(bytes);
-    bytes[..place].iter().filter(|byte| **byte == end).count() + 1
-}
-
-/// Checks that bytes are text that may be a table; returns them without a byte-order mark.
-fn check(bytes: &[u8]) -> Result<&[u8], String> {
-    if let Some(reason) = foreign(bytes) {
-        return Err(reason.to_owned());
-    }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    if bytes.trim_ascii().is_empty() {
-        return Err("is empty".to_owned());
-    }
-    if let Some(place) = bytes.iter().position(|byte| *byte == 0) {
-        return Err(format!("line {}: holds a byte of 0; it is not a table in text", line_of(bytes, place)));
-    }
-    if let Err(error) = std::str::from_utf8(bytes) {
-        let place = error.valid_up_to();
-        return Err(format!(
-            "line {}: the byte 0x{:02x} is not UTF-8; save the file as UTF-8",
-            line_of(bytes, place),
-            bytes[place]
-        ));
-    }
-    Ok(bytes)
-}
-
-fn parse(name: &str, bytes: &[u8], gzip: bool, options: &ReadOptions) -> Result<Table, Fault> {
-    let text = check(bytes).map_err(Fault::Content)?;
+fn parse(name: &str, text: &[u8], gzip: bool, options: &ReadOptions) -> Result<Table, Fault> {
     let start = &text[..text.len().min(START)];
     let mut dialect = Dialect::find(start, options, gzip);
     let first_line =

@@ -130,6 +130,10 @@ macro_rules! recurrent_layer {
                 self.stack.plan($family, input)
             }
 
+            fn keeps_lengths(&self, padded: bool) -> Result<bool> {
+                Ok(padded && self.stack.return_sequences)
+            }
+
             fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {
                 self.stack.build($family, input[1], rng);
                 Ok(())

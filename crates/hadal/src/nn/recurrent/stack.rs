@@ -328,10 +328,15 @@ impl Stack {
         if ctx.carried.is_some() {
             self.check_stream(family)?;
         }
-        ctx.carry(|ctx, before: Option<Vec<Tensor>>| match self.run_piece(family, x, before.as_deref(), ctx) {
-            Ok(outputs) => (Ok(self.output(&outputs)), outputs.state),
-            Err(problem) => (Err(problem), before.unwrap_or_default()),
-        })
+        let lengths = ctx.take_lengths();
+        let output = ctx.carry(|ctx, before: Option<Vec<Tensor>>| {
+            match self.run_piece(family, x, before.as_deref(), lengths.as_deref(), ctx) {
+                Ok(outputs) => (Ok(self.output(&outputs)), outputs.state),
+                Err(problem) => (Err(problem), before.unwrap_or_default()),
+            }
+        });
+        ctx.set_lengths(lengths.filter(|_| self.return_sequences));
+        output
     }
 
     /// [`run`](Stack::run) over a piece of sequences that have come as far as `before`.
@@ -340,6 +345,7 @@ impl Stack {
         family: Family,
         x: &Tensor,
         before: Option<&[Tensor]>,
+        lengths: Option<&[usize]>,
         ctx: &mut Context,
     ) -> Result<Outputs, String> {
         match before.and_then(|state| state.first()).map(|h| h.size(1)) {
@@ -348,7 +354,7 @@ impl Stack {
                 family.name(),
                 x.size(0)
             )),
-            _ => self.run(family, x, before, None, ctx),
+            _ => self.run(family, x, before, lengths, ctx),
         }
     }
 

@@ -5,6 +5,7 @@ use crate::data::{Batch, Parts};
 use crate::finite::first_not_finite;
 use crate::nn::{Context, Model};
 use crate::train::Trainer;
+use crate::train::counted::Counted;
 use crate::{DType, Rng, Tensor};
 
 /// How many rows a message lists.
@@ -67,10 +68,12 @@ impl<M: Model> Trainer<M> {
     fn retrace(&self, batch: &Batch, rng: Rng, parameter: Option<&str>) -> Option<Origin> {
         let trace = Trace::start();
         let mut ctx = Context::training(rng);
-        let prediction = self.model.forward_parts(&batch.inputs, &mut ctx);
+        let predictions = self.model.forward_parts(&batch.inputs, &mut ctx);
+        let lengths = ctx.take_lengths();
         let loss = {
             let _scope = Trace::enter(|| "the loss".into());
-            let (parts, penalty) = self.parts(&prediction, &batch.targets, batch.weights.as_ref(), &mut ctx);
+            let counted = Counted::of(predictions, &batch.targets, batch.weights.as_ref(), lengths.as_deref());
+            let (parts, penalty) = self.parts(&counted, &mut ctx);
             self.total(&parts, penalty.as_ref())
         };
         let Some(parameter) = parameter else { return trace.origin(&loss) };
