@@ -5,6 +5,7 @@ pub(crate) mod buffer;
 pub(crate) mod caches;
 mod convolution;
 mod copy;
+mod dtypes;
 mod elementwise;
 pub(crate) mod float;
 mod gemm;
@@ -35,25 +36,9 @@ use crate::random::Key;
 use crate::shape::{Layout, Shape};
 use crate::update::{UpdateRule, WeightDecay};
 use buffer::Buffer;
+use dtypes::{BOOL, F32, F64, I64, U8, bilinear, floats32, floats64, indices, mismatch};
 use matmul::matmul;
 use shared::Shared;
-
-/// An operation of two views of one floating-point dtype, given their elements in row-major order.
-macro_rules! bilinear {
-    ($a:expr, $b:expr, |$x:ident, $y:ident| $result:expr) => {
-        match ($a.storage, $b.storage) {
-            (Storage::F32(x), Storage::F32(y)) => {
-                let ($x, $y) = (&*copy::contiguous(x, $a.layout), &*copy::contiguous(y, $b.layout));
-                F32($result)
-            }
-            (Storage::F64(x), Storage::F64(y)) => {
-                let ($x, $y) = (&*copy::contiguous(x, $a.layout), &*copy::contiguous(y, $b.layout));
-                F64($result)
-            }
-            (other, _) => mismatch("a convolution", other),
-        }
-    };
-}
 
 /// The processor as a device.
 pub(crate) struct Cpu;
@@ -63,38 +48,6 @@ pub(crate) struct Cpu;
 pub fn kernels_in_use() -> Vec<(String, String)> {
     let loops = ("all other operations".to_owned(), format!("loops compiled for {}", simd::level().name()));
     gemm::describe().into_iter().chain([loops]).collect()
-}
-
-const F32: fn(Buffer<f32>) -> Storage = |buffer| Storage::F32(Shared::new(buffer));
-const F64: fn(Buffer<f64>) -> Storage = |buffer| Storage::F64(Shared::new(buffer));
-const I64: fn(Buffer<i64>) -> Storage = |buffer| Storage::I64(Shared::new(buffer));
-const U8: fn(Buffer<u8>) -> Storage = |buffer| Storage::U8(Shared::new(buffer));
-const BOOL: fn(Buffer<u8>) -> Storage = |buffer| Storage::Bool(Shared::new(buffer));
-
-/// Operations check dtypes before they come here.
-fn mismatch(kernel: &str, storage: &Storage) -> ! {
-    unreachable!("{kernel} on {}: operations check dtypes first", storage.dtype())
-}
-
-fn floats32(x: View<'_>) -> copy::Contiguous<'_, f32> {
-    match x.storage {
-        Storage::F32(values) => copy::contiguous(values, x.layout),
-        other => mismatch("an operation on f32", other),
-    }
-}
-
-fn floats64(x: View<'_>) -> copy::Contiguous<'_, f64> {
-    match x.storage {
-        Storage::F64(values) => copy::contiguous(values, x.layout),
-        other => mismatch("an operation on f64", other),
-    }
-}
-
-fn indices<'a>(index: View<'a>) -> (&'a [i64], &'a Layout) {
-    match index.storage {
-        Storage::I64(values) => (values, index.layout),
-        other => mismatch("indexing", other),
-    }
 }
 
 /// Samples, channels and what follows.

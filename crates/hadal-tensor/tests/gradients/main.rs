@@ -1,11 +1,12 @@
 //! Every operation's gradient against central differences in f64: plain, broadcast, strided, of size one, empty; and
 //! once more differentiated.
 
-use hadal_tensor::autograd::{BackwardOptions, check_gradients, checkpoint};
-use hadal_tensor::{
-    Conv, DType, Ellipsis, Interpolation, NewAxis, Padding, Pool, RecurrentCell, RecurrentWeights, Rng, Step, Steps,
-    Tensor, concat, einsum, no_grad, stack,
-};
+mod recomputed;
+mod recurrent;
+mod windows;
+
+use hadal_tensor::autograd::{BackwardOptions, check_gradients};
+use hadal_tensor::{DType, Ellipsis, NewAxis, Padding, Rng, Step, Tensor, concat, einsum, no_grad, stack};
 
 const TOLERANCE: f64 = 1e-7;
 
@@ -348,135 +349,6 @@ fn normalizations() {
 }
 
 #[test]
-fn convolutions() {
-    let same = Conv::new;
-    let settings: [(&[usize], &[usize], Conv); 12] = [
-        (&[2, 3, 7], &[4, 3, 3], same()),
-        (&[1, 2, 6], &[2, 2, 2], same().stride(2).padding(1).dilation(2)),
-        (&[2, 2, 5, 4], &[3, 2, 3, 2], same().padding([1, 0])),
-        (&[2, 4, 5, 5], &[4, 2, 3, 3], same().stride([2, 1]).padding(1).groups(2)),
-        (&[1, 3, 4, 5], &[3, 1, 3, 3], same().padding(1).groups(3)),
-        (&[2, 2, 3, 3], &[4, 2, 1, 1], same()),
-        (&[1, 2, 3, 4, 3], &[2, 2, 2, 3, 2], same().padding([1, 1, 0]).stride([2, 1, 1])),
-        (&[0, 2, 5], &[3, 2, 3], same()),
-        (&[1, 1, 1], &[1, 1, 1], same()),
-        (&[2, 2, 6], &[3, 2, 3], same().stride(2).same_padding()),
-        (&[1, 2, 5, 4], &[2, 1, 4, 1], same().stride([2, 3]).dilation([2, 1]).groups(2).same_padding()),
-        (&[1, 1, 4, 3, 2], &[2, 1, 2, 3, 3], same().stride([3, 1, 2]).same_padding()),
-    ];
-    for (x, w, conv) in settings {
-        let inputs = [random(x, 1), random(w, 2), random(&w[..1], 3)];
-        check("conv", |x| x[0].conv(&x[1], Some(&x[2]), conv), &inputs);
-        check("conv_relu", |x| x[0].conv_relu(&x[1], Some(&x[2]), conv), &inputs);
-        check("conv_relu without bias", |x| x[0].conv_relu(&x[1], None, conv), &inputs[..2]);
-    }
-    let transposed: [(&[usize], &[usize], Conv); 4] = [
-        (&[2, 3, 4], &[3, 2, 3], same().stride(2).padding(1).output_padding(1)),
-        (&[1, 4, 3, 3], &[4, 1, 3, 2], same().stride([2, 1]).groups(2)),
-        (&[2, 2, 3, 2], &[2, 3, 2, 2], same().dilation(2).padding(1)),
-        (&[1, 2, 2, 2, 2], &[2, 1, 2, 1, 2], same()),
-    ];
-    for (x, w, conv) in transposed {
-        check("conv_transpose", |x| x[0].conv_transpose(&x[1], None, conv), &[random(x, 1), random(w, 2)]);
-    }
-    let views = [random(&[5, 4, 2, 2], 1), random(&[3, 2, 2, 3], 2)];
-    check("conv of views", |x| x[0].permute(&[2, 3, 0, 1]).conv(&x[1].transpose(0, 3), None, same()), &views);
-}
-
-/// Hidden states and states at the end of a recurrent layer, given its input, weights, biases if `bias`, and state.
-fn recurrent(x: &[Tensor], cell: RecurrentCell, bias: bool, steps: &Steps) -> Tensor {
-    let weights = RecurrentWeights { ih: &x[1], hh: &x[2], bias: bias.then(|| [&x[3], &x[4]]) };
-    let (y, state) = x[0].recurrent(cell, weights, &x[if bias { 5 } else { 3 }..], steps);
-    concat(&[vec![y], state].concat(), 0)
-}
-
-#[test]
-fn recurrent_layers() {
-    use RecurrentCell::{Gru, Lstm, Relu, Tanh};
-    for cell in [Tanh, Relu, Lstm, Gru] {
-        // Equal lengths; other lengths, one of them 0; one step, whose products are not packed; no sequence.
-        for (sequences, sizes) in [(2, &[2, 2, 2, 2][..]), (4, &[3, 1, 1, 1, 1]), (2, &[2]), (0, &[])] {
-            let steps = Steps::packed(sizes);
-            let (features, units) = (3, 2);
-            let width = cell.gates() * units;
-            let shapes =
-                [vec![steps.rows(), features], vec![width, features], vec![width, units], vec![width], vec![width]];
-            let states = std::iter::repeat_n(vec![sequences, units], cell.states());
-            let inputs: Vec<Tensor> =
-                shapes.into_iter().chain(states).zip(1..).map(|(shape, seed)| random(&shape, seed)).collect();
-            let name = format!("{cell:?} {sizes:?}");
-            check(&name, |x| recurrent(x, cell, true, &steps), &inputs);
-            check(&format!("{name} reversed"), |x| recurrent(x, cell, true, &steps.reversed()), &inputs);
-            let inputs = [&inputs[..3], &inputs[5..]].concat();
-            check(&format!("{name} without bias"), |x| recurrent(x, cell, false, &steps), &inputs);
-        }
-    }
-    let steps = Steps::of(4, 2);
-    let views = [random(&[3, 8], 1), random(&[3, 8], 2), random(&[2, 8], 3), random(&[2, 2], 4), random(&[2, 2], 5)];
-    check("of views", |x| recurrent(&x.iter().map(Tensor::t).collect::<Vec<_>>(), Lstm, false, &steps), &views);
-}
-
-/// The same by a graph of the gradient, which goes through other operations, and without one.
-#[test]
-fn recurrent_gradients_are_those_of_the_composed_operations() {
-    // More than one piece, with lengths that end within pieces, several panels and passes, rows that crowd the cache.
-    let sizes: Vec<usize> = (0..9).map(|step| 37 - 4 * step).collect();
-    for cell in [RecurrentCell::Tanh, RecurrentCell::Relu, RecurrentCell::Lstm, RecurrentCell::Gru] {
-        for (units, reversed) in [(130, false), (512, true)] {
-            let steps = if reversed { Steps::packed(&sizes).reversed() } else { Steps::packed(&sizes) };
-            let width = cell.gates() * units;
-            let shapes = [vec![steps.rows(), 5], vec![width, 5], vec![width, units], vec![width], vec![width]];
-            let states = std::iter::repeat_n(vec![40, units], cell.states());
-            let leaf = |(shape, seed): (Vec<usize>, u64)| (random(&shape, seed) * 0.04).detach().requires_grad();
-            let inputs: Vec<Tensor> = shapes.into_iter().chain(states).zip(1..).map(leaf).collect();
-            let gradients = |create_graph: bool| {
-                let y = recurrent(&inputs, cell, true, &steps);
-                let weights = random(y.shape(), 99);
-                (&y * weights).sum().backward_with(BackwardOptions { create_graph, ..Default::default() })
-            };
-            let (fused, composed) = (gradients(false), gradients(true));
-            let single: Vec<Tensor> = inputs.iter().map(|input| input.detach().to_dtype(DType::F32)).collect();
-            let single = recurrent(&single, cell, true, &steps).to_dtype(DType::F64);
-            assert!((single - recurrent(&inputs, cell, true, &steps)).abs().max().item() < 1e-5, "{cell:?} in f32");
-            for (index, input) in inputs.iter().enumerate() {
-                let scale = composed[input].abs().max().item().max(1.0);
-                let error = (&fused[input] - &composed[input]).abs().max().item() / scale;
-                assert!(error < 1e-12, "{cell:?} of {units} units, input {index}: {error:e}");
-            }
-        }
-    }
-}
-
-#[test]
-fn pooling() {
-    for shape in [&[2, 3, 6, 5][..], &[1, 2, 7], &[1, 1, 4, 4, 5]] {
-        let x = [random(shape, 1)];
-        check("max_pool", |x| x[0].max_pool(Pool::new(2)), &x);
-        check("max_pool with padding", |x| x[0].max_pool(Pool::new(3).stride(2).padding(1)), &x);
-        check("max_pool with dilation", |x| x[0].max_pool(Pool::new(2).stride(1).dilation(2)), &x);
-        check("avg_pool", |x| x[0].avg_pool(Pool::new(3).stride(1).padding(1)), &x);
-        check("avg_pool of what is there", |x| x[0].avg_pool(Pool::new(3).padding(1).count_padding(false)), &x);
-        let rounded_up = Pool::new(3).stride(2).padding(1).ceil_mode(true);
-        check("max_pool rounded up", |x| x[0].max_pool(rounded_up), &x);
-        check("avg_pool rounded up", |x| x[0].avg_pool(rounded_up), &x);
-        check("avg_pool rounded up of what is there", |x| x[0].avg_pool(rounded_up.count_padding(false)), &x);
-        for window in [Pool::new(2), Pool::new(3).stride(2), Pool::new(2).stride(3)] {
-            check("max_pool with same padding", |x| x[0].max_pool(window.same_padding()), &x);
-            check("avg_pool with same padding", |x| x[0].avg_pool(window.same_padding()), &x);
-        }
-        check("adaptive_avg_pool", |x| x[0].adaptive_avg_pool(3), &x);
-        check("adaptive_max_pool", |x| x[0].adaptive_max_pool(2), &x);
-        check("nearest", |x| x[0].interpolate(7, Interpolation::Nearest), &x);
-        check("linear", |x| x[0].interpolate(3, Interpolation::Linear), &x);
-        check("linear with corners", |x| x[0].interpolate(5, Interpolation::LinearCorners), &x);
-    }
-    let windows = Pool::new([2, 3]).stride([1, 2]).padding(1);
-    check("unfold", |x| x[0].unfold(windows), &[random(&[2, 3, 4, 5], 1)]);
-    let columns = Tensor::zeros([2, 3, 4, 5]).unfold(windows);
-    check("fold", |x| x[0].fold([4, 5], windows), &[random(columns.shape(), 1)]);
-}
-
-#[test]
 fn equations() {
     let (a, b, c) = (random(&[2, 3], 1), random(&[3, 4], 2), random(&[2, 3, 3], 3));
     for equation in ["ij,jk->ik", "ij,jk", "ij,jk->kij", "ij,jk->", "ij,jk->j"] {
@@ -518,67 +390,4 @@ fn the_hessian_of_a_quadratic_is_its_matrix() {
             assert!((got - expected).abs() < 1e-12, "{got} {expected}");
         }
     }
-}
-
-#[test]
-fn what_is_computed_again_has_the_gradients_of_what_it_computes() {
-    fn of(x: &[Tensor]) -> Tensor {
-        (x[0].matmul(&x[1]).tanh() * &x[0]).sum_axes(&[1])
-    }
-    let inputs = || [random(&[3, 4], 1), random(&[4, 4], 2)];
-    check("checkpoint", |x| checkpoint(&[&x[0], &x[1]], of), &inputs());
-    check("checkpoint in the middle", |x| checkpoint(&[&x[0].exp(), &x[1]], of) + x[0].sum_axes(&[1]), &inputs());
-    check(
-        "one in another",
-        |x| checkpoint(&[&x[0], &x[1]], |x| checkpoint(&[&x[0].sin(), &x[1]], of).powi(2)),
-        &inputs(),
-    );
-    check("an input twice", |x| checkpoint(&[&x[0], &x[0]], |x| &x[0] * x[1].exp()), &inputs()[..1]);
-    check("the same leaf inside and outside", |x| checkpoint(&[&x[0]], |x| x[0].tanh()) * &x[0], &inputs()[..1]);
-    check("nothing but its input", |x| checkpoint(&[&x[0].exp()], |x| x[0].clone()), &inputs()[..1]);
-    check("an input that has no part", |x| checkpoint(&[&x[0], &x[1]], |x| x[1].exp()), &inputs());
-}
-
-#[test]
-fn what_is_computed_again_has_the_same_bits() {
-    let (x, w) = (random(&[5, 6], 1).to_dtype(DType::F32), random(&[6, 6], 2).to_dtype(DType::F32));
-    let block = |x: &[Tensor]| {
-        let kept = Tensor::bernoulli_scaled([5, 6], 0.5, 2.0, &mut Rng::new(3));
-        (x[0].linear(&x[1], None).relu() * kept).softmax(1) + x[0].exp()
-    };
-    let run = |checkpointed: bool| {
-        let (x, w) = (x.clone().requires_grad(), w.clone().requires_grad());
-        let mut y = x.tanh();
-        for _ in 0..3 {
-            y = if checkpointed { checkpoint(&[&y, &w], block) } else { block(&[y, w.clone()]) };
-        }
-        let gradients = y.powi(2).sum().backward();
-        [y.to_vec::<f32>(), gradients[&x].to_vec(), gradients[&w].to_vec()]
-    };
-    assert_eq!(run(true), run(false));
-}
-
-#[test]
-fn computing_again_says_what_cannot_be() {
-    let message = |f: Box<dyn Fn() + std::panic::UnwindSafe + std::panic::RefUnwindSafe>| {
-        let panic = std::panic::catch_unwind(f).unwrap_err();
-        panic.downcast_ref::<String>().cloned().or(panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap()
-    };
-    let forgotten = message(Box::new(|| {
-        let (x, w) = (random(&[2], 1).requires_grad(), random(&[2], 2).requires_grad());
-        checkpoint(&[&x], move |x| &x[0] * &w).sum().backward();
-    }));
-    assert!(forgotten.contains("not among the inputs; add it"), "{forgotten}");
-    let other = message(Box::new(|| {
-        let (x, calls) = (random(&[2], 1).requires_grad(), std::sync::atomic::AtomicUsize::new(1));
-        let grow = move |x: &[Tensor]| x[0].repeat(&[calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed)]);
-        checkpoint(&[&x], grow).sum().backward();
-    }));
-    assert!(other.contains("gave f64 [2] at first, and f64 [4]"), "{other}");
-    // It can be walked twice, and costs nothing where nothing is recorded.
-    let x = random(&[2], 1).requires_grad();
-    let y = checkpoint(&[&x], |x| x[0].exp()).sum();
-    let first = y.backward_with(BackwardOptions { retain_graph: true, ..Default::default() });
-    assert_eq!(first[&x].to_vec::<f64>(), y.backward()[&x].to_vec::<f64>());
-    assert!(!no_grad(|| checkpoint(&[&x], |x| x[0].exp())).is_tracked());
 }

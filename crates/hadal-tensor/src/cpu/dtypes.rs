@@ -1,0 +1,57 @@
+//! Storages of each dtype: what they are made of, and how views of one are read.
+
+use super::buffer::Buffer;
+use super::copy;
+use super::shared::Shared;
+use crate::backend::{Storage, View};
+use crate::shape::Layout;
+
+pub(super) const F32: fn(Buffer<f32>) -> Storage = |buffer| Storage::F32(Shared::new(buffer));
+pub(super) const F64: fn(Buffer<f64>) -> Storage = |buffer| Storage::F64(Shared::new(buffer));
+pub(super) const I64: fn(Buffer<i64>) -> Storage = |buffer| Storage::I64(Shared::new(buffer));
+pub(super) const U8: fn(Buffer<u8>) -> Storage = |buffer| Storage::U8(Shared::new(buffer));
+pub(super) const BOOL: fn(Buffer<u8>) -> Storage = |buffer| Storage::Bool(Shared::new(buffer));
+
+/// Operations check dtypes before they come here.
+pub(super) fn mismatch(kernel: &str, storage: &Storage) -> ! {
+    unreachable!("{kernel} on {}: operations check dtypes first", storage.dtype())
+}
+
+pub(super) fn floats32(x: View<'_>) -> copy::Contiguous<'_, f32> {
+    match x.storage {
+        Storage::F32(values) => copy::contiguous(values, x.layout),
+        other => mismatch("an operation on f32", other),
+    }
+}
+
+pub(super) fn floats64(x: View<'_>) -> copy::Contiguous<'_, f64> {
+    match x.storage {
+        Storage::F64(values) => copy::contiguous(values, x.layout),
+        other => mismatch("an operation on f64", other),
+    }
+}
+
+pub(super) fn indices<'a>(index: View<'a>) -> (&'a [i64], &'a Layout) {
+    match index.storage {
+        Storage::I64(values) => (values, index.layout),
+        other => mismatch("indexing", other),
+    }
+}
+
+/// An operation of two views of one floating-point dtype, given their elements in row-major order.
+macro_rules! bilinear {
+    ($a:expr, $b:expr, |$x:ident, $y:ident| $result:expr) => {
+        match ($a.storage, $b.storage) {
+            (Storage::F32(x), Storage::F32(y)) => {
+                let ($x, $y) = (&*copy::contiguous(x, $a.layout), &*copy::contiguous(y, $b.layout));
+                F32($result)
+            }
+            (Storage::F64(x), Storage::F64(y)) => {
+                let ($x, $y) = (&*copy::contiguous(x, $a.layout), &*copy::contiguous(y, $b.layout));
+                F64($result)
+            }
+            (other, _) => mismatch("a convolution", other),
+        }
+    };
+}
+pub(super) use bilinear;
