@@ -155,7 +155,7 @@ impl<const D: usize> Settings<D> {
     /// The convolution alone.
     #[track_caller]
     pub fn convolve(&self, x: &Tensor, weights: &Weights, groups: usize) -> Tensor {
-        self.convolve_by(Tensor::conv, x, weights, groups)
+        x.conv(&weights.weight, weights.bias.as_ref(), self.conv(groups))
     }
 
     /// The convolution and what follows it: the activation, and the penalties.
@@ -164,22 +164,14 @@ impl<const D: usize> Settings<D> {
         self.penalize(&[weights], ctx);
         match self.activation {
             // In one pass.
-            Activation::Relu => self.convolve_by(Tensor::conv_relu, x, weights, groups),
+            Activation::Relu => x.conv_relu(&weights.weight, weights.bias.as_ref(), self.conv(groups)),
             activation => activation.apply(&self.convolve(x, weights, groups)),
         }
     }
 
-    #[track_caller]
-    fn convolve_by(
-        &self,
-        convolve: fn(&Tensor, &Tensor, Option<&Tensor>, Conv) -> Tensor,
-        x: &Tensor,
-        weights: &Weights,
-        groups: usize,
-    ) -> Tensor {
+    fn conv(&self, groups: usize) -> Conv {
         let conv = Conv::new().stride(self.stride).dilation(self.dilation).groups(groups);
-        let conv = if self.same_padding { conv.same_padding() } else { conv.padding(self.padding) };
-        convolve(x, &weights.weight, weights.bias.as_ref(), conv)
+        if self.same_padding { conv.same_padding() } else { conv.padding(self.padding) }
     }
 
     /// Adds the penalties.
