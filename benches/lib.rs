@@ -1,4 +1,4 @@
-//! The lecture's two workloads, as both the benchmarks and the comparison with peers run them.
+//! The lecture's two workloads and a small convolutional network, as both the benchmarks and the comparison with peers run them.
 #![forbid(unsafe_code)]
 
 use hadal::prelude::*;
@@ -16,6 +16,16 @@ pub fn lecture_network() -> Trainer<Sequential> {
         .add(Dense::new(10).activation(Softmax))
         .compile(RmsProp::default(), CategoricalCrossentropy, [Accuracy])
         .expect("the layers fit each other")
+}
+
+/// A small convolutional network for images `[1, 28, 28]`, up to its last layer.
+pub fn convolutional_network() -> Sequential {
+    Sequential::new([1, 28, 28])
+        .add(Conv2d::new(32, 3).activation(Relu))
+        .add(Conv2d::new(64, 3).activation(Relu))
+        .add(MaxPool2d::new(2))
+        .add(Flatten)
+        .add(Dense::new(128).activation(Relu))
 }
 
 /// The lecture's autograd program: `steps` steps of gradient descent, with the losses recorded.

@@ -17,13 +17,7 @@ fn main() -> hadal::Result<()> {
             (model, x)
         }
         Some("cnn") => {
-            let network = Sequential::new([1, 28, 28])
-                .add(Conv2d::new(32, 3).activation(Relu))
-                .add(Conv2d::new(64, 3).activation(Relu))
-                .add(MaxPool2d::new(2))
-                .add(Flatten)
-                .add(Dense::new(128).activation(Relu))
-                .add(Dense::new(10).activation(Softmax));
+            let network = hadal_benches::convolutional_network().add(Dense::new(10).activation(Softmax));
             let model = network.compile(Adam::new(0.001), CategoricalCrossentropy, [Accuracy; 0])?;
             (model, x.reshape([batch, 1, 28, 28]))
         }

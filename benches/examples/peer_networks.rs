@@ -11,13 +11,7 @@ fn main() -> hadal::Result<()> {
     let numbers = |count: i64, below: i64| Tensor::from_vec((0..count).map(|i| i % below).collect(), [count as usize]);
     let (network, x, y) = match kind.as_str() {
         "cnn" => {
-            let network = Sequential::new([1, 28, 28])
-                .add(Conv2d::new(32, 3).activation(Relu))
-                .add(Conv2d::new(64, 3).activation(Relu))
-                .add(MaxPool2d::new(2))
-                .add(Flatten)
-                .add(Dense::new(128).activation(Relu))
-                .add(Dense::new(10));
+            let network = hadal_benches::convolutional_network().add(Dense::new(10));
             (network, Tensor::rand([128, 1, 28, 28], &mut rng), numbers(128, 10))
         }
         "resnet" => (resnet20(10), Tensor::rand([64, 3, 32, 32], &mut rng), numbers(64, 10)),

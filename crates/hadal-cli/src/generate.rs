@@ -9,7 +9,6 @@ use hadal::prelude::*;
 use hadal::{Error, Result};
 
 use crate::args::Generate;
-use crate::config::NetworkName;
 use crate::model;
 use crate::several::check_is_one;
 
@@ -30,10 +29,7 @@ pub fn run(args: &Generate) -> Result<()> {
         "" => first(&vocabulary),
         prompt => vocabulary.encode(prompt).map_err(|error| Error::Config(format!("--prompt: {error}")))?,
     };
-    // An LSTM remembers; a transformer sees its context.
-    let is_gpt = trained.config.text.network == Some(NetworkName::Gpt);
-    let context = trained.config.text.context.filter(|_| is_gpt);
-    let generator = Generator::new(&trained.model, &prompt, context, sampling, Rng::new(args.seed))?;
+    let generator = Generator::new(&trained.model, &prompt, None, sampling, Rng::new(args.seed))?;
     let is_terminal = stdout().is_terminal();
     let mut ends_line = true;
     for token in generator.take(args.length) {
