@@ -279,8 +279,9 @@ pub(crate) trait Backend: Sync {
     fn convolution_input(&self, y: View, w: View, geometry: &Geometry) -> Storage;
     /// `[N, C, input]` and `[N, O, output]` to `[O, C / groups, kernel]`: what a convolution sends back to its weight.
     fn convolution_weight(&self, x: View, y: View, geometry: &Geometry) -> Storage;
-    /// The place of the largest element of each window within its channel, as `i64`; negative for a window outside.
-    fn largest(&self, x: View, geometry: &Geometry) -> Storage;
+    /// The largest element of each window, and, where that is asked for, its place within its channel, as `i64`; negative for a window
+    /// outside.
+    fn largest(&self, x: View, geometry: &Geometry, with_places: bool) -> (Storage, Option<Storage>);
 
     /// All steps of a recurrent layer. `gates`, contiguous and unshared, are the gates' parts that come from the input, with all biases but
     /// `bias`, which a GRU's new state has within the reset, `[rows, gates * units]`; they become what the gates let through. Gives the

@@ -249,6 +249,7 @@ fn parts_and_orders_that_do_not_exist_are_named() {
     panics!(x.outer(&x), "[2, 3]", "two vectors");
     panics!(Tensor::zeros([2]).tril(0), "[2]", "two axes");
     panics!(einsum("ij,jk->ik", &[&x, &x]), "j stands for sizes 3 and 2");
+    panics!(einsum("ii,i", &[&Tensor::zeros([1, 2]), &Tensor::zeros([2])]), "i stands for sizes 1 and 2");
     panics!(einsum("ij->k", &[&x]), "the result's k");
     panics!(einsum("ij,jk", &[&x]), "names 2 tensors, 1 were given");
     panics!(einsum("i", &[&x]), "1 letters", "[2, 3]");

@@ -26,20 +26,45 @@ impl Sizes {
     }
 }
 
-/// The sum of `term` over pairs.
+/// The sum of `term`.
 #[inline(always)]
-fn total<T: Float>(a: &[T], b: &[T], term: impl Fn(T, T) -> T) -> T {
+fn total<T: Float>(x: &[T], term: impl Fn(T) -> T) -> T {
     let mut lanes = [T::ZERO; LANES];
-    let (a_whole, b_whole) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest = a_whole.remainder().iter().zip(b_whole.remainder());
-    for (lane, (&a, &b)) in lanes.iter_mut().zip(rest) {
-        *lane = term(a, b);
+    let (whole, rest) = x.as_chunks::<LANES>();
+    for (lane, &x) in lanes.iter_mut().zip(rest) {
+        *lane = term(x);
     }
-    for (a, b) in a_whole.zip(b_whole) {
-        for ((lane, &a), &b) in lanes.iter_mut().zip(a).zip(b) {
-            *lane = *lane + term(a, b);
+    for x in whole {
+        for (lane, &x) in lanes.iter_mut().zip(x) {
+            *lane = *lane + term(x);
         }
     }
+    across(lanes)
+}
+
+/// The sums of `term` over pairs, and of the second numbers.
+#[inline(always)]
+fn totals<T: Float>(x: &[T], g: &[T], term: impl Fn(T, T) -> T) -> [T; 2] {
+    let (mut terms, mut sums) = ([T::ZERO; LANES], [T::ZERO; LANES]);
+    let ((x, x_rest), (g, g_rest)) = (x.as_chunks::<LANES>(), g.as_chunks::<LANES>());
+    for ((lane, sum), (&x, &g)) in terms.iter_mut().zip(&mut sums).zip(x_rest.iter().zip(g_rest)) {
+        *lane = term(x, g);
+        *sum = g;
+    }
+    for (x, g) in x.iter().zip(g) {
+        for ((lane, &x), &g) in terms.iter_mut().zip(x).zip(g) {
+            *lane = *lane + term(x, g);
+        }
+        for (sum, &g) in sums.iter_mut().zip(g) {
+            *sum = *sum + g;
+        }
+    }
+    [across(terms), across(sums)]
+}
+
+/// The sum of all lanes.
+#[inline(always)]
+fn across<T: Float>(mut lanes: [T; LANES]) -> T {
     for half in [8, 4, 2, 1] {
         for i in 0..half {
             lanes[i] = lanes[i] + lanes[i + half];
@@ -60,12 +85,16 @@ impl<T: Float> Task for Statistics<'_, T> {
     fn run(self) -> [T; 2] {
         let count = self.sizes.count::<T>();
         let size = self.sizes.size;
-        let over = |term: &dyn Fn(&[T]) -> T| {
-            self.sizes.starts(self.channel).fold(T::ZERO, |sum, start| sum + term(&self.x[start..start + size]))
-        };
-        let mean = over(&|x| total(x, x, |x, _| x)) / count;
-        let variance = over(&|x| total(x, x, |x, _| (x - mean) * (x - mean))) / count;
-        [mean, variance]
+        let mut sum = T::ZERO;
+        for start in self.sizes.starts(self.channel) {
+            sum = sum + total(&self.x[start..start + size], |x| x);
+        }
+        let mean = sum / count;
+        let mut squares = T::ZERO;
+        for start in self.sizes.starts(self.channel) {
+            squares = squares + total(&self.x[start..start + size], |x| (x - mean) * (x - mean));
+        }
+        [mean, squares / count]
     }
 }
 
@@ -130,8 +159,8 @@ impl<T: Float> Task for Sums<'_, T> {
         let mut sums = [T::ZERO; 2];
         for start in self.sizes.starts(self.channel) {
             let (x, g) = (&self.x[start..start + self.sizes.size], &self.g[start..start + self.sizes.size]);
-            sums[0] = sums[0] + total(g, x, |g, x| g * (x - self.mean));
-            sums[1] = sums[1] + total(g, g, |g, _| g);
+            let own = totals(x, g, |x, g| g * (x - self.mean));
+            sums = [sums[0] + own[0], sums[1] + own[1]];
         }
         sums
     }

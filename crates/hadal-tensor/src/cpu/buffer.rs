@@ -14,6 +14,7 @@ use super::pool::{ALIGNMENT, give, out_of_memory, take};
 pub(crate) trait Plain: Copy + Default + Send + Sync + 'static {}
 impl Plain for f32 {}
 impl Plain for f64 {}
+impl Plain for i32 {}
 impl Plain for i64 {}
 impl Plain for u8 {}
 impl Plain for u32 {}

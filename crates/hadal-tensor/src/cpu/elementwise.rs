@@ -158,6 +158,23 @@ pub(super) fn zip_assign<T: Plain>(target: &mut [T], x: &[T], layout: &Layout, f
     for_each_part(target, PIECE, |start, target| dispatch(ZipAssign { target, start, plan: &plan, x, f }));
 }
 
+/// Adds terms to sums, on this thread.
+pub(super) fn add_to<T: Float>(sums: &mut [T], terms: &[T]) {
+    dispatch(AddTo(sums, terms));
+}
+
+struct AddTo<'a, T>(&'a mut [T], &'a [T]);
+
+impl<T: Float> Task for AddTo<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        for (sum, &term) in self.0.iter_mut().zip(self.1) {
+            *sum = *sum + term;
+        }
+    }
+}
+
 /// `condition ? a : b` over three views of one shape.
 pub(super) fn select<T: Plain>(
     (condition, c): (&[u8], &Layout),

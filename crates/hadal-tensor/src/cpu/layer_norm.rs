@@ -46,12 +46,14 @@ impl<T: Float> Task for Forward<'_, T> {
                     }
                 }
                 (weight, bias) => {
-                    out.iter_mut().for_each(|out| *out = *out * factor);
-                    if let Some(weight) = weight {
-                        out.iter_mut().zip(weight).for_each(|(out, &weight)| *out = *out * weight);
+                    for out in out.iter_mut() {
+                        *out = *out * factor;
                     }
-                    if let Some(bias) = bias {
-                        out.iter_mut().zip(bias).for_each(|(out, &bias)| *out = *out + bias);
+                    for (out, &weight) in out.iter_mut().zip(weight.unwrap_or_default()) {
+                        *out = *out * weight;
+                    }
+                    for (out, &bias) in out.iter_mut().zip(bias.unwrap_or_default()) {
+                        *out = *out + bias;
                     }
                 }
             }

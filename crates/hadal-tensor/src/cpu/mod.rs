@@ -418,12 +418,18 @@ impl Backend for Cpu {
         bilinear!(x, y, |x, y| convolution::weight(x, y, geometry))
     }
 
-    fn largest(&self, x: View, geometry: &Geometry) -> Storage {
-        I64(match x.storage {
-            Storage::F32(values) => pooling::largest(&copy::contiguous(values, x.layout), geometry),
-            Storage::F64(values) => pooling::largest(&copy::contiguous(values, x.layout), geometry),
+    fn largest(&self, x: View, geometry: &Geometry, with_places: bool) -> (Storage, Option<Storage>) {
+        match x.storage {
+            Storage::F32(values) => {
+                let (values, places) = pooling::largest(&copy::contiguous(values, x.layout), geometry, with_places);
+                (F32(values), places.map(I64))
+            }
+            Storage::F64(values) => {
+                let (values, places) = pooling::largest(&copy::contiguous(values, x.layout), geometry, with_places);
+                (F64(values), places.map(I64))
+            }
             other => mismatch("pooling", other),
-        })
+        }
     }
 
     fn recurrent(&self, layer: RecurrentLayer, gates: &mut Storage, bias: Option<View>) -> [Storage; 2] {

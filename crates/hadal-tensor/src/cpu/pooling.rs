@@ -8,7 +8,7 @@ use super::elementwise::PIECE;
 use super::float::Float;
 use super::gemm::copy_row;
 use super::simd::{Task, dispatch};
-use super::threads::for_each_part;
+use super::threads::{SharedMut, for_each_part};
 use crate::backend::Geometry;
 
 impl Geometry {
@@ -38,19 +38,28 @@ impl Geometry {
         .collect()
     }
 
+    /// The columns, outside of the input too, in which windows of a line may begin, in whole blocks, and those that they reach, or that
+    /// there are.
+    fn starts_and_reach(&self) -> (usize, usize) {
+        let starts = ((self.output[2] - 1) * self.stride[2] + 1).next_multiple_of(BLOCK);
+        (starts, (starts + (self.kernel[2] - 1) * self.dilation[2]).max(self.padding[2] + self.input[2]))
+    }
+
     /// Of each window of a line, which columns of the input it has.
     fn columns(&self) -> Vec<StepBy<Range<usize>>> {
         (0..self.output[2]).map(|column| self.inside(2, column)).collect()
     }
 }
 
-/// The place of the largest element of each window in its channel, counted over all dimensions: the first of equals, the first NaN if
-/// there is one; -1 for a window outside. `[N, C, input]` to `[N, C, output]`; padding is never the largest.
-pub(super) fn largest<T: Float>(x: &[T], geometry: &Geometry) -> Buffer<i64> {
+/// The largest element of each window, and, where that is asked for, its place in its channel, counted over all dimensions: the first of
+/// equals, the first NaN if there is one; negative infinity and -1 for a window outside. `[N, C, input]` to `[N, C, output]`; padding is
+/// never the largest. Without the places, a zero may have the other sign.
+pub(super) fn largest<T: Float>(x: &[T], geometry: &Geometry, with_places: bool) -> (Buffer<T>, Option<Buffer<i64>>) {
     let places = geometry.places();
-    let mut out = Buffer::scratch(geometry.batch * geometry.channels * places);
-    if places == 0 {
-        return out;
+    let count = geometry.batch * geometry.channels * places;
+    let (mut values, mut of_values) = (Buffer::scratch(count), with_places.then(|| Buffer::scratch(count)));
+    if count == 0 {
+        return (values, of_values);
     }
     let rows = geometry.rows();
     let columns = geometry.columns();
@@ -58,14 +67,18 @@ pub(super) fn largest<T: Float>(x: &[T], geometry: &Geometry) -> Buffer<i64> {
     // Places in registers have 32 bits, and rows with what is around them are not much longer than without.
     let small = i32::try_from(geometry.input.iter().product::<usize>()).is_ok()
         && (geometry.kernel[2] - 1).saturating_mul(geometry.dilation[2]) / 4 <= geometry.input[2];
-    for_each_part(&mut out, together, |first, out| {
+    let base = of_values.as_mut().map(|places| SharedMut::new(places.as_mut_ptr()));
+    for_each_part(&mut values, together, |first, values| {
+        // SAFETY: there are as many places as values, and parts of the values do not overlap.
+        let of_values = base.map(|base| unsafe { base.part(first, values.len()) });
         let lines = Lines { x, geometry, rows: &rows, columns: &columns, first: first / places };
-        match geometry.stride[2] {
-            1..=3 if small => dispatch(WholeLines { lines, out }),
-            _ => lines.one_by_one(out),
+        match (geometry.stride[2], of_values) {
+            (1..=3, Some(places)) if small => dispatch(WholeLines { lines, values, places }),
+            (1..=3, None) if small => dispatch(WholeLinesOfValues { lines, values }),
+            (_, places) => lines.one_by_one(values, places),
         }
     });
-    out
+    (values, of_values)
 }
 
 /// Lines of windows, from a channel on.
@@ -80,11 +93,16 @@ struct Lines<'a, T> {
 }
 
 impl<'a, T: Float> Lines<'a, T> {
-    fn one_by_one(&self, out: &mut [i64]) {
-        for (line, out) in out.chunks_exact_mut(self.geometry.output[2]).enumerate() {
+    fn one_by_one(&self, values: &mut [T], mut places: Option<&mut [i64]>) {
+        let windows = self.geometry.output[2];
+        for (line, values) in values.chunks_exact_mut(windows).enumerate() {
             let (x, rows) = self.line(line);
-            for (out, columns) in out.iter_mut().zip(self.columns) {
-                *out = largest_of(x, rows, columns);
+            for (window, (value, columns)) in values.iter_mut().zip(self.columns).enumerate() {
+                let place = largest_of(x, rows, columns);
+                *value = usize::try_from(place).map_or(least(), |place| x[place]);
+                if let Some(places) = &mut places {
+                    places[line * windows + window] = place;
+                }
             }
         }
     }
@@ -99,32 +117,35 @@ impl<'a, T: Float> Lines<'a, T> {
 /// The place of what has none: later than all others.
 const OUTSIDE: i32 = i32::MAX;
 
+/// Less than all others, or as little, so that what lies outside is never larger.
+fn least<T: Float>() -> T {
+    T::from_f64(f64::NEG_INFINITY)
+}
+
 /// Computes all windows of a line at once: first the largest element of each column, then that of as many columns as a window has, from
 /// each column on. That is more than is asked for where windows are some columns apart, but all of it lies side by side.
 struct WholeLines<'a, T> {
     lines: Lines<'a, T>,
-    out: &'a mut [i64],
+    values: &'a mut [T],
+    places: &'a mut [i64],
 }
 
 impl<T: Float> Task for WholeLines<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let WholeLines { lines: all, out } = self;
+        let WholeLines { lines: all, values: out, places: out_places } = self;
         let geometry = all.geometry;
-        let (kernel, dilation, stride) = (geometry.kernel[2], geometry.dilation[2], geometry.stride[2]);
         let (width, padding, windows) = (geometry.input[2], geometry.padding[2], geometry.output[2]);
-        // Columns in which windows begin, and those that they reach, outside of the input at both ends too.
-        let starts = (windows - 1) * stride + 1;
-        let reach = (starts + (kernel - 1) * dilation).max(padding + width);
-        // The least of all, so that what lies outside is never larger.
-        let mut values = vec![T::from_f64(f64::NEG_INFINITY); reach];
-        let mut places = vec![OUTSIDE; reach];
+        let (starts, reach) = geometry.starts_and_reach();
+        let (mut values, mut places) = (vec![least::<T>(); reach], vec![OUTSIDE; reach]);
         let (mut best, mut best_places) = (vec![T::ZERO; starts], vec![0; starts]);
-        for (line, out) in out.chunks_exact_mut(windows).enumerate() {
+        let lines = out.chunks_exact_mut(windows).zip(out_places.chunks_exact_mut(windows));
+        for (line, (out, out_places)) in lines.enumerate() {
             let (x, rows) = all.line(line);
             let Some((&first, others)) = rows.split_first() else {
-                out.fill(-1);
+                out.fill(least());
+                out_places.fill(-1);
                 continue;
             };
             let (own, own_places) = (&mut values[padding..][..width], &mut places[padding..][..width]);
@@ -135,28 +156,145 @@ impl<T: Float> Task for WholeLines<'_, T> {
             for &row in others {
                 let columns = own.iter_mut().zip(own_places.iter_mut()).zip(&x[row..][..width]);
                 for (((old, place), &value), at) in columns.zip(row as i32..) {
-                    let is_better = (value > *old) | (value.is_nan() & !old.is_nan());
-                    *old = if is_better { value } else { *old };
-                    *place = if is_better { at } else { *place };
+                    let is_larger = is_larger(value, *old);
+                    *old = if is_larger { value } else { *old };
+                    *place = if is_larger { at } else { *place };
                 }
             }
             copy_row(&values[..starts], &mut best);
-            best_places.copy_from_slice(&places[..starts]);
-            for column in (1..kernel).map(|column| column * dilation) {
+            copy_row(&places[..starts], &mut best_places);
+            for column in (1..geometry.kernel[2]).map(|column| column * geometry.dilation[2]) {
                 let columns = values[column..][..starts].iter().zip(&places[column..][..starts]);
                 for ((old, old_place), (&value, &place)) in best.iter_mut().zip(&mut best_places).zip(columns) {
-                    let is_larger = (value > *old) | (value.is_nan() & !old.is_nan());
                     let is_tie = (value == *old) | (value.is_nan() & old.is_nan());
-                    let is_better = is_larger | (is_tie & (place < *old_place));
+                    let is_better = is_larger(value, *old) | (is_tie & (place < *old_place));
                     *old = if is_better { value } else { *old };
                     *old_place = if is_better { place } else { *old_place };
                 }
             }
-            for (out, &place) in out.iter_mut().zip(best_places.iter().step_by(stride)) {
-                *out = if place == OUTSIDE { -1 } else { i64::from(place) };
+            let best = best.iter().zip(&best_places).step_by(geometry.stride[2]);
+            for ((out, out_place), (&value, &place)) in out.iter_mut().zip(out_places).zip(best) {
+                *out = value;
+                *out_place = if place == OUTSIDE { -1 } else { i64::from(place) };
             }
         }
     }
+}
+
+/// As [`WholeLines`], without the places, and with all lines of a channel in each pass, so that what is read has long been written.
+struct WholeLinesOfValues<'a, T> {
+    lines: Lines<'a, T>,
+    values: &'a mut [T],
+}
+
+impl<T: Float> Task for WholeLinesOfValues<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let WholeLinesOfValues { lines: all, values: out } = self;
+        let geometry = all.geometry;
+        let (kernel, dilation, stride) = (geometry.kernel[2], geometry.dilation[2], geometry.stride[2]);
+        let (width, padding, windows) = (geometry.input[2], geometry.padding[2], geometry.output[2]);
+        let (starts, pitch) = geometry.starts_and_reach();
+        let lines = all.rows.len();
+        let (mut columns, mut best) = (vec![least::<T>(); lines * pitch], vec![T::ZERO; lines * starts]);
+        for (channel, out) in out.chunks_exact_mut(lines * windows).enumerate() {
+            for (line, columns) in columns.chunks_exact_mut(pitch).enumerate() {
+                let (x, rows) = all.line(channel * lines + line);
+                let own = &mut columns[padding..][..width];
+                match *rows {
+                    [] => own.fill(least()),
+                    [row] => copy_row(&x[row..][..width], own),
+                    [first, second, ref others @ ..] => {
+                        larger_of(own, &x[first..][..width], &x[second..][..width]);
+                        for &row in others {
+                            raise(own, &x[row..][..width]);
+                        }
+                    }
+                }
+            }
+            for (columns, best) in columns.chunks_exact(pitch).zip(best.chunks_exact_mut(starts)) {
+                match kernel {
+                    1 => copy_row(&columns[..starts], best),
+                    _ => larger_of(best, &columns[..starts], &columns[dilation..][..starts]),
+                }
+                for column in 2..kernel {
+                    raise(best, &columns[column * dilation..][..starts]);
+                }
+            }
+            for (out, best) in out.chunks_exact_mut(windows).zip(best.chunks_exact(starts)) {
+                match stride {
+                    1 => copy_row(&best[..windows], out),
+                    2 => {
+                        // Pairs, of which a register takes several at once.
+                        for (out, pair) in out.iter_mut().zip(best.as_chunks::<2>().0) {
+                            *out = pair[0];
+                        }
+                    }
+                    _ => {
+                        for (out, &value) in out.iter_mut().zip(best.iter().step_by(stride)) {
+                            *out = value;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Elements that are compared at once.
+const BLOCK: usize = 8;
+
+/// Where blocks begin that cover so many elements, which are at least a block's. The last may begin within the one before it, where what
+/// is done a second time changes nothing.
+#[inline(always)]
+fn block_starts(count: usize) -> impl Iterator<Item = usize> {
+    (0..count.div_ceil(BLOCK)).map(move |block| (block * BLOCK).min(count - BLOCK))
+}
+
+/// `out` becomes the larger of each two. All are as many.
+#[inline(always)]
+fn larger_of<T: Float>(out: &mut [T], a: &[T], b: &[T]) {
+    if out.len() < BLOCK {
+        for (out, (&a, &b)) in out.iter_mut().zip(a.iter().zip(b)) {
+            *out = if is_larger(b, a) { b } else { a };
+        }
+        return;
+    }
+    for start in block_starts(out.len()) {
+        let blocks = (a[start..].first_chunk::<BLOCK>(), b[start..].first_chunk::<BLOCK>());
+        let (Some(out), (Some(a), Some(b))) = (out[start..].first_chunk_mut::<BLOCK>(), blocks) else { return };
+        for i in 0..BLOCK {
+            out[i] = if is_larger(b[i], a[i]) { b[i] } else { a[i] };
+        }
+    }
+}
+
+/// Makes each element the larger of itself and another's. They are as many.
+#[inline(always)]
+fn raise<T: Float>(all: &mut [T], others: &[T]) {
+    if all.len() < BLOCK {
+        for (old, &value) in all.iter_mut().zip(others) {
+            *old = if is_larger(value, *old) { value } else { *old };
+        }
+        return;
+    }
+    for start in block_starts(all.len()) {
+        let blocks = (all[start..].first_chunk_mut::<BLOCK>(), others[start..].first_chunk::<BLOCK>());
+        let (Some(all), Some(others)) = blocks else { return };
+        for i in 0..BLOCK {
+            all[i] = if is_larger(others[i], all[i]) { others[i] } else { all[i] };
+        }
+    }
+}
+
+/// Whether a value takes the place of one before it: NaN is the largest.
+#[inline(always)]
+fn is_larger<T: Float>(value: T, old: T) -> bool {
+    // What is neither smaller nor equal is larger, or one of them is NaN.
+    #[allow(clippy::neg_cmp_op_on_partial_ord)]
+    let is_larger = !(value <= old);
+    is_larger & !old.is_nan()
 }
 
 /// The place of the largest of the elements at lines and columns.
@@ -222,12 +360,17 @@ mod tests {
                 dimensions: 2,
             };
             let x: Vec<f32> = numbers.iter().copied().cycle().take(channels * rows * columns).collect();
-            let found = largest(&x, &geometry);
-            let mut wanted = vec![0; found.len()];
+            let (values, places) = largest(&x, &geometry, true);
+            let places = places.expect("the places were asked for");
+            let (mut wanted, mut wanted_places) = (vec![0.0; values.len()], vec![0; values.len()]);
             if !wanted.is_empty() {
-                Lines { x: &x, geometry: &geometry, rows: &geometry.rows(), columns: &geometry.columns(), first: 0 }.one_by_one(&mut wanted);
+                let (rows, columns) = (&geometry.rows(), &geometry.columns());
+                Lines { x: &x, geometry: &geometry, rows, columns, first: 0 }.one_by_one(&mut wanted, Some(&mut wanted_places));
             }
-            prop_assert_eq!(&found[..], &wanted[..]);
+            prop_assert_eq!(&places[..], &wanted_places[..]);
+            let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&values), bits(&wanted));
+            prop_assert_eq!(bits(&largest(&x, &geometry, false).0), bits(&wanted));
         }
     }
 }

@@ -26,10 +26,13 @@ use crate::tensor::Tensor;
 /// assert_eq!(einsum("...tc->c", &[&queries]).shape(), &[16]);
 /// ```
 ///
+/// An axis of size 1 is broadcast to the size that its letter has in another tensor.
+///
 /// Two tensors at a time are contracted, from the left, as products of matrices.
 ///
 /// # Panics
-/// If the equation is none, does not fit the tensors, one letter stands for two sizes, or the axes of ellipses do not broadcast.
+/// If the equation is none, does not fit the tensors, one letter stands for two sizes other than 1, or the axes of ellipses do not
+/// broadcast.
 #[track_caller]
 pub fn einsum(equation: &str, tensors: &[&Tensor]) -> Tensor {
     let (terms, output) = parse(equation, tensors);
@@ -102,22 +105,32 @@ fn parse(equation: &str, tensors: &[&Tensor]) -> (Vec<Term>, Vec<char>) {
         };
         letters.push(spelled(term, axes));
     }
-    // The digits' sizes are those to which they are broadcast.
+    // The sizes to which axes are broadcast.
     let mut sizes: Vec<(char, usize)> = digits(broadcast.rank()).zip(broadcast.iter().copied()).collect();
+    for (letters, tensor) in letters.iter().zip(tensors) {
+        for (axis, (&letter, &size)) in letters.iter().zip(tensor.shape().iter()).enumerate() {
+            let unlike = |other: usize| format!("einsum: {equation:?}: {letter} stands for sizes {other} and {size}");
+            if let Some(first) = letters[..axis].iter().position(|other| *other == letter) {
+                // A diagonal, which is not broadcast.
+                let first = tensor.size(first as isize);
+                assert!(first == size, "{}", unlike(first));
+                continue;
+            }
+            match sizes.iter_mut().find(|(other, _)| *other == letter) {
+                None => sizes.push((letter, size)),
+                Some((_, other)) if *other == 1 => *other = size,
+                Some((_, other)) => assert!(size == *other || size == 1, "{}", unlike(*other)),
+            }
+        }
+    }
     let mut all = Vec::with_capacity(letters.len());
     for (letters, tensor) in letters.into_iter().zip(tensors) {
         let mut term = Term { letters, x: (*tensor).clone() };
-        for (axis, (&letter, &size)) in term.letters.clone().iter().zip(tensor.shape().iter()).enumerate().rev() {
-            match sizes.iter().find(|(other, _)| *other == letter) {
-                None => sizes.push((letter, size)),
-                // Numbers that are the same along an axis need not have it.
-                Some(&(_, other)) if letter.is_ascii_digit() && size != other => {
-                    term.letters.remove(axis);
-                    term.x = term.x.squeeze(axis as isize);
-                }
-                Some(&(_, other)) => {
-                    assert!(size == other, "einsum: {equation:?}: {letter} stands for sizes {other} and {size}");
-                }
+        for axis in (0..tensor.rank()).rev() {
+            // Numbers that are the same along an axis need not have it.
+            if !sizes.contains(&(term.letters[axis], tensor.shape()[axis])) {
+                term.letters.remove(axis);
+                term.x = term.x.squeeze(axis as isize);
             }
         }
         all.push(term);

@@ -4,10 +4,11 @@ use super::arithmetic::check_float;
 use super::convolution::padded_to_three;
 use super::join::concat;
 use super::pad::Padding;
+use crate::autograd::{record, records};
 use crate::backend::Geometry;
 use crate::cpu::buffer::vec_with_room;
 use crate::shape::Shape;
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, Value};
 use crate::window::{DIMENSIONS, Numbers, PerDimension, Pool};
 
 impl Pool {
@@ -118,20 +119,27 @@ impl Tensor {
     #[track_caller]
     pub fn max_pool(&self, pool: Pool) -> Tensor {
         let (geometry, _) = pool.reduction("max_pool", self);
-        let channels = [geometry.batch, geometry.channels];
-        let places = Tensor::from_storage(geometry.output_shape(), self.backend().largest(self.view(), &geometry));
-        let count: usize = geometry.output.iter().product();
-        let size: usize = geometry.input.iter().product();
-        let places = places.reshape([channels[0], channels[1], count]);
         let gapped = geometry.dilation != [1; DIMENSIONS] && geometry.padding != [0; DIMENSIONS];
+        let with_places = gapped || records(&[self]);
+        let (values, places) = self.backend().largest(self.view(), &geometry, with_places);
+        let (shape, own) = (geometry.output_shape(), *self.shape());
+        let flat = |sizes: &[usize; DIMENSIONS]| Shape::new(&[own[0], own[1], sizes.iter().product()]);
+        let (outputs, inputs) = (flat(&geometry.output), flat(&geometry.input));
+        let places = places.map(|places| Tensor::from_storage(outputs, places));
+        let is_outside = |places: &Tensor| places.elements() > 0 && places.min().item() < 0.0;
         assert!(
-            !gapped || places.elements() == 0 || places.min().item() >= 0.0,
+            !places.as_ref().is_some_and(|places| gapped && is_outside(places)),
             "max_pool: a window of {:?} with dilation {:?} lies within the padding of input {}",
             &geometry.kernel[DIMENSIONS - geometry.dimensions..],
             &geometry.dilation[DIMENSIONS - geometry.dimensions..],
             self.shape()
         );
-        self.reshape([channels[0], channels[1], size]).gather(2, &places).reshape(geometry.output_shape())
+        record("max_pool", Value::contiguous(shape, values), &[self], move |g, to| {
+            to.add(0, || {
+                let places = places.as_ref().expect("the places were asked for, as this is recorded");
+                g.reshape(outputs).scatter_add(2, places, inputs).reshape(own)
+            });
+        })
     }
 
     /// The mean of each window of `[N, C, ..]`, in one, two or three dimensions, as PyTorch's `avg_pool2d`.

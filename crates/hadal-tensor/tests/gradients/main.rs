@@ -361,6 +361,7 @@ fn equations() {
     for equation in ["...i,...ij->...j", "i...,...j", "...i,i...->", "...,..."] {
         check(equation, |x| einsum(equation, &[&x[0], &x[1]]), &[random(&[2, 1, 3], 1), random(&[3, 3], 2)]);
     }
+    check("size one", |x| einsum("ij,jk->ik", &[&x[0], &x[1]]), &[random(&[2, 1], 1), random(&[3, 4], 2)]);
     check("empty", |x| einsum("ij,jk->ik", &[&x[0], &x[1]]), &[random(&[2, 0], 1), random(&[0, 3], 2)]);
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::stream::not_in_pieces;
 use super::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
 use crate::{Error, Result, Rng, Shape, Tensor};
 
@@ -132,7 +133,8 @@ impl Forward for GroupNorm {
     /// # Panics
     /// If the layer has not been built, or the channels of `x` are not on axis 1.
     #[track_caller]
-    fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
+    fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+        ctx.refuse_pieces("GroupNorm");
         let (Some(weight), Some(bias)) = (&self.weight, &self.bias) else {
             panic!(
                 "GroupNorm: the layer has no weights yet; make it with built(), or build or compile the Sequential that contains it"
@@ -145,6 +147,10 @@ impl Forward for GroupNorm {
             x.shape()
         );
         affine(&normalized(x, self.groups, self.epsilon), weight, bias)
+    }
+
+    fn stream_length(&self) -> Result<Option<usize>> {
+        not_in_pieces("GroupNorm")
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::group_norm::{affine, normalized};
+use super::stream::not_in_pieces;
 use super::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
 use crate::{Error, Result, Rng, Shape, Tensor};
 
@@ -80,7 +81,8 @@ impl Forward for InstanceNorm {
     /// If the layer has parameters and has not been built, `x` does not have its channels on axis 1, or has fewer than 2 elements to a
     /// channel.
     #[track_caller]
-    fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
+    fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+        ctx.refuse_pieces("InstanceNorm");
         let elements: usize = x.shape().iter().skip(2).product();
         assert!(
             x.rank() >= 3 && elements > 1 && x.size(1) > 0,
@@ -103,6 +105,10 @@ impl Forward for InstanceNorm {
                 "InstanceNorm: the layer has no weights yet; make it with built(), or build or compile the Sequential that contains it"
             ),
         }
+    }
+
+    fn stream_length(&self) -> Result<Option<usize>> {
+        not_in_pieces("InstanceNorm")
     }
 }
 

@@ -1,11 +1,13 @@
 //! Sequences that come piece by piece.
 
 use super::{Context, Forward};
-use crate::{Tensor, no_grad};
+use crate::{Error, Result, Tensor, no_grad};
 
 /// Runs a network on a sequence that comes piece by piece, as when text is generated: what its layers
 /// [carry](Context::carry) along the sequence goes from one piece to the next, so that a piece costs only its own steps. The pieces give
-/// what the whole sequence would. Evaluation, without gradients.
+/// what the whole sequence would; layers whose output depends on steps that have not come yet, or that look at neighbouring ones, such as
+/// bidirectional ones, convolutions and pooling, refuse them, but in a [`TimeDistributed`](super::TimeDistributed). Evaluation,
+/// without gradients.
 ///
 /// ```
 /// use hadal::nn::Stream;
@@ -41,5 +43,29 @@ impl<'a> Stream<'a> {
             carried.rewind();
         }
         no_grad(|| self.model.forward(piece, &mut self.ctx))
+    }
+}
+
+/// Why a layer that looks at several places of an axis takes no pieces of a sequence.
+fn needs_whole(layer: &str) -> String {
+    format!(
+        "{layer} looks at several steps, or places, at once: it needs the whole sequence, and cannot run in a Stream, where it comes piece \
+         by piece; put it into a TimeDistributed if it is for each step by itself"
+    )
+}
+
+/// The [`stream_length`](Forward::stream_length) of such a layer.
+pub(super) fn not_in_pieces(layer: &str) -> Result<Option<usize>> {
+    Err(Error::Config(needs_whole(layer)))
+}
+
+impl Context {
+    /// The check of such a layer's `forward`.
+    ///
+    /// # Panics
+    /// In a stream.
+    #[track_caller]
+    pub(super) fn refuse_pieces(&self, layer: &str) {
+        assert!(self.carried.is_none(), "{}", needs_whole(layer));
     }
 }

@@ -87,10 +87,10 @@ impl Forward for TimeDistributed {
     /// If `x` has fewer than 2 axes, or as the layers.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        // Those of the steps' sequences; within a step there are others, if any.
-        let lengths = ctx.take_lengths();
+        // Those of the steps' sequences; within a step there are others, if any, and they are whole.
+        let (lengths, carried) = (ctx.take_lengths(), ctx.carried.take());
         let y = self.chain.forward(&steps(x), ctx);
-        ctx.set_lengths(lengths);
+        (ctx.lengths, ctx.carried) = (lengths, carried);
         let mut sizes = vec![x.size(0), x.size(1)];
         sizes.extend_from_slice(&y.shape()[1..]);
         y.reshape(sizes)

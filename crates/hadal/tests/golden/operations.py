@@ -103,4 +103,8 @@ case("einsum ellipsis summed", lambda x, y: torch.einsum("...i,...ij->j", x, y),
 case("einsum ellipsis diagonal", lambda x: torch.einsum("...ii->...i", x), (2, 3, 4, 4))
 case("einsum ellipsis inside", lambda x, y, z: torch.einsum("i...j,jk,...->k...i", x, y, z), (2, 3, 4), (4, 5), (6, 3))
 case("einsum ellipsis of one", lambda x, y: torch.einsum("ij,j...->...i", x, y), (2, 3), (3, 4, 5))
+case("einsum size one", lambda x, y: torch.einsum("ij,jk->ik", x, y), (2, 1), (3, 4))
+case("einsum size one kept", lambda x, y, z: torch.einsum("bij,bjk,k->bik", x, y, z), (1, 2, 3), (4, 3, 1), (5,))
+case("einsum size one diagonal", lambda x, y: torch.einsum("ii,i->i", x, y), (1, 1), (4,))
+case("einsum size one implicit", lambda x, y: torch.einsum("ij,i", x, y), (1, 3), (4,))
 print(json.dumps(golden))

@@ -87,6 +87,10 @@ const OPERATIONS: &[(&str, Operation)] = &[
     ("einsum ellipsis diagonal", |x| einsum("...ii->...i", &[&x[0]])),
     ("einsum ellipsis inside", |x| einsum("i...j,jk,...->k...i", &[&x[0], &x[1], &x[2]])),
     ("einsum ellipsis of one", |x| einsum("ij,j...->...i", &[&x[0], &x[1]])),
+    ("einsum size one", |x| einsum("ij,jk->ik", &[&x[0], &x[1]])),
+    ("einsum size one kept", |x| einsum("bij,bjk,k->bik", &[&x[0], &x[1], &x[2]])),
+    ("einsum size one diagonal", |x| einsum("ii,i->i", &[&x[0], &x[1]])),
+    ("einsum size one implicit", |x| einsum("ij,i", &[&x[0], &x[1]])),
 ];
 
 #[test]

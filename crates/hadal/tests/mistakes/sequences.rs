@@ -4,7 +4,7 @@ use hadal::data::Text;
 use hadal::nn::networks::{GptConfig, gpt};
 use hadal::nn::*;
 use hadal::prelude::*;
-use hadal::{RecurrentCell, RecurrentWeights, Steps};
+use hadal::{RecurrentCell, RecurrentWeights, Shape, Steps};
 
 use super::{panic_of, says};
 
@@ -345,4 +345,51 @@ fn generation_past_the_context_goes_on_or_is_refused_before_it_begins() {
     let message = message(|| Stream::new(&small()).feed(&tokens(9)));
     assert!(message.contains("9 places") && message.contains("8 (the context); feed a window"), "{message}");
     panics!(small().forward(&tokens(9), &mut ctx()), "[1, 9]", "samples of shape [8]");
+}
+
+/// Pieces would give something else than the whole, in silence.
+#[test]
+fn layers_that_look_at_several_steps_refuse_a_stream() {
+    let rng = &mut Rng::new(1);
+    let layers: Vec<(&str, Box<dyn Layer>, Tensor)> = vec![
+        ("Conv1d", Box::new(Conv1d::new(2, 3).padding(1)), ones(&[1, 4, 6])),
+        ("Conv2d", Box::new(Conv2d::new(2, 3).padding(1)), ones(&[1, 4, 6, 6])),
+        ("ConvTranspose1d", Box::new(ConvTranspose1d::new(2, 3)), ones(&[1, 4, 6])),
+        ("DepthwiseConv2d", Box::new(DepthwiseConv2d::new(3)), ones(&[1, 4, 6, 6])),
+        ("SeparableConv2d", Box::new(SeparableConv2d::new(2, 3)), ones(&[1, 4, 6, 6])),
+        ("MaxPool1d", Box::new(MaxPool1d::new(2)), ones(&[1, 4, 6])),
+        ("AvgPool1d", Box::new(AvgPool1d::new(2)), ones(&[1, 4, 6])),
+        ("AdaptiveAvgPool1d", Box::new(AdaptiveAvgPool1d::new(2)), ones(&[1, 4, 6])),
+        ("GlobalAveragePool", Box::new(GlobalAveragePool), ones(&[1, 4, 6])),
+        ("Upsample", Box::new(Upsample::new(2)), ones(&[1, 4, 6])),
+        ("Pad", Box::new(Pad::zeros(1)), ones(&[1, 4, 6])),
+        ("GroupNorm", Box::new(GroupNorm::new(2)), ones(&[1, 4, 6])),
+        ("InstanceNorm", Box::new(InstanceNorm::new()), ones(&[1, 4, 6])),
+    ];
+    for (name, mut layer, x) in layers {
+        layer.build(&Shape::from(&x.shape()[1..]), rng).unwrap();
+        layer.forward(&x, &mut ctx());
+        says(layer.stream_length(), &[name, "whole sequence", "Stream", "TimeDistributed"]);
+        let said = message(|| Stream::new(&*layer).feed(&x));
+        assert!(said.contains(name) && said.contains("TimeDistributed"), "{said}");
+    }
+    let model = Sequential::new([4, 6]).add(Conv1d::new(4, 3).padding(1)).add(Lstm::new(3).return_sequences()).build();
+    says(model.unwrap().stream_length(), &["Conv1d", "whole sequence"]);
+}
+
+/// What is within a step is whole.
+#[test]
+fn steps_of_a_stream_may_be_pictures_and_sequences() {
+    let pictures = TimeDistributed::new(Conv2d::new(2, 3).padding(1)).add(GlobalAveragePool);
+    let of_pictures = Sequential::new([4, 1, 5, 5]).add(pictures).add(Lstm::new(3).return_sequences());
+    let words = TimeDistributed::new(Gru::new(2).bidirectional());
+    let of_sequences = Sequential::new([4, 5, 3]).add(words).add(Lstm::new(3).return_sequences());
+    for (model, sizes) in [(of_pictures, [2, 4, 1, 5, 5].as_slice()), (of_sequences, &[2, 4, 5, 3])] {
+        let (model, x) = (model.build().unwrap(), Tensor::randn(sizes, &mut Rng::new(2)));
+        assert_eq!(model.stream_length().unwrap(), None);
+        let mut stream = Stream::new(&model);
+        let pieces = [stream.feed(&x.i((.., ..1))), stream.feed(&x.i((.., 1..2))), stream.feed(&x.i((.., 2..)))];
+        let whole = model.forward(&x, &mut ctx());
+        assert!((hadal::concat(&pieces, 1) - whole).abs().max().item() < 1e-6);
+    }
 }

@@ -7,6 +7,7 @@ use super::winograd;
 use crate::backend::Geometry;
 use crate::cpu::buffer::Buffer;
 use crate::cpu::caches::Caches;
+use crate::cpu::elementwise::add_to;
 use crate::cpu::gemm::kernels::Gemm;
 use crate::cpu::gemm::kernels::window_dots::{WindowDotKernel, WindowDots};
 use crate::cpu::gemm::share;
@@ -54,7 +55,7 @@ pub(in super::super) fn weight<T: Gemm>(x: &[T], y: &[T], geometry: &Geometry) -
     });
     let mut out = Buffer::from_slice(&sums[..length]);
     for part in sums.chunks_exact(length.max(1)).skip(1) {
-        out.iter_mut().zip(part).for_each(|(sum, &x)| *sum = *sum + x);
+        add_to(&mut out, part);
     }
     out
 }

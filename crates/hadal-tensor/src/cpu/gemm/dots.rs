@@ -12,7 +12,8 @@ use super::share::{MOVED, share};
 /// Products of more rows are packed: from 16 on that is faster.
 const FEW: usize = 12;
 /// Columns per piece of parallel work: a multiple of the tiles' widths.
-const COLUMNS: usize = 48;
+const COLUMNS: usize = 24;
+
 /// Computes the product if its layout and size suit dot products; false, with nothing done, otherwise.
 pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) -> bool {
     let Sizes { rows, depth, columns } = sizes;

@@ -7,6 +7,7 @@ use super::matrix::{Matrix, Sizes};
 use super::share::{share, tiled};
 use super::{Formats, gemm};
 use crate::cpu::buffer::Buffer;
+use crate::cpu::elementwise::add_to;
 use crate::cpu::threads::{SharedMut, for_each_piece};
 use crate::precision::MatmulPrecision;
 
@@ -131,7 +132,7 @@ impl<'a, T: Formats> Prepared<'a, T> {
         gemm(&[(a, self.b)], sizes, MatmulPrecision::Highest, None, &mut product);
         for (out, product) in out.chunks_mut(stride).zip(product.chunks_exact(columns)) {
             if accumulate {
-                out.iter_mut().zip(product).for_each(|(out, &x)| *out = *out + x);
+                add_to(out, product);
             } else {
                 out[..columns].copy_from_slice(product);
             }

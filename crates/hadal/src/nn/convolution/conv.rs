@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::settings::{Settings, Weights, check_unbuilt, is_one, one, settings_methods, unbuilt};
+use crate::nn::stream::not_in_pieces;
 use crate::nn::window::{PerAxis, channels, check_input, sample};
 use crate::nn::{Activation, Context, Forward, Initializer, Layer, LayerConfig, LayerKind, Module, Plan, Regularizer};
 use crate::{Error, Result, Rng, Shape, Tensor};
@@ -211,9 +212,14 @@ impl<const D: usize> Forward for ConvNd<D> {
     /// If the layer has no weights yet, `x` does not have its axes and channels, or the window is larger than the padded input.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+        ctx.refuse_pieces(&Self::name());
         let Some(weights) = &self.weights else { panic!("{}", unbuilt(&Self::name())) };
         check_input(&Self::name(), x, D, weights.weight.size(1) * self.groups);
         self.settings.forward(x, weights, self.groups, ctx)
+    }
+
+    fn stream_length(&self) -> Result<Option<usize>> {
+        not_in_pieces(&Self::name())
     }
 }
 

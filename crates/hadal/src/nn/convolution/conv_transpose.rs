@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::conv::check_channels;
 use super::settings::{Settings, Weights, check_unbuilt, is_one, one, settings_methods, unbuilt};
+use crate::nn::stream::not_in_pieces;
 use crate::nn::window::{PerAxis, channels, check_input, sample};
 use crate::nn::{Activation, Context, Forward, Initializer, Layer, LayerConfig, LayerKind, Module, Plan, Regularizer};
 use crate::{Conv, Error, Result, Rng, Shape, Tensor};
@@ -230,6 +231,7 @@ impl<const D: usize> Forward for ConvTransposeNd<D> {
     /// If the layer has no weights yet, `x` does not have its axes and channels, or the output would be empty.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+        ctx.refuse_pieces(&Self::name());
         let Some(weights) = &self.weights else { panic!("{}", unbuilt(&Self::name())) };
         check_input(&Self::name(), x, D, weights.weight.size(0));
         let Settings { stride, padding, dilation, .. } = self.settings;
@@ -238,6 +240,10 @@ impl<const D: usize> Forward for ConvTransposeNd<D> {
         let y = x.conv_transpose(&weights.weight, weights.bias.as_ref(), conv);
         self.settings.penalize(&[weights], ctx);
         self.settings.activation.apply(&y)
+    }
+
+    fn stream_length(&self) -> Result<Option<usize>> {
+        not_in_pieces(&Self::name())
     }
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::depthwise;
 use super::settings::{Settings, Weights, check_unbuilt, is_one, one, settings_methods, unbuilt};
+use crate::nn::stream::not_in_pieces;
 use crate::nn::window::{PerAxis, channels, check_input, sample};
 use crate::nn::{
     Activation, Context, Forward, Initializer, Layer, LayerConfig, LayerKind, Module, Plan, Regularizer, join,
@@ -181,6 +182,7 @@ impl Forward for SeparableConv2d {
     /// If the layer has no weights yet, `x` does not have its axes and channels, or the window is larger than the padded input.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+        ctx.refuse_pieces(NAME);
         let Some(Parts { depthwise, pointwise }) = &self.parts else { panic!("{}", unbuilt(NAME)) };
         let channels = depthwise.weight.size(0) / self.multiplier;
         check_input(NAME, x, 2, channels);
@@ -188,6 +190,10 @@ impl Forward for SeparableConv2d {
         let y = y.conv(&pointwise.weight, pointwise.bias.as_ref(), Conv::new());
         self.settings.penalize(&[depthwise, pointwise], ctx);
         self.settings.activation.apply(&y)
+    }
+
+    fn stream_length(&self) -> Result<Option<usize>> {
+        not_in_pieces(NAME)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::nn::stream::not_in_pieces;
 use crate::nn::window::{PerAxis, channels, sample};
 use crate::nn::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
 use crate::{Result, Shape, Tensor};
@@ -55,8 +56,13 @@ impl<const D: usize> Forward for AdaptiveAvgPoolNd<D> {
     /// # Panics
     /// If `x` is not `[N, C, ..]`, or a size is 0.
     #[track_caller]
-    fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
+    fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+        ctx.refuse_pieces(&Self::name());
         x.adaptive_avg_pool(self.size)
+    }
+
+    fn stream_length(&self) -> Result<Option<usize>> {
+        not_in_pieces(&Self::name())
     }
 }
 

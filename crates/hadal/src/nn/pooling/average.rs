@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::settings::{plan, pool};
+use crate::nn::stream::not_in_pieces;
 use crate::nn::window::{PerAxis, Window};
 use crate::nn::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
 use crate::{Result, Shape, Tensor};
@@ -157,8 +158,13 @@ impl<const D: usize> Forward for AvgPoolNd<D> {
     /// # Panics
     /// If `x` is not `[N, C, ..]`, or as [`Tensor::avg_pool`].
     #[track_caller]
-    fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
+    fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+        ctx.refuse_pieces(&Self::name());
         x.avg_pool(pool(self.window()).count_padding(self.count_padding))
+    }
+
+    fn stream_length(&self) -> Result<Option<usize>> {
+        not_in_pieces(&Self::name())
     }
 }
 

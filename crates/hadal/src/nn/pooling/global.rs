@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::nn::stream::not_in_pieces;
 use crate::nn::window::spatial_axes;
 use crate::nn::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
 use crate::{Result, Shape, Tensor};
@@ -23,7 +24,8 @@ impl Forward for GlobalAveragePool {
     /// # Panics
     /// If `x` has fewer than 3 axes, or nothing on those after the channels.
     #[track_caller]
-    fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
+    fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+        ctx.refuse_pieces("GlobalAveragePool");
         assert!(x.rank() >= 3, "GlobalAveragePool: the input has shape {}, but the layer takes [N, C, ..]", x.shape());
         assert!(
             !x.shape()[2..].contains(&0),
@@ -31,6 +33,10 @@ impl Forward for GlobalAveragePool {
             x.shape()
         );
         x.mean_axes(&(2..x.rank() as isize).collect::<Vec<_>>())
+    }
+
+    fn stream_length(&self) -> Result<Option<usize>> {
+        not_in_pieces("GlobalAveragePool")
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::nn::stream::not_in_pieces;
 use crate::nn::window::{sample, spatial_axes};
 use crate::nn::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
 use crate::{Error, Padding, Result, Shape, Tensor};
@@ -152,12 +153,17 @@ impl Forward for Pad {
     /// # Panics
     /// If `x` has fewer than 3 axes, or the widths do not fit.
     #[track_caller]
-    fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
+    fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+        ctx.refuse_pieces("Pad");
         assert!(x.rank() >= 3, "Pad: the input has shape {}, but the layer takes [N, C, ..]", x.shape());
         match self.pairs(x.rank() - 2) {
             Ok(pairs) => x.pad(&pairs, self.mode),
             Err(error) => panic!("{error}"),
         }
+    }
+
+    fn stream_length(&self) -> Result<Option<usize>> {
+        not_in_pieces("Pad")
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::nn::stream::not_in_pieces;
 use crate::nn::window::{sample, spatial_axes};
 use crate::nn::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
 use crate::{Error, Interpolation, Result, Shape, Tensor};
@@ -121,7 +122,8 @@ impl Forward for Upsample {
     /// # Panics
     /// If `x` has fewer than 3 or more than 5 axes, or the sizes do not fit.
     #[track_caller]
-    fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
+    fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+        ctx.refuse_pieces("Upsample");
         assert!(
             (3..=5).contains(&x.rank()),
             "Upsample: the input has shape {}, but the layer takes [N, C, L], [N, C, H, W] or [N, C, D, H, W]",
@@ -136,6 +138,10 @@ impl Forward for Upsample {
             [height, width] => x.interpolate([height, width], self.interpolation),
             _ => x.interpolate([sizes[0], sizes[1], sizes[2]], self.interpolation),
         }
+    }
+
+    fn stream_length(&self) -> Result<Option<usize>> {
+        not_in_pieces("Upsample")
     }
 }
 

@@ -164,7 +164,8 @@ impl Layer {
         let mut out = Buffer::scratch(PLACES * channels * row);
         let base = SharedMut::new(out.as_mut_ptr());
         let pieces = PIECES.min(channels);
-        share::share(2 * out.len(), share::tiled::<T>(), pieces, |piece| {
+        // An element takes as long as some 16 multiplications.
+        share::share(16 * out.len(), share::tiled::<T>(), pieces, |piece| {
             let channels = piece * channels / pieces..(piece + 1) * channels / pieces;
             let mut places: [&mut [T]; PLACES] = std::array::from_fn(|place| {
                 // SAFETY: each piece has channels of its own, within the buffer.

@@ -39,15 +39,26 @@ impl<T: Float> Task for Filters<'_, '_, T> {
         let half = T::from_f64(0.5);
         let of = |a: T, b: T, c: T| [a, half * (a + c + b), half * (a + c - b), c];
         for (i, channel) in channels.enumerate() {
-            for filter in 0..filters {
-                let w = &windows.w[(filter * windows.filter + channel * windows.channel) * 9..][..9];
-                let g = |k: usize| if windows.is_turned { w[8 - k] } else { w[k] };
-                let columns = [of(g(0), g(3), g(6)), of(g(1), g(4), g(7)), of(g(2), g(5), g(8))];
-                for k in 0..4 {
-                    let places = &mut places[4 * k..4 * k + 4];
-                    for (place, weight) in places.iter_mut().zip(of(columns[0][k], columns[1][k], columns[2][k])) {
-                        place[i * row + filter] = weight;
+            // A register of filters at a time; a row has room for the last.
+            for first in (0..filters).step_by(LANES) {
+                let mut g = [[T::ZERO; LANES]; 9];
+                for lane in 0..LANES.min(filters - first) {
+                    let at = ((first + lane) * windows.filter + channel * windows.channel) * 9;
+                    let Some(w) = windows.w[at..].first_chunk::<9>() else { return };
+                    for (k, g) in g.iter_mut().enumerate() {
+                        g[lane] = if windows.is_turned { w[8 - k] } else { w[k] };
                     }
+                }
+                let mut block = [[T::ZERO; LANES]; PLACES];
+                for lane in 0..LANES {
+                    let columns: [[T; 4]; 3] = std::array::from_fn(|k| of(g[k][lane], g[3 + k][lane], g[6 + k][lane]));
+                    for (place, block) in block.iter_mut().enumerate() {
+                        let k = place / 4;
+                        block[lane] = of(columns[0][k], columns[1][k], columns[2][k])[place % 4];
+                    }
+                }
+                for (place, block) in places.iter_mut().zip(&block) {
+                    place[i * row + first..][..LANES].copy_from_slice(block);
                 }
             }
         }

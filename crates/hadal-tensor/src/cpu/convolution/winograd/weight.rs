@@ -12,6 +12,7 @@ use crate::cpu::convolution::PIECES;
 use crate::cpu::convolution::correlation::{Panel, tiles};
 use crate::cpu::convolution::runs::Runs;
 use crate::cpu::convolution::weight::parts;
+use crate::cpu::elementwise::add_to;
 use crate::cpu::float::Float;
 use crate::cpu::gemm::kernels::Gemm;
 use crate::cpu::gemm::kernels::window_tile::TALLEST;
@@ -124,8 +125,7 @@ impl<T: Gemm> Work<'_, T> {
                         frame,
                         products,
                     );
-                    let sums = &mut sums[panel.start * padded[0]..panel.end * padded[0]];
-                    sums.iter_mut().zip(products).for_each(|(sum, &mut product)| *sum = *sum + product);
+                    add_to(&mut sums[panel.start * padded[0]..panel.end * padded[0]], products);
                 }
             }
         }
@@ -218,13 +218,16 @@ impl<T: Float, K: Transform, const READ: usize, const N: usize> Task for Blocks<
         let zeros = [T::ZERO; N];
         for (line, column) in (0..lines).flat_map(|line| (0..across).map(move |column| (line, column))) {
             let tile = tile + line * across + column;
-            let at: [Option<usize>; READ] =
-                std::array::from_fn(|k| part.at(2 * line + k / K::SIDE, 2 * column + k % K::SIDE, padded));
+            let mut at = [None; READ];
+            for (k, at) in at.iter_mut().enumerate() {
+                *at = part.at(2 * line + k / K::SIDE, 2 * column + k % K::SIDE, padded);
+            }
             for channel in (0..padded).step_by(N) {
-                let x: [&[T; N]; READ] = std::array::from_fn(|k| match at[k] {
-                    Some(at) => part.x[at + channel..][..N].try_into().expect("a slice of that length"),
-                    None => &zeros,
-                });
+                let mut x = [&zeros; READ];
+                for (x, at) in x.iter_mut().zip(&at) {
+                    let inside = at.and_then(|at| part.x[at + channel..].first_chunk::<N>());
+                    *x = inside.unwrap_or(&zeros);
+                }
                 let mut block = [[T::ZERO; N]; PLACES];
                 for lane in 0..N {
                     let transformed = K::of(|row, column| x[K::SIDE * row + column][lane]);
@@ -257,7 +260,9 @@ impl<'a, T: Float, P: Iterator<Item = &'a [T]>> Task for Windows<'a, T, P> {
         let Windows { mut parts, rows, row, channels, out } = self;
         let mut sums = Buffer::from_slice(parts.next().expect("there is a part"));
         for part in parts {
-            sums.iter_mut().zip(part).for_each(|(sum, &x)| *sum = *sum + x);
+            for (sum, &x) in sums.iter_mut().zip(part) {
+                *sum = *sum + x;
+            }
         }
         let half = T::from_f64(0.5);
         let of = |a: T, b: T, c: T, d: T| [a + half * (b + c), half * (b - c), half * (b + c) + d];
