@@ -63,9 +63,11 @@ pub(super) fn largest<T: Float>(x: &[T], geometry: &Geometry, with_places: bool)
     }
     let rows = geometry.rows();
     let columns = geometry.columns();
-    let together = (PIECE / places).max(1) * places;
+    // An element takes twice as long as in a pass over all.
+    let size: usize = geometry.input.iter().product();
+    let together = (PIECE / 2 / size.max(places)).max(1) * places;
     // Places in registers have 32 bits, and rows with what is around them are not much longer than without.
-    let small = i32::try_from(geometry.input.iter().product::<usize>()).is_ok()
+    let small = i32::try_from(size).is_ok()
         && (geometry.kernel[2] - 1).saturating_mul(geometry.dilation[2]) / 4 <= geometry.input[2];
     let base = of_values.as_mut().map(|places| SharedMut::new(places.as_mut_ptr()));
     for_each_part(&mut values, together, |first, values| {

@@ -7,10 +7,10 @@ use super::frame::Frame;
 use super::runs::Runs;
 use crate::cpu::buffer::Buffer;
 use crate::cpu::float::Float;
-use crate::cpu::gemm::Epilogue;
 use crate::cpu::gemm::kernels::Gemm;
 use crate::cpu::gemm::kernels::window_tile::{TALLEST, WindowKernel, WindowTiles};
 use crate::cpu::gemm::share;
+use crate::cpu::gemm::{Epilogue, copy_row};
 use crate::cpu::simd::{Task, dispatch};
 use crate::cpu::threads::SharedMut;
 
@@ -75,7 +75,9 @@ impl Plan {
         let units = self.groups * panels;
         let splits = PIECES.div_ceil(self.batch).min(units);
         let base = SharedMut::new(out.as_mut_ptr());
-        share::share(self.multiplications, share::tiled::<T>(), self.batch * splits, |piece| {
+        // With few taps, writing an element takes longer than its sum: as some 16 multiplications.
+        let work = self.multiplications.saturating_add(16 * out.len());
+        share::share(work, share::tiled::<T>(), self.batch * splits, |piece| {
             let (sample, split) = (piece / splits, piece % splits);
             let units = split * units / splits..(split + 1) * units / splits;
             let (first, end) = (self.first_row(units.start, panels), self.first_row(units.end, panels));
@@ -150,7 +152,7 @@ impl Plan {
                 let line = (start[0] + plane * step[0]) * height + start[1] + row * step[1];
                 let out = &mut out[line * width + start[2]..(line + 1) * width];
                 if step[2] == 1 {
-                    out[..counts[2]].copy_from_slice(sums);
+                    copy_row(sums, &mut out[..counts[2]]);
                 } else {
                     out.iter_mut().step_by(step[2]).zip(sums).for_each(|(out, &sum)| *out = sum);
                 }

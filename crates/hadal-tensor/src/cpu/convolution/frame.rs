@@ -95,25 +95,23 @@ impl Frame {
         let size = planes.size * rows.size * columns.size;
         for channel in 0..channels {
             let x = &x[channel * size..][..size];
-            let (phases, filler) = out[channel * self.channel..][..self.channel]
-                .split_at_mut(counts.iter().product::<usize>() * self.phase_size);
-            filler.fill(T::ZERO);
+            let out = &mut out[channel * self.channel..][..self.channel];
+            out.fill(T::ZERO);
             if self.phase_size == 0 {
                 continue;
             }
-            for (phase, out) in phases.chunks_exact_mut(self.phase_size).enumerate() {
+            let phases = out.chunks_exact_mut(self.phase_size).take(counts.iter().product());
+            for (phase, out) in phases.enumerate() {
                 let in_columns = columns.inside(columns.phases[phase % counts[2]]);
                 let in_rows = rows.inside(rows.phases[phase / counts[2] % counts[1]]);
                 let in_planes = planes.inside(planes.phases[phase / counts[2] / counts[1]]);
-                for (line, out) in out.chunks_exact_mut(self.pitch).enumerate() {
-                    let plane = element(in_planes, line / self.rows, planes.stride);
-                    let row = element(in_rows, line % self.rows, rows.stride);
-                    let (Some(plane), Some(row)) = (plane, row) else {
-                        out.fill(T::ZERO);
-                        continue;
-                    };
-                    let x = &x[(plane * rows.size + row) * columns.size..][..columns.size];
-                    fill_row(in_columns, columns.stride, x, out);
+                for (plane, out) in out.chunks_exact_mut(self.rows * self.pitch).enumerate() {
+                    let Some(plane) = element(in_planes, plane, planes.stride) else { continue };
+                    for (row, out) in out.chunks_exact_mut(self.pitch).enumerate() {
+                        let Some(row) = element(in_rows, row, rows.stride) else { continue };
+                        let x = &x[(plane * rows.size + row) * columns.size..][..columns.size];
+                        fill_row(in_columns, columns.stride, x, out);
+                    }
                 }
             }
         }
@@ -126,15 +124,12 @@ fn element((first, element, count): (usize, usize, usize), place: usize, stride:
     (first..first + count).contains(&place).then(|| element + (place - first) * stride)
 }
 
+/// Lays out the elements of a row; all around them stays.
 fn fill_row<T: Float>((first, element, count): (usize, usize, usize), stride: usize, x: &[T], out: &mut [T]) {
-    let (before, rest) = out.split_at_mut(first);
-    let (inside, after) = rest.split_at_mut(count);
-    before.fill(T::ZERO);
-    after.fill(T::ZERO);
     if count == 0 {
         return;
     }
-    let x = &x[element..];
+    let (x, inside) = (&x[element..], &mut out[first..first + count]);
     match stride {
         1 => copy_row(&x[..count], inside),
         2 => {

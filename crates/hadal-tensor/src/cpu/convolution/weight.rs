@@ -10,7 +10,7 @@ use crate::cpu::caches::Caches;
 use crate::cpu::elementwise::add_to;
 use crate::cpu::gemm::kernels::Gemm;
 use crate::cpu::gemm::kernels::window_dots::{WindowDotKernel, WindowDots};
-use crate::cpu::gemm::share;
+use crate::cpu::gemm::{copy_row, share};
 use crate::cpu::threads::SharedMut;
 
 /// Parts of the samples whose gradients are added up by themselves first, at most.
@@ -118,14 +118,11 @@ impl<T: Gemm> Work<'_, T> {
     /// Lays a row of the output out as its places follow each other in the frame, with zeros between.
     fn line(&self, y: &[T], line: &mut [T]) {
         let [_, height, width] = self.geometry.output;
-        let mut end = 0;
+        line.fill(T::ZERO);
         for (row, y) in y.chunks_exact(width).enumerate() {
             let start = (row / height * self.frame.rows + row % height) * self.frame.pitch;
-            line[end..start].fill(T::ZERO);
-            end = start + width;
-            line[start..end].copy_from_slice(y);
+            copy_row(y, &mut line[start..start + width]);
         }
-        line[end..].fill(T::ZERO);
     }
 
     /// Adds the products of rows, which follow each other in `lines`, with all taps.

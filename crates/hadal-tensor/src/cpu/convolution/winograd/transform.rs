@@ -36,33 +36,46 @@ impl<T: Float> Task for Filters<'_, '_, T> {
     #[inline(always)]
     fn run(self) {
         let Filters { windows, channels, filters, row, places } = self;
-        let half = T::from_f64(0.5);
-        let of = |a: T, b: T, c: T| [a, half * (a + c + b), half * (a + c - b), c];
+        // The elements of a channel's windows, filters side by side, long written when they are read.
+        let mut elements = vec![T::ZERO; 9 * row];
         for (i, channel) in channels.enumerate() {
-            // A register of filters at a time; a row has room for the last.
+            for filter in 0..filters {
+                let at = (filter * windows.filter + channel * windows.channel) * 9;
+                let Some(w) = windows.w[at..].first_chunk::<9>() else { return };
+                for (k, elements) in elements.chunks_exact_mut(row).enumerate() {
+                    elements[filter] = if windows.is_turned { w[8 - k] } else { w[k] };
+                }
+            }
+            // A row has room for whole registers.
             for first in (0..filters).step_by(LANES) {
                 let mut g = [[T::ZERO; LANES]; 9];
-                for lane in 0..LANES.min(filters - first) {
-                    let at = ((first + lane) * windows.filter + channel * windows.channel) * 9;
-                    let Some(w) = windows.w[at..].first_chunk::<9>() else { return };
-                    for (k, g) in g.iter_mut().enumerate() {
-                        g[lane] = if windows.is_turned { w[8 - k] } else { w[k] };
-                    }
+                for (g, elements) in g.iter_mut().zip(elements.chunks_exact(row)) {
+                    g.copy_from_slice(&elements[first..][..LANES]);
                 }
-                let mut block = [[T::ZERO; LANES]; PLACES];
-                for lane in 0..LANES {
-                    let columns: [[T; 4]; 3] = std::array::from_fn(|k| of(g[k][lane], g[3 + k][lane], g[6 + k][lane]));
-                    for (place, block) in block.iter_mut().enumerate() {
-                        let k = place / 4;
-                        block[lane] = of(columns[0][k], columns[1][k], columns[2][k])[place % 4];
+                let columns = [along(&g[0], &g[3], &g[6]), along(&g[1], &g[4], &g[7]), along(&g[2], &g[5], &g[8])];
+                for k in 0..4 {
+                    let weights = along(&columns[0][k], &columns[1][k], &columns[2][k]);
+                    for (place, weights) in places[4 * k..][..4].iter_mut().zip(&weights) {
+                        place[i * row + first..][..LANES].copy_from_slice(weights);
                     }
-                }
-                for (place, block) in places.iter_mut().zip(&block) {
-                    place[i * row + first..][..LANES].copy_from_slice(block);
                 }
             }
         }
     }
+}
+
+/// `G g` of columns `g`, of a register of filters.
+#[inline(always)]
+fn along<T: Float>(a: &[T; LANES], b: &[T; LANES], c: &[T; LANES]) -> [[T; LANES]; 4] {
+    let half = T::from_f64(0.5);
+    let mut between = [[T::ZERO; LANES]; 2];
+    for i in 0..LANES {
+        between[0][i] = half * (a[i] + c[i] + b[i]);
+    }
+    for i in 0..LANES {
+        between[1][i] = half * (a[i] + c[i] - b[i]);
+    }
+    [*a, between[0], between[1], *c]
 }
 
 /// From a channel to the next, in `pitch`es: its places, and one, so that channels do not fall into the same few
