@@ -3,7 +3,7 @@
 //! Plain convolutional networks with batch normalization, trained on images that are turned, shifted and scaled at random, and judged by
 //! a vote of networks with kernels of different sizes: An, Lee, Park, Yang and So, "An Ensemble of Simple Convolutional Neural Network
 //! Models for MNIST Digit Recognition", arXiv 2008.10400 (2020). Theirs have no pooling, ten times the multiplications and 150 epochs;
-//! filters and epochs here are what two cores can do in one to two hours. Normalization, schedule and random changes were compared on the
+//! filters and epochs here are what two cores can do in about an hour. Normalization, schedule and random changes were compared on the
 //! last 10,000 training images, in short runs on 16,000 others; the test images chose nothing.
 
 use std::path::Path;
