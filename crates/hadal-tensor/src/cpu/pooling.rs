@@ -183,7 +183,10 @@ impl<T: Float> Task for WholeLines<'_, T> {
     }
 }
 
-/// As [`WholeLines`], without the places, and with all lines of a channel in each pass, so that what is read has long been written.
+/// Elements of [`WholeLinesOfValues`]'s passes, about: those of both stay in the nearest cache.
+const TOGETHER: usize = 3072;
+
+/// As [`WholeLines`], without the places, and with several lines in each pass, so that what is read has long been written.
 struct WholeLinesOfValues<'a, T> {
     lines: Lines<'a, T>,
     values: &'a mut [T],
@@ -198,11 +201,12 @@ impl<T: Float> Task for WholeLinesOfValues<'_, T> {
         let (kernel, dilation, stride) = (geometry.kernel[2], geometry.dilation[2], geometry.stride[2]);
         let (width, padding, windows) = (geometry.input[2], geometry.padding[2], geometry.output[2]);
         let (starts, pitch) = geometry.starts_and_reach();
-        let lines = all.rows.len();
-        let (mut columns, mut best) = (vec![least::<T>(); lines * pitch], vec![T::ZERO; lines * starts]);
-        for (channel, out) in out.chunks_exact_mut(lines * windows).enumerate() {
-            for (line, columns) in columns.chunks_exact_mut(pitch).enumerate() {
-                let (x, rows) = all.line(channel * lines + line);
+        let together = (TOGETHER / pitch).clamp(1, out.len() / windows);
+        let (mut columns, mut best) = (vec![least::<T>(); together * pitch], vec![T::ZERO; together * starts]);
+        for (part, out) in out.chunks_mut(together * windows).enumerate() {
+            let lines = out.len() / windows;
+            for (line, columns) in columns.chunks_exact_mut(pitch).take(lines).enumerate() {
+                let (x, rows) = all.line(part * together + line);
                 let own = &mut columns[padding..][..width];
                 match *rows {
                     [] => own.fill(least()),
@@ -215,7 +219,7 @@ impl<T: Float> Task for WholeLinesOfValues<'_, T> {
                     }
                 }
             }
-            for (columns, best) in columns.chunks_exact(pitch).zip(best.chunks_exact_mut(starts)) {
+            for (columns, best) in columns.chunks_exact(pitch).zip(best.chunks_exact_mut(starts)).take(lines) {
                 match kernel {
                     1 => copy_row(&columns[..starts], best),
                     _ => larger_of(best, &columns[..starts], &columns[dilation..][..starts]),
