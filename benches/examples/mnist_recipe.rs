@@ -1,5 +1,5 @@
 //! What `hadal train mnist --recipe best` was chosen by: networks trained for 14 epochs on the first 50,000 training images and judged by
-//! the last 10,000, on one thread. The test images are not read. Usage: small|dropout|changes|bent|deep|deep_changes
+//! the last 10,000, on one thread. The test images are not read. Usage: small|dropout|changes|bent|deep
 use hadal::data::Augment;
 use hadal::optim::Schedule;
 use hadal::prelude::*;
@@ -19,8 +19,7 @@ fn main() -> hadal::Result<()> {
         "changes" => (SMALL, many, None),
         "bent" => (SMALL, few.elastic(6.0, 4.0), None),
         "deep" => (DEEP, few, None),
-        "deep_changes" => (DEEP, many, None),
-        _ => panic!("one of small, dropout, changes, bent, deep, deep_changes"),
+        _ => panic!("one of small, dropout, changes, bent, deep"),
     };
     hadal::set_num_threads(1);
     let images = Mnist::load()?.0.reshape([1, 28, 28])?;

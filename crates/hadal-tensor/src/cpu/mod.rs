@@ -419,17 +419,7 @@ impl Backend for Cpu {
     }
 
     fn largest(&self, x: View, geometry: &Geometry, with_places: bool) -> (Storage, Option<Storage>) {
-        match x.storage {
-            Storage::F32(values) => {
-                let (values, places) = pooling::largest(&copy::contiguous(values, x.layout), geometry, with_places);
-                (F32(values), places.map(I64))
-            }
-            Storage::F64(values) => {
-                let (values, places) = pooling::largest(&copy::contiguous(values, x.layout), geometry, with_places);
-                (F64(values), places.map(I64))
-            }
-            other => mismatch("pooling", other),
-        }
+        pooling::largest(x, geometry, with_places)
     }
 
     fn recurrent(&self, layer: RecurrentLayer, gates: &mut Storage, bias: Option<View>) -> [Storage; 2] {

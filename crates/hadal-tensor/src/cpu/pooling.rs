@@ -4,12 +4,13 @@ use std::iter::StepBy;
 use std::ops::Range;
 
 use super::buffer::Buffer;
+use super::dtypes::{F32, F64, I64, floats32, floats64};
 use super::elementwise::PIECE;
 use super::float::Float;
 use super::gemm::copy_row;
 use super::simd::{Task, dispatch};
 use super::threads::{SharedMut, for_each_part};
-use crate::backend::Geometry;
+use crate::backend::{Geometry, Storage, View};
 
 impl Geometry {
     /// The positions of the output.
@@ -54,7 +55,21 @@ impl Geometry {
 /// The largest element of each window, and, where that is asked for, its place in its channel, counted over all dimensions: the first of
 /// equals, the first NaN if there is one; negative infinity and -1 for a window outside. `[N, C, input]` to `[N, C, output]`; padding is
 /// never the largest. Without the places, a zero may have the other sign.
-pub(super) fn largest<T: Float>(x: &[T], geometry: &Geometry, with_places: bool) -> (Buffer<T>, Option<Buffer<i64>>) {
+pub(super) fn largest(x: View, geometry: &Geometry, with_places: bool) -> (Storage, Option<Storage>) {
+    let (values, places) = match x.storage {
+        Storage::F32(_) => {
+            let (values, places) = largest_and_places(&floats32(x), geometry, with_places);
+            (F32(values), places)
+        }
+        _ => {
+            let (values, places) = largest_and_places(&floats64(x), geometry, with_places);
+            (F64(values), places)
+        }
+    };
+    (values, places.map(I64))
+}
+
+fn largest_and_places<T: Float>(x: &[T], geometry: &Geometry, with_places: bool) -> (Buffer<T>, Option<Buffer<i64>>) {
     let places = geometry.places();
     let count = geometry.batch * geometry.channels * places;
     let (mut values, mut of_values) = (Buffer::scratch(count), with_places.then(|| Buffer::scratch(count)));
@@ -269,7 +284,9 @@ fn larger_of<T: Float>(out: &mut [T], a: &[T], b: &[T]) {
     }
     for start in block_starts(out.len()) {
         let blocks = (a[start..].first_chunk::<BLOCK>(), b[start..].first_chunk::<BLOCK>());
-        let (Some(out), (Some(a), Some(b))) = (out[start..].first_chunk_mut::<BLOCK>(), blocks) else { return };
+        let (Some(out), (Some(a), Some(b))) = (out[start..].first_chunk_mut::<BLOCK>(), blocks) else {
+            unreachable!("blocks lie within")
+        };
         for i in 0..BLOCK {
             out[i] = if is_larger(b[i], a[i]) { b[i] } else { a[i] };
         }
@@ -287,7 +304,7 @@ fn raise<T: Float>(all: &mut [T], others: &[T]) {
     }
     for start in block_starts(all.len()) {
         let blocks = (all[start..].first_chunk_mut::<BLOCK>(), others[start..].first_chunk::<BLOCK>());
-        let (Some(all), Some(others)) = blocks else { return };
+        let (Some(all), Some(others)) = blocks else { unreachable!("blocks lie within") };
         for i in 0..BLOCK {
             all[i] = if is_larger(others[i], all[i]) { others[i] } else { all[i] };
         }
@@ -366,7 +383,7 @@ mod tests {
                 dimensions: 2,
             };
             let x: Vec<f32> = numbers.iter().copied().cycle().take(channels * rows * columns).collect();
-            let (values, places) = largest(&x, &geometry, true);
+            let (values, places) = largest_and_places(&x, &geometry, true);
             let places = places.expect("the places were asked for");
             let (mut wanted, mut wanted_places) = (vec![0.0; values.len()], vec![0; values.len()]);
             if !wanted.is_empty() {
@@ -376,7 +393,7 @@ mod tests {
             prop_assert_eq!(&places[..], &wanted_places[..]);
             let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
             prop_assert_eq!(bits(&values), bits(&wanted));
-            prop_assert_eq!(bits(&largest(&x, &geometry, false).0), bits(&wanted));
+            prop_assert_eq!(bits(&largest_and_places(&x, &geometry, false).0), bits(&wanted));
         }
     }
 }

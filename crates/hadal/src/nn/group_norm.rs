@@ -134,7 +134,7 @@ impl Forward for GroupNorm {
     /// If the layer has not been built, or the channels of `x` are not on axis 1.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        ctx.refuse_pieces("GroupNorm");
+        ctx.refuse_pieces(self);
         let (Some(weight), Some(bias)) = (&self.weight, &self.bias) else {
             panic!(
                 "GroupNorm: the layer has no weights yet; make it with built(), or build or compile the Sequential that contains it"

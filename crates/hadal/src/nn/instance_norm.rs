@@ -82,7 +82,7 @@ impl Forward for InstanceNorm {
     /// channel.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        ctx.refuse_pieces("InstanceNorm");
+        ctx.refuse_pieces(self);
         let elements: usize = x.shape().iter().skip(2).product();
         assert!(
             x.rank() >= 3 && elements > 1 && x.size(1) > 0,

@@ -294,7 +294,7 @@ pub trait Forward: Module {
     /// ```
     ///
     /// # Errors
-    /// If it does not take pieces, because the output at one place depends on those that follow.
+    /// If it does not take pieces, because the output at one place depends on others; then `forward` panics in a stream.
     fn stream_length(&self) -> Result<Option<usize>> {
         Ok(None)
     }

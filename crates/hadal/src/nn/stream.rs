@@ -46,26 +46,25 @@ impl<'a> Stream<'a> {
     }
 }
 
-/// Why a layer that looks at several places of an axis takes no pieces of a sequence.
-fn needs_whole(layer: &str) -> String {
-    format!(
+/// The [`stream_length`](Forward::stream_length) of a layer that looks at several places of an axis.
+pub(super) fn not_in_pieces(layer: &str) -> Result<Option<usize>> {
+    Err(Error::Config(format!(
         "{layer} looks at several steps, or places, at once: it needs the whole sequence, and cannot run in a Stream, where it comes piece \
          by piece; put it into a TimeDistributed if it is for each step by itself"
-    )
-}
-
-/// The [`stream_length`](Forward::stream_length) of such a layer.
-pub(super) fn not_in_pieces(layer: &str) -> Result<Option<usize>> {
-    Err(Error::Config(needs_whole(layer)))
+    )))
 }
 
 impl Context {
     /// The check of such a layer's `forward`.
     ///
     /// # Panics
-    /// In a stream.
+    /// In a stream, if the layer takes no pieces.
     #[track_caller]
-    pub(super) fn refuse_pieces(&self, layer: &str) {
-        assert!(self.carried.is_none(), "{}", needs_whole(layer));
+    pub(super) fn refuse_pieces(&self, layer: &impl Forward) {
+        if self.carried.is_some()
+            && let Err(error) = layer.stream_length()
+        {
+            panic!("{error}");
+        }
     }
 }

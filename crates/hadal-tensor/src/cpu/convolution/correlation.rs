@@ -9,8 +9,7 @@ use crate::cpu::buffer::Buffer;
 use crate::cpu::float::Float;
 use crate::cpu::gemm::kernels::Gemm;
 use crate::cpu::gemm::kernels::window_tile::{TALLEST, WindowKernel, WindowTiles};
-use crate::cpu::gemm::share;
-use crate::cpu::gemm::{Epilogue, copy_row};
+use crate::cpu::gemm::{Epilogue, copy_row, share};
 use crate::cpu::simd::{Task, dispatch};
 use crate::cpu::threads::SharedMut;
 

@@ -212,7 +212,7 @@ impl<const D: usize> Forward for ConvNd<D> {
     /// If the layer has no weights yet, `x` does not have its axes and channels, or the window is larger than the padded input.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        ctx.refuse_pieces(&Self::name());
+        ctx.refuse_pieces(self);
         let Some(weights) = &self.weights else { panic!("{}", unbuilt(&Self::name())) };
         check_input(&Self::name(), x, D, weights.weight.size(1) * self.groups);
         self.settings.forward(x, weights, self.groups, ctx)

@@ -231,7 +231,7 @@ impl<const D: usize> Forward for ConvTransposeNd<D> {
     /// If the layer has no weights yet, `x` does not have its axes and channels, or the output would be empty.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        ctx.refuse_pieces(&Self::name());
+        ctx.refuse_pieces(self);
         let Some(weights) = &self.weights else { panic!("{}", unbuilt(&Self::name())) };
         check_input(&Self::name(), x, D, weights.weight.size(0));
         let Settings { stride, padding, dilation, .. } = self.settings;

@@ -182,7 +182,7 @@ impl Forward for SeparableConv2d {
     /// If the layer has no weights yet, `x` does not have its axes and channels, or the window is larger than the padded input.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        ctx.refuse_pieces(NAME);
+        ctx.refuse_pieces(self);
         let Some(Parts { depthwise, pointwise }) = &self.parts else { panic!("{}", unbuilt(NAME)) };
         let channels = depthwise.weight.size(0) / self.multiplier;
         check_input(NAME, x, 2, channels);

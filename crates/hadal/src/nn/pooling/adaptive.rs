@@ -57,7 +57,7 @@ impl<const D: usize> Forward for AdaptiveAvgPoolNd<D> {
     /// If `x` is not `[N, C, ..]`, or a size is 0.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        ctx.refuse_pieces(&Self::name());
+        ctx.refuse_pieces(self);
         x.adaptive_avg_pool(self.size)
     }
 

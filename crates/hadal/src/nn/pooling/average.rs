@@ -159,7 +159,7 @@ impl<const D: usize> Forward for AvgPoolNd<D> {
     /// If `x` is not `[N, C, ..]`, or as [`Tensor::avg_pool`].
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        ctx.refuse_pieces(&Self::name());
+        ctx.refuse_pieces(self);
         x.avg_pool(pool(self.window()).count_padding(self.count_padding))
     }
 

@@ -25,7 +25,7 @@ impl Forward for GlobalAveragePool {
     /// If `x` has fewer than 3 axes, or nothing on those after the channels.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        ctx.refuse_pieces("GlobalAveragePool");
+        ctx.refuse_pieces(self);
         assert!(x.rank() >= 3, "GlobalAveragePool: the input has shape {}, but the layer takes [N, C, ..]", x.shape());
         assert!(
             !x.shape()[2..].contains(&0),

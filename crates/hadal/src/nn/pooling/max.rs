@@ -146,7 +146,7 @@ impl<const D: usize> Forward for MaxPoolNd<D> {
     /// If `x` is not `[N, C, ..]`, or as [`Tensor::max_pool`].
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        ctx.refuse_pieces(&Self::name());
+        ctx.refuse_pieces(self);
         x.max_pool(pool(self.window()))
     }
 

@@ -154,7 +154,7 @@ impl Forward for Pad {
     /// If `x` has fewer than 3 axes, or the widths do not fit.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        ctx.refuse_pieces("Pad");
+        ctx.refuse_pieces(self);
         assert!(x.rank() >= 3, "Pad: the input has shape {}, but the layer takes [N, C, ..]", x.shape());
         match self.pairs(x.rank() - 2) {
             Ok(pairs) => x.pad(&pairs, self.mode),

@@ -123,7 +123,7 @@ impl Forward for Upsample {
     /// If `x` has fewer than 3 or more than 5 axes, or the sizes do not fit.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        ctx.refuse_pieces("Upsample");
+        ctx.refuse_pieces(self);
         assert!(
             (3..=5).contains(&x.rank()),
             "Upsample: the input has shape {}, but the layer takes [N, C, L], [N, C, H, W] or [N, C, D, H, W]",

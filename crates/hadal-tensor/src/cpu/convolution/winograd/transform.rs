@@ -41,7 +41,7 @@ impl<T: Float> Task for Filters<'_, '_, T> {
         for (i, channel) in channels.enumerate() {
             for filter in 0..filters {
                 let at = (filter * windows.filter + channel * windows.channel) * 9;
-                let Some(w) = windows.w[at..].first_chunk::<9>() else { return };
+                let w = &windows.w[at..][..9];
                 for (k, elements) in elements.chunks_exact_mut(row).enumerate() {
                     elements[filter] = if windows.is_turned { w[8 - k] } else { w[k] };
                 }

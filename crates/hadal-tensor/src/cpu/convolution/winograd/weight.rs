@@ -225,8 +225,9 @@ impl<T: Float, K: Transform, const READ: usize, const N: usize> Task for Blocks<
             for channel in (0..padded).step_by(N) {
                 let mut x = [&zeros; READ];
                 for (x, at) in x.iter_mut().zip(&at) {
-                    let inside = at.and_then(|at| part.x[at + channel..].first_chunk::<N>());
-                    *x = inside.unwrap_or(&zeros);
+                    if let Some(at) = at {
+                        *x = part.x[at + channel..].first_chunk().expect("padded channels");
+                    }
                 }
                 let mut block = [[T::ZERO; N]; PLACES];
                 for lane in 0..N {
@@ -260,9 +261,7 @@ impl<'a, T: Float, P: Iterator<Item = &'a [T]>> Task for Windows<'a, T, P> {
         let Windows { mut parts, rows, row, channels, out } = self;
         let mut sums = Buffer::from_slice(parts.next().expect("there is a part"));
         for part in parts {
-            for (sum, &x) in sums.iter_mut().zip(part) {
-                *sum = *sum + x;
-            }
+            add_to(&mut sums, part);
         }
         let half = T::from_f64(0.5);
         let of = |a: T, b: T, c: T, d: T| [a + half * (b + c), half * (b - c), half * (b + c) + d];
