@@ -216,3 +216,33 @@ fn a_tensor_drawn_in_one_piece_equals_one_drawn_in_two() {
     let second = Tensor::rand([60_000], &mut Rng::from_state(rng.state())).to_vec::<f32>();
     assert_eq!(whole, [first, second].concat());
 }
+
+/// Numbers in each layout that loops are specialised for: as they lie, repeated along the last axis or along all, turned.
+fn layouts(seed: u64) -> [Tensor; 4] {
+    [
+        random(&[3, 70], seed),
+        random(&[3, 1], seed).expand([3, 70]),
+        random(&[], seed).expand([3, 70]),
+        scrambled(&[3, 70], seed),
+    ]
+}
+
+#[test]
+fn where_and_functions_of_one_number_give_the_same_in_every_layout() {
+    let values = |x: &Tensor| x.to_vec::<f64>();
+    for x in layouts(1) {
+        assert_eq!(values(&-&x), values(&x).iter().map(|x| -x).collect::<Vec<_>>());
+        // The conditions lie as their numbers do, or are repeated.
+        for condition in [x.gt(0.0), x.gt(0.0).narrow(1, 5, 1).expand([3, 70])] {
+            let chosen = condition.to_vec::<bool>();
+            for a in layouts(2) {
+                for b in layouts(3) {
+                    let pairs = values(&a).into_iter().zip(values(&b));
+                    let expected: Vec<f64> =
+                        chosen.iter().zip(pairs).map(|(&chosen, (a, b))| if chosen { a } else { b }).collect();
+                    assert_eq!(values(&condition.where_(&a, &b)), expected);
+                }
+            }
+        }
+    }
+}

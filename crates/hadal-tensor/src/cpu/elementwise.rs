@@ -32,7 +32,7 @@ struct Map<'a, A, O, F> {
     f: F,
 }
 
-impl<A: Copy, O, F: Function<A, O>> Task for Map<'_, A, O, F> {
+impl<A: Copy, O: Copy, F: Function<A, O>> Task for Map<'_, A, O, F> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
@@ -44,6 +44,9 @@ impl<A: Copy, O, F: Function<A, O>> Task for Map<'_, A, O, F> {
                 for (out, &x) in out.iter_mut().zip(&x[first..first + length]) {
                     *out = f.of(x);
                 }
+            } else if step == 0 && length > 0 {
+                // What was repeated along the run, as by `expand`.
+                out.fill(f.of(x[first]));
             } else {
                 for (i, out) in out.iter_mut().enumerate() {
                     *out = f.of(at(x, first, step, i));
@@ -175,6 +178,47 @@ impl<T: Float> Task for AddTo<'_, T> {
     }
 }
 
+struct Select<'a, T> {
+    out: &'a mut [T],
+    start: usize,
+    plan: &'a Plan<3>,
+    condition: &'a [u8],
+    a: &'a [T],
+    b: &'a [T],
+}
+
+impl<T: Plain> Task for Select<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let Select { out, start, plan, condition, a, b } = self;
+        let [p, q, r] = plan.steps();
+        for Run { position, starts: [i, j, k], length } in plan.runs(start, out.len()) {
+            let out = &mut out[position..position + length];
+            if p == 1 && q == 1 && r == 1 {
+                let values = a[j..j + length].iter().zip(&b[k..k + length]);
+                for ((out, &chosen), (&a, &b)) in out.iter_mut().zip(&condition[i..i + length]).zip(values) {
+                    *out = if chosen != 0 { a } else { b };
+                }
+            } else if p == 1 && q == 0 && r == 1 {
+                let a = a[j];
+                for ((out, &chosen), &b) in out.iter_mut().zip(&condition[i..i + length]).zip(&b[k..k + length]) {
+                    *out = if chosen != 0 { a } else { b };
+                }
+            } else if p == 1 && q == 1 && r == 0 {
+                let b = b[k];
+                for ((out, &chosen), &a) in out.iter_mut().zip(&condition[i..i + length]).zip(&a[j..j + length]) {
+                    *out = if chosen != 0 { a } else { b };
+                }
+            } else {
+                for (n, out) in out.iter_mut().enumerate() {
+                    *out = if at(condition, i, p, n) != 0 { at(a, j, q, n) } else { at(b, k, r, n) };
+                }
+            }
+        }
+    }
+}
+
 /// `condition ? a : b` over three views of one shape.
 pub(super) fn select<T: Plain>(
     (condition, c): (&[u8], &Layout),
@@ -182,16 +226,8 @@ pub(super) fn select<T: Plain>(
     (b, right): (&[T], &Layout),
 ) -> Buffer<T> {
     let plan = Plan::new([c, left, right]);
-    let [p, q, r] = plan.steps();
     let mut out = Buffer::scratch(c.shape.elements());
-    for_each_part(&mut out, PIECE, |start, out| {
-        for Run { position, starts: [i, j, k], length } in plan.runs(start, out.len()) {
-            for (n, out) in out[position..position + length].iter_mut().enumerate() {
-                let chosen = at(condition, i, p, n) != 0;
-                *out = if chosen { at(a, j, q, n) } else { at(b, k, r, n) };
-            }
-        }
-    });
+    for_each_part(&mut out, PIECE, |start, out| dispatch(Select { out, start, plan: &plan, condition, a, b }));
     out
 }
 

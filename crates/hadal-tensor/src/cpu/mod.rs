@@ -20,6 +20,7 @@ mod pooling;
 mod random;
 mod recurrent;
 mod reduce;
+mod rows;
 pub(crate) mod shared;
 pub(crate) mod simd;
 mod strided;

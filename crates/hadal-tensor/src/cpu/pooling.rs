@@ -7,7 +7,7 @@ use super::buffer::Buffer;
 use super::dtypes::{F32, F64, I64, floats32, floats64};
 use super::elementwise::PIECE;
 use super::float::Float;
-use super::gemm::copy_row;
+use super::rows::copy_row;
 use super::simd::{Task, dispatch};
 use super::threads::{SharedMut, for_each_part};
 use crate::backend::{Geometry, Storage, View};

@@ -8,8 +8,11 @@ use super::runs::Runs;
 use crate::cpu::buffer::Buffer;
 use crate::cpu::float::Float;
 use crate::cpu::gemm::kernels::Gemm;
+use crate::cpu::gemm::kernels::kernel::Kernels;
+use crate::cpu::gemm::kernels::window_lines::WindowLines;
 use crate::cpu::gemm::kernels::window_tile::{TALLEST, WindowKernel, WindowTiles};
-use crate::cpu::gemm::{Epilogue, copy_row, share};
+use crate::cpu::gemm::{Epilogue, share};
+use crate::cpu::rows::copy_row;
 use crate::cpu::simd::{Task, dispatch};
 use crate::cpu::threads::SharedMut;
 
@@ -56,6 +59,8 @@ struct Prepared<T> {
     runs: Runs,
     /// Whether sums go to their places at once.
     direct: bool,
+    /// The lines and columns of the window, where sums are taken line by line.
+    lines: Option<[usize; 2]>,
 }
 
 impl Plan {
@@ -66,10 +71,11 @@ impl Plan {
         if out.is_empty() {
             return out;
         }
-        let kernel = &T::kernels().windows;
+        let kernels = T::kernels();
+        let kernel = &kernels.windows;
         let panels = self.rows.div_ceil(kernel.height);
         let prepared: Vec<Prepared<T>> =
-            self.correlations.iter().map(|part| self.prepare(part, w, panels, kernel.lanes)).collect();
+            self.correlations.iter().map(|part| self.prepare(part, w, panels, kernels)).collect();
         // A piece is a part of a sample's panels.
         let units = self.groups * panels;
         let splits = PIECES.div_ceil(self.batch).min(units);
@@ -83,7 +89,7 @@ impl Plan {
             let place = size / (self.rows * self.groups);
             // SAFETY: each piece has rows of its own, within the buffer.
             let out = unsafe { base.part(sample * size + first * place, (end - first) * place) };
-            self.units(kernel, x, &prepared, epilogue, sample, units, panels, out);
+            self.units(kernels, x, &prepared, epilogue, sample, units, panels, out);
         });
         out
     }
@@ -97,7 +103,7 @@ impl Plan {
     #[allow(clippy::too_many_arguments)]
     fn units<T: Gemm>(
         &self,
-        kernel: &WindowKernel<T>,
+        kernels: &Kernels<T>,
         x: &[T],
         prepared: &[Prepared<T>],
         epilogue: Option<Epilogue<T>>,
@@ -106,8 +112,9 @@ impl Plan {
         panels: usize,
         out: &mut [T],
     ) {
+        let kernel = &kernels.windows;
         let input = x.len() / (self.batch * self.groups).max(1);
-        let mut frame = Buffer::scratch(self.frame.length(self.channels));
+        let mut frame = Buffer::filled(self.frame.length(self.channels), T::ZERO);
         let rooms = prepared.iter().filter(|part| !part.direct).map(|part| part.runs.room);
         let mut stage = Buffer::scratch(rooms.max().unwrap_or(0) * kernel.height.min(self.rows));
         let place: usize = self.output.iter().product();
@@ -127,7 +134,9 @@ impl Plan {
             for (part, prepared) in self.correlations.iter().zip(prepared) {
                 let weights = &prepared.weights[begin * part.taps.len()..][..rows * part.taps.len()];
                 let panel = Panel { start, weights, stride: rows, distances: &prepared.distances };
-                if prepared.direct {
+                if let Some(window) = prepared.lines {
+                    self.lines(kernels, window, &panel, &frame, out);
+                } else if prepared.direct {
                     tiles(kernel, &panel, &prepared.runs, &frame, out);
                 } else {
                     tiles(kernel, &panel, &prepared.runs, &frame, &mut stage);
@@ -138,6 +147,49 @@ impl Plan {
                 dispatch(ReluInPlace(out));
             }
         }
+    }
+
+    /// The sums of one row of weights and one channel.
+    fn lines<T: Gemm>(&self, kernels: &Kernels<T>, window: [usize; 2], panel: &Panel<T>, frame: &[T], out: &mut [T]) {
+        let kernel = &kernels.window_lines;
+        let ([_, rows, columns], pitch, first) = (self.output, self.frame.pitch, panel.distances[0]);
+        assert!(
+            kernel.heights.contains(&window[0])
+                && columns >= kernel.lanes
+                && rows > 0
+                && panel.start.len() == 1
+                && window[0] * window[1] <= panel.weights.len()
+                && first + (rows + window[0] - 2) * pitch + columns + window[1] - 1 <= frame.len()
+                && rows * columns <= out.len(),
+            "convolution: {window:?} at {rows} x {columns} places of {}",
+            frame.len()
+        );
+        let lines = WindowLines {
+            window,
+            weights: panel.weights.as_ptr(),
+            start: panel.start.as_ptr(),
+            frame: frame[first..].as_ptr(),
+            pitch,
+            places: [rows, columns],
+            out: out.as_mut_ptr(),
+        };
+        // SAFETY: kernels are those of the level in use, and the sizes were just checked.
+        unsafe { (kernel.lines)(&lines) }
+    }
+
+    /// The lines and columns of the window where there is a kernel that takes sums line by line: for one row of weights and one
+    /// channel, whose elements lie in the frame as do the places.
+    fn window<T: Gemm>(&self, part: &Correlation, kernels: &Kernels<T>) -> Option<[usize; 2]> {
+        let kernel = &kernels.window_lines;
+        let first = part.taps.first()?.distance;
+        let width = part.taps.iter().zip(first..).take_while(|(tap, distance)| tap.distance == *distance).count();
+        let at = |tap: usize| first + tap / width * self.frame.pitch + tap % width;
+        let height = part.taps.len() / width;
+        let is_box =
+            height * width == part.taps.len() && part.taps.iter().enumerate().all(|(i, tap)| tap.distance == at(i));
+        let is_plane = part.counts == self.output && part.step == [1; 3] && part.counts[0] == 1;
+        let fits = self.rows == 1 && is_box && is_plane && part.counts[2] >= kernel.lanes;
+        (fits && kernel.heights.contains(&height)).then_some([height, width])
     }
 
     /// Writes the sums of rows where they belong in the output.
@@ -159,7 +211,7 @@ impl Plan {
         }
     }
 
-    fn prepare<T: Gemm>(&self, part: &Correlation, w: &[T], panels: usize, lanes: usize) -> Prepared<T> {
+    fn prepare<T: Gemm>(&self, part: &Correlation, w: &[T], panels: usize, kernels: &Kernels<T>) -> Prepared<T> {
         let mut weights = Vec::with_capacity(self.groups * self.rows * part.taps.len());
         for unit in 0..self.groups * panels {
             let (group, rows) = (unit / panels, self.first_row(unit, panels)..self.first_row(unit + 1, panels));
@@ -170,9 +222,9 @@ impl Plan {
             }
         }
         let distances = part.taps.iter().map(|tap| tap.distance).collect();
-        let runs = Runs::new(&self.frame, part.counts, lanes, false);
+        let runs = Runs::new(&self.frame, part.counts, kernels.windows.lanes, false);
         let direct = part.counts == self.output && part.step == [1; 3] && runs.are_dense(part.counts);
-        Prepared { weights, distances, runs, direct }
+        Prepared { weights, distances, runs, direct, lines: self.window(part, kernels) }
     }
 }
 
@@ -201,12 +253,13 @@ pub(super) struct Panel<'a, T> {
 pub(super) fn tiles<T: Gemm>(kernel: &WindowKernel<T>, panel: &Panel<T>, runs: &Runs, frame: &[T], out: &mut [T]) {
     let Panel { start, weights, stride, distances } = *panel;
     let rows = start.len();
-    let (reach, end) = runs.ends(kernel.lanes);
+    let (reach, end) = runs.ends;
     let reach = distances.iter().max().map_or(0, |distance| distance + reach);
     let listed = runs.registers * if runs.halves { 2 } else { 1 };
     assert!(
         (1..=kernel.height).contains(&rows)
             && distances.len().checked_sub(1).is_none_or(|last| last * stride + rows <= weights.len())
+            && runs.lanes == kernel.lanes
             && [runs.places.len(), runs.outs.len()] == [listed; 2]
             && reach <= frame.len()
             && end <= runs.room

@@ -1,7 +1,8 @@
 //! How the elements of a sample are laid out for convolutions.
 
 use crate::cpu::float::Float;
-use crate::cpu::gemm::copy_row;
+use crate::cpu::rows::copy_rows;
+use crate::cpu::simd::{Task, dispatch};
 
 /// The elements of a cache line, of the smallest numbers.
 const LINE: usize = 16;
@@ -42,6 +43,17 @@ pub(super) struct Frame {
     phase_size: usize,
     channel: usize,
     slack: usize,
+    blocks: Vec<Block>,
+}
+
+/// What of a channel lies in one phase of each axis.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    /// Planes, rows and columns.
+    sizes: [usize; 3],
+    /// The first element in the channel, and in its frame.
+    from: usize,
+    to: usize,
 }
 
 impl Frame {
@@ -61,7 +73,22 @@ impl Frame {
         // An odd number of cache lines: channels at powers of two would fall into the same few places of the nearest cache.
         let channel = (phases.saturating_mul(phase_size).div_ceil(LINE) | 1).saturating_mul(LINE);
         let slack = columns.reach.saturating_sub(pitch) + LINE;
-        Frame { axes, pitch, rows, phase_size, channel, slack }
+        let mut frame = Frame { axes, pitch, rows, phase_size, channel, slack, blocks: Vec::new() };
+        frame.blocks = (0..phases).map(|phase| frame.block(phase)).collect();
+        frame
+    }
+
+    fn block(&self, phase: usize) -> Block {
+        let [planes, rows, columns] = &self.axes;
+        let counts = [rows.phases.len(), columns.phases.len()];
+        let (column, first_column, width) = columns.inside(columns.phases[phase % counts[1]]);
+        let (row, first_row, height) = rows.inside(rows.phases[phase / counts[1] % counts[0]]);
+        let (plane, first_plane, depth) = planes.inside(planes.phases[phase / counts[1] / counts[0]]);
+        Block {
+            sizes: [depth, height, width],
+            from: (first_plane * rows.size + first_row) * columns.size + first_column,
+            to: phase * self.phase_size + (plane * self.rows + row) * self.pitch + column,
+        }
     }
 
     /// The elements of so many channels.
@@ -88,56 +115,68 @@ impl Frame {
         channel * self.channel + phase * self.phase_size + (plane * self.rows + row) * self.pitch + column
     }
 
-    /// Lays out channels that follow each other in `x`.
+    /// Lays out channels that follow each other in `x`. What is zero in the frame stays as it is: `out` begins as zeros, and may be laid
+    /// out again and again.
     pub fn fill<T: Float>(&self, x: &[T], channels: usize, out: &mut [T]) {
-        let [planes, rows, columns] = &self.axes;
-        let counts = [planes, rows, columns].map(|axis| axis.phases.len());
+        dispatch(Fill { frame: self, x, channels, out });
+    }
+}
+
+struct Fill<'a, T> {
+    frame: &'a Frame,
+    x: &'a [T],
+    channels: usize,
+    out: &'a mut [T],
+}
+
+impl<T: Float> Task for Fill<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let Fill { frame, x, channels, out } = self;
+        let [planes, rows, columns] = &frame.axes;
         let size = planes.size * rows.size * columns.size;
+        let from_pitch = rows.stride * columns.size;
         for channel in 0..channels {
             let x = &x[channel * size..][..size];
-            let out = &mut out[channel * self.channel..][..self.channel];
-            out.fill(T::ZERO);
-            if self.phase_size == 0 {
-                continue;
-            }
-            let phases = out.chunks_exact_mut(self.phase_size).take(counts.iter().product());
-            for (phase, out) in phases.enumerate() {
-                let in_columns = columns.inside(columns.phases[phase % counts[2]]);
-                let in_rows = rows.inside(rows.phases[phase / counts[2] % counts[1]]);
-                let in_planes = planes.inside(planes.phases[phase / counts[2] / counts[1]]);
-                for (plane, out) in out.chunks_exact_mut(self.rows * self.pitch).enumerate() {
-                    let Some(plane) = element(in_planes, plane, planes.stride) else { continue };
-                    for (row, out) in out.chunks_exact_mut(self.pitch).enumerate() {
-                        let Some(row) = element(in_rows, row, rows.stride) else { continue };
-                        let x = &x[(plane * rows.size + row) * columns.size..][..columns.size];
-                        fill_row(in_columns, columns.stride, x, out);
+            let out = &mut out[channel * frame.channel..][..frame.channel];
+            for &Block { sizes: [depth, height, width], from, to } in &frame.blocks {
+                if height == 0 || width == 0 {
+                    continue;
+                }
+                for plane in 0..depth {
+                    let from = &x[from + plane * planes.stride * rows.size * columns.size..];
+                    let to = &mut out[to + plane * frame.rows * frame.pitch..];
+                    if columns.stride == 1 {
+                        copy_rows(height, width, (from, from_pitch), (to, frame.pitch));
+                    } else {
+                        for row in 0..height {
+                            pick(columns.stride, &from[row * from_pitch..], &mut to[row * frame.pitch..][..width]);
+                        }
                     }
                 }
             }
         }
-        out[channels * self.channel..].fill(T::ZERO);
     }
 }
 
-/// Which element of the input lies at a place of a phase; `None` for a zero.
-fn element((first, element, count): (usize, usize, usize), place: usize, stride: usize) -> Option<usize> {
-    (first..first + count).contains(&place).then(|| element + (place - first) * stride)
-}
-
-/// Lays out the elements of a row; all around them stays.
-fn fill_row<T: Float>((first, element, count): (usize, usize, usize), stride: usize, x: &[T], out: &mut [T]) {
-    if count == 0 {
-        return;
-    }
-    let (x, inside) = (&x[element..], &mut out[first..first + count]);
-    match stride {
-        1 => copy_row(&x[..count], inside),
-        2 => {
-            // Pairs, of which a register takes several at once; the last may lack its second.
-            let pairs = x.as_chunks::<2>().0;
-            inside.iter_mut().zip(pairs).for_each(|(out, pair)| *out = pair[0]);
-            inside[count - 1] = x[2 * (count - 1)];
+/// Every so many elements.
+#[inline(always)]
+fn pick<T: Float>(stride: usize, from: &[T], to: &mut [T]) {
+    const BLOCK: usize = 8;
+    let mut done = 0;
+    if stride == 2 {
+        for (to, from) in to.as_chunks_mut::<BLOCK>().0.iter_mut().zip(from.as_chunks::<{ 2 * BLOCK }>().0) {
+            // Not into `to` at once, which would be done element by element.
+            let mut block = [T::ZERO; BLOCK];
+            for i in 0..BLOCK {
+                block[i] = from[2 * i];
+            }
+            *to = block;
+            done += BLOCK;
         }
-        _ => inside.iter_mut().zip(x.iter().step_by(stride)).for_each(|(out, &x)| *out = x),
+    }
+    for i in done..to.len() {
+        to[i] = from[i * stride];
     }
 }

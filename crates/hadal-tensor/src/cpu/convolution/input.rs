@@ -19,7 +19,8 @@ impl Geometry {
     fn phases(&self, d: usize) -> Vec<Phase> {
         let stride = self.stride[d];
         let phase = |first: usize| {
-            let elements = (0..self.kernel[d]).filter_map(|element| {
+            // In the order in which they lie in the output.
+            let elements = (0..self.kernel[d]).rev().filter_map(|element| {
                 let distance = (first + self.padding[d]) as isize - (element * self.dilation[d]) as isize;
                 (distance % stride as isize == 0).then_some((element, distance / stride as isize))
             });

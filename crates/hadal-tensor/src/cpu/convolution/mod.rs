@@ -8,6 +8,8 @@ mod correlation;
 mod frame;
 mod input;
 mod runs;
+#[cfg(test)]
+mod tests;
 mod weight;
 mod winograd;
 

@@ -16,6 +16,10 @@ pub(super) struct Runs {
     pub rows: usize,
     /// The length of that.
     pub room: usize,
+    /// Places of a register.
+    pub lanes: usize,
+    /// The end of the farthest place that is read, and that of the farthest out that is written.
+    pub ends: (usize, usize),
 }
 
 impl Runs {
@@ -28,7 +32,8 @@ impl Runs {
     pub fn flat(count: usize, lanes: usize, room: usize) -> Runs {
         let registers = count.div_ceil(lanes);
         let places: Vec<usize> = (0..registers).map(|register| register * lanes).collect();
-        Runs { registers, halves: false, outs: places.clone(), places, pitch: count, rows: 1, room }
+        let ends = (registers * lanes, registers * lanes);
+        Runs { registers, halves: false, outs: places.clone(), places, pitch: count, rows: 1, room, lanes, ends }
     }
 
     /// For windows at `counts` places of a frame. `exact`: each place once.
@@ -72,13 +77,18 @@ impl Runs {
             places.push(place);
             outs.push(out);
         }
-        Runs { registers, halves: width < lanes, places, outs, pitch: columns, rows, room: lines * columns }
-    }
-
-    /// The end of the farthest place that is read, and that of the farthest out that is written.
-    pub fn ends(&self, lanes: usize) -> (usize, usize) {
-        let width = if self.halves { lanes / 2 } else { lanes };
         let end = |list: &[usize]| list.iter().max().map_or(0, |place| place + width);
-        (end(&self.places), end(&self.outs))
+        let ends = (end(&places), end(&outs));
+        Runs {
+            registers,
+            halves: width < lanes,
+            places,
+            outs,
+            pitch: columns,
+            rows,
+            room: lines * columns,
+            lanes,
+            ends,
+        }
     }
 }

@@ -10,7 +10,8 @@ use crate::cpu::caches::Caches;
 use crate::cpu::elementwise::add_to;
 use crate::cpu::gemm::kernels::Gemm;
 use crate::cpu::gemm::kernels::window_dots::{WindowDotKernel, WindowDots};
-use crate::cpu::gemm::{copy_row, share};
+use crate::cpu::gemm::share;
+use crate::cpu::rows::copy_row;
 use crate::cpu::threads::SharedMut;
 
 /// Parts of the samples whose gradients are added up by themselves first, at most.
@@ -18,6 +19,10 @@ const PARTS: usize = 16;
 
 /// Elements of the gradients of all parts, at most, where there is more than one.
 const MOST: usize = 4 << 20;
+
+/// Bytes of a sample's group that are read one after another, at least where there are more groups: what lies far apart is not fetched
+/// before it is asked for.
+const STRETCH: usize = 1024;
 
 /// The parts of so many samples or lines, given the elements of a gradient.
 pub(super) fn parts(length: usize, units: usize) -> usize {
@@ -85,17 +90,20 @@ impl<T: Gemm> Work<'_, T> {
         // So many samples at a time as have a tile's rows in the nearest cache, and all in the second.
         let tile = self.kernel.height.min(most_rows) * room * size_of::<T>();
         let all = (most_rows * room + frame_length) * size_of::<T>();
-        let together = (2 * Caches::l1d() / tile.max(1)).min(Caches::l2() / 2 / all).clamp(1, samples.len().max(1));
-        let mut frames = Buffer::scratch(together * frame_length);
-        let mut lines = Buffer::scratch(if dense { 0 } else { together * most_rows * room });
-        let mut first = rows.start;
-        while first < rows.end {
-            let group = first / filters;
-            let here = first..rows.end.min((group + 1) * filters);
-            let taps = self.distances.len();
-            let sum = &mut sum[(first - rows.start) * taps..][..here.len() * taps];
-            for start in samples.clone().step_by(together) {
-                let count = together.min(samples.end - start);
+        let near = (2 * Caches::l1d() / tile.max(1)).min(Caches::l2() / 2 / all);
+        let apart = if geometry.groups > 1 { STRETCH / (input * size_of::<T>()).max(1) } else { usize::MAX };
+        let together = near.min(apart).clamp(1, samples.len().max(1));
+        // The zeros between what is laid out stay.
+        let mut frames = Buffer::filled(together * frame_length, T::ZERO);
+        let mut lines = Buffer::filled(if dense { 0 } else { together * most_rows * room }, T::ZERO);
+        let taps = self.distances.len();
+        for start in samples.clone().step_by(together) {
+            let count = together.min(samples.end - start);
+            let mut first = rows.start;
+            while first < rows.end {
+                let group = first / filters;
+                let here = first..rows.end.min((group + 1) * filters);
+                let sum = &mut sum[(first - rows.start) * taps..][..here.len() * taps];
                 for (i, sample) in (start..start + count).enumerate() {
                     let x = &self.x[(sample * geometry.groups + group) * input..][..input];
                     self.frame.fill(x, channels, &mut frames[i * frame_length..][..frame_length]);
@@ -110,15 +118,14 @@ impl<T: Gemm> Work<'_, T> {
                 } else {
                     self.tiles(count, here.len(), &lines, here.len() * room, &frames, frame_length, sum);
                 }
+                first = here.end;
             }
-            first = here.end;
         }
     }
 
     /// Lays a row of the output out as its places follow each other in the frame, with zeros between.
     fn line(&self, y: &[T], line: &mut [T]) {
         let [_, height, width] = self.geometry.output;
-        line.fill(T::ZERO);
         for (row, y) in y.chunks_exact(width).enumerate() {
             let start = (row / height * self.frame.rows + row % height) * self.frame.pitch;
             copy_row(y, &mut line[start..start + width]);
@@ -138,11 +145,12 @@ impl<T: Gemm> Work<'_, T> {
         sum: &mut [T],
     ) {
         let (kernel, runs, distances) = (self.kernel, self.runs, self.distances);
-        let (reach, end) = runs.ends(kernel.lanes);
+        let (reach, end) = runs.ends;
         let reach = distances.iter().max().map_or(0, |distance| distance + reach);
         let listed = runs.registers * if runs.halves { 2 } else { 1 };
         assert!(
             samples > 0
+                && runs.lanes == kernel.lanes
                 && runs.places.len() == listed
                 && runs.registers * kernel.lanes <= runs.room
                 && end <= runs.room

@@ -2,43 +2,53 @@
 
 use super::kernels::Gemm;
 use super::matrix::Matrix;
-use crate::cpu::buffer::Plain;
+use crate::cpu::rows::copy_rows;
+use crate::cpu::simd::{Task, dispatch};
 
 /// Panels of `width` columns one after another, each row-major; what fills up the last is arbitrary.
 pub(super) fn panels<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, width: usize, out: &mut [T]) {
+    if b.column_stride == 1 && b.row_stride >= 0 {
+        return dispatch(CopyPanels { b, depth, columns, width, out });
+    }
     for (panel, out) in out.chunks_mut(width * depth).take(columns.div_ceil(width)).enumerate() {
         let first = panel * width;
-        let columns = width.min(columns - first);
-        if b.column_stride == 1 {
-            for (k, out) in out.chunks_exact_mut(width).enumerate() {
-                let start = b.at(k, first);
-                match b.data.get(start..start + width) {
-                    // What lies beyond the columns is multiplied too, but never stored.
-                    Some(row) => copy_row(row, out),
-                    None => {
-                        out[..columns].copy_from_slice(&b.data[start..start + columns]);
-                        out[columns..].fill(T::ZERO);
-                    }
-                }
-            }
-        } else {
-            transposed(Matrix { offset: b.at(0, first), ..b }, depth, columns, width, out);
-        }
+        transposed(Matrix { offset: b.at(0, first), ..b }, depth, width.min(columns - first), width, out);
     }
 }
 
-/// Copies of a fixed size need no call.
-#[inline(always)]
-pub(in crate::cpu) fn copy_row<T: Plain>(from: &[T], to: &mut [T]) {
-    macro_rules! sizes {
-        ($($size:literal)*) => {
-            match to.len() {
-                $($size => to.as_chunks_mut::<$size>().0[0] = from.as_chunks::<$size>().0[0],)*
-                _ => to.copy_from_slice(from),
+/// The panels of a matrix whose columns are adjacent in memory.
+struct CopyPanels<'a, T> {
+    b: Matrix<'a, T>,
+    depth: usize,
+    columns: usize,
+    width: usize,
+    out: &'a mut [T],
+}
+
+impl<T: Gemm> Task for CopyPanels<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let CopyPanels { b, depth, columns, width, out } = self;
+        let pitch = b.row_stride as usize;
+        let panels = columns.div_ceil(width);
+        for panel in 0..panels {
+            let out = &mut out[panel * width * depth..][..width * depth];
+            let from = &b.data[b.at(0, panel * width)..];
+            // What lies beyond the columns is multiplied too, but never stored; the last rows may end before.
+            let whole = match from.len().checked_sub(width) {
+                Some(room) => depth.min(room.checked_div(pitch).map_or(depth, |rows| rows + 1)),
+                None => 0,
+            };
+            copy_rows(whole, width, (from, pitch), (out, width));
+            let columns = width.min(columns - panel * width);
+            for k in whole..depth {
+                let out = &mut out[k * width..][..width];
+                out[..columns].copy_from_slice(&from[k * pitch..][..columns]);
+                out[columns..].fill(T::ZERO);
             }
-        };
+        }
     }
-    sizes!(2 4 6 8 10 12 14 16 18 20 22 24 26 28 30 32 48 64 80 96)
 }
 
 /// One panel whose columns are not adjacent in memory: `out[k * width + j] = b[k, j]`.

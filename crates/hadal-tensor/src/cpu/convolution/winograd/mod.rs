@@ -25,7 +25,7 @@ use crate::cpu::gemm::kernels::Gemm;
 use crate::cpu::gemm::kernels::window_tile::TALLEST;
 use crate::cpu::gemm::share;
 use crate::cpu::simd::dispatch;
-use crate::cpu::threads::SharedMut;
+use crate::cpu::threads::{SharedMut, num_threads};
 use transform::{CHANNEL, Filters, LANES, Part, Windows};
 
 /// The places of a transformed tile.
@@ -36,6 +36,9 @@ const LEAST_CHANNELS: usize = 16;
 
 /// Tiles from which on transforming the weights costs less than it saves.
 const LEAST_TILES: usize = 64;
+
+/// Fewer tiles in a piece leave registers unfilled.
+const FEW_TILES: usize = 32;
 
 /// How the places of an output are cut into tiles.
 #[derive(Clone, Copy)]
@@ -180,9 +183,19 @@ impl Layer {
     /// fill registers where that can be, and so few that there are pieces for all. Sums do not depend on it.
     fn lines_together<T: Gemm>(&self) -> usize {
         let (lines, across) = (self.tiling.lines(), self.tiling.across());
-        let rows = self.channels + T::kernels().windows.height.min(self.filters);
+        let kernel = &T::kernels().windows;
+        let rows = self.channels + kernel.height.min(self.filters);
         let most = Caches::l2() * 3 / 4 / (rows * CHANNEL * across * size_of::<T>());
-        let most = most.min(lines.div_ceil(PIECES)).max(32usize.div_ceil(across)).max(1);
+        let few = lines.div_ceil(PIECES);
+        if few * across < FEW_TILES {
+            // What the thread with the most pieces does: registers of tiles, and reading the weights, as long as one more.
+            let work = |each: &usize| {
+                let registers = (each * across).div_ceil(kernel.lanes);
+                lines.div_ceil(*each).div_ceil(num_threads()) * (registers + 1)
+            };
+            return (1..=most.clamp(1, lines)).min_by_key(work).unwrap_or(1);
+        }
+        let most = most.min(few).max(1);
         let filling = LANES >> across.trailing_zeros().min(LANES.trailing_zeros());
         let most = if most > filling { most / filling * filling } else { most };
         // Pieces of about the same size.

@@ -5,7 +5,9 @@ use std::ops::Range;
 use super::{PLACES, Tiling};
 use crate::cpu::buffer::Buffer;
 use crate::cpu::float::Float;
-use crate::cpu::gemm::{Epilogue, copy_row};
+use crate::cpu::gemm::kernels::Gemm;
+use crate::cpu::gemm::{Epilogue, Matrix, transposed};
+use crate::cpu::rows::copy_row;
 use crate::cpu::simd::{Task, dispatch, level};
 use crate::cpu::threads::SharedMut;
 
@@ -31,32 +33,39 @@ pub(super) struct Filters<'a, 'b, T> {
     pub places: &'a mut [&'b mut [T]; PLACES],
 }
 
-impl<T: Float> Task for Filters<'_, '_, T> {
+impl<T: Gemm> Task for Filters<'_, '_, T> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
         let Filters { windows, channels, filters, row, places } = self;
-        // The elements of a channel's windows, filters side by side, long written when they are read.
-        let mut elements = vec![T::ZERO; 9 * row];
-        for (i, channel) in channels.enumerate() {
-            for filter in 0..filters {
-                let at = (filter * windows.filter + channel * windows.channel) * 9;
-                let w = &windows.w[at..][..9];
-                for (k, elements) in elements.chunks_exact_mut(row).enumerate() {
-                    elements[filter] = if windows.is_turned { w[8 - k] } else { w[k] };
-                }
-            }
-            // A row has room for whole registers.
-            for first in (0..filters).step_by(LANES) {
-                let mut g = [[T::ZERO; LANES]; 9];
-                for (g, elements) in g.iter_mut().zip(elements.chunks_exact(row)) {
-                    g.copy_from_slice(&elements[first..][..LANES]);
-                }
-                let columns = [along(&g[0], &g[3], &g[6]), along(&g[1], &g[4], &g[7]), along(&g[2], &g[5], &g[8])];
-                for k in 0..4 {
-                    let weights = along(&columns[0][k], &columns[1][k], &columns[2][k]);
-                    for (place, weights) in places[4 * k..][..4].iter_mut().zip(&weights) {
-                        place[i * row + first..][..LANES].copy_from_slice(weights);
+        // Windows that follow each other are laid out together, in whole squares.
+        let together = if windows.channel == 1 { 8.min(channels.len()) } else { 1 };
+        // The elements of channels' windows, filters side by side. A row has room for whole registers.
+        let mut elements = vec![T::ZERO; 9 * together * row];
+        for start in channels.clone().step_by(together) {
+            let count = together.min(channels.end - start);
+            let own = Matrix {
+                data: windows.w,
+                offset: 9 * start * windows.channel,
+                row_stride: 1,
+                column_stride: (9 * windows.filter) as isize,
+            };
+            transposed(own, 9 * count, filters, row, &mut elements);
+            for channel in 0..count {
+                let elements = &elements[9 * channel * row..][..9 * row];
+                let out = (start - channels.start + channel) * row;
+                for first in (0..filters).step_by(LANES) {
+                    let mut g = [[T::ZERO; LANES]; 9];
+                    for (k, g) in g.iter_mut().enumerate() {
+                        let at = if windows.is_turned { 8 - k } else { k };
+                        g.copy_from_slice(&elements[at * row + first..][..LANES]);
+                    }
+                    let columns = [along(&g[0], &g[3], &g[6]), along(&g[1], &g[4], &g[7]), along(&g[2], &g[5], &g[8])];
+                    for k in 0..4 {
+                        let weights = along(&columns[0][k], &columns[1][k], &columns[2][k]);
+                        for (place, weights) in places[4 * k..][..4].iter_mut().zip(&weights) {
+                            place[out + first..][..LANES].copy_from_slice(weights);
+                        }
                     }
                 }
             }

@@ -8,6 +8,7 @@ use super::sparse_rows::{SparseKernel, sparse_rows};
 use super::tile::{tile_kernel, tiles};
 use super::vector::{Vector, vector};
 use super::window_dots::{WindowDotKernel, window_dots};
+use super::window_lines::{WindowLineKernel, window_lines};
 use super::window_tile::{WindowKernel, window_tiles};
 use crate::cpu::float::Float;
 use crate::cpu::simd::SimdLevel;
@@ -23,6 +24,7 @@ pub(crate) static LEVEL: Level = Level {
         dots: dots::<f32, __m256>(),
         sparse: SparseKernel { list_row: Some(list_row), ..sparse::<f32, __m256>() },
         windows: windows::<f32, __m256>(),
+        window_lines: window_lines::<f32, __m256>(),
         window_dots: window_dots::<f32, __m256>(),
         transpose_square: Some(transpose_square),
     },
@@ -31,6 +33,7 @@ pub(crate) static LEVEL: Level = Level {
         dots: dots::<f64, __m256d>(),
         sparse: sparse::<f64, __m256d>(),
         windows: windows::<f64, __m256d>(),
+        window_lines: window_lines::<f64, __m256d>(),
         window_dots: window_dots::<f64, __m256d>(),
         transpose_square: None,
     },
@@ -51,6 +54,10 @@ const fn windows<T: Float, V: Vector<T>>() -> WindowKernel<T> {
         tiles: avx2_window_tiles::<T, V, false>,
         halves: avx2_window_tiles::<T, V, true>,
     }
+}
+
+const fn window_lines<T: Float, V: Vector<T>>() -> WindowLineKernel<T> {
+    WindowLineKernel { lanes: V::LANES, heights: HEIGHTS, lines: avx2_window_lines::<T, V> }
 }
 
 const fn window_dots<T: Float, V: Vector<T>>() -> WindowDotKernel<T> {
@@ -90,6 +97,12 @@ window_tiles!(
     avx2_window_tiles,
     avx2_window_sums,
     1 x 4, 2 x 4, 3 x 3, 4 x 2, 5 x 2, 6 x 2
+);
+window_lines!(
+    #[target_feature(enable = "avx2,fma")]
+    avx2_window_lines,
+    avx2_window_line_sums,
+    3 x 2, 5 x 2, 7 x 1
 );
 window_dots!(
     #[target_feature(enable = "avx2,fma")]

@@ -6,6 +6,7 @@ use super::sparse_rows::{SparseKernel, sparse_rows};
 use super::tile::{tile_kernel, tiles};
 use super::vector::Vector;
 use super::window_dots::{WindowDotKernel, window_dots};
+use super::window_lines::{WindowLineKernel, window_lines};
 use super::window_tile::{WindowKernel, window_tiles};
 use crate::cpu::float::Float;
 use crate::cpu::simd::SimdLevel;
@@ -17,6 +18,7 @@ pub(crate) static LEVEL: Level = Level {
         dots: dots(),
         sparse: sparse(),
         windows: windows(),
+        window_lines: window_lines(),
         window_dots: window_dots(),
         transpose_square: None,
     },
@@ -25,6 +27,7 @@ pub(crate) static LEVEL: Level = Level {
         dots: dots(),
         sparse: sparse(),
         windows: windows(),
+        window_lines: window_lines(),
         window_dots: window_dots(),
         transpose_square: None,
     },
@@ -47,6 +50,10 @@ const fn windows<T: Float>() -> WindowKernel<T> {
     }
 }
 
+const fn window_lines<T: Float>() -> WindowLineKernel<T> {
+    WindowLineKernel { lanes: 4, heights: HEIGHTS, lines: baseline_window_lines::<T, Four<T>> }
+}
+
 const fn window_dots<T: Float>() -> WindowDotKernel<T> {
     WindowDotKernel {
         height: 2,
@@ -65,6 +72,7 @@ window_tiles!(
     baseline_window_sums,
     1 x 3, 2 x 3, 3 x 3
 );
+window_lines!(baseline_window_lines, baseline_window_line_sums, 3 x 2, 5 x 2, 7 x 1);
 window_dots!(
     baseline_window_dots,
     baseline_window_dots_of,

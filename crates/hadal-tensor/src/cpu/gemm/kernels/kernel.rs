@@ -4,6 +4,7 @@ use super::dot_tile::DotKernel;
 use super::sparse_rows::SparseKernel;
 use super::tile::TileKernel;
 use super::window_dots::WindowDotKernel;
+use super::window_lines::WindowLineKernel;
 use super::window_tile::WindowKernel;
 use crate::cpu::simd::SimdLevel;
 
@@ -23,6 +24,8 @@ pub(crate) struct Kernels<T: 'static> {
     pub sparse: SparseKernel<T>,
     /// That for convolutions.
     pub windows: WindowKernel<T>,
+    /// That for convolutions of single channels.
+    pub window_lines: WindowLineKernel<T>,
     /// That for the gradients of convolutions' weights.
     pub window_dots: WindowDotKernel<T>,
     /// Transposes 8 x 8 elements: `out[k * out_stride + j] = x[j * stride + k]`, given `x, stride, out, out_stride`.

@@ -25,6 +25,7 @@ mod tests;
 pub(crate) mod tile;
 pub(crate) mod vector;
 pub(crate) mod window_dots;
+pub(crate) mod window_lines;
 pub(crate) mod window_tile;
 
 use crate::cpu::float::Float;

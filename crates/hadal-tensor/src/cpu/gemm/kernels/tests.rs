@@ -9,6 +9,7 @@ use super::sparse_rows::{LISTED, SparseKernel, SparseRows};
 use super::store::Target;
 use super::tile::{TileKernel, Tiles};
 use super::window_dots::{WindowDotKernel, WindowDots};
+use super::window_lines::{WindowLineKernel, WindowLines};
 use super::window_tile::{WindowKernel, WindowTiles};
 use super::{Gemm, LEVELS};
 use crate::cpu::simd::available_levels;
@@ -248,6 +249,35 @@ fn check_windows<T: Gemm + Into<f64>>(kernel: &WindowKernel<T>, case: &Case, hal
     });
 }
 
+fn check_window_lines<T: Gemm + Into<f64>>(kernel: &WindowLineKernel<T>, case: &Case) {
+    let height = kernel.heights[case.depth % kernel.heights.len()];
+    let (width, rows, columns) = (1 + case.rows % 7, 1 + case.gap, kernel.lanes + case.columns);
+    let pitch = columns + width - 1 + case.gap;
+    // The frame ends with the last element read.
+    let length = case.offset + (rows + height - 2) * pitch + columns + width - 1;
+    let (frame, weights): (Vec<T>, Vec<T>) = (numbers(length, 19), numbers(height * width, 20));
+    let start: Vec<T> = numbers(1, 21);
+    let before: Vec<T> = numbers(case.offset + rows * columns + 20, 22);
+    let mut out = before.clone();
+    let lines = WindowLines {
+        window: [height, width],
+        weights: weights.as_ptr(),
+        start: start.as_ptr(),
+        frame: frame[case.offset..].as_ptr(),
+        pitch,
+        places: [rows, columns],
+        out: out[case.offset..].as_mut_ptr(),
+    };
+    // SAFETY: the level is available, and all was made for these sizes.
+    unsafe { (kernel.lines)(&lines) }
+    let place = |i: usize, j: usize| case.offset + i * columns + j;
+    compare((&before, &out), (rows, columns), place, tolerance::<T>(weights.len()), |i, j| {
+        let at = |k: usize| case.offset + (i + k / width) * pitch + j + k % width;
+        let terms = weights.iter().enumerate().map(|(k, &weight)| weight.into() * frame[at(k)].into());
+        start[0].into() + terms.sum::<f64>()
+    });
+}
+
 fn check_window_dots<T: Gemm + Into<f64>>(kernel: &WindowDotKernel<T>, case: &Case, halves: bool) {
     let (rows, lanes, samples) = (1 + case.rows % kernel.height, kernel.lanes, case.gap);
     let (registers, places, all, length) = places(case, lanes, halves);
@@ -297,6 +327,7 @@ fn check_all<T: Gemm + Into<f64>>(level: &'static Level, case: &Case) {
         check_windows(&kernels.windows, case, flag);
         check_window_dots(&kernels.window_dots, case, flag);
     }
+    check_window_lines(&kernels.window_lines, case);
     check_sparse(&kernels.sparse, case);
     check_list(&kernels.sparse, case);
     if let Some(transpose_square) = kernels.transpose_square {
