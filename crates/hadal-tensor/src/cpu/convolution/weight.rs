@@ -20,8 +20,8 @@ const PARTS: usize = 16;
 /// Elements of the gradients of all parts, at most, where there is more than one.
 const MOST: usize = 4 << 20;
 
-/// Bytes of a sample's group that are read one after another, at least where there are more groups: what lies far apart is not fetched
-/// before it is asked for.
+/// Bytes of a group that samples are taken together up to, where there are several groups: a group's samples lie far apart, and only what
+/// is read in order is fetched before it is asked for.
 const STRETCH: usize = 1024;
 
 /// The parts of so many samples or lines, given the elements of a gradient.

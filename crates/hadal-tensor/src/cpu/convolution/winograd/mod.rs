@@ -180,7 +180,8 @@ impl Layer {
     }
 
     /// Lines of a piece: as many as have their transformed elements and a panel's sums in three quarters of the second cache, so many that tiles
-    /// fill registers where that can be, and so few that there are pieces for all. Sums do not depend on it.
+    /// fill registers where that can be, and so few that there are pieces for all. Where there are few tiles, as many as let the threads
+    /// end first. Sums do not depend on it.
     fn lines_together<T: Gemm>(&self) -> usize {
         let (lines, across) = (self.tiling.lines(), self.tiling.across());
         let kernel = &T::kernels().windows;
