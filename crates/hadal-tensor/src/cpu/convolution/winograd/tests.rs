@@ -88,17 +88,20 @@ fn lines_longer_than_a_block_and_more_filters_than_a_register() {
 fn the_bits_do_not_depend_on_threads() {
     let _guard = lock_threads();
     let before = num_threads();
-    let geometry = geometry(9, [20, 36], [15, 14], [1, 1]);
-    assert!(geometry.is_minimal::<f32>() && !geometry.is_minimal::<f64>());
-    let x = numbers(9 * 20 * 15 * 14, 1);
-    let w = numbers(36 * 20 * 9, 2);
-    let y = numbers(9 * 36 * 15 * 14, 3);
-    let all = |threads| {
-        set_num_threads_exactly(threads);
-        let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-        [bits(&forward(&x, &w, None, &geometry)), bits(&input(&y, &w, &geometry)), bits(&weight(&x, &y, &geometry))]
-    };
-    let one = all(1);
-    assert!(all(2) == one && all(3) == one);
+    // Of the second, so few tiles that threads decide how many are taken together.
+    for geometry in [geometry(9, [20, 36], [15, 14], [1, 1]), geometry(1, [20, 36], [26, 26], [0, 0])] {
+        assert!(geometry.is_minimal::<f32>() && !geometry.is_minimal::<f64>());
+        let Geometry { batch, channels, filters, input: from, output: to, .. } = geometry;
+        let x = numbers(batch * channels * from[1] * from[2], 1);
+        let w = numbers(filters * channels * 9, 2);
+        let y = numbers(batch * filters * to[1] * to[2], 3);
+        let all = |threads| {
+            set_num_threads_exactly(threads);
+            let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            [bits(&forward(&x, &w, None, &geometry)), bits(&input(&y, &w, &geometry)), bits(&weight(&x, &y, &geometry))]
+        };
+        let one = all(1);
+        assert!(all(2) == one && all(3) == one && all(7) == one);
+    }
     set_num_threads_exactly(before);
 }
