@@ -10,6 +10,7 @@ use crate::cpu::float::Float;
 use crate::cpu::gemm::kernels::Gemm;
 use crate::cpu::gemm::kernels::kernel::Kernels;
 use crate::cpu::gemm::kernels::window_lines::WindowLines;
+use crate::cpu::gemm::kernels::window_places::{PlaceTile, WindowPlaces};
 use crate::cpu::gemm::kernels::window_tile::{TALLEST, WindowKernel, WindowTiles};
 use crate::cpu::gemm::{Epilogue, share};
 use crate::cpu::rows::copy_row;
@@ -33,6 +34,13 @@ pub(super) struct Correlation {
     pub step: [usize; 3],
 }
 
+impl Correlation {
+    /// Whether it is for all places of an output of these sizes.
+    fn is_all_of(&self, output: [usize; 3]) -> bool {
+        self.counts == output && self.step == [1; 3]
+    }
+}
+
 /// The correlations that make an output `[batch, groups * rows, output]` of an input `[batch, groups * channels, ..]`.
 pub(super) struct Plan {
     pub frame: Frame,
@@ -52,15 +60,22 @@ pub(super) struct Plan {
 }
 
 /// A correlation as the kernel reads it.
-struct Prepared<T> {
+struct Prepared<T: 'static> {
     /// Panel by panel, taps times rows.
     weights: Vec<T>,
     distances: Vec<usize>,
     runs: Runs,
-    /// Whether sums go to their places at once.
-    direct: bool,
-    /// The lines and columns of the window, where sums are taken line by line.
-    lines: Option<[usize; 2]>,
+    way: Way<T>,
+}
+
+/// How sums are taken.
+enum Way<T: 'static> {
+    /// In registers of places; `direct`: they go to their places at once.
+    Registers { direct: bool },
+    /// In registers of rows, tile by tile of places.
+    Places(&'static PlaceTile<T>),
+    /// Line by line, in windows of so many lines and columns.
+    Lines([usize; 2]),
 }
 
 impl Plan {
@@ -72,10 +87,23 @@ impl Plan {
             return out;
         }
         let kernels = T::kernels();
-        let kernel = &kernels.windows;
-        let panels = self.rows.div_ceil(kernel.height);
-        let prepared: Vec<Prepared<T>> =
-            self.correlations.iter().map(|part| self.prepare(part, w, panels, kernels)).collect();
+        let runs: Vec<Runs> = self
+            .correlations
+            .iter()
+            .map(|part| Runs::new(&self.frame, part.counts, kernels.windows.lanes, false))
+            .collect();
+        let tile = self.place_tile(&runs, kernels);
+        let panels =
+            self.rows.div_ceil(if tile.is_some() { kernels.window_places.lanes } else { kernels.windows.height });
+        let prepared: Vec<Prepared<T>> = self
+            .correlations
+            .iter()
+            .zip(runs)
+            .map(|(part, runs)| {
+                let way = tile.map_or_else(|| self.way(part, &runs, kernels), Way::Places);
+                self.prepare(part, w, panels, runs, way)
+            })
+            .collect();
         // A piece is a part of a sample's panels.
         let units = self.groups * panels;
         let splits = PIECES.div_ceil(self.batch).min(units);
@@ -115,7 +143,10 @@ impl Plan {
         let kernel = &kernels.windows;
         let input = x.len() / (self.batch * self.groups).max(1);
         let mut frame = Buffer::filled(self.frame.length(self.channels), T::ZERO);
-        let rooms = prepared.iter().filter(|part| !part.direct).map(|part| part.runs.room);
+        let rooms = prepared
+            .iter()
+            .filter(|part| matches!(part.way, Way::Registers { direct: false }))
+            .map(|part| part.runs.room);
         let mut stage = Buffer::scratch(rooms.max().unwrap_or(0) * kernel.height.min(self.rows));
         let place: usize = self.output.iter().product();
         let first = self.first_row(units.start, panels);
@@ -134,18 +165,68 @@ impl Plan {
             for (part, prepared) in self.correlations.iter().zip(prepared) {
                 let weights = &prepared.weights[begin * part.taps.len()..][..rows * part.taps.len()];
                 let panel = Panel { start, weights, stride: rows, distances: &prepared.distances };
-                if let Some(window) = prepared.lines {
-                    self.lines(kernels, window, &panel, &frame, out);
-                } else if prepared.direct {
-                    tiles(kernel, &panel, &prepared.runs, &frame, out);
-                } else {
-                    tiles(kernel, &panel, &prepared.runs, &frame, &mut stage);
-                    self.place(part, &prepared.runs, &stage, out);
+                match prepared.way {
+                    Way::Registers { direct: true } => tiles(kernel, &panel, &prepared.runs, &frame, out),
+                    Way::Registers { direct: false } => {
+                        tiles(kernel, &panel, &prepared.runs, &frame, &mut stage);
+                        self.place(part, &prepared.runs, &stage, out);
+                    }
+                    Way::Places(tile) => self.places(kernels.window_places.lanes, tile, &panel, &frame, out),
+                    Way::Lines(window) => self.lines(kernels, window, &panel, &frame, out),
                 }
             }
             if epilogue.is_some_and(|epilogue| epilogue.relu) {
                 dispatch(ReluInPlace(out));
             }
+        }
+    }
+
+    /// The sums of a register of rows.
+    fn places<T: Gemm>(&self, lanes: usize, tile: &PlaceTile<T>, panel: &Panel<T>, frame: &[T], out: &mut [T]) {
+        let [_, lines, columns] = self.output;
+        let (taps, pitch) = (panel.distances.len(), self.frame.pitch);
+        let reach = panel.distances.iter().max().map_or(0, |distance| distance + (lines - 1) * pitch + columns);
+        assert!(
+            tile.sums([lines, columns]).is_some()
+                && [panel.start.len(), panel.stride] == [lanes; 2]
+                && taps * lanes <= panel.weights.len()
+                && reach <= frame.len()
+                && lanes * lines * columns <= out.len(),
+            "convolution: {lanes} rows at {lines} x {columns} places, reach {reach} of {}",
+            frame.len()
+        );
+        let windows = WindowPlaces {
+            taps,
+            weights: panel.weights.as_ptr(),
+            start: panel.start.as_ptr(),
+            distances: panel.distances.as_ptr(),
+            frame: frame.as_ptr(),
+            pitch,
+            places: [lines, columns],
+            out: out.as_mut_ptr(),
+            out_stride: lines * columns,
+        };
+        // SAFETY: kernels are those of the level in use, and the sizes were just checked.
+        unsafe { (tile.places)(&windows) }
+    }
+
+    /// The tile with the fewest sums, where they are clearly fewer than in registers of places.
+    fn place_tile<T: Gemm>(&self, runs: &[Runs], kernels: &'static Kernels<T>) -> Option<&'static PlaceTile<T>> {
+        let (kernel, [planes, lines, columns]) = (&kernels.window_places, self.output);
+        let ([part], [runs]) = (&self.correlations[..], runs) else { return None };
+        if !part.is_all_of(self.output) || planes != 1 || !self.rows.is_multiple_of(kernel.lanes) {
+            return None;
+        }
+        let counted = kernel.tiles.iter().filter_map(|tile| Some((tile.sums([lines, columns])?, tile)));
+        let (sums, tile) = counted.min_by_key(|(sums, _)| *sums)?;
+        // A register of rows takes a load for each sum, one of places serves several.
+        (5 * sums < 4 * kernel.lanes * runs.registers).then_some(tile)
+    }
+
+    fn way<T: Gemm>(&self, part: &Correlation, runs: &Runs, kernels: &Kernels<T>) -> Way<T> {
+        match self.window(part, kernels) {
+            Some(window) => Way::Lines(window),
+            None => Way::Registers { direct: part.is_all_of(self.output) && runs.are_dense(part.counts) },
         }
     }
 
@@ -187,7 +268,7 @@ impl Plan {
         let height = part.taps.len() / width;
         let is_box =
             height * width == part.taps.len() && part.taps.iter().enumerate().all(|(i, tap)| tap.distance == at(i));
-        let is_plane = part.counts == self.output && part.step == [1; 3] && part.counts[0] == 1;
+        let is_plane = part.is_all_of(self.output) && part.counts[0] == 1;
         let fits = self.rows == 1 && is_box && is_plane && part.counts[2] >= kernel.lanes;
         (fits && kernel.heights.contains(&height)).then_some([height, width])
     }
@@ -211,7 +292,7 @@ impl Plan {
         }
     }
 
-    fn prepare<T: Gemm>(&self, part: &Correlation, w: &[T], panels: usize, kernels: &Kernels<T>) -> Prepared<T> {
+    fn prepare<T: Gemm>(&self, part: &Correlation, w: &[T], panels: usize, runs: Runs, way: Way<T>) -> Prepared<T> {
         let mut weights = Vec::with_capacity(self.groups * self.rows * part.taps.len());
         for unit in 0..self.groups * panels {
             let (group, rows) = (unit / panels, self.first_row(unit, panels)..self.first_row(unit + 1, panels));
@@ -222,9 +303,7 @@ impl Plan {
             }
         }
         let distances = part.taps.iter().map(|tap| tap.distance).collect();
-        let runs = Runs::new(&self.frame, part.counts, kernels.windows.lanes, false);
-        let direct = part.counts == self.output && part.step == [1; 3] && runs.are_dense(part.counts);
-        Prepared { weights, distances, runs, direct, lines: self.window(part, kernels) }
+        Prepared { weights, distances, runs, way }
     }
 }
 

@@ -9,6 +9,7 @@ use super::tile::{tile_kernel, tiles};
 use super::vector::{Vector, vector};
 use super::window_dots::{WindowDotKernel, window_dots};
 use super::window_lines::{WindowLineKernel, window_lines};
+use super::window_places::window_places;
 use super::window_tile::{WindowKernel, window_tiles};
 use crate::cpu::float::Float;
 use crate::cpu::simd::SimdLevel;
@@ -25,6 +26,7 @@ pub(crate) static LEVEL: Level = Level {
         sparse: SparseKernel { list_row: Some(list_row), ..sparse::<f32, __m256>() },
         windows: windows::<f32, __m256>(),
         window_lines: window_lines::<f32, __m256>(),
+        window_places: avx2_place_kernel::<f32, __m256>(),
         window_dots: window_dots::<f32, __m256>(),
         transpose_square: Some(transpose_square),
     },
@@ -34,6 +36,7 @@ pub(crate) static LEVEL: Level = Level {
         sparse: sparse::<f64, __m256d>(),
         windows: windows::<f64, __m256d>(),
         window_lines: window_lines::<f64, __m256d>(),
+        window_places: avx2_place_kernel::<f64, __m256d>(),
         window_dots: window_dots::<f64, __m256d>(),
         transpose_square: None,
     },
@@ -103,6 +106,12 @@ window_lines!(
     avx2_window_lines,
     avx2_window_line_sums,
     3 x 2, 5 x 2, 7 x 1
+);
+window_places!(
+    #[target_feature(enable = "avx2,fma")]
+    avx2_window_places,
+    avx2_place_kernel,
+    2 x 5, 2 x 6, 3 x 4
 );
 window_dots!(
     #[target_feature(enable = "avx2,fma")]

@@ -10,6 +10,7 @@ use super::tile::{tile_kernel, tiles};
 use super::vector::{Vector, vector};
 use super::window_dots::{WindowDotKernel, window_dots};
 use super::window_lines::{WindowLineKernel, window_lines};
+use super::window_places::window_places;
 use super::window_tile::{WindowKernel, window_tiles};
 use crate::cpu::float::Float;
 use crate::cpu::simd::SimdLevel;
@@ -25,6 +26,7 @@ pub(crate) static LEVEL: Level = Level {
         sparse: SparseKernel { list_row: Some(list_row), ..sparse::<f32, __m512>() },
         windows: windows::<f32, __m512>(),
         window_lines: window_lines::<f32, __m512>(),
+        window_places: avx512_place_kernel::<f32, __m512>(),
         window_dots: window_dots::<f32, __m512>(),
         transpose_square: Some(transpose_square),
     },
@@ -34,6 +36,7 @@ pub(crate) static LEVEL: Level = Level {
         sparse: sparse::<f64, __m512d>(),
         windows: windows::<f64, __m512d>(),
         window_lines: window_lines::<f64, __m512d>(),
+        window_places: avx512_place_kernel::<f64, __m512d>(),
         window_dots: window_dots::<f64, __m512d>(),
         transpose_square: None,
     },
@@ -97,6 +100,12 @@ window_lines!(
     avx512_window_lines,
     avx512_window_line_sums,
     3 x 4, 5 x 4, 7 x 3
+);
+window_places!(
+    #[target_feature(enable = "avx512f")]
+    avx512_window_places,
+    avx512_place_kernel,
+    5 x 5, 4 x 6, 4 x 7
 );
 window_dots!(
     #[target_feature(enable = "avx512f")]

@@ -7,6 +7,7 @@ use super::tile::{tile_kernel, tiles};
 use super::vector::Vector;
 use super::window_dots::{WindowDotKernel, window_dots};
 use super::window_lines::{WindowLineKernel, window_lines};
+use super::window_places::window_places;
 use super::window_tile::{WindowKernel, window_tiles};
 use crate::cpu::float::Float;
 use crate::cpu::simd::SimdLevel;
@@ -19,6 +20,7 @@ pub(crate) static LEVEL: Level = Level {
         sparse: sparse(),
         windows: windows(),
         window_lines: window_lines(),
+        window_places: baseline_place_kernel::<f32, Four<f32>>(),
         window_dots: window_dots(),
         transpose_square: None,
     },
@@ -28,6 +30,7 @@ pub(crate) static LEVEL: Level = Level {
         sparse: sparse(),
         windows: windows(),
         window_lines: window_lines(),
+        window_places: baseline_place_kernel::<f64, Four<f64>>(),
         window_dots: window_dots(),
         transpose_square: None,
     },
@@ -73,6 +76,11 @@ window_tiles!(
     1 x 3, 2 x 3, 3 x 3
 );
 window_lines!(baseline_window_lines, baseline_window_line_sums, 3 x 2, 5 x 2, 7 x 1);
+window_places!(
+    baseline_window_places,
+    baseline_place_kernel,
+    2 x 4, 2 x 5
+);
 window_dots!(
     baseline_window_dots,
     baseline_window_dots_of,

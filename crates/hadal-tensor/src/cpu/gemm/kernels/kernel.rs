@@ -5,6 +5,7 @@ use super::sparse_rows::SparseKernel;
 use super::tile::TileKernel;
 use super::window_dots::WindowDotKernel;
 use super::window_lines::WindowLineKernel;
+use super::window_places::WindowPlaceKernel;
 use super::window_tile::WindowKernel;
 use crate::cpu::simd::SimdLevel;
 
@@ -26,6 +27,8 @@ pub(crate) struct Kernels<T: 'static> {
     pub windows: WindowKernel<T>,
     /// That for convolutions of single channels.
     pub window_lines: WindowLineKernel<T>,
+    /// That for convolutions with short lines.
+    pub window_places: WindowPlaceKernel<T>,
     /// That for the gradients of convolutions' weights.
     pub window_dots: WindowDotKernel<T>,
     /// Transposes 8 x 8 elements: `out[k * out_stride + j] = x[j * stride + k]`, given `x, stride, out, out_stride`.

@@ -26,6 +26,7 @@ pub(crate) mod tile;
 pub(crate) mod vector;
 pub(crate) mod window_dots;
 pub(crate) mod window_lines;
+pub(crate) mod window_places;
 pub(crate) mod window_tile;
 
 use crate::cpu::float::Float;

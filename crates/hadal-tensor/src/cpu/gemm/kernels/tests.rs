@@ -10,6 +10,7 @@ use super::store::Target;
 use super::tile::{TileKernel, Tiles};
 use super::window_dots::{WindowDotKernel, WindowDots};
 use super::window_lines::{WindowLineKernel, WindowLines};
+use super::window_places::{WindowPlaceKernel, WindowPlaces};
 use super::window_tile::{WindowKernel, WindowTiles};
 use super::{Gemm, LEVELS};
 use crate::cpu::simd::available_levels;
@@ -278,6 +279,39 @@ fn check_window_lines<T: Gemm + Into<f64>>(kernel: &WindowLineKernel<T>, case: &
     });
 }
 
+fn check_window_places<T: Gemm + Into<f64>>(kernel: &WindowPlaceKernel<T>, case: &Case) {
+    let tile = &kernel.tiles[case.depth % kernel.tiles.len()];
+    let [lines, columns] = [tile.size[0] + case.rows, tile.size[1] + case.columns % 9];
+    let (lanes, taps, pitch) = (kernel.lanes, case.depth, columns + case.gap);
+    let distances: Vec<usize> = (0..taps).map(|tap| tap * 7 % (case.offset + 11)).collect();
+    let farthest = distances.iter().max().map_or(0, |farthest| *farthest);
+    // The frame ends with the last element read.
+    let frame: Vec<T> = numbers((lines - 1) * pitch + columns + farthest, 23);
+    let (weights, start): (Vec<T>, Vec<T>) = (numbers(taps * lanes, 24), numbers(lanes, 25));
+    let out_stride = lines * columns + case.gap;
+    let before: Vec<T> = numbers(case.offset + lanes * out_stride, 26);
+    let mut out = before.clone();
+    let windows = WindowPlaces {
+        taps,
+        weights: weights.as_ptr(),
+        start: start.as_ptr(),
+        distances: distances.as_ptr(),
+        frame: frame.as_ptr(),
+        pitch,
+        places: [lines, columns],
+        out: out[case.offset..].as_mut_ptr(),
+        out_stride,
+    };
+    // SAFETY: the level is available, and all was made for these sizes.
+    unsafe { (tile.places)(&windows) }
+    let place = |i: usize, j: usize| case.offset + i * out_stride + j;
+    compare((&before, &out), (lanes, lines * columns), place, tolerance::<T>(taps), |i, j| {
+        let first = j / columns * pitch + j % columns;
+        let term = |(tap, distance): (usize, &usize)| weights[tap * lanes + i].into() * frame[first + distance].into();
+        start[i].into() + distances.iter().enumerate().map(term).sum::<f64>()
+    });
+}
+
 fn check_window_dots<T: Gemm + Into<f64>>(kernel: &WindowDotKernel<T>, case: &Case, halves: bool) {
     let (rows, lanes, samples) = (1 + case.rows % kernel.height, kernel.lanes, case.gap);
     let (registers, places, all, length) = places(case, lanes, halves);
@@ -328,6 +362,7 @@ fn check_all<T: Gemm + Into<f64>>(level: &'static Level, case: &Case) {
         check_window_dots(&kernels.window_dots, case, flag);
     }
     check_window_lines(&kernels.window_lines, case);
+    check_window_places(&kernels.window_places, case);
     check_sparse(&kernels.sparse, case);
     check_list(&kernels.sparse, case);
     if let Some(transpose_square) = kernels.transpose_square {
