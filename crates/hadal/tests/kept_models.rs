@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use hadal::nn::{
     DepthwiseConv2d, DropPath, EmbedColumns, EmbeddedColumn, Embedding, Feedback, GaussianNoise, Initializer,
     InstanceNorm, Merge, PRelu, Pad, Permute, Regularizer, Rescaling, RmsNorm, SeparableConv2d, SpatialDropout,
-    TimeDistributed, Upsample,
+    TimeDistributed, Upsample, Views,
 };
 use hadal::prelude::*;
 
@@ -88,8 +88,12 @@ fn models() -> Vec<(&'static str, Sequential)> {
         .add(Permute::new([2, 1, 3]))
         .add(GlobalAveragePool)
         .add(Dense::new(2));
+    let augment = Augment::new().shift(0.2).rotate(15.0).scale(0.9, 1.1).fill(0.5);
+    let views =
+        Sequential::new([1, 5, 5]).add(Views::new(augment, 3, Chain::new().add(Conv2d::new(2, 3)).add(Flatten)));
     vec![
         ("pictures", pictures),
+        ("views", views),
         ("dense", dense),
         ("norms", norms),
         ("words", words),

@@ -1,7 +1,8 @@
-//! Several networks as one.
+//! Several networks, or several views of an image, as one network.
 
-use super::{Chain, Forward, Merge, Module, Parallel, Sequential};
-use crate::{Error, Result, Tensor};
+use super::{Chain, Forward, Merge, Module, Parallel, Sequential, Views};
+use crate::data::Augment;
+use crate::{Error, Result, Shape, Tensor};
 
 /// Networks whose predictions are joined: as a rule their mean is better than any of them (Hansen and Salamon, 1990; Lakshminarayanan,
 /// Pritzel and Blundell, NeurIPS 2017).
@@ -61,23 +62,35 @@ impl Ensemble {
         Ensemble::joined(members, Merge::Vote)
     }
 
+    /// A network that judges each image `views` times, as it is and changed at random by `augment`, and gives the mean of what this one
+    /// gives; see [`Views`]. Where images were changed in training, changes of the same kind are a good choice here.
+    ///
+    /// ```
+    /// use hadal::nn::Ensemble;
+    /// use hadal::prelude::*;
+    /// let model = Sequential::new([8, 8]).add(Flatten).add(Dense::new(3).activation(Softmax)).build()?;
+    /// let model = Ensemble::of_views(model, Augment::new().shift(0.2).rotate(10.0), 5)?;
+    /// assert_eq!(model.forward(&Tensor::ones([2, 8, 8]), &mut Context::evaluation()).shape(), &[2, 3]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the network has not been built, its inputs are no images, there are no views, or `augment` does more than move pixels.
+    pub fn of_views(network: Sequential, augment: Augment, views: usize) -> Result<Sequential> {
+        let (input, layers) = parts_of(&network, 1)?;
+        filled(Sequential::new(input).add(Views::new(augment, views, layers)), &[network])
+    }
+
     fn joined(members: impl IntoIterator<Item = Sequential>, merge: Merge) -> Result<Sequential> {
         let members: Vec<Sequential> = members.into_iter().collect();
         let Some(first) = members.first() else {
             return Err(Error::Config("Ensemble: there is no network; give at least one".into()));
         };
-        let Some(input) = first.input_shape() else {
-            return Err(Error::Config("Ensemble: network 1 has no input shape".into()));
-        };
+        let (input, _) = parts_of(first, 1)?;
         let mut parallel = Parallel::new(merge);
-        let mut tensors: Vec<Tensor> = Vec::new();
         for (number, member) in (1..).zip(&members) {
-            if member.output_shape().is_none() {
-                return Err(Error::Config(format!(
-                    "Ensemble: network {number} has no weights yet; build or train it first"
-                )));
-            }
-            if let Some(own) = member.input_shape().filter(|own| *own != input) {
+            let (own, chain) = parts_of(member, number)?;
+            if own != input {
                 return Err(Error::Config(format!(
                     "Ensemble: network {number} takes samples of shape {own}, but network 1 takes {input}"
                 )));
@@ -88,23 +101,40 @@ impl Ensemble {
                      is prepared alike"
                 )));
             }
-            let layers = member.architecture().layers.iter().map(|layer| layer.layer()).collect::<Result<_>>()?;
-            parallel = parallel.branch(Chain { layers });
-            member.visit("", &mut |_, tensor| tensors.push(tensor.clone()));
+            parallel = parallel.branch(chain);
         }
-        let mut ensemble = Sequential::new(input).add(parallel).build()?;
-        let mut members = tensors.into_iter();
-        // The same layers in the same order.
-        ensemble.visit_mut("", &mut |_, tensor| {
-            if let Some(own) = members.next() {
-                *tensor = own;
-            }
-        });
-        if let Some(preprocessing) = first.preprocessing() {
-            ensemble.set_preprocessing(preprocessing);
-        }
-        Ok(ensemble)
+        filled(Sequential::new(input).add(parallel), &members)
     }
+}
+
+/// The shape of the inputs of a network that has weights, and its layers without them.
+fn parts_of(network: &Sequential, number: usize) -> Result<(Shape, Chain)> {
+    let Some(input) = network.input_shape() else {
+        return Err(Error::Config(format!("Ensemble: network {number} has no input shape")));
+    };
+    if network.output_shape().is_none() {
+        return Err(Error::Config(format!("Ensemble: network {number} has no weights yet; build or train it first")));
+    }
+    let layers = network.architecture().layers.iter().map(|layer| layer.layer()).collect::<Result<_>>()?;
+    Ok((input, Chain { layers }))
+}
+
+/// A network of the layers of these, with their weights, for data that is prepared as theirs.
+fn filled(network: Sequential, members: &[Sequential]) -> Result<Sequential> {
+    let mut tensors: Vec<Tensor> = Vec::new();
+    members.iter().for_each(|member| member.visit("", &mut |_, tensor| tensors.push(tensor.clone())));
+    let mut whole = network.build()?;
+    let mut tensors = tensors.into_iter();
+    // The same layers in the same order.
+    whole.visit_mut("", &mut |_, tensor| {
+        if let Some(own) = tensors.next() {
+            *tensor = own;
+        }
+    });
+    if let Some(preprocessing) = members.first().and_then(Sequential::preprocessing) {
+        whole.set_preprocessing(preprocessing);
+    }
+    Ok(whole)
 }
 
 #[cfg(test)]

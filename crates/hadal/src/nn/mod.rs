@@ -65,6 +65,7 @@ mod spatial_dropout;
 mod stream;
 mod summary;
 mod time_distributed;
+mod views;
 mod window;
 
 pub use activation::Activation;
@@ -122,4 +123,5 @@ pub use summary::Summary;
 #[cfg(feature = "report")]
 pub(crate) use summary::thousands;
 pub use time_distributed::TimeDistributed;
+pub use views::Views;
 pub use window::PerAxis;

@@ -16,7 +16,7 @@ use super::{
     DepthwiseConv2d, DropPath, Dropout, EmbedColumns, Embedding, Flatten, GaussianNoise, GlobalAveragePool, GroupNorm,
     Gru, InstanceNorm, Layer, LayerNorm, LearnedPositions, Lstm, MaxPool1d, MaxPool2d, MaxPool3d, MultiHeadAttention,
     PRelu, Pad, Parallel, Permute, Rescaling, Reshape, Residual, RmsNorm, SeparableConv2d, SimpleRnn,
-    SinusoidalPositions, SpatialDropout, TimeDistributed, TransformerEncoder, TransformerEncoderLayer, Upsample,
+    SinusoidalPositions, SpatialDropout, TimeDistributed, TransformerEncoder, TransformerEncoderLayer, Upsample, Views,
 };
 use crate::nearest::near;
 use crate::{Error, Result};
@@ -75,6 +75,7 @@ const KINDS: &[Kind] = &[
     Kind::of::<TransformerEncoder>(),
     Kind::of::<TransformerEncoderLayer>(),
     Kind::of::<Upsample>(),
+    Kind::of::<Views>(),
 ];
 
 /// Those that this program has registered.

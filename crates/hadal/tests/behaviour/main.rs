@@ -21,6 +21,7 @@ mod stopping;
 mod stray_cells;
 mod tables;
 mod training;
+mod views;
 
 use hadal::prelude::*;
 use hadal::{Error, Result};

@@ -57,7 +57,7 @@ impl Augment {
             // Unused, where no step needs an image.
             frame: Frame::of(&shape).unwrap_or(Frame { channels: 1, height: 1, width: shape.elements() }),
             bytes: inputs.dtype() == DType::U8,
-            seed: mixed(seed.wrapping_add(mixed(epoch))),
+            seed: epoch_seed(seed, epoch),
             indices,
         };
         let (outputs, targets) = batch.run(inputs, targets)?;
@@ -136,10 +136,8 @@ impl Batch<'_> {
         }
     }
 
-    /// A step's own random numbers for a sample: a stretch of the sample's stream, so that no step depends on how
-    /// many numbers another draws.
     fn rng(&self, sample: usize, step: usize) -> Rng {
-        Rng::from_state((self.seed, self.indices[sample] as u64, (step as u64) << 40))
+        rng(self.seed, self.indices[sample], step)
     }
 
     /// Runs the steps `first .. end` on a sample.
@@ -176,6 +174,17 @@ impl Batch<'_> {
             _ => {}
         }
     }
+}
+
+/// The seed of an epoch's random numbers.
+pub(super) fn epoch_seed(seed: u64, epoch: u64) -> u64 {
+    mixed(seed.wrapping_add(mixed(epoch)))
+}
+
+/// A step's own random numbers for a sample: a stretch of the sample's stream, so that no step depends on how
+/// many numbers another draws.
+pub(super) fn rng(epoch_seed: u64, sample: usize, step: usize) -> Rng {
+    Rng::from_state((epoch_seed, sample as u64, (step as u64) << 40))
 }
 
 /// A number whose bits all depend on all of the given one's (the finalizer of SplitMix64).

@@ -16,6 +16,7 @@ mod mixup;
 mod noise;
 mod parse;
 mod resample;
+mod view;
 
 use serde::{Deserialize, Serialize};
 

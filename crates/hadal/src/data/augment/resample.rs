@@ -73,15 +73,16 @@ fn overlap(size: usize, (turned, offset): (bool, i64)) -> Option<(usize, usize, 
 
 /// Pixels of border that hold the fill, so that no neighbour needs a test: one before, and two behind for the right
 /// neighbour of what is clamped to the first of them.
+pub(super) const BORDER: (usize, usize) = (BEFORE, 2);
 const BEFORE: usize = 1;
-const BORDER: usize = 3;
+const BOTH: usize = BORDER.0 + BORDER.1;
 
 fn interpolate(pixels: &mut [f32], frame: Frame, map: &Map, fill: f32) {
     let Frame { height, width, .. } = frame;
-    let stride = width + BORDER;
-    let plane = stride * (height + BORDER);
+    let stride = width + BOTH;
+    let plane = stride * (height + BOTH);
     let source = bordered(pixels, frame, fill);
-    let mut places = Places { index: vec![0; width], right: vec![0.0; width], down: vec![0.0; width] };
+    let mut places = Places::zeros(width);
     for y in 0..height {
         dispatch(FindPlaces { places: &mut places, y, frame, map });
         for (out, source) in pixels.chunks_exact_mut(height * width).zip(source.chunks_exact(plane)) {
@@ -100,8 +101,8 @@ fn interpolate(pixels: &mut [f32], frame: Frame, map: &Map, fill: f32) {
 /// The planes with their border.
 fn bordered(pixels: &[f32], frame: Frame, fill: f32) -> Vec<f32> {
     let Frame { channels, height, width } = frame;
-    let stride = width + BORDER;
-    let plane = stride * (height + BORDER);
+    let stride = width + BOTH;
+    let plane = stride * (height + BOTH);
     let mut source = vec![fill; channels * plane];
     for (source, pixels) in source.chunks_exact_mut(plane).zip(pixels.chunks_exact(height * width)) {
         let rows = source.chunks_exact_mut(stride).skip(BEFORE);
@@ -112,12 +113,30 @@ fn bordered(pixels: &[f32], frame: Frame, fill: f32) -> Vec<f32> {
     source
 }
 
-/// Where the pixels of a row come from: the index of the upper left of four neighbours, and the weights of those to
+/// Where pixels come from: the index of the upper left of four neighbours in a plane with its border, and the weights of those to
 /// its right and below.
-struct Places {
-    index: Vec<i32>,
-    right: Vec<f32>,
-    down: Vec<f32>,
+pub(super) struct Places {
+    pub index: Vec<i32>,
+    pub right: Vec<f32>,
+    pub down: Vec<f32>,
+}
+
+impl Places {
+    fn zeros(pixels: usize) -> Places {
+        Places { index: vec![0; pixels], right: vec![0.0; pixels], down: vec![0.0; pixels] }
+    }
+
+    /// Those of all pixels of a plane, row by row.
+    pub fn of(frame: Frame, map: &Map) -> Places {
+        let (mut all, mut row) = (Places::zeros(0), Places::zeros(frame.width));
+        for y in 0..frame.height {
+            dispatch(FindPlaces { places: &mut row, y, frame, map });
+            all.index.extend_from_slice(&row.index);
+            all.right.extend_from_slice(&row.right);
+            all.down.extend_from_slice(&row.down);
+        }
+        all
+    }
 }
 
 struct FindPlaces<'a> {
@@ -143,7 +162,7 @@ impl Task for FindPlaces<'_> {
         let (step_x, step_y) = (map.linear[0][0] as f32, map.linear[1][0] as f32);
         // Wherever a place is, it is within the border.
         let (last_x, last_y) = ((width + BEFORE) as f32, (height + BEFORE) as f32);
-        let stride = (width + BORDER) as i32;
+        let stride = (width + BOTH) as i32;
         let field = map.displacement.as_ref().map(|field| field.each_ref().map(|along| &along[y * width..][..width]));
         let own = places.index.iter_mut().zip(&mut places.right).zip(&mut places.down).enumerate();
         let set = |(i, ((index, right), down)): (usize, ((&mut i32, &mut f32), &mut f32)), dx: f32, dy: f32| {
