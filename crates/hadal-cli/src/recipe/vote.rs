@@ -18,6 +18,7 @@ use crate::intervals::print_intervals;
 use crate::model;
 use crate::network::measures;
 use crate::parts::Parts;
+use crate::recipe::mnist;
 use crate::report::report;
 use crate::source::Source;
 use crate::summary::{Summary, scores};
@@ -32,10 +33,11 @@ pub fn networks_in(folder: &Path) -> Option<Vec<String>> {
     serde_json::from_str(notes.get(NETWORKS)?).ok()
 }
 
-/// The networks in these folders as one.
+/// The networks in these folders as one, which judges several views of each image.
 pub fn joined(folder: &Path, names: &[String]) -> Result<Sequential> {
     let load = |name: &String| Ok(Sequential::load(folder.join(name).join(RunFolder::MODEL))?.0);
-    Ensemble::of(names.iter().map(load).collect::<Result<Vec<_>>>()?)
+    let networks = names.iter().map(load).collect::<Result<Vec<_>>>()?;
+    Ensemble::of_views(Ensemble::of(networks)?, mnist::AUGMENT.parse()?, mnist::VIEWS)
 }
 
 /// A vote to be made of networks that have been trained.
