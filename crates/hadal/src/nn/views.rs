@@ -65,15 +65,13 @@ impl Module for Views {
 impl Forward for Views {
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        let mut sum = self.layers.forward(x, ctx);
+        let own = self.layers.forward(x, ctx);
         // Statistics of batches are those of the images themselves.
         if ctx.statistics_weight(0.0).is_some() || self.views == 1 {
-            return sum;
+            return own;
         }
-        for view in 1..self.views {
-            sum = sum + self.layers.forward(&self.augment.view(x, view as u64), ctx);
-        }
-        sum / self.views as f64
+        let others = (1..self.views as u64).map(|view| self.layers.forward(&self.augment.view(x, view), ctx));
+        others.fold(own, |sum, other| sum + other) / self.views as f64
     }
 
     fn check_inputs(&self, x: &Tensor) -> Result<()> {

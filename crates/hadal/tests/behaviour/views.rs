@@ -21,7 +21,7 @@ fn mean(model: &Sequential, augment: &Augment, views: u64, x: &Tensor) -> Tensor
     let (labels, indices) = (Tensor::zeros([x.size(0)]), vec![0; x.size(0)]);
     let mut sum = run(x);
     for view in 1..views {
-        sum = sum + run(&augment.apply(x, &labels, 0, view, &indices).unwrap().0);
+        sum += run(&augment.apply(x, &labels, 0, view, &indices).unwrap().0);
     }
     sum / views as f64
 }
