@@ -264,6 +264,8 @@ pub(crate) trait Backend: Sync {
 
     /// Batch normalization of `[N, C, ..]`, and its statistics `[2, C]`: means and variances.
     fn batch_norm(&self, x: View, weight: View, bias: View, epsilon: f64) -> (Storage, Storage);
+    /// The same by other statistics than those of `x`, means and variances `[C]`.
+    fn batch_norm_by(&self, x: View, statistics: [View; 2], weight: View, bias: View, epsilon: f64) -> Storage;
     /// The gradient for `x` of [`batch_norm`](Backend::batch_norm), and those for weight and bias, `[2, C]`.
     fn batch_norm_gradient(&self, x: View, g: View, weight: View, statistics: View, epsilon: f64)
     -> (Storage, Storage);

@@ -3,7 +3,7 @@
 use super::buffer::Buffer;
 use super::float::Float;
 use super::simd::{Task, dispatch};
-use super::threads::{SharedMut, for_each_piece};
+use super::threads::{SharedMut, for_each_part, for_each_piece};
 
 /// Sums that are added to by turns: those of a register, whatever its width.
 const LANES: usize = 16;
@@ -142,6 +142,58 @@ pub(super) fn forward<T: Float>(
         }
     });
     (out, statistics)
+}
+
+/// The same by these means and variances.
+pub(super) fn forward_by<T: Float>(
+    x: &[T],
+    [means, variances]: [&[T]; 2],
+    weight: &[T],
+    bias: &[T],
+    sizes: Sizes,
+    epsilon: f64,
+) -> Buffer<T> {
+    let mut out = Buffer::scratch(x.len());
+    if out.is_empty() {
+        return out;
+    }
+    let factor = |channel: usize| weight[channel] / (variances[channel] + T::from_f64(epsilon)).sqrt();
+    let factors: Vec<T> = (0..sizes.channels).map(factor).collect();
+    let length = sizes.size * PART.div_ceil(sizes.size);
+    for_each_part(&mut out, length, |start, out| {
+        let x = &x[start..start + out.len()];
+        dispatch(ScaleAll { x, out, first: start / sizes.size, size: sizes.size, means, factors: &factors, bias });
+    });
+    out
+}
+
+/// Elements that a thread takes at a time, at least.
+const PART: usize = 4096;
+
+/// Channel by channel, of one sample after another.
+struct ScaleAll<'a, T> {
+    x: &'a [T],
+    out: &'a mut [T],
+    /// The first channel, counted over all samples.
+    first: usize,
+    size: usize,
+    means: &'a [T],
+    factors: &'a [T],
+    bias: &'a [T],
+}
+
+impl<T: Float> Task for ScaleAll<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let channels = self.means.len();
+        let all = self.out.chunks_exact_mut(self.size).zip(self.x.chunks_exact(self.size));
+        for (index, (out, x)) in all.enumerate() {
+            let channel = (self.first + index) % channels;
+            let (mean, factor, bias) = (self.means[channel], self.factors[channel], self.bias[channel]);
+            Scale { x, out, mean, factor, bias }.run();
+        }
+    }
 }
 
 struct Sums<'a, T> {

@@ -350,6 +350,23 @@ impl Backend for Cpu {
         }
     }
 
+    fn batch_norm_by(&self, x: View, [mean, variance]: [View; 2], weight: View, bias: View, epsilon: f64) -> Storage {
+        let sizes = channels_of(x.layout);
+        match x.storage {
+            Storage::F32(values) => {
+                let x = copy::contiguous(values, x.layout);
+                let statistics = [&*floats32(mean), &*floats32(variance)];
+                F32(batch_norm::forward_by(&x, statistics, &floats32(weight), &floats32(bias), sizes, epsilon))
+            }
+            Storage::F64(values) => {
+                let x = copy::contiguous(values, x.layout);
+                let statistics = [&*floats64(mean), &*floats64(variance)];
+                F64(batch_norm::forward_by(&x, statistics, &floats64(weight), &floats64(bias), sizes, epsilon))
+            }
+            other => mismatch("batch_norm_by", other),
+        }
+    }
+
     fn batch_norm_gradient(
         &self,
         x: View,

@@ -342,6 +342,12 @@ fn normalizations() {
         let inputs = [random(shape, 1), random(channels, 2), random(channels, 3)];
         check("batch_norm", |x| x[0].batch_norm(&x[1], &x[2], 0.1).0, &inputs);
     }
+    for shape in [&[3, 2, 4][..], &[1, 1], &[4, 3], &[0, 2, 3], &[2, 2, 0], &[2, 3, 2, 5]] {
+        let channels = &shape[1..2];
+        let variance = random(channels, 4).powi(2) + 0.5;
+        let inputs = [random(shape, 1), random(channels, 2), variance, random(channels, 3), random(channels, 5)];
+        check("batch_norm_by", |x| x[0].batch_norm_by(&x[1], &x[2], &x[3], &x[4], 0.1), &inputs);
+    }
     let view = [random(&[3, 4, 2], 1), random(&[3], 2), random(&[3], 3)];
     check("batch_norm of a view", |x| x[0].transpose(0, 1).batch_norm(&x[1], &x[2], 0.1).0, &view);
     let view = [random(&[4, 3], 1), random(&[4], 2)];

@@ -214,36 +214,30 @@ impl Forward for BatchNorm {
             "BatchNorm: the input has shape {}, but the layer expects {features} features on axis 1",
             x.shape()
         );
-        // `[1, features, 1, ..]`, to broadcast over the batch and what follows the features.
-        let mut wide = vec![1; x.rank()];
-        wide[1] = features;
         let momentum = ctx.statistics_weight(self.momentum).filter(|_| !parameters.are_frozen());
-        let (mean, variance) = if let Some(momentum) = momentum {
-            let count = x.elements() / features;
-            assert!(
-                count > 1,
-                "BatchNorm: training needs more than 1 value per feature, but the input has shape {}; use a larger batch, for \
-                 example of shape {}",
-                x.shape(),
-                larger(x.shape())
-            );
-            // Where the values of a channel lie side by side, in one operation.
-            if x.rank() > 2 {
-                let (y, mean, variance) = x.batch_norm(&parameters.weight, &parameters.bias, self.epsilon);
-                self.observe(parameters, &mean, &variance, count, momentum);
-                return y;
-            }
-            let axes: Vec<isize> = (0..x.rank() as isize).filter(|&axis| axis != 1).collect();
-            let mean = x.mean_keepdim(&axes);
-            let variance = (x - &mean).powi(2).mean_keepdim(&axes);
-            self.observe(parameters, &mean, &variance, count, momentum);
-            (mean, variance)
-        } else {
+        let Parameters { weight, bias, .. } = parameters;
+        let Some(momentum) = momentum else {
             let running = parameters.running();
-            (running[0].reshape(wide.clone()), running[1].reshape(wide.clone()))
+            return x.batch_norm_by(&running[0], &running[1], weight, bias, self.epsilon);
         };
-        let scale = parameters.weight.reshape(wide.clone()) / (variance + self.epsilon).sqrt();
-        (x - mean) * scale + parameters.bias.reshape(wide)
+        let count = x.elements() / features;
+        assert!(
+            count > 1,
+            "BatchNorm: training needs more than 1 value per feature, but the input has shape {}; use a larger batch, for \
+             example of shape {}",
+            x.shape(),
+            larger(x.shape())
+        );
+        // Where the values of a channel lie side by side, in one operation.
+        if x.rank() > 2 {
+            let (y, mean, variance) = x.batch_norm(weight, bias, self.epsilon);
+            self.observe(parameters, &mean, &variance, count, momentum);
+            return y;
+        }
+        let mean = x.mean_keepdim(&[0]);
+        let variance = (x - &mean).powi(2).mean_keepdim(&[0]);
+        self.observe(parameters, &mean, &variance, count, momentum);
+        (x - mean) * (weight / (variance + self.epsilon).sqrt()) + bias
     }
 }
 

@@ -47,7 +47,7 @@ impl<'a> From<&'a Table> for Samples<'a> {
 
 impl<M: Model> Trainer<M> {
     /// The model's outputs for a [`Dataset`](crate::data::Dataset), or for a tensor whose first axis counts the samples; in
-    /// evaluation mode, without gradients.
+    /// evaluation mode, without gradients, and some at a time, as the activations of all might not fit into memory.
     ///
     /// A dataset's transforms are applied, as in training. Raw samples, which are of the type that the training data was stored
     /// in, are transformed as the training data was: bytes of pixels are scaled as those that the model was trained on, also
@@ -85,11 +85,13 @@ impl<M: Model> Trainer<M> {
         match inputs.into().0 {
             Kind::Raw(inputs) => {
                 let all = self.preprocessing();
-                let ready = inputs.iter().map(|(name, input)| match Preprocessing::of(&all, inputs.len(), name) {
-                    Some(own) if own.is_raw(input) => (name, own.apply(input)),
-                    _ => (name, input.clone()),
-                });
-                self.outputs(&ready.collect())
+                self.in_batches(&inputs, |part| {
+                    let ready = part.iter().map(|(name, input)| match Preprocessing::of(&all, part.len(), name) {
+                        Some(own) if own.is_raw(input) => (name, own.apply(input)),
+                        _ => (name, input.clone()),
+                    });
+                    ready.collect()
+                })
             }
             #[cfg(feature = "table")]
             Kind::Table(table) => {
@@ -101,40 +103,49 @@ impl<M: Model> Trainer<M> {
                         table.name()
                     )));
                 };
-                self.in_batches(&encoder.inputs(table)?, own)
+                self.in_batches(&encoder.inputs(table)?.into(), |part| own.apply(part.first()).into())
             }
             Kind::Dataset(data) => {
                 check_preprocessing(&self.preprocessing(), data)?;
                 let mut all: Vec<Parts> = Vec::new();
+                let mut start = 0;
                 data.batches(EVALUATION_BATCH).read_ahead(|next| -> Result<()> {
                     while let Some(batch) = next()? {
-                        all.push(self.outputs(&batch.inputs)?);
+                        all.push(self.outputs(&batch.inputs, start)?);
+                        start += batch.inputs.first().size(0);
                     }
                     Ok(())
                 })?;
-                Ok(joined(&all))
+                joined(&all, start)
             }
         }
     }
 
-    /// The outputs for raw inputs, some at a time.
-    #[cfg(feature = "table")]
-    fn in_batches(&self, inputs: &Tensor, preprocessing: &Preprocessing) -> Result<Parts> {
-        let rows = inputs.size(0);
+    /// The outputs for raw inputs, which `ready` transforms, some at a time: activations take memory.
+    fn in_batches(&self, inputs: &Parts, ready: impl Fn(&Parts) -> Parts) -> Result<Parts> {
+        let rows = inputs.first().shape().first().copied();
+        let Some(rows) = rows.filter(|_| inputs.iter().all(|(_, input)| input.shape().first().copied() == rows)) else {
+            // What does not fit together is refused as it is.
+            return self.outputs(&ready(inputs), 0);
+        };
         let starts = (0..rows.max(1)).step_by(EVALUATION_BATCH);
         let part = |start: usize| {
-            let part = inputs.narrow(0, start, EVALUATION_BATCH.min(rows - start));
-            self.outputs(&preprocessing.apply(&part).into())
+            let part = inputs.map(|_, input| input.narrow(0, start, EVALUATION_BATCH.min(rows - start)));
+            self.outputs(&ready(&part), start)
         };
-        Ok(joined(&starts.map(part).collect::<Result<Vec<_>>>()?))
+        joined(&starts.map(part).collect::<Result<Vec<_>>>()?, rows)
     }
 
-    fn outputs(&self, inputs: &Parts) -> Result<Parts> {
-        self.model.check_parts(inputs)?;
+    /// The outputs for a batch that begins with sample `start`.
+    fn outputs(&self, inputs: &Parts, start: usize) -> Result<Parts> {
+        self.model.check_parts(inputs).map_err(|error| match start {
+            0 => error,
+            _ => Error::Data(format!("counted from sample {start}: {error}")),
+        })?;
         for (_, input) in inputs.iter() {
             if let Some((element, value)) = first_not_finite(input) {
                 let samples = input.shape().first().copied().unwrap_or(1);
-                let sample = element / (input.elements() / samples);
+                let sample = start + element / (input.elements() / samples);
                 return Err(Error::Data(format!(
                     "the inputs must be finite numbers, but sample {sample} holds {value}"
                 )));
@@ -146,8 +157,26 @@ impl<M: Model> Trainer<M> {
     }
 }
 
-/// Outputs one after another.
-fn joined(all: &[Parts]) -> Parts {
-    let column = |name: &str| all.iter().map(|parts| parts[name].clone()).collect::<Vec<_>>();
-    all[0].iter().map(|(name, _)| (name, concat(&column(name), 0))).collect()
+/// The outputs for batches, one after another.
+///
+/// # Errors
+/// If there are several batches, and outputs that are not for each of the samples.
+fn joined(all: &[Parts], samples: usize) -> Result<Parts> {
+    if let [only] = all {
+        return Ok(only.clone());
+    }
+    let join = |name: &str, first: &Tensor| {
+        let outputs: Vec<Tensor> = all.iter().map(|parts| parts[name].clone()).collect();
+        let count: usize = outputs.iter().filter_map(|output| output.shape().first()).sum();
+        if count != samples {
+            return Err(Error::Data(format!(
+                "the model gives shape {} for the first of {} batches of {samples} samples; outputs have the samples on their first \
+                 axis, or all samples are given to the model itself at once",
+                first.shape(),
+                all.len()
+            )));
+        }
+        Ok(concat(&outputs, 0))
+    };
+    all[0].iter().map(|(name, first)| Ok((name, join(name, first)?))).collect()
 }

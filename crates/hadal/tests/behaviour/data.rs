@@ -1,5 +1,7 @@
 //! Datasets: the digits of normalized inputs, and what is asked of them in vain.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use hadal::classic::{LinearClassifier, Perceptron};
 use hadal::data::synthetic;
 use hadal::prelude::*;
@@ -193,4 +195,36 @@ fn f64_data_is_an_error_that_says_what_to_do_or_is_converted() {
         let mut model = model.compile(Sgd::new(0.01), loss, Accuracy).unwrap();
         model.fit(&data(&narrow, &targets), Fit::epochs(1).quiet()).unwrap();
     }
+}
+
+/// The most samples that a model of [`Noted`] was given at once.
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+#[derive(Module)]
+struct Noted {
+    mean: bool,
+}
+
+impl Forward for Noted {
+    fn forward(&self, x: &Tensor, _: &mut Context) -> Tensor {
+        MOST.fetch_max(x.size(0), Ordering::Relaxed);
+        if self.mean { x.mean() } else { x * 2.0 }
+    }
+}
+
+#[test]
+fn predictions_of_many_samples_are_made_some_at_a_time() {
+    let of = |mean| Trainer::new(Noted { mean }, Sgd::default(), MeanSquaredError, ());
+    let x = Tensor::arange(2 * 3501).to_dtype(DType::F32).reshape([3501, 2]);
+    assert_eq!(of(false).predict(&x).unwrap().to_vec::<f32>(), (&x * 2.0).to_vec::<f32>());
+    assert!((1..=1000).contains(&MOST.load(Ordering::Relaxed)));
+    assert_eq!(of(false).predict(&x.narrow(0, 0, 0)).unwrap().shape(), &[0, 2]);
+    // Samples are counted from the first of all.
+    let mut spoilt = x.to_vec::<f32>();
+    spoilt[2 * 2345 + 1] = f32::NAN;
+    let spoilt = Tensor::from_vec(spoilt, [3501, 2]);
+    says(of(false).predict(&spoilt), &["sample 2345", "NaN"]);
+    // One output for all samples of a batch says nothing about those of several.
+    assert_eq!(of(true).predict(&x.narrow(0, 0, 3)).unwrap().item(), 2.5);
+    says(of(true).predict(&x), &["shape []", "4 batches of 3501 samples", "first axis"]);
 }
