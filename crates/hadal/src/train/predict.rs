@@ -123,12 +123,12 @@ impl<M: Model> Trainer<M> {
 
     /// The outputs for raw inputs, which `ready` transforms, some at a time: activations take memory.
     fn in_batches(&self, inputs: &Parts, ready: impl Fn(&Parts) -> Parts) -> Result<Parts> {
-        let rows = inputs.first().shape().first().copied();
-        let Some(rows) = rows.filter(|_| inputs.iter().all(|(_, input)| input.shape().first().copied() == rows)) else {
-            // What does not fit together is refused as it is.
+        let rows = inputs.first().shape().first().copied().unwrap_or(0);
+        // What does not fit together is refused as it is.
+        if rows <= EVALUATION_BATCH || inputs.iter().any(|(_, input)| input.shape().first() != Some(&rows)) {
             return self.outputs(&ready(inputs), 0);
-        };
-        let starts = (0..rows.max(1)).step_by(EVALUATION_BATCH);
+        }
+        let starts = (0..rows).step_by(EVALUATION_BATCH);
         let part = |start: usize| {
             let part = inputs.map(|_, input| input.narrow(0, start, EVALUATION_BATCH.min(rows - start)));
             self.outputs(&ready(&part), start)
