@@ -71,6 +71,10 @@ fn every_kind_of_layer_is_trained_from_a_configuration() {
         ),
         ("images", r#""chain", layers = [{ layer = "max_pool2d", kernel = 2 }]"#),
         ("images", r#""checkpointed", layers = [{ layer = "conv2d", filters = 2, kernel = 1 }]"#),
+        (
+            "images",
+            r#""views", augment = { steps = [{ rotate = 10.0 }] }, views = 3, layers = [{ layer = "conv2d", filters = 2, kernel = 1 }]"#,
+        ),
         ("volumes", r#""conv3d", filters = 3, kernel = 3"#),
         ("volumes", r#""conv_transpose3d", filters = 3, kernel = 2"#),
         ("volumes", r#""max_pool3d", kernel = 2"#),

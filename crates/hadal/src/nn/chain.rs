@@ -172,3 +172,18 @@ impl Layer for Chain {
 impl LayerKind for Chain {
     const NAME: &'static str = "chain";
 }
+
+/// Layers in a file: a list.
+pub(super) mod list {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Chain;
+
+    pub fn serialize<S: Serializer>(chain: &Chain, serializer: S) -> Result<S::Ok, S::Error> {
+        chain.layers.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Chain, D::Error> {
+        Ok(Chain { layers: Vec::deserialize(deserializer)? })
+    }
+}

@@ -23,7 +23,7 @@ use crate::{Error, Result, Rng, Shape, Tensor};
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Residual {
-    #[serde(rename = "layers", with = "list")]
+    #[serde(rename = "layers", with = "super::chain::list")]
     chain: Chain,
     #[serde(default, rename = "shortcut", with = "optional_list", skip_serializing_if = "Option::is_none")]
     shortcut: Option<Chain>,
@@ -181,26 +181,12 @@ impl LayerKind for Residual {
     const NAME: &'static str = "residual";
 }
 
-/// Layers in a file: a list.
-mod list {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use super::Chain;
-
-    pub fn serialize<S: Serializer>(chain: &Chain, serializer: S) -> Result<S::Ok, S::Error> {
-        chain.layers.serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Chain, D::Error> {
-        Ok(Chain { layers: Vec::deserialize(deserializer)? })
-    }
-}
-
-/// The same where there may be none.
+/// A chain in a file, where there may be none.
 mod optional_list {
     use serde::{Deserializer, Serializer};
 
-    use super::{Chain, list};
+    use super::Chain;
+    use crate::nn::chain::list;
 
     pub fn serialize<S: Serializer>(chain: &Option<Chain>, serializer: S) -> Result<S::Ok, S::Error> {
         match chain {

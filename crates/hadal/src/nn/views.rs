@@ -34,6 +34,7 @@ use crate::{Error, Result, Rng, Shape, Tensor};
 pub struct Views {
     augment: Augment,
     views: usize,
+    #[serde(with = "super::chain::list")]
     layers: Chain,
 }
 
