@@ -1,6 +1,7 @@
 //! Batch normalization and what it sends back, channel by channel.
 
 use super::buffer::Buffer;
+use super::copy::Contiguous;
 use super::float::Float;
 use super::simd::{Task, dispatch};
 use super::threads::{SharedMut, for_each_part, for_each_piece};
@@ -144,12 +145,10 @@ pub(super) fn forward<T: Float>(
     (out, statistics)
 }
 
-/// The same by these means and variances.
+/// The same by means, variances, weights and biases that are given in this order.
 pub(super) fn forward_by<T: Float>(
     x: &[T],
-    [means, variances]: [&[T]; 2],
-    weight: &[T],
-    bias: &[T],
+    [means, variances, weight, bias]: [Contiguous<T>; 4],
     sizes: Sizes,
     epsilon: f64,
 ) -> Buffer<T> {
@@ -162,7 +161,15 @@ pub(super) fn forward_by<T: Float>(
     let length = sizes.size * PART.div_ceil(sizes.size);
     for_each_part(&mut out, length, |start, out| {
         let x = &x[start..start + out.len()];
-        dispatch(ScaleAll { x, out, first: start / sizes.size, size: sizes.size, means, factors: &factors, bias });
+        dispatch(ScaleAll {
+            x,
+            out,
+            first: start / sizes.size,
+            size: sizes.size,
+            means: &means,
+            factors: &factors,
+            bias: &bias,
+        });
     });
     out
 }

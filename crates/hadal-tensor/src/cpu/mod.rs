@@ -336,33 +336,25 @@ impl Backend for Cpu {
     fn batch_norm(&self, x: View, weight: View, bias: View, epsilon: f64) -> (Storage, Storage) {
         let sizes = channels_of(x.layout);
         match x.storage {
-            Storage::F32(values) => {
-                let x = copy::contiguous(values, x.layout);
-                let (y, statistics) = batch_norm::forward(&x, &floats32(weight), &floats32(bias), sizes, epsilon);
+            Storage::F32(_) => {
+                let (x, weight, bias) = (floats32(x), floats32(weight), floats32(bias));
+                let (y, statistics) = batch_norm::forward(&x, &weight, &bias, sizes, epsilon);
                 (F32(y), F32(statistics))
             }
-            Storage::F64(values) => {
-                let x = copy::contiguous(values, x.layout);
-                let (y, statistics) = batch_norm::forward(&x, &floats64(weight), &floats64(bias), sizes, epsilon);
+            Storage::F64(_) => {
+                let (x, weight, bias) = (floats64(x), floats64(weight), floats64(bias));
+                let (y, statistics) = batch_norm::forward(&x, &weight, &bias, sizes, epsilon);
                 (F64(y), F64(statistics))
             }
             other => mismatch("batch_norm", other),
         }
     }
 
-    fn batch_norm_by(&self, x: View, [mean, variance]: [View; 2], weight: View, bias: View, epsilon: f64) -> Storage {
-        let sizes = channels_of(x.layout);
+    fn batch_norm_by(&self, x: View, statistics: [View; 2], weight: View, bias: View, epsilon: f64) -> Storage {
+        let (sizes, others) = (channels_of(x.layout), [statistics[0], statistics[1], weight, bias]);
         match x.storage {
-            Storage::F32(values) => {
-                let x = copy::contiguous(values, x.layout);
-                let statistics = [&*floats32(mean), &*floats32(variance)];
-                F32(batch_norm::forward_by(&x, statistics, &floats32(weight), &floats32(bias), sizes, epsilon))
-            }
-            Storage::F64(values) => {
-                let x = copy::contiguous(values, x.layout);
-                let statistics = [&*floats64(mean), &*floats64(variance)];
-                F64(batch_norm::forward_by(&x, statistics, &floats64(weight), &floats64(bias), sizes, epsilon))
-            }
+            Storage::F32(_) => F32(batch_norm::forward_by(&floats32(x), others.map(floats32), sizes, epsilon)),
+            Storage::F64(_) => F64(batch_norm::forward_by(&floats64(x), others.map(floats64), sizes, epsilon)),
             other => mismatch("batch_norm_by", other),
         }
     }
@@ -376,18 +368,18 @@ impl Backend for Cpu {
         epsilon: f64,
     ) -> (Storage, Storage) {
         let sizes = channels_of(x.layout);
-        match (x.storage, g.storage) {
-            (Storage::F32(a), Storage::F32(b)) => {
-                let (a, b) = (copy::contiguous(a, x.layout), copy::contiguous(b, g.layout));
-                let (dx, sums) = batch_norm::backward(&a, &b, &floats32(weight), &floats32(statistics), sizes, epsilon);
+        match x.storage {
+            Storage::F32(_) => {
+                let [x, g, weight, statistics] = [x, g, weight, statistics].map(floats32);
+                let (dx, sums) = batch_norm::backward(&x, &g, &weight, &statistics, sizes, epsilon);
                 (F32(dx), F32(sums))
             }
-            (Storage::F64(a), Storage::F64(b)) => {
-                let (a, b) = (copy::contiguous(a, x.layout), copy::contiguous(b, g.layout));
-                let (dx, sums) = batch_norm::backward(&a, &b, &floats64(weight), &floats64(statistics), sizes, epsilon);
+            Storage::F64(_) => {
+                let [x, g, weight, statistics] = [x, g, weight, statistics].map(floats64);
+                let (dx, sums) = batch_norm::backward(&x, &g, &weight, &statistics, sizes, epsilon);
                 (F64(dx), F64(sums))
             }
-            (other, _) => mismatch("the gradient of batch_norm", other),
+            other => mismatch("the gradient of batch_norm", other),
         }
     }
 

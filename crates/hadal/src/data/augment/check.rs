@@ -45,18 +45,6 @@ impl AugmentStep {
         }
     }
 
-    /// Whether the step only moves pixels.
-    pub(super) fn is_geometric(&self) -> bool {
-        !matches!(
-            self,
-            AugmentStep::Erase(_)
-                | AugmentStep::Brightness(_)
-                | AugmentStep::Contrast(_)
-                | AugmentStep::Noise(_)
-                | AugmentStep::Mixup { .. }
-        )
-    }
-
     /// Whether the step needs to know which elements are neighbours.
     fn needs_image(&self) -> bool {
         !matches!(self, AugmentStep::Noise(_) | AugmentStep::Mixup { .. })

@@ -1,11 +1,11 @@
 //! Batches whose images are all changed alike.
 
-use super::Augment;
 use super::apply::{epoch_seed, rng};
 use super::check::Frame;
 use super::geometry::Map;
 use super::resample::{BORDER, Places};
-use crate::{Error, Padding, Result, Shape, Tensor};
+use super::{Augment, AugmentStep};
+use crate::{DType, Error, Padding, Result, Shape, Tensor};
 
 impl Augment {
     /// Checks that [`view`](Augment::view) can change samples of this shape.
@@ -13,18 +13,20 @@ impl Augment {
     /// # Errors
     /// As [`check`](Augment::check); if there is a step that changes more than where pixels lie.
     pub(crate) fn check_view(&self, sample_shape: &Shape) -> Result<()> {
-        if let Some(step) = self.steps.iter().find(|step| !step.is_geometric()) {
-            return Err(Error::Config(format!(
-                "{} does not only move pixels; views are made by shift, rotate, scale, shear, elastic, flips and crops",
-                step.name()
-            )));
-        }
-        if Frame::of(sample_shape).is_none() {
+        self.check(sample_shape, DType::F32)?;
+        let Some(frame) = Frame::of(sample_shape) else {
             return Err(Error::Config(format!(
                 "views are made of images, [height, width] or [channels, height, width], not of shape {sample_shape}"
             )));
+        };
+        let moves = |step: &AugmentStep| step.draw(&mut Map::IDENTITY, frame, &mut rng(0, 0, 0));
+        match self.steps.iter().find(|step| !moves(step)) {
+            None => Ok(()),
+            Some(step) => Err(Error::Config(format!(
+                "{} does not only move pixels; views are made by shift, rotate, scale, shear, elastic, flips and crops",
+                step.name()
+            ))),
         }
-        self.check(sample_shape, crate::DType::F32)
     }
 
     /// The images of a batch `[n, height, width]` or `[n, channels, height, width]`, all changed by the same draws, those of this number:
