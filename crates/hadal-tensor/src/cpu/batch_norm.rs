@@ -5,6 +5,7 @@ use super::copy::Contiguous;
 use super::float::Float;
 use super::simd::{Task, dispatch};
 use super::threads::{SharedMut, for_each_part, for_each_piece};
+use crate::shape::Layout;
 
 /// Sums that are added to by turns: those of a register, whatever its width.
 const LANES: usize = 16;
@@ -18,6 +19,11 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
+    pub fn of(layout: &Layout) -> Sizes {
+        let shape = layout.shape;
+        Sizes { samples: shape[0], channels: shape[1], size: shape[2..].iter().product() }
+    }
+
     fn starts(self, channel: usize) -> impl Iterator<Item = usize> {
         (0..self.samples).map(move |sample| (sample * self.channels + channel) * self.size)
     }

@@ -51,12 +51,6 @@ pub fn kernels_in_use() -> Vec<(String, String)> {
     gemm::describe().into_iter().chain([loops]).collect()
 }
 
-/// Samples, channels and what follows.
-fn channels_of(layout: &Layout) -> batch_norm::Sizes {
-    let shape = layout.shape;
-    batch_norm::Sizes { samples: shape[0], channels: shape[1], size: shape[2..].iter().product() }
-}
-
 /// The buffer of a storage that nobody else holds.
 fn exclusive<T: buffer::Plain>(buffer: &mut Shared<T>) -> &mut [T] {
     buffer.get_mut().expect("in-place kernels are called on unshared storages")
@@ -334,7 +328,7 @@ impl Backend for Cpu {
     }
 
     fn batch_norm(&self, x: View, weight: View, bias: View, epsilon: f64) -> (Storage, Storage) {
-        let sizes = channels_of(x.layout);
+        let sizes = batch_norm::Sizes::of(x.layout);
         match x.storage {
             Storage::F32(_) => {
                 let (x, weight, bias) = (floats32(x), floats32(weight), floats32(bias));
@@ -351,7 +345,7 @@ impl Backend for Cpu {
     }
 
     fn batch_norm_by(&self, x: View, statistics: [View; 2], weight: View, bias: View, epsilon: f64) -> Storage {
-        let (sizes, others) = (channels_of(x.layout), [statistics[0], statistics[1], weight, bias]);
+        let (sizes, others) = (batch_norm::Sizes::of(x.layout), [statistics[0], statistics[1], weight, bias]);
         match x.storage {
             Storage::F32(_) => F32(batch_norm::forward_by(&floats32(x), others.map(floats32), sizes, epsilon)),
             Storage::F64(_) => F64(batch_norm::forward_by(&floats64(x), others.map(floats64), sizes, epsilon)),
@@ -367,7 +361,7 @@ impl Backend for Cpu {
         statistics: View,
         epsilon: f64,
     ) -> (Storage, Storage) {
-        let sizes = channels_of(x.layout);
+        let sizes = batch_norm::Sizes::of(x.layout);
         match x.storage {
             Storage::F32(_) => {
                 let [x, g, weight, statistics] = [x, g, weight, statistics].map(floats32);

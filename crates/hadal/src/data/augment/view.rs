@@ -1,10 +1,10 @@
 //! Batches whose images are all changed alike.
 
+use super::Augment;
 use super::apply::{epoch_seed, rng};
 use super::check::Frame;
 use super::geometry::Map;
 use super::resample::{BORDER, Places};
-use super::{Augment, AugmentStep};
 use crate::{DType, Error, Padding, Result, Shape, Tensor};
 
 impl Augment {
@@ -19,8 +19,8 @@ impl Augment {
                 "views are made of images, [height, width] or [channels, height, width], not of shape {sample_shape}"
             )));
         };
-        let moves = |step: &AugmentStep| step.draw(&mut Map::IDENTITY, frame, &mut rng(0, 0, 0));
-        match self.steps.iter().find(|step| !moves(step)) {
+        let mut map = Map::IDENTITY;
+        match self.steps.iter().find(|step| !step.draw(&mut map, frame, &mut rng(0, 0, 0))) {
             None => Ok(()),
             Some(step) => Err(Error::Config(format!(
                 "{} does not only move pixels; views are made by shift, rotate, scale, shear, elastic, flips and crops",
