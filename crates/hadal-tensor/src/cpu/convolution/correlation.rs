@@ -330,6 +330,28 @@ pub(super) struct Panel<'a, T> {
 
 /// The sums of a panel at the places of `runs`.
 pub(super) fn tiles<T: Gemm>(kernel: &WindowKernel<T>, panel: &Panel<T>, runs: &Runs, frame: &[T], out: &mut [T]) {
+    run_tiles(kernel, panel, runs, frame, out, false);
+}
+
+/// The same, added to what stands in `out`.
+pub(super) fn add_tiles<T: Gemm>(
+    kernel: &WindowKernel<T>,
+    panel: &Panel<T>,
+    runs: &Runs,
+    frame: &[T],
+    out: &mut [T],
+) {
+    run_tiles(kernel, panel, runs, frame, out, true);
+}
+
+fn run_tiles<T: Gemm>(
+    kernel: &WindowKernel<T>,
+    panel: &Panel<T>,
+    runs: &Runs,
+    frame: &[T],
+    out: &mut [T],
+    adds: bool,
+) {
     let Panel { start, weights, stride, distances } = *panel;
     let rows = start.len();
     let (reach, end) = runs.ends;
@@ -354,6 +376,7 @@ pub(super) fn tiles<T: Gemm>(kernel: &WindowKernel<T>, panel: &Panel<T>, runs: &
         weights: weights.as_ptr(),
         weight_stride: stride,
         start: start.as_ptr(),
+        adds,
         distances: distances.as_ptr(),
         frame: frame.as_ptr(),
         registers: runs.registers,

@@ -9,6 +9,7 @@
 
 #[cfg(test)]
 mod tests;
+mod panels;
 mod transform;
 mod weight;
 
@@ -24,9 +25,9 @@ use crate::cpu::gemm::Epilogue;
 use crate::cpu::gemm::kernels::Gemm;
 use crate::cpu::gemm::kernels::window_tile::TALLEST;
 use crate::cpu::gemm::share;
-use crate::cpu::simd::dispatch;
 use crate::cpu::threads::{SharedMut, num_threads};
-use transform::{CHANNEL, Filters, LANES, Part, Windows};
+use panels::{Panels, Windows};
+use transform::{LANES, Part, ROW};
 
 /// The places of a transformed tile.
 const PLACES: usize = 16;
@@ -128,10 +129,8 @@ impl Layer {
     fn run<T: Gemm>(&self, x: &[T], windows: Windows<T>, epilogue: Option<Epilogue<T>>) -> Buffer<T> {
         let Layer { tiling, channels, filters } = *self;
         let kernel = &T::kernels().windows;
-        let panels = filters.div_ceil(kernel.height);
-        // Rows at powers of two would fall into the same few places of the nearest cache.
-        let row = (filters.div_ceil(LANES) | 1) * LANES;
-        let weights = self.weights(windows, row);
+        let panels = Panels { filters, height: kernel.height, channels };
+        let weights = panels.transformed(windows);
         let [height, width] = tiling.output;
         let mut out = Buffer::scratch(tiling.batch * filters * height * width);
         let base = SharedMut::new(out.as_mut_ptr());
@@ -139,21 +138,20 @@ impl Layer {
         let multiplications = tiling.lines() * tiling.across() * PLACES * channels * filters;
         share::share(multiplications, share::tiled::<T>(), tiling.lines().div_ceil(together), |piece| {
             let lines = piece * together..tiling.lines().min((piece + 1) * together);
-            let count = lines.len() * tiling.across();
-            // Blocks of a line may reach beyond its end; powers of two as above.
-            let pitch = ((count + LANES - 1).div_ceil(LANES) | 1) * LANES;
-            let part = Part { tiling: &tiling, lines, pitch };
-            let mut elements = Buffer::scratch(channels * CHANNEL * pitch);
+            let part = Part::new(&tiling, lines);
+            let (count, pitch) = (part.count(), part.pitch);
+            let mut elements = Buffer::scratch(PLACES * part.place(channels));
             part.inward(x, channels, &mut elements);
-            let distances: Vec<usize> = (0..channels).map(|channel| channel * CHANNEL * pitch).collect();
-            let runs = Runs::flat(count, kernel.lanes, CHANNEL * pitch);
-            let mut sums = Buffer::scratch((kernel.height.min(filters) + 1) * CHANNEL * pitch);
-            for panel in 0..panels {
-                let rows = panel * filters / panels..(panel + 1) * filters / panels;
-                for (place, weights) in weights.chunks_exact(channels * row).enumerate() {
-                    let start = &[T::ZERO; TALLEST][..rows.len()];
-                    let panel = Panel { start, weights: &weights[rows.start..], stride: row, distances: &distances };
-                    tiles(kernel, &panel, &runs, &elements[place * pitch..], &mut sums[place * pitch..]);
+            let distances: Vec<usize> = (0..channels).map(|channel| channel * pitch).collect();
+            let runs = Runs::flat(count, kernel.lanes, ROW * pitch);
+            let mut sums = Buffer::scratch((kernel.height.min(filters) + 1) * ROW * pitch);
+            for panel in 0..panels.count() {
+                let rows = panels.rows(panel);
+                let start = &[T::ZERO; TALLEST][..rows.len()];
+                for (place, elements) in elements.chunks_exact(part.place(channels)).enumerate() {
+                    let weights = &weights[place * panels.place() + panel * panels.length()..];
+                    let panel = Panel { start, weights, stride: kernel.height, distances: &distances };
+                    tiles(kernel, &panel, &runs, elements, &mut sums[place * pitch..]);
                 }
                 part.outward(&sums, (filters, rows), epilogue, base);
             }
@@ -161,32 +159,14 @@ impl Layer {
         out
     }
 
-    /// `[place][channel][filter]`, a `row` for each channel.
-    fn weights<T: Gemm>(&self, windows: Windows<T>, row: usize) -> Buffer<T> {
-        let Layer { channels, filters, .. } = *self;
-        let mut out = Buffer::scratch(PLACES * channels * row);
-        let base = SharedMut::new(out.as_mut_ptr());
-        let pieces = PIECES.min(channels);
-        // An element takes as long as some 16 multiplications.
-        share::share(16 * out.len(), share::tiled::<T>(), pieces, |piece| {
-            let channels = piece * channels / pieces..(piece + 1) * channels / pieces;
-            let mut places: [&mut [T]; PLACES] = std::array::from_fn(|place| {
-                // SAFETY: each piece has channels of its own, within the buffer.
-                unsafe { base.part((place * self.channels + channels.start) * row, channels.len() * row) }
-            });
-            dispatch(Filters { windows, channels, filters, row, places: &mut places });
-        });
-        out
-    }
-
-    /// Lines of a piece: as many as have their transformed elements and a panel's sums in three quarters of the second cache, so many that tiles
-    /// fill registers where that can be, and so few that there are pieces for all. Where there are few tiles, as many as let the threads
+    /// Lines of a piece: as many as have their transformed elements and a panel's sums in half of the second cache, through which
+    /// the weights pass for every piece, so many that tiles fill registers where that can be, and so few that there are pieces for all. Where there are few tiles, as many as let the threads
     /// end first. Sums do not depend on it.
     fn lines_together<T: Gemm>(&self) -> usize {
         let (lines, across) = (self.tiling.lines(), self.tiling.across());
         let kernel = &T::kernels().windows;
         let rows = self.channels + kernel.height.min(self.filters);
-        let most = Caches::l2() * 3 / 4 / (rows * CHANNEL * across * size_of::<T>());
+        let most = Caches::l2() / 2 / (rows * PLACES * across * size_of::<T>());
         let few = lines.div_ceil(PIECES);
         if few * across < FEW_TILES {
             // What the thread with the most pieces does: registers of tiles, and reading the weights, as long as one more.

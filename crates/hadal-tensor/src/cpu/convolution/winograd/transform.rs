@@ -5,8 +5,7 @@ use std::ops::Range;
 use super::{PLACES, Tiling};
 use crate::cpu::buffer::Buffer;
 use crate::cpu::float::Float;
-use crate::cpu::gemm::kernels::Gemm;
-use crate::cpu::gemm::{Epilogue, Matrix, transposed};
+use crate::cpu::gemm::Epilogue;
 use crate::cpu::rows::copy_row;
 use crate::cpu::simd::{Task, dispatch, level};
 use crate::cpu::threads::SharedMut;
@@ -14,82 +13,9 @@ use crate::cpu::threads::SharedMut;
 /// Tiles of a block, at most: those of the widest register.
 pub(super) const LANES: usize = 16;
 
-/// The windows of a weight: how many windows from a filter's to the next, and from a channel's.
-#[derive(Clone, Copy)]
-pub(super) struct Windows<'a, T> {
-    pub w: &'a [T],
-    pub filter: usize,
-    pub channel: usize,
-    /// Whether they are read from the end.
-    pub is_turned: bool,
-}
-
-/// `G g Gt` of windows, for `G = [[1, 0, 0], [1/2, 1/2, 1/2], [1/2, -1/2, 1/2], [0, 0, 1]]`: a row of filters for each channel.
-pub(super) struct Filters<'a, 'b, T> {
-    pub windows: Windows<'a, T>,
-    pub channels: Range<usize>,
-    pub filters: usize,
-    pub row: usize,
-    pub places: &'a mut [&'b mut [T]; PLACES],
-}
-
-impl<T: Gemm> Task for Filters<'_, '_, T> {
-    type Output = ();
-    #[inline(always)]
-    fn run(self) {
-        let Filters { windows, channels, filters, row, places } = self;
-        // Windows that follow each other are laid out together, in whole squares.
-        let together = if windows.channel == 1 { 8.min(channels.len()) } else { 1 };
-        // The elements of channels' windows, filters side by side. A row has room for whole registers.
-        let mut elements = vec![T::ZERO; 9 * together * row];
-        for start in channels.clone().step_by(together) {
-            let count = together.min(channels.end - start);
-            let own = Matrix {
-                data: windows.w,
-                offset: 9 * start * windows.channel,
-                row_stride: 1,
-                column_stride: (9 * windows.filter) as isize,
-            };
-            transposed(own, 9 * count, filters, row, &mut elements);
-            for channel in 0..count {
-                let elements = &elements[9 * channel * row..][..9 * row];
-                let out = (start - channels.start + channel) * row;
-                for first in (0..filters).step_by(LANES) {
-                    let mut g = [[T::ZERO; LANES]; 9];
-                    for (k, g) in g.iter_mut().enumerate() {
-                        let at = if windows.is_turned { 8 - k } else { k };
-                        g.copy_from_slice(&elements[at * row + first..][..LANES]);
-                    }
-                    let columns = [along(&g[0], &g[3], &g[6]), along(&g[1], &g[4], &g[7]), along(&g[2], &g[5], &g[8])];
-                    for k in 0..4 {
-                        let weights = along(&columns[0][k], &columns[1][k], &columns[2][k]);
-                        for (place, weights) in places[4 * k..][..4].iter_mut().zip(&weights) {
-                            place[out + first..][..LANES].copy_from_slice(weights);
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// `G g` of columns `g`, of a register of filters.
-#[inline(always)]
-fn along<T: Float>(a: &[T; LANES], b: &[T; LANES], c: &[T; LANES]) -> [[T; LANES]; 4] {
-    let half = T::from_f64(0.5);
-    let mut between = [[T::ZERO; LANES]; 2];
-    for i in 0..LANES {
-        between[0][i] = half * (a[i] + c[i] + b[i]);
-    }
-    for i in 0..LANES {
-        between[1][i] = half * (a[i] + c[i] - b[i]);
-    }
-    [*a, between[0], between[1], *c]
-}
-
-/// From a channel to the next, in `pitch`es: its places, and one, so that channels do not fall into the same few
+/// From a row's sums to those of the next, in `pitch`es: its places, and one, so that rows do not fall into the same few
 /// places of the nearest cache.
-pub(super) const CHANNEL: usize = PLACES + 1;
+pub(super) const ROW: usize = PLACES + 1;
 
 /// Lines of tiles, and the length of what lies side by side of them.
 pub(super) struct Part<'a> {
@@ -98,8 +24,26 @@ pub(super) struct Part<'a> {
     pub pitch: usize,
 }
 
-impl Part<'_> {
-    /// Transforms the elements of tiles: `out[channel][place][tile]`, with `CHANNEL` pitches for each channel.
+impl<'a> Part<'a> {
+    pub fn new(tiling: &'a Tiling, lines: Range<usize>) -> Self {
+        let count = lines.len() * tiling.across();
+        // Blocks of a line may reach beyond its end. An odd number of cache lines, so that channels do not fall into the same few
+        // places of the nearest cache.
+        let pitch = ((count + LANES - 1).div_ceil(LANES) | 1) * LANES;
+        Part { tiling, lines, pitch }
+    }
+
+    /// How many tiles there are.
+    pub fn count(&self) -> usize {
+        self.lines.len() * self.tiling.across()
+    }
+
+    /// From the elements of a place to those of the next.
+    pub fn place(&self, channels: usize) -> usize {
+        (channels * self.pitch / LANES | 1) * LANES
+    }
+
+    /// Transforms the elements of tiles: `out[place][channel][tile]`.
     pub fn inward<T: Float>(&self, x: &[T], channels: usize, out: &mut [T]) {
         if self.is_narrow::<T>() {
             dispatch(Inward::<T, 8, 18> { part: self, x, channels, out });
@@ -108,7 +52,7 @@ impl Part<'_> {
         }
     }
 
-    /// Transforms sums, `[row][place][tile]` as above, into places of the output, of the filters `rows` of so many. Nobody else may use these
+    /// Transforms sums, `[row][place][tile]` with [`ROW`] pitches for each row, into places of the output, of the filters `rows` of so many. Nobody else may use these
     /// lines of these filters.
     pub fn outward<T: Float>(
         &self,
@@ -163,7 +107,8 @@ impl<T: Float, const N: usize, const WIDE: usize> Task for Inward<'_, T, N, WIDE
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let Inward { part: &Part { tiling, ref lines, pitch }, x, channels, out } = self;
+        let Inward { part, x, channels, out } = self;
+        let &Part { tiling, ref lines, pitch } = part;
         let [height, width] = tiling.input;
         let across = tiling.across();
         // The rows that tiles reach, with what is around them: all of a channel, so that they are long written when they are read.
@@ -185,8 +130,8 @@ impl<T: Float, const N: usize, const WIDE: usize> Task for Inward<'_, T, N, WIDE
                 }
             }
             let mut planes: [&mut [T]; PLACES] = Default::default();
-            for (plane, out) in planes.iter_mut().zip(out[channel * CHANNEL * pitch..].chunks_exact_mut(pitch)) {
-                *plane = out;
+            for (plane, out) in planes.iter_mut().zip(out.chunks_exact_mut(part.place(channels))) {
+                *plane = &mut out[channel * pitch..][..pitch];
             }
             let (mut first, mut tile) = (0, 0);
             for (_, lines) in tiling.samples(lines.clone()) {
@@ -237,7 +182,7 @@ impl<T: Float, const N: usize, const WIDE: usize> Task for Outward<'_, T, N, WID
         for (i, filter) in rows.enumerate() {
             let bias = epilogue.map_or(T::ZERO, |epilogue| epilogue.bias[filter]);
             let mut planes: [&[T]; PLACES] = Default::default();
-            for (plane, sums) in planes.iter_mut().zip(sums[i * CHANNEL * pitch..].chunks_exact(pitch)) {
+            for (plane, sums) in planes.iter_mut().zip(sums[i * ROW * pitch..].chunks_exact(pitch)) {
                 *plane = sums;
             }
             let mut tile = 0;

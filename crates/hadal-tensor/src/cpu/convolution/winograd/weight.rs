@@ -9,7 +9,7 @@ use super::{PLACES, Tiling};
 use crate::backend::Geometry;
 use crate::cpu::buffer::Buffer;
 use crate::cpu::convolution::PIECES;
-use crate::cpu::convolution::correlation::{Panel, tiles};
+use crate::cpu::convolution::correlation::{Panel, add_tiles};
 use crate::cpu::convolution::runs::Runs;
 use crate::cpu::convolution::weight::parts;
 use crate::cpu::elementwise::add_to;
@@ -30,7 +30,7 @@ pub(in super::super) fn weight<T: Gemm>(x: &[T], y: &[T], geometry: &Geometry) -
     let lines = work.tiling.lines();
     let row = channels.next_multiple_of(LANES);
     let length = PLACES * filters * row;
-    let parts = parts(length, lines);
+    let parts = parts(length, lines).min(16);
     // A piece is a part of the lines, for a part of the filters.
     let splits = PIECES.div_ceil(parts).min(filters.div_ceil(LANES));
     let split = |split: usize| split * filters / splits;
@@ -81,7 +81,6 @@ impl<T: Gemm> Work<'_, T> {
         let mut gradients = Buffer::scratch(2 * most * out_width * padded[1]);
         let mut right = Buffer::scratch(PLACES * most * across * padded[0]);
         let mut left = Buffer::scratch(PLACES * most * across * padded[1]);
-        let mut products = Buffer::scratch(kernel.height * padded[0]);
         let panels = rows.len().div_ceil(kernel.height);
         for start in lines.clone().step_by(most) {
             let lines = start..lines.end.min(start + most);
@@ -115,17 +114,10 @@ impl<T: Gemm> Work<'_, T> {
                 let sums = &mut sums[place * rows.len() * padded[0]..][..rows.len() * padded[0]];
                 for panel in 0..panels {
                     let panel = panel * rows.len() / panels..(panel + 1) * rows.len() / panels;
-                    let products = &mut products[..panel.len() * padded[0]];
-                    let start = &[T::ZERO; TALLEST][..panel.len()];
-                    let weights = &left[panel.start..];
-                    tiles(
-                        kernel,
-                        &Panel { start, weights, stride: padded[1], distances: &distances },
-                        &runs,
-                        frame,
-                        products,
-                    );
-                    add_to(&mut sums[panel.start * padded[0]..panel.end * padded[0]], products);
+                    let sums = &mut sums[panel.start * padded[0]..panel.end * padded[0]];
+                    let (start, weights) = (&[T::ZERO; TALLEST][..panel.len()], &left[panel.start..]);
+                    let panel = Panel { start, weights, stride: padded[1], distances: &distances };
+                    add_tiles(kernel, &panel, &runs, frame, sums);
                 }
             }
         }

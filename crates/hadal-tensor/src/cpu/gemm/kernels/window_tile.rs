@@ -16,6 +16,8 @@ pub(crate) struct WindowTiles<T> {
     pub weight_stride: usize,
     /// What the sums of each row begin with.
     pub start: *const T,
+    /// Whether sums are added to what stands where they go.
+    pub adds: bool,
     /// The distance of each element of a window.
     pub distances: *const usize,
     pub frame: *const T,
@@ -65,7 +67,16 @@ pub(crate) unsafe fn sums<T, V: Vector<T>, const HEIGHT: usize, const WIDE: usiz
         };
         let frames: [[*const T; 2]; WIDE] =
             std::array::from_fn(|j| at(tiles.places, j).map(|place| tiles.frame.add(place)));
+        let outs: [[*mut T; 2]; WIDE] = std::array::from_fn(|j| at(tiles.outs, j).map(|out| tiles.out.add(out)));
         let mut sums: [[V; WIDE]; HEIGHT] = std::array::from_fn(|i| [V::splat(tiles.start.add(i)); WIDE]);
+        if tiles.adds {
+            for (i, sums) in sums.iter_mut().enumerate() {
+                let row = i * tiles.out_stride;
+                for (sum, [low, high]) in sums.iter_mut().zip(outs) {
+                    *sum = sum.add(if HALVES { V::load_halves(low.add(row), high.add(row)) } else { V::load(low.add(row)) });
+                }
+            }
+        }
         let mut weights = tiles.weights;
         for tap in 0..tiles.taps {
             let distance = *tiles.distances.add(tap);
@@ -85,8 +96,7 @@ pub(crate) unsafe fn sums<T, V: Vector<T>, const HEIGHT: usize, const WIDE: usiz
             }
             weights = weights.wrapping_add(tiles.weight_stride);
         }
-        for j in 0..WIDE {
-            let [low, high] = at(tiles.outs, j).map(|out| tiles.out.add(out));
+        for (j, [low, high]) in outs.into_iter().enumerate() {
             for (i, sums) in sums.iter().enumerate() {
                 let row = i * tiles.out_stride;
                 if HALVES { sums[j].store_halves(low.add(row), high.add(row)) } else { sums[j].store(low.add(row)) }
