@@ -3,15 +3,15 @@
 use hadal::Result;
 use hadal::monitor::print_line;
 use hadal::prelude::*;
-use hadal::train::{Interval, Logs};
+use hadal::train::{Interval, Logs, Trained};
 
 /// Prints the intervals of the scores.
-pub fn print_intervals(model: &Trainer<Sequential>, data: &Dataset, score: &Logs) -> Result<()> {
+pub fn print_intervals(model: &dyn Trained, data: &Dataset, score: &Logs) -> Result<()> {
     intervals(model, data, score)?.map_or(Ok(()), |line| print_line(&line))
 }
 
 /// The interval of each score in a line.
-pub fn intervals(model: &Trainer<Sequential>, data: &Dataset, score: &Logs) -> Result<Option<String>> {
+pub fn intervals(model: &dyn Trained, data: &Dataset, score: &Logs) -> Result<Option<String>> {
     let part = |Interval { name, low, high, .. }| match &*name {
         "accuracy" => format!("{name} {:.2}% to {:.2}%", 100.0 * low, 100.0 * high),
         _ => format!("{name} {low:.4} to {high:.4}"),

@@ -17,6 +17,7 @@ mod holdout;
 mod init;
 mod interrupt;
 mod intervals;
+mod judged;
 mod members;
 mod model;
 mod narrowed;

@@ -8,13 +8,14 @@ use hadal::monitor::print_line;
 use hadal::monitor::report::Report;
 use hadal::nn::Ensemble;
 use hadal::prelude::*;
-use hadal::train::{Callback, Logs, RunFolder};
+use hadal::train::{Callback, Logs, RunFolder, Trained};
 use hadal::{Error, Machine, Result, simd_level};
 
 use crate::args::Train;
 use crate::config::Config;
 use crate::counted::counted;
 use crate::intervals::print_intervals;
+use crate::judged::Judged;
 use crate::model;
 use crate::network::measures;
 use crate::parts::Parts;
@@ -52,10 +53,10 @@ pub struct Vote<'a> {
 }
 
 impl Vote<'_> {
-    fn trainer(&self) -> Result<Trainer<Sequential>> {
+    fn trainer(&self, model: Sequential) -> Result<Trainer<Sequential>> {
         let (loss, metrics) = measures(self.config, self.parts, None)?;
         let seed = self.config.training.seed.unwrap_or(1);
-        Ok(Trainer::new(joined(self.folder, &self.names)?, Sgd::default(), loss, metrics).seed(seed))
+        Ok(Trainer::new(model, Sgd::default(), loss, metrics).seed(seed))
     }
 
     fn notes(&self) -> Result<BTreeMap<String, String>> {
@@ -67,20 +68,23 @@ impl Vote<'_> {
 
     /// Writes the vote and what it comes to on the test part, and says so.
     pub fn keep(&self, args: &Train) -> Result<()> {
-        let trainer = self.trainer()?;
-        let score = trainer.evaluate(&self.parts.test)?;
+        let trainer = self.trainer(joined(self.folder, &self.names)?)?;
+        let judge = self.trainer(Sequential::new([self.parts.outputs]).add(Flatten))?;
+        // All views of all images by all networks take minutes.
+        let judged = Judged::of(&trainer, judge, &self.parts.test)?;
+        let score = judged.evaluate(&self.parts.test)?;
         trainer.model.save(self.folder.join(RunFolder::MODEL), &self.notes()?)?;
         self.summary(&score)?.write(self.folder)?;
         let name = format!("{} test, vote of {}", self.source.name(), counted(self.names.len(), "network"));
         print_line(&format!("{name}: {score}{}", wrong(&score, self.parts.test.len())))?;
         if !args.no_report {
             let report = report(self.folder, self.config, self.source, self.parts)?;
-            report.repeat(self.commands()).on_trained(&trainer)?;
+            report.repeat(self.commands()).on_trained(&judged)?;
         }
         if args.quiet {
             return Ok(());
         }
-        print_intervals(&trainer, &self.parts.test, &score)?;
+        print_intervals(&judged, &self.parts.test, &score)?;
         let page = Some(self.folder.join(Report::FILE)).filter(|page| page.exists());
         page.map_or(Ok(()), |page| print_line(&format!("A report is in {}", page.display())))?;
         print_line(&format!("The networks and their vote are kept in {}", self.folder.display()))

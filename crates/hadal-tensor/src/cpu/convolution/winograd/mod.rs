@@ -7,16 +7,16 @@
 //! matrices, of weights and tiles. The transforms only add, subtract and halve, so results differ from those of sums of products by a
 //! few roundings. Numbers of 64 bits are not computed so.
 
+mod panels;
 #[cfg(test)]
 mod tests;
-mod panels;
 mod transform;
 mod weight;
 
 pub(super) use weight::weight;
 
 use super::PIECES;
-use super::correlation::{Panel, tiles};
+use super::correlation::{Distances, Panel, tiles};
 use super::runs::Runs;
 use crate::backend::Geometry;
 use crate::cpu::buffer::Buffer;
@@ -142,7 +142,7 @@ impl Layer {
             let (count, pitch) = (part.count(), part.pitch);
             let mut elements = Buffer::scratch(PLACES * part.place(channels));
             part.inward(x, channels, &mut elements);
-            let distances: Vec<usize> = (0..channels).map(|channel| channel * pitch).collect();
+            let distances = Distances::new((0..channels).map(|channel| channel * pitch).collect());
             let runs = Runs::flat(count, kernel.lanes, ROW * pitch);
             let mut sums = Buffer::scratch((kernel.height.min(filters) + 1) * ROW * pitch);
             for panel in 0..panels.count() {

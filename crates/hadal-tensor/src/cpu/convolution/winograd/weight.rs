@@ -9,7 +9,7 @@ use super::{PLACES, Tiling};
 use crate::backend::Geometry;
 use crate::cpu::buffer::Buffer;
 use crate::cpu::convolution::PIECES;
-use crate::cpu::convolution::correlation::{Panel, add_tiles};
+use crate::cpu::convolution::correlation::{Distances, Panel, add_tiles};
 use crate::cpu::convolution::runs::Runs;
 use crate::cpu::convolution::weight::parts;
 use crate::cpu::elementwise::add_to;
@@ -107,7 +107,7 @@ impl<T: Gemm> Work<'_, T> {
                     .transform::<Gradient, 4>();
                 tile += lines.len() * across;
             }
-            let distances: Vec<usize> = (0..count).map(|tile| tile * padded[0]).collect();
+            let distances = Distances::new((0..count).map(|tile| tile * padded[0]).collect());
             for place in 0..PLACES {
                 let frame = &right[place * count * padded[0]..][..count * padded[0]];
                 let left = &left[place * count * padded[1]..][..count * padded[1]];

@@ -225,12 +225,14 @@ fn check_windows<T: Gemm + Into<f64>>(kernel: &WindowKernel<T>, case: &Case, hal
     let start: Vec<T> = numbers(rows, 14);
     let before: Vec<T> = numbers(rows * out_stride + 20, 15);
     let mut out = before.clone();
+    let adds = case.gap % 2 == 1;
     let tiles = WindowTiles {
         rows,
         taps: distances.len(),
         weights: weights.as_ptr(),
         weight_stride,
         start: start.as_ptr(),
+        adds,
         distances: distances.as_ptr(),
         frame: frame.as_ptr(),
         registers,
@@ -245,8 +247,8 @@ fn check_windows<T: Gemm + Into<f64>>(kernel: &WindowKernel<T>, case: &Case, hal
     compare((&before, &out), (rows, places.len() * width), place, tolerance::<T>(distances.len()), |i, j| {
         let at = places[j / width] + j % width;
         let terms = distances.iter().enumerate();
-        start[i].into()
-            + terms.map(|(tap, d)| weights[tap * weight_stride + i].into() * frame[at + d].into()).sum::<f64>()
+        let begin = if adds { start[i].into() + before[place(i, j)].into() } else { start[i].into() };
+        begin + terms.map(|(tap, d)| weights[tap * weight_stride + i].into() * frame[at + d].into()).sum::<f64>()
     });
 }
 

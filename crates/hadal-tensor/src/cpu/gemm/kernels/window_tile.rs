@@ -73,7 +73,11 @@ pub(crate) unsafe fn sums<T, V: Vector<T>, const HEIGHT: usize, const WIDE: usiz
             for (i, sums) in sums.iter_mut().enumerate() {
                 let row = i * tiles.out_stride;
                 for (sum, [low, high]) in sums.iter_mut().zip(outs) {
-                    *sum = sum.add(if HALVES { V::load_halves(low.add(row), high.add(row)) } else { V::load(low.add(row)) });
+                    *sum = sum.add(if HALVES {
+                        V::load_halves(low.add(row), high.add(row))
+                    } else {
+                        V::load(low.add(row))
+                    });
                 }
             }
         }
