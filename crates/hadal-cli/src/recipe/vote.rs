@@ -69,7 +69,7 @@ impl Vote<'_> {
     /// Writes the vote and what it comes to on the test part, and says so.
     pub fn keep(&self, args: &Train) -> Result<()> {
         let trainer = self.trainer(joined(self.folder, &self.names)?)?;
-        let judge = self.trainer(Sequential::new([self.parts.outputs]).add(Flatten))?;
+        let judge = self.trainer(Sequential::new([self.parts.outputs]).add(Flatten).build()?)?;
         // All views of all images by all networks take minutes.
         let judged = Judged::of(&trainer, judge, &self.parts.test)?;
         let score = judged.evaluate(&self.parts.test)?;
