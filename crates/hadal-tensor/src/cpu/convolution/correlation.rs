@@ -352,7 +352,7 @@ pub(super) fn tiles<T: Gemm>(kernel: &WindowKernel<T>, panel: &Panel<T>, runs: &
     run_tiles(kernel, panel, runs, frame, out, false);
 }
 
-/// The same, added to what stands in `out`.
+/// The same, added to what stands in `out`; no two registers of `runs` may share a place there, whose sum would count twice.
 pub(super) fn add_tiles<T: Gemm>(kernel: &WindowKernel<T>, panel: &Panel<T>, runs: &Runs, frame: &[T], out: &mut [T]) {
     run_tiles(kernel, panel, runs, frame, out, true);
 }

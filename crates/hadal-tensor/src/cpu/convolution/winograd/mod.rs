@@ -159,9 +159,9 @@ impl Layer {
         out
     }
 
-    /// Lines of a piece: as many as have their transformed elements and a panel's sums in half of the second cache, through which
-    /// the weights pass for every piece, so many that tiles fill registers where that can be, and so few that there are pieces for all. Where there are few tiles, as many as let the threads
-    /// end first. Sums do not depend on it.
+    /// Lines of a piece: as many as have their transformed elements and a panel's sums in half of the second cache (all weights pass
+    /// through the other half, for every piece), so many that tiles fill registers where that can be, and so few that there are pieces
+    /// for all. Where there are few tiles, as many as let the threads end first. Sums do not depend on it.
     fn lines_together<T: Gemm>(&self) -> usize {
         let (lines, across) = (self.tiling.lines(), self.tiling.across());
         let kernel = &T::kernels().windows;
