@@ -40,7 +40,7 @@ impl<'a> Part<'a> {
 
     /// From the elements of a place to those of the next.
     pub fn place(&self, channels: usize) -> usize {
-        (channels * self.pitch / LANES | 1) * LANES
+        ((channels * self.pitch / LANES) | 1) * LANES
     }
 
     /// Transforms the elements of tiles: `out[place][channel][tile]`.
@@ -52,8 +52,8 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Transforms sums, `[row][place][tile]` with [`ROW`] pitches for each row, into places of the output, of the filters `rows` of so many. Nobody else may use these
-    /// lines of these filters.
+    /// Transforms sums, `[row][place][tile]` with [`ROW`] pitches for each row, into places of the output, of the filters `rows` of so
+    /// many. Nobody else may use these lines of these filters.
     pub fn outward<T: Float>(
         &self,
         sums: &[T],

@@ -30,7 +30,8 @@ pub(in super::super) fn weight<T: Gemm>(x: &[T], y: &[T], geometry: &Geometry) -
     let lines = work.tiling.lines();
     let row = channels.next_multiple_of(LANES);
     let length = PLACES * filters * row;
-    let parts = parts(length, lines).min(16);
+    // Sums of many parts would take longer to write, read and add up than their products.
+    let parts = parts(2 * length, lines);
     // A piece is a part of the lines, for a part of the filters.
     let splits = PIECES.div_ceil(parts).min(filters.div_ceil(LANES));
     let split = |split: usize| split * filters / splits;

@@ -38,7 +38,7 @@ pub(crate) struct WindowKernel<T> {
     /// # Safety
     /// The processor must have the kernel's instructions. With `1 <= rows <= height`: `weights` must be readable for `taps` times `rows`
     /// elements, `weight_stride` apart, `start` for `rows`, `distances` for `taps`, `places` and `outs` for `registers`; `frame` from each distance plus each
-    /// place on for a register; `out` must be writable from each of `outs` on for a register, for `rows` rows, `out_stride` apart.
+    /// place on for a register; `out` must be readable and writable from each of `outs` on for a register, for `rows` rows, `out_stride` apart.
     pub tiles: unsafe fn(&WindowTiles<T>),
     /// The same for halves of registers.
     ///
