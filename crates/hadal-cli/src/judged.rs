@@ -29,7 +29,7 @@ impl<'a> Judged<'a> {
     }
 }
 
-/// The datasets are the one that was judged.
+/// Whichever dataset is given for scores and outputs is taken for the one that was judged.
 impl Trained for Judged<'_> {
     fn module(&self) -> &dyn Module {
         &self.trainer.model

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::PLACES;
-use super::transform::LANES;
+use super::transform::{LANES, odd_lines};
 use crate::cpu::buffer::Buffer;
 use crate::cpu::convolution::PIECES;
 use crate::cpu::float::Float;
@@ -50,10 +50,9 @@ impl Panels {
         self.channels * self.height
     }
 
-    /// From a place to the next: an odd number of cache lines, since those of powers of two would fall into the same few places of
-    /// the nearest cache.
+    /// From a place to the next.
     pub fn place(&self) -> usize {
-        (self.count() * self.length()).div_ceil(LANES) * LANES + LANES
+        odd_lines(self.count() * self.length())
     }
 
     /// The transformed windows.

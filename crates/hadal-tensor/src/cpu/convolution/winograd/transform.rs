@@ -13,6 +13,12 @@ use crate::cpu::threads::SharedMut;
 /// Tiles of a block, at most: those of the widest register.
 pub(super) const LANES: usize = 16;
 
+/// Room for so many numbers, in an odd number of cache lines: what lies at multiples of powers of two falls into the same few places of
+/// the nearest cache.
+pub(super) fn odd_lines(length: usize) -> usize {
+    (length.div_ceil(LANES) | 1) * LANES
+}
+
 /// From a row's sums to those of the next, in `pitch`es: its places, and one, so that rows do not fall into the same few
 /// places of the nearest cache.
 pub(super) const ROW: usize = PLACES + 1;
@@ -27,10 +33,8 @@ pub(super) struct Part<'a> {
 impl<'a> Part<'a> {
     pub fn new(tiling: &'a Tiling, lines: Range<usize>) -> Self {
         let count = lines.len() * tiling.across();
-        // Blocks of a line may reach beyond its end. An odd number of cache lines, so that channels do not fall into the same few
-        // places of the nearest cache.
-        let pitch = ((count + LANES - 1).div_ceil(LANES) | 1) * LANES;
-        Part { tiling, lines, pitch }
+        // Blocks of a line may reach beyond its end.
+        Part { tiling, lines, pitch: odd_lines(count + LANES - 1) }
     }
 
     /// How many tiles there are.
@@ -40,7 +44,7 @@ impl<'a> Part<'a> {
 
     /// From the elements of a place to those of the next.
     pub fn place(&self, channels: usize) -> usize {
-        ((channels * self.pitch / LANES) | 1) * LANES
+        odd_lines(channels * self.pitch)
     }
 
     /// Transforms the elements of tiles: `out[place][channel][tile]`.
