@@ -3,7 +3,7 @@
 //! Plain convolutional networks with batch normalization, trained on images that are turned, shifted and scaled at random, and judged by
 //! a vote of networks with kernels of different sizes: An, Lee, Park, Yang and So, "An Ensemble of Simple Convolutional Neural Network
 //! Models for MNIST Digit Recognition", arXiv 2008.10400 (2020). Theirs have no pooling, several times the multiplications and 150 epochs;
-//! filters and epochs here are what two cores can do in two to three hours. The vote is over several views of each image, too. Depth,
+//! filters and epochs here are what two cores can do in two hours. The vote is over several views of each image, too. Depth,
 //! width, dropout, optimizer, weight decay, random changes and views were compared on the last 10,000 training images, in networks
 //! trained on others; the test images chose nothing.
 
@@ -16,7 +16,7 @@ use hadal::{Error, Result};
 use crate::config::{Config, Model, OptimizerName, ScheduleName};
 use crate::members::Member;
 
-const EPOCHS: usize = 30;
+const EPOCHS: usize = 20;
 const BATCH_SIZE: usize = 128;
 /// The peak of one cycle.
 const LEARNING_RATE: f64 = 0.1;
