@@ -36,7 +36,7 @@ use format::Format;
 pub(super) use formats::Formats;
 pub(super) use matrix::{Matrix, Sizes};
 use out::Out;
-pub(super) use pack::transposed;
+pub(super) use pack::{transpose, transposed};
 pub(super) use prepared::Prepared;
 use share::{share, tiled};
 

@@ -62,7 +62,7 @@ pub(in crate::cpu) fn transposed<T: Gemm>(b: Matrix<T>, depth: usize, columns: u
 ///
 /// # Safety
 /// `out` must be writable at all those places, and nobody else may use them.
-pub(super) unsafe fn transpose<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, out_stride: usize, out: *mut T) {
+pub(in crate::cpu) unsafe fn transpose<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, out_stride: usize, out: *mut T) {
     const SIDE: usize = 8;
     let mut done = (0, 0);
     if b.row_stride == 1
@@ -79,12 +79,20 @@ pub(super) unsafe fn transpose<T: Gemm>(b: Matrix<T>, depth: usize, columns: usi
             // it goes to is the caller's contract.
             unsafe { transpose_square(from.as_ptr(), stride, out.add(k * out_stride + j), out_stride) };
         };
-        // Whole cache lines of what is read, before it leaves the nearest cache.
-        for first in (0..done.0).step_by(2 * SIDE) {
-            for j in (0..done.1).step_by(SIDE) {
-                square(first, j);
-                if first + SIDE < done.0 {
-                    square(first + SIDE, j);
+        // Whole cache lines, before they leave the nearest cache: of what is read or written, whichever lies farther apart.
+        if stride >= out_stride {
+            for first in (0..done.0).step_by(2 * SIDE) {
+                for j in (0..done.1).step_by(SIDE) {
+                    square(first, j);
+                    if first + SIDE < done.0 {
+                        square(first + SIDE, j);
+                    }
+                }
+            }
+        } else {
+            for k in (0..done.0).step_by(SIDE) {
+                for first in (0..done.1).step_by(SIDE) {
+                    square(k, first);
                 }
             }
         }

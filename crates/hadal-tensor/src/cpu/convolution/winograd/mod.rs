@@ -1,45 +1,54 @@
-//! Convolutions by windows of three by three with fewer multiplications: minimal filtering, F(2 x 2, 3 x 3) (Winograd 1980; Lavin and
-//! Gray, "Fast Algorithms for Convolutional Neural Networks", 2016, section 4.1).
+//! Convolutions by windows of three by three with fewer multiplications: minimal filtering, F(4 x 4, 3 x 3) (Winograd 1980; Lavin and
+//! Gray, "Fast Algorithms for Convolutional Neural Networks", 2016, section 4.3).
 //!
-//! The output is cut into tiles of 2 x 2 places. The 4 x 4 elements `d` that a tile's windows reach and the weights `g` of a window are
+//! The output is cut into tiles of 4 x 4 places. The 6 x 6 elements `d` that a tile's windows reach and the weights `g` of a window are
 //! [transformed](transform), multiplied place by place and summed over the channels, and the sums transformed into the tile:
-//! `Y = At [(G g Gt) . (Bt d B)] A`. That takes 16 multiplications for each channel in place of 36, and the sums are sixteen products of
-//! matrices, of weights and tiles. The transforms only add, subtract and halve, so results differ from those of sums of products by a
-//! few roundings. Numbers of 64 bits are not computed so.
+//! `Y = At [(G g Gt) . (Bt d B)] A`. That takes 36 multiplications for each channel in place of 144, and the sums are 36
+//! [products](products) of matrices, of tiles and weights. Results differ from those of sums of products by a few roundings. Numbers of
+//! 64 bits are not computed so.
+//!
+//! Images are transposed so that channels lie side by side, and their tiles fill registers however small the images are.
 
-mod panels;
+mod products;
+mod room;
 #[cfg(test)]
 mod tests;
+mod tiles;
 mod transform;
 mod weight;
+mod windows;
 
 pub(super) use weight::weight;
 
+use std::ops::Range;
+
 use super::PIECES;
-use super::correlation::{Distances, Panel, tiles};
-use super::runs::Runs;
 use crate::backend::Geometry;
 use crate::cpu::buffer::Buffer;
 use crate::cpu::caches::Caches;
-use crate::cpu::gemm::Epilogue;
 use crate::cpu::gemm::kernels::Gemm;
-use crate::cpu::gemm::kernels::window_tile::TALLEST;
-use crate::cpu::gemm::share;
+use crate::cpu::gemm::{Epilogue, Matrix, share, transpose};
 use crate::cpu::threads::{SharedMut, num_threads};
-use panels::{Panels, Windows};
-use transform::{LANES, Part, ROW};
+use products::{Left, Right, Sums, products};
+use room::{LANES, padded, tile};
+use tiles::{Images, Outward};
+use transform::Elements;
+use windows::{Panels, Windows};
+
+/// The rows and columns of a tile.
+const TILE: usize = 4;
+
+/// Those of the elements that its windows reach.
+const SIDE: usize = TILE + 2;
 
 /// The places of a transformed tile.
-const PLACES: usize = 16;
+const PLACES: usize = SIDE * SIDE;
 
 /// Channels and filters from which on the transforms cost less than they save.
 const LEAST_CHANNELS: usize = 16;
 
 /// Tiles from which on transforming the weights costs less than it saves.
-const LEAST_TILES: usize = 64;
-
-/// Fewer tiles in a piece leave registers unfilled.
-const FEW_TILES: usize = 32;
+const LEAST_TILES: usize = 32;
 
 /// How the places of an output are cut into tiles.
 #[derive(Clone, Copy)]
@@ -53,12 +62,12 @@ struct Tiling {
 impl Tiling {
     /// Tiles below each other.
     fn down(&self) -> usize {
-        self.output[0].div_ceil(2)
+        self.output[0].div_ceil(TILE)
     }
 
     /// Tiles of a line.
     fn across(&self) -> usize {
-        self.output[1].div_ceil(2)
+        self.output[1].div_ceil(TILE)
     }
 
     /// Lines of tiles of all samples.
@@ -67,7 +76,7 @@ impl Tiling {
     }
 
     /// A range of lines by sample: the sample, and which of its lines.
-    fn samples(&self, lines: std::ops::Range<usize>) -> impl Iterator<Item = (usize, std::ops::Range<usize>)> + use<> {
+    fn samples(&self, lines: Range<usize>) -> impl Iterator<Item = (usize, Range<usize>)> + use<> {
         let down = self.down();
         (lines.start / down..lines.end.div_ceil(down)).map(move |sample| {
             let first = sample * down;
@@ -80,7 +89,7 @@ impl Geometry {
     /// Whether a convolution is computed so, forward and back.
     pub(super) fn is_minimal<T>(&self) -> bool {
         let [_, rows, columns] = self.output;
-        let tiles = self.batch * rows.div_ceil(2) * columns.div_ceil(2);
+        let tiles = self.batch * rows.div_ceil(TILE) * columns.div_ceil(TILE);
         size_of::<T>() == 4
             && self.groups == 1
             && self.kernel == [1, 3, 3]
@@ -104,83 +113,104 @@ impl Geometry {
 
 /// As [`forward`](super::forward).
 pub(super) fn forward<T: Gemm>(x: &[T], w: &[T], epilogue: Option<Epilogue<T>>, geometry: &Geometry) -> Buffer<T> {
-    let layer = Layer { tiling: geometry.tiling(), channels: geometry.channels, filters: geometry.filters };
-    let windows = Windows { w, filter: geometry.channels, channel: 1, is_turned: false };
-    layer.run(x, windows, epilogue)
+    let Geometry { channels, filters, .. } = *geometry;
+    let windows = Windows { w, filters, channels, from_filter: channels, from_channel: 1, are_turned: false };
+    Layer { tiling: geometry.tiling(), windows, epilogue }.run(x)
 }
 
 /// As [`input`](super::input): a convolution of the output by the windows turned around.
 pub(super) fn input<T: Gemm>(y: &[T], w: &[T], geometry: &Geometry) -> Buffer<T> {
+    let Geometry { channels, filters, .. } = *geometry;
     let Tiling { batch, input, padding, output } = geometry.tiling();
     let tiling = Tiling { batch, input: output, padding: padding.map(|padding| 2 - padding), output: input };
-    let layer = Layer { tiling, channels: geometry.filters, filters: geometry.channels };
-    let windows = Windows { w, filter: 1, channel: geometry.channels, is_turned: true };
-    layer.run(y, windows, None)
+    let windows = Windows {
+        w,
+        filters: channels,
+        channels: filters,
+        from_filter: 1,
+        from_channel: channels,
+        are_turned: true,
+    };
+    Layer { tiling, windows, epilogue: None }.run(y)
 }
 
 /// What is computed: `[batch, channels, input]` to `[batch, filters, output]`.
-struct Layer {
+struct Layer<'a, T> {
     tiling: Tiling,
-    channels: usize,
-    filters: usize,
+    windows: Windows<'a, T>,
+    epilogue: Option<Epilogue<'a, T>>,
 }
 
-impl Layer {
-    fn run<T: Gemm>(&self, x: &[T], windows: Windows<T>, epilogue: Option<Epilogue<T>>) -> Buffer<T> {
-        let Layer { tiling, channels, filters } = *self;
-        let kernel = &T::kernels().windows;
-        let panels = Panels { filters, height: kernel.height, channels };
-        let weights = panels.transformed(windows);
+impl<T: Gemm> Layer<'_, T> {
+    fn run(&self, x: &[T]) -> Buffer<T> {
+        let Layer { tiling, windows, .. } = self;
+        let Windows { filters, channels, .. } = *windows;
+        let kernel = T::kernels().tile(filters);
+        let panels = Panels { filters, width: kernel.width.next_multiple_of(LANES), channels };
+        let weights = windows.transformed(&panels);
         let [height, width] = tiling.output;
         let mut out = Buffer::scratch(tiling.batch * filters * height * width);
         let base = SharedMut::new(out.as_mut_ptr());
-        let together = self.lines_together::<T>();
+        let together = self.lines_together(&panels, kernel.height);
         let multiplications = tiling.lines() * tiling.across() * PLACES * channels * filters;
         share::share(multiplications, share::tiled::<T>(), tiling.lines().div_ceil(together), |piece| {
             let lines = piece * together..tiling.lines().min((piece + 1) * together);
-            let part = Part::new(&tiling, lines);
-            let (count, pitch) = (part.count(), part.pitch);
-            let mut elements = Buffer::scratch(PLACES * part.place(channels));
-            part.inward(x, channels, &mut elements);
-            let distances = Distances::new((0..channels).map(|channel| channel * pitch).collect());
-            let runs = Runs::flat(count, kernel.lanes, ROW * pitch);
-            let mut sums = Buffer::scratch((kernel.height.min(filters) + 1) * ROW * pitch);
+            let count = lines.len() * tiling.across();
+            let mut elements = Buffer::scratch(count * tile(padded(channels)));
+            let images = Images { x, channels, own: 0..channels, size: tiling.input, padding: tiling.padding };
+            images.tiles::<Elements>(tiling, lines.clone(), &mut elements);
+            let left =
+                Left { data: &elements, rows: count, row: tile(padded(channels)), column: 1, place: padded(channels) };
+            let mut sums = Buffer::scratch(count * tile(panels.width));
             for panel in 0..panels.count() {
-                let rows = panels.rows(panel);
-                let start = &[T::ZERO; TALLEST][..rows.len()];
-                for (place, elements) in elements.chunks_exact(part.place(channels)).enumerate() {
-                    let weights = &weights[place * panels.place() + panel * panels.length()..];
-                    let panel = Panel { start, weights, stride: kernel.height, distances: &distances };
-                    tiles(kernel, &panel, &runs, elements, &mut sums[place * pitch..]);
-                }
-                part.outward(&sums, (filters, rows), epilogue, base);
+                let data = &weights[panel * panels.length()..];
+                let right = Right { data, columns: panels.width, row: panels.width, place: panels.place() };
+                let to = Sums { data: &mut sums, row: tile(panels.width), place: panels.width, accumulate: false };
+                products(kernel, channels, &left, &right, to);
+                self.places(lines.clone(), &sums, &panels, panel, base);
             }
         });
         out
     }
 
-    /// Lines of a piece: as many as have their transformed elements and a panel's sums in half of the second cache (all weights pass
-    /// through the other half, for every piece), so many that tiles fill registers where that can be, and so few that there are pieces
-    /// for all. Where there are few tiles, as many as let the threads end first. Sums do not depend on it.
-    fn lines_together<T: Gemm>(&self) -> usize {
-        let (lines, across) = (self.tiling.lines(), self.tiling.across());
-        let kernel = &T::kernels().windows;
-        let rows = self.channels + kernel.height.min(self.filters);
-        let most = Caches::l2() / 2 / (rows * PLACES * across * size_of::<T>());
-        let few = lines.div_ceil(PIECES);
-        if few * across < FEW_TILES {
-            // What the thread with the most pieces does: registers of tiles, and reading the weights, as long as one more.
-            let work = |each: &usize| {
-                let registers = (each * across).div_ceil(kernel.lanes);
-                lines.div_ceil(*each).div_ceil(num_threads()) * (registers + 1)
-            };
-            return (1..=most.clamp(1, lines)).min_by_key(work).unwrap_or(1);
+    /// Writes what the sums of lines come to for the filters of a panel.
+    fn places(&self, lines: Range<usize>, mut sums: &[T], panels: &Panels, panel: usize, out: SharedMut<T>) {
+        let Layer { tiling, windows, epilogue } = self;
+        let [height, width] = tiling.output;
+        let across = tiling.across();
+        let filters = panels.filters(panel);
+        let mut bias = vec![T::ZERO; panels.width];
+        if let Some(epilogue) = epilogue {
+            bias[..filters.len()].copy_from_slice(&epilogue.bias[filters.clone()]);
         }
-        let most = most.min(few).max(1);
-        let filling = LANES >> across.trailing_zeros().min(LANES.trailing_zeros());
-        let most = if most > filling { most / filling * filling } else { most };
-        // Pieces of about the same size.
-        let each = lines.div_ceil(lines.div_ceil(most));
-        each.next_multiple_of(filling).min(most)
+        let relu = epilogue.is_some_and(|epilogue| epilogue.relu);
+        let most = height.min(TILE * lines.len());
+        let mut block = Buffer::scratch(most * width * panels.width);
+        for (sample, lines) in tiling.samples(lines) {
+            let (top, bottom) = (TILE * lines.start, height.min(TILE * lines.end));
+            let (rows, bias) = (bottom - top, &bias);
+            Outward { sums, across, rows, width, bias, relu, out: &mut block }.transform();
+            let first = ((sample * windows.filters + filters.start) * height + top) * width;
+            let from = Matrix { data: &block, offset: 0, row_stride: 1, column_stride: panels.width as isize };
+            assert!(sample < tiling.batch && filters.end <= windows.filters && bottom <= height);
+            // SAFETY: the rows of these filters lie within the output, as was just checked, and are this piece's alone.
+            unsafe { transpose(from, filters.len(), rows * width, height * width, out.pointer().add(first)) };
+            sums = &sums[lines.len() * across * tile(panels.width)..];
+        }
+    }
+
+    /// Lines of a piece: so many as let the threads end first, if a row of registers of tiles takes as long as what a piece takes in
+    /// any case. Their transformed elements and a panel's sums have a quarter of the second cache, or three quarters where that would
+    /// be fewer than some rows of registers. There are pieces for all. Sums do not depend on it.
+    fn lines_together(&self, panels: &Panels, height: usize) -> usize {
+        let (lines, across) = (self.tiling.lines(), self.tiling.across());
+        let bytes = across * (tile(padded(panels.channels)) + tile(panels.width)) * size_of::<T>();
+        let few = (3 * height).div_ceil(across);
+        let most = (Caches::l2() / 4 / bytes).max(few.min(Caches::l2() / 4 * 3 / bytes));
+        let most = most.min(lines.div_ceil(PIECES).max(few));
+        let work = |each: &usize| {
+            lines.div_ceil(*each).div_ceil(num_threads()) * ((each * across).div_ceil(height) + 1)
+        };
+        (1..=most.clamp(1, lines)).min_by_key(work).unwrap_or(1)
     }
 }

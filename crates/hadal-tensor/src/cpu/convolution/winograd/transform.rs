@@ -1,234 +1,148 @@
-//! The transforms of [minimal filtering](super): additions of what lies side by side, a register of tiles at a time.
+//! The transforms of [minimal filtering](super): additions of what lies side by side, a register of channels at a time.
+//!
+//! In each dimension, a window and the elements that it is applied to are polynomials, whose product is found from its values at
+//! the points 0, a, -a, b, -b and infinity. With `a = 1/√2` and `b = √2`, results are about twice as far from exact ones as sums
+//! of products are; with the usual 1 and 2, four times.
 
-use std::ops::Range;
+use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 
-use super::{PLACES, Tiling};
-use crate::cpu::buffer::Buffer;
+use super::{PLACES, SIDE, TILE};
 use crate::cpu::float::Float;
-use crate::cpu::gemm::Epilogue;
-use crate::cpu::rows::copy_row;
-use crate::cpu::simd::{Task, dispatch, level};
-use crate::cpu::threads::SharedMut;
 
-/// Tiles of a block, at most: those of the widest register.
-pub(super) const LANES: usize = 16;
-
-/// Room for so many numbers, in an odd number of cache lines: what lies at multiples of powers of two falls into the same few places of
-/// the nearest cache.
-pub(super) fn odd_lines(length: usize) -> usize {
-    (length.div_ceil(LANES) | 1) * LANES
+/// What becomes of the numbers of one dimension of a tile or window.
+pub(super) trait Transform {
+    /// Numbers that are read.
+    const FROM: usize;
+    /// Numbers that are made.
+    const TO: usize;
+    /// What the first `FROM` become: the first `TO`.
+    fn of<T: Float>(x: [T; SIDE]) -> [T; SIDE];
 }
 
-/// From a row's sums to those of the next, in `pitch`es: its places, and one, so that rows do not fall into the same few
-/// places of the nearest cache.
-pub(super) const ROW: usize = PLACES + 1;
+/// `Bt d` of elements, for `Bt = [[1, 0, -5/2, 0, 1, 0], [0, -2a, -2, a, 1, 0], [0, 2a, -2, -a, 1, 0], [0, -b/2, -1/2, b, 1, 0],
+/// [0, b/2, -1/2, -b, 1, 0], [0, 1, 0, -5/2, 0, 1]]`.
+pub(super) struct Elements;
 
-/// Lines of tiles, and the length of what lies side by side of them.
-pub(super) struct Part<'a> {
-    pub tiling: &'a Tiling,
-    pub lines: Range<usize>,
-    pub pitch: usize,
-}
-
-impl<'a> Part<'a> {
-    pub fn new(tiling: &'a Tiling, lines: Range<usize>) -> Self {
-        let count = lines.len() * tiling.across();
-        // Blocks of a line may reach beyond its end.
-        Part { tiling, lines, pitch: odd_lines(count + LANES - 1) }
-    }
-
-    /// How many tiles there are.
-    pub fn count(&self) -> usize {
-        self.lines.len() * self.tiling.across()
-    }
-
-    /// From the elements of a place to those of the next.
-    pub fn place(&self, channels: usize) -> usize {
-        odd_lines(channels * self.pitch)
-    }
-
-    /// Transforms the elements of tiles: `out[place][channel][tile]`.
-    pub fn inward<T: Float>(&self, x: &[T], channels: usize, out: &mut [T]) {
-        if self.is_narrow::<T>() {
-            dispatch(Inward::<T, 8, 18> { part: self, x, channels, out });
-        } else {
-            dispatch(Inward::<T, 16, 34> { part: self, x, channels, out });
-        }
-    }
-
-    /// Transforms sums, `[row][place][tile]` with [`ROW`] pitches for each row, into places of the output, of the filters `rows` of so
-    /// many. Nobody else may use these lines of these filters.
-    pub fn outward<T: Float>(
-        &self,
-        sums: &[T],
-        (filters, rows): (usize, Range<usize>),
-        epilogue: Option<Epilogue<T>>,
-        out: SharedMut<T>,
-    ) {
-        if self.is_narrow::<T>() {
-            dispatch(Outward::<T, 8, 16> { part: self, sums, filters, rows, epilogue, out });
-        } else {
-            dispatch(Outward::<T, 16, 32> { part: self, sums, filters, rows, epilogue, out });
-        }
-    }
-
-    /// Whether blocks of half as many tiles are better: where a line has no more, and where registers have no more.
-    fn is_narrow<T>(&self) -> bool {
-        self.tiling.across() <= LANES / 2 || has_narrow_registers::<T>()
-    }
-}
-
-/// Whether a register has fewer numbers than a block, so that the sixteen places of a block would not stay in registers.
-pub(super) fn has_narrow_registers<T>() -> bool {
-    level().lanes::<T>() < LANES
-}
-
-/// `Bt d B`, for `Bt = [[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]]`; `d` gives a row and a column.
-#[inline(always)]
-pub(super) fn elements<T: Float>(d: impl Fn(usize, usize) -> T) -> [[T; 4]; 4] {
-    let of = |a: T, b: T, c: T, d: T| [a - c, b + c, c - b, b - d];
-    let columns: [[T; 4]; 4] = std::array::from_fn(|j| of(d(0, j), d(1, j), d(2, j), d(3, j)));
-    std::array::from_fn(|i| of(columns[0][i], columns[1][i], columns[2][i], columns[3][i]))
-}
-
-/// `At m A`, for `At = [[1, 1, 1, 0], [0, 1, -1, -1]]`.
-#[inline(always)]
-fn places<T: Float>(m: impl Fn(usize, usize) -> T) -> [[T; 2]; 2] {
-    let of = |a: T, b: T, c: T, d: T| [a + b + c, b - c - d];
-    let columns: [[T; 2]; 4] = std::array::from_fn(|j| of(m(0, j), m(1, j), m(2, j), m(3, j)));
-    std::array::from_fn(|i| of(columns[0][i], columns[1][i], columns[2][i], columns[3][i]))
-}
-
-/// [`Part::inward`], `N` tiles at a time, which read `WIDE = 2 N + 2` columns.
-struct Inward<'a, T, const N: usize, const WIDE: usize> {
-    part: &'a Part<'a>,
-    x: &'a [T],
-    channels: usize,
-    out: &'a mut [T],
-}
-
-impl<T: Float, const N: usize, const WIDE: usize> Task for Inward<'_, T, N, WIDE> {
-    type Output = ();
+impl Transform for Elements {
+    const FROM: usize = SIDE;
+    const TO: usize = SIDE;
     #[inline(always)]
-    fn run(self) {
-        let Inward { part, x, channels, out } = self;
-        let &Part { tiling, ref lines, pitch } = part;
-        let [height, width] = tiling.input;
-        let across = tiling.across();
-        // The rows that tiles reach, with what is around them: all of a channel, so that they are long written when they are read.
-        let row = across.div_ceil(N) * 2 * N + 2;
-        let rows: usize = tiling.samples(lines.clone()).map(|(_, lines)| 2 * lines.len() + 2).sum();
-        let mut padded: Buffer<T> = Buffer::filled(rows * row, T::ZERO);
-        for channel in 0..channels {
-            let mut rows = padded.chunks_exact_mut(row);
-            for (sample, lines) in tiling.samples(lines.clone()) {
-                let x = &x[(sample * channels + channel) * height * width..][..height * width];
-                for (i, padded) in (0..2 * lines.len() + 2).zip(&mut rows) {
-                    let at = (2 * lines.start + i).wrapping_sub(tiling.padding[0]);
-                    let padded = &mut padded[tiling.padding[1]..][..width];
-                    if at < height {
-                        copy_row(&x[at * width..][..width], padded);
-                    } else {
-                        padded.fill(T::ZERO);
-                    }
-                }
-            }
-            let mut planes: [&mut [T]; PLACES] = Default::default();
-            for (plane, out) in planes.iter_mut().zip(out.chunks_exact_mut(part.place(channels))) {
-                *plane = &mut out[channel * pitch..][..pitch];
-            }
-            let (mut first, mut tile) = (0, 0);
-            for (_, lines) in tiling.samples(lines.clone()) {
-                for line in 0..lines.len() {
-                    let rows = &padded[(first + 2 * line) * row..][..4 * row];
-                    for start in (0..across).step_by(N) {
-                        let at = |i: usize| block::<T, WIDE>(rows, i * row + 2 * start);
-                        let d = [at(0), at(1), at(2), at(3)];
-                        let mut block = [[T::ZERO; N]; PLACES];
-                        for lane in 0..N {
-                            let d = elements(|row, column| d[row][2 * lane + column]);
-                            for (place, block) in block.iter_mut().enumerate() {
-                                block[lane] = d[place / 4][place % 4];
-                            }
-                        }
-                        let at = tile + start;
-                        for (plane, block) in planes.iter_mut().zip(&block) {
-                            plane[at..at + N].copy_from_slice(block);
-                        }
-                    }
-                    tile += across;
-                }
-                first += 2 * lines.len() + 2;
-            }
-        }
+    fn of<T: Float>(x: [T; SIDE]) -> [T; SIDE] {
+        let [a, b, half, more] = [FRAC_1_SQRT_2, SQRT_2, 0.5, 2.5].map(T::from_f64);
+        let (even_a, odd_a) = (x[4] - (x[2] + x[2]), a * (x[3] - (x[1] + x[1])));
+        let (even_b, odd_b) = (x[4] - half * x[2], b * (x[3] - half * x[1]));
+        [
+            x[0] + x[4] - more * x[2],
+            even_a + odd_a,
+            even_a - odd_a,
+            even_b + odd_b,
+            even_b - odd_b,
+            x[1] + x[5] - more * x[3],
+        ]
     }
 }
 
-/// [`Part::outward`], `N` tiles at a time, which have `WIDE = 2 N` columns.
-struct Outward<'a, T, const N: usize, const WIDE: usize> {
-    part: &'a Part<'a>,
-    sums: &'a [T],
-    filters: usize,
-    rows: Range<usize>,
-    epilogue: Option<Epilogue<'a, T>>,
-    out: SharedMut<T>,
-}
+/// `G g` of a window, for `G = [[1, 0, 0], -2/3 [1, a, 1/2], -2/3 [1, -a, 1/2], 1/6 [1, b, 2], 1/6 [1, -b, 2], [0, 0, 1]]`.
+pub(super) struct Window;
 
-impl<T: Float, const N: usize, const WIDE: usize> Task for Outward<'_, T, N, WIDE> {
-    type Output = ();
+impl Transform for Window {
+    const FROM: usize = 3;
+    const TO: usize = SIDE;
     #[inline(always)]
-    fn run(self) {
-        let Outward { part: &Part { tiling, ref lines, pitch }, sums, filters, rows, epilogue, out } = self;
-        let [height, width] = tiling.output;
-        let across = tiling.across();
-        let zeros = [T::ZERO; N];
-        let relu = epilogue.is_some_and(|epilogue| epilogue.relu);
-        for (i, filter) in rows.enumerate() {
-            let bias = epilogue.map_or(T::ZERO, |epilogue| epilogue.bias[filter]);
-            let mut planes: [&[T]; PLACES] = Default::default();
-            for (plane, sums) in planes.iter_mut().zip(sums[i * ROW * pitch..].chunks_exact(pitch)) {
-                *plane = sums;
+    fn of<T: Float>(g: [T; SIDE]) -> [T; SIDE] {
+        let [a, b, half, third, sixth] = [FRAC_1_SQRT_2, SQRT_2, 0.5, -2.0 / 3.0, 1.0 / 6.0].map(T::from_f64);
+        let (even_a, odd_a) = (third * (g[0] + half * g[2]), third * (a * g[1]));
+        let (even_b, odd_b) = (sixth * (g[0] + (g[2] + g[2])), sixth * (b * g[1]));
+        [g[0], even_a + odd_a, even_a - odd_a, even_b + odd_b, even_b - odd_b, g[2]]
+    }
+}
+
+/// `At m` of sums, for `At = [[1, 1, 1, 1, 1, 0], [0, a, -a, b, -b, 0], [0, 1/2, 1/2, 2, 2, 0], [0, a/2, -a/2, 2b, -2b, 1]]`.
+pub(super) struct Output;
+
+impl Transform for Output {
+    const FROM: usize = SIDE;
+    const TO: usize = TILE;
+    #[inline(always)]
+    fn of<T: Float>(m: [T; SIDE]) -> [T; SIDE] {
+        let [a, half, two, four] = [FRAC_1_SQRT_2, 0.5, 2.0, 4.0].map(T::from_f64);
+        let (even_a, odd_a) = (m[1] + m[2], m[1] - m[2]);
+        let (even_b, odd_b) = (m[3] + m[4], m[3] - m[4]);
+        [
+            m[0] + even_a + even_b,
+            a * (odd_a + (odd_b + odd_b)),
+            half * even_a + two * even_b,
+            a * (half * odd_a + four * odd_b) + m[5],
+            T::ZERO,
+            T::ZERO,
+        ]
+    }
+}
+
+/// `A y` of the gradient of an output: [`Output`] the other way.
+pub(super) struct OutputGradient;
+
+impl Transform for OutputGradient {
+    const FROM: usize = TILE;
+    const TO: usize = SIDE;
+    #[inline(always)]
+    fn of<T: Float>(y: [T; SIDE]) -> [T; SIDE] {
+        let [a, b, half] = [FRAC_1_SQRT_2, SQRT_2, 0.5].map(T::from_f64);
+        let (even_a, odd_a) = (y[0] + half * y[2], a * (y[1] + half * y[3]));
+        let (even_b, odd_b) = (y[0] + (y[2] + y[2]), b * (y[1] + (y[3] + y[3])));
+        [y[0], even_a + odd_a, even_a - odd_a, even_b + odd_b, even_b - odd_b, y[3]]
+    }
+}
+
+/// `Gt s` of the sums for a window's gradient: [`Window`] the other way.
+pub(super) struct WindowGradient;
+
+impl Transform for WindowGradient {
+    const FROM: usize = SIDE;
+    const TO: usize = 3;
+    #[inline(always)]
+    fn of<T: Float>(s: [T; SIDE]) -> [T; SIDE] {
+        let [a, b, half, third, sixth] = [FRAC_1_SQRT_2, SQRT_2, 0.5, -2.0 / 3.0, 1.0 / 6.0].map(T::from_f64);
+        let (even_a, odd_a) = (third * (s[1] + s[2]), third * (s[1] - s[2]));
+        let (even_b, odd_b) = (sixth * (s[3] + s[4]), sixth * (s[3] - s[4]));
+        let sums = [s[0] + even_a + even_b, a * odd_a + b * odd_b, half * even_a + (even_b + even_b) + s[5]];
+        [sums[0], sums[1], sums[2], T::ZERO, T::ZERO, T::ZERO]
+    }
+}
+
+/// What lies at `[row][column]`, of `N` channels each.
+pub(super) type Block<T, const N: usize> = [[T; N]; PLACES];
+
+/// Transforms the columns of what lies at `[row][column]`.
+#[inline(always)]
+pub(super) fn columns<K: Transform, T: Float, const N: usize>(x: &[&[T; N]; PLACES], out: &mut Block<T, N>) {
+    for column in 0..K::FROM {
+        for lane in 0..N {
+            let mut numbers = [T::ZERO; SIDE];
+            for row in 0..K::FROM {
+                numbers[row] = x[row * K::FROM + column][lane];
             }
-            let mut tile = 0;
-            for (sample, lines) in tiling.samples(lines.clone()) {
-                let first = (sample * filters + filter) * height;
-                for line in lines {
-                    let (top, bottom) = (2 * line, (2 * line + 2).min(height));
-                    assert!(sample < tiling.batch && filter < filters && top < height);
-                    // SAFETY: the rows lie within the output, as was just checked, and are the caller's alone.
-                    let out = unsafe { out.part((first + top) * width, (bottom - top) * width) };
-                    for start in (0..across).step_by(N) {
-                        let mut m = [&zeros; PLACES];
-                        for (m, plane) in m.iter_mut().zip(&planes) {
-                            *m = block(plane, tile + start);
-                        }
-                        let mut block = [[T::ZERO; WIDE]; 2];
-                        for lane in 0..N {
-                            let y = places(|row, column| m[4 * row + column][lane]);
-                            for (block, y) in block.iter_mut().zip(y) {
-                                block[2 * lane] = y[0] + bias;
-                                block[2 * lane + 1] = y[1] + bias;
-                            }
-                        }
-                        let columns = 2 * start..(2 * (start + N)).min(width);
-                        for (out, block) in out.chunks_exact_mut(width).zip(&block) {
-                            copy_row(&block[..columns.len()], &mut out[columns.clone()]);
-                        }
-                    }
-                    if relu {
-                        for x in out {
-                            *x = x.relu();
-                        }
-                    }
-                    tile += across;
-                }
+            let numbers = K::of(numbers);
+            for row in 0..K::TO {
+                out[row * K::FROM + column][lane] = numbers[row];
             }
         }
     }
 }
 
-/// A block from `start` on.
+/// Transforms a row of what [`columns`] made.
 #[inline(always)]
-fn block<T, const N: usize>(x: &[T], start: usize) -> &[T; N] {
-    x[start..start + N].try_into().expect("a slice of that length")
+pub(super) fn row<K: Transform, T: Float, const N: usize>(x: &Block<T, N>, row: usize) -> [[T; N]; SIDE] {
+    let mut out = [[T::ZERO; N]; SIDE];
+    for lane in 0..N {
+        let mut numbers = [T::ZERO; SIDE];
+        for column in 0..K::FROM {
+            numbers[column] = x[row * K::FROM + column][lane];
+        }
+        let numbers = K::of(numbers);
+        for column in 0..K::TO {
+            out[column][lane] = numbers[column];
+        }
+    }
+    out
 }
