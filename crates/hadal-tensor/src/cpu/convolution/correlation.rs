@@ -63,7 +63,7 @@ pub(super) struct Plan {
 struct Prepared<T: 'static> {
     /// Panel by panel, taps times rows.
     weights: Vec<T>,
-    distances: Distances,
+    distances: Vec<usize>,
     runs: Runs,
     way: Way<T>,
 }
@@ -164,7 +164,7 @@ impl Plan {
             let start = epilogue.map_or(&zeros[..rows], |epilogue| &epilogue.bias[begin..begin + rows]);
             for (part, prepared) in self.correlations.iter().zip(prepared) {
                 let weights = &prepared.weights[begin * part.taps.len()..][..rows * part.taps.len()];
-                let panel = Panel { start, weights, stride: rows, distances: &prepared.distances };
+                let panel = Panel { start, weights, distances: &prepared.distances };
                 match prepared.way {
                     Way::Registers { direct: true } => tiles(kernel, &panel, &prepared.runs, &frame, out),
                     Way::Registers { direct: false } => {
@@ -184,11 +184,11 @@ impl Plan {
     /// The sums of a register of rows.
     fn places<T: Gemm>(&self, lanes: usize, tile: &PlaceTile<T>, panel: &Panel<T>, frame: &[T], out: &mut [T]) {
         let [_, lines, columns] = self.output;
-        let (taps, pitch) = (panel.distances.list.len(), self.frame.pitch);
-        let reach = panel.distances.reach((lines - 1) * pitch + columns);
+        let (taps, pitch) = (panel.distances.len(), self.frame.pitch);
+        let reach = panel.distances.iter().max().map_or(0, |distance| distance + (lines - 1) * pitch + columns);
         assert!(
             tile.sums([lines, columns]).is_some()
-                && [panel.start.len(), panel.stride] == [lanes; 2]
+                && panel.start.len() == lanes
                 && taps * lanes <= panel.weights.len()
                 && reach <= frame.len()
                 && lanes * lines * columns <= out.len(),
@@ -199,7 +199,7 @@ impl Plan {
             taps,
             weights: panel.weights.as_ptr(),
             start: panel.start.as_ptr(),
-            distances: panel.distances.list.as_ptr(),
+            distances: panel.distances.as_ptr(),
             frame: frame.as_ptr(),
             pitch,
             places: [lines, columns],
@@ -233,7 +233,7 @@ impl Plan {
     /// The sums of one row of weights and one channel.
     fn lines<T: Gemm>(&self, kernels: &Kernels<T>, window: [usize; 2], panel: &Panel<T>, frame: &[T], out: &mut [T]) {
         let kernel = &kernels.window_lines;
-        let ([_, rows, columns], pitch, first) = (self.output, self.frame.pitch, panel.distances.list[0]);
+        let ([_, rows, columns], pitch, first) = (self.output, self.frame.pitch, panel.distances[0]);
         assert!(
             kernel.heights.contains(&window[0])
                 && columns >= kernel.lanes
@@ -302,7 +302,7 @@ impl Plan {
                 weights.extend(rows.clone().map(|row| w[row * self.row_stride + tap.weight]));
             }
         }
-        let distances = Distances::new(part.taps.iter().map(|tap| tap.distance).collect());
+        let distances = part.taps.iter().map(|tap| tap.distance).collect();
         Prepared { weights, distances, runs, way }
     }
 }
@@ -320,52 +320,23 @@ impl<T: Float> Task for ReluInPlace<'_, T> {
     }
 }
 
-/// Rows of weights, side by side for each distance, `stride` apart, and what the sums of each row begin with.
-pub(super) struct Panel<'a, T> {
-    pub start: &'a [T],
-    pub weights: &'a [T],
-    pub stride: usize,
-    pub distances: &'a Distances,
-}
-
-/// How far the elements of a window lie from its place in the frame.
-pub(super) struct Distances {
-    list: Vec<usize>,
-    /// The farthest of them.
-    farthest: usize,
-}
-
-impl Distances {
-    pub fn new(list: Vec<usize>) -> Distances {
-        let farthest = list.iter().max().copied().unwrap_or(0);
-        Distances { list, farthest }
-    }
-
-    /// The end of the farthest element that is read of places that end at `end`.
-    fn reach(&self, end: usize) -> usize {
-        if self.list.is_empty() { 0 } else { self.farthest + end }
-    }
+/// Rows of weights, side by side for each distance, and what the sums of each row begin with.
+struct Panel<'a, T> {
+    start: &'a [T],
+    weights: &'a [T],
+    distances: &'a [usize],
 }
 
 /// The sums of a panel at the places of `runs`.
-pub(super) fn tiles<T: Gemm>(kernel: &WindowKernel<T>, panel: &Panel<T>, runs: &Runs, frame: &[T], out: &mut [T]) {
-    run_tiles(kernel, panel, runs, frame, out, false);
-}
-
-/// The same, added to what stands in `out`; no two registers of `runs` may share a place there, whose sum would count twice.
-pub(super) fn add_tiles<T: Gemm>(kernel: &WindowKernel<T>, panel: &Panel<T>, runs: &Runs, frame: &[T], out: &mut [T]) {
-    run_tiles(kernel, panel, runs, frame, out, true);
-}
-
-fn run_tiles<T: Gemm>(kernel: &WindowKernel<T>, panel: &Panel<T>, runs: &Runs, frame: &[T], out: &mut [T], adds: bool) {
-    let Panel { start, weights, stride, distances } = *panel;
+fn tiles<T: Gemm>(kernel: &WindowKernel<T>, panel: &Panel<T>, runs: &Runs, frame: &[T], out: &mut [T]) {
+    let Panel { start, weights, distances } = *panel;
     let rows = start.len();
     let (reach, end) = runs.ends;
-    let (reach, distances) = (distances.reach(reach), &distances.list);
+    let reach = distances.iter().max().map_or(0, |distance| distance + reach);
     let listed = runs.registers * if runs.halves { 2 } else { 1 };
     assert!(
         (1..=kernel.height).contains(&rows)
-            && distances.len().checked_sub(1).is_none_or(|last| last * stride + rows <= weights.len())
+            && distances.len() * rows <= weights.len()
             && runs.lanes == kernel.lanes
             && [runs.places.len(), runs.outs.len()] == [listed; 2]
             && reach <= frame.len()
@@ -380,9 +351,7 @@ fn run_tiles<T: Gemm>(kernel: &WindowKernel<T>, panel: &Panel<T>, runs: &Runs, f
         rows,
         taps: distances.len(),
         weights: weights.as_ptr(),
-        weight_stride: stride,
         start: start.as_ptr(),
-        adds,
         distances: distances.as_ptr(),
         frame: frame.as_ptr(),
         registers: runs.registers,

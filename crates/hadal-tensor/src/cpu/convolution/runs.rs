@@ -29,7 +29,7 @@ impl Runs {
     }
 
     /// For places that follow each other from 0 on, as do their sums in `room`.
-    pub fn flat(count: usize, lanes: usize, room: usize) -> Runs {
+    fn flat(count: usize, lanes: usize, room: usize) -> Runs {
         let registers = count.div_ceil(lanes);
         let places: Vec<usize> = (0..registers).map(|register| register * lanes).collect();
         let ends = (registers * lanes, registers * lanes);

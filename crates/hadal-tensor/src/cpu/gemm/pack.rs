@@ -62,7 +62,13 @@ pub(in crate::cpu) fn transposed<T: Gemm>(b: Matrix<T>, depth: usize, columns: u
 ///
 /// # Safety
 /// `out` must be writable at all those places, and nobody else may use them.
-pub(in crate::cpu) unsafe fn transpose<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, out_stride: usize, out: *mut T) {
+pub(in crate::cpu) unsafe fn transpose<T: Gemm>(
+    b: Matrix<T>,
+    depth: usize,
+    columns: usize,
+    out_stride: usize,
+    out: *mut T,
+) {
     const SIDE: usize = 8;
     let mut done = (0, 0);
     if b.row_stride == 1
@@ -79,20 +85,16 @@ pub(in crate::cpu) unsafe fn transpose<T: Gemm>(b: Matrix<T>, depth: usize, colu
             // it goes to is the caller's contract.
             unsafe { transpose_square(from.as_ptr(), stride, out.add(k * out_stride + j), out_stride) };
         };
-        // Whole cache lines, before they leave the nearest cache: of what is read or written, whichever lies farther apart.
-        if stride >= out_stride {
-            for first in (0..done.0).step_by(2 * SIDE) {
-                for j in (0..done.1).step_by(SIDE) {
-                    square(first, j);
-                    if first + SIDE < done.0 {
-                        square(first + SIDE, j);
-                    }
-                }
-            }
-        } else {
-            for k in (0..done.0).step_by(SIDE) {
-                for first in (0..done.1).step_by(SIDE) {
-                    square(k, first);
+        // Whole cache lines at both ends, of few rows at a time that lie far apart, so that they are fetched before they are asked for.
+        let reads_far = stride >= out_stride;
+        let (far, near) = if reads_far { (done.1, done.0) } else { done };
+        let both = |first: usize, end: usize| (first..end.min(first + 2 * SIDE)).step_by(SIDE);
+        for (far_first, near_first) in
+            (0..far).step_by(2 * SIDE).flat_map(|first| (0..near).step_by(2 * SIDE).map(move |near| (first, near)))
+        {
+            for far in both(far_first, far) {
+                for near in both(near_first, near) {
+                    if reads_far { square(near, far) } else { square(far, near) }
                 }
             }
         }

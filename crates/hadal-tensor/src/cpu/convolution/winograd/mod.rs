@@ -29,8 +29,8 @@ use crate::cpu::caches::Caches;
 use crate::cpu::gemm::kernels::Gemm;
 use crate::cpu::gemm::{Epilogue, Matrix, share, transpose};
 use crate::cpu::threads::{SharedMut, num_threads};
-use products::{Left, Right, Sums, products};
-use room::{LANES, padded, tile};
+use products::{Left, Right, Sums, kernel, products};
+use room::{padded, tile};
 use tiles::{Images, Outward};
 use transform::Elements;
 use windows::{Panels, Windows};
@@ -101,7 +101,7 @@ impl Geometry {
             && self.channels.min(self.filters) >= LEAST_CHANNELS
             && tiles >= LEAST_TILES
             // Not where too much of the tiles lies outside of the output.
-            && 3 * PLACES * tiles <= 2 * 9 * self.batch * rows * columns
+            && PLACES * tiles <= 6 * self.batch * rows * columns
     }
 
     fn tiling(&self) -> Tiling {
@@ -123,14 +123,8 @@ pub(super) fn input<T: Gemm>(y: &[T], w: &[T], geometry: &Geometry) -> Buffer<T>
     let Geometry { channels, filters, .. } = *geometry;
     let Tiling { batch, input, padding, output } = geometry.tiling();
     let tiling = Tiling { batch, input: output, padding: padding.map(|padding| 2 - padding), output: input };
-    let windows = Windows {
-        w,
-        filters: channels,
-        channels: filters,
-        from_filter: 1,
-        from_channel: channels,
-        are_turned: true,
-    };
+    let windows =
+        Windows { w, filters: channels, channels: filters, from_filter: 1, from_channel: channels, are_turned: true };
     Layer { tiling, windows, epilogue: None }.run(y)
 }
 
@@ -145,8 +139,8 @@ impl<T: Gemm> Layer<'_, T> {
     fn run(&self, x: &[T]) -> Buffer<T> {
         let Layer { tiling, windows, .. } = self;
         let Windows { filters, channels, .. } = *windows;
-        let kernel = T::kernels().tile(filters);
-        let panels = Panels { filters, width: kernel.width.next_multiple_of(LANES), channels };
+        let kernel = kernel::<T>(padded(filters));
+        let panels = Panels { filters, width: padded(kernel.width), channels };
         let weights = windows.transformed(&panels);
         let [height, width] = tiling.output;
         let mut out = Buffer::scratch(tiling.batch * filters * height * width);
@@ -208,9 +202,8 @@ impl<T: Gemm> Layer<'_, T> {
         let few = (3 * height).div_ceil(across);
         let most = (Caches::l2() / 4 / bytes).max(few.min(Caches::l2() / 4 * 3 / bytes));
         let most = most.min(lines.div_ceil(PIECES).max(few));
-        let work = |each: &usize| {
-            lines.div_ceil(*each).div_ceil(num_threads()) * ((each * across).div_ceil(height) + 1)
-        };
+        let work =
+            |each: &usize| lines.div_ceil(*each).div_ceil(num_threads()) * ((each * across).div_ceil(height) + 1);
         (1..=most.clamp(1, lines)).min_by_key(work).unwrap_or(1)
     }
 }

@@ -1,6 +1,7 @@
 //! The products of [minimal filtering](super): one for each place of the tiles.
 
 use super::PLACES;
+use super::room::LANES;
 use crate::cpu::gemm::kernels::Gemm;
 use crate::cpu::gemm::kernels::store::Target;
 use crate::cpu::gemm::kernels::tile::{TileKernel, Tiles};
@@ -32,19 +33,18 @@ pub(super) struct Sums<'a, T> {
     pub accumulate: bool,
 }
 
+/// The kernel whose tiles so many columns fill; they are whole registers.
+pub(super) fn kernel<T: Gemm>(columns: usize) -> &'static TileKernel<T> {
+    T::kernels().tile(if columns.is_multiple_of(2 * LANES) { columns } else { LANES })
+}
+
 /// The products for all places, of `depth` columns of the left and rows of the right.
-pub(super) fn products<T: Gemm>(
-    kernel: &TileKernel<T>,
-    depth: usize,
-    left: &Left<T>,
-    right: &Right<T>,
-    sums: Sums<T>,
-) {
+pub(super) fn products<T: Gemm>(kernel: &TileKernel<T>, depth: usize, left: &Left<T>, right: &Right<T>, sums: Sums<T>) {
     let last = PLACES - 1;
     assert!(
         left.rows > 0
             && depth > 0
-            && right.columns > 0
+            && right.columns.is_multiple_of(kernel.width)
             && last * left.place + (left.rows - 1) * left.row + (depth - 1) * left.column < left.data.len()
             && last * right.place + (depth - 1) * right.row + right.columns <= right.data.len()
             && last * sums.place + (left.rows - 1) * sums.row + right.columns <= sums.data.len(),
@@ -76,7 +76,7 @@ pub(super) fn products<T: Gemm>(
                 };
                 // SAFETY: kernels are those of the level in use; the elements of all rows and columns were just checked to lie within
                 // their slices, `first < end <= rows`, and a panel has at most the kernel's rows.
-                unsafe { if right.columns.is_multiple_of(kernel.width) { (kernel.tiles)(&tiles) } else { (kernel.direct)(&tiles) } };
+                unsafe { (kernel.tiles)(&tiles) };
             }
         }
     }

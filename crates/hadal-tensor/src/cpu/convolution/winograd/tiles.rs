@@ -140,7 +140,12 @@ impl<T: Float, K: Transform, const N: usize> Task for Inward<'_, T, K, N> {
                         let numbers = row::<K, T, N>(&between, i);
                         for (j, numbers) in numbers.iter().enumerate() {
                             // SAFETY: it was checked that there is room for all places of so many channels, which are whole blocks.
-                            unsafe { out.as_mut_ptr().add((SIDE * i + j) * channels + channel).cast::<[T; N]>().write(*numbers) };
+                            unsafe {
+                                out.as_mut_ptr()
+                                    .add((SIDE * i + j) * channels + channel)
+                                    .cast::<[T; N]>()
+                                    .write(*numbers)
+                            };
                         }
                     }
                 }

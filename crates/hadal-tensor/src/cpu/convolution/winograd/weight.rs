@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::products::{Left, Right, Sums, products};
+use super::products::{Left, Right, Sums, kernel, products};
 use super::room::{LANES, padded, tile};
 use super::tiles::Images;
 use super::transform::{Elements, OutputGradient, WindowGradient, columns, row as row_of};
@@ -20,7 +20,7 @@ use crate::cpu::simd::{Task, dispatch};
 use crate::cpu::threads::SharedMut;
 
 /// Tiles that are summed at a time, about: all sums are read and written for so many.
-const TOGETHER: usize = 64;
+const TOGETHER: usize = 32;
 
 /// As [`weight`](super::super::weight).
 pub(in super::super) fn weight<T: Gemm>(x: &[T], y: &[T], geometry: &Geometry) -> Buffer<T> {
@@ -32,8 +32,9 @@ pub(in super::super) fn weight<T: Gemm>(x: &[T], y: &[T], geometry: &Geometry) -
     // Sums of many parts would take longer to write, read and add up than their products.
     let parts = parts(4 * length, (lines * work.tiling.across()).div_ceil(TOGETHER).min(lines));
     // A piece is a part of the lines, for a part of the filters.
-    let splits = PIECES.div_ceil(parts).min(filters.div_ceil(LANES));
-    let split = |split: usize| split * filters / splits;
+    let registers = filters.div_ceil(LANES);
+    let splits = PIECES.div_ceil(parts).min(registers);
+    let split = |split: usize| filters.min(split * registers / splits * LANES);
     let mut sums: Buffer<T> = Buffer::scratch(parts * length);
     let base = SharedMut::new(sums.as_mut_ptr());
     let multiplications = lines * work.tiling.across() * PLACES * channels * filters;
@@ -78,7 +79,7 @@ impl<T: Gemm> Work<'_, T> {
         let tiles = padded.map(tile);
         let together = (TOGETHER / tiling.across()).max(1).min(lines.len());
         let [mut left, mut right] = tiles.map(|tile| Buffer::scratch(together * tiling.across() * tile));
-        let kernel = T::kernels().tile(padded[1]);
+        let kernel = kernel::<T>(padded[1]);
         let first = lines.start;
         for start in lines.clone().step_by(together) {
             let lines = start..lines.end.min(start + together);

@@ -220,19 +220,15 @@ fn check_windows<T: Gemm + Into<f64>>(kernel: &WindowKernel<T>, case: &Case, hal
     // Sums go where their places lie, the last first.
     let outs: Vec<usize> = (0..places.len()).rev().map(|i| case.offset + i * (width + case.gap)).collect();
     let out_stride = outs[0] + width + case.gap;
-    let weight_stride = rows + case.gap;
-    let (frame, weights): (Vec<T>, Vec<T>) = (numbers(length, 12), numbers(distances.len() * weight_stride, 13));
+    let (frame, weights): (Vec<T>, Vec<T>) = (numbers(length, 12), numbers(distances.len() * rows, 13));
     let start: Vec<T> = numbers(rows, 14);
     let before: Vec<T> = numbers(rows * out_stride + 20, 15);
     let mut out = before.clone();
-    let adds = case.gap % 2 == 1;
     let tiles = WindowTiles {
         rows,
         taps: distances.len(),
         weights: weights.as_ptr(),
-        weight_stride,
         start: start.as_ptr(),
-        adds,
         distances: distances.as_ptr(),
         frame: frame.as_ptr(),
         registers,
@@ -247,8 +243,7 @@ fn check_windows<T: Gemm + Into<f64>>(kernel: &WindowKernel<T>, case: &Case, hal
     compare((&before, &out), (rows, places.len() * width), place, tolerance::<T>(distances.len()), |i, j| {
         let at = places[j / width] + j % width;
         let terms = distances.iter().enumerate();
-        let begin = if adds { start[i].into() + before[place(i, j)].into() } else { start[i].into() };
-        begin + terms.map(|(tap, d)| weights[tap * weight_stride + i].into() * frame[at + d].into()).sum::<f64>()
+        start[i].into() + terms.map(|(tap, d)| weights[tap * rows + i].into() * frame[at + d].into()).sum::<f64>()
     });
 }
 

@@ -12,12 +12,8 @@ pub(crate) struct WindowTiles<T> {
     pub taps: usize,
     /// `taps` x `rows`.
     pub weights: *const T,
-    /// From the weights of a tap to those of the next.
-    pub weight_stride: usize,
     /// What the sums of each row begin with.
     pub start: *const T,
-    /// Whether sums are added to what stands where they go.
-    pub adds: bool,
     /// The distance of each element of a window.
     pub distances: *const usize,
     pub frame: *const T,
@@ -37,8 +33,8 @@ pub(crate) struct WindowKernel<T> {
     pub lanes: usize,
     /// # Safety
     /// The processor must have the kernel's instructions. With `1 <= rows <= height`: `weights` must be readable for `taps` times `rows`
-    /// elements, `weight_stride` apart, `start` for `rows`, `distances` for `taps`, `places` and `outs` for `registers`; `frame` from each distance plus each
-    /// place on for a register; `out` must be readable and writable from each of `outs` on for a register, for `rows` rows, `out_stride` apart.
+    /// elements, `start` for `rows`, `distances` for `taps`, `places` and `outs` for `registers`; `frame` from each distance plus each
+    /// place on for a register; `out` must be writable from each of `outs` on for a register, for `rows` rows, `out_stride` apart.
     pub tiles: unsafe fn(&WindowTiles<T>),
     /// The same for halves of registers.
     ///
@@ -67,20 +63,7 @@ pub(crate) unsafe fn sums<T, V: Vector<T>, const HEIGHT: usize, const WIDE: usiz
         };
         let frames: [[*const T; 2]; WIDE] =
             std::array::from_fn(|j| at(tiles.places, j).map(|place| tiles.frame.add(place)));
-        let outs: [[*mut T; 2]; WIDE] = std::array::from_fn(|j| at(tiles.outs, j).map(|out| tiles.out.add(out)));
         let mut sums: [[V; WIDE]; HEIGHT] = std::array::from_fn(|i| [V::splat(tiles.start.add(i)); WIDE]);
-        if tiles.adds {
-            for (i, sums) in sums.iter_mut().enumerate() {
-                let row = i * tiles.out_stride;
-                for (sum, [low, high]) in sums.iter_mut().zip(outs) {
-                    *sum = sum.add(if HALVES {
-                        V::load_halves(low.add(row), high.add(row))
-                    } else {
-                        V::load(low.add(row))
-                    });
-                }
-            }
-        }
         let mut weights = tiles.weights;
         for tap in 0..tiles.taps {
             let distance = *tiles.distances.add(tap);
@@ -98,9 +81,10 @@ pub(crate) unsafe fn sums<T, V: Vector<T>, const HEIGHT: usize, const WIDE: usiz
                     *sum = sum.add_product(left, right);
                 }
             }
-            weights = weights.wrapping_add(tiles.weight_stride);
+            weights = weights.wrapping_add(HEIGHT);
         }
-        for (j, [low, high]) in outs.into_iter().enumerate() {
+        for j in 0..WIDE {
+            let [low, high] = at(tiles.outs, j).map(|out| tiles.out.add(out));
             for (i, sums) in sums.iter().enumerate() {
                 let row = i * tiles.out_stride;
                 if HALVES { sums[j].store_halves(low.add(row), high.add(row)) } else { sums[j].store(low.add(row)) }
