@@ -95,6 +95,7 @@ impl<T: Float, K: Transform, const N: usize> Task for Inward<'_, T, K, N> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
+        const { assert!(K::TO == SIDE) };
         let Tiles { rows: Rows { x, count, width, above, before }, lines, across, channels, out } = self.tiles;
         let zeros = count * width * channels;
         assert!(zeros + channels <= x.len() && channels.is_multiple_of(N));
@@ -213,8 +214,8 @@ impl<T: Float, const N: usize> Task for Outwards<'_, T, N> {
                         }
                         if relu {
                             for numbers in &mut numbers[..TILE] {
-                                for lane in 0..N {
-                                    numbers[lane] = numbers[lane].relu();
+                                for number in numbers {
+                                    *number = number.relu();
                                 }
                             }
                         }
