@@ -217,7 +217,7 @@ pub struct Train {
 
     /// Train by a recipe, in place of settings: `best`, for MNIST, trains 4 convolutional networks on images that are changed at random,
     /// and writes one model whose probabilities are the mean of theirs over several views of an image. Each network is a run in a folder
-    /// of its own below --out, and the same command with the same --out goes on after an interruption. Takes two to three hours on
+    /// of its own below --out, and the same command with the same --out goes on after an interruption. Takes one to two hours on
     /// two cores, and less than 1 GB of memory. --seed, and --epochs for a shorter trial, are the only settings beside it
     #[arg(long, value_name = "NAME", value_enum, conflicts_with_all = ["folds", "seeds", "resume", "no_out", "log_json", "log_interval"], help_heading = "Run")]
     pub recipe: Option<RecipeName>,
@@ -234,7 +234,7 @@ pub struct Train {
 const TRAIN_EXAMPLES: &str = "\
 Examples:
   hadal train                                        MNIST
-  hadal train mnist --recipe best --out best         several networks as one, in some hours
+  hadal train mnist --recipe best --out best         several networks as one, in one to two hours
   hadal train titanic.csv --target survived --drop alive --out model
   hadal train pictures/ --size 32x32 --epochs 30 --out model
   hadal train book.txt --steps 5000 --out writer     a text; then: hadal generate writer
