@@ -120,7 +120,7 @@ fn a_convolution_with_relu_is_both_steps() {
         (&[3, 2, 9, 11], &[5, 2, 3, 2], Conv::new().padding(1)),
         (&[3, 4, 9, 11], &[6, 2, 3, 3], Conv::new().stride([2, 3]).groups(2)),
         (&[2, 6, 8, 8], &[6, 1, 3, 3], Conv::new().padding(1).groups(6)),
-        (&[4, 20, 17, 17], &[24, 20, 3, 3], Conv::new().padding(1)),
+        (&[4, 64, 17, 17], &[64, 64, 3, 3], Conv::new().padding(1)),
     ];
     for (x, w, conv) in settings {
         let inputs = [random(x, 1), random(w, 2), random(&w[..1], 3)].map(|x| x.requires_grad());

@@ -31,7 +31,7 @@ pub(super) fn parts(length: usize, units: usize) -> usize {
 
 /// `[N, C, input]` and `[N, O, output]` to `[O, C / groups, kernel]`.
 pub(in super::super) fn weight<T: Gemm>(x: &[T], y: &[T], geometry: &Geometry) -> Buffer<T> {
-    if geometry.is_minimal::<T>() {
+    if geometry.is_minimal_for_weight::<T>() {
         return winograd::weight(x, y, geometry);
     }
     let frame = geometry.frame();

@@ -4,7 +4,7 @@
 //! The output is cut into tiles of 4 x 4 places. The 6 x 6 elements `d` that a tile's windows reach and the weights `g` of a window are
 //! [transformed](transform), multiplied place by place and summed over the channels, and the sums transformed into the tile:
 //! `Y = At [(G g Gt) . (Bt d B)] A`. That takes 36 multiplications for each channel in place of 144, and the sums are 36
-//! [products](products) of matrices, of tiles and weights. Results differ from those of sums of products by a few roundings. Numbers of
+//! products of matrices, of tiles and weights. Results differ from those of sums of products by a few roundings. Numbers of
 //! 64 bits are not computed so.
 //!
 //! Images are transposed so that channels lie side by side, and their tiles fill registers however small the images are.
@@ -29,7 +29,7 @@ use crate::cpu::caches::Caches;
 use crate::cpu::gemm::kernels::Gemm;
 use crate::cpu::gemm::{Epilogue, Matrix, share, transpose};
 use crate::cpu::threads::{SharedMut, num_threads};
-use products::{Left, Right, Sums, kernel, products};
+use products::{Left, Right, Sums, kernel_for, products};
 use room::{padded, tile};
 use tiles::{Images, Outward};
 use transform::Elements;
@@ -44,11 +44,15 @@ const SIDE: usize = TILE + 2;
 /// The places of a transformed tile.
 const PLACES: usize = SIDE * SIDE;
 
-/// Channels and filters from which on the transforms cost less than they save.
-const LEAST_CHANNELS: usize = 16;
+/// Multiplications that take as long as the transforms for a channel or filter at a place, of images to images. From what 16 to 64 channels
+/// take on images of 8 x 8 to 32 x 32, beside sums of products (`benches/README.md`): 70 to 100 at AVX-512, 60 to 65 at AVX2.
+const OF_IMAGES: usize = 72;
 
-/// Tiles from which on transforming the weights costs less than it saves.
-const LEAST_TILES: usize = 32;
+/// The same where what comes out are sums for a weight: 15 to 40.
+const OF_GRADIENTS: usize = 24;
+
+/// Multiplications that take as long as an element of the transformed weights.
+const OF_WEIGHTS: usize = 16;
 
 /// How the places of an output are cut into tiles.
 #[derive(Clone, Copy)]
@@ -86,22 +90,36 @@ impl Tiling {
 }
 
 impl Geometry {
-    /// Whether a convolution is computed so, forward and back.
+    /// Whether a convolution is computed so, forward and back to the input.
     pub(super) fn is_minimal<T>(&self) -> bool {
+        self.pays::<T>(OF_IMAGES)
+    }
+
+    /// Whether a weight's gradient is.
+    pub(super) fn is_minimal_for_weight<T>(&self) -> bool {
+        self.pays::<T>(OF_GRADIENTS)
+    }
+
+    /// Whether tiles take less time than sums of products do, in multiplications, where the windows are such as tiles are for.
+    fn pays<T>(&self, transform: usize) -> bool {
         let [_, rows, columns] = self.output;
-        let tiles = self.batch * rows.div_ceil(TILE) * columns.div_ceil(TILE);
-        size_of::<T>() == 4
+        let fits = size_of::<T>() == 4
             && self.groups == 1
             && self.kernel == [1, 3, 3]
             && self.stride == [1; 3]
             && self.dilation == [1; 3]
             && self.input[0] == 1
             && self.output[0] == 1
-            && self.padding[1..].iter().all(|&padding| padding <= 2)
-            && self.channels.min(self.filters) >= LEAST_CHANNELS
-            && tiles >= LEAST_TILES
-            // Not where too much of the tiles lies outside of the output.
-            && PLACES * tiles <= 6 * self.batch * rows * columns
+            && self.padding[1..].iter().all(|&padding| padding <= 2);
+        // As numbers that cannot wrap.
+        let [batch, rows, columns, channels, filters, transform] =
+            [self.batch, rows, columns, self.channels, self.filters, transform].map(|count| count as f64);
+        let [wide_channels, wide_filters] = [self.channels, self.filters].map(|count| padded(count) as f64);
+        let [tile, places, of_weights] = [TILE, PLACES, OF_WEIGHTS].map(|count| count as f64);
+        let tiles = batch * (rows / tile).ceil() * (columns / tile).ceil();
+        let weights = places * wide_channels * wide_filters;
+        let each = weights + tile * tile * transform * (wide_channels + wide_filters);
+        fits && tiles * each + of_weights * weights < batch * rows * columns * 9.0 * channels * filters
     }
 
     fn tiling(&self) -> Tiling {
@@ -139,7 +157,7 @@ impl<T: Gemm> Layer<'_, T> {
     fn run(&self, x: &[T]) -> Buffer<T> {
         let Layer { tiling, windows, .. } = self;
         let Windows { filters, channels, .. } = *windows;
-        let kernel = kernel::<T>(padded(filters));
+        let kernel = kernel_for::<T>(padded(filters));
         let panels = Panels { filters, width: padded(kernel.width), channels };
         let weights = windows.transformed(&panels);
         let [height, width] = tiling.output;

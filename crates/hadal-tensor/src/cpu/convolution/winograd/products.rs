@@ -34,7 +34,7 @@ pub(super) struct Sums<'a, T> {
 }
 
 /// The kernel whose tiles so many columns fill; they are whole registers.
-pub(super) fn kernel<T: Gemm>(columns: usize) -> &'static TileKernel<T> {
+pub(super) fn kernel_for<T: Gemm>(columns: usize) -> &'static TileKernel<T> {
     T::kernels().tile(if columns.is_multiple_of(2 * LANES) { columns } else { LANES })
 }
 

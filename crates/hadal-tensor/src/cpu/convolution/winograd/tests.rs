@@ -89,7 +89,7 @@ fn the_bits_do_not_depend_on_threads() {
     let _guard = lock_threads();
     let before = num_threads();
     // Of the second, so few tiles that threads decide how many are taken together.
-    for geometry in [geometry(9, [20, 36], [15, 14], [1, 1]), geometry(1, [20, 36], [26, 26], [0, 0])] {
+    for geometry in [geometry(9, [45, 70], [15, 14], [1, 1]), geometry(1, [45, 70], [26, 26], [0, 0])] {
         assert!(geometry.is_minimal::<f32>() && !geometry.is_minimal::<f64>());
         let Geometry { batch, channels, filters, input: from, output: to, .. } = geometry;
         let x = numbers(batch * channels * from[1] * from[2], 1);
@@ -104,4 +104,22 @@ fn the_bits_do_not_depend_on_threads() {
         assert!(all(2) == one && all(3) == one && all(7) == one);
     }
     set_num_threads_exactly(before);
+}
+
+#[test]
+fn is_taken_where_it_takes_less() {
+    let minimal = |batch, channels, size| {
+        let geometry = geometry(batch, channels, [size; 2], [1, 1]);
+        [geometry.is_minimal::<f32>(), geometry.is_minimal_for_weight::<f32>()]
+    };
+    assert_eq!(minimal(64, [64, 64], 8), [true, true]);
+    assert_eq!(minimal(64, [32, 32], 32), [true, true]);
+    // Its transforms take longer than what is saved, unless only sums come out.
+    assert_eq!(minimal(64, [16, 16], 32), [false, true]);
+    assert_eq!(minimal(64, [3, 64], 32), [false, false]);
+    // Most of a tile lies outside, and so few tiles do not pay for transformed weights.
+    assert_eq!(minimal(64, [64, 64], 2), [false, false]);
+    assert_eq!(minimal(1, [256, 256], 4), [false, false]);
+    // Sizes whose product does not fit.
+    assert_eq!(minimal(usize::MAX >> 8, [1 << 20, 1 << 20], 1 << 20), [true, true]);
 }

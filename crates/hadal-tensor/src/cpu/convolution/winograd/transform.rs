@@ -50,9 +50,9 @@ impl Transform for Window {
     const TO: usize = SIDE;
     #[inline(always)]
     fn of<T: Float>(g: [T; SIDE]) -> [T; SIDE] {
-        let [a, b, half, third, sixth] = [FRAC_1_SQRT_2, SQRT_2, 0.5, -2.0 / 3.0, 1.0 / 6.0].map(T::from_f64);
-        let (even_a, odd_a) = (third * (g[0] + half * g[2]), third * (a * g[1]));
-        let (even_b, odd_b) = (sixth * (g[0] + (g[2] + g[2])), sixth * (b * g[1]));
+        let [a, b, half, of_a, of_b] = [FRAC_1_SQRT_2, SQRT_2, 0.5, -2.0 / 3.0, 1.0 / 6.0].map(T::from_f64);
+        let (even_a, odd_a) = (of_a * (g[0] + half * g[2]), of_a * (a * g[1]));
+        let (even_b, odd_b) = (of_b * (g[0] + (g[2] + g[2])), of_b * (b * g[1]));
         [g[0], even_a + odd_a, even_a - odd_a, even_b + odd_b, even_b - odd_b, g[2]]
     }
 }
@@ -102,9 +102,9 @@ impl Transform for WindowGradient {
     const TO: usize = 3;
     #[inline(always)]
     fn of<T: Float>(s: [T; SIDE]) -> [T; SIDE] {
-        let [a, b, half, third, sixth] = [FRAC_1_SQRT_2, SQRT_2, 0.5, -2.0 / 3.0, 1.0 / 6.0].map(T::from_f64);
-        let (even_a, odd_a) = (third * (s[1] + s[2]), third * (s[1] - s[2]));
-        let (even_b, odd_b) = (sixth * (s[3] + s[4]), sixth * (s[3] - s[4]));
+        let [a, b, half, of_a, of_b] = [FRAC_1_SQRT_2, SQRT_2, 0.5, -2.0 / 3.0, 1.0 / 6.0].map(T::from_f64);
+        let (even_a, odd_a) = (of_a * (s[1] + s[2]), of_a * (s[1] - s[2]));
+        let (even_b, odd_b) = (of_b * (s[3] + s[4]), of_b * (s[3] - s[4]));
         let sums = [s[0] + even_a + even_b, a * odd_a + b * odd_b, half * even_a + (even_b + even_b) + s[5]];
         [sums[0], sums[1], sums[2], T::ZERO, T::ZERO, T::ZERO]
     }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::products::{Left, Right, Sums, kernel, products};
+use super::products::{Left, Right, Sums, kernel_for, products};
 use super::room::{LANES, padded, tile};
 use super::tiles::Images;
 use super::transform::{Elements, OutputGradient, WindowGradient, columns, row as row_of};
@@ -79,7 +79,7 @@ impl<T: Gemm> Work<'_, T> {
         let tiles = padded.map(tile);
         let together = (TOGETHER / tiling.across()).max(1).min(lines.len());
         let [mut left, mut right] = tiles.map(|tile| Buffer::scratch(together * tiling.across() * tile));
-        let kernel = kernel::<T>(padded[1]);
+        let kernel = kernel_for::<T>(padded[1]);
         let first = lines.start;
         for start in lines.clone().step_by(together) {
             let lines = start..lines.end.min(start + together);
