@@ -174,6 +174,34 @@ pub(crate) struct Epilogue<'a> {
     pub relu: bool,
 }
 
+/// What follows a batch normalization in the same pass.
+#[derive(Clone, Copy)]
+pub(crate) enum Then<A> {
+    Nothing,
+    /// What is negative becomes 0.
+    Relu,
+    /// These numbers are added, one to each; then what is negative becomes 0.
+    AddRelu(A),
+}
+
+impl<A> Then<A> {
+    pub fn as_ref(&self) -> Then<&A> {
+        match self {
+            Then::Nothing => Then::Nothing,
+            Then::Relu => Then::Relu,
+            Then::AddRelu(added) => Then::AddRelu(added),
+        }
+    }
+
+    pub fn map<B>(self, f: impl FnOnce(A) -> B) -> Then<B> {
+        match self {
+            Then::Nothing => Then::Nothing,
+            Then::Relu => Then::Relu,
+            Then::AddRelu(added) => Then::AddRelu(f(added)),
+        }
+    }
+}
+
 /// A recurrent layer in one direction: its recurrent weight, and the state it begins with.
 #[derive(Clone, Copy)]
 pub(crate) struct RecurrentLayer<'a> {
@@ -262,13 +290,20 @@ pub(crate) trait Backend: Sync {
     /// is the device's choice: `[groups, 2, features]`.
     fn layer_norm_gradient(&self, x: View, g: View, weight: Option<View>, epsilon: f64) -> (Storage, Storage);
 
-    /// Batch normalization of `[N, C, ..]`, and its statistics `[2, C]`: means and variances.
-    fn batch_norm(&self, x: View, weight: View, bias: View, epsilon: f64) -> (Storage, Storage);
+    /// Batch normalization of `[N, C, ..]` and what follows, and its statistics `[2, C]`: means and variances.
+    fn batch_norm(&self, x: View, weight: View, bias: View, epsilon: f64, then: Then<View>) -> (Storage, Storage);
     /// The same by other statistics than those of `x`, means and variances `[C]`.
     fn batch_norm_by(&self, x: View, statistics: [View; 2], weight: View, bias: View, epsilon: f64) -> Storage;
-    /// The gradient for `x` of [`batch_norm`](Backend::batch_norm), and those for weight and bias, `[2, C]`.
-    fn batch_norm_gradient(&self, x: View, g: View, weight: View, statistics: View, epsilon: f64)
-    -> (Storage, Storage);
+    /// The gradient for `x` of [`batch_norm`](Backend::batch_norm), followed by relu or by nothing, and those for weight and bias, `[2, C]`.
+    fn batch_norm_gradient(
+        &self,
+        x: View,
+        g: View,
+        affine: [View; 2],
+        statistics: View,
+        epsilon: f64,
+        relu: bool,
+    ) -> (Storage, Storage);
 
     /// `[batch.., m, k] x [batch.., k, n]`, both with the same batch axes, and what follows.
     fn matmul(&self, a: View, b: View, epilogue: Option<Epilogue>) -> Storage;

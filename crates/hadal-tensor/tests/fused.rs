@@ -164,3 +164,49 @@ fn parts_are_assigned_in_place_unless_somebody_else_sees_them() {
     says(&|| drop(x.masked_softmax(1.0, false, Some(&Tensor::ones([5, 3]).gt(0.0)))), "broadcast to [2, 4, 3]");
     says(&|| drop(x.layer_norm(Some(&Tensor::ones([4])), None, 1e-5)), "needs [3]");
 }
+
+#[test]
+fn a_batch_norm_with_relu_has_the_bits_of_the_steps() {
+    let bits = |x: &Tensor| x.to_dtype(DType::F64).to_vec::<f64>().into_iter().map(f64::to_bits).collect::<Vec<_>>();
+    for level in available_levels() {
+        force_level(level);
+        let shapes = [&[3, 2, 5][..], &[2, 3, 17, 9], &[40, 5], &[2, 3, 70, 70], &[2, 1, 1]];
+        for (shape, dtype) in shapes.into_iter().flat_map(|shape| [(shape, DType::F32), (shape, DType::F64)]) {
+            let leaf = |shape: &[usize], seed| random(shape, seed).to_dtype(dtype).requires_grad();
+            let leaves = [leaf(shape, 1), leaf(&shape[1..2], 2), leaf(&shape[1..2], 3), leaf(shape, 4)];
+            let [x, weight, bias, other] = &leaves;
+            let up = random(shape, 5).to_dtype(dtype);
+            for added in [None, Some(other)] {
+                let (fused, mean, variance) = x.batch_norm_relu(weight, bias, 1e-3, added);
+                let (normal, wanted_mean, wanted_variance) = x.batch_norm(weight, bias, 1e-3);
+                let steps = added.map_or(normal.clone(), |added| &normal + added).relu();
+                assert_eq!(bits(&fused), bits(&steps), "{shape:?}");
+                assert_eq!((bits(&mean), bits(&variance)), (bits(&wanted_mean), bits(&wanted_variance)));
+                let (got, wanted) = ((fused * &up).sum().backward(), (steps * &up).sum().backward());
+                for leaf in leaves.iter().filter(|leaf| added.is_some() || !std::ptr::eq(*leaf, other)) {
+                    assert_eq!(bits(&got[leaf]), bits(&wanted[leaf]), "{shape:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_batch_norm_with_relu_passes_nan_on_and_says_what_does_not_fit() {
+    let x = Tensor::from([[[f32::NAN, 1.0]], [[2.0, 3.0]]]).requires_grad();
+    let (one, zero) = (Tensor::ones([1]), Tensor::zeros([1]));
+    let y = x.batch_norm_relu(&one, &zero, 1e-3, None).0;
+    assert!(y.to_vec::<f32>().iter().all(|y| y.is_nan()));
+    assert!(y.sum().backward()[&x].to_vec::<f32>().iter().all(|g| g.is_nan()));
+    let refused = |x: Tensor, added: Tensor| {
+        let call = std::panic::AssertUnwindSafe(|| x.batch_norm_relu(&one, &zero, 1e-3, Some(&added)));
+        *std::panic::catch_unwind(call).expect_err("was taken").downcast::<String>().expect("a text")
+    };
+    let x = Tensor::ones([2, 1, 2]);
+    let message = refused(x.clone(), Tensor::ones([2, 1, 1]));
+    assert!(
+        message.contains("what is added has shape [2, 1, 1], but must have that of the input, [2, 1, 2]"),
+        "{message}"
+    );
+    assert!(refused(x, Tensor::ones([2, 1, 2]).to_dtype(DType::F64)).contains("dtypes f32 and f64 differ"));
+}

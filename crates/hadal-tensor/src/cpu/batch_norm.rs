@@ -5,6 +5,7 @@ use super::copy::Contiguous;
 use super::float::Float;
 use super::simd::{Task, dispatch};
 use super::threads::{SharedMut, for_each_part, for_each_piece};
+use crate::backend::Then;
 use crate::shape::Layout;
 
 /// Sums that are added to by turns: those of a register, whatever its width.
@@ -49,21 +50,25 @@ fn total<T: Float>(x: &[T], term: impl Fn(T) -> T) -> T {
     across(lanes)
 }
 
-/// The sums of `term` over pairs, and of the second numbers.
+/// The sums of `term` over what comes back, and of what comes back itself.
 #[inline(always)]
-fn totals<T: Float>(x: &[T], g: &[T], term: impl Fn(T, T) -> T) -> [T; 2] {
+fn totals<T: Float, const RELU: bool>(received: Received<T, RELU>, term: impl Fn(T, T) -> T) -> [T; 2] {
     let (mut terms, mut sums) = ([T::ZERO; LANES], [T::ZERO; LANES]);
-    let ((x, x_rest), (g, g_rest)) = (x.as_chunks::<LANES>(), g.as_chunks::<LANES>());
+    let ((x, x_rest), (g, g_rest)) = (received.x.as_chunks::<LANES>(), received.g.as_chunks::<LANES>());
     for ((lane, sum), (&x, &g)) in terms.iter_mut().zip(&mut sums).zip(x_rest.iter().zip(g_rest)) {
-        *lane = term(x, g);
-        *sum = g;
+        *sum = received.gradient(x, g);
+        *lane = term(x, *sum);
     }
     for (x, g) in x.iter().zip(g) {
-        for ((lane, &x), &g) in terms.iter_mut().zip(x).zip(g) {
-            *lane = *lane + term(x, g);
+        let mut own = *g;
+        for (own, &x) in own.iter_mut().zip(x) {
+            *own = received.gradient(x, *own);
         }
-        for (sum, &g) in sums.iter_mut().zip(g) {
-            *sum = *sum + g;
+        for ((lane, &x), &own) in terms.iter_mut().zip(x).zip(&own) {
+            *lane = *lane + term(x, own);
+        }
+        for (sum, &own) in sums.iter_mut().zip(&own) {
+            *sum = *sum + own;
         }
     }
     [across(terms), across(sums)]
@@ -105,31 +110,62 @@ impl<T: Float> Task for Statistics<'_, T> {
     }
 }
 
-struct Scale<'a, T> {
-    x: &'a [T],
-    out: &'a mut [T],
+/// What a channel's numbers become.
+#[derive(Clone, Copy)]
+struct Line<T> {
     mean: T,
     factor: T,
     bias: T,
+}
+
+impl<T: Float> Line<T> {
+    #[inline(always)]
+    fn at(self, x: T) -> T {
+        (x - self.mean) * self.factor + self.bias
+    }
+}
+
+struct Scale<'a, T> {
+    x: &'a [T],
+    out: &'a mut [T],
+    line: Line<T>,
+    then: Then<&'a [T]>,
 }
 
 impl<T: Float> Task for Scale<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        for (out, &x) in self.out.iter_mut().zip(self.x) {
-            *out = (x - self.mean) * self.factor + self.bias;
+        let Scale { x, out, line, then } = self;
+        match then {
+            Then::Nothing => {
+                for (out, &x) in out.iter_mut().zip(x) {
+                    *out = line.at(x);
+                }
+            }
+            Then::Relu => {
+                for (out, &x) in out.iter_mut().zip(x) {
+                    *out = line.at(x).relu();
+                }
+            }
+            Then::AddRelu(added) => {
+                for ((out, &x), &added) in out.iter_mut().zip(x).zip(added) {
+                    *out = (line.at(x) + added).relu();
+                }
+            }
         }
     }
 }
 
-/// `(x - mean) / sqrt(variance + epsilon) * weight + bias` for each channel of dense `x`, and all means, then all variances.
+/// `(x - mean) / sqrt(variance + epsilon) * weight + bias` for each channel of dense `x`, and what follows; and all means, then all
+/// variances.
 pub(super) fn forward<T: Float>(
     x: &[T],
     weight: &[T],
     bias: &[T],
     sizes: Sizes,
     epsilon: f64,
+    then: Then<&[T]>,
 ) -> (Buffer<T>, Buffer<T>) {
     let mut out = Buffer::scratch(x.len());
     let mut statistics = Buffer::filled(2 * sizes.channels, T::ZERO);
@@ -142,10 +178,12 @@ pub(super) fn forward<T: Float>(
             base.part(sizes.channels + channel, 1)[0] = variance;
         }
         let factor = weight[channel] / (variance + T::from_f64(epsilon)).sqrt();
+        let line = Line { mean, factor, bias: bias[channel] };
         for start in sizes.starts(channel) {
             // SAFETY: each channel of a sample has a part of its own, as long as in `x`.
             let out = unsafe { out_base.part(start, sizes.size) };
-            dispatch(Scale { x: &x[start..start + sizes.size], out, mean, factor, bias: bias[channel] });
+            let part = start..start + sizes.size;
+            dispatch(Scale { x: &x[part.clone()], out, line, then: then.map(|added| &added[part]) });
         }
     });
     (out, statistics)
@@ -203,59 +241,78 @@ impl<T: Float> Task for ScaleAll<'_, T> {
         let all = self.out.chunks_exact_mut(self.size).zip(self.x.chunks_exact(self.size));
         for (index, (out, x)) in all.enumerate() {
             let channel = (self.first + index) % channels;
-            let (mean, factor, bias) = (self.means[channel], self.factors[channel], self.bias[channel]);
-            Scale { x, out, mean, factor, bias }.run();
+            let line = Line { mean: self.means[channel], factor: self.factors[channel], bias: self.bias[channel] };
+            Scale { x, out, line, then: Then::Nothing }.run();
         }
     }
 }
 
-struct Sums<'a, T> {
+/// What comes back to one channel: `g` for the result of `line`, which is zero where `RELU` is set and the result was not above 0.
+#[derive(Clone, Copy)]
+struct Received<'a, T, const RELU: bool> {
     x: &'a [T],
     g: &'a [T],
-    sizes: Sizes,
-    channel: usize,
-    mean: T,
+    line: Line<T>,
 }
 
-impl<T: Float> Task for Sums<'_, T> {
+impl<T: Float, const RELU: bool> Received<'_, T, RELU> {
+    #[inline(always)]
+    fn gradient(self, x: T, g: T) -> T {
+        if RELU && self.line.at(x) <= T::ZERO { T::ZERO } else { g }
+    }
+
+    /// The numbers of one sample.
+    #[inline(always)]
+    fn sample(self, start: usize, size: usize) -> Self {
+        Received { x: &self.x[start..start + size], g: &self.g[start..start + size], ..self }
+    }
+}
+
+struct Sums<'a, T, const RELU: bool> {
+    received: Received<'a, T, RELU>,
+    sizes: Sizes,
+    channel: usize,
+}
+
+impl<T: Float, const RELU: bool> Task for Sums<'_, T, RELU> {
     type Output = [T; 2];
     #[inline(always)]
     fn run(self) -> [T; 2] {
+        let mean = self.received.line.mean;
         let mut sums = [T::ZERO; 2];
         for start in self.sizes.starts(self.channel) {
-            let (x, g) = (&self.x[start..start + self.sizes.size], &self.g[start..start + self.sizes.size]);
-            let own = totals(x, g, |x, g| g * (x - self.mean));
+            let own = totals(self.received.sample(start, self.sizes.size), |x, g| g * (x - mean));
             sums = [sums[0] + own[0], sums[1] + own[1]];
         }
         sums
     }
 }
 
-struct SendBack<'a, T> {
-    x: &'a [T],
-    g: &'a [T],
+struct SendBack<'a, T, const RELU: bool> {
+    received: Received<'a, T, RELU>,
     out: &'a mut [T],
-    mean: T,
-    factor: T,
     along: T,
     mean_gradient: T,
 }
 
-impl<T: Float> Task for SendBack<'_, T> {
+impl<T: Float, const RELU: bool> Task for SendBack<'_, T, RELU> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        for ((out, &x), &g) in self.out.iter_mut().zip(self.x).zip(self.g) {
-            *out = (g - self.mean_gradient - (x - self.mean) * self.along) * self.factor;
+        let SendBack { received, out, along, mean_gradient } = self;
+        let Line { mean, factor, .. } = received.line;
+        for ((out, &x), &g) in out.iter_mut().zip(received.x).zip(received.g) {
+            *out = (received.gradient(x, g) - mean_gradient - (x - mean) * along) * factor;
         }
     }
 }
 
-/// What goes to the input when the result of [`forward`] receives `g`, and the gradients of all weights, then of all biases.
-pub(super) fn backward<T: Float>(
-    x: &[T],
-    g: &[T],
+/// What goes to the input when the result of [`forward`] receives `g`, and the gradients of all weights, then of all biases. With `RELU`,
+/// the result is that with [`Then::Relu`].
+pub(super) fn backward<T: Float, const RELU: bool>(
+    (x, g): (&[T], &[T]),
     weight: &[T],
+    bias: &[T],
     statistics: &[T],
     sizes: Sizes,
     epsilon: f64,
@@ -266,20 +323,20 @@ pub(super) fn backward<T: Float>(
     for_each_piece(sizes.channels, |channel| {
         let (mean, variance) = (statistics[channel], statistics[sizes.channels + channel]);
         let deviation = (variance + T::from_f64(epsilon)).sqrt();
-        let [along, sum] = dispatch(Sums { x, g, sizes, channel, mean });
+        let line = Line { mean, factor: weight[channel] / deviation, bias: bias[channel] };
+        let received = Received::<T, RELU> { x, g, line };
+        let [along, sum] = dispatch(Sums { received, sizes, channel });
         // SAFETY: each channel has two places of its own.
         unsafe {
             base.part(channel, 1)[0] = along / deviation;
             base.part(sizes.channels + channel, 1)[0] = sum;
         }
         let count = sizes.count::<T>();
-        let along = along / (count * deviation * deviation);
-        let (factor, mean_gradient) = (weight[channel] / deviation, sum / count);
+        let (along, mean_gradient) = (along / (count * deviation * deviation), sum / count);
         for start in sizes.starts(channel) {
-            let (x, g) = (&x[start..start + sizes.size], &g[start..start + sizes.size]);
             // SAFETY: each channel of a sample has a part of its own, as long as in `x`.
             let out = unsafe { out_base.part(start, sizes.size) };
-            dispatch(SendBack { x, g, out, mean, factor, along, mean_gradient });
+            dispatch(SendBack { received: received.sample(start, sizes.size), out, along, mean_gradient });
         }
     });
     (out, sums)

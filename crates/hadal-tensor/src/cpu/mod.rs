@@ -29,7 +29,7 @@ pub(crate) mod update;
 
 use crate::backend::{
     Backend, BinaryOp, CompareOp, Distribution, Epilogue, Geometry, HostData, RecurrentGradients, RecurrentLayer,
-    ReduceOp, Storage, UnaryOp, View,
+    ReduceOp, Storage, Then, UnaryOp, View,
 };
 use crate::dtype::DType;
 use crate::precision::MatmulPrecision;
@@ -327,17 +327,19 @@ impl Backend for Cpu {
         }
     }
 
-    fn batch_norm(&self, x: View, weight: View, bias: View, epsilon: f64) -> (Storage, Storage) {
+    fn batch_norm(&self, x: View, weight: View, bias: View, epsilon: f64, then: Then<View>) -> (Storage, Storage) {
         let sizes = batch_norm::Sizes::of(x.layout);
         match x.storage {
             Storage::F32(_) => {
-                let (x, weight, bias) = (floats32(x), floats32(weight), floats32(bias));
-                let (y, statistics) = batch_norm::forward(&x, &weight, &bias, sizes, epsilon);
+                let (x, weight, bias, then) = (floats32(x), floats32(weight), floats32(bias), then.map(floats32));
+                let (y, statistics) =
+                    batch_norm::forward(&x, &weight, &bias, sizes, epsilon, then.as_ref().map(|added| &**added));
                 (F32(y), F32(statistics))
             }
             Storage::F64(_) => {
-                let (x, weight, bias) = (floats64(x), floats64(weight), floats64(bias));
-                let (y, statistics) = batch_norm::forward(&x, &weight, &bias, sizes, epsilon);
+                let (x, weight, bias, then) = (floats64(x), floats64(weight), floats64(bias), then.map(floats64));
+                let (y, statistics) =
+                    batch_norm::forward(&x, &weight, &bias, sizes, epsilon, then.as_ref().map(|added| &**added));
                 (F64(y), F64(statistics))
             }
             other => mismatch("batch_norm", other),
@@ -357,20 +359,25 @@ impl Backend for Cpu {
         &self,
         x: View,
         g: View,
-        weight: View,
+        [weight, bias]: [View; 2],
         statistics: View,
         epsilon: f64,
+        relu: bool,
     ) -> (Storage, Storage) {
         let sizes = batch_norm::Sizes::of(x.layout);
         match x.storage {
             Storage::F32(_) => {
-                let [x, g, weight, statistics] = [x, g, weight, statistics].map(floats32);
-                let (dx, sums) = batch_norm::backward(&x, &g, &weight, &statistics, sizes, epsilon);
+                let [x, g, weight, bias, statistics] = [x, g, weight, bias, statistics].map(floats32);
+                let backward =
+                    if relu { batch_norm::backward::<f32, true> } else { batch_norm::backward::<f32, false> };
+                let (dx, sums) = backward((&x, &g), &weight, &bias, &statistics, sizes, epsilon);
                 (F32(dx), F32(sums))
             }
             Storage::F64(_) => {
-                let [x, g, weight, statistics] = [x, g, weight, statistics].map(floats64);
-                let (dx, sums) = batch_norm::backward(&x, &g, &weight, &statistics, sizes, epsilon);
+                let [x, g, weight, bias, statistics] = [x, g, weight, bias, statistics].map(floats64);
+                let backward =
+                    if relu { batch_norm::backward::<f64, true> } else { batch_norm::backward::<f64, false> };
+                let (dx, sums) = backward((&x, &g), &weight, &bias, &statistics, sizes, epsilon);
                 (F64(dx), F64(sums))
             }
             other => mismatch("the gradient of batch_norm", other),

@@ -341,6 +341,10 @@ fn normalizations() {
         let channels = &shape[1..2];
         let inputs = [random(shape, 1), random(channels, 2), random(channels, 3)];
         check("batch_norm", |x| x[0].batch_norm(&x[1], &x[2], 0.1).0, &inputs);
+        check("batch_norm_relu", |x| x[0].batch_norm_relu(&x[1], &x[2], 0.1, None).0, &inputs);
+        let [x, weight, bias] = inputs;
+        let inputs = [x, weight, bias, random(shape, 4)];
+        check("batch_norm_relu of a sum", |x| x[0].batch_norm_relu(&x[1], &x[2], 0.1, Some(&x[3])).0, &inputs);
     }
     for shape in [&[3, 2, 4][..], &[1, 1], &[4, 3], &[0, 2, 3], &[2, 2, 0], &[2, 3, 2, 5]] {
         let channels = &shape[1..2];

@@ -149,6 +149,8 @@ pub fn operations() -> Vec<Operation> {
         op("layer_norm", |a| a.x.layer_norm(Some(&a.y), Some(&a.z), a.number)),
         op("masked_softmax", |a| a.x.masked_softmax(a.number, a.start % 2 == 0, Some(&a.y.gt(0)))),
         op("batch_norm", |a| a.x.batch_norm(&a.y, &a.z, a.number).0),
+        op("batch_norm_relu", |a| a.x.batch_norm_relu(&a.y, &a.z, a.number, None).0),
+        op("batch_norm_add_relu", |a| a.x.batch_norm_relu(&a.y, &a.z, a.number, Some(&a.z)).0),
         op("batch_norm_by", |a| a.x.batch_norm_by(&a.y, &a.z, &a.y, &a.z, a.number)),
         op("conv", |a| a.x.conv(&a.y, Some(&a.z), Conv::new().stride(a.start).padding(a.end))),
         op("conv_relu", |a| a.x.conv_relu(&a.y, Some(&a.z), Conv::new().stride(a.start).padding(a.end))),

@@ -132,6 +132,10 @@ impl Layer for Activation {
     fn output_activation(&self) -> Option<Activation> {
         Some(*self)
     }
+
+    fn as_activation(&self) -> Option<Activation> {
+        Some(*self)
+    }
 }
 
 impl std::fmt::Display for Activation {

@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::layer::add_relu;
 use super::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan, join};
 use crate::{Error, Result, Rng, Shape, Tensor, no_grad};
 
@@ -147,9 +148,47 @@ impl BatchNorm {
         self
     }
 
-    /// Updates the running means from a batch of `count` values for each feature, which gets the weight `momentum`.
-    fn observe(&self, parameters: &Parameters, mean: &Tensor, variance: &Tensor, count: usize, momentum: f64) {
-        let correction = if self.unbiased { count as f64 / (count as f64 - 1.0) } else { 1.0 };
+    /// The parameters, after a look at the input.
+    ///
+    /// # Panics
+    /// If the layer has not been built, or `x` does not have its features on axis 1.
+    #[track_caller]
+    fn parameters_for(&self, x: &Tensor) -> &Parameters {
+        let Some(parameters) = &self.parameters else {
+            panic!(
+                "BatchNorm: the layer has no weights yet; make it with built(), or build or compile the Sequential that contains it"
+            );
+        };
+        let features = parameters.weight.elements();
+        assert!(
+            x.rank() >= 2 && x.shape()[1] == features,
+            "BatchNorm: the input has shape {}, but the layer expects {features} features on axis 1",
+            x.shape()
+        );
+        parameters
+    }
+
+    /// What the statistics of `x` weigh in the running estimates, if they are those to normalize by.
+    ///
+    /// # Panics
+    /// If they are, and there are fewer than 2 values per feature.
+    #[track_caller]
+    fn statistics_weight(&self, parameters: &Parameters, x: &Tensor, ctx: &Context) -> Option<f64> {
+        let momentum = ctx.statistics_weight(self.momentum).filter(|_| !parameters.are_frozen())?;
+        assert!(
+            values_per_feature(x) > 1,
+            "BatchNorm: training needs more than 1 value per feature, but the input has shape {}; use a larger batch, for \
+             example of shape {}",
+            x.shape(),
+            larger(x.shape())
+        );
+        Some(momentum)
+    }
+
+    /// Updates the running means by the statistics of `x`, which get the weight `momentum`.
+    fn observe(&self, parameters: &Parameters, x: &Tensor, mean: &Tensor, variance: &Tensor, momentum: f64) {
+        let count = values_per_feature(x) as f64;
+        let correction = if self.unbiased { count / (count - 1.0) } else { 1.0 };
         no_grad(|| {
             let mut running = parameters.running();
             for (running, batch) in running.iter_mut().zip([mean.detach(), variance.detach() * correction]) {
@@ -158,6 +197,10 @@ impl BatchNorm {
             }
         });
     }
+}
+
+fn values_per_feature(x: &Tensor) -> usize {
+    x.elements() / x.shape()[1]
 }
 
 impl Default for BatchNorm {
@@ -203,40 +246,21 @@ impl Forward for BatchNorm {
     /// in training.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        let Some(parameters) = &self.parameters else {
-            panic!(
-                "BatchNorm: the layer has no weights yet; make it with built(), or build or compile the Sequential that contains it"
-            );
-        };
-        let features = parameters.weight.elements();
-        assert!(
-            x.rank() >= 2 && x.shape()[1] == features,
-            "BatchNorm: the input has shape {}, but the layer expects {features} features on axis 1",
-            x.shape()
-        );
-        let momentum = ctx.statistics_weight(self.momentum).filter(|_| !parameters.are_frozen());
+        let parameters = self.parameters_for(x);
         let Parameters { weight, bias, .. } = parameters;
-        let Some(momentum) = momentum else {
+        let Some(momentum) = self.statistics_weight(parameters, x, ctx) else {
             let running = parameters.running();
             return x.batch_norm_by(&running[0], &running[1], weight, bias, self.epsilon);
         };
-        let count = x.elements() / features;
-        assert!(
-            count > 1,
-            "BatchNorm: training needs more than 1 value per feature, but the input has shape {}; use a larger batch, for \
-             example of shape {}",
-            x.shape(),
-            larger(x.shape())
-        );
         // Where the values of a channel lie side by side, in one operation.
         if x.rank() > 2 {
             let (y, mean, variance) = x.batch_norm(weight, bias, self.epsilon);
-            self.observe(parameters, &mean, &variance, count, momentum);
+            self.observe(parameters, x, &mean, &variance, momentum);
             return y;
         }
         let mean = x.mean_keepdim(&[0]);
         let variance = (x - &mean).powi(2).mean_keepdim(&[0]);
-        self.observe(parameters, &mean, &variance, count, momentum);
+        self.observe(parameters, x, &mean, &variance, momentum);
         (x - mean) * (weight / (variance + self.epsilon).sqrt()) + bias
     }
 }
@@ -249,6 +273,18 @@ fn larger(shape: &Shape) -> Shape {
 }
 
 impl Layer for BatchNorm {
+    /// In one pass in training, where a sample has several values of a feature.
+    #[track_caller]
+    fn forward_relu(&self, x: &Tensor, added: Option<&Tensor>, ctx: &mut Context) -> Tensor {
+        let parameters = self.parameters_for(x);
+        let Some(momentum) = self.statistics_weight(parameters, x, ctx).filter(|_| x.rank() > 2) else {
+            return add_relu(&self.forward(x, ctx), added);
+        };
+        let (y, mean, variance) = x.batch_norm_relu(&parameters.weight, &parameters.bias, self.epsilon, added);
+        self.observe(parameters, x, &mean, &variance, momentum);
+        y
+    }
+
     fn plan(&self, input: &Shape) -> Result<Plan> {
         let &BatchNorm { epsilon, momentum, .. } = self;
         crate::optim::check_positive_in_f32("BatchNorm: epsilon", epsilon, "1e-5")?;

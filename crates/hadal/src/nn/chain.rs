@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::layer::add_relu;
 use super::{Activation, Connection, Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan, Structure};
 use crate::autograd::Trace;
 use crate::{Error, Result, Rng, Shape, Tensor};
@@ -58,6 +59,39 @@ impl Chain {
         &self.layers
     }
 
+    /// What the first `count` layers give.
+    #[track_caller]
+    fn forward_first(&self, count: usize, x: &Tensor, ctx: &mut Context) -> Tensor {
+        let mut y = x.clone();
+        let mut layers = self.layers[..count].iter().enumerate().peekable();
+        while let Some((index, layer)) = layers.next() {
+            let _scope = self.scope(index);
+            let relu = layers.next_if(|(_, next)| next.as_activation() == Some(Activation::Relu));
+            y = if relu.is_some() { layer.forward_relu(&y, None, ctx) } else { layer.forward(&y, ctx) };
+        }
+        y
+    }
+
+    /// [`forward_relu`](Layer::forward_relu), where what is to be added is computed before the last layer.
+    #[track_caller]
+    pub(super) fn forward_relu_with(
+        &self,
+        x: &Tensor,
+        ctx: &mut Context,
+        added: impl FnOnce(&mut Context) -> Option<Tensor>,
+    ) -> Tensor {
+        let Some((last, before)) = self.layers.split_last() else { return add_relu(x, added(ctx).as_ref()) };
+        let y = self.forward_first(before.len(), x, ctx);
+        let added = added(ctx);
+        let _scope = self.scope(before.len());
+        last.forward_relu(&y, added.as_ref(), ctx)
+    }
+
+    /// Names a layer in what is said about what it computes.
+    fn scope(&self, index: usize) -> impl Drop {
+        Trace::enter(|| format!("layer {} ({})", index + 1, self.layers[index].label()))
+    }
+
     pub(super) fn configs(&self) -> Vec<LayerConfig> {
         self.layers.iter().map(|layer| layer.config()).collect()
     }
@@ -106,12 +140,7 @@ pub(super) fn shortest(lengths: impl Iterator<Item = Result<Option<usize>>>) -> 
 impl Forward for Chain {
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        let mut y = x.clone();
-        for (index, layer) in self.layers.iter().enumerate() {
-            let _scope = Trace::enter(|| format!("layer {} ({})", index + 1, layer.label()));
-            y = layer.forward(&y, ctx);
-        }
-        y
+        self.forward_first(self.layers.len(), x, ctx)
     }
 
     fn stream_length(&self) -> Result<Option<usize>> {
@@ -127,6 +156,11 @@ impl Forward for Chain {
 }
 
 impl Layer for Chain {
+    #[track_caller]
+    fn forward_relu(&self, x: &Tensor, added: Option<&Tensor>, ctx: &mut Context) -> Tensor {
+        self.forward_relu_with(x, ctx, |_| added.cloned())
+    }
+
     fn plan(&self, input: &Shape) -> Result<Plan> {
         let plans = self.plans(input)?;
         let weights = plans.iter().fold(0usize, |sum, plan| sum.saturating_add(plan.weights));

@@ -1,7 +1,7 @@
 //! What a [`Sequential`](super::Sequential) is made of.
 
-use super::{Activation, Chain, Forward, LayerConfig, Merge};
-use crate::{Error, Result, Rng, Shape};
+use super::{Activation, Chain, Context, Forward, LayerConfig, Merge};
+use crate::{Error, Result, Rng, Shape, Tensor};
 
 /// A layer of a [`Sequential`](super::Sequential): a module whose parameters are created for an input shape and whose settings
 /// can be saved.
@@ -101,6 +101,23 @@ pub trait Layer: Forward + Send + Sync {
         Ok(self)
     }
 
+    /// The output plus what is `added`, if anything, followed by relu. Layers with an [`Activation::Relu`] behind them are asked for this.
+    /// Default: step by step; for a layer that can do it in one pass.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let (x, ctx) = (Tensor::from([[-3.0, 2.0]]), &mut Context::evaluation());
+    /// assert_eq!(Flatten.forward_relu(&x, None, ctx).to_vec::<f32>(), [0.0, 2.0]);
+    /// assert_eq!(Flatten.forward_relu(&x, Some(&Tensor::from([[4.0, 1.0]])), ctx).to_vec::<f32>(), [1.0, 3.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`forward`](Forward::forward); if what is added has another shape than the output.
+    #[track_caller]
+    fn forward_relu(&self, x: &Tensor, added: Option<&Tensor>, ctx: &mut Context) -> Tensor {
+        add_relu(&self.forward(x, ctx), added)
+    }
+
     /// Joins the layer to the output of its network, where its settings ask for that. Default: nothing.
     fn connect(&mut self, connection: Connection, rng: &mut Rng) {
         let _ = (connection, rng);
@@ -139,6 +156,16 @@ pub trait Layer: Forward + Send + Sync {
         None
     }
 
+    /// The function that the layer is, if it is that alone. Default: none.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// assert_eq!((Relu.as_activation(), Dense::new(2).activation(Relu).as_activation()), (Some(Relu), None));
+    /// ```
+    fn as_activation(&self) -> Option<Activation> {
+        None
+    }
+
     /// Whether the layer gives, in evaluation, the same numbers as it takes. Default: no.
     ///
     /// ```
@@ -159,6 +186,14 @@ pub trait Layer: Forward + Send + Sync {
     /// ```
     fn structure(&self) -> Structure<'_> {
         Structure::Single
+    }
+}
+
+/// `y` plus what is `added`, if anything, and relu of that.
+pub(super) fn add_relu(y: &Tensor, added: Option<&Tensor>) -> Tensor {
+    match added {
+        Some(added) => (y + added).relu(),
+        None => y.relu(),
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::chain::shortest;
+use super::layer::add_relu;
 use super::{Chain, Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan, Structure, join};
 use crate::autograd::Trace;
 use crate::{Error, Result, Rng, Shape, Tensor};
@@ -81,6 +82,16 @@ impl Residual {
     }
 }
 
+impl Residual {
+    /// What is added to the layers' output.
+    #[track_caller]
+    fn beside(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
+        let Some(shortcut) = &self.shortcut else { return x.clone() };
+        let _scope = Trace::enter(|| "shortcut".to_owned());
+        shortcut.forward(x, ctx)
+    }
+}
+
 impl Module for Residual {
     fn visit(&self, path: &str, visitor: &mut dyn FnMut(&str, &Tensor)) {
         self.chain.visit(path, visitor);
@@ -105,14 +116,7 @@ impl Module for Residual {
 impl Forward for Residual {
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        let y = self.chain.forward(x, ctx);
-        match &self.shortcut {
-            Some(shortcut) => {
-                let _scope = Trace::enter(|| "shortcut".to_owned());
-                y + shortcut.forward(x, ctx)
-            }
-            None => y + x,
-        }
+        self.chain.forward(x, ctx) + self.beside(x, ctx)
     }
 
     fn stream_length(&self) -> Result<Option<usize>> {
@@ -126,6 +130,14 @@ impl Forward for Residual {
 }
 
 impl Layer for Residual {
+    #[track_caller]
+    fn forward_relu(&self, x: &Tensor, added: Option<&Tensor>, ctx: &mut Context) -> Tensor {
+        match added {
+            Some(_) => add_relu(&self.forward(x, ctx), added),
+            None => self.chain.forward_relu_with(x, ctx, |ctx| Some(self.beside(x, ctx))),
+        }
+    }
+
     fn plan(&self, input: &Shape) -> Result<Plan> {
         let plan = self.chain.plan(input)?;
         let Some(shortcut) = &self.shortcut else {

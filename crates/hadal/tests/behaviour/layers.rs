@@ -163,3 +163,48 @@ fn inputs_of_another_kind_of_float_are_refused() {
     says(model.fit(&wide, Fit::epochs(1).quiet()), &["wide", "f64", "f32", "to_dtype"]);
     says(model.predict(&x), &["f64", "f32", "to_dtype"]);
 }
+
+#[test]
+fn layers_with_relu_behind_them_compute_what_they_do_one_by_one() {
+    let conv = || Conv2d::new(3, 3).padding(1).without_bias();
+    let block = || Residual::new().add(conv()).add(BatchNorm::new()).add(Relu).add(conv()).add(BatchNorm::new());
+    let model = || {
+        Sequential::new([3, 6, 5])
+            .seed(7)
+            .add(BatchNorm::new())
+            .add(Relu)
+            .add(block())
+            .add(Relu)
+            .add(block().shortcut(conv()).shortcut(BatchNorm::new()))
+            .add(Relu)
+            .add(Residual::new().add(block()))
+            .add(Relu)
+            .add(Residual::from_chain(Chain::new()))
+            .add(Relu)
+            .add(Relu)
+            .add(Flatten)
+            .add(Dense::new(4).activation(Relu))
+            .add(BatchNorm::new())
+            .add(Relu)
+            .build()
+            .unwrap()
+    };
+    let x = Tensor::randn([4, 3, 6, 5], &mut Rng::new(1));
+    for training in [true, false] {
+        let (at_once, one_by_one) = (model(), model());
+        let context = || if training { Context::training(Rng::new(2)) } else { Context::evaluation() };
+        let y = at_once.forward(&x, &mut context());
+        let mut ctx = context();
+        let z = one_by_one.layers().iter().fold(x.clone(), |x, layer| layer.forward(&x, &mut ctx));
+        assert_eq!(y.to_vec::<f32>(), z.to_vec::<f32>());
+        assert_eq!(state(&at_once), state(&one_by_one));
+        let gradients = |model: &Sequential, y: Tensor| {
+            let (gradients, mut all) = (y.powi(2).sum().backward(), Vec::new());
+            model.visit("", &mut |name, tensor| {
+                all.push((name.to_owned(), gradients.get(tensor).map(Tensor::to_vec::<f32>)));
+            });
+            all
+        };
+        assert_eq!(gradients(&at_once, y), gradients(&one_by_one, z));
+    }
+}
