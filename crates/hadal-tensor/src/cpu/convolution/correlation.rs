@@ -143,11 +143,10 @@ impl Plan {
         let kernel = &kernels.windows;
         let input = x.len() / (self.batch * self.groups).max(1);
         let mut frame = Buffer::filled(self.frame.length(self.channels), T::ZERO);
-        let rooms = prepared
-            .iter()
-            .filter(|part| matches!(part.way, Way::Registers { direct: false }))
-            .map(|part| part.runs.room);
-        let mut stage = Buffer::scratch(rooms.max().unwrap_or(0) * kernel.height.min(self.rows));
+        let staged = |part: &&Prepared<T>| matches!(part.way, Way::Registers { direct: false });
+        let room = prepared.iter().filter(staged).map(|part| part.runs.room).max().unwrap_or(0);
+        let beside = self.beside();
+        let mut stage = Buffer::scratch(beside * room * kernel.height.min(self.rows));
         let place: usize = self.output.iter().product();
         let first = self.first_row(units.start, panels);
         let mut framed = None;
@@ -162,17 +161,22 @@ impl Plan {
             let out = &mut out[(begin - first) * place..][..rows * place];
             let zeros = [T::ZERO; TALLEST];
             let start = epilogue.map_or(&zeros[..rows], |epilogue| &epilogue.bias[begin..begin + rows]);
-            for (part, prepared) in self.correlations.iter().zip(prepared) {
-                let weights = &prepared.weights[begin * part.taps.len()..][..rows * part.taps.len()];
-                let panel = Panel { start, weights, distances: &prepared.distances };
-                match prepared.way {
-                    Way::Registers { direct: true } => tiles(kernel, &panel, &prepared.runs, &frame, out),
-                    Way::Registers { direct: false } => {
-                        tiles(kernel, &panel, &prepared.runs, &frame, &mut stage);
-                        self.place(part, &prepared.runs, &stage, out);
+            for (parts, prepared) in self.correlations.chunks(beside).zip(prepared.chunks(beside)) {
+                for (index, (part, prepared)) in parts.iter().zip(prepared).enumerate() {
+                    let weights = &prepared.weights[begin * part.taps.len()..][..rows * part.taps.len()];
+                    let panel = Panel { start, weights, distances: &prepared.distances };
+                    match prepared.way {
+                        Way::Registers { direct: true } => tiles(kernel, &panel, &prepared.runs, &frame, out),
+                        Way::Registers { direct: false } => {
+                            tiles(kernel, &panel, &prepared.runs, &frame, &mut stage[index * rows * room..]);
+                        }
+                        Way::Places(tile) => self.places(kernels.window_places.lanes, tile, &panel, &frame, out),
+                        Way::Lines(window) => self.lines(kernels, window, &panel, &frame, out),
                     }
-                    Way::Places(tile) => self.places(kernels.window_places.lanes, tile, &panel, &frame, out),
-                    Way::Lines(window) => self.lines(kernels, window, &panel, &frame, out),
+                }
+                if prepared.iter().any(|prepared| staged(&prepared)) {
+                    let sums = &stage[..parts.len() * rows * room];
+                    dispatch(Place { parts, prepared, sums, rows, output: self.output, out: &mut *out });
                 }
             }
             if epilogue.is_some_and(|epilogue| epilogue.relu) {
@@ -273,23 +277,11 @@ impl Plan {
         (fits && kernel.heights.contains(&height)).then_some([height, width])
     }
 
-    /// Writes the sums of rows where they belong in the output.
-    fn place<T: Gemm>(&self, part: &Correlation, runs: &Runs, stage: &[T], out: &mut [T]) {
-        let [_, height, width] = self.output;
-        let Correlation { counts, start, step, .. } = part;
-        for (out, sums) in out.chunks_exact_mut(self.output.iter().product()).zip(stage.chunks_exact(runs.room.max(1)))
-        {
-            for (plane, row) in (0..counts[0]).flat_map(|plane| (0..counts[1]).map(move |row| (plane, row))) {
-                let sums = &sums[(plane * runs.rows + row) * runs.pitch..][..counts[2]];
-                let line = (start[0] + plane * step[0]) * height + start[1] + row * step[1];
-                let out = &mut out[line * width + start[2]..(line + 1) * width];
-                if step[2] == 1 {
-                    copy_row(sums, &mut out[..counts[2]]);
-                } else {
-                    out.iter_mut().step_by(step[2]).zip(sums).for_each(|(out, &sum)| *out = sum);
-                }
-            }
-        }
+    /// How many correlations, one after another, are for the same lines of the output.
+    fn beside(&self) -> usize {
+        let lines = |part: &Correlation| [part.start[0], part.start[1]];
+        let first = self.correlations.first().map(lines);
+        self.correlations.iter().take_while(|part| Some(lines(part)) == first).count().max(1)
     }
 
     fn prepare<T: Gemm>(&self, part: &Correlation, w: &[T], panels: usize, runs: Runs, way: Way<T>) -> Prepared<T> {
@@ -304,6 +296,74 @@ impl Plan {
         }
         let distances = part.taps.iter().map(|tap| tap.distance).collect();
         Prepared { weights, distances, runs, way }
+    }
+}
+
+/// The sums of correlations for the same lines, for as many rows as each, which go where they belong in the output.
+struct Place<'a, T: 'static> {
+    parts: &'a [Correlation],
+    prepared: &'a [Prepared<T>],
+    sums: &'a [T],
+    rows: usize,
+    output: [usize; 3],
+    out: &'a mut [T],
+}
+
+impl<T: Float> Task for Place<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let Place { parts, prepared, sums, rows, output: [planes, height, width], out } = self;
+        let own = sums.len() / parts.len();
+        let Correlation { counts: [depth, lines, _], start, step, .. } = parts[0];
+        for row in 0..rows {
+            let out = &mut out[row * planes * height * width..][..planes * height * width];
+            for plane in 0..depth {
+                for line in 0..lines {
+                    let sums = |index: usize| {
+                        let Runs { room, pitch, rows, .. } = prepared[index].runs;
+                        &sums[index * own + row * room + (plane * rows + line) * pitch..][..parts[index].counts[2]]
+                    };
+                    let place = (start[0] + plane * step[0]) * height + start[1] + line * step[1];
+                    let out = &mut out[place * width..][..width];
+                    if step[2] == 2 && parts.len() == 2 {
+                        interleave(sums(0), sums(1), out);
+                        continue;
+                    }
+                    for (index, part) in parts.iter().enumerate() {
+                        let (sums, out) = (sums(index), &mut out[part.start[2]..]);
+                        if step[2] == 1 {
+                            copy_row(sums, &mut out[..sums.len()]);
+                        } else {
+                            for (i, &sum) in sums.iter().enumerate() {
+                                out[i * step[2]] = sum;
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `out` by turns from `even` and `odd`.
+#[inline(always)]
+fn interleave<T: Float>(even: &[T], odd: &[T], out: &mut [T]) {
+    const BLOCK: usize = 8;
+    let mut done = 0;
+    let blocks = even.as_chunks::<BLOCK>().0.iter().zip(odd.as_chunks::<BLOCK>().0);
+    for (out, (even, odd)) in out.as_chunks_mut::<{ 2 * BLOCK }>().0.iter_mut().zip(blocks) {
+        // Not into `out` at once, which would be done element by element.
+        let mut block = [T::ZERO; 2 * BLOCK];
+        for i in 0..BLOCK {
+            block[2 * i] = even[i];
+            block[2 * i + 1] = odd[i];
+        }
+        *out = block;
+        done += BLOCK;
+    }
+    for i in 2 * done..out.len() {
+        out[i] = if i % 2 == 0 { even[i / 2] } else { odd[i / 2] };
     }
 }
 
