@@ -126,7 +126,7 @@ impl Format<f32> for Bf16 {
         None
     }
 
-    fn right_in_place<'a>(&self, _b: Matrix<'a, f32>, _rows: usize) -> Option<Matrix<'a, u32>> {
+    fn right_in_place<'a>(&self, _b: Matrix<'a, f32>, _rows: usize, _depth: usize) -> Option<Matrix<'a, u32>> {
         None
     }
 

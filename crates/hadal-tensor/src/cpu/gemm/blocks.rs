@@ -158,7 +158,7 @@ impl<T: Float, F: Format<T>> Pass<'_, T, F> {
     fn pack(&self) -> Operands<'_, F::Packed> {
         let Sizes { rows, depth, columns } = self.sizes;
         let left = self.format.left_in_place(self.a);
-        let right = self.format.right_in_place(self.b, rows);
+        let right = self.format.right_in_place(self.b, rows, depth);
         let strip = self.tiles_within(PACKED_ROWS);
         let strips = if left.is_some() { 0 } else { rows.div_ceil(strip) };
         let panels = if right.is_some() { 0 } else { columns.div_ceil(self.width) };
@@ -230,8 +230,10 @@ fn flip_pays<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes) -> bool {
     let Sizes { rows, depth, columns } = sizes;
     let cost = |left: Matrix<T>, rows: usize, right: Matrix<T>, columns: usize| {
         let left = if left.column_stride == 1 { 0 } else { rows };
+        let kernel = T::kernels().tile(columns);
+        let pitch = right.row_stride.unsigned_abs();
         let right = match right.column_stride {
-            1 if T::kernels().tile(columns).reads_rows() => 0,
+            1 if kernel.reads_rows(pitch, rows, depth.min(kernel.depth)) => 0,
             1 => columns,
             // Transposed, which takes twice the time of a copy.
             _ => 2 * columns,

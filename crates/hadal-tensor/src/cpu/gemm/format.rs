@@ -43,8 +43,8 @@ pub(crate) trait Format<T>: Sync {
     /// The left matrix as it lies, where it is not [packed](Left::packed).
     fn left_in_place<'a>(&self, a: Matrix<'a, T>) -> Option<Matrix<'a, Self::Packed>>;
 
-    /// The right matrix as it lies, where tiles read it so.
-    fn right_in_place<'a>(&self, b: Matrix<'a, T>, rows: usize) -> Option<Matrix<'a, Self::Packed>>;
+    /// The right matrix as it lies, where tiles of so many rows read it so in a pass so deep.
+    fn right_in_place<'a>(&self, b: Matrix<'a, T>, rows: usize, depth: usize) -> Option<Matrix<'a, Self::Packed>>;
 
     /// Runs a piece of work on this thread, which may compute tiles in it.
     fn piece(&self, mut work: impl FnMut()) {

@@ -269,7 +269,9 @@ mod tests {
     fn blocks_meet_without_seams() {
         for level in simd::available_levels() {
             simd::force_level(level);
-            for (rows, depth, columns) in [(385, 3, 257), (13, 1025, 33), (400, 600, 300), (50, 40, 2100)] {
+            for (rows, depth, columns) in
+                [(385, 3, 257), (13, 1025, 33), (400, 600, 300), (50, 40, 2100), (40, 530, 1024)]
+            {
                 for flips in [(false, false), (true, false), (false, true), (true, true)] {
                     check::<f32>(Sizes { rows, depth, columns }, flips, 0, 0, 4e-7);
                 }

@@ -64,10 +64,10 @@ impl<T: Gemm> Format<T> for TileKernel<T> {
         (!self.left(a, 0).packed).then_some(a)
     }
 
-    fn right_in_place<'a>(&self, b: Matrix<'a, T>, rows: usize) -> Option<Matrix<'a, T>> {
+    fn right_in_place<'a>(&self, b: Matrix<'a, T>, rows: usize, depth: usize) -> Option<Matrix<'a, T>> {
+        let pitch = usize::try_from(b.row_stride).ok().filter(|_| b.column_stride == 1)?;
         // To pack what is read only once would take longer than the product.
-        let fast = self.reads_rows() || rows <= self.height;
-        (fast && b.column_stride == 1 && b.row_stride >= 0).then_some(b)
+        (rows <= self.height || self.reads_rows(pitch, rows, depth)).then_some(b)
     }
 
     unsafe fn tiles(&self, tiles: &Tiles<T, T>, direct: bool) {
@@ -80,4 +80,23 @@ impl<T: Gemm> Format<T> for TileKernel<T> {
 fn row_room<T>(depth: usize) -> usize {
     let line = 64 / size_of::<T>();
     (depth.div_ceil(line) | 1) * line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::simd;
+
+    #[test]
+    fn rows_that_crowd_in_the_cache_are_packed_if_read_often() {
+        for level in simd::available_levels() {
+            simd::force_level(level);
+            let kernel = f32::kernels().tile(1024);
+            let reads = |pitch, rows| kernel.reads_rows(pitch, rows, 512);
+            let at_all = reads(784, 512);
+            assert_eq!(at_all, kernel.width >= 32 && kernel.height >= 12);
+            // 4 KiB apart, and all at one place.
+            assert_eq!([reads(1024, 512), reads(1024, 1), reads(0, 512)], [false, at_all, at_all]);
+        }
+    }
 }
