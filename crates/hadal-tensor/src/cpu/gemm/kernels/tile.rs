@@ -30,17 +30,19 @@ impl<T> TileKernel<T> {
     }
 
     /// Whether the rows of a right matrix, `pitch` elements apart, are read from where they lie at least as fast as packed, in a pass so
-    /// deep: where tiles are two cache lines wide and high enough to be few, and the rows do not crowd.
+    /// deep: where tiles are two cache lines wide and high enough to be few, and the rows neither crowd nor lie too far apart.
     ///
     /// Rows at a multiple of a power of two of cache lines share that part of the places of a cache: at 4 KiB, one in 64. Where what a
     /// panel would fill, if spread evenly, is more than a quarter of the second cache, reading it anew for each tile takes up to twice
-    /// the time, and packing pays from some rows on. Measurements are in `benches/README.md`.
+    /// the time, and packing pays from some rows on. Where a panel lies on more pages than the processor keeps at hand, it takes up to
+    /// half as long again. Measurements are in `benches/README.md`.
     pub fn reads_rows(&self, pitch: usize, rows: usize, depth: usize) -> bool {
         let (bytes, places) = (pitch.saturating_mul(size_of::<T>()), Caches::l2() / LINE);
         let apart = if bytes.is_multiple_of(LINE) && bytes > 0 { 1 << (bytes / LINE).trailing_zeros() } else { 1 };
         let filled = depth.saturating_mul(places.min(apart));
         let crowd = filled > places / 4 && rows.saturating_mul(filled) > CROWDED_ROWS * places;
-        self.width * size_of::<T>() >= 2 * LINE && self.height >= 12 && !crowd
+        let lie_far = depth.saturating_mul(bytes) > FAR && rows > FAR_ROWS;
+        self.width * size_of::<T>() >= 2 * LINE && self.height >= 12 && !crowd && !lie_far
     }
 }
 
@@ -48,6 +50,10 @@ impl<T> TileKernel<T> {
 const LINE: usize = 64;
 /// From so many rows of the left matrix on it pays to pack a right one that would fill the second cache.
 const CROWDED_ROWS: usize = 24;
+/// Bytes from the first to the last row of a panel that lies on many pages, and from how many rows of the left matrix on it pays to
+/// pack it.
+const FAR: usize = 1 << 20;
+const FAR_ROWS: usize = 512;
 
 /// What a kernel works on: tiles side by side, `rows` x `depth` of the left matrix times panels of the right. `P` is what
 /// the operands are packed into.
