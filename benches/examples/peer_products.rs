@@ -12,7 +12,7 @@ fn main() {
         hadal::set_matmul_precision(name.parse().expect("highest, high or medium"));
     }
     let mut rng = Rng::new(1);
-    let squares = [512, 1024, 2048, 4096].map(|n| (n, n, n)).into_iter().filter(|&(n, ..)| n <= largest);
+    let squares = [512, 1000, 1024, 2048, 4096].map(|n| (n, n, n)).into_iter().filter(|&(n, ..)| n <= largest);
     for (batch, width, units) in [(128, 784, 512), (128, 512, 512), (128, 512, 10)].into_iter().chain(squares) {
         let (x, w) = (Tensor::randn([batch, width], &mut rng), Tensor::randn([units, width], &mut rng));
         let g = Tensor::randn([batch, units], &mut rng);

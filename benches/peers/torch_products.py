@@ -6,7 +6,7 @@ import torch
 torch.set_num_threads(int(sys.argv[1]))
 dtype = {"f32": torch.float32, "bf16": torch.bfloat16}[sys.argv[2]]
 largest = int(sys.argv[3]) if len(sys.argv) > 3 else 4096
-shapes = [(128, 784, 512), (128, 512, 512), (128, 512, 10)] + [(n, n, n) for n in (512, 1024, 2048, 4096) if n <= largest]
+shapes = [(128, 784, 512), (128, 512, 512), (128, 512, 10)] + [(n, n, n) for n in (512, 1000, 1024, 2048, 4096) if n <= largest]
 for batch, width, units in shapes:
     x, w, g = (torch.randn(*s).to(dtype) for s in ((batch, width), (units, width), (batch, units)))
     flops = 2 * batch * width * units
