@@ -1,7 +1,15 @@
 //! Operations in one pass against the steps that they stand for, and on any number of threads.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use hadal_tensor::autograd::with_gradient;
 use hadal_tensor::{Conv, DType, Rng, Tensor, available_levels, force_level, set_num_threads_exactly};
+
+/// For tests that set the level or compare bits, which follow the level: one at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static LEVEL: Mutex<()> = Mutex::new(());
+    LEVEL.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn random(shape: &[usize], seed: u64) -> Tensor {
     Tensor::randn(shape, &mut Rng::new(seed))
@@ -73,6 +81,7 @@ fn layer_norm_is_its_formula() {
 
 #[test]
 fn the_gradient_of_gelu_is_within_rounding_of_that_in_f64() {
+    let _alone = alone();
     let x: Vec<f32> = (-20_000..=20_000).map(|i| i as f32 * 1e-3).collect();
     let x = Tensor::from_slice(&x, [x.len()]);
     let gradient = |x: &Tensor| {
@@ -90,6 +99,7 @@ fn the_gradient_of_gelu_is_within_rounding_of_that_in_f64() {
 
 #[test]
 fn threads_do_not_matter() {
+    let _alone = alone();
     let run = |threads| {
         set_num_threads_exactly(threads);
         let x = random(&[12, 64, 130], 1).requires_grad();
@@ -105,6 +115,7 @@ fn threads_do_not_matter() {
 
 #[test]
 fn a_linear_layer_of_sequences_is_one_of_their_rows() {
+    let _alone = alone();
     let (x, w, b) = (random(&[3, 5, 7], 1), random(&[4, 7], 2), random(&[4], 3));
     let rows = x.reshape([15, 7]).linear(&w, Some(&b)).to_vec::<f32>();
     assert_eq!(x.linear(&w, Some(&b)).to_vec::<f32>(), rows);
@@ -115,6 +126,7 @@ fn a_linear_layer_of_sequences_is_one_of_their_rows() {
 
 #[test]
 fn a_convolution_with_relu_is_both_steps() {
+    let _alone = alone();
     // Sums of products with and without strides and groups, and minimal filtering.
     let settings: [(&[usize], &[usize], Conv); 4] = [
         (&[3, 2, 9, 11], &[5, 2, 3, 2], Conv::new().padding(1)),
@@ -167,6 +179,7 @@ fn parts_are_assigned_in_place_unless_somebody_else_sees_them() {
 
 #[test]
 fn a_batch_norm_with_relu_has_the_bits_of_the_steps() {
+    let _alone = alone();
     let bits = |x: &Tensor| x.to_dtype(DType::F64).to_vec::<f64>().into_iter().map(f64::to_bits).collect::<Vec<_>>();
     for level in available_levels() {
         force_level(level);
