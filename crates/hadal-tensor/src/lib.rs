@@ -52,6 +52,10 @@ pub use update::{Formula, MAX_STATES, Real, States, UpdateRule, WeightDecay};
 pub use window::{Conv, PerDimension, Pool};
 
 #[doc(hidden)]
+pub use cpu::caches::Caches;
+#[doc(hidden)]
+pub use cpu::machine::{Machine, kernels_in_use};
+#[doc(hidden)]
 pub use cpu::simd::{
     SimdLevel, Task, available_levels, chosen as chosen_simd_level, dispatch, force_level, level as simd_level,
 };
@@ -59,7 +63,5 @@ pub use cpu::simd::{
 pub use cpu::threads::{ROOM_FOR_THREAD, for_each_part, set_num_threads_exactly};
 #[doc(hidden)]
 pub use cpu::update::Piece;
-#[doc(hidden)]
-pub use cpu::{caches::Caches, kernels_in_use, machine::Machine};
 #[doc(hidden)]
 pub use window::{Numbers, WindowAxis};

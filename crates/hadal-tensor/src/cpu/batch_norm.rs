@@ -307,13 +307,24 @@ impl<T: Float, const RELU: bool> Task for SendBack<'_, T, RELU> {
     }
 }
 
-/// What goes to the input when the result of [`forward`] receives `g`, and the gradients of all weights, then of all biases. With `RELU`,
-/// the result is that with [`Then::Relu`].
-pub(super) fn backward<T: Float, const RELU: bool>(
-    (x, g): (&[T], &[T]),
-    weight: &[T],
-    bias: &[T],
-    statistics: &[T],
+/// What goes to the input when the result of [`forward`], with [`Then::Relu`] if `relu`, receives `g`, and the gradients of all weights,
+/// then of all biases. Given are the weights, the biases and what `forward` gave of statistics.
+pub(super) fn backward<T: Float>(
+    x: &[T],
+    g: &[T],
+    channels: [&[T]; 3],
+    sizes: Sizes,
+    epsilon: f64,
+    relu: bool,
+) -> (Buffer<T>, Buffer<T>) {
+    let send = if relu { send_back::<T, true> } else { send_back::<T, false> };
+    send(x, g, channels, sizes, epsilon)
+}
+
+fn send_back<T: Float, const RELU: bool>(
+    x: &[T],
+    g: &[T],
+    [weight, bias, statistics]: [&[T]; 3],
     sizes: Sizes,
     epsilon: f64,
 ) -> (Buffer<T>, Buffer<T>) {

@@ -1,8 +1,16 @@
-//! The machine that a program runs on: its processor's name, and how much of it the program may use.
+//! The machine that a program runs on: its processor's name, how much of it the program may use, and what computes there.
 
 use std::path::Path;
 
 use super::caches::Caches;
+use super::{gemm, simd};
+
+/// What operations are computed by at the level in use: kinds of operations, and what serves them.
+#[doc(hidden)]
+pub fn kernels_in_use() -> Vec<(String, String)> {
+    let loops = ("all other operations".to_owned(), format!("loops compiled for {}", simd::level().name()));
+    gemm::describe().into_iter().chain([loops]).collect()
+}
 
 /// What is known of the machine.
 #[doc(hidden)]

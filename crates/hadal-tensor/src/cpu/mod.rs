@@ -44,13 +44,6 @@ use shared::Shared;
 /// The processor as a device.
 pub(crate) struct Cpu;
 
-/// What operations are computed by at the level in use: kinds of operations, and what serves them.
-#[doc(hidden)]
-pub fn kernels_in_use() -> Vec<(String, String)> {
-    let loops = ("all other operations".to_owned(), format!("loops compiled for {}", simd::level().name()));
-    gemm::describe().into_iter().chain([loops]).collect()
-}
-
 /// The buffer of a storage that nobody else holds.
 fn exclusive<T: buffer::Plain>(buffer: &mut Shared<T>) -> &mut [T] {
     buffer.get_mut().expect("in-place kernels are called on unshared storages")
@@ -368,16 +361,12 @@ impl Backend for Cpu {
         match x.storage {
             Storage::F32(_) => {
                 let [x, g, weight, bias, statistics] = [x, g, weight, bias, statistics].map(floats32);
-                let backward =
-                    if relu { batch_norm::backward::<f32, true> } else { batch_norm::backward::<f32, false> };
-                let (dx, sums) = backward((&x, &g), &weight, &bias, &statistics, sizes, epsilon);
+                let (dx, sums) = batch_norm::backward(&x, &g, [&weight, &bias, &statistics], sizes, epsilon, relu);
                 (F32(dx), F32(sums))
             }
             Storage::F64(_) => {
                 let [x, g, weight, bias, statistics] = [x, g, weight, bias, statistics].map(floats64);
-                let backward =
-                    if relu { batch_norm::backward::<f64, true> } else { batch_norm::backward::<f64, false> };
-                let (dx, sums) = backward((&x, &g), &weight, &bias, &statistics, sizes, epsilon);
+                let (dx, sums) = batch_norm::backward(&x, &g, [&weight, &bias, &statistics], sizes, epsilon, relu);
                 (F64(dx), F64(sums))
             }
             other => mismatch("the gradient of batch_norm", other),

@@ -80,9 +80,7 @@ impl Residual {
     pub fn shortcut(self, layer: impl Layer + 'static) -> Residual {
         Residual { shortcut: Some(self.shortcut.unwrap_or_default().add(layer)), ..self }
     }
-}
 
-impl Residual {
     /// What is added to the layers' output.
     #[track_caller]
     fn beside(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
