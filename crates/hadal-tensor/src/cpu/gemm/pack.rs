@@ -32,19 +32,37 @@ impl<T: Gemm> Task for CopyPanels<'_, T> {
         let CopyPanels { b, depth, columns, width, out } = self;
         let pitch = b.row_stride as usize;
         let panels = columns.div_ceil(width);
-        for panel in 0..panels {
-            let out = &mut out[panel * width * depth..][..width * depth];
-            let from = &b.data[b.at(0, panel * width)..];
-            // What lies beyond the columns is multiplied too, but never stored; the last rows may end before.
-            let whole = match from.len().checked_sub(width) {
-                Some(room) => depth.min(room.checked_div(pitch).map_or(depth, |rows| rows + 1)),
-                None => 0,
+        let from = &b.data[b.at(0, 0)..];
+        // What lies beyond the columns is multiplied too, but never stored; the last rows may end before.
+        let whole = match from.len().checked_sub(panels * width) {
+            Some(room) => depth.min(room.checked_div(pitch).map_or(depth, |rows| rows + 1)),
+            None => 0,
+        };
+        // Row by row, so that what is adjacent in memory is read at once.
+        macro_rules! sizes {
+            ($($size:literal)*) => {
+                match width {
+                    $($size if panels > 1 => {
+                        let out = out.as_chunks_mut::<$size>().0;
+                        for k in 0..whole {
+                            let from = from[k * pitch..].as_chunks::<$size>().0;
+                            for panel in 0..panels {
+                                out[panel * depth + k] = from[panel];
+                            }
+                        }
+                    })*
+                    _ => for panel in 0..panels {
+                        copy_rows(whole, width, (&from[panel * width..], pitch), (&mut out[panel * width * depth..], width));
+                    }
+                }
             };
-            copy_rows(whole, width, (from, pitch), (out, width));
-            let columns = width.min(columns - panel * width);
-            for k in whole..depth {
-                let out = &mut out[k * width..][..width];
-                out[..columns].copy_from_slice(&from[k * pitch..][..columns]);
+        }
+        sizes!(4 6 8 12 16 32);
+        for k in whole..depth {
+            for panel in 0..panels {
+                let out = &mut out[panel * width * depth + k * width..][..width];
+                let columns = width.min(columns - panel * width);
+                out[..columns].copy_from_slice(&from[k * pitch + panel * width..][..columns]);
                 out[columns..].fill(T::ZERO);
             }
         }

@@ -5,7 +5,7 @@ use std::mem::transmute;
 
 use super::kernels::avx2::transposed;
 use super::kernels::pair::WIDTH;
-use super::kernels::vector::prefetch;
+use super::kernels::vector::{SECOND, prefetch};
 use super::matrix::Matrix;
 
 /// How far ahead of what is packed memory is asked for, along the summed axis.
@@ -51,7 +51,7 @@ unsafe fn across_ahead(
     count: usize,
     (down, right): (usize, usize),
 ) -> __m512 {
-    prefetch(x.data.as_ptr().wrapping_add(x.at(row + down, column + right)));
+    prefetch::<_, SECOND>(x.data.as_ptr().wrapping_add(x.at(row + down, column + right)));
     // SAFETY: the caller's contract.
     unsafe { across(x, row, rows, column, count) }
 }

@@ -2,7 +2,7 @@
 
 use super::product::Product;
 use super::store::{Target, store_whole};
-use super::vector::{Vector, prefetch};
+use super::vector::{NEAREST, Vector, prefetch};
 use crate::cpu::caches::Caches;
 
 /// A kernel for dense products and the largest tile it computes.
@@ -49,7 +49,9 @@ impl<T> TileKernel<T> {
 /// Bytes of a cache line.
 const LINE: usize = 64;
 /// From so many rows of the left matrix on it pays to pack a right one that would fill the second cache.
-const CROWDED_ROWS: usize = 24;
+const CROWDED_ROWS: usize = 96;
+/// How many rows of a right matrix as it lies are asked for ahead of their use.
+const AHEAD: usize = 8;
 /// Bytes from the first to the last row of a panel that lies on many pages, and from how many rows of the left matrix on it pays to
 /// pack it.
 const FAR: usize = 1 << 20;
@@ -103,9 +105,9 @@ pub(crate) unsafe fn sums<
         for _ in 0..tiles.depth {
             let mut right = [V::none(); WIDE];
             if DIRECT {
-                // The rows lie too far apart for the processor to see a pattern: ask for those of the next tile.
-                for j in (0..WIDE).filter(|j| (j * size_of::<V>()).is_multiple_of(64)) {
-                    prefetch(b.wrapping_add((WIDE + j) * V::WIDTH));
+                // The rows lie too far apart for the processor to see a pattern: ask for those that follow.
+                for j in (0..WIDE).filter(|j| (j * size_of::<V>()).is_multiple_of(LINE)) {
+                    prefetch::<P, NEAREST>(b.wrapping_add(AHEAD * tiles.b_stride + j * V::WIDTH));
                 }
             }
             for (j, right) in right.iter_mut().enumerate() {

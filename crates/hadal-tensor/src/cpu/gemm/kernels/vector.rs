@@ -58,14 +58,17 @@ pub(crate) trait Vector<T>: Copy {
     }
 }
 
-/// Asks for memory that will be read soon, to be brought near the processor; of no effect if there is none at `place`.
+/// What [`prefetch`] brings memory to: the nearest cache, or the second.
+pub(crate) const NEAREST: i32 = 3;
+pub(crate) const SECOND: i32 = 2;
+
+/// Asks for memory that will be read soon, to be brought to a cache; of no effect if there is none at `place`.
 #[inline(always)]
-pub(crate) fn prefetch<T>(place: *const T) {
+pub(crate) fn prefetch<T, const CACHE: i32>(place: *const T) {
     // SAFETY: every x86-64 processor has the instruction, which reads nothing that a program can see.
     #[cfg(target_arch = "x86_64")]
     unsafe {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T1>(place.cast());
+        std::arch::x86_64::_mm_prefetch::<CACHE>(place.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = place;
