@@ -241,6 +241,8 @@ fn flip_pays<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes) -> bool {
         (left + right) * depth
     };
     let straight = cost(a, rows, b, columns);
-    let flipped = cost(b.flipped(), columns, a.flipped(), rows) + rows * columns;
+    // Each pass after the first reads the result, too.
+    let written = 2 * depth.div_ceil(T::kernels().tile(columns).depth) - 1;
+    let flipped = cost(b.flipped(), columns, a.flipped(), rows) + rows * columns * written;
     flipped < straight
 }

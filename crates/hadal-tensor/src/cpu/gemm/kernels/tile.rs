@@ -49,7 +49,7 @@ impl<T> TileKernel<T> {
 /// Bytes of a cache line.
 const LINE: usize = 64;
 /// From so many rows of the left matrix on it pays to pack a right one that would fill the second cache.
-const CROWDED_ROWS: usize = 96;
+const CROWDED_ROWS: usize = 64;
 /// How many rows of a right matrix as it lies are asked for ahead of their use.
 const AHEAD: usize = 8;
 /// Bytes from the first to the last row of a panel that lies on many pages, and from how many rows of the left matrix on it pays to
@@ -104,11 +104,9 @@ pub(crate) unsafe fn sums<
         let mut a = tiles.a;
         for _ in 0..tiles.depth {
             let mut right = [V::none(); WIDE];
-            if DIRECT {
-                // The rows lie too far apart for the processor to see a pattern: ask for those that follow.
-                for j in (0..WIDE).filter(|j| (j * size_of::<V>()).is_multiple_of(LINE)) {
-                    prefetch::<P, NEAREST>(b.wrapping_add(AHEAD * tiles.b_stride + j * V::WIDTH));
-                }
+            // Left to itself, the processor asks too late for what comes from the second cache.
+            for j in (0..WIDE).filter(|j| (j * size_of::<V>()).is_multiple_of(LINE)) {
+                prefetch::<P, NEAREST>(b.wrapping_add(AHEAD * tiles.b_stride + j * V::WIDTH));
             }
             for (j, right) in right.iter_mut().enumerate() {
                 let columns = columns.saturating_sub(j * V::WIDTH);
