@@ -23,9 +23,11 @@ const LEARNING_RATE: f64 = 0.1;
 const MOMENTUM: f64 = 0.9;
 const WEIGHT_DECAY: f64 = 0.001;
 /// What becomes of each training image: at most 3 pixels, 15 degrees, 15%, and 10 degrees of shear.
-pub const AUGMENT: &str = "shift(0.1), rotate(15), scale(0.85, 1.15), shear(10)";
-/// How often the vote judges an image: as it is, and changed as in training.
+const AUGMENT: &str = "shift(0.1), rotate(15), scale(0.85, 1.15), shear(10)";
+/// How often the vote judges an image: as it is, and changed a little.
 pub const VIEWS: usize = 8;
+/// What becomes of an image in those views: half of the changes in training, beyond which networks are less sure of it.
+pub const VIEW: &str = "shift(0.05), rotate(7.5), scale(0.925, 1.075), shear(5)";
 /// Before the dense layer.
 const DROPOUT: f64 = 0.4;
 

@@ -38,7 +38,7 @@ pub fn networks_in(folder: &Path) -> Option<Vec<String>> {
 pub fn joined(folder: &Path, names: &[String]) -> Result<Sequential> {
     let load = |name: &String| Ok(Sequential::load(folder.join(name).join(RunFolder::MODEL))?.0);
     let networks = names.iter().map(load).collect::<Result<Vec<_>>>()?;
-    Ensemble::of_views(Ensemble::of(networks)?, mnist::AUGMENT.parse()?, mnist::VIEWS)
+    Ensemble::of_views(Ensemble::of(networks)?, mnist::VIEW.parse()?, mnist::VIEWS)
 }
 
 /// A vote to be made of networks that have been trained.
