@@ -104,9 +104,12 @@ pub(crate) unsafe fn sums<
         let mut a = tiles.a;
         for _ in 0..tiles.depth {
             let mut right = [V::none(); WIDE];
-            // Left to itself, the processor asks too late for what comes from the second cache.
-            for j in (0..WIDE).filter(|j| (j * size_of::<V>()).is_multiple_of(LINE)) {
-                prefetch::<P, NEAREST>(b.wrapping_add(AHEAD * tiles.b_stride + j * V::WIDTH));
+            // Left to itself, the processor asks too late for rows that lie far apart, and for panels that the nearest cache does not hold:
+            // those of two lines. For narrower ones asking takes longer than it saves.
+            if DIRECT || WIDE * size_of::<V>() > LINE {
+                for j in (0..WIDE).filter(|j| (j * size_of::<V>()).is_multiple_of(LINE)) {
+                    prefetch::<P, NEAREST>(b.wrapping_add(AHEAD * tiles.b_stride + j * V::WIDTH));
+                }
             }
             for (j, right) in right.iter_mut().enumerate() {
                 let columns = columns.saturating_sub(j * V::WIDTH);
