@@ -1,4 +1,4 @@
-//! The lecture's two workloads and a small convolutional network, as both the benchmarks and the comparison with peers run them.
+//! The lecture's two workloads and convolutional networks, as both the benchmarks and the comparison with peers run them.
 #![forbid(unsafe_code)]
 
 use hadal::prelude::*;
@@ -26,6 +26,24 @@ pub fn convolutional_network() -> Sequential {
         .add(MaxPool2d::new(2))
         .add(Flatten)
         .add(Dense::new(128).activation(Relu))
+}
+
+/// Windows and filters of convolutions, and whether maxima of 2 x 2 follow.
+pub type Convolutions = &'static [(usize, usize, bool)];
+
+/// A network for images `[1, 28, 28]` of convolutions with batch normalization, begun from seed 1, up to its dropout and dense layer.
+pub fn normalized_network(convolutions: Convolutions) -> Sequential {
+    let mut network = Sequential::new([1, 28, 28]).seed(1);
+    for (place, &(window, filters, pools)) in convolutions.iter().enumerate() {
+        // The last window has nothing around it.
+        let padding = if place + 1 < convolutions.len() { window / 2 } else { 0 };
+        network = network.add(Conv2d::new(filters, window).padding(padding).without_bias());
+        if pools {
+            network = network.add(MaxPool2d::new(2));
+        }
+        network = network.add(BatchNorm::new()).add(Relu);
+    }
+    network.add(Flatten)
 }
 
 /// The lecture's autograd program: `steps` steps of gradient descent, with the losses recorded.

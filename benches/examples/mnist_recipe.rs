@@ -5,9 +5,8 @@ use hadal::data::Augment;
 use hadal::nn::Ensemble;
 use hadal::optim::Schedule;
 use hadal::prelude::*;
+use hadal_benches::{Convolutions, normalized_network};
 
-/// Windows and filters of convolutions, and whether maxima of 2 x 2 follow.
-type Convolutions = &'static [(usize, usize, bool)];
 const SMALL: Convolutions = &[(3, 24, true), (3, 48, false), (3, 48, true), (3, 96, false), (3, 96, false)];
 const DEEP: Convolutions =
     &[(3, 32, false), (3, 32, true), (3, 64, false), (3, 64, true), (3, 128, false), (3, 128, false)];
@@ -40,17 +39,7 @@ fn main() -> hadal::Result<()> {
     let images = Mnist::load()?.0.reshape([1, 28, 28])?;
     let held_back = images.select(&(50_000..60_000).collect::<Vec<_>>())?;
     let training = images.select(&(0..50_000).collect::<Vec<_>>())?.augment(changes.clone())?;
-    let mut network = Sequential::new([1, 28, 28]).seed(1);
-    for (place, &(window, filters, pools)) in convolutions.iter().enumerate() {
-        // The last window has nothing around it.
-        let padding = if place + 1 < convolutions.len() { window / 2 } else { 0 };
-        network = network.add(Conv2d::new(filters, window).padding(padding).without_bias());
-        if pools {
-            network = network.add(MaxPool2d::new(2));
-        }
-        network = network.add(BatchNorm::new()).add(Relu);
-    }
-    network = network.add(Flatten);
+    let mut network = normalized_network(convolutions);
     if dropout > 0.0 {
         network = network.add(Dropout::new(dropout));
     }

@@ -6,9 +6,8 @@ use hadal::data::Augment;
 use hadal::nn::Ensemble;
 use hadal::optim::Schedule;
 use hadal::prelude::*;
+use hadal_benches::{Convolutions, normalized_network};
 
-/// Windows and filters of convolutions, and whether maxima of 2 x 2 follow.
-type Convolutions = &'static [(usize, usize, bool)];
 const SMALL_WINDOWS: Convolutions =
     &[(3, 32, false), (3, 32, true), (3, 64, false), (3, 64, true), (3, 128, false), (3, 128, false)];
 const LARGE_WINDOWS: Convolutions =
@@ -24,17 +23,7 @@ fn changes(share: f64) -> Augment {
 }
 
 fn trained(convolutions: Convolutions, training: &Dataset) -> hadal::Result<Sequential> {
-    let mut network = Sequential::new([1, 28, 28]).seed(1);
-    for (place, &(window, filters, pools)) in convolutions.iter().enumerate() {
-        // The last window has nothing around it.
-        let padding = if place + 1 < convolutions.len() { window / 2 } else { 0 };
-        network = network.add(Conv2d::new(filters, window).padding(padding).without_bias());
-        if pools {
-            network = network.add(MaxPool2d::new(2));
-        }
-        network = network.add(BatchNorm::new()).add(Relu);
-    }
-    let network = network.add(Flatten).add(Dropout::new(0.4)).add(Dense::new(10).activation(Softmax));
+    let network = normalized_network(convolutions).add(Dropout::new(0.4)).add(Dense::new(10).activation(Softmax));
     let sgd = Sgd::new(0.1).momentum(0.9).weight_decay(0.001);
     let mut model = network.compile(sgd, CategoricalCrossentropy, [Accuracy])?.seed(1);
     let cycle = Schedule::OneCycle { div_factor: 25.0, final_div_factor: 1e4, pct_start: 0.3 };
