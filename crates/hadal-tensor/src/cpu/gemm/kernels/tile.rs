@@ -50,7 +50,7 @@ impl<T> TileKernel<T> {
 const LINE: usize = 64;
 /// From so many rows of the left matrix on it pays to pack a right one that would fill the second cache.
 const CROWDED_ROWS: usize = 64;
-/// How many rows of a right matrix as it lies are asked for ahead of their use.
+/// How many rows of a panel lie between the one that is read and the one that is asked for.
 const AHEAD: usize = 8;
 /// Bytes from the first to the last row of a panel that lies on many pages, and from how many rows of the left matrix on it pays to
 /// pack it.
