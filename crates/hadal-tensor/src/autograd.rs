@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, Once};
 mod check;
 mod gradients;
 mod node;
+mod received;
 mod recompute;
 mod trace;
 mod walk;
@@ -19,10 +20,12 @@ pub use check::check_gradients;
 pub use gradients::Gradients;
 use node::Inputs;
 pub(crate) use node::Node;
+pub(crate) use received::Slice;
+use received::Received;
 pub use recompute::{checkpoint, with_recomputation};
 pub use trace::{Origin, Scope, Trace};
-use walk::Pending;
 pub(crate) use walk::Sink;
+use walk::{Leaves, Pending};
 
 use crate::dtype::DType;
 use crate::shape::Shape;
@@ -341,9 +344,9 @@ impl Tensor {
 #[track_caller]
 fn walk(root: &Arc<Node>, gradient: Tensor, keep: bool, ends: &[u64]) -> Gradients {
     let mut gradients = Gradients::default();
-    let mut pending = Pending::default();
+    let (mut pending, mut leaves) = (Pending::default(), Leaves::default());
     if root.leaf {
-        gradients.leaves.insert(root.id, gradient);
+        leaves.insert(root.id, Received::Whole(gradient));
     } else {
         pending.add(root, gradient);
     }
@@ -355,7 +358,7 @@ fn walk(root: &Arc<Node>, gradient: Tensor, keep: bool, ends: &[u64]) -> Gradien
                 continue;
             }
         }
-        let mut sink = Sink { inputs: &node.inputs, pending: &mut pending, leaves: &mut gradients.leaves };
+        let mut sink = Sink { inputs: &node.inputs, pending: &mut pending, leaves: &mut leaves };
         if !node.backward.run(&gradient, &node, &mut sink, keep) {
             panic!(
                 "backward: the computation graph was freed by an earlier backward(); to call it twice, use backward_with with \
@@ -363,8 +366,12 @@ fn walk(root: &Arc<Node>, gradient: Tensor, keep: bool, ends: &[u64]) -> Gradien
             );
         }
         if paused.was_tracing {
-            trace::check_gradients(&node, |id| pending.get(id).or_else(|| gradients.leaves.get(&id)));
+            trace::check_gradients(&node, |id| {
+                let received = pending.get(id).or_else(|| leaves.get_mut(&id))?;
+                Some(received.whole().clone())
+            });
         }
     }
+    gradients.leaves = leaves.into_iter().map(|(id, received)| (id, received.into_whole())).collect();
     gradients
 }

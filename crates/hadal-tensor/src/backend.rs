@@ -249,6 +249,8 @@ pub(crate) trait Backend: Sync {
     /// Waits for the numbers and copies them out in row-major order.
     fn to_host(&self, x: View) -> HostData;
 
+    /// Numbers of arbitrary value, of which all are to be written before one is read.
+    fn scratch(&self, elements: usize, dtype: DType) -> Storage;
     fn full(&self, elements: usize, value: f64, dtype: DType) -> Storage;
     fn random(&self, distribution: Distribution, key: Key, position: u64, elements: usize) -> Storage;
 
@@ -256,9 +258,13 @@ pub(crate) trait Backend: Sync {
     fn copy(&self, x: View) -> Storage;
     /// Writes `x` into the elements of `target` that `layout` names; `target` must be unshared.
     fn copy_into(&self, target: &mut Storage, layout: &Layout, x: View);
+    /// Adds `x` to the elements of `target` that `layout` names; `target` must be unshared, and of floats.
+    fn add_into(&self, target: &mut Storage, layout: &Layout, x: View);
     fn cast(&self, x: View, dtype: DType) -> Storage;
 
     fn unary(&self, op: UnaryOp, x: View) -> Storage;
+    /// gelu of `x`, which becomes the derivative there; `x` must be unshared.
+    fn gelu_with_gradient(&self, x: &mut Storage) -> Storage;
     /// Both views have the same shape (broadcast by their strides) and dtype.
     fn binary(&self, op: BinaryOp, a: View, b: View) -> Storage;
     /// `target = op(target, x)` in place; `target` must be unshared, `layout` contiguous.

@@ -364,12 +364,23 @@ impl Tensor {
             !self.is_tracked() || self.is_leaf(),
             "assign_narrow: the tensor is the result of recorded operations; detach() it first"
         );
+        let layout = Layout::contiguous(*self.shape()).narrow(at, start, value.shape()[at]);
+        self.copy_at(&layout, value);
+    }
+
+    /// Copies `value` to the elements that `layout` names in a contiguous tensor of this shape, in place.
+    pub(crate) fn copy_at(&mut self, layout: &Layout, value: &Tensor) {
         // Held first: when both share storage, this makes the copy below happen.
         let value = value.value().clone();
         let backend = self.backend();
-        let target = self.make_unshared();
-        let layout = target.layout.narrow(at, start, value.layout.shape[at]);
-        backend.copy_into(&mut target.storage, &layout, value.view());
+        backend.copy_into(&mut self.make_unshared().storage, layout, value.view());
+    }
+
+    /// Adds `value` to those elements, in place.
+    pub(crate) fn add_at(&mut self, layout: &Layout, value: &Tensor) {
+        let value = value.value().clone();
+        let backend = self.backend();
+        backend.add_into(&mut self.make_unshared().storage, layout, value.view());
     }
 
     /// The numbers in storage that only this tensor sees, contiguous: what an in-place kernel writes to.

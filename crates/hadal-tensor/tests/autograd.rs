@@ -2,6 +2,7 @@
 
 use hadal_tensor::autograd::BackwardOptions;
 use hadal_tensor::{DType, Rng, Tensor, live_bytes, no_grad, set_num_threads_exactly};
+use proptest::prelude::*;
 
 /// Tests that count bytes of the whole process take turns with all others here.
 static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -185,4 +186,58 @@ fn panic_message(f: impl FnOnce()) -> String {
         Ok(message) => *message,
         Err(panic) => panic.downcast_ref::<&str>().copied().unwrap_or_default().to_owned(),
     }
+}
+
+proptest! {
+    /// A tensor receives its gradient slice by slice, in any order, with gaps and overlaps; of whole numbers, so that sums are exact.
+    #[test]
+    fn a_gradient_in_slices_is_their_sum(
+        sizes in prop::array::uniform3(1usize..6), of_a_leaf in any::<bool>(),
+        uses in prop::collection::vec((0usize..4, 0usize..5, 1usize..6, 1usize..3), 1..7),
+    ) {
+        let _turn = turn();
+        let x = Tensor::zeros(sizes).requires_grad();
+        let middle = if of_a_leaf { x.clone() } else { &x * 1.0 };
+        let mut loss = Tensor::scalar(0.0);
+        let mut expected = vec![0.0; x.elements()];
+        for (count, &(axis, start, length, step)) in uses.iter().enumerate() {
+            let factor = (count + 1) as f64;
+            // Of axis 3, all of it.
+            let (range, part) = if axis == 3 {
+                (0..usize::MAX, middle.clone())
+            } else {
+                let start = start.min(sizes[axis]);
+                let range = start..(start + length).min(sizes[axis]);
+                (range.clone(), middle.slice_step(axis as isize, range, step))
+            };
+            let weights = Tensor::arange(part.elements()).reshape(part.shape()).to_dtype(DType::F32) * factor;
+            loss = loss + (part * weights).sum();
+            let mut number = 0;
+            for (place, expected) in expected.iter_mut().enumerate() {
+                let index = [place / (sizes[1] * sizes[2]), place / sizes[2] % sizes[1], place % sizes[2]];
+                let inside = axis == 3 || range.contains(&index[axis]) && (index[axis] - range.start).is_multiple_of(step);
+                if inside {
+                    *expected += number as f64 * factor;
+                    number += 1;
+                }
+            }
+        }
+        let gradient = loss.backward()[&x].to_dtype(DType::F64).to_vec::<f64>();
+        prop_assert_eq!(gradient, expected);
+    }
+}
+
+#[test]
+fn a_slice_for_every_step_receives_its_gradient() {
+    let _turn = turn();
+    let (steps, width) = (200, 1000);
+    let x = Tensor::ones([steps, width]).requires_grad();
+    let y = &x * 2.0;
+    let mut state = Tensor::zeros([1, width]);
+    for step in 0..steps {
+        state = state * 0.5 + y.narrow(0, step, 1);
+    }
+    let gradient = state.sum().backward()[&x].to_vec::<f32>();
+    assert_eq!(gradient[(steps - 1) * width..], vec![2.0; width]);
+    assert_eq!(gradient[(steps - 3) * width..][..width], vec![0.5; width]);
 }

@@ -21,6 +21,10 @@ fn apart(a: &Tensor, b: &Tensor) -> f64 {
     (a.to_dtype(DType::F64) - b.to_dtype(DType::F64)).abs().max().item()
 }
 
+fn bits(x: &Tensor) -> Vec<u64> {
+    x.to_dtype(DType::F64).to_vec::<f64>().into_iter().map(f64::to_bits).collect()
+}
+
 #[test]
 fn a_masked_softmax_is_a_softmax_of_what_is_left() {
     let x = random(&[2, 3, 40, 70], 1);
@@ -122,6 +126,30 @@ fn a_linear_layer_of_sequences_is_one_of_their_rows() {
     assert_eq!(x.transpose(0, 1).linear(&w, Some(&b)).transpose(0, 1).to_vec::<f32>(), rows);
     assert_eq!(Tensor::zeros([0, 5, 7]).linear(&w, Some(&b)).shape(), &[0, 5, 4]);
     assert_eq!(Tensor::zeros([2, 0, 7]).linear_relu(&w, None).shape(), &[2, 0, 4]);
+}
+
+#[test]
+fn a_linear_layer_with_gelu_is_both_steps() {
+    let _alone = alone();
+    for level in available_levels() {
+        force_level(level);
+        for dtype in [DType::F32, DType::F64] {
+            let leaf = |shape: &[usize], seed| (random(shape, seed) * 2.0).to_dtype(dtype).requires_grad();
+            for (rows, bias) in [(&[3, 50, 7][..], true), (&[40, 7], false), (&[7], true), (&[0, 7], true)] {
+                let (x, w, b) = (leaf(rows, 1), leaf(&[90, 7], 2), leaf(&[90], 3));
+                let b = bias.then_some(&b);
+                let run = |y: &Tensor| {
+                    let g = (y * random(y.shape(), 4).to_dtype(dtype)).sum().backward();
+                    let leaves = [Some(&x), Some(&w), b].into_iter().flatten();
+                    leaves.map(|leaf| &g[leaf]).chain([y]).map(bits).collect::<Vec<_>>()
+                };
+                let both = run(&x.linear_gelu(&w, b));
+                assert!(both == run(&x.linear(&w, b).gelu()), "{dtype} {rows:?} at {level:?}");
+                let y = hadal_tensor::no_grad(|| x.linear_gelu(&w, b));
+                assert_eq!(both.last(), Some(&bits(&y)));
+            }
+        }
+    }
 }
 
 #[test]

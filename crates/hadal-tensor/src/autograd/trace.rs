@@ -150,7 +150,7 @@ pub(super) fn check(operation: &'static str, value: &Value, inputs: &[&Tensor], 
 }
 
 /// Checks the gradients that `node` has delivered to its inputs; `pending` gives what an input has received.
-pub(super) fn check_gradients<'a>(node: &Node, pending: impl Fn(u64) -> Option<&'a Tensor>) {
+pub(super) fn check_gradients(node: &Node, mut pending: impl FnMut(u64) -> Option<Tensor>) {
     SEEN.with_borrow_mut(|seen| {
         for input in node.inputs.iter().flatten() {
             let Some(gradient) = pending(input.id).filter(|gradient| !is_finite(gradient.value())) else { continue };

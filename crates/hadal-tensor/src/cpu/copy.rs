@@ -4,7 +4,9 @@ use std::ops::Deref;
 
 use super::buffer::{Buffer, Plain, vec_with_room};
 use super::elementwise::{PIECE, map};
-use super::strided::{Plan, Run};
+use super::float::Number;
+use super::simd::{Task, dispatch};
+use super::strided::{Plan, Run, at};
 use super::threads::{SharedMut, for_each_piece};
 use crate::shape::Layout;
 
@@ -47,23 +49,85 @@ pub(super) fn to_vec<T: Plain>(x: &[T], layout: &Layout) -> Vec<T> {
 /// # Panics
 /// If `to` reaches outside `target`, or the shapes differ.
 pub(super) fn copy_into<T: Plain>(target: &mut [T], to: &Layout, x: &[T], layout: &Layout) {
+    put_into(target, to, x, layout, |_, x| x);
+}
+
+/// Adds the elements of a view to those places.
+///
+/// # Panics
+/// As [`copy_into`].
+pub(super) fn add_into<T: Number>(target: &mut [T], to: &Layout, x: &[T], layout: &Layout) {
+    put_into(target, to, x, layout, T::plus);
+}
+
+/// Puts `f` of what is there and of the elements of a view to the places of `target` that `to` names.
+fn put_into<T: Plain>(
+    target: &mut [T],
+    to: &Layout,
+    x: &[T],
+    layout: &Layout,
+    f: impl Fn(T, T) -> T + Copy + Sync,
+) {
     let Some((_, end)) = to.bounds() else { return };
     assert!(end <= target.len(), "copy_into: the places reach outside the target");
     let plan = Plan::new([to, layout]);
-    let [p, q] = plan.steps();
     let elements = to.shape.elements();
     let base = SharedMut::new(target.as_mut_ptr());
     // Places of one layout may overlap only if a stride is 0; such targets are written by one thread.
     let piece = if to.strides().contains(&0) { elements } else { PIECE };
     for_each_piece(elements.div_ceil(piece), |index| {
         let start = index * piece;
-        for Run { starts: [i, j], length, .. } in plan.runs(start, piece.min(elements - start)) {
+        let length = piece.min(elements - start);
+        // SAFETY: all places of `to` were checked to lie within `target`, and no other piece has those of this one.
+        dispatch(unsafe { Put::new(base, &plan, x, start, length, f) });
+    });
+}
+
+/// A piece of [`put_into`]: `length` places from the one numbered `start` on.
+struct Put<'a, T, F> {
+    base: SharedMut<T>,
+    plan: &'a Plan<2>,
+    x: &'a [T],
+    start: usize,
+    length: usize,
+    f: F,
+}
+
+impl<'a, T, F> Put<'a, T, F> {
+    /// # Safety
+    /// `base` must be writable at the plan's places from `start` on, and nobody else may use them.
+    unsafe fn new(base: SharedMut<T>, plan: &'a Plan<2>, x: &'a [T], start: usize, length: usize, f: F) -> Self {
+        Put { base, plan, x, start, length, f }
+    }
+}
+
+impl<T: Plain, F: Fn(T, T) -> T> Task for Put<'_, T, F> {
+    type Output = ();
+    #[inline(always)]
+    fn run(self) {
+        let Put { base, plan, x, start, length, f } = self;
+        let [p, q] = plan.steps();
+        for Run { starts: [i, j], length, .. } in plan.runs(start, length) {
+            if p == 1 && (q == 0 || q == 1) {
+                // SAFETY: these are places of the piece, by the contract of `new`.
+                let places = unsafe { base.part(i, length) };
+                if q == 1 {
+                    for (place, &x) in places.iter_mut().zip(&x[j..j + length]) {
+                        *place = f(*place, x);
+                    }
+                } else {
+                    let x = x[j];
+                    for place in places {
+                        *place = f(*place, x);
+                    }
+                }
+                continue;
+            }
             for k in 0..length {
-                let place = (i as isize + k as isize * p) as usize;
-                // SAFETY: `place` is a place of `to`, which was checked to lie within `target`; no other piece has it.
-                let place = unsafe { base.part(place, 1) };
-                place[0] = x[(j as isize + k as isize * q) as usize];
+                // SAFETY: as above.
+                let place = unsafe { base.part((i as isize + k as isize * p) as usize, 1) };
+                place[0] = f(place[0], at(x, j, q, k));
             }
         }
-    });
+    }
 }

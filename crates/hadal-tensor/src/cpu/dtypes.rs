@@ -1,9 +1,12 @@
 //! Storages of each dtype: what they are made of, and how views of one are read.
 
-use super::buffer::Buffer;
+use super::buffer::{Buffer, Plain};
 use super::copy;
+use super::elementwise::PIECE;
 use super::shared::Shared;
+use super::threads::for_each_part;
 use crate::backend::{Storage, View};
+use crate::dtype::DType;
 use crate::shape::Layout;
 
 pub(super) const F32: fn(Buffer<f32>) -> Storage = |buffer| Storage::F32(Shared::new(buffer));
@@ -11,6 +14,36 @@ pub(super) const F64: fn(Buffer<f64>) -> Storage = |buffer| Storage::F64(Shared:
 pub(super) const I64: fn(Buffer<i64>) -> Storage = |buffer| Storage::I64(Shared::new(buffer));
 pub(super) const U8: fn(Buffer<u8>) -> Storage = |buffer| Storage::U8(Shared::new(buffer));
 pub(super) const BOOL: fn(Buffer<u8>) -> Storage = |buffer| Storage::Bool(Shared::new(buffer));
+
+/// Numbers of arbitrary value.
+pub(super) fn scratch(elements: usize, dtype: DType) -> Storage {
+    match dtype {
+        DType::F32 => F32(Buffer::scratch(elements)),
+        DType::F64 => F64(Buffer::scratch(elements)),
+        DType::I64 => I64(Buffer::scratch(elements)),
+        DType::U8 => U8(Buffer::scratch(elements)),
+        // Old numbers are not truth values.
+        DType::Bool => BOOL(Buffer::filled(elements, 0)),
+    }
+}
+
+/// So many times one value.
+pub(super) fn full(elements: usize, value: f64, dtype: DType) -> Storage {
+    match dtype {
+        DType::F32 => F32(filled(elements, value as f32)),
+        DType::F64 => F64(filled(elements, value)),
+        DType::I64 => I64(filled(elements, value as i64)),
+        DType::U8 => U8(filled(elements, value as u8)),
+        DType::Bool => BOOL(filled(elements, u8::from(value != 0.0))),
+    }
+}
+
+/// A buffer that all threads fill.
+fn filled<T: Plain>(elements: usize, value: T) -> Buffer<T> {
+    let mut buffer = Buffer::scratch(elements);
+    for_each_part(&mut buffer, PIECE, |_, part| part.fill(value));
+    buffer
+}
 
 /// Operations check dtypes before they come here.
 pub(super) fn mismatch(kernel: &str, storage: &Storage) -> ! {

@@ -8,6 +8,7 @@ mod copy;
 mod dtypes;
 mod elementwise;
 pub(crate) mod float;
+mod gelu;
 mod gemm;
 mod index;
 mod layer_norm;
@@ -130,14 +131,12 @@ impl Backend for Cpu {
         }
     }
 
+    fn scratch(&self, elements: usize, dtype: DType) -> Storage {
+        dtypes::scratch(elements, dtype)
+    }
+
     fn full(&self, elements: usize, value: f64, dtype: DType) -> Storage {
-        match dtype {
-            DType::F32 => F32(Buffer::filled(elements, value as f32)),
-            DType::F64 => F64(Buffer::filled(elements, value)),
-            DType::I64 => I64(Buffer::filled(elements, value as i64)),
-            DType::U8 => U8(Buffer::filled(elements, value as u8)),
-            DType::Bool => BOOL(Buffer::filled(elements, u8::from(value != 0.0))),
-        }
+        dtypes::full(elements, value, dtype)
     }
 
     fn random(&self, distribution: Distribution, key: Key, position: u64, elements: usize) -> Storage {
@@ -149,14 +148,14 @@ impl Backend for Cpu {
     }
 
     fn copy_into(&self, target: &mut Storage, layout: &Layout, x: View) {
+        both!(target, x.storage, |to, from| any: copy::copy_into(exclusive(to), layout, from, x.layout));
+    }
+
+    fn add_into(&self, target: &mut Storage, layout: &Layout, x: View) {
         match (target, x.storage) {
-            (Storage::F32(to), Storage::F32(from)) => copy::copy_into(exclusive(to), layout, from, x.layout),
-            (Storage::F64(to), Storage::F64(from)) => copy::copy_into(exclusive(to), layout, from, x.layout),
-            (Storage::I64(to), Storage::I64(from)) => copy::copy_into(exclusive(to), layout, from, x.layout),
-            (Storage::U8(to), Storage::U8(from)) | (Storage::Bool(to), Storage::Bool(from)) => {
-                copy::copy_into(exclusive(to), layout, from, x.layout)
-            }
-            (other, _) => mismatch("copy_into", other),
+            (Storage::F32(to), Storage::F32(from)) => copy::add_into(exclusive(to), layout, from, x.layout),
+            (Storage::F64(to), Storage::F64(from)) => copy::add_into(exclusive(to), layout, from, x.layout),
+            (other, _) => mismatch("add_into", other),
         }
     }
 
@@ -187,6 +186,10 @@ impl Backend for Cpu {
         same_kind!(x.storage, |values|
             floats: elementwise::float_unary(op, values, x.layout),
             integers: elementwise::integer_unary(op, values, x.layout))
+    }
+
+    fn gelu_with_gradient(&self, x: &mut Storage) -> Storage {
+        same_kind!(x, |values| floats: gelu::with_gradient(exclusive(values)))
     }
 
     fn binary(&self, op: BinaryOp, a: View, b: View) -> Storage {

@@ -39,7 +39,7 @@ pub fn concat(tensors: &[Tensor], axis: isize) -> Tensor {
     }
     let shape = first.shape().with(axis, total);
     let backend = first.backend();
-    let mut storage = backend.full(shape.elements(), 0.0, first.dtype());
+    let mut storage = backend.scratch(shape.elements(), first.dtype());
     let whole = Layout::contiguous(shape);
     let mut starts = Vec::with_capacity(tensors.len());
     let mut start = 0;

@@ -1,7 +1,7 @@
 //! Matrix products.
 
 use super::arithmetic::{check_float, check_same_dtype};
-use crate::autograd::{record, record_with_output, records, unrecorded};
+use crate::autograd::{Sink, record, record_with_output, records, unrecorded};
 use crate::backend::{Epilogue, View};
 use crate::shape::{Layout, MAX_RANK, Shape};
 use crate::tensor::{Tensor, Value};
@@ -87,33 +87,45 @@ impl Tensor {
         self.affine(weight, bias, true)
     }
 
+    /// `gelu(x wᵀ + b)`: [`linear`](Tensor::linear) and [`gelu`](Tensor::gelu), which keeps its derivative for the backward pass instead
+    /// of what it was computed from.
+    ///
+    /// # Panics
+    /// As [`linear`](Tensor::linear).
+    #[track_caller]
+    pub fn linear_gelu(&self, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+        let inputs: Vec<&Tensor> = [Some(self), Some(weight), bias].into_iter().flatten().collect();
+        if self.rank() < 2 || !records(&inputs) {
+            return self.linear(weight, bias).gelu();
+        }
+        check_linear(self, weight, bias);
+        if self.rank() > 2 {
+            return self.rows().linear_gelu(weight, bias).reshape(self.shape().with(self.rank() - 1, weight.size(0)));
+        }
+        let mut derivative = self.detach().linear(&weight.detach(), bias.map(Tensor::detach).as_ref());
+        let shape = *derivative.shape();
+        let y = self.backend().gelu_with_gradient(&mut derivative.make_unshared().storage);
+        let (x, w, b) = (self.clone(), weight.clone(), bias.cloned());
+        record("linear_gelu", Value::contiguous(shape, y), &inputs, move |g, sink| {
+            if records(&[g, &x, &w]) {
+                return sink.send_through(&x.linear(&w, b.as_ref()).gelu(), g);
+            }
+            send_linear(&x, &w, &(g * &derivative), sink);
+        })
+    }
+
+    /// The matrix of all rows.
+    fn rows(&self) -> Tensor {
+        let (last, leading) = self.shape().split_last().expect("at least one axis");
+        self.reshape([leading.iter().product(), *last])
+    }
+
     #[track_caller]
     fn affine(&self, weight: &Tensor, bias: Option<&Tensor>, relu: bool) -> Tensor {
-        assert!(
-            weight.rank() == 2 && self.shape().last() == Some(&weight.shape()[1]),
-            "linear: inputs {} and weight {} do not fit: the weight is [out, in], the inputs [.., in]",
-            self.shape(),
-            weight.shape()
-        );
-        if let Some(bias) = bias {
-            assert!(
-                bias.shape()[..] == weight.shape()[..1],
-                "linear: bias {} and weight {} do not fit: the bias is [out], the weight [out, in]",
-                bias.shape(),
-                weight.shape()
-            );
-        }
-        check_float("linear", self);
-        for other in [Some(weight), bias].into_iter().flatten() {
-            check_same_dtype("linear", self, other);
-        }
+        check_linear(self, weight, bias);
         if self.rank() > 2 {
             // One product of all rows instead of one for each place of the leading axes, each with a gradient of the weight.
-            let mut sizes = self.shape().to_vec();
-            let inputs = sizes.pop().unwrap_or(1);
-            let rows = self.reshape([sizes.iter().product(), inputs]);
-            sizes.push(weight.size(0));
-            return rows.affine(weight, bias, relu).reshape(sizes);
+            return self.rows().affine(weight, bias, relu).reshape(self.shape().with(self.rank() - 1, weight.size(0)));
         }
         let Some(bias) = bias.filter(|_| self.rank() == 2) else {
             let product = self.matmul(&weight.t());
@@ -133,11 +145,39 @@ impl Tensor {
         let (x, w) = (self.clone(), weight.clone());
         record_with_output(name, value, &[self, weight, bias], move |g, y, sink| {
             let gated = relu.then(|| g.gate(y));
-            let g = gated.as_ref().unwrap_or(g);
-            sink.add(0, || product_like(&x, (g, false), (&w, false)));
-            sink.add(1, || product_like(&w, (g, true), (&x, false)));
-            sink.add(2, || g.sum_to(Shape::from([w.size(0)])));
+            send_linear(&x, &w, gated.as_ref().unwrap_or(g), sink);
         })
+    }
+}
+
+#[track_caller]
+fn check_linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) {
+        assert!(
+            weight.rank() == 2 && x.shape().last() == Some(&weight.shape()[1]),
+            "linear: inputs {} and weight {} do not fit: the weight is [out, in], the inputs [.., in]",
+            x.shape(),
+            weight.shape()
+        );
+        if let Some(bias) = bias {
+            assert!(
+                bias.shape()[..] == weight.shape()[..1],
+                "linear: bias {} and weight {} do not fit: the bias is [out], the weight [out, in]",
+                bias.shape(),
+                weight.shape()
+            );
+        }
+        check_float("linear", x);
+        for other in [Some(weight), bias].into_iter().flatten() {
+            check_same_dtype("linear", x, other);
+        }
+}
+
+/// What `x wᵀ + b` sends to `x`, `w` and, if there is one, `b` when it receives `g`.
+fn send_linear(x: &Tensor, w: &Tensor, g: &Tensor, sink: &mut Sink) {
+    sink.add(0, || product_like(x, (g, false), (w, false)));
+    sink.add(1, || product_like(w, (g, true), (x, false)));
+    if sink.inputs.len() > 2 {
+        sink.add(2, || g.sum_to(Shape::from([w.size(0)])));
     }
 }
 

@@ -4,7 +4,7 @@
 use std::ops::{Bound, RangeBounds};
 
 use super::reduce::permuted;
-use crate::autograd::record;
+use crate::autograd::{Slice, record};
 use crate::shape::{Layout, MAX_RANK, Shape};
 use crate::sizes::Sizes;
 use crate::tensor::{Tensor, Value};
@@ -195,7 +195,11 @@ impl Tensor {
         let shape = *self.shape();
         let part = move |layout: &Layout| layout.narrow(axis, start, end - start).step(axis, step);
         record("slice", self.viewed(part(self.layout())), &[self], move |g, to| {
-            to.add(0, || g.placed_in(shape, part(&Layout::contiguous(shape))));
+            if step == 1 {
+                to.add_slice(0, Slice { shape, axis, range: start..end }, g);
+            } else {
+                to.add(0, || g.placed_in(shape, part(&Layout::contiguous(shape))));
+            }
         })
     }
 

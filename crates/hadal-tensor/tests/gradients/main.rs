@@ -233,7 +233,9 @@ fn products() {
         let inputs = [random(x, 1), random(weight, 2), random(&weight[..1], 3)];
         check("linear", |x| x[0].linear(&x[1], Some(&x[2])), &inputs);
         check("linear_relu", |x| x[0].linear_relu(&x[1], Some(&x[2])), &inputs);
+        check("linear_gelu", |x| x[0].linear_gelu(&x[1], Some(&x[2])), &inputs);
         check("linear without bias", |x| x[0].linear_relu(&x[1], None), &inputs[..2]);
+        check("linear_gelu without bias", |x| x[0].linear_gelu(&x[1], None), &inputs[..2]);
     }
     let strided = [random(&[4, 3], 1), random(&[4, 2], 2), random(&[2], 3)];
     check("linear of views", |x| x[0].t().linear(&x[1].t(), Some(&x[2])), &strided);
@@ -252,6 +254,10 @@ fn views() {
     check("slice_step", |x| x[0].slice_step(2, 1.., 2), &x());
     check("slice of a view", |x| x[0].t().slice(1, 1..3).slice_step(2, .., 2), &x());
     check("empty slice", |x| x[0].slice(1, 1..1), &x());
+    check("slices side by side", |x| x[0].slice(2, ..1) * x[0].slice(2, 2..3) * x[0].slice(2, 3..), &x());
+    check("slices that overlap", |x| x[0].slice(2, ..3).t() * x[0].slice(2, 1..).t(), &x());
+    check("slices of two axes", |x| x[0].slice(0, 1..).slice(1, ..2) * x[0].slice(1, 1..), &x());
+    check("a slice of itself", |x| &x[0] * x[0].slice(1, 1..2), &x());
     check("unsqueeze and squeeze", |x| x[0].unsqueeze(-1).unsqueeze(0).squeeze(0), &x());
     check("contiguous", |x| x[0].t().contiguous(), &x());
     check("expand", |x| x[0].expand([5, 3, 2]), &[random(&[3, 1], 1)]);

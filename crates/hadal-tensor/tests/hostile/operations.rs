@@ -80,6 +80,7 @@ pub fn operations() -> Vec<Operation> {
         op("matmul_turned", |a| a.x.matmul(&a.x.t())),
         op("linear", |a| a.x.linear(&a.y, Some(&a.z))),
         op("linear_relu", |a| a.x.linear_relu(&a.y, None)),
+        op("linear_gelu", |a| a.x.linear_gelu(&a.y, Some(&a.z))),
         op("recurrent", |a| {
             let weights = RecurrentWeights { ih: &a.y, hh: &a.z, bias: None };
             a.x.recurrent(RecurrentCell::Lstm, weights, &[a.x.clone(), a.y.clone()], &Steps::of(a.start, a.end)).0

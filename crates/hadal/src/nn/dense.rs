@@ -303,8 +303,8 @@ impl Forward for Dense {
         });
         let x = cut.as_ref().unwrap_or(x);
         let sends_error = self.sends_error && ctx.is_training();
-        let y = if self.activation == Activation::Relu && self.feedback != Feedback::Alignment && !sends_error {
-            linear.forward_relu(x)
+        let y = if self.feedback != Feedback::Alignment && !sends_error {
+            linear.activated(x, self.activation)
         } else {
             let mut z = match (self.feedback, &self.feedback_matrix) {
                 (Feedback::Alignment, Some(matrix)) => {

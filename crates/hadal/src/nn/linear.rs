@@ -1,6 +1,6 @@
 //! The linear layer.
 
-use super::{Context, Forward, Initializer, Module};
+use super::{Activation, Context, Forward, Initializer, Module};
 use crate::{Rng, Shape, Tensor};
 
 /// A linear layer, `y = x Wᵀ + b`, as PyTorch's `Linear`. Input `[batch, in]`, output `[batch, out]`.
@@ -53,14 +53,18 @@ impl Linear {
         Linear { weight, bias }
     }
 
-    /// `relu(x Wᵀ + b)` in one pass.
+    /// `activation(x Wᵀ + b)`, in one pass where the two have something in common.
     ///
     /// # Panics
     /// If the last axis of `x` is not `in`.
     #[track_caller]
-    pub(super) fn forward_relu(&self, x: &Tensor) -> Tensor {
+    pub(super) fn activated(&self, x: &Tensor, activation: Activation) -> Tensor {
         self.check_input(x);
-        x.linear_relu(&self.weight, self.bias.as_ref())
+        match activation {
+            Activation::Relu => x.linear_relu(&self.weight, self.bias.as_ref()),
+            Activation::Gelu => x.linear_gelu(&self.weight, self.bias.as_ref()),
+            _ => activation.apply(&x.linear(&self.weight, self.bias.as_ref())),
+        }
     }
 
     #[track_caller]

@@ -70,6 +70,8 @@ pub(crate) trait Float: Number + std::ops::Div<Output = Self> + std::ops::Neg<Ou
     fn gelu(self) -> Self;
     /// The derivative of gelu, Phi(x) + x phi(x).
     fn gelu_gradient(self) -> Self;
+    /// Both.
+    fn gelu_with_gradient(self) -> (Self, Self);
     /// x sigmoid(x).
     fn silu(self) -> Self;
     /// ln(cosh x).
@@ -245,6 +247,10 @@ impl Float for f64 {
         double::gelu_gradient(self)
     }
     #[inline(always)]
+    fn gelu_with_gradient(self) -> (f64, f64) {
+        (double::gelu(self), double::gelu_gradient(self))
+    }
+    #[inline(always)]
     fn silu(self) -> f64 {
         double::silu(self)
     }
@@ -326,6 +332,11 @@ impl Float for f32 {
     #[inline(always)]
     fn gelu_gradient(self) -> f32 {
         single::gelu_gradient(self)
+    }
+    #[inline(always)]
+    fn gelu_with_gradient(self) -> (f32, f32) {
+        // Inlined, they share what they have in common.
+        (single::gelu(self), single::gelu_gradient(self))
     }
     #[inline(always)]
     fn silu(self) -> f32 {

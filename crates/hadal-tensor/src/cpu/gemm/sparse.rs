@@ -7,6 +7,7 @@
 
 use super::kernels::Gemm;
 use super::kernels::sparse_rows::{LISTED, SparseKernel, SparseRows};
+use super::kernels::vector::{NEAREST, prefetch};
 use super::matrix::{Matrix, Sizes};
 use super::out::Out;
 use super::pack;
@@ -95,11 +96,15 @@ fn share_of_places<T: Gemm>(a: Matrix<T>, rows: usize, depth: usize) -> f64 {
     // Along what is adjacent in memory.
     let (a, rows, depth) = if a.row_stride == 1 { (a.flipped(), depth, rows) } else { (a, rows, depth) };
     let (samples, run) = (SAMPLES.min(rows), RUN.min(depth));
+    // A stride that shares no factor with the number of samples, so that rows and places vary apart.
+    let place = |sample: usize| (sample * rows / samples, (sample * 7 % SAMPLES) * (depth - run) / (SAMPLES - 1));
+    for (row, first) in (0..samples).map(place) {
+        // They lie far apart: all are asked for before the first is waited for.
+        prefetch::<_, NEAREST>(a.pointer(row, first));
+        prefetch::<_, NEAREST>(a.pointer(row, first + run - 1));
+    }
     let mut kept = 0;
-    for sample in 0..samples {
-        let row = sample * rows / samples;
-        // A stride that shares no factor with the number of samples, so that rows and places vary apart.
-        let first = (sample * 7 % SAMPLES) * (depth - run) / (SAMPLES - 1);
+    for (row, first) in (0..samples).map(place) {
         kept += (first..first + run).filter(|&place| a.data[a.at(row, place)] != T::ZERO).count();
     }
     kept as f64 / (samples * run) as f64

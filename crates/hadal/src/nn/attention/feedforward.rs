@@ -1,7 +1,7 @@
 //! The feedforward network of transformers, and what else encoder and decoder layers share.
 
 use super::settings::Settings;
-use crate::nn::{Activation, Context, Dropout, Forward, LayerNorm, Linear};
+use crate::nn::{Context, Dropout, Forward, LayerNorm, Linear};
 use crate::{Error, Result, Rng, Tensor};
 
 /// Dropout of what a part of a layer adds.
@@ -17,10 +17,7 @@ pub(super) fn feedforward(
     x: &Tensor,
     ctx: &mut Context,
 ) -> Tensor {
-    let hidden = match settings.activation {
-        Activation::Relu => linear1.forward_relu(x),
-        activation => activation.apply(&linear1.forward(x, ctx)),
-    };
+    let hidden = linear1.activated(x, settings.activation);
     let rate = settings.feedforward_dropout.unwrap_or(settings.dropout);
     let hidden = if rate > 0.0 { Dropout::new(rate).forward(&hidden, ctx) } else { hidden };
     linear2.forward(&hidden, ctx)

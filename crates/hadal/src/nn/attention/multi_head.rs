@@ -256,7 +256,7 @@ impl MultiHeadAttention {
             key.shape(),
             value.shape()
         );
-        let (q, k, v) = (self.head(weights, 0, query), self.head(weights, 1, key), self.head(weights, 2, value));
+        let [q, k, v] = self.heads_of(weights, [query, key, value]);
         let (q, k) = self.placed(q, k, 0);
         self.finish(weights, (&q, &k, &v), mask, ctx)
     }
@@ -272,7 +272,7 @@ impl MultiHeadAttention {
         assert!((self.causal || mask.is_causal()) && !mask.has_tensors(), "MultiHeadAttention: {NOT_CAUSAL}");
         ctx.carry(|ctx, before: Option<Cache>| {
             let first = before.as_ref().map_or(0, Cache::length);
-            let (q, k, v) = (self.head(weights, 0, x), self.head(weights, 1, x), self.head(weights, 2, x));
+            let [q, k, v] = self.heads_of(weights, [x; 3]);
             let (q, k) = self.placed(q, k, first);
             let cache = match before {
                 Some(mut cache) => {
@@ -297,6 +297,21 @@ impl MultiHeadAttention {
         }
     }
 
+    /// Queries, keys and values of all heads, each `[N, H, T, D]`: views of `x W + b`, which is one product where all come from one tensor.
+    #[track_caller]
+    fn heads_of(&self, weights: &Weights, [query, key, value]: [&Tensor; 3]) -> [Tensor; 3] {
+        match &weights.input {
+            InputWeights::Joint(weight) if std::ptr::eq(query, key) && std::ptr::eq(key, value) => {
+                check_features("queries", query, weight);
+                let features = weights.out_proj.weight.size(0);
+                let y = query.linear(weight, weights.in_proj_bias.as_ref());
+                let y = y.reshape([query.size(0), query.size(1), 3 * self.heads, features / self.heads]);
+                [0, 1, 2].map(|which| y.narrow(2, which * self.heads, self.heads).transpose(1, 2))
+            }
+            _ => [self.head(weights, 0, query), self.head(weights, 1, key), self.head(weights, 2, value)],
+        }
+    }
+
     /// Queries, keys or values of all heads, `[N, H, T, D]`: a view of `x W + b`.
     #[track_caller]
     fn head(&self, weights: &Weights, which: usize, x: &Tensor) -> Tensor {
@@ -305,13 +320,7 @@ impl MultiHeadAttention {
             InputWeights::Joint(weight) => weight.narrow(0, which * features, features),
             InputWeights::Apart(apart) => apart[which].clone(),
         };
-        assert!(
-            x.size(-1) == weight.size(1),
-            "MultiHeadAttention: {} of shape {} do not fit: the layer takes {} features on the last axis",
-            ["queries", "keys", "values"][which],
-            x.shape(),
-            weight.size(1)
-        );
+        check_features(["queries", "keys", "values"][which], x, &weight);
         let bias = weights.in_proj_bias.as_ref().map(|bias| bias.narrow(0, which * features, features));
         let y = x.linear(&weight, bias.as_ref());
         y.reshape([x.size(0), x.size(1), self.heads, features / self.heads]).transpose(1, 2)
@@ -408,6 +417,16 @@ impl MultiHeadAttention {
         });
         Ok(())
     }
+}
+
+#[track_caller]
+fn check_features(what: &str, x: &Tensor, weight: &Tensor) {
+    assert!(
+        x.size(-1) == weight.size(1),
+        "MultiHeadAttention: {what} of shape {} do not fit: the layer takes {} features on the last axis",
+        x.shape(),
+        weight.size(1)
+    );
 }
 
 impl Module for MultiHeadAttention {

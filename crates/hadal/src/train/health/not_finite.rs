@@ -137,6 +137,7 @@ fn inputs_at(origin: &Origin, index: usize) -> Option<Vec<f64>> {
         "conv_relu",
         "conv_transpose",
         "linear",
+        "linear_gelu",
         "linear_relu",
         "log_softmax",
         "matmul",
