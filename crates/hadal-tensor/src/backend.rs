@@ -290,6 +290,13 @@ pub(crate) trait Backend: Sync {
     fn masked_softmax(&self, x: View, scale: f64, causal: bool, mask: Option<View>) -> Storage;
     /// `scale * y (g - sum(g y))` along the last axis: the gradient of a softmax of `scale * x` from its output `y`.
     fn softmax_gradient(&self, y: View, g: View, scale: f64) -> Storage;
+    /// Attention of queries `[N, H, T, D]` to keys `[N, H, S, D]` and values `[N, H, S, V]` in one pass over the heads, where the device has
+    /// such a one that is faster than its parts: the result `[N, T, H, V]`, and the shares `[N, H, T, S]`, the
+    /// [`masked_softmax`](Backend::masked_softmax) of the scores.
+    fn attention(&self, qkv: [View; 3], scale: f64, causal: bool) -> Option<[Storage; 2]>;
+    /// What [`attention`](Backend::attention) sends back to queries, keys and values when its result, seen as `[N, H, T, V]`, receives
+    /// `g`: `[N, T, H, D]`, `[N, S, H, D]` and `[N, S, H, V]`.
+    fn attention_gradients(&self, qkv: [View; 3], shares: View, g: View, scale: f64, causal: bool) -> [Storage; 3];
     /// `(x - mean) / sqrt(variance + epsilon) * weight + bias` along the last axis.
     fn layer_norm(&self, x: View, weight: Option<View>, bias: Option<View>, epsilon: f64) -> Storage;
     /// The gradient for `x` of [`layer_norm`](Backend::layer_norm), and those for weight and bias in groups of rows, whose number

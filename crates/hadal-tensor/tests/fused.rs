@@ -110,6 +110,7 @@ fn threads_do_not_matter() {
         let w = random(&[130], 2).requires_grad();
         let normal = x.layer_norm(Some(&w), Some(&w), 1e-5);
         let y = normal.matmul(&normal.t()).masked_softmax(0.1, true, None).matmul(&normal).gelu();
+        let y = y.attention(&normal, &x, true);
         let g = (&y * random(y.shape(), 3)).sum().backward();
         [&y, &g[&x], &g[&w]].map(|x| x.to_vec::<f32>().into_iter().map(f32::to_bits).collect::<Vec<_>>())
     };
@@ -126,6 +127,31 @@ fn a_linear_layer_of_sequences_is_one_of_their_rows() {
     assert_eq!(x.transpose(0, 1).linear(&w, Some(&b)).transpose(0, 1).to_vec::<f32>(), rows);
     assert_eq!(Tensor::zeros([0, 5, 7]).linear(&w, Some(&b)).shape(), &[0, 5, 4]);
     assert_eq!(Tensor::zeros([2, 0, 7]).linear_relu(&w, None).shape(), &[2, 0, 4]);
+}
+
+#[test]
+fn attention_is_its_steps() {
+    let _alone = alone();
+    let sizes = [(2, 3, 64, 64, 32, 32), (1, 2, 70, 30, 8, 33), (3, 1, 1, 50, 16, 5), (1, 1, 100, 200, 7, 12)];
+    for level in available_levels() {
+        force_level(level);
+        for (samples, heads, queries, keys, size, width) in sizes {
+            let leaf = |rows, columns, seed| random(&[samples, heads, rows, columns], seed).requires_grad();
+            let (q, k, v) = (leaf(queries, size, 1), leaf(keys, size, 2), leaf(keys, width, 3));
+            for causal in [false, true] {
+                let run = |y: Tensor| {
+                    let g = (&y * random(y.shape(), 4)).sum().backward();
+                    [y.detach(), g[&q].clone(), g[&k].clone(), g[&v].clone()]
+                };
+                let shares = q.matmul(&k.t()).masked_softmax(1.0 / (size as f64).sqrt(), causal, None);
+                let steps = run(shares.matmul(&v));
+                for (one, steps) in run(q.attention(&k, &v, causal)).iter().zip(&steps) {
+                    let error = apart(one, steps);
+                    assert!(error < 1e-5, "{queries} queries, {keys} keys, causal {causal}, {level:?}: {error:e}");
+                }
+            }
+        }
+    }
 }
 
 #[test]

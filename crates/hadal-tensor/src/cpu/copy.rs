@@ -61,13 +61,7 @@ pub(super) fn add_into<T: Number>(target: &mut [T], to: &Layout, x: &[T], layout
 }
 
 /// Puts `f` of what is there and of the elements of a view to the places of `target` that `to` names.
-fn put_into<T: Plain>(
-    target: &mut [T],
-    to: &Layout,
-    x: &[T],
-    layout: &Layout,
-    f: impl Fn(T, T) -> T + Copy + Sync,
-) {
+fn put_into<T: Plain>(target: &mut [T], to: &Layout, x: &[T], layout: &Layout, f: impl Fn(T, T) -> T + Copy + Sync) {
     let Some((_, end)) = to.bounds() else { return };
     assert!(end <= target.len(), "copy_into: the places reach outside the target");
     let plan = Plan::new([to, layout]);

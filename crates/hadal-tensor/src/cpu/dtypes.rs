@@ -71,6 +71,60 @@ pub(super) fn indices<'a>(index: View<'a>) -> (&'a [i64], &'a Layout) {
     }
 }
 
+/// Matches one storage and rebuilds the same kind from the kernel's result.
+macro_rules! same_kind {
+    ($storage:expr, |$x:ident| floats: $float:expr) => {
+        match $storage {
+            Storage::F32($x) => F32($float),
+            Storage::F64($x) => F64($float),
+            other => mismatch("a floating-point kernel", other),
+        }
+    };
+    ($storage:expr, |$x:ident| floats: $float:expr, integers: $integer:expr) => {
+        match $storage {
+            Storage::F32($x) => F32($float),
+            Storage::F64($x) => F64($float),
+            Storage::I64($x) => I64($integer),
+            Storage::U8($x) => U8($integer),
+            other => mismatch("an arithmetic kernel", other),
+        }
+    };
+    ($storage:expr, |$x:ident| any: $any:expr) => {
+        match $storage {
+            Storage::F32($x) => F32($any),
+            Storage::F64($x) => F64($any),
+            Storage::I64($x) => I64($any),
+            Storage::U8($x) => U8($any),
+            Storage::Bool($x) => BOOL($any),
+        }
+    };
+}
+
+/// Matches two storages of one dtype.
+macro_rules! both {
+    ($a:expr, $b:expr, |$x:ident, $y:ident| floats: $float:expr, integers: $integer:expr) => {
+        match ($a, $b) {
+            (Storage::F32($x), Storage::F32($y)) => F32($float),
+            (Storage::F64($x), Storage::F64($y)) => F64($float),
+            (Storage::I64($x), Storage::I64($y)) => I64($integer),
+            (Storage::U8($x), Storage::U8($y)) => U8($integer),
+            (other, _) => mismatch("an arithmetic kernel", other),
+        }
+    };
+    ($a:expr, $b:expr, |$x:ident, $y:ident| any: $any:expr) => {
+        match ($a, $b) {
+            (Storage::F32($x), Storage::F32($y)) => $any,
+            (Storage::F64($x), Storage::F64($y)) => $any,
+            (Storage::I64($x), Storage::I64($y)) => $any,
+            (Storage::U8($x), Storage::U8($y)) => $any,
+            (Storage::Bool($x), Storage::Bool($y)) => $any,
+            (other, _) => mismatch("a kernel of two tensors of one dtype", other),
+        }
+    };
+}
+
+pub(super) use {both, same_kind};
+
 /// An operation of two views of one floating-point dtype, given their elements in row-major order.
 macro_rules! bilinear {
     ($a:expr, $b:expr, |$x:ident, $y:ident| $result:expr) => {

@@ -50,17 +50,18 @@ impl<T: Float> Fold<T> for Largest {
     }
 }
 
-struct Rows<'a, T> {
-    out: &'a mut [T],
-    x: &'a [T],
+/// Softmax of rows.
+pub(super) struct Rows<'a, T> {
+    pub out: &'a mut [T],
+    pub x: &'a [T],
     /// The number of the first row.
-    first: usize,
-    length: usize,
+    pub first: usize,
+    pub length: usize,
     /// Rows of a matrix, and how many elements its first row has before those that are hidden; all, if it is not causal.
-    queries: usize,
-    causal: Option<isize>,
-    scale: T,
-    hidden: Option<Hidden<'a>>,
+    pub queries: usize,
+    pub causal: Option<isize>,
+    pub scale: T,
+    pub hidden: Option<Hidden<'a>>,
 }
 
 impl<T: Float> Task for Rows<'_, T> {
@@ -137,12 +138,13 @@ pub(super) fn softmax<T: Float>(
     out
 }
 
-struct GradientRows<'a, T> {
-    out: &'a mut [T],
-    y: &'a [T],
-    g: &'a [T],
-    length: usize,
-    scale: T,
+/// What it sends back.
+pub(super) struct GradientRows<'a, T> {
+    pub out: &'a mut [T],
+    pub y: &'a [T],
+    pub g: &'a [T],
+    pub length: usize,
+    pub scale: T,
 }
 
 impl<T: Float> Task for GradientRows<'_, T> {

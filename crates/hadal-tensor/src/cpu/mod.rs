@@ -1,5 +1,6 @@
 //! The primitive kernels on the processor: checks dtypes, finds the buffers, and calls the kernel's file.
 
+mod attention;
 mod batch_norm;
 pub(crate) mod buffer;
 pub(crate) mod caches;
@@ -38,7 +39,7 @@ use crate::random::Key;
 use crate::shape::{Layout, Shape};
 use crate::update::{UpdateRule, WeightDecay};
 use buffer::Buffer;
-use dtypes::{BOOL, F32, F64, I64, U8, bilinear, floats32, floats64, indices, mismatch};
+use dtypes::{BOOL, F32, F64, I64, U8, bilinear, both, floats32, floats64, indices, mismatch, same_kind};
 use matmul::matmul;
 use shared::Shared;
 
@@ -48,58 +49,6 @@ pub(crate) struct Cpu;
 /// The buffer of a storage that nobody else holds.
 fn exclusive<T: buffer::Plain>(buffer: &mut Shared<T>) -> &mut [T] {
     buffer.get_mut().expect("in-place kernels are called on unshared storages")
-}
-
-/// Matches one storage and rebuilds the same kind from the kernel's result.
-macro_rules! same_kind {
-    ($storage:expr, |$x:ident| floats: $float:expr) => {
-        match $storage {
-            Storage::F32($x) => F32($float),
-            Storage::F64($x) => F64($float),
-            other => mismatch("a floating-point kernel", other),
-        }
-    };
-    ($storage:expr, |$x:ident| floats: $float:expr, integers: $integer:expr) => {
-        match $storage {
-            Storage::F32($x) => F32($float),
-            Storage::F64($x) => F64($float),
-            Storage::I64($x) => I64($integer),
-            Storage::U8($x) => U8($integer),
-            other => mismatch("an arithmetic kernel", other),
-        }
-    };
-    ($storage:expr, |$x:ident| any: $any:expr) => {
-        match $storage {
-            Storage::F32($x) => F32($any),
-            Storage::F64($x) => F64($any),
-            Storage::I64($x) => I64($any),
-            Storage::U8($x) => U8($any),
-            Storage::Bool($x) => BOOL($any),
-        }
-    };
-}
-
-/// Matches two storages of one dtype.
-macro_rules! both {
-    ($a:expr, $b:expr, |$x:ident, $y:ident| floats: $float:expr, integers: $integer:expr) => {
-        match ($a, $b) {
-            (Storage::F32($x), Storage::F32($y)) => F32($float),
-            (Storage::F64($x), Storage::F64($y)) => F64($float),
-            (Storage::I64($x), Storage::I64($y)) => I64($integer),
-            (Storage::U8($x), Storage::U8($y)) => U8($integer),
-            (other, _) => mismatch("an arithmetic kernel", other),
-        }
-    };
-    ($a:expr, $b:expr, |$x:ident, $y:ident| any: $any:expr) => {
-        match ($a, $b) {
-            (Storage::F32($x), Storage::F32($y)) => $any,
-            (Storage::F64($x), Storage::F64($y)) => $any,
-            (Storage::I64($x), Storage::I64($y)) => $any,
-            (Storage::U8($x), Storage::U8($y)) => $any,
-            (Storage::Bool($x), Storage::Bool($y)) => $any,
-            (other, _) => mismatch("a kernel of two tensors of one dtype", other),
-        }
-    };
 }
 
 impl Backend for Cpu {
@@ -290,6 +239,35 @@ impl Backend for Cpu {
             (Storage::F32(a), Storage::F32(b)) => F32(masked_softmax::gradient((a, y.layout), (b, g.layout), scale)),
             (Storage::F64(a), Storage::F64(b)) => F64(masked_softmax::gradient((a, y.layout), (b, g.layout), scale)),
             (other, _) => mismatch("the gradient of softmax", other),
+        }
+    }
+
+    fn attention(&self, qkv: [View; 3], scale: f64, causal: bool) -> Option<[Storage; 2]> {
+        match qkv.map(|x| x.storage) {
+            [Storage::F32(q), Storage::F32(k), Storage::F32(v)] => {
+                let heads = attention::Heads::new([q, k, v], qkv.map(|x| x.layout), scale, causal)?;
+                Some(heads.forward().map(F32))
+            }
+            [Storage::F64(q), Storage::F64(k), Storage::F64(v)] => {
+                let heads = attention::Heads::new([q, k, v], qkv.map(|x| x.layout), scale, causal)?;
+                Some(heads.forward().map(F64))
+            }
+            [other, ..] => mismatch("attention", other),
+        }
+    }
+
+    fn attention_gradients(&self, qkv: [View; 3], shares: View, g: View, scale: f64, causal: bool) -> [Storage; 3] {
+        let layouts = qkv.map(|x| x.layout);
+        match (qkv.map(|x| x.storage), shares.storage, g.storage) {
+            ([Storage::F32(q), Storage::F32(k), Storage::F32(v)], Storage::F32(shares), Storage::F32(numbers)) => {
+                let heads = attention::Heads::new([q, k, v], layouts, scale, causal);
+                heads.expect("as forward").backward(shares, (numbers, g.layout)).map(F32)
+            }
+            ([Storage::F64(q), Storage::F64(k), Storage::F64(v)], Storage::F64(shares), Storage::F64(numbers)) => {
+                let heads = attention::Heads::new([q, k, v], layouts, scale, causal);
+                heads.expect("as forward").backward(shares, (numbers, g.layout)).map(F64)
+            }
+            ([other, ..], ..) => mismatch("the gradients of attention", other),
         }
     }
 

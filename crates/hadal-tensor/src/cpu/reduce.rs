@@ -136,21 +136,19 @@ impl<T: Number, F: Fold<T>> Task for FoldRows<'_, T, F> {
 }
 
 /// Pieces of rows that hold about this many elements are handed to one thread.
-const PIECE: usize = 16 * 1024;
-/// Elements of a part of a long row. How the row is added depends on it.
-const PART: usize = 64 * 1024;
+const PIECE: usize = 64 * 1024;
 
 /// Each of the rows of `length` adjacent elements.
 fn fold_rows<T: Number, F: Fold<T>>(x: &[T], rows: usize, length: usize, fold: F) -> Buffer<T> {
-    if rows == 1 && length > PART {
+    if rows == 1 && length > PIECE {
         // One long row: the same tree, its lowest levels in parallel.
-        let parts = length.div_ceil(PART);
-        let mut partial = Buffer::filled(parts, T::ZERO);
-        for_each_part(&mut partial, 1, |index, out| {
-            let part = &x[index * PART..((index + 1) * PART).min(length)];
+        let pieces = length.div_ceil(PIECE);
+        let mut partial = Buffer::filled(pieces, T::ZERO);
+        for_each_part(&mut partial, 1, |piece, out| {
+            let part = &x[piece * PIECE..((piece + 1) * PIECE).min(length)];
             dispatch(FoldRows { out, start: 0, x: part, length: part.len(), fold });
         });
-        return fold_rows(&partial, 1, parts, fold);
+        return fold_rows(&partial, 1, pieces, fold);
     }
     let mut out = Buffer::scratch(rows);
     for_each_part(&mut out, (PIECE / length.max(1)).max(1), |start, out| {
@@ -334,7 +332,8 @@ pub(super) fn softmax<T: Float>(x: &[T], layout: &Layout, logarithm: bool) -> Bu
     let x = copy::contiguous(x, layout);
     let mut out = Buffer::scratch(x.len());
     if !out.is_empty() {
-        let rows = (PIECE / length).max(1);
+        // A quarter of the usual piece: exponentials weigh more than additions.
+        let rows = (PIECE / 4 / length).max(1);
         for_each_part(&mut out, rows * length, |start, out| {
             let x = &x[start..start + out.len()];
             dispatch(SoftmaxRows { out, x, length, logarithm });

@@ -152,24 +152,24 @@ impl Tensor {
 
 #[track_caller]
 fn check_linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) {
+    assert!(
+        weight.rank() == 2 && x.shape().last() == Some(&weight.shape()[1]),
+        "linear: inputs {} and weight {} do not fit: the weight is [out, in], the inputs [.., in]",
+        x.shape(),
+        weight.shape()
+    );
+    if let Some(bias) = bias {
         assert!(
-            weight.rank() == 2 && x.shape().last() == Some(&weight.shape()[1]),
-            "linear: inputs {} and weight {} do not fit: the weight is [out, in], the inputs [.., in]",
-            x.shape(),
+            bias.shape()[..] == weight.shape()[..1],
+            "linear: bias {} and weight {} do not fit: the bias is [out], the weight [out, in]",
+            bias.shape(),
             weight.shape()
         );
-        if let Some(bias) = bias {
-            assert!(
-                bias.shape()[..] == weight.shape()[..1],
-                "linear: bias {} and weight {} do not fit: the bias is [out], the weight [out, in]",
-                bias.shape(),
-                weight.shape()
-            );
-        }
-        check_float("linear", x);
-        for other in [Some(weight), bias].into_iter().flatten() {
-            check_same_dtype("linear", x, other);
-        }
+    }
+    check_float("linear", x);
+    for other in [Some(weight), bias].into_iter().flatten() {
+        check_same_dtype("linear", x, other);
+    }
 }
 
 /// What `x wᵀ + b` sends to `x`, `w` and, if there is one, `b` when it receives `g`.

@@ -4,6 +4,7 @@
 
 mod arithmetic;
 mod assign;
+mod attention;
 mod axes;
 mod batch_norm;
 mod compare;

@@ -242,6 +242,33 @@ fn products() {
 }
 
 #[test]
+fn attention() {
+    // Queries, keys and values: one and several heads, as many keys as queries, more, fewer, one, none.
+    let shapes: [[&[usize]; 3]; 9] = [
+        [&[2, 3, 5, 4], &[2, 3, 5, 4], &[2, 3, 5, 4]],
+        [&[1, 2, 3, 2], &[1, 2, 20, 2], &[1, 2, 20, 3]],
+        [&[1, 2, 15, 2], &[1, 2, 4, 2], &[1, 2, 4, 3]],
+        [&[2, 1, 1, 3], &[2, 1, 1, 3], &[2, 1, 1, 1]],
+        [&[1, 1, 2, 3], &[1, 1, 0, 3], &[1, 1, 0, 2]],
+        [&[0, 2, 2, 3], &[0, 2, 2, 3], &[0, 2, 2, 3]],
+        [&[3, 4, 2], &[3, 5, 2], &[3, 5, 3]],
+        [&[4, 2], &[5, 2], &[5, 3]],
+        [&[1, 2, 1, 3, 2], &[1, 2, 1, 4, 2], &[1, 2, 1, 4, 2]],
+    ];
+    for [q, k, v] in shapes {
+        let inputs = [random(q, 1), random(k, 2), random(v, 3)];
+        for causal in [false, true] {
+            check("attention", |x| x[0].attention(&x[1], &x[2], causal), &inputs);
+        }
+    }
+    let joint = [random(&[2, 5, 6, 3], 1)];
+    let head = |x: &Tensor, which: usize| x.narrow(2, which * 2, 2).transpose(1, 2);
+    check("attention of views", |x| head(&x[0], 0).attention(&head(&x[0], 1), &head(&x[0], 2), true), &joint);
+    let turned = [random(&[2, 4, 3, 5], 1)];
+    check("attention of columns", |x| x[0].t().attention(&x[0].t(), &x[0].t(), true), &turned);
+}
+
+#[test]
 fn views() {
     let x = || [random(&[2, 3, 4], 1)];
     check("reshape", |x| x[0].reshape([4, 6]), &x());

@@ -81,6 +81,8 @@ pub fn operations() -> Vec<Operation> {
         op("linear", |a| a.x.linear(&a.y, Some(&a.z))),
         op("linear_relu", |a| a.x.linear_relu(&a.y, None)),
         op("linear_gelu", |a| a.x.linear_gelu(&a.y, Some(&a.z))),
+        op("attention", |a| a.x.attention(&a.y, &a.z, a.start.is_multiple_of(2))),
+        op("attention_to_itself", |a| a.x.attention(&a.x, &a.x, a.start.is_multiple_of(2))),
         op("recurrent", |a| {
             let weights = RecurrentWeights { ih: &a.y, hh: &a.z, bias: None };
             a.x.recurrent(RecurrentCell::Lstm, weights, &[a.x.clone(), a.y.clone()], &Steps::of(a.start, a.end)).0

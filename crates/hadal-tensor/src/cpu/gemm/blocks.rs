@@ -64,11 +64,17 @@ pub(super) fn multiply_in<T: Float, F: Format<T>>(format: &F, a: Matrix<T>, b: M
 }
 
 /// A product so small that packing the matrices would take longer; true if it was computed.
-pub(super) fn multiply_in_place<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) -> bool {
-    let Sizes { rows, depth, columns } = sizes;
-    if sizes.work() > SMALL {
-        return false;
+pub(super) fn multiply_small<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) -> bool {
+    let is_small = sizes.work() <= SMALL;
+    if is_small {
+        multiply_in_place(a, b, sizes, out);
     }
+    is_small
+}
+
+/// A product of matrices as they lie, on this thread; a right one that lies by columns is copied.
+pub(super) fn multiply_in_place<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
+    let Sizes { rows, depth, columns } = sizes;
     let gathered;
     let b = if b.column_stride == 1 && b.row_stride >= 0 {
         b
@@ -98,7 +104,6 @@ pub(super) fn multiply_in_place<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Size
         }
     }
     out.finish(0..rows, 0..columns);
-    true
 }
 
 /// What is computed after packing once: all rows of the product, up to [`CHUNK`] columns, a pass deep.

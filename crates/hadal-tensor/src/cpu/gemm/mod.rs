@@ -34,6 +34,7 @@ pub(super) use describe::describe;
 pub(super) use epilogue::Epilogue;
 use format::Format;
 pub(super) use formats::Formats;
+use kernels::Gemm;
 pub(super) use matrix::{Matrix, Sizes};
 use out::Out;
 pub(super) use pack::{transpose, transposed};
@@ -94,9 +95,24 @@ pub(super) fn gemm<T: Formats>(
     }
 }
 
+/// The product of two matrices that lie near the processor, on this thread, to rows of `out` that are `row_stride` apart.
+///
+/// # Safety
+/// `out` must be writable at `i * row_stride + j` for all rows `i` and columns `j`, and nobody else may use these places.
+pub(super) unsafe fn near<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: SharedMut<T>, row_stride: usize) {
+    let Sizes { rows, depth, columns } = sizes;
+    let out = Out { base: out, row_stride, column_stride: 1, flipped: false, epilogue: None };
+    if rows * columns == 0 {
+        return;
+    }
+    a.check(rows, depth);
+    b.check(depth, columns);
+    blocks::multiply_in_place(a, b, sizes, out);
+}
+
 /// One product of matrices of which nothing is known.
 fn dense<T: Formats>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, reduced: Option<&T::Reduced>, out: Out<T>) {
-    if blocks::multiply_in_place(a, b, sizes, out) {
+    if blocks::multiply_small(a, b, sizes, out) {
         return;
     }
     match reduced {

@@ -1,13 +1,9 @@
 //! Copying matrices into the order in which tiles read them.
 
 use super::kernels::Gemm;
-use super::kernels::vector::{NEAREST, prefetch};
 use super::matrix::Matrix;
 use crate::cpu::rows::copy_rows;
 use crate::cpu::simd::{Task, dispatch};
-
-/// How many rows lie between the one that is copied and the one that is asked for.
-const AHEAD: usize = 8;
 
 /// Panels of `width` columns one after another, each row-major; what fills up the last is arbitrary.
 pub(super) fn panels<T: Gemm>(b: Matrix<T>, depth: usize, columns: usize, width: usize, out: &mut [T]) {
@@ -49,10 +45,6 @@ impl<T: Gemm> Task for CopyPanels<'_, T> {
                     $($size if panels > 1 => {
                         let out = out.as_chunks_mut::<$size>().0;
                         for k in 0..whole {
-                            let next = from.as_ptr().wrapping_add((k + AHEAD) * pitch);
-                            for line in (0..panels * width * size_of::<T>()).step_by(64) {
-                                prefetch::<_, NEAREST>(next.wrapping_byte_add(line));
-                            }
                             let from = from[k * pitch..].as_chunks::<$size>().0;
                             for panel in 0..panels {
                                 out[panel * depth + k] = from[panel];

@@ -31,7 +31,10 @@ pub fn scaled_dot_product_attention(query: &Tensor, key: &Tensor, value: &Tensor
         fits,
         "scaled_dot_product_attention: query {q}, key {k} and value {v} do not fit: they must be [.., T, D], [.., S, D] and [.., S, V]"
     );
-    attention_weights(query, key, mask).matmul(value)
+    if mask.has_tensors() {
+        return attention_weights(query, key, mask).matmul(value);
+    }
+    query.attention(key, value, mask.is_causal())
 }
 
 /// How much each query `[.., T, D]` attends to each key `[.., S, D]`: `[.., T, S]`.

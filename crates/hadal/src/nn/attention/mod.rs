@@ -8,6 +8,7 @@ mod feedforward;
 mod mask;
 mod multi_head;
 mod positions;
+mod projections;
 mod rotary;
 mod settings;
 

@@ -3,11 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::cache::Cache;
-use super::dot_product::attention_weights;
+use super::dot_product::{attention_weights, scaled_dot_product_attention};
 use super::positions::{check_sequence, plan_sequence};
+use super::projections::{InputWeights, Projections};
 use super::settings::{is_no_dropout, yes};
 use super::{AttentionMask, rotary};
-use crate::nn::{Context, Dropout, Forward, Initializer, Layer, LayerConfig, LayerKind, Linear, Module, Plan, join};
+use crate::nn::{Context, Dropout, Forward, Initializer, Layer, LayerConfig, LayerKind, Linear, Module, Plan};
 use crate::{Error, Result, Rng, Shape, Tensor};
 
 /// Multi-head attention (Vaswani and others, NeurIPS 2017, section 3.2.2): `H` heads attend in parallel, each in `E / H` features of its own,
@@ -47,26 +48,8 @@ pub struct MultiHeadAttention {
     #[serde(skip)]
     keras: bool,
     #[serde(skip)]
-    weights: Option<Weights>,
+    weights: Option<Projections>,
 }
-
-#[derive(Clone, Debug)]
-struct Weights {
-    input: InputWeights,
-    in_proj_bias: Option<Tensor>,
-    out_proj: Linear,
-}
-
-/// What makes queries, keys and values.
-#[derive(Clone, Debug)]
-enum InputWeights {
-    /// `[3E, E]`.
-    Joint(Tensor),
-    /// `[E, E]`, `[E, key size]`, `[E, value size]`.
-    Apart([Tensor; 3]),
-}
-
-const APART: [&str; 3] = ["q_proj_weight", "k_proj_weight", "v_proj_weight"];
 
 const NOT_CAUSAL: &str = "only attention that is causal(), without other masks, can take a sequence piece by piece: in any other, earlier \
                           places attend to later ones";
@@ -218,7 +201,10 @@ impl MultiHeadAttention {
         mask: &AttentionMask,
         ctx: &mut Context,
     ) -> Tensor {
-        self.attend_with_weights(query, key, value, mask, ctx).0
+        let weights = self.weights();
+        let [q, k, v] = weights.heads_of(self.heads, [query, key, value]);
+        let (q, k) = self.placed(q, k, 0);
+        self.finish(weights, (&q, &k, &v), mask, ctx)
     }
 
     /// [`attend`](MultiHeadAttention::attend), and the weights with which each query attends to each key, after dropout: `[N, H, T, S]`.
@@ -247,18 +233,10 @@ impl MultiHeadAttention {
         ctx: &mut Context,
     ) -> (Tensor, Tensor) {
         let weights = self.weights();
-        let ranks = query.rank() == 3 && key.rank() == 3 && value.rank() == 3;
-        let fits = ranks && query.size(0) == key.size(0) && key.shape()[..2] == value.shape()[..2];
-        assert!(
-            fits,
-            "MultiHeadAttention: query {}, key {} and value {} do not fit: they must be [N, T, E], [N, S, key size] and [N, S, value size]",
-            query.shape(),
-            key.shape(),
-            value.shape()
-        );
-        let [q, k, v] = self.heads_of(weights, [query, key, value]);
+        let [q, k, v] = weights.heads_of(self.heads, [query, key, value]);
         let (q, k) = self.placed(q, k, 0);
-        self.finish(weights, (&q, &k, &v), mask, ctx)
+        let shares = self.shares(&q, &k, mask, ctx);
+        (weights.join(&shares.matmul(&v), ctx), shares)
     }
 
     /// The attention of `x` `[N, T, E]` to itself; in a stream, to what came before as well.
@@ -272,7 +250,7 @@ impl MultiHeadAttention {
         assert!((self.causal || mask.is_causal()) && !mask.has_tensors(), "MultiHeadAttention: {NOT_CAUSAL}");
         ctx.carry(|ctx, before: Option<Cache>| {
             let first = before.as_ref().map_or(0, Cache::length);
-            let [q, k, v] = self.heads_of(weights, [x; 3]);
+            let [q, k, v] = weights.heads_of(self.heads, [x; 3]);
             let (q, k) = self.placed(q, k, first);
             let cache = match before {
                 Some(mut cache) => {
@@ -281,13 +259,13 @@ impl MultiHeadAttention {
                 }
                 None => Cache::new(&k, &v),
             };
-            let y = self.finish(weights, (&q, &cache.keys(), &cache.values()), mask, ctx).0;
+            let y = self.finish(weights, (&q, &cache.keys(), &cache.values()), mask, ctx);
             (y, cache)
         })
     }
 
     #[track_caller]
-    fn weights(&self) -> &Weights {
+    fn weights(&self) -> &Projections {
         match &self.weights {
             Some(weights) => weights,
             None => panic!(
@@ -295,35 +273,6 @@ impl MultiHeadAttention {
                  contains it"
             ),
         }
-    }
-
-    /// Queries, keys and values of all heads, each `[N, H, T, D]`: views of `x W + b`, which is one product where all come from one tensor.
-    #[track_caller]
-    fn heads_of(&self, weights: &Weights, [query, key, value]: [&Tensor; 3]) -> [Tensor; 3] {
-        match &weights.input {
-            InputWeights::Joint(weight) if std::ptr::eq(query, key) && std::ptr::eq(key, value) => {
-                check_features("queries", query, weight);
-                let features = weights.out_proj.weight.size(0);
-                let y = query.linear(weight, weights.in_proj_bias.as_ref());
-                let y = y.reshape([query.size(0), query.size(1), 3 * self.heads, features / self.heads]);
-                [0, 1, 2].map(|which| y.narrow(2, which * self.heads, self.heads).transpose(1, 2))
-            }
-            _ => [self.head(weights, 0, query), self.head(weights, 1, key), self.head(weights, 2, value)],
-        }
-    }
-
-    /// Queries, keys or values of all heads, `[N, H, T, D]`: a view of `x W + b`.
-    #[track_caller]
-    fn head(&self, weights: &Weights, which: usize, x: &Tensor) -> Tensor {
-        let features = weights.out_proj.weight.size(0);
-        let weight = match &weights.input {
-            InputWeights::Joint(weight) => weight.narrow(0, which * features, features),
-            InputWeights::Apart(apart) => apart[which].clone(),
-        };
-        check_features(["queries", "keys", "values"][which], x, &weight);
-        let bias = weights.in_proj_bias.as_ref().map(|bias| bias.narrow(0, which * features, features));
-        let y = x.linear(&weight, bias.as_ref());
-        y.reshape([x.size(0), x.size(1), self.heads, features / self.heads]).transpose(1, 2)
     }
 
     /// Queries and keys turned by their positions, of which the first is `first`, if they are to be.
@@ -335,21 +284,33 @@ impl MultiHeadAttention {
         }
     }
 
-    /// From queries, keys and values of the heads to the output, with the weights.
+    /// From queries, keys and values of the heads to the output.
     #[track_caller]
     fn finish(
         &self,
-        weights: &Weights,
+        weights: &Projections,
         (query, key, value): (&Tensor, &Tensor, &Tensor),
         mask: &AttentionMask,
         ctx: &mut Context,
-    ) -> (Tensor, Tensor) {
-        let causal = self.causal.then(|| mask.clone().causal());
-        let shares = attention_weights(query, key, causal.as_ref().unwrap_or(mask));
-        let shares = if self.dropout > 0.0 { Dropout::new(self.dropout).forward(&shares, ctx) } else { shares };
-        let heads = shares.matmul(value).transpose(1, 2);
-        let joined = heads.reshape([query.size(0), query.size(2), self.heads * query.size(3)]);
-        (weights.out_proj.forward(&joined, ctx), shares)
+    ) -> Tensor {
+        let heads = if self.dropout > 0.0 {
+            self.shares(query, key, mask, ctx).matmul(value)
+        } else {
+            scaled_dot_product_attention(query, key, value, &self.mask_with(mask))
+        };
+        weights.join(&heads, ctx)
+    }
+
+    fn mask_with(&self, mask: &AttentionMask) -> AttentionMask {
+        let mask = mask.clone();
+        if self.causal { mask.causal() } else { mask }
+    }
+
+    /// How much each query attends to each key, after dropout: `[N, H, T, S]`.
+    #[track_caller]
+    fn shares(&self, query: &Tensor, key: &Tensor, mask: &AttentionMask, ctx: &mut Context) -> Tensor {
+        let shares = attention_weights(query, key, &self.mask_with(mask));
+        if self.dropout > 0.0 { Dropout::new(self.dropout).forward(&shares, ctx) } else { shares }
     }
 
     /// Sizes of queries, keys and values for `features` features.
@@ -410,7 +371,7 @@ impl MultiHeadAttention {
             Initializer::TORCH_DEFAULT.make(&[features, features], rng)
         };
         let zeros = |size: usize| self.use_bias.then(|| Tensor::zeros([size]).requires_grad());
-        self.weights = Some(Weights {
+        self.weights = Some(Projections {
             input,
             in_proj_bias: zeros(3 * features),
             out_proj: Linear::from_weights(out.requires_grad(), zeros(features)),
@@ -419,39 +380,13 @@ impl MultiHeadAttention {
     }
 }
 
-#[track_caller]
-fn check_features(what: &str, x: &Tensor, weight: &Tensor) {
-    assert!(
-        x.size(-1) == weight.size(1),
-        "MultiHeadAttention: {what} of shape {} do not fit: the layer takes {} features on the last axis",
-        x.shape(),
-        weight.size(1)
-    );
-}
-
 impl Module for MultiHeadAttention {
     fn visit(&self, path: &str, visitor: &mut dyn FnMut(&str, &Tensor)) {
-        let Some(weights) = &self.weights else { return };
-        match &weights.input {
-            InputWeights::Joint(weight) => visitor(&join(path, "in_proj_weight"), weight),
-            InputWeights::Apart(apart) => {
-                APART.iter().zip(apart).for_each(|(name, weight)| visitor(&join(path, name), weight));
-            }
-        }
-        weights.in_proj_bias.visit(&join(path, "in_proj_bias"), visitor);
-        weights.out_proj.visit(&join(path, "out_proj"), visitor);
+        self.weights.visit(path, visitor);
     }
 
     fn visit_mut(&mut self, path: &str, visitor: &mut dyn FnMut(&str, &mut Tensor)) {
-        let Some(weights) = &mut self.weights else { return };
-        match &mut weights.input {
-            InputWeights::Joint(weight) => visitor(&join(path, "in_proj_weight"), weight),
-            InputWeights::Apart(apart) => {
-                APART.iter().zip(apart).for_each(|(name, weight)| visitor(&join(path, name), weight));
-            }
-        }
-        weights.in_proj_bias.visit_mut(&join(path, "in_proj_bias"), visitor);
-        weights.out_proj.visit_mut(&join(path, "out_proj"), visitor);
+        self.weights.visit_mut(path, visitor);
     }
 }
 
