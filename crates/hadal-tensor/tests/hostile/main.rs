@@ -181,8 +181,9 @@ fn run(words: &[u32], operations: &[Operation], seen: &mut [usize; 2]) -> Result
             number: choices.number(),
             dtype: choices.of(&[DType::F32, DType::F64, DType::I64, DType::U8, DType::Bool]),
         };
-        let (x, y) = (&arguments.x, &arguments.y);
-        if (name.contains("matmul") || name.contains("linear")) && x.elements().max(y.elements()) > LARGE {
+        let Arguments { x, y, z, .. } = &arguments;
+        let is_product = ["attention", "linear", "matmul"].iter().any(|product| name.contains(product));
+        if is_product && [x, y, z].iter().any(|operand| operand.elements() > LARGE) {
             continue;
         }
         let before = if x.elements() < LARGE { Some(numbers(x)) } else { None };
