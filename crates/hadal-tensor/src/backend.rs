@@ -291,9 +291,9 @@ pub(crate) trait Backend: Sync {
     /// `scale * y (g - sum(g y))` along the last axis: the gradient of a softmax of `scale * x` from its output `y`.
     fn softmax_gradient(&self, y: View, g: View, scale: f64) -> Storage;
     /// Attention of queries `[N, H, T, D]` to keys `[N, H, S, D]` and values `[N, H, S, V]` in one pass over the heads, where the device has
-    /// such a one that is faster than its parts: the result `[N, T, H, V]`, and the shares `[N, H, T, S]`, the
+    /// such a one that is faster than its parts: the result `[N, T, H, V]` and, to `keep`, the shares `[N, H, T, S]`, the
     /// [`masked_softmax`](Backend::masked_softmax) of the scores.
-    fn attention(&self, qkv: [View; 3], scale: f64, causal: bool) -> Option<[Storage; 2]>;
+    fn attention(&self, qkv: [View; 3], scale: f64, causal: bool, keep: bool) -> Option<(Storage, Option<Storage>)>;
     /// What [`attention`](Backend::attention) sends back to queries, keys and values when its result, seen as `[N, H, T, V]`, receives
     /// `g`: `[N, T, H, D]`, `[N, S, H, D]` and `[N, S, H, V]`.
     fn attention_gradients(&self, qkv: [View; 3], shares: View, g: View, scale: f64, causal: bool) -> [Storage; 3];

@@ -29,7 +29,7 @@ pub(crate) enum Received {
     Whole(Tensor),
     Slices {
         axis: usize,
-        /// What has been received, in order, without gaps of size 0.
+        /// What has been received, in order; neighbours are one.
         ranges: Vec<Range<usize>>,
         /// The whole gradient, arbitrary outside of the ranges.
         gradient: Tensor,

@@ -96,20 +96,25 @@ impl<'a, T: Gemm> Heads<'a, T> {
         ((sample * rows * self.heads() + index) * width, self.heads() * width)
     }
 
-    /// The result `[N, T, H, V]`, and the shares `[N, H, T, S]`.
-    pub fn forward(&self) -> [Buffer<T>; 2] {
+    /// The result `[N, T, H, V]`, and, if they are to be kept, the shares `[N, H, T, S]`.
+    pub fn forward(&self, keeps_shares: bool) -> (Buffer<T>, Option<Buffer<T>>) {
         let ([size, width], queries, keys) = (self.features(), self.queries(), self.keys());
         let count = self.batch() * self.heads();
         let mut out = Buffer::scratch(count * queries * width);
-        let mut all_shares = Buffer::scratch(count * queries * keys);
-        let (base, shares_base) = (SharedMut::new(out.as_mut_ptr()), SharedMut::new(all_shares.as_mut_ptr()));
+        let mut kept = keeps_shares.then(|| Buffer::scratch(count * queries * keys));
+        let base = SharedMut::new(out.as_mut_ptr());
+        let kept_base = kept.as_mut().map(|shares| SharedMut::new(shares.as_mut_ptr()));
         let height = self.height();
         self.for_each_head(1, |head| {
             let [q, k, v] = self.matrices(head);
             let columns = self.columns(k, size);
             let mut scores = Buffer::scratch(height * keys);
-            // SAFETY: each head has shares of its own, within the buffer.
-            let shares = unsafe { shares_base.part(head * queries * keys, queries * keys) };
+            let mut passing = Buffer::scratch(if keeps_shares { 0 } else { queries * keys });
+            let shares = match kept_base {
+                // SAFETY: each head has shares of its own, within the buffer.
+                Some(base) => unsafe { base.part(head * queries * keys, queries * keys) },
+                None => &mut passing[..],
+            };
             let (start, stride) = self.place(head, queries, width);
             for first in (0..queries).step_by(height) {
                 let rows = height.min(queries - first);
@@ -133,7 +138,7 @@ impl<'a, T: Gemm> Heads<'a, T> {
                 unsafe { send(shares, v, sizes, base, start + first * stride, stride) };
             }
         });
-        [out, all_shares]
+        (out, kept)
     }
 
     /// What goes to queries, keys and values: `[N, T, H, D]`, `[N, S, H, D]` and `[N, S, H, V]`.

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use super::buffer::{Buffer, Plain, vec_with_room};
-use super::elementwise::{PIECE, map};
+use super::elementwise::{map, piece};
 use super::float::Number;
 use super::simd::{Task, dispatch};
 use super::strided::{Plan, Run, at};
@@ -68,7 +68,7 @@ fn put_into<T: Plain>(target: &mut [T], to: &Layout, x: &[T], layout: &Layout, f
     let elements = to.shape.elements();
     let base = SharedMut::new(target.as_mut_ptr());
     // Places of one layout may overlap only if a stride is 0; such targets are written by one thread.
-    let piece = if to.strides().contains(&0) { elements } else { PIECE };
+    let piece = if to.strides().contains(&0) { elements } else { piece(elements) };
     for_each_piece(elements.div_ceil(piece), |index| {
         let start = index * piece;
         let length = piece.min(elements - start);

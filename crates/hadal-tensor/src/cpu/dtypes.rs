@@ -2,7 +2,7 @@
 
 use super::buffer::{Buffer, Plain};
 use super::copy;
-use super::elementwise::PIECE;
+use super::elementwise::piece;
 use super::shared::Shared;
 use super::threads::for_each_part;
 use crate::backend::{Storage, View};
@@ -41,7 +41,7 @@ pub(super) fn full(elements: usize, value: f64, dtype: DType) -> Storage {
 /// A buffer that all threads fill.
 fn filled<T: Plain>(elements: usize, value: T) -> Buffer<T> {
     let mut buffer = Buffer::scratch(elements);
-    for_each_part(&mut buffer, PIECE, |_, part| part.fill(value));
+    for_each_part(&mut buffer, piece(elements), |_, part| part.fill(value));
     buffer
 }
 

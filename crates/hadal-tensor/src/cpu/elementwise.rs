@@ -11,6 +11,16 @@ use crate::shape::Layout;
 /// Elements per piece of parallel work: smaller ones cost more to hand over than to compute.
 pub(super) const PIECE: usize = 32 * 1024;
 
+/// Elements of a piece, where there are so many in all: an even number of pieces, or one thread in two would wait for the last.
+pub(super) fn piece(elements: usize) -> usize {
+    if elements <= PIECE {
+        return PIECE;
+    }
+    let pieces = elements.div_ceil(PIECE).next_multiple_of(2);
+    // Whole cache lines.
+    elements.div_ceil(pieces).next_multiple_of(64)
+}
+
 /// A function of one element. A closure will do for a few instructions; a longer function needs a type of its own
 /// whose method is `#[inline(always)]`, or the loop around it stays scalar.
 pub(super) trait Function<A, O>: Copy + Sync {
@@ -60,7 +70,9 @@ impl<A: Copy, O: Copy, F: Function<A, O>> Task for Map<'_, A, O, F> {
 pub(super) fn map<A: Plain, O: Plain>(x: &[A], layout: &Layout, f: impl Function<A, O>) -> Buffer<O> {
     let plan = Plan::new([layout]);
     let mut out = Buffer::scratch(layout.shape.elements());
-    for_each_part(&mut out, PIECE, |start, out| dispatch(Map { out, start, plan: &plan, x, f }));
+    for_each_part(&mut out, piece(layout.shape.elements()), |start, out| {
+        dispatch(Map { out, start, plan: &plan, x, f })
+    });
     out
 }
 
@@ -117,7 +129,9 @@ pub(super) fn zip<A: Plain, O: Plain>(
 ) -> Buffer<O> {
     let plan = Plan::new([left, right]);
     let mut out = Buffer::scratch(left.shape.elements());
-    for_each_part(&mut out, PIECE, |start, out| dispatch(Zip { out, start, plan: &plan, a, b, f }));
+    for_each_part(&mut out, piece(left.shape.elements()), |start, out| {
+        dispatch(Zip { out, start, plan: &plan, a, b, f })
+    });
     out
 }
 
@@ -158,7 +172,9 @@ impl<T: Copy, F: Fn(T, T) -> T> Task for ZipAssign<'_, T, F> {
 /// `target = f(target, x)` in place.
 pub(super) fn zip_assign<T: Plain>(target: &mut [T], x: &[T], layout: &Layout, f: impl Fn(T, T) -> T + Copy + Sync) {
     let plan = Plan::new([layout]);
-    for_each_part(target, PIECE, |start, target| dispatch(ZipAssign { target, start, plan: &plan, x, f }));
+    for_each_part(target, piece(layout.shape.elements()), |start, target| {
+        dispatch(ZipAssign { target, start, plan: &plan, x, f })
+    });
 }
 
 /// Adds terms to sums, on this thread.
@@ -227,7 +243,9 @@ pub(super) fn select<T: Plain>(
 ) -> Buffer<T> {
     let plan = Plan::new([c, left, right]);
     let mut out = Buffer::scratch(c.shape.elements());
-    for_each_part(&mut out, PIECE, |start, out| dispatch(Select { out, start, plan: &plan, condition, a, b }));
+    for_each_part(&mut out, piece(c.shape.elements()), |start, out| {
+        dispatch(Select { out, start, plan: &plan, condition, a, b })
+    });
     out
 }
 

@@ -1,7 +1,7 @@
 //! The Gaussian error linear unit with its derivative, which has most of what it takes in common with it.
 
 use super::buffer::Buffer;
-use super::elementwise::PIECE;
+use super::elementwise::piece;
 use super::float::Float;
 use super::simd::{Task, dispatch};
 use super::threads::{SharedMut, for_each_part};
@@ -25,7 +25,7 @@ impl<T: Float> Task for Both<'_, T> {
 pub(super) fn with_gradient<T: Float>(x: &mut [T]) -> Buffer<T> {
     let mut out = Buffer::scratch(x.len());
     let base = SharedMut::new(x.as_mut_ptr());
-    for_each_part(&mut out, PIECE, |start, out| {
+    for_each_part(&mut out, piece(x.len()), |start, out| {
         // SAFETY: `x` is as long as `out`, whose parts do not overlap.
         let x = unsafe { base.part(start, out.len()) };
         dispatch(Both { x, out });

@@ -242,15 +242,16 @@ impl Backend for Cpu {
         }
     }
 
-    fn attention(&self, qkv: [View; 3], scale: f64, causal: bool) -> Option<[Storage; 2]> {
+    fn attention(&self, qkv: [View; 3], scale: f64, causal: bool, keep: bool) -> Option<(Storage, Option<Storage>)> {
+        let layouts = qkv.map(|x| x.layout);
         match qkv.map(|x| x.storage) {
             [Storage::F32(q), Storage::F32(k), Storage::F32(v)] => {
-                let heads = attention::Heads::new([q, k, v], qkv.map(|x| x.layout), scale, causal)?;
-                Some(heads.forward().map(F32))
+                let (out, shares) = attention::Heads::new([q, k, v], layouts, scale, causal)?.forward(keep);
+                Some((F32(out), shares.map(F32)))
             }
             [Storage::F64(q), Storage::F64(k), Storage::F64(v)] => {
-                let heads = attention::Heads::new([q, k, v], qkv.map(|x| x.layout), scale, causal)?;
-                Some(heads.forward().map(F64))
+                let (out, shares) = attention::Heads::new([q, k, v], layouts, scale, causal)?.forward(keep);
+                Some((F64(out), shares.map(F64)))
             }
             [other, ..] => mismatch("attention", other),
         }

@@ -1,13 +1,12 @@
 //! Optimizer steps: one pass over parameter, gradient and state.
 
 use super::copy::contiguous;
+use super::elementwise::piece;
 use super::float::Float;
 use super::simd::{Task, dispatch};
 use super::threads::{SharedMut, for_each_piece};
 use crate::shape::Layout;
 use crate::update::{Formula, MAX_STATES, Real, States, UpdateRule, WeightDecay};
-
-const PIECE: usize = 32 * 1024;
 
 pub(super) fn update<T: Float + Real>(
     rule: &dyn UpdateRule,
@@ -24,9 +23,10 @@ pub(super) fn update<T: Float + Real>(
     for (base, state) in state_bases.iter_mut().zip(states.iter_mut()) {
         *base = Some(SharedMut::new(state.as_mut_ptr()));
     }
-    for_each_piece(length.div_ceil(PIECE), |index| {
-        let start = index * PIECE;
-        let size = PIECE.min(length - start);
+    let piece = piece(length);
+    for_each_piece(length.div_ceil(piece), |index| {
+        let start = index * piece;
+        let size = piece.min(length - start);
         // SAFETY: all buffers were checked to hold `length` elements and are borrowed exclusively by this function;
         // pieces of different indices do not overlap, and each runs once.
         let (parameter, states) = unsafe {

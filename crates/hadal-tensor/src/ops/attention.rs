@@ -44,15 +44,13 @@ impl Tensor {
             _ => return composed(self, keys, values, causal),
         }
         let scale = scale(self);
-        let Some([out, shares]) = self.backend().attention([self, keys, values].map(Tensor::view), scale, causal)
-        else {
+        let inputs = [self, keys, values];
+        let records_it = records(&inputs);
+        let Some((out, shares)) = self.backend().attention(inputs.map(Tensor::view), scale, causal, records_it) else {
             return composed(self, keys, values, causal);
         };
         let value = heads_first([q[0], q[2], q[1], v[3]], out);
-        let inputs = [self, keys, values];
-        if !records(&inputs) {
-            return unrecorded("attention", value, &inputs);
-        }
+        let Some(shares) = shares else { return unrecorded("attention", value, &inputs) };
         let shares = Tensor::from_storage(Shape::from([q[0], q[1], q[2], k[2]]), shares);
         let [q, k, v] = inputs.map(Tensor::clone);
         record("attention", value, &inputs, move |g, sink| {
