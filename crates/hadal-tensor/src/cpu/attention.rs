@@ -2,14 +2,17 @@
 //! query attends to is not computed.
 
 use super::buffer::{Buffer, Plain};
-use super::caches::Caches;
 use super::gemm::kernels::Gemm;
 use super::gemm::share::{share, tiled};
-use super::gemm::{Matrix, Sizes, near, transposed};
+use super::gemm::{Matrix, Sizes, near, row_room, transposed};
 use super::masked_softmax::{GradientRows, Rows};
 use super::simd::dispatch;
 use super::threads::SharedMut;
 use crate::shape::Layout;
+
+/// Bytes that stay in the second cache beside all else. Not a share of the machine's: how sums of more keys than a pass of a product has
+/// are added depends on it.
+const NEAR: usize = 256 * 1024;
 
 /// Queries `[N, H, T, D]`, keys `[N, H, S, D]` and values `[N, H, S, V]`.
 pub(super) struct Heads<'a, T> {
@@ -21,13 +24,19 @@ pub(super) struct Heads<'a, T> {
 }
 
 impl<'a, T: Gemm> Heads<'a, T> {
-    /// `None` where there is nothing to compute, or the scores of a head do not fit into the second cache: their products are faster by
-    /// themselves.
+    /// `None` where there is nothing to compute, or the scores of a head are more than [`NEAR`]: their products are faster by themselves.
     pub fn new(data: [&'a [T]; 3], layouts: [&'a Layout; 3], scale: f64, causal: bool) -> Option<Heads<'a, T>> {
-        let [queries, keys] = [layouts[0].shape[2], layouts[1].shape[2]];
-        let scores = queries.checked_mul(keys)?.checked_mul(size_of::<T>())?;
-        let is_empty = layouts.iter().any(|layout| layout.shape.elements() == 0);
-        if is_empty || scores > Caches::l2() / 4 {
+        let [samples, heads, queries, size] = layouts[0].shape[..] else { return None };
+        let [keys, width] = [layouts[2].shape[2], layouts[2].shape[3]];
+        // What is expanded may have more elements than there is memory: the steps say so.
+        let fits = |rows: usize, columns: usize| {
+            let elements = samples.checked_mul(heads)?.checked_mul(rows)?.checked_mul(columns)?;
+            Some(elements > 0 && elements <= isize::MAX as usize / size_of::<T>())
+        };
+        let places = queries.max(row_room::<T>(keys));
+        if !(fits(places, size)? && fits(places, width)? && fits(queries, keys)?)
+            || queries * keys * size_of::<T>() > NEAR
+        {
             return None;
         }
         let causal = causal.then_some(keys as isize - queries as isize + 1);
@@ -86,8 +95,8 @@ impl<'a, T: Gemm> Heads<'a, T> {
     fn for_each_head(&self, products: usize, piece: impl Fn(usize) + Sync) {
         let heads = self.batch() * self.heads();
         let [size, width] = self.features();
-        let work = self.queries() * self.keys() * (size + width) * products;
-        share(heads.saturating_mul(work), tiled::<T>(), heads, piece);
+        let work = (size + width).saturating_mul(self.queries() * self.keys() * products * heads);
+        share(work, tiled::<T>(), heads, piece);
     }
 
     /// Where the rows of a head begin in `[N, rows, H, width]`, and how far they are apart.
@@ -195,9 +204,7 @@ impl<'a, T: Gemm> Heads<'a, T> {
 
     /// Keys or values as the right matrix of a product whose columns they are.
     fn columns(&self, rows: Matrix<T>, width: usize) -> Columns<T> {
-        // An odd number of cache lines from row to row, so that these lie spread over the nearest cache.
-        let line = 64 / size_of::<T>();
-        let pitch = (self.keys().div_ceil(line) | 1) * line;
+        let pitch = row_room::<T>(self.keys());
         let mut numbers = Buffer::scratch(width * pitch);
         transposed(rows.flipped(), width, self.keys(), pitch, &mut numbers);
         Columns { numbers, pitch }

@@ -38,6 +38,7 @@ use kernels::Gemm;
 pub(super) use matrix::{Matrix, Sizes};
 use out::Out;
 pub(super) use pack::{transpose, transposed};
+pub(super) use plain::row_room;
 pub(super) use prepared::Prepared;
 use share::{share, tiled};
 

@@ -77,7 +77,7 @@ impl<T: Gemm> Format<T> for TileKernel<T> {
 }
 
 /// Elements from one copied row to the next: an odd number of cache lines, so that rows lie spread over the cache.
-fn row_room<T>(depth: usize) -> usize {
+pub(in crate::cpu) fn row_room<T>(depth: usize) -> usize {
     let line = 64 / size_of::<T>();
     (depth.div_ceil(line) | 1) * line
 }
