@@ -1,7 +1,7 @@
 //! Where formulas would give NaN or nothing: derivatives at edges, views without elements, extreme magnitudes.
 
 use hadal_tensor::autograd::BackwardOptions;
-use hadal_tensor::{DType, Gradients, Tensor, concat, stack};
+use hadal_tensor::{Conv, DType, Gradients, Tensor, concat, stack};
 
 fn leaf(values: &[f32]) -> Tensor {
     Tensor::from_slice(values, [values.len()]).requires_grad()
@@ -210,4 +210,14 @@ fn gradients_at_bounds_and_beside_nan_are_as_documented() {
     let x = Tensor::from_slice(&[1.0f32, f32::NAN, 2.0], [3]).requires_grad();
     assert!(x.max().item().is_nan());
     assert!(x.max().backward()[&x].to_vec::<f32>().iter().all(|g| g.is_nan()));
+}
+
+#[test]
+fn a_stride_beyond_the_axes_has_one_place() {
+    let (x, w) = (Tensor::ones([1, 1, 2, 3]), Tensor::ones([1, 1, 1, 1]));
+    for stride in [3, 1 << 57, isize::MAX as usize, usize::MAX] {
+        for conv in [Conv::new().stride(stride), Conv::new().stride(stride).same_padding()] {
+            assert_eq!(x.conv(&w, None, conv).to_vec::<f32>(), [1.0], "stride {stride}");
+        }
+    }
 }

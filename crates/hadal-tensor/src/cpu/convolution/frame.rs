@@ -135,8 +135,9 @@ impl<T: Float> Task for Fill<'_, T> {
     fn run(self) {
         let Fill { frame, x, channels, out } = self;
         let [planes, rows, columns] = &frame.axes;
-        let size = planes.size * rows.size * columns.size;
-        let from_pitch = rows.stride * columns.size;
+        let size = planes.size.saturating_mul(rows.size).saturating_mul(columns.size);
+        // A stride beyond the axis has one row, and no next.
+        let from_pitch = rows.stride.saturating_mul(columns.size);
         for channel in 0..channels {
             let x = &x[channel * size..][..size];
             let out = &mut out[channel * frame.channel..][..frame.channel];
