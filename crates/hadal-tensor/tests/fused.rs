@@ -158,12 +158,10 @@ fn attention_is_its_steps() {
 #[test]
 fn attention_with_a_result_larger_than_memory_is_a_clean_panic() {
     let (q, k) = (random(&[2, 3], 1), random(&[1, 3], 2));
-    for features in [1 << 57, 1 << 60] {
-        let v = Tensor::ones([1, 1]).expand([1, features]);
-        let panic = std::panic::catch_unwind(AssertUnwindSafe(|| q.attention(&k, &v, true))).unwrap_err();
-        let message = panic.downcast::<String>().map_or_else(|_| "no message".into(), |message| *message);
-        assert!(message.contains("memory"), "{message}");
-    }
+    let v = Tensor::ones([1, 1]).expand([1, 1 << 57]);
+    let panic = std::panic::catch_unwind(AssertUnwindSafe(|| q.attention(&k, &v, true))).unwrap_err();
+    let message = panic.downcast::<String>().map_or_else(|_| "no message".into(), |message| *message);
+    assert!(message.starts_with("out of memory"), "{message}");
 }
 
 #[test]
