@@ -211,7 +211,7 @@ proptest! {
                 (range.clone(), middle.slice_step(axis as isize, range, step))
             };
             let weights = Tensor::arange(part.elements()).reshape(part.shape()).to_dtype(DType::F32) * factor;
-            loss = loss + (part * weights).sum();
+            loss += (part * weights).sum();
             let mut number = 0;
             for (place, expected) in expected.iter_mut().enumerate() {
                 let index = [place / (sizes[1] * sizes[2]), place / sizes[2] % sizes[1], place % sizes[2]];
