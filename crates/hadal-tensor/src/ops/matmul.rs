@@ -90,6 +90,12 @@ impl Tensor {
     /// `gelu(x wᵀ + b)`: [`linear`](Tensor::linear) and [`gelu`](Tensor::gelu), which keeps its derivative for the backward pass instead
     /// of what it was computed from.
     ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let (x, weight) = (Tensor::from([[1.0, 2.0]]), Tensor::from([[3.0, -1.0]]));
+    /// assert_eq!(x.linear_gelu(&weight, None).item(), x.linear(&weight, None).gelu().item());
+    /// ```
+    ///
     /// # Panics
     /// As [`linear`](Tensor::linear).
     #[track_caller]
