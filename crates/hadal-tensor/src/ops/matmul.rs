@@ -113,7 +113,7 @@ impl Tensor {
         let y = self.backend().gelu_with_gradient(&mut derivative.make_unshared().storage);
         let (x, w, b) = (self.clone(), weight.clone(), bias.cloned());
         record("linear_gelu", Value::contiguous(shape, y), &inputs, move |g, sink| {
-            if records(&[g, &x, &w]) {
+            if records(&[g, &x, &w, b.as_ref().unwrap_or(&w)]) {
                 return sink.send_through(&x.linear(&w, b.as_ref()).gelu(), g);
             }
             send_linear(&x, &w, &(g * &derivative), sink);

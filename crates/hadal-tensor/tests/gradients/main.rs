@@ -237,6 +237,8 @@ fn products() {
         check("linear without bias", |x| x[0].linear_relu(&x[1], None), &inputs[..2]);
         check("linear_gelu without bias", |x| x[0].linear_gelu(&x[1], None), &inputs[..2]);
     }
+    let (x, weight) = (random(&[3, 4], 1), random(&[2, 4], 2));
+    check("linear_gelu, of the bias alone", |b| x.linear_gelu(&weight, Some(&b[0])), &[random(&[2], 3)]);
     let strided = [random(&[4, 3], 1), random(&[4, 2], 2), random(&[2], 3)];
     check("linear of views", |x| x[0].t().linear(&x[1].t(), Some(&x[2])), &strided);
 }
