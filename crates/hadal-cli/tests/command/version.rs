@@ -56,8 +56,8 @@ fn verbose_shows_the_level_that_hadal_simd_chooses() {
         assert_eq!(line(&printed, "vector instructions"), expected);
         assert_eq!(line(&printed, "all other operations"), format!("loops compiled for {level}"));
         let tiles = match level {
-            "avx512" => "tiles of 12 x 32, 12 x 16 for up to 16 columns",
-            "avx2" => "tiles of 6 x 16, 6 x 8 for up to 8 columns, 12 x 4 for up to 4 columns",
+            "avx512" => "tiles of 8 x 48, 12 x 32 and 12 x 16 for few columns",
+            "avx2" => "tiles of 4 x 24, 6 x 16, 6 x 8 and 12 x 4 for few columns",
             _ => "tiles of 4 x 8",
         };
         assert_eq!(line(&printed, "f32 products, highest"), tiles);

@@ -78,7 +78,7 @@ impl<'a, T: Gemm> Heads<'a, T> {
 
     /// Rows of tiles: queries, or keys, that are worked on together.
     fn height(&self) -> usize {
-        T::kernels().tile(self.keys()).height
+        T::kernels().tiles.best_for(self.keys()).height
     }
 
     /// How many keys the queries before `end` attend to.

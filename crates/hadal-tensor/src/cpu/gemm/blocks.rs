@@ -12,7 +12,7 @@ use super::share::{MOVED, share, tiled};
 use crate::cpu::buffer::{Buffer, Plain};
 use crate::cpu::caches::Caches;
 use crate::cpu::float::Float;
-use crate::cpu::threads::SharedMut;
+use crate::cpu::threads::{SharedMut, num_threads};
 
 /// Columns that are packed together.
 const CHUNK: usize = 2048;
@@ -29,9 +29,9 @@ const SMALL: usize = 8 * 1024;
 pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
     if flip_pays(a, b, sizes) {
         let sizes = Sizes { rows: sizes.columns, columns: sizes.rows, ..sizes };
-        multiply_in(T::kernels().tile(sizes.columns), b.flipped(), a.flipped(), sizes, out.flipped());
+        multiply_in(T::kernels().tiles.best_for(sizes.columns), b.flipped(), a.flipped(), sizes, out.flipped());
     } else {
-        multiply_in(T::kernels().tile(sizes.columns), a, b, sizes, out);
+        multiply_in(T::kernels().tiles.best_for(sizes.columns), a, b, sizes, out);
     }
 }
 
@@ -84,7 +84,7 @@ pub(super) fn multiply_in_place<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Size
         gathered = rows;
         Matrix { data: &gathered, offset: 0, row_stride: columns as isize, column_stride: 1 }
     };
-    let kernel = T::kernels().tile(columns);
+    let kernel = T::kernels().tiles.best_for(columns);
     for row in (0..rows).step_by(kernel.height) {
         // SAFETY: the kernel is one that the processor has; both matrices were checked for `sizes` in `gemm`, and the tiles
         // lie within the product, which nobody else writes.
@@ -139,8 +139,12 @@ impl<T: Float, F: Format<T>> Pass<'_, T, F> {
         let groups = panels.div_ceil((COLUMNS / self.width).min(near).max(1));
         let strip = self.tiles_within(ROWS);
         let strips = rows.div_ceil(strip);
+        // A thread begins with pieces that follow each other. Of the larger operand it shall read no more than its share, and of a product
+        // of many rows write rows, which are what is read together afterwards. Sums do not depend on it.
+        let shares = if rows > columns { num_threads().min(strips) } else { 1 };
         share(self.sizes.work(), tiled::<T>(), groups * strips, |piece| {
-            let (group, first_row) = (piece / strips, piece % strips * strip);
+            let (group, strip_index) = piece_of_shares(piece, groups, strips, shares);
+            let first_row = strip_index * strip;
             let group = group * panels / groups..(group + 1) * panels / groups;
             let end = rows.min(first_row + strip);
             self.format.piece(|| {
@@ -228,6 +232,14 @@ impl<T: Float, F: Format<T>> Pass<'_, T, F> {
     }
 }
 
+/// Which group and strip a piece is: strips are parted into so many shares, of each of which all groups follow each other.
+fn piece_of_shares(piece: usize, groups: usize, strips: usize, shares: usize) -> (usize, usize) {
+    let share = (piece / groups * shares + shares - 1) / strips;
+    let (first, end) = (share * strips / shares, (share + 1) * strips / shares);
+    let within = piece - groups * first;
+    (within / (end - first), first + within % (end - first))
+}
+
 /// Whether it is faster to compute the transposed product, whose left matrix is the right one.
 ///
 /// What is packed is weighed against what it takes to write the result by columns, in numbers moved.
@@ -235,7 +247,7 @@ fn flip_pays<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes) -> bool {
     let Sizes { rows, depth, columns } = sizes;
     let cost = |left: Matrix<T>, rows: usize, right: Matrix<T>, columns: usize| {
         let left = if left.column_stride == 1 { 0 } else { rows };
-        let kernel = T::kernels().tile(columns);
+        let kernel = T::kernels().tiles.best_for(columns);
         let pitch = right.row_stride.unsigned_abs();
         let right = match right.column_stride {
             1 if kernel.reads_rows(pitch, rows, depth.min(kernel.depth)) => 0,
@@ -247,7 +259,7 @@ fn flip_pays<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes) -> bool {
     };
     let straight = cost(a, rows, b, columns);
     // Each pass after the first reads the result, too.
-    let written = 2 * depth.div_ceil(T::kernels().tile(columns).depth) - 1;
+    let written = 2 * depth.div_ceil(T::kernels().tiles.best_for(columns).depth) - 1;
     let flipped = cost(b.flipped(), columns, a.flipped(), rows) + rows * columns * written;
     flipped < straight
 }

@@ -25,8 +25,11 @@ pub(in crate::cpu) fn describe() -> Vec<(String, String)> {
 
 /// The tiles of dense products, the widest first.
 fn as_they_are<T: Gemm>() -> String {
-    let tiles = T::kernels().tiles;
-    let (widest, narrower) = tiles.split_last().expect("a level has tiles");
-    let narrow = |kernel: &TileKernel<T>| format!(", {} for up to {} columns", kernel.size(), kernel.width);
-    widest.describe() + &narrower.iter().rev().map(narrow).collect::<String>()
+    let (widest, narrower) = T::kernels().tiles.all().split_last().expect("a level has tiles");
+    let sizes: Vec<String> = narrower.iter().rev().map(TileKernel::size).collect();
+    match sizes.split_last() {
+        None => widest.describe(),
+        Some((last, [])) => format!("{}, {last} for few columns", widest.describe()),
+        Some((last, others)) => format!("{}, {} and {last} for few columns", widest.describe(), others.join(", ")),
+    }
 }

@@ -57,7 +57,7 @@ impl<T: Gemm> Task for CopyPanels<'_, T> {
                 }
             };
         }
-        sizes!(4 6 8 12 16 32);
+        sizes!(4 6 8 12 16 24 32 48);
         for k in whole..depth {
             for panel in 0..panels {
                 let out = &mut out[panel * width * depth + k * width..][..width];

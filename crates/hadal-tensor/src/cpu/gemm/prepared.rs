@@ -29,7 +29,7 @@ pub(in crate::cpu) struct Prepared<'a, T: Gemm> {
 impl<'a, T: Formats> Prepared<'a, T> {
     /// Of `b`, for so many products.
     pub fn new(b: Matrix<'a, T>, depth: usize, columns: usize, products: usize) -> Prepared<'a, T> {
-        let kernel = T::kernels().tile(columns);
+        let kernel = T::kernels().tiles.best_for(columns);
         let mut prepared = Prepared { b, depth, columns, kernel, panels: None };
         if products < MANY || depth == 0 || columns == 0 {
             return prepared;

@@ -1,7 +1,7 @@
 //! The products of [minimal filtering](super): one for each place of the tiles.
 
 use super::PLACES;
-use super::room::LANES;
+use super::room::padded;
 use crate::cpu::gemm::kernels::Gemm;
 use crate::cpu::gemm::kernels::store::Target;
 use crate::cpu::gemm::kernels::tile::{TileKernel, Tiles};
@@ -33,9 +33,10 @@ pub(super) struct Sums<'a, T> {
     pub accumulate: bool,
 }
 
-/// The kernel whose tiles so many columns fill; they are whole registers.
+/// The kernel whose tiles fill panels that so many columns fill; they are whole registers.
 pub(super) fn kernel_for<T: Gemm>(columns: usize) -> &'static TileKernel<T> {
-    T::kernels().tile(if columns.is_multiple_of(2 * LANES) { columns } else { LANES })
+    let fills = |width: usize| padded(width).is_multiple_of(width) && columns.is_multiple_of(padded(width));
+    T::kernels().tiles.best_of(columns, |kernel| fills(kernel.width)).expect("a level has tiles for a register")
 }
 
 /// The products for all places, of `depth` columns of the left and rows of the right.

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::dot_tile::{DotKernel, dot_tiles};
-use super::kernel::{Kernels, Level};
+use super::kernel::{Kernels, Level, TileKernels};
 use super::sparse_rows::{SparseKernel, sparse_rows};
 use super::tile::{tile_kernel, tiles};
 use super::vector::{Vector, vector};
@@ -17,11 +17,12 @@ use crate::cpu::simd::SimdLevel;
 pub(crate) static LEVEL: Level = Level {
     level: SimdLevel::Avx2,
     f32: Kernels {
-        tiles: &[
-            tile_kernel!(12, 4, 264, avx2_narrow_tiles::<f32, __m128, 1>),
-            tile_kernel!(6, 8, 264, avx2_tiles::<f32, __m256, 1>),
-            tile_kernel!(6, 16, 264, avx2_tiles::<f32, __m256, 2>),
-        ],
+        tiles: TileKernels::new(&[
+            tile_kernel!(12, 264, avx2_narrow_tiles::<f32, __m128, 1>),
+            tile_kernel!(6, 264, avx2_tiles::<f32, __m256, 1>),
+            tile_kernel!(6, 264, avx2_tiles::<f32, __m256, 2>),
+            tile_kernel!(4, 264, avx2_wide_tiles::<f32, __m256, 3>),
+        ]),
         dots: dots::<f32, __m256>(),
         sparse: SparseKernel { list_row: Some(list_row), ..sparse::<f32, __m256>() },
         windows: windows::<f32, __m256>(),
@@ -31,7 +32,10 @@ pub(crate) static LEVEL: Level = Level {
         transpose_square: Some(transpose_square),
     },
     f64: Kernels {
-        tiles: &[tile_kernel!(6, 8, 264, avx2_tiles::<f64, __m256d, 2>)],
+        tiles: TileKernels::new(&[
+            tile_kernel!(6, 264, avx2_tiles::<f64, __m256d, 2>),
+            tile_kernel!(4, 264, avx2_wide_tiles::<f64, __m256d, 3>),
+        ]),
         dots: dots::<f64, __m256d>(),
         sparse: sparse::<f64, __m256d>(),
         windows: windows::<f64, __m256d>(),
@@ -76,12 +80,21 @@ const fn window_dots<T: Float, V: Vector<T>>() -> WindowDotKernel<T> {
 tiles!(
     #[target_feature(enable = "avx2,fma")]
     avx2_tiles,
+    avx2_part,
     avx2_sums,
     1 2 3 4 5 6
 );
 tiles!(
     #[target_feature(enable = "avx2,fma")]
+    avx2_wide_tiles,
+    avx2_wide_part,
+    avx2_wide_sums,
+    1 2 3 4
+);
+tiles!(
+    #[target_feature(enable = "avx2,fma")]
     avx2_narrow_tiles,
+    avx2_narrow_part,
     avx2_narrow_sums,
     1 2 3 4 5 6 7 8 9 10 11 12
 );

@@ -4,7 +4,7 @@ use std::arch::x86_64::*;
 
 use super::avx2::{halves, sum_of_eight, sum_of_four_doubles, transpose_square};
 use super::dot_tile::{DotKernel, dot_tiles};
-use super::kernel::{Kernels, Level};
+use super::kernel::{Kernels, Level, TileKernels};
 use super::sparse_rows::{SparseKernel, sparse_rows};
 use super::tile::{tile_kernel, tiles};
 use super::vector::{Vector, vector};
@@ -18,10 +18,11 @@ use crate::cpu::simd::SimdLevel;
 pub(crate) static LEVEL: Level = Level {
     level: SimdLevel::Avx512,
     f32: Kernels {
-        tiles: &[
-            tile_kernel!(12, 16, 512, avx512_tiles::<f32, __m512, 1>),
-            tile_kernel!(12, 32, 512, avx512_tiles::<f32, __m512, 2>),
-        ],
+        tiles: TileKernels::new(&[
+            tile_kernel!(12, 512, avx512_tiles::<f32, __m512, 1>),
+            tile_kernel!(12, 512, avx512_tiles::<f32, __m512, 2>),
+            tile_kernel!(8, 512, avx512_wide_tiles::<f32, __m512, 3>),
+        ]),
         dots: dots::<f32, __m512>(),
         sparse: SparseKernel { list_row: Some(list_row), ..sparse::<f32, __m512>() },
         windows: windows::<f32, __m512>(),
@@ -31,7 +32,10 @@ pub(crate) static LEVEL: Level = Level {
         transpose_square: Some(transpose_square),
     },
     f64: Kernels {
-        tiles: &[tile_kernel!(12, 16, 512, avx512_tiles::<f64, __m512d, 2>)],
+        tiles: TileKernels::new(&[
+            tile_kernel!(12, 512, avx512_tiles::<f64, __m512d, 2>),
+            tile_kernel!(8, 512, avx512_wide_tiles::<f64, __m512d, 3>),
+        ]),
         dots: dots::<f64, __m512d>(),
         sparse: sparse::<f64, __m512d>(),
         windows: windows::<f64, __m512d>(),
@@ -76,8 +80,16 @@ const fn window_dots<T: Float, V: Vector<T>>() -> WindowDotKernel<T> {
 tiles!(
     #[target_feature(enable = "avx512f")]
     avx512_tiles,
+    avx512_part,
     avx512_sums,
     1 2 3 4 5 6 7 8 9 10 11 12
+);
+tiles!(
+    #[target_feature(enable = "avx512f")]
+    avx512_wide_tiles,
+    avx512_wide_part,
+    avx512_wide_sums,
+    1 2 3 4 5 6 7 8
 );
 dot_tiles!(
     #[target_feature(enable = "avx512f")]

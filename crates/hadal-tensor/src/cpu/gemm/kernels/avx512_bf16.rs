@@ -35,6 +35,7 @@ unsafe fn sums_of_factors(tiles: &Tiles<u32, f32>, factors: &[Factors], _row_str
 tiles!(
     #[target_feature(enable = "avx512f,avx512bf16")]
     tiles_bf16,
+    part_bf16,
     sums_bf16,
     1 2 3 4 5 6 7 8 9 10 11 12
 );

@@ -1,7 +1,7 @@
 //! Kernels for every processor.
 
 use super::dot_tile::{DotKernel, dot_tiles};
-use super::kernel::{Kernels, Level};
+use super::kernel::{Kernels, Level, TileKernels};
 use super::sparse_rows::{SparseKernel, sparse_rows};
 use super::tile::{tile_kernel, tiles};
 use super::vector::Vector;
@@ -15,7 +15,7 @@ use crate::cpu::simd::SimdLevel;
 pub(crate) static LEVEL: Level = Level {
     level: SimdLevel::Baseline,
     f32: Kernels {
-        tiles: &[tile_kernel!(4, 8, 512, baseline_tiles::<f32, Four<f32>, 2>)],
+        tiles: TileKernels::new(&[tile_kernel!(4, 512, baseline_tiles::<f32, Four<f32>, 2>)]),
         dots: dots(),
         sparse: sparse(),
         windows: windows(),
@@ -25,7 +25,7 @@ pub(crate) static LEVEL: Level = Level {
         transpose_square: None,
     },
     f64: Kernels {
-        tiles: &[tile_kernel!(4, 8, 512, baseline_tiles::<f64, Four<f64>, 2>)],
+        tiles: TileKernels::new(&[tile_kernel!(4, 512, baseline_tiles::<f64, Four<f64>, 2>)]),
         dots: dots(),
         sparse: sparse(),
         windows: windows(),
@@ -67,7 +67,7 @@ const fn window_dots<T: Float>() -> WindowDotKernel<T> {
     }
 }
 
-tiles!(baseline_tiles, baseline_sums, 1 2 3 4);
+tiles!(baseline_tiles, baseline_part, baseline_sums, 1 2 3 4);
 dot_tiles!(baseline_dot_tiles, baseline_dots);
 sparse_rows!(baseline_sparse_rows, 1 2 3 4 5 6 7 8 9 10 11 12);
 window_tiles!(

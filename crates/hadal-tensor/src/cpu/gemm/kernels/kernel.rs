@@ -18,8 +18,7 @@ pub(crate) struct Level {
 
 /// The kernels of a number type at a level.
 pub(crate) struct Kernels<T: 'static> {
-    /// Those for dense products, the narrowest first.
-    pub tiles: &'static [TileKernel<T>],
+    pub tiles: TileKernels<T>,
     pub dots: DotKernel<T>,
     /// That for matrices with many zeros.
     pub sparse: SparseKernel<T>,
@@ -38,10 +37,50 @@ pub(crate) struct Kernels<T: 'static> {
     pub transpose_square: Option<unsafe fn(*const T, usize, *mut T, usize)>,
 }
 
-impl<T> Kernels<T> {
-    /// The best tiles for a product with this many columns.
-    pub fn tile(&self, columns: usize) -> &TileKernel<T> {
-        let widest = self.tiles.len() - 1;
-        self.tiles[..widest].iter().find(|kernel| columns <= kernel.width).unwrap_or(&self.tiles[widest])
+/// The kernels for dense products.
+pub(crate) struct TileKernels<T: 'static> {
+    /// The narrowest first.
+    all: &'static [TileKernel<T>],
+    /// Which is the best for so many columns; for more than are listed the widest is.
+    best: [u8; LISTED],
+}
+
+/// Five of the widest tiles: of more columns they lose less by the last tile than others lose by the rest.
+const LISTED: usize = 5 * 48;
+
+impl<T> TileKernels<T> {
+    pub const fn new(all: &'static [TileKernel<T>]) -> TileKernels<T> {
+        let mut best = [0; LISTED];
+        let mut columns = 1;
+        while columns < LISTED {
+            let mut index = 1;
+            while index < all.len() {
+                if all[index].cost(columns) < all[best[columns] as usize].cost(columns) {
+                    best[columns] = index as u8;
+                }
+                index += 1;
+            }
+            columns += 1;
+        }
+        TileKernels { all, best }
+    }
+
+    /// All kernels, the narrowest first.
+    pub fn all(&self) -> &'static [TileKernel<T>] {
+        self.all
+    }
+
+    /// The best tiles for a product with this many columns: those that [cost](TileKernel::cost) least.
+    pub fn best_for(&self, columns: usize) -> &'static TileKernel<T> {
+        &self.all[self.best.get(columns).map_or(self.all.len() - 1, |&index| index.into())]
+    }
+
+    /// The best of those tiles that are wanted.
+    pub fn best_of(
+        &self,
+        columns: usize,
+        is_wanted: impl Fn(&TileKernel<T>) -> bool,
+    ) -> Option<&'static TileKernel<T>> {
+        self.all.iter().filter(|kernel| is_wanted(kernel)).min_by_key(|kernel| kernel.cost(columns))
     }
 }

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::dot_tile::{self, DotKernel, DotTile};
 use super::kernel::Level;
+use super::kernel::TileKernels;
 use super::sparse_rows::{LISTED, SparseKernel, SparseRows};
 use super::store::Target;
 use super::tile::{TileKernel, Tiles};
@@ -353,7 +354,7 @@ fn check_window_dots<T: Gemm + Into<f64>>(kernel: &WindowDotKernel<T>, case: &Ca
 fn check_all<T: Gemm + Into<f64>>(level: &'static Level, case: &Case) {
     let kernels = T::of(level);
     for flag in [false, true] {
-        kernels.tiles.iter().for_each(|kernel| check_tiles(kernel, case, flag));
+        kernels.tiles.all().iter().for_each(|kernel| check_tiles(kernel, case, flag));
         check_dots(&kernels.dots, case, flag);
         check_windows(&kernels.windows, case, flag);
         check_window_dots(&kernels.window_dots, case, flag);
@@ -384,8 +385,19 @@ fn levels_are_listed_from_the_highest_down_to_the_baseline() {
     let listed: Vec<_> = LEVELS.iter().map(|level| level.level).collect();
     assert!(listed.is_sorted_by(|higher, lower| higher > lower), "{listed:?}");
     assert_eq!(listed.last(), available_levels().first());
+}
+
+#[test]
+fn tiles_are_chosen_that_cost_least() {
+    fn check<T>(tiles: &TileKernels<T>) {
+        assert!(tiles.all().is_sorted_by(|narrow, wide| narrow.width < wide.width));
+        for columns in 0..2000 {
+            let chosen = tiles.best_for(columns);
+            assert!(tiles.all().iter().all(|other| chosen.cost(columns) <= other.cost(columns)), "{columns} columns");
+        }
+    }
     for level in LEVELS {
-        assert!(level.f32.tiles.is_sorted_by(|narrow, wide| narrow.width < wide.width));
-        assert!(level.f64.tiles.is_sorted_by(|narrow, wide| narrow.width < wide.width));
+        check(&level.f32.tiles);
+        check(&level.f64.tiles);
     }
 }

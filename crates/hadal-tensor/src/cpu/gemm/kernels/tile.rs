@@ -9,6 +9,8 @@ use crate::cpu::caches::Caches;
 pub(crate) struct TileKernel<T> {
     pub height: usize,
     pub width: usize,
+    /// Columns of a register.
+    pub lanes: usize,
     /// Elements of the summed axis per pass, at most: a tile's rows and its panel lie in the two nearest caches.
     pub depth: usize,
     /// # Safety
@@ -29,6 +31,26 @@ impl<T> TileKernel<T> {
         format!("{} x {}", self.height, self.width)
     }
 
+    /// What each row takes for a place along the summed axis, of so many columns, in parts of a cycle.
+    ///
+    /// A processor adds two products of registers in a cycle. Some load two registers in it, others barely more than one (measured in
+    /// `benches/README.md`), and a tile loads one for each of its rows, and one for each of its registers across: those that are
+    /// nearly square, in registers, load least.
+    pub const fn cost(&self, columns: usize) -> usize {
+        (columns / self.width) * self.cost_of_tile(self.width) + self.cost_of_tile(columns % self.width)
+    }
+
+    /// The same of a tile, or of none.
+    const fn cost_of_tile(&self, columns: usize) -> usize {
+        let (rows, wide) = (self.height, columns.div_ceil(self.lanes));
+        let (products, loads) = (rows * wide, rows + wide);
+        match wide {
+            0 => 0,
+            _ if products > 2 * loads => PARTS * products / rows,
+            _ => PARTS * 2 * loads / rows,
+        }
+    }
+
     /// Whether the rows of a right matrix, `pitch` elements apart, are read from where they lie at least as fast as packed, in a pass so
     /// deep: where tiles are two cache lines wide and high enough to be few, and the rows neither crowd nor lie too far apart.
     ///
@@ -42,10 +64,12 @@ impl<T> TileKernel<T> {
         let filled = depth.saturating_mul(places.min(apart));
         let crowd = filled > places / 4 && rows.saturating_mul(filled) > CROWDED_ROWS * places;
         let lie_far = depth.saturating_mul(bytes) > FAR && rows > FAR_ROWS;
-        self.width * size_of::<T>() >= 2 * LINE && self.height >= 12 && !crowd && !lie_far
+        self.width * size_of::<T>() >= 2 * LINE && self.height >= 8 && !crowd && !lie_far
     }
 }
 
+/// Parts of half a cycle, which divide by the heights of tiles.
+const PARTS: usize = 24;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 /// From so many rows of the left matrix on it pays to pack a right one that would fill the second cache.
@@ -81,7 +105,7 @@ pub(crate) struct Tiles<P, T> {
 /// # Safety
 /// The processor must have V's instructions; `a` must be readable at `i * row_stride + k * depth_stride` for all
 /// `i < HEIGHT`, `k < depth`, and `b` at `k * b_stride + j` for all `k < depth`, `j` below `WIDE` registers, or below
-/// `columns` if `DIRECT`; `out` readable and writable at `i * out_stride + j` for all those `i` and `j`.
+/// `columns` if `PARTLY`; `out` readable and writable at `i * out_stride + j` for all those `i` and `j`.
 #[inline(always)]
 pub(crate) unsafe fn sums<
     P,
@@ -90,6 +114,7 @@ pub(crate) unsafe fn sums<
     const HEIGHT: usize,
     const WIDE: usize,
     const DIRECT: bool,
+    const PARTLY: bool,
 >(
     tiles: &Tiles<P, T>,
     mut b: *const P,
@@ -113,7 +138,7 @@ pub(crate) unsafe fn sums<
             }
             for (j, right) in right.iter_mut().enumerate() {
                 let columns = columns.saturating_sub(j * V::WIDTH);
-                *right = if DIRECT && columns < V::WIDTH {
+                *right = if PARTLY && columns < V::WIDTH {
                     V::operand_first(b.wrapping_add(j * V::WIDTH), columns)
                 } else {
                     V::operand(b.add(j * V::WIDTH))
@@ -132,11 +157,11 @@ pub(crate) unsafe fn sums<
     }
 }
 
-/// Makes `fn $name` that picks the instance for the number of rows, compiled for `$feature`. The sums are a function of
-/// their own, `$sums`: beside code for any target they would not stay in registers. Little but the sums is stored from one
-/// tile to the next: more would wait until the last tile's sums have left the processor.
+/// Makes `fn $name` that picks the instance for the number of rows, and for the registers that the last tile fills, compiled for
+/// `$feature`. The sums are a function of their own, `$sums`: beside code for any target they would not stay in registers. Little but
+/// the sums is stored from one tile to the next: more would wait until the last tile's sums have left the processor.
 macro_rules! tiles {
-    ($(#[$feature:meta])? $name:ident, $sums:ident, $($height:literal)*) => {
+    ($(#[$feature:meta])? $name:ident, $part:ident, $sums:ident, $($height:literal)*) => {
         /// # Safety
         /// As [`sums`](super::tile::sums).
         $(#[$feature])?
@@ -148,6 +173,7 @@ macro_rules! tiles {
             const HEIGHT: usize,
             const WIDE: usize,
             const DIRECT: bool,
+            const PARTLY: bool,
         >(
             tiles: &super::tile::Tiles<P, T>,
             b: *const P,
@@ -158,7 +184,43 @@ macro_rules! tiles {
         ) {
             // SAFETY: the caller's contract.
             unsafe {
-                super::tile::sums::<P, T, V, HEIGHT, WIDE, DIRECT>(tiles, b, columns, out, out_stride, accumulate)
+                super::tile::sums::<P, T, V, HEIGHT, WIDE, DIRECT, PARTLY>(tiles, b, columns, out, out_stride, accumulate)
+            }
+        }
+
+        /// A tile that goes to `out` in any way, of `columns` that fill `WIDE` registers, the last perhaps in part.
+        ///
+        /// # Safety
+        /// As [`TileKernel::tiles`](super::tile::TileKernel::tiles).
+        $(#[$feature])?
+        #[inline(never)]
+        unsafe fn $part<
+            P,
+            T: crate::cpu::float::Float,
+            V: super::product::Product<P> + super::vector::Vector<T>,
+            const HEIGHT: usize,
+            const WIDE: usize,
+            const DIRECT: bool,
+        >(
+            tiles: &super::tile::Tiles<P, T>,
+            b: *const P,
+            columns: usize,
+            out: super::store::Target<T>,
+        ) {
+            let width = WIDE * V::LANES;
+            let mut stage = std::mem::MaybeUninit::<[[V; WIDE]; HEIGHT]>::uninit();
+            // SAFETY: the caller's contract, and `stage` has room for a tile, all of which is written before it is read.
+            unsafe {
+                let to = stage.as_mut_ptr().cast();
+                if columns < width {
+                    $sums::<P, T, V, HEIGHT, WIDE, DIRECT, DIRECT>(tiles, b, columns, to, width, false);
+                } else if out.column_stride > 1 {
+                    $sums::<P, T, V, HEIGHT, WIDE, DIRECT, false>(tiles, b, width, to, width, false);
+                } else {
+                    let (to, stride) = (out.pointer, out.row_stride);
+                    return $sums::<P, T, V, HEIGHT, WIDE, DIRECT, false>(tiles, b, width, to, stride, out.accumulate);
+                }
+                super::store::store(stage.assume_init_ref(), out, columns);
             }
         }
 
@@ -175,26 +237,26 @@ macro_rules! tiles {
             tiles: &super::tile::Tiles<P, T>,
         ) {
             let width = WIDE * V::LANES;
+            let (whole, rest) = (tiles.columns / width, tiles.columns % width);
+            let panel = |index: usize| (tiles.b.wrapping_add(index * tiles.panel_step), tiles.out.at_column(index * width));
             match tiles.rows {
                 $(
-                    $height => {
-                        let mut stage = std::mem::MaybeUninit::<[[V; WIDE]; $height]>::uninit();
-                        for (panel, first) in (0..tiles.columns).step_by(width).enumerate() {
-                            let b = tiles.b.wrapping_add(panel * tiles.panel_step);
-                            let columns = width.min(tiles.columns - first);
-                            let out = tiles.out.at_column(first);
-                            // SAFETY: the caller's contract, `rows` is the height of the instance, and `stage` has room
-                            // for a tile.
-                            unsafe {
-                                if columns == width && out.column_stride == 1 {
-                                    let (to, stride) = (out.pointer, out.row_stride);
-                                    $sums::<P, T, V, $height, WIDE, DIRECT>(tiles, b, columns, to, stride, out.accumulate);
-                                } else {
-                                    let to = stage.as_mut_ptr().cast();
-                                    $sums::<P, T, V, $height, WIDE, DIRECT>(tiles, b, columns, to, width, false);
-                                    super::store::store(stage.assume_init_ref(), out, columns);
-                                }
+                    // SAFETY: the caller's contract, and `rows` is the height of the instances.
+                    $height => unsafe {
+                        for (b, out) in (0..whole).map(panel) {
+                            if out.column_stride == 1 {
+                                let (to, stride) = (out.pointer, out.row_stride);
+                                $sums::<P, T, V, $height, WIDE, DIRECT, false>(tiles, b, width, to, stride, out.accumulate);
+                            } else {
+                                $part::<P, T, V, $height, WIDE, DIRECT>(tiles, b, width, out);
                             }
+                        }
+                        let (b, out) = panel(whole);
+                        match rest.div_ceil(V::LANES) {
+                            0 => {}
+                            1 if WIDE > 1 => $part::<P, T, V, $height, 1, DIRECT>(tiles, b, rest, out),
+                            2 if WIDE > 2 => $part::<P, T, V, $height, 2, DIRECT>(tiles, b, rest, out),
+                            _ => $part::<P, T, V, $height, WIDE, DIRECT>(tiles, b, rest, out),
                         }
                     }
                 )*
@@ -207,10 +269,11 @@ pub(crate) use tiles;
 
 /// A kernel of `$height` rows and passes of `$depth` whose tiles are made by `$tiles`.
 macro_rules! tile_kernel {
-    ($height:literal, $width:literal, $depth:literal, $tiles:ident::<$number:ty, $register:ty, $wide:literal>) => {
+    ($height:literal, $depth:literal, $tiles:ident::<$number:ty, $register:ty, $wide:literal>) => {
         super::tile::TileKernel {
             height: $height,
-            width: $width,
+            width: $wide * <$register as super::vector::Vector<$number>>::LANES,
+            lanes: <$register as super::vector::Vector<$number>>::LANES,
             depth: $depth,
             tiles: $tiles::<$number, $number, $register, $wide, false>,
             direct: $tiles::<$number, $number, $register, $wide, true>,
