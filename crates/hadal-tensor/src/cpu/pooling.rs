@@ -46,6 +46,12 @@ impl Geometry {
         (starts, (starts + (self.kernel[2] - 1) * self.dilation[2]).max(self.padding[2] + self.input[2]))
     }
 
+    /// Whether windows are pairs of columns side by side, all of them inside, and a line has several.
+    fn are_pairs(&self) -> bool {
+        let sizes = (self.kernel[2], self.stride[2], self.dilation[2], self.padding[2]);
+        sizes == (2, 2, 1, 0) && self.output[2] >= BLOCK && 2 * self.output[2] <= self.input[2]
+    }
+
     /// Of each window of a line, which columns of the input it has.
     fn columns(&self) -> Vec<StepBy<Range<usize>>> {
         (0..self.output[2]).map(|column| self.inside(2, column)).collect()
@@ -153,6 +159,9 @@ impl<T: Float> Task for WholeLines<'_, T> {
     fn run(self) {
         let WholeLines { lines: all, values: out, places: out_places } = self;
         let geometry = all.geometry;
+        if geometry.are_pairs() {
+            return pairs::<T, true>(&all, out, out_places);
+        }
         let (width, padding, windows) = (geometry.input[2], geometry.padding[2], geometry.output[2]);
         let (starts, reach) = geometry.starts_and_reach();
         let (mut values, mut places) = (vec![least::<T>(); reach], vec![OUTSIDE; reach]);
@@ -215,6 +224,9 @@ impl<T: Float> Task for WholeLinesOfValues<'_, T> {
         let geometry = all.geometry;
         let (kernel, dilation, stride) = (geometry.kernel[2], geometry.dilation[2], geometry.stride[2]);
         let (width, padding, windows) = (geometry.input[2], geometry.padding[2], geometry.output[2]);
+        if geometry.are_pairs() {
+            return pairs::<T, false>(&all, out, &mut []);
+        }
         let (starts, pitch) = geometry.starts_and_reach();
         let together = (TOGETHER / pitch).clamp(1, out.len() / windows);
         let (mut columns, mut best) = (vec![least::<T>(); together * pitch], vec![T::ZERO; together * starts]);
@@ -263,6 +275,51 @@ impl<T: Float> Task for WholeLinesOfValues<'_, T> {
     }
 }
 
+/// Windows of pairs of columns side by side, which all lie inside: element by element of several windows, without passes over whole
+/// lines. Without `PLACES` there are none to be written.
+#[inline(always)]
+fn pairs<T: Float, const PLACES: bool>(all: &Lines<T>, out: &mut [T], places: &mut [i64]) {
+    let (windows, size) = (all.geometry.output[2], all.geometry.input.iter().product());
+    let channel = all.rows.len() * windows;
+    for (index, (x, out)) in all.x[all.first * size..].chunks_exact(size).zip(out.chunks_exact_mut(channel)).enumerate()
+    {
+        for (line, (rows, out)) in all.rows.iter().zip(out.chunks_exact_mut(windows)).enumerate() {
+            for start in block_starts(windows) {
+                let (mut best, mut best_places) = ([least(); BLOCK], [OUTSIDE; BLOCK]);
+                for (number, &row) in rows.iter().enumerate() {
+                    let Some(pairs) = x[row + 2 * start..].first_chunk::<{ 2 * BLOCK }>() else {
+                        unreachable!("windows lie inside")
+                    };
+                    for right in [0, 1] {
+                        let first = number == 0 && right == 0;
+                        let mut values = [T::ZERO; BLOCK];
+                        for i in 0..BLOCK {
+                            values[i] = pairs[2 * i + right];
+                        }
+                        if PLACES {
+                            let mut places = [0; BLOCK];
+                            for (i, place) in places.iter_mut().enumerate() {
+                                *place = (row + 2 * (start + i) + right) as i32;
+                            }
+                            best_places =
+                                if first { places } else { of_larger_block(best, values, best_places, places) };
+                        }
+                        best = if first { values } else { larger_block(best, values) };
+                    }
+                }
+                let Some(out) = out[start..].first_chunk_mut() else { unreachable!("blocks lie within") };
+                *out = best;
+                if PLACES {
+                    let places = &mut places[index * channel + line * windows + start..][..BLOCK];
+                    for (place, best) in places.iter_mut().zip(best_places) {
+                        *place = if best == OUTSIDE { -1 } else { i64::from(best) };
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Elements that are compared at once.
 const BLOCK: usize = 8;
 
@@ -278,7 +335,7 @@ fn block_starts(count: usize) -> impl Iterator<Item = usize> {
 fn larger_of<T: Float>(out: &mut [T], a: &[T], b: &[T]) {
     if out.len() < BLOCK {
         for (out, (&a, &b)) in out.iter_mut().zip(a.iter().zip(b)) {
-            *out = if is_larger(b, a) { b } else { a };
+            *out = of_larger(a, b, a, b);
         }
         return;
     }
@@ -287,9 +344,7 @@ fn larger_of<T: Float>(out: &mut [T], a: &[T], b: &[T]) {
         let (Some(out), (Some(a), Some(b))) = (out[start..].first_chunk_mut::<BLOCK>(), blocks) else {
             unreachable!("blocks lie within")
         };
-        for i in 0..BLOCK {
-            out[i] = if is_larger(b[i], a[i]) { b[i] } else { a[i] };
-        }
+        *out = larger_block(*a, *b);
     }
 }
 
@@ -298,17 +353,43 @@ fn larger_of<T: Float>(out: &mut [T], a: &[T], b: &[T]) {
 fn raise<T: Float>(all: &mut [T], others: &[T]) {
     if all.len() < BLOCK {
         for (old, &value) in all.iter_mut().zip(others) {
-            *old = if is_larger(value, *old) { value } else { *old };
+            *old = of_larger(*old, value, *old, value);
         }
         return;
     }
     for start in block_starts(all.len()) {
         let blocks = (all[start..].first_chunk_mut::<BLOCK>(), others[start..].first_chunk::<BLOCK>());
         let (Some(all), Some(others)) = blocks else { unreachable!("blocks lie within") };
-        for i in 0..BLOCK {
-            all[i] = if is_larger(others[i], all[i]) { others[i] } else { all[i] };
-        }
+        *all = larger_block(*all, *others);
     }
+}
+
+/// The larger of each two. An array of its own: what is written one by one where it is read is not computed several at a time.
+#[inline(always)]
+fn larger_block<T: Float>(old: [T; BLOCK], values: [T; BLOCK]) -> [T; BLOCK] {
+    of_larger_block(old, values, old, values)
+}
+
+/// What belongs to the larger of each two.
+#[inline(always)]
+fn of_larger_block<T: Float, U: Copy>(
+    old: [T; BLOCK],
+    values: [T; BLOCK],
+    of_old: [U; BLOCK],
+    of_values: [U; BLOCK],
+) -> [U; BLOCK] {
+    let mut of_larger_ones = of_old;
+    for i in 0..BLOCK {
+        of_larger_ones[i] = of_larger(old[i], values[i], of_old[i], of_values[i]);
+    }
+    of_larger_ones
+}
+
+/// What belongs to the larger of two, the first of equals, the first NaN if there is one.
+#[inline(always)]
+fn of_larger<T: Float, U: Copy>(old: T, value: T, of_old: U, of_value: U) -> U {
+    let of_larger = if value <= old { of_old } else { of_value };
+    if old.is_nan() { of_old } else { of_larger }
 }
 
 /// Whether a value takes the place of one before it: NaN is the largest.
@@ -354,6 +435,7 @@ mod tests {
             padding in prop::array::uniform2(0usize..3),
             ceil_mode in any::<bool>(),
             same_padding in any::<bool>(),
+            pairs in any::<bool>(),
             // Few different numbers, so that there are equal ones.
             numbers in prop::collection::vec(prop_oneof![
                 4 => (-3i32..3).prop_map(|x| x as f32),
@@ -362,6 +444,10 @@ mod tests {
             ], 40 * 40),
         ) {
             let [channels, rows, columns] = [1 + sizes[0] % 3, sizes[1], sizes[2]];
+            let (mut kernel, mut stride, mut dilation, mut padding) = (kernel, stride, dilation, padding);
+            if pairs {
+                (kernel[1], stride[1], dilation[1], padding[1]) = (2, 2, 1, 0);
+            }
             let along = |d: usize, size: usize| {
                 let axis = WindowAxis { size, kernel: kernel[d], stride: stride[d], dilation: dilation[d] };
                 let given = padding[d].min(kernel[d] / 2);
