@@ -263,3 +263,27 @@ fn flip_pays<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes) -> bool {
     let flipped = cost(b.flipped(), columns, a.flipped(), rows) + rows * columns * written;
     flipped < straight
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_have_every_piece_once_and_rows_of_their_own() {
+        for (groups, strips) in (1..6).flat_map(|groups| (1..20).map(move |strips| (groups, strips))) {
+            for shares in 1..=strips {
+                let pieces: Vec<_> =
+                    (0..groups * strips).map(|piece| piece_of_shares(piece, groups, strips, shares)).collect();
+                let mut sorted = pieces.clone();
+                sorted.sort_unstable();
+                let all = (0..groups).flat_map(|group| (0..strips).map(move |strip| (group, strip)));
+                assert!(sorted.into_iter().eq(all), "{groups} groups, {strips} strips, {shares} shares");
+                let share = |strip: usize| (0..shares).rposition(|share| share * strips / shares <= strip);
+                assert!(
+                    pieces.iter().map(|&(_, strip)| share(strip)).is_sorted(),
+                    "{groups} groups, {strips} strips, {shares} shares"
+                );
+            }
+        }
+    }
+}

@@ -13,7 +13,7 @@ use crate::precision::MatmulPrecision;
 
 /// Packing pays from so many products on.
 const MANY: usize = 4;
-/// Panels of a piece of parallel work.
+/// Panels of a piece of parallel work, at most.
 const PANELS: usize = 4;
 
 /// A right matrix `[depth, columns]`, packed if many products follow.
@@ -87,8 +87,10 @@ impl<'a, T: Formats> Prepared<'a, T> {
             }
             let length = kernel.panel_length(deep);
             let panels = &panels[count * kernel.width * start..][..count * length];
-            share(work, tiled::<T>(), count.div_ceil(PANELS), |piece| {
-                for panel in piece * PANELS..count.min((piece + 1) * PANELS) {
+            // An even number, as there are often two threads.
+            let pieces = count.div_ceil(PANELS).next_multiple_of(2).min(count);
+            share(work, tiled::<T>(), pieces, |piece| {
+                for panel in piece * count / pieces..(piece + 1) * count / pieces {
                     let first = panel * kernel.width;
                     for row in (0..rows).step_by(kernel.height) {
                         let (a, row_stride, depth_stride) = if left.packed {

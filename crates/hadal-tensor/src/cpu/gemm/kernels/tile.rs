@@ -52,7 +52,7 @@ impl<T> TileKernel<T> {
     }
 
     /// Whether the rows of a right matrix, `pitch` elements apart, are read from where they lie at least as fast as packed, in a pass so
-    /// deep: where tiles are two cache lines wide and high enough to be few, and the rows neither crowd nor lie too far apart.
+    /// deep: where tiles are at least two cache lines wide and high enough to be few, and the rows neither crowd nor lie too far apart.
     ///
     /// Rows at a multiple of a power of two of cache lines share that part of the places of a cache: at 4 KiB, one in 64. Where what a
     /// panel would fill, if spread evenly, is more than a quarter of the second cache, reading it anew for each tile takes up to twice
@@ -130,7 +130,7 @@ pub(crate) unsafe fn sums<
         for _ in 0..tiles.depth {
             let mut right = [V::none(); WIDE];
             // Left to itself, the processor asks too late for rows that lie far apart, and for panels that the nearest cache does not hold:
-            // those of two lines. For narrower ones asking takes longer than it saves.
+            // those of more than a line. For narrower ones asking takes longer than it saves.
             if DIRECT || WIDE * size_of::<V>() > LINE {
                 for j in (0..WIDE).filter(|j| (j * size_of::<V>()).is_multiple_of(LINE)) {
                     prefetch::<P, NEAREST>(b.wrapping_add(AHEAD * tiles.b_stride + j * V::WIDTH));
