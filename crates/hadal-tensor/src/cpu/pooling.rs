@@ -389,7 +389,8 @@ fn of_larger_block<T: Float, U: Copy>(
     of_larger_ones
 }
 
-/// What belongs to the larger of two, the first of equals, the first NaN if there is one.
+/// What belongs to the larger of two, the first of equals, the first NaN if there is one: where [`is_larger`] would do, but by one
+/// choice after another, which the compiler makes for a whole block at once.
 #[inline(always)]
 fn of_larger<T: Float, U: Copy>(old: T, value: T, of_old: U, of_value: U) -> U {
     let of_larger = if value <= old { of_old } else { of_value };

@@ -139,7 +139,7 @@ impl<T: Float, F: Format<T>> Pass<'_, T, F> {
         let groups = panels.div_ceil((COLUMNS / self.width).min(near).max(1));
         let strip = self.tiles_within(ROWS);
         let strips = rows.div_ceil(strip);
-        // A thread begins with pieces that follow each other. Of the larger operand it shall read no more than its share, and of a product
+        // A thread begins with pieces that follow each other. Of the larger operand it shall read about its share, and of a product
         // of many rows write rows, which are what is read together afterwards. Sums do not depend on it.
         let shares = if rows > columns { num_threads().min(strips) } else { 1 };
         share(self.sizes.work(), tiled::<T>(), groups * strips, |piece| {

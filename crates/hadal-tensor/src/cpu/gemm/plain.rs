@@ -66,7 +66,7 @@ impl<T: Gemm> Format<T> for TileKernel<T> {
 
     fn right_in_place<'a>(&self, b: Matrix<'a, T>, rows: usize, depth: usize) -> Option<Matrix<'a, T>> {
         let pitch = usize::try_from(b.row_stride).ok().filter(|_| b.column_stride == 1)?;
-        // To pack what is read only once would take longer than the product.
+        // To pack what is read once or twice would take longer than to read it where it lies.
         (rows <= 2 * self.height || self.reads_rows(pitch, rows, depth)).then_some(b)
     }
 
