@@ -1,6 +1,6 @@
 //! How kinds of numbers meet: no operation loses a fraction, comparisons are by value, sums of small integers widen.
 
-use hadal_tensor::{DType, Rng, Tensor};
+use hadal_tensor::{DType, Pool, Rng, Tensor};
 use proptest::prelude::*;
 
 fn integers(values: &[i64]) -> Tensor {
@@ -128,6 +128,10 @@ fn sums_of_small_integers_are_wide() {
     assert_eq!(many.sum().to_vec::<i64>(), [3 * 70_000 * 200]);
     let places = Tensor::zeros([300]).to_dtype(DType::I64);
     assert_eq!(ones.narrow(0, 0, 300).scatter_add(0, &places, [2]).to_vec::<i64>(), [300, 0]);
+    // Where windows meet, two of 200 are more than a u8 holds; and truth values are counted.
+    let windows = Tensor::full_of([1, 4, 2], 200.0, DType::U8);
+    assert_eq!(windows.fold([2, 3], Pool::new(2).stride(1)).to_vec::<i64>(), [200, 400, 200, 200, 400, 200]);
+    assert_eq!(windows.gt(0).fold([2, 3], Pool::new(2).stride(1)).to_vec::<i64>(), [1, 2, 1, 1, 2, 1]);
     assert_eq!(Tensor::zeros([0]).to_dtype(DType::Bool).sum().to_vec::<i64>(), [0]);
 }
 

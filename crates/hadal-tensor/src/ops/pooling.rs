@@ -7,6 +7,7 @@ use super::pad::Padding;
 use crate::autograd::{record, records};
 use crate::backend::Geometry;
 use crate::cpu::buffer::vec_with_room;
+use crate::kinds::{Meeting, meet};
 use crate::shape::Shape;
 use crate::tensor::{Tensor, Value};
 use crate::window::{DIMENSIONS, Numbers, PerDimension, Pool};
@@ -280,7 +281,7 @@ impl Tensor {
     }
 
     /// Adds windows `[N, C * window, places]` up where they lie in pictures of `height` and `width`, as PyTorch's `fold`: `[N, C,
-    /// height, width]`.
+    /// height, width]`; of `u8` and `bool` in `i64`, as every sum.
     ///
     /// ```
     /// use hadal_tensor::{Pool, Tensor};
@@ -294,6 +295,10 @@ impl Tensor {
     #[doc(alias = "col2im")]
     #[track_caller]
     pub fn fold(&self, [height, width]: [usize; 2], windows: Pool) -> Tensor {
+        let sum = meet("fold", Meeting::Sum(self.dtype()));
+        if sum != self.dtype() {
+            return self.to_dtype(sum).fold([height, width], windows);
+        }
         assert!(self.rank() == 3, "fold: shape {} is not [N, C * window, places]", self.shape());
         let window: usize = windows.window.last(2, 1, "fold", "the window's size").iter().product();
         assert!(

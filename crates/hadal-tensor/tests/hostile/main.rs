@@ -16,6 +16,8 @@ use operations::{Operation, operations};
 const HUGE: usize = 1 << 57;
 /// Views of more elements than this are not summed over in products, which would take years.
 const LARGE: usize = 1 << 20;
+/// What the names of operations hold that sum products of their operands.
+const PRODUCTS: [&str; 6] = ["attention", "conv", "einsum", "linear", "matmul", "recurrent"];
 
 /// Choices, taken from the words that a test case is made of.
 struct Choices<'a>(std::slice::Iter<'a, u32>);
@@ -182,7 +184,7 @@ fn run(words: &[u32], operations: &[Operation], seen: &mut [usize; 2]) -> Result
             dtype: choices.of(&[DType::F32, DType::F64, DType::I64, DType::U8, DType::Bool]),
         };
         let Arguments { x, y, z, .. } = &arguments;
-        let is_product = ["attention", "linear", "matmul"].iter().any(|product| name.contains(product));
+        let is_product = PRODUCTS.iter().any(|product| name.contains(product));
         if is_product && [x, y, z].iter().any(|operand| operand.elements() > LARGE) {
             continue;
         }
