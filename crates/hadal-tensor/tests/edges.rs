@@ -219,5 +219,29 @@ fn a_stride_beyond_the_axes_has_one_place() {
         for conv in [Conv::new().stride(stride), Conv::new().stride(stride).same_padding()] {
             assert_eq!(x.conv(&w, None, conv).to_vec::<f32>(), [1.0], "stride {stride}");
         }
+        // The window begins in the padding, and the first element of the input is its last.
+        let (x, w) = (x.clone().requires_grad(), Tensor::ones([1, 1, 2, 2]));
+        let y = x.conv(&w, None, Conv::new().stride(stride.max(4)).padding(1));
+        let gradients = y.sum().backward();
+        assert_eq!((y.elements(), y.item()), (1, 1.0), "stride {stride}");
+        assert_eq!(gradients.get(&x).unwrap().to_vec::<f32>(), [1.0, 0.0, 0.0, 0.0, 0.0, 0.0], "stride {stride}");
     }
+}
+
+#[test]
+fn convolutions_of_nothing_take_windows_of_any_size() {
+    let huge = 1 << 40;
+    let (x, w) = (Tensor::zeros([2, 0, 5]).requires_grad(), Tensor::zeros([3, 0, huge]).requires_grad());
+    let bias = Tensor::from([1.0, -2.0, 3.0]).requires_grad();
+    let conv = Conv::new().padding(huge / 2);
+    let y = x.conv(&w, Some(&bias), conv);
+    assert_eq!(y.to_vec::<f32>(), [1.0, -2.0, 3.0].repeat(2).iter().flat_map(|&b| [b; 6]).collect::<Vec<f32>>());
+    let relu = x.conv_relu(&w, Some(&bias), conv);
+    assert_eq!(relu.slice(0, 1..).to_vec::<f32>()[..12], [[1.0; 6], [0.0; 6]].concat());
+    let gradients = relu.sum().backward();
+    assert_eq!(gradients.get(&bias).unwrap().to_vec::<f32>(), [12.0, 0.0, 12.0]);
+    assert_eq!(gradients.get(&w).unwrap().shape(), w.shape());
+    let transposed = Tensor::zeros([2, 0, 5]).conv_transpose(&Tensor::zeros([0, 3, 1 << 10]), Some(&bias), Conv::new());
+    assert_eq!(transposed.shape(), &[2, 3, 1028]);
+    assert_eq!(transposed.sum().item(), 2.0 * 1028.0 * 2.0);
 }

@@ -6,7 +6,7 @@
 use super::arithmetic::{check_float, check_same_dtype};
 use super::pad::Padding;
 use crate::autograd::{record, record_with_output};
-use crate::backend::{Epilogue, Geometry};
+use crate::backend::{Epilogue, Geometry, Storage};
 use crate::shape::Shape;
 use crate::tensor::{Tensor, Value};
 use crate::window::{Conv, DIMENSIONS, WindowAxis};
@@ -96,9 +96,11 @@ impl Tensor {
         }
         geometry.output = geometry.output_sizes("conv", geometry.padding, false);
         match bias {
-            Some(bias) => self.convolved_with_bias(weight, bias, relu, geometry),
-            None if relu => self.convolved(weight, geometry).relu(),
-            None => self.convolved(weight, geometry),
+            Some(bias) if !geometry.sums_nothing() => self.convolved_with_bias(weight, bias, relu, geometry),
+            _ => {
+                let y = with_bias("conv", self.convolved(weight, geometry), bias, filters);
+                if relu { y.relu() } else { y }
+            }
         }
     }
 
@@ -188,7 +190,8 @@ impl Tensor {
     #[track_caller]
     fn convolved(&self, weight: &Tensor, geometry: Geometry) -> Tensor {
         let shape = geometry.output_shape();
-        let storage = self.backend().convolution(self.view(), weight.view(), None, &geometry);
+        let storage =
+            self.summed(&shape, &geometry, || self.backend().convolution(self.view(), weight.view(), None, &geometry));
         let (x, w) = (self.clone(), weight.clone());
         record("conv", Value::contiguous(shape, storage), &[self, weight], move |g, sink| {
             sink.add(0, || g.sent_back(&w, geometry));
@@ -218,7 +221,8 @@ impl Tensor {
     #[track_caller]
     fn sent_back(&self, weight: &Tensor, geometry: Geometry) -> Tensor {
         let shape = geometry.input_shape();
-        let storage = self.backend().convolution_input(self.view(), weight.view(), &geometry);
+        let storage =
+            self.summed(&shape, &geometry, || self.backend().convolution_input(self.view(), weight.view(), &geometry));
         let (y, w) = (self.clone(), weight.clone());
         record("conv_transpose", Value::contiguous(shape, storage), &[self, weight], move |g, sink| {
             sink.add(0, || g.convolved(&w, geometry));
@@ -229,12 +233,19 @@ impl Tensor {
     /// `[N, C, input]` and `[N, O, output]` to `[O, C / groups, kernel]`: the gradient of a convolution's weight.
     #[track_caller]
     fn sent_to_weight(&self, output: &Tensor, geometry: Geometry) -> Tensor {
-        let storage = self.backend().convolution_weight(self.view(), output.view(), &geometry);
+        let shape = geometry.weight_shape();
+        let storage =
+            self.summed(&shape, &geometry, || self.backend().convolution_weight(self.view(), output.view(), &geometry));
         let (x, y) = (self.clone(), output.clone());
-        record("conv", Value::contiguous(geometry.weight_shape(), storage), &[self, output], move |g, sink| {
+        record("conv", Value::contiguous(shape, storage), &[self, output], move |g, sink| {
             sink.add(0, || y.sent_back(g, geometry));
             sink.add(1, || x.convolved(g, geometry));
         })
+    }
+
+    /// What a device sums; zeros where there is nothing to sum, whose windows may still be of any size.
+    fn summed(&self, shape: &Shape, geometry: &Geometry, sum: impl FnOnce() -> Storage) -> Storage {
+        if geometry.sums_nothing() { self.backend().full(shape.elements(), 0.0, self.dtype()) } else { sum() }
     }
 }
 
@@ -293,6 +304,11 @@ fn with_bias(operation: &str, y: Tensor, bias: Option<&Tensor>, channels: usize)
 }
 
 impl Geometry {
+    /// Whether no product is part of the result.
+    fn sums_nothing(&self) -> bool {
+        [self.batch, self.channels, self.filters].contains(&0)
+    }
+
     /// The sizes of the output, with `after` places behind the input.
     ///
     /// # Panics

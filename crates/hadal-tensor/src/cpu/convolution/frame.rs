@@ -1,6 +1,7 @@
 //! How the elements of a sample are laid out for convolutions.
 
 use crate::cpu::float::Float;
+use crate::cpu::pool::out_of_memory;
 use crate::cpu::rows::copy_rows;
 use crate::cpu::simd::{Task, dispatch};
 
@@ -22,12 +23,12 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// Where in a phase the first element of the input lies, which that is, and how many there are.
+    /// Where in a phase the first element of the input lies, which that is, and how many there are. Without any, it is the axis's end.
     fn inside(&self, phase: usize) -> (usize, usize, usize) {
         let first = self.lead.saturating_sub(phase).div_ceil(self.stride).min(self.reach);
-        let element = first * self.stride + phase - self.lead.min(first * self.stride + phase);
+        let element = first.saturating_mul(self.stride).saturating_add(phase).saturating_sub(self.lead);
         let count = self.size.saturating_sub(element).div_ceil(self.stride).min(self.reach - first);
-        (first, element, count)
+        (first, element.min(self.size), count)
     }
 }
 
@@ -72,6 +73,9 @@ impl Frame {
         let phases: usize = axes.iter().map(|axis| axis.phases.len()).product();
         // An odd number of cache lines: channels at powers of two would fall into the same few places of the nearest cache.
         let channel = (phases.saturating_mul(phase_size).div_ceil(LINE) | 1).saturating_mul(LINE);
+        if channel > isize::MAX as usize {
+            out_of_memory(channel);
+        }
         let slack = columns.reach.saturating_sub(pitch) + LINE;
         let mut frame = Frame { axes, pitch, rows, phase_size, channel, slack, blocks: Vec::new() };
         frame.blocks = (0..phases).map(|phase| frame.block(phase)).collect();
@@ -112,7 +116,8 @@ impl Frame {
             phase = phase * axis.phases.len() + mine;
         }
         let [plane, row, column] = std::array::from_fn(|d| at[d] / self.axes[d].stride);
-        channel * self.channel + phase * self.phase_size + (plane * self.rows + row) * self.pitch + column
+        let within = phase * self.phase_size + (plane * self.rows + row) * self.pitch + column;
+        channel.saturating_mul(self.channel).saturating_add(within)
     }
 
     /// Lays out channels that follow each other in `x`. What is zero in the frame stays as it is: `out` begins as zeros, and may be laid

@@ -17,7 +17,7 @@ struct Phase {
 
 impl Geometry {
     fn phases(&self, d: usize) -> Vec<Phase> {
-        let stride = self.stride[d];
+        let stride = self.stride[d].min(isize::MAX as usize);
         let phase = |first: usize| {
             // In the order in which they lie in the output.
             let elements = (0..self.kernel[d]).rev().filter_map(|element| {
