@@ -1,6 +1,6 @@
 //! A recurrent network learns to add, digit by digit, as at school: numbers of any two lengths, each batch with a graph as long as
-//! its numbers (define by run). It has seen 8 digits at most, and is tested on many more. Usage: `addition [STEPS [SEED]]`
-//! (default 4000 and 1).
+//! its numbers (define by run). No number is padded; where the shorter one has ended, a zero vector stands for "no digit". The
+//! network has seen 8 digits at most, and is tested on many more. Usage: `addition [STEPS [SEED]]` (default 4000 and 1).
 use hadal::nn::LstmCell;
 use hadal::optim::Schedule;
 use hadal::prelude::*;
@@ -26,7 +26,7 @@ impl Adder {
     }
 }
 
-/// The digits at a place as one-hot vectors `[N, 10]`; nothing but zeros where the numbers have ended.
+/// The digits at a place as one-hot vectors `[N, 10]`; zero vectors where the numbers have ended.
 fn digit(numbers: &Tensor, place: usize) -> Tensor {
     if place < numbers.size(1) {
         numbers.slice(1, place..=place).squeeze(1).one_hot(10)

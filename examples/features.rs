@@ -1,35 +1,14 @@
 //! What the filters of a convolutional network respond to: strokes, then corners and curves, then parts of digits. For filters of
 //! each convolution, the places in the test images with the largest response are cut out, as much as the filter sees of them.
 //!
-//! The network is kept in `target/examples/features.safetensors` and loaded from there. Usage: `features [EPOCHS]` (default 3)
+//! The network is that of `mnist_cnn`, which keeps it: `cargo run --release --example mnist_cnn`, then `features`.
 use std::path::Path;
 
 use hadal::plot::{NO_NAMES, Picture, image_grid};
 use hadal::prelude::*;
-use hadal::{Interpolation, Padding};
+use hadal::{Error, Interpolation, Padding};
 
-fn network(train: &Dataset, test: &Dataset) -> hadal::Result<Sequential> {
-    let path = Path::new("target/examples/features.safetensors");
-    if path.exists() {
-        println!("The network is loaded from {}.", path.display());
-        return Ok(Sequential::load(path)?.0);
-    }
-    let epochs = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(3);
-    let mut model = Sequential::new([1, 28, 28])
-        .seed(1)
-        .add(Conv2d::new(16, 5).padding(2).activation(Relu))
-        .add(MaxPool2d::new(2))
-        .add(Conv2d::new(32, 3).padding(1).activation(Relu))
-        .add(MaxPool2d::new(2))
-        .add(Conv2d::new(64, 3).padding(1).activation(Relu))
-        .add(Flatten)
-        .add(Dropout::new(0.4))
-        .add(Dense::new(10).activation(Softmax))
-        .compile(Adam::new(0.002), CategoricalCrossentropy, [Accuracy])?;
-    model.fit(train, Fit::epochs(epochs).batch_size(128).validation_data(test))?;
-    model.model.save(path, &[].into())?;
-    Ok(model.model)
-}
+const NETWORK: &str = "target/examples/mnist_cnn.safetensors";
 
 /// What filters of a convolution see where they respond most, `[filters, 9, field, field]`: a window of `field` pixels that moves by
 /// `stride` for each place of the convolution's output.
@@ -60,13 +39,15 @@ fn strip(patches: &Tensor) -> Tensor {
 }
 
 fn main() -> hadal::Result<()> {
-    let (train, test) = Mnist::load()?;
-    let (train, test) = (train.reshape([1, 28, 28])?, test.reshape([1, 28, 28])?);
-    let model = network(&train, &test)?;
-    let (images, _) = test.batch(&(0..2000).collect::<Vec<usize>>());
+    if !Path::new(NETWORK).exists() {
+        let reason = "no such file; train the network first: cargo run --release --example mnist_cnn".to_owned();
+        return Err(Error::File { path: NETWORK.into(), reason });
+    }
+    let (model, _) = Sequential::load(NETWORK)?;
+    let (images, _) = Mnist::load()?.1.reshape([1, 28, 28])?.batch(&(0..2000).collect::<Vec<usize>>());
     let mut rows = Vec::new();
-    // The convolutions, with the size of their fields and the distance from one to the next, in pixels.
-    for (name, layer, field, stride) in [("First", 0, 5, 1), ("Second", 2, 10, 2), ("Third", 4, 20, 4)] {
+    // What follows each convolution, with the size of its fields and the distance from one to the next, in pixels.
+    for (name, layer, field, stride) in [("First", 2, 3, 1), ("Second", 6, 8, 2), ("Third", 10, 18, 4)] {
         let mut responses = images.clone();
         for layer in &model.layers()[..=layer] {
             responses = no_grad(|| layer.forward(&responses, &mut Context::evaluation()));

@@ -66,12 +66,15 @@ fn a_text_is_learnt_and_continued() {
 }
 
 #[test]
-fn features_are_drawn() {
+fn a_convolutional_network_is_trained_and_its_features_are_drawn() {
     let there = std::env::var_os("HADAL_DATA_DIR").map(PathBuf::from).filter(|folder| folder.join("mnist").is_dir());
     if there.is_none() {
         return println!("skipped: HADAL_DATA_DIR names no folder with mnist");
     }
     let folder = folder();
-    run("features", &["1"], folder.path());
+    let out = run("mnist_cnn", &["1", "1"], folder.path());
+    let accuracy = out.rsplit("accuracy ").next().and_then(|rest| rest.split('%').next()?.parse::<f64>().ok());
+    assert!(accuracy.is_some_and(|accuracy| accuracy > 98.0), "{out}");
+    run("features", &[], folder.path());
     assert!(folder.path().join("target/examples/features.svg").is_file());
 }

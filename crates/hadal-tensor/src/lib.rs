@@ -41,7 +41,9 @@ pub use dtype::{DType, Element};
 pub use kinds::Scalar;
 pub use literal::Literal;
 pub use operand::Operand;
-pub use ops::{Ellipsis, Interpolation, NewAxis, Padding, Pick, PickOne, Picks, Step, concat, einsum, stack};
+pub use ops::{
+    Ellipsis, Interpolation, NewAxis, Padding, PartSizes, Pick, PickOne, Picks, Step, concat, einsum, stack,
+};
 pub use precision::{MatmulPrecision, matmul_precision, set_matmul_precision};
 pub use random::Rng;
 pub use recurrent::{RecurrentCell, RecurrentWeights, Steps};

@@ -245,3 +245,24 @@ fn convolutions_of_nothing_take_windows_of_any_size() {
     assert_eq!(transposed.shape(), &[2, 3, 1028]);
     assert_eq!(transposed.sum().item(), 2.0 * 1028.0 * 2.0);
 }
+
+#[test]
+fn norms_and_deviations_of_zero_have_a_gradient_of_zero() {
+    let flat = |name: &str, f: &dyn Fn(&Tensor) -> Tensor, x: [f64; 3], value: f64, gradient: [f64; 3]| {
+        let x = Tensor::from_slice(&x, [3]).requires_grad();
+        let y = f(&x);
+        assert_eq!(y.item(), value, "{name}");
+        let found = y.backward().get(&x).unwrap().to_vec::<f64>();
+        let close = found.iter().zip(&gradient).all(|(found, expected)| (found - expected).abs() < 1e-12);
+        assert!(close, "{name}: {found:?}");
+    };
+    for p in [0.5, 1.0, 1.5, 2.0, 3.0, f64::INFINITY, f64::NEG_INFINITY, -1.0] {
+        flat(&format!("norm {p}"), &|x| x.norm(p, &[0]), [0.0; 3], 0.0, [0.0; 3]);
+    }
+    flat("norm 2 of some zeros", &|x| x.norm(2.0, &[0]), [3.0, 0.0, -4.0], 5.0, [0.6, 0.0, -0.8]);
+    // (sqrt(4) + sqrt(1))^2, whose slopes are 3 / 2 and -3.
+    flat("norm 0.5 of a zero", &|x| x.norm(0.5, &[0]), [4.0, 0.0, -1.0], 9.0, [1.5, 0.0, -3.0]);
+    flat("norm -1 of a zero", &|x| x.norm(-1.0, &[0]), [4.0, 0.0, -1.0], 0.0, [0.0; 3]);
+    flat("std of equal numbers", &|x| x.std(&[0], 1), [2.0; 3], 0.0, [0.0; 3]);
+    assert!(Tensor::from([f32::NAN, 0.0]).requires_grad().norm(2.0, &[0]).item().is_nan());
+}

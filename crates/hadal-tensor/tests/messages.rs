@@ -241,11 +241,14 @@ fn parts_and_orders_that_do_not_exist_are_named() {
     panics!(x.i((0, 0, 0)), "3 parts", "2 axes");
     panics!(x.i(Step(.., 0)), "step must not be 0");
     panics!(x.topk(4, 1), "k is 4", "only 3");
+    panics!(x.topk_smallest(4, 1), "topk_smallest", "k is 4", "only 3");
     panics!(x.split(0, 0), "at least 1, not 0");
+    panics!(x.split([1, 3], 1), "axis 1", "[2, 3]", "sizes [1, 3]");
+    panics!(Tensor::eye([2, 2, 2]), "3 numbers for 2");
     panics!(x.repeat(&[2]), "1 numbers", "[2, 3]");
     panics!(x.pad(&[(1, 3)], Padding::Reflect), "at most 2", "Reflect");
     panics!(x.pad(&[(1, 1); 3], Padding::Replicate), "3 pairs", "[2, 3]");
-    panics!(x.norm(-1.0, &[0]), "p is -1");
+    panics!(x.norm(f64::NAN, &[0]), "p is NaN");
     panics!(x.outer(&x), "[2, 3]", "two vectors");
     panics!(Tensor::zeros([2]).tril(0), "[2]", "two axes");
     panics!(einsum("ij,jk->ik", &[&x, &x]), "j stands for sizes 3 and 2");

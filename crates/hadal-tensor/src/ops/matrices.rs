@@ -4,18 +4,22 @@ use crate::autograd::record;
 use crate::dtype::DType;
 use crate::shape::{Layout, Shape};
 use crate::tensor::{Tensor, Value};
+use crate::window::PerDimension;
 
 impl Tensor {
-    /// The identity matrix, as `f32`.
+    /// The identity matrix, as `f32`: 1 on the main diagonal of as many rows as columns, or of `[rows, columns]`.
     ///
     /// ```
     /// # use hadal_tensor::Tensor;
     /// assert_eq!(Tensor::eye(2).to_vec::<f32>(), [1.0, 0.0, 0.0, 1.0]);
+    /// assert_eq!(Tensor::eye([2, 3]).to_vec::<f32>(), [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
     /// ```
     #[doc(alias = "identity")]
     #[track_caller]
-    pub fn eye(n: usize) -> Tensor {
-        Tensor::ones([n]).diag()
+    pub fn eye(sizes: impl PerDimension) -> Tensor {
+        let [.., rows, columns] = sizes.numbers().last(2, 1, "eye", "the size");
+        let shape = Shape::from([rows, columns]);
+        Tensor::ones([rows.min(columns)]).placed_in(shape, equal_places(&Layout::contiguous(shape), 0, 1))
     }
 
     /// The lower triangle of a matrix, or of each in a batch: 0 above diagonal number `diagonal`, of which 0 is the main one and 1 the
@@ -62,27 +66,38 @@ impl Tensor {
         Tensor::arange(columns) - Tensor::arange(rows).unsqueeze(1)
     }
 
-    /// Of a vector, the matrix with it on the main diagonal and 0 elsewhere; of a matrix, its main diagonal.
+    /// Of a vector, the matrix with it on diagonal number `diagonal`, of which 0 is the main one and 1 the next above it, and 0 elsewhere;
+    /// of a matrix, that diagonal.
     ///
     /// ```
     /// # use hadal_tensor::Tensor;
     /// let x = Tensor::from([1, 2]);
-    /// assert_eq!(x.diag().to_vec::<i64>(), [1, 0, 0, 2]);
-    /// assert_eq!(x.diag().diag().to_vec::<i64>(), [1, 2]);
+    /// assert_eq!(x.diag(0).to_vec::<i64>(), [1, 0, 0, 2]);
+    /// assert_eq!(x.diag(0).diag(0).to_vec::<i64>(), [1, 2]);
+    /// assert_eq!(x.diag(1).to_vec::<i64>(), [0, 1, 0, 0, 0, 2, 0, 0, 0]);
     /// ```
     ///
     /// # Panics
-    /// If the tensor has neither one axis nor two.
+    /// If the tensor has neither one axis nor two. A diagonal beyond a matrix is empty.
     #[doc(alias = "diagonal")]
     #[track_caller]
-    pub fn diag(&self) -> Tensor {
+    pub fn diag(&self, diagonal: isize) -> Tensor {
+        let away = diagonal.unsigned_abs();
+        let (first_row, first_column) = if diagonal < 0 { (away, 0) } else { (0, away) };
         match self.rank() {
             1 => {
-                let n = self.elements();
-                let shape = Shape::from([n, n]);
-                self.placed_in(shape, diagonal(&Layout::contiguous(shape), 0, 1))
+                let size = self.elements();
+                let shape = Shape::from([size.saturating_add(away); 2]);
+                let first = if size > 0 { first_row * shape[1] + first_column } else { 0 };
+                let mut layout = Layout::contiguous(shape).moved_to(first);
+                layout.shape = Shape::from([size; 2]);
+                layout = equal_places(&layout, 0, 1);
+                self.placed_in(shape, layout)
             }
-            2 => self.diagonal(0, 1),
+            2 => {
+                let (rows, columns) = (self.size(0), self.size(1));
+                self.slice(0, first_row.min(rows)..).slice(1, first_column.min(columns)..).diagonal(0, 1)
+            }
             _ => panic!("diag: shape {} has neither one axis nor two", self.shape()),
         }
     }
@@ -91,9 +106,9 @@ impl Tensor {
     #[track_caller]
     pub(super) fn diagonal(&self, a: usize, b: usize) -> Tensor {
         let shape = *self.shape();
-        let value = Value { layout: diagonal(self.layout(), a, b), storage: self.value().storage.clone() };
+        let value = Value { layout: equal_places(self.layout(), a, b), storage: self.value().storage.clone() };
         record("diag", value, &[self], move |g, to| {
-            to.add(0, || g.placed_in(shape, diagonal(&Layout::contiguous(shape), a, b)));
+            to.add(0, || g.placed_in(shape, equal_places(&Layout::contiguous(shape), a, b)));
         })
     }
 
@@ -163,7 +178,7 @@ impl Tensor {
 }
 
 /// The places where `a` and `b`, which is behind it, are equal.
-fn diagonal(layout: &Layout, a: usize, b: usize) -> Layout {
+fn equal_places(layout: &Layout, a: usize, b: usize) -> Layout {
     let length = layout.shape[a].min(layout.shape[b]);
     let mut strides = layout.strides;
     strides[a] += strides[b];

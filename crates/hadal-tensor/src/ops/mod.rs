@@ -34,3 +34,4 @@ pub use join::{concat, stack};
 pub use pad::Padding;
 pub use pick::{Ellipsis, NewAxis, Pick, PickOne, Picks, Step};
 pub use pooling::Interpolation;
+pub use rearrange::PartSizes;

@@ -8,6 +8,39 @@ use crate::cpu::buffer::vec_with_room;
 use crate::shape::{MAX_RANK, Shape};
 use crate::tensor::{Tensor, Value};
 
+/// The sizes of the parts that [`split`](Tensor::split) gives; made from a `usize`, or from an array, a slice or a vector of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PartSizes {
+    /// One for all, but that the last is what is left.
+    All(usize),
+    /// One for each.
+    Each(Vec<usize>),
+}
+
+impl From<usize> for PartSizes {
+    fn from(size: usize) -> PartSizes {
+        PartSizes::All(size)
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for PartSizes {
+    fn from(sizes: [usize; N]) -> PartSizes {
+        PartSizes::Each(sizes.to_vec())
+    }
+}
+
+impl From<&[usize]> for PartSizes {
+    fn from(sizes: &[usize]) -> PartSizes {
+        PartSizes::Each(sizes.to_vec())
+    }
+}
+
+impl From<Vec<usize>> for PartSizes {
+    fn from(sizes: Vec<usize>) -> PartSizes {
+        PartSizes::Each(sizes)
+    }
+}
+
 impl Tensor {
     /// The elements of `axes` in reverse order.
     ///
@@ -41,7 +74,8 @@ impl Tensor {
         record("flip", Value::contiguous(*self.shape(), storage), &[self], move |g, to| to.add(0, || g.flipped(axes)))
     }
 
-    /// The elements of `axis` moved on by `shift` places; what is moved past the end comes in again at the beginning.
+    /// The elements of `axis` moved on by `shift` places; what is moved past the end comes in again at the beginning. For several axes,
+    /// one call after another.
     ///
     /// ```
     /// # use hadal_tensor::Tensor;
@@ -90,24 +124,43 @@ impl Tensor {
         x
     }
 
-    /// Parts of `size` along `axis`, one after another; the last is smaller if the axis does not divide by it.
+    /// Parts along `axis`, one after another: of one size, where the last is smaller if the axis does not divide by it; or of a size for
+    /// each, as PyTorch's `split_with_sizes`.
     ///
     /// ```
     /// # use hadal_tensor::Tensor;
-    /// let parts = Tensor::arange(5).split(2, 0);
-    /// assert_eq!(parts.iter().map(|part| part.elements()).collect::<Vec<_>>(), [2, 2, 1]);
+    /// let sizes = |parts: Vec<Tensor>| parts.iter().map(Tensor::elements).collect::<Vec<usize>>();
+    /// assert_eq!(sizes(Tensor::arange(5).split(2, 0)), [2, 2, 1]);
+    /// assert_eq!(sizes(Tensor::arange(5).split([1, 4], 0)), [1, 4]);
     /// ```
     ///
     /// # Panics
-    /// If `size` is 0.
+    /// If the one size is 0, or the sizes are not those of the axis in all.
+    #[doc(alias = "split_with_sizes")]
     #[track_caller]
-    pub fn split(&self, size: usize, axis: isize) -> Vec<Tensor> {
-        assert!(size > 0, "split: the parts must have a size of at least 1, not 0");
+    pub fn split(&self, sizes: impl Into<PartSizes>, axis: isize) -> Vec<Tensor> {
         let whole = self.size(axis);
-        let mut parts = vec_with_room(whole.div_ceil(size).max(1));
+        let sizes = match sizes.into() {
+            PartSizes::Each(sizes) => sizes,
+            PartSizes::All(size) => {
+                assert!(size > 0, "split: the parts must have a size of at least 1, not 0");
+                let starts = (0..whole.max(1)).step_by(size);
+                let mut sizes = vec_with_room(starts.len());
+                sizes.extend(starts.map(|start| size.min(whole - start)));
+                sizes
+            }
+        };
+        let all = sizes.iter().try_fold(0usize, |all, &size| all.checked_add(size));
+        assert!(
+            all == Some(whole),
+            "split: axis {axis} of shape {} cannot be parted into sizes {sizes:?}",
+            self.shape()
+        );
+        let (mut parts, mut start) = (vec_with_room(sizes.len()), 0);
         // A loop, not a closure: messages name the line of the caller only through plain calls.
-        for start in (0..whole.max(1)).step_by(size) {
-            parts.push(self.narrow(axis, start, size.min(whole - start)));
+        for size in sizes {
+            parts.push(self.narrow(axis, start, size));
+            start += size;
         }
         parts
     }

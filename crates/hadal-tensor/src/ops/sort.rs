@@ -46,6 +46,17 @@ impl Tensor {
         self.sorted_places("argsort", axis, false)
     }
 
+    /// [`argsort`](Tensor::argsort), that of the largest first.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// assert_eq!(Tensor::from([0.5, 0.1, 0.3]).argsort_descending(0).to_vec::<i64>(), [0, 2, 1]);
+    /// ```
+    #[track_caller]
+    pub fn argsort_descending(&self, axis: isize) -> Tensor {
+        self.sorted_places("argsort_descending", axis, true)
+    }
+
     /// The `k` largest elements along `axis`, largest first, and their places, as `i64`.
     ///
     /// ```
@@ -58,9 +69,29 @@ impl Tensor {
     /// If the axis has fewer than `k` elements.
     #[track_caller]
     pub fn topk(&self, k: usize, axis: isize) -> (Tensor, Tensor) {
+        self.first_in_order("topk", k, axis, true)
+    }
+
+    /// The `k` smallest elements along `axis`, smallest first, and their places, as `i64`: PyTorch's `topk` with `largest=False`.
+    ///
+    /// ```
+    /// # use hadal_tensor::Tensor;
+    /// let (values, places) = Tensor::from([0.1, 0.7, 0.2]).topk_smallest(2, 0);
+    /// assert_eq!((values.to_vec::<f32>(), places.to_vec::<i64>()), (vec![0.1, 0.2], vec![0, 2]));
+    /// ```
+    ///
+    /// # Panics
+    /// If the axis has fewer than `k` elements.
+    #[track_caller]
+    pub fn topk_smallest(&self, k: usize, axis: isize) -> (Tensor, Tensor) {
+        self.first_in_order("topk_smallest", k, axis, false)
+    }
+
+    #[track_caller]
+    fn first_in_order(&self, operation: &str, k: usize, axis: isize, descending: bool) -> (Tensor, Tensor) {
         let size = self.size(axis);
-        assert!(k <= size, "topk: k is {k}, but axis {axis} of shape {} has only {size} elements", self.shape());
-        let places = self.sorted_places("topk", axis, true).narrow(axis, 0, k);
+        assert!(k <= size, "{operation}: k is {k}, but axis {axis} of shape {} has only {size} elements", self.shape());
+        let places = self.sorted_places(operation, axis, descending).narrow(axis, 0, k);
         (self.gather(axis, &places), places)
     }
 

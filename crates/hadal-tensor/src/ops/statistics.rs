@@ -1,5 +1,6 @@
 //! Variance, deviation, norms, and the logarithm of a sum of exponentials.
 
+use crate::autograd::records;
 use crate::tensor::Tensor;
 
 impl Tensor {
@@ -22,7 +23,7 @@ impl Tensor {
         squares / count.saturating_sub(correction) as f64
     }
 
-    /// The standard deviation over `axes`: the root of [`var`](Tensor::var).
+    /// The standard deviation over `axes`: the root of [`var`](Tensor::var). Where it is 0, so is its gradient, as in PyTorch.
     ///
     /// ```
     /// # use hadal_tensor::Tensor;
@@ -31,11 +32,12 @@ impl Tensor {
     #[doc(alias = "standard_deviation")]
     #[track_caller]
     pub fn std(&self, axes: &[isize], correction: usize) -> Tensor {
-        self.var(axes, correction).sqrt()
+        self.var(axes, correction).root(2.0)
     }
 
-    /// The `p`-norm over `axes`, which disappear from the shape: `(sum |x|^p)^(1/p)`; infinity is the largest absolute value, 0 the
-    /// number of elements that are not 0.
+    /// The `p`-norm over `axes`, which disappear from the shape: `(sum |x|^p)^(1/p)`; infinity is the largest absolute value, negative
+    /// infinity the smallest, 0 the number of elements that are not 0. Where there is no slope, as at 0, the gradient is 0, as in
+    /// PyTorch.
     ///
     /// ```
     /// # use hadal_tensor::Tensor;
@@ -45,19 +47,43 @@ impl Tensor {
     /// ```
     ///
     /// # Panics
-    /// If `p` is negative or NaN.
+    /// If `p` is NaN.
     #[doc(alias = "vector_norm")]
     #[track_caller]
     pub fn norm(&self, p: f64, axes: &[isize]) -> Tensor {
-        assert!(p >= 0.0, "norm: p is {p}; it must be 0, positive, or infinity");
+        assert!(!p.is_nan(), "norm: p is {p}; it must be a number, or infinity");
         let x = self.as_float();
         match p {
             0.0 => x.ne(0.0).to_dtype(x.dtype()).sum_axes(axes),
             1.0 => x.abs().sum_axes(axes),
-            2.0 => x.powi(2).sum_axes(axes).sqrt(),
+            2.0 => x.powi(2).sum_axes(axes).root(2.0),
             f64::INFINITY => x.abs().max_axes(axes),
-            p => x.abs().powf(p).sum_axes(axes).powf(1.0 / p),
+            f64::NEG_INFINITY => x.abs().min_axes(axes),
+            p => x.abs().power(p).sum_axes(axes).root(p),
         }
+    }
+
+    /// `self^(1/p)`, with a gradient of 0 where it would be without bound.
+    #[track_caller]
+    fn root(&self, p: f64) -> Tensor {
+        self.flat_at_zero(|x| if p == 2.0 { x.sqrt() } else { x.powf(1.0 / p) })
+    }
+
+    /// `self^p`, likewise.
+    #[track_caller]
+    fn power(&self, p: f64) -> Tensor {
+        if p > 1.0 { self.powf(p) } else { self.flat_at_zero(|x| x.powf(p)) }
+    }
+
+    /// `f` of each element, with a gradient of 0 where the element is 0.
+    #[track_caller]
+    fn flat_at_zero(&self, f: impl Fn(&Tensor) -> Tensor) -> Tensor {
+        if !records(&[self]) {
+            return f(self);
+        }
+        let (is_zero, number) = (self.eq(0.0), |value| Tensor::full_of([], value, self.dtype()));
+        let at_zero = f(&number(0.0));
+        is_zero.where_(&at_zero, &f(&is_zero.where_(&number(1.0), self)))
     }
 
     /// `ln(sum(e^x))` over `axes`, which disappear from the shape, without overflow: the largest element is taken out first.

@@ -336,8 +336,12 @@ fn rearranging() {
     check("sort", |x| x[0].sort(1).0, &x);
     check("sort_descending", |x| x[0].sort_descending(-1).0, &x);
     check("topk", |x| x[0].topk(2, 2).0, &x);
-    check("diag of a matrix", |x| x[0].i(0).diag(), &x);
-    check("diag of a vector", |x| x[0].i((0, 0)).diag(), &x);
+    check("diag of a matrix", |x| x[0].i(0).diag(0), &x);
+    check("diag of a vector", |x| x[0].i((0, 0)).diag(0), &x);
+    check("diag below", |x| x[0].i(0).diag(-1), &x);
+    check("diag of a vector, above", |x| x[0].i((0, 0)).diag(2), &x);
+    check("topk_smallest", |x| x[0].topk_smallest(2, 1).0, &x);
+    check("split by sizes", |x| &x[0].split([1, 3], 2)[1] * 2.0, &x);
     let zeros = Tensor::from_slice(&[2.0f64, 0.0, 3.0, 0.0, 1.0], [5]);
     check("cumprod with zeros", |x| x[0].cumprod(0), &[zeros]);
     check("outer", |x| x[0].outer(&x[1]), &[random(&[3], 1), random(&[4], 2)]);

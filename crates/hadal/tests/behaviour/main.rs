@@ -20,6 +20,7 @@ mod splits;
 mod stopping;
 mod stray_cells;
 mod tables;
+mod threads;
 mod training;
 mod views;
 
