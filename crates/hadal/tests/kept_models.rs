@@ -129,6 +129,33 @@ fn todays_architectures_are_written_as_they_were() {
 }
 
 #[test]
+fn settings_of_initial_values_are_kept_with_the_architecture() {
+    let words = Embedding::new(5, 3).initializer(Initializer::Constant(-2.0));
+    let model = Sequential::new([4]).add(words).add(PRelu::new().initial_slope(0.5)).add(LayerNorm::keras());
+    let json = serde_json::to_string(&model.architecture()).unwrap();
+    let again = Sequential::from_architecture(&serde_json::from_str(&json).unwrap()).unwrap();
+    assert_eq!(again.architecture(), model.architecture());
+    let state: BTreeMap<String, Tensor> = again.build().unwrap().state_dict().into_iter().collect();
+    assert_eq!(state["layers.0.weight"].to_vec::<f32>(), [-2.0; 15]);
+    assert_eq!(state["layers.1.weight"].to_vec::<f32>(), [0.5]);
+    assert!(json.contains(r#"{"layer":"layer_norm","epsilon":0.001}"#), "{json}");
+    let places = LearnedPositions::new(4).initializer(Initializer::Constant(0.5));
+    let model = Sequential::new([4]).add(Embedding::new(5, 4)).add(places).add(MultiHeadAttention::keras(2));
+    let json = serde_json::to_string(&model.architecture()).unwrap();
+    let again = Sequential::from_architecture(&serde_json::from_str(&json).unwrap()).unwrap();
+    assert_eq!(again.architecture(), model.architecture());
+    let state = |model: Sequential| model.seed(1).build().unwrap().state_dict();
+    for ((name, kept), (_, first)) in state(again).iter().zip(&state(model)) {
+        assert_eq!(kept.to_vec::<f32>(), first.to_vec::<f32>(), "{name}");
+    }
+    // What is Keras's or PyTorch's default is not written.
+    let plain = Sequential::new([4]).add(Embedding::new(5, 3)).add(PRelu::new());
+    let json = serde_json::to_string(&plain.architecture().layers).unwrap();
+    let expected = r#"[{"layer":"embedding","num_embeddings":5,"embedding_dim":3},{"layer":"prelu"}]"#;
+    assert_eq!(json, expected);
+}
+
+#[test]
 #[ignore = "writes the samples of this version"]
 fn write_samples() {
     std::fs::create_dir_all(folder()).unwrap();

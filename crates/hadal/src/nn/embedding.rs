@@ -7,7 +7,8 @@ use super::{Context, Forward, Initializer, Layer, LayerConfig, LayerKind, Module
 use crate::{DType, Error, Result, Rng, Shape, Tensor};
 
 /// An embedding layer: maps each index to a trainable vector. Input `i64` `[batch, ..]`, output `[batch, .., embedding_dim]`.
-/// Vectors are initialized uniformly in ±0.05, Keras's default; PyTorch's is the standard normal.
+/// Vectors are initialized uniformly in ±0.05, Keras's default; PyTorch's is the standard normal,
+/// [`initializer`](Embedding::initializer)`(Initializer::Normal(1.0))`.
 ///
 /// ```
 /// use hadal::nn::Embedding;
@@ -26,15 +27,19 @@ pub struct Embedding {
     embedding_dim: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     padding_index: Option<usize>,
-    #[serde(skip, default = "keras")]
+    #[serde(default = "keras", skip_serializing_if = "is_keras")]
     init: Initializer,
     #[serde(skip)]
     pub(super) weight: Option<Tensor>,
 }
 
-/// Keras's initializer. A loaded layer has its vectors from the file.
+/// Keras's initializer.
 fn keras() -> Initializer {
     Initializer::Uniform(0.05)
+}
+
+fn is_keras(init: &Initializer) -> bool {
+    *init == keras()
 }
 
 impl Embedding {
@@ -74,7 +79,7 @@ impl Embedding {
         self.weight = Some(self.init.make(&[self.num_embeddings, self.embedding_dim], rng).requires_grad());
     }
 
-    /// The initializer of the vectors.
+    /// The initializer of the vectors. Default: uniform in ±0.05, Keras's.
     ///
     /// ```
     /// use hadal::nn::Initializer;

@@ -6,8 +6,8 @@ use super::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
 use crate::{Error, Result, Rng, Shape, Tensor};
 
 /// Layer normalization (Ba, Kiros and Hinton, 2016, eq. 3): `(x - mean) / sqrt(variance + epsilon) * weight + bias`, mean and
-/// variance taken over the last axis of each sample. Input `[batch, .., features]`. Epsilon is 1e-5, PyTorch's (Keras's
-/// is 0.001).
+/// variance taken over the last axis of each sample. Input `[batch, .., features]`. Epsilon is 1e-5, PyTorch's;
+/// [`keras`](LayerNorm::keras) has Keras's.
 ///
 /// ```
 /// use hadal::prelude::*;
@@ -40,6 +40,18 @@ impl LayerNorm {
         LayerNorm { epsilon: 1e-5, use_bias: true, weight: None, bias: None }
     }
 
+    /// With Keras's epsilon, 0.001.
+    ///
+    /// ```
+    /// use hadal::prelude::*;
+    /// let model = Sequential::new([8]).add(LayerNorm::keras()).build()?;
+    /// assert_eq!(model.parameter_count(), 16);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    pub fn keras() -> LayerNorm {
+        LayerNorm::new().epsilon(1e-3)
+    }
+
     /// For a module of your own: a layer of `features` features, ready to be used.
     ///
     /// ```
@@ -67,9 +79,8 @@ impl LayerNorm {
     ///
     /// ```
     /// use hadal::prelude::*;
-    /// // Keras's default.
-    /// let model = Sequential::new([4]).add(LayerNorm::new().epsilon(1e-3)).build()?;
-    /// # Ok::<(), hadal::Error>(())
+    /// let y = LayerNorm::with(2).epsilon(3.0).forward(&Tensor::from([[1.0, 3.0]]), &mut Context::evaluation());
+    /// assert!((y.to_vec::<f32>()[1] - 0.5).abs() < 1e-6); // 1 / sqrt(1 + 3)
     /// ```
     pub fn epsilon(mut self, epsilon: f64) -> LayerNorm {
         self.epsilon = epsilon;

@@ -8,6 +8,10 @@ use crate::{Error, Result, Rng, Shape, Tensor};
 /// `x` above 0, `weight * x` below, with a slope that is trained (He and others, ICCV 2015, eq. 1): PyTorch's `PReLU`. There is one
 /// slope, or one for each channel, axis 1 of `[N, C, ..]`; it begins as 0.25. Parameter: `weight` `[1]` or `[C]`.
 ///
+/// Keras's `PReLU` has a slope for each element of a sample, unless it shares axes, and begins with 0:
+/// `PRelu::per_channel().initial_slope(0.0)` is that layer for samples `[C]`, and for images the one that shares height and width,
+/// `shared_axes=[1, 2]`.
+///
 /// ```
 /// use hadal::nn::PRelu;
 /// use hadal::prelude::*;
@@ -22,17 +26,25 @@ use crate::{Error, Result, Rng, Shape, Tensor};
 pub struct PRelu {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     per_channel: bool,
+    #[serde(default = "pytorch", skip_serializing_if = "is_pytorch")]
+    initial_slope: f64,
     #[serde(skip)]
     weight: Option<Tensor>,
 }
 
 /// The slope that training begins with (the paper's, and PyTorch's).
-const SLOPE: f64 = 0.25;
+fn pytorch() -> f64 {
+    0.25
+}
+
+fn is_pytorch(slope: &f64) -> bool {
+    *slope == pytorch()
+}
 
 impl PRelu {
     /// One slope for all channels, PyTorch's default.
     pub fn new() -> PRelu {
-        PRelu { per_channel: false, weight: None }
+        PRelu { per_channel: false, initial_slope: pytorch(), weight: None }
     }
 
     /// A slope for each channel.
@@ -45,7 +57,7 @@ impl PRelu {
     /// # Ok::<(), hadal::Error>(())
     /// ```
     pub fn per_channel() -> PRelu {
-        PRelu { per_channel: true, weight: None }
+        PRelu { per_channel: true, ..PRelu::new() }
     }
 
     /// For a module of your own: a layer of one slope, or as many as there are channels, ready to be used.
@@ -62,12 +74,35 @@ impl PRelu {
     #[track_caller]
     pub fn with(slopes: usize) -> PRelu {
         assert!(slopes > 0, "PRelu: the number of slopes must be at least 1, not 0");
-        PRelu { per_channel: slopes > 1, weight: Some(slope(slopes)) }
+        let mut layer = PRelu { per_channel: slopes > 1, ..PRelu::new() };
+        layer.make_slopes(slopes);
+        layer
     }
-}
 
-fn slope(count: usize) -> Tensor {
-    Tensor::full([count], SLOPE).requires_grad()
+    fn make_slopes(&mut self, count: usize) {
+        self.weight = Some(Tensor::full([count], self.initial_slope).requires_grad());
+    }
+
+    /// The slope that training begins with. A layer that is ready to be used gets new slopes. Default: 0.25, PyTorch's `init`; Keras's
+    /// `alpha_initializer` is zeros.
+    ///
+    /// ```
+    /// use hadal::nn::PRelu;
+    /// use hadal::prelude::*;
+    /// let layer = PRelu::new().initial_slope(0.5).built([2], &mut Rng::new(0))?;
+    /// let y = layer.forward(&Tensor::from([[-4.0, 2.0]]), &mut Context::evaluation());
+    /// assert_eq!(y.to_vec::<f32>(), [-2.0, 2.0]);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    #[doc(alias = "init")]
+    #[doc(alias = "alpha_initializer")]
+    pub fn initial_slope(mut self, slope: f64) -> PRelu {
+        self.initial_slope = slope;
+        if let Some(weight) = &self.weight {
+            self.make_slopes(weight.elements());
+        }
+        self
+    }
 }
 
 impl Default for PRelu {
@@ -103,6 +138,9 @@ impl Forward for PRelu {
 
 impl Layer for PRelu {
     fn plan(&self, input: &Shape) -> Result<Plan> {
+        if !(self.initial_slope as f32).is_finite() {
+            return Err(Error::Config(format!("PRelu: the initial slope {} is not a finite f32", self.initial_slope)));
+        }
         match (self.per_channel, input.first()) {
             (false, _) => Ok(Plan { output_shape: *input, weights: 1 }),
             (true, Some(&channels)) if channels > 0 => Ok(Plan { output_shape: *input, weights: channels }),
@@ -113,7 +151,7 @@ impl Layer for PRelu {
     }
 
     fn build(&mut self, input: &Shape, _rng: &mut Rng) -> Result<()> {
-        self.weight = Some(slope(if self.per_channel { input[0] } else { 1 }));
+        self.make_slopes(if self.per_channel { input[0] } else { 1 });
         Ok(())
     }
 

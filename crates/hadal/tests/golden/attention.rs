@@ -27,11 +27,15 @@ fn load(module: &mut dyn Module, case: &Value) {
 }
 
 /// Compares the output, and the gradients of its weighted sum, with those of a case.
+#[track_caller]
 fn compare(name: &str, module: &dyn Module, y: &Tensor, inputs: &[(&str, &Tensor)]) {
-    let case = &ATTENTION[name];
+    compare_with(name, &ATTENTION[name], module, y, inputs);
+}
+
+#[track_caller]
+pub(super) fn compare_with(name: &str, case: &Value, module: &dyn Module, y: &Tensor, inputs: &[(&str, &Tensor)]) {
     close(name, y, &case["y"], TOLERANCE);
-    let weights = Tensor::arange(y.elements()).to_dtype(DType::F64).cos().reshape(y.shape());
-    let gradients = (y * weights).sum().backward();
+    let gradients = weighted(y).backward();
     let mut tensors: BTreeMap<String, Tensor> = module.state_dict().into_iter().collect();
     tensors.extend(inputs.iter().map(|&(name, x)| (name.to_owned(), x.clone())));
     let expected = case["gradients"].as_object().unwrap();
@@ -41,7 +45,7 @@ fn compare(name: &str, module: &dyn Module, y: &Tensor, inputs: &[(&str, &Tensor
     }
 }
 
-fn input(case: &Value, name: &str) -> Tensor {
+pub(super) fn input(case: &Value, name: &str) -> Tensor {
     tensor(&case["inputs"][name]).requires_grad()
 }
 

@@ -1,7 +1,6 @@
 //! Layers of pictures and a small ResNet beside PyTorch's, whose state they load by its names: outputs and gradients of the input and
 //! of every parameter, to 1e-11. Outputs of Keras's convolutions, to 1e-12.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use hadal::Interpolation;
@@ -11,25 +10,9 @@ use hadal::nn::{
 use hadal::prelude::*;
 use serde_json::Value;
 
-use super::{close, number, tensor};
+use super::{close, number, outputs_and_gradients, tensor, with_state};
 
 static IMAGES: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(include_str!("images.json")).unwrap());
-
-/// The layer, built for the case's input, with the case's state in f64. The names must be the same.
-fn with_state(mut layer: Box<dyn Layer>, name: &str, case: &Value) -> Box<dyn Layer> {
-    let sample = tensor(&case["x"]).shape()[1..].to_vec();
-    layer.plan(&sample.clone().into()).unwrap_or_else(|error| panic!("{name}: {error}"));
-    layer.build(&sample.into(), &mut Rng::new(0)).unwrap();
-    let state: BTreeMap<String, Tensor> =
-        case["state"].as_object().unwrap().iter().map(|(name, value)| (name.clone(), tensor(value))).collect();
-    // Only a layer in f64 takes numbers in f64.
-    layer.visit_mut("", &mut |_, tensor| {
-        let wide = tensor.detach().to_dtype(DType::F64);
-        *tensor = if tensor.is_leaf() { wide.requires_grad() } else { wide };
-    });
-    layer.load_state_dict(&state).unwrap_or_else(|error| panic!("{name}: {error}"));
-    layer
-}
 
 fn of_pytorch() -> Vec<(&'static str, Box<dyn Layer>)> {
     vec![
@@ -128,29 +111,6 @@ fn resnet() -> Named {
     Named { layers }
 }
 
-/// The layer with the case's state, and the case's input: in training, its outputs, their planned shape and all gradients have been
-/// compared.
-pub(super) fn outputs_and_gradients(layer: Box<dyn Layer>, name: &str, case: &Value) -> (Box<dyn Layer>, Tensor) {
-    let planned = layer.plan(&tensor(&case["x"]).shape()[1..].to_vec().into()).unwrap();
-    let layer = with_state(layer, name, case);
-    let x = tensor(&case["x"]).requires_grad();
-    let y = layer.forward(&x, &mut Context::training(Rng::new(0)));
-    close(name, &y, &case["y"], 1e-11);
-    assert_eq!(y.shape()[1..], planned.output_shape[..], "{name}");
-    let weights = Tensor::arange(y.elements()).to_dtype(DType::F64).cos().reshape(y.shape());
-    let gradients = (&y * weights).sum().backward();
-    close(&format!("{name}: input"), &gradients[&x], &case["dx"], 1e-11);
-    let mut trained = 0;
-    layer.visit("", &mut |parameter, tensor| {
-        if tensor.is_leaf() {
-            trained += 1;
-            close(&format!("{name}: {parameter}"), &gradients[tensor], &case["gradients"][parameter], 1e-11);
-        }
-    });
-    assert_eq!(trained, case["gradients"].as_object().unwrap().len(), "{name}");
-    (layer, x)
-}
-
 #[test]
 fn layers_load_pytorchs_state_and_give_its_outputs_and_gradients() {
     let cases = of_pytorch();
@@ -158,7 +118,7 @@ fn layers_load_pytorchs_state_and_give_its_outputs_and_gradients() {
     assert_eq!(golden, cases.len());
     for (name, layer) in cases {
         let case = &IMAGES[name];
-        let (layer, x) = outputs_and_gradients(layer, name, case);
+        let (layer, x) = outputs_and_gradients(layer, name, case, 1e-11);
         let evaluation = layer.forward(&x, &mut Context::evaluation());
         close(&format!("{name} in evaluation"), &evaluation, &case["evaluation"], 1e-11);
     }

@@ -1,8 +1,6 @@
 //! Recurrent layers and cells: outputs, states at the end and all gradients as PyTorch has them, outputs as Keras has them; networks
 //! trained on sequences of differing length as PyTorch trains on packed ones. Tolerance: 1e-12; 5e-7 for Keras, whose products are in f32 also where the rest is in f64.
 
-use std::collections::BTreeMap;
-
 use hadal::nn::{GruCell, LstmCell, LstmState, SimpleRnnCell, TimeDistributed};
 
 use super::*;
@@ -19,14 +17,8 @@ fn tensors(values: &Value) -> Vec<Tensor> {
 
 /// A layer with the golden tensors, loaded by their names, in f64.
 fn loaded<M: Module>(mut layer: M, weights: &Value) -> M {
-    layer.visit_mut("", &mut |_, tensor| *tensor = tensor.detach().to_dtype(DType::F64).requires_grad());
-    let weights = weights.as_object().unwrap().iter().map(|(name, value)| (name.clone(), tensor(value)));
-    layer.load_state_dict(&weights.collect::<BTreeMap<_, _>>()).unwrap();
+    load_state(&mut layer, "recurrent layer", &tensors_by_name(weights));
     layer
-}
-
-fn weighted(y: &Tensor) -> Tensor {
-    (y * Tensor::arange(y.elements()).to_dtype(DType::F64).cos().reshape(y.shape())).sum()
 }
 
 /// What was computed from `x` and `state`, against the golden values.

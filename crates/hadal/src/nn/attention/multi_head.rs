@@ -44,8 +44,8 @@ pub struct MultiHeadAttention {
     rotary_base: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key_value_sizes: Option<(usize, usize)>,
-    /// Keras's initialization instead of PyTorch's. A loaded layer has its weights from the file.
-    #[serde(skip)]
+    /// Keras's initialization instead of PyTorch's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     keras: bool,
     #[serde(skip)]
     weights: Option<Projections>,

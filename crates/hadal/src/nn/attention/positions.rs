@@ -68,15 +68,19 @@ impl LayerKind for SinusoidalPositions {
 #[serde(deny_unknown_fields)]
 pub struct LearnedPositions {
     context: usize,
-    #[serde(skip, default = "gpt2")]
+    #[serde(default = "gpt2", skip_serializing_if = "is_gpt2")]
     init: Initializer,
     #[serde(skip)]
     weight: Option<Tensor>,
 }
 
-/// The initializer of GPT-2. A loaded layer has its vectors from the file.
+/// The initializer of GPT-2.
 fn gpt2() -> Initializer {
     Initializer::Normal(0.02)
+}
+
+fn is_gpt2(init: &Initializer) -> bool {
+    *init == gpt2()
 }
 
 impl LearnedPositions {
