@@ -6,6 +6,7 @@ mod attention;
 mod averaging;
 mod checkpointed;
 mod data;
+mod decoder;
 mod further_losses;
 mod health;
 mod images;

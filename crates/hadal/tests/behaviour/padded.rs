@@ -1,8 +1,10 @@
 //! Networks of sequences that were padded to one length: the padding changes nothing.
 
+use hadal::concat;
 use hadal::data::pad_sequences;
 use hadal::nn::{
-    Chain, Checkpointed, Ensemble, Flatten, GlobalAveragePool, Merge, Parallel, Residual, TimeDistributed,
+    Chain, Checkpointed, Ensemble, Flatten, GlobalAveragePool, Initializer, Merge, Parallel, Residual,
+    SinusoidalPositions, TimeDistributed, TransformerEncoder,
 };
 use hadal::train::Trainer;
 
@@ -71,17 +73,44 @@ fn more_padding_and_what_stands_behind_the_ends_change_no_bit_of_the_training() 
     }
 }
 
+/// What attends does not see the padding.
+fn attentive(time: usize) -> Sequential {
+    let block = || TransformerEncoderLayer::new(2).feedforward(8).dropout(0.0);
+    input(time)
+        .add(LearnedPositions::new(7).initializer(Initializer::Normal(1.0)))
+        .add(MultiHeadAttention::new(2))
+        .add(SinusoidalPositions)
+        .add(TransformerEncoder::new(block(), 2).final_norm())
+        .add(block().causal())
+        .add(MultiHeadAttention::new(1).causal())
+        .add(TimeDistributed::new(Dense::new(2)))
+}
+
 #[test]
 fn a_sequence_alone_gives_what_it_gives_among_longer_ones() {
-    let model = tagger(4).build().unwrap();
-    let y = model.forward(&words(4), &mut Context::evaluation());
-    for (sample, sequence) in (0..).zip(SEQUENCES) {
-        let alone = tagger(sequence.len()).build().unwrap();
-        let x = Tensor::from_vec(sequence.to_vec(), [1, sequence.len()]);
-        let expected = alone.forward(&x, &mut Context::evaluation());
-        let own = y.i((sample..sample + 1, ..sequence.len() as isize));
-        assert!((own - expected).abs().max().item() < 1e-5, "sample {sample}");
+    for network in [tagger, attentive] {
+        let y = network(6).build().unwrap().forward(&words(6), &mut Context::evaluation());
+        for (sample, sequence) in (0..).zip(SEQUENCES) {
+            let alone = network(sequence.len()).build().unwrap();
+            let x = Tensor::from_vec(sequence.to_vec(), [1, sequence.len()]);
+            let expected = alone.forward(&x, &mut Context::evaluation());
+            let own = y.i((sample..sample + 1, ..sequence.len() as isize));
+            assert!((own - expected).abs().max().item() < 1e-5, "sample {sample}");
+        }
     }
+}
+
+#[test]
+fn attention_learns_from_padded_sequences_what_it_learns_without_more_padding() {
+    let train = |time: usize| {
+        let mut model = compiled(attentive(time));
+        let history = model.fit(&tagged(time, 1), Fit::epochs(3).batch_size(2).quiet()).unwrap();
+        let end = concat(&model.model.state_dict().iter().map(|(_, x)| x.flatten(0)).collect::<Vec<_>>(), 0);
+        (history.last("loss").unwrap(), end)
+    };
+    let ((loss, weights), (other_loss, other_weights)) = (train(4), train(7));
+    assert!((loss - other_loss).abs() < 1e-4, "{loss} {other_loss}");
+    assert!((weights - other_weights).abs().max().item() < 1e-2);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Keys and values of what has been seen of a sequence.
 
-use crate::Tensor;
+use crate::{DType, Tensor};
 
 /// The keys and values of the places so far, `[N, H, S, D]`, with room for more.
 #[derive(Clone)]
@@ -47,6 +47,26 @@ impl Cache {
 
     pub fn values(&self) -> Tensor {
         self.values.narrow(2, 0, self.length)
+    }
+}
+
+/// The keys and values, `[N, H, S, D]`, of a whole sequence that does not change: what a decoder attends to beside its own.
+#[derive(Clone)]
+pub(super) struct Memory {
+    sequence: Tensor,
+    pub keys: Tensor,
+    pub values: Tensor,
+}
+
+impl Memory {
+    pub fn new(sequence: &Tensor, keys: Tensor, values: Tensor) -> Memory {
+        Memory { sequence: sequence.clone(), keys, values }
+    }
+
+    /// Whether they are those of this sequence. To compare it takes far less time than to project it.
+    pub fn is_of(&self, sequence: &Tensor) -> bool {
+        let same = |a: &Tensor, b: &Tensor| a.elements() == 0 || a.eq(b).to_dtype(DType::I64).min().item() == 1.0;
+        self.sequence.shape() == sequence.shape() && same(&self.sequence, sequence)
     }
 }
 

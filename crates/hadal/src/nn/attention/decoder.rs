@@ -65,7 +65,8 @@ impl TransformerDecoderLayer {
     }
 
     /// The output for `target` `[N, T, E]` beside `memory` `[N, S, E]`, the output of an encoder: `[N, T, E]`. Masks say which places of the
-    /// target attend to which of the target, and of the memory.
+    /// target attend to which of the target, and of the memory. In a [`Stream`](crate::nn::Stream), keys and values of the target's
+    /// earlier pieces are kept, and those of the memory are computed once.
     ///
     /// # Panics
     /// If the layer has not been built, or shapes do not fit.
@@ -85,7 +86,7 @@ impl TransformerDecoderLayer {
         let y = parts.self_attn.attend_to_self(&before_part(settings, &parts.norm1, target, ctx), target_mask, ctx);
         let x = after_part(settings, &parts.norm1, target, y, ctx);
         let y = before_part(settings, &parts.norm2, &x, ctx);
-        let y = parts.multihead_attn.attend(&y, memory, memory, memory_mask, ctx);
+        let y = parts.multihead_attn.attend_to_memory(&y, memory, memory_mask, ctx);
         let x = after_part(settings, &parts.norm2, &x, y, ctx);
         let y = before_part(settings, &parts.norm3, &x, ctx);
         let y = feedforward(settings, (&parts.linear1, &parts.linear2), &y, ctx);

@@ -15,7 +15,8 @@ use crate::{Error, Result, Rng, Shape, Tensor};
 /// initialization are those of PyTorch's `TransformerEncoderLayer`, with the batch first.
 ///
 /// Settings take effect when the layer is built. With [`causal`](TransformerEncoderLayer::causal) and
-/// [`norm_first`](TransformerEncoderLayer::norm_first) it is a block of GPT-2, and can be used in a [`Stream`](crate::nn::Stream).
+/// [`norm_first`](TransformerEncoderLayer::norm_first) it is a block of GPT-2, and can be used in a [`Stream`](crate::nn::Stream). Of
+/// sequences that were padded (see [`Embedding::padding_index`](crate::nn::Embedding::padding_index)), the layer leaves out the padding.
 ///
 /// ```
 /// use hadal::prelude::*;
@@ -111,7 +112,7 @@ impl Forward for TransformerEncoderLayer {
     /// As [`encode`](TransformerEncoderLayer::encode).
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        self.encode(x, &AttentionMask::new(), ctx)
+        self.encode(x, &AttentionMask::of_lengths(x, self.settings.causal, ctx), ctx)
     }
 
     fn stream_length(&self) -> Result<Option<usize>> {
@@ -123,6 +124,10 @@ impl Layer for TransformerEncoderLayer {
     fn plan(&self, input: &Shape) -> Result<Plan> {
         let (_, features) = plan_sequence("TransformerEncoderLayer", input)?;
         Ok(Plan { output_shape: *input, weights: self.plan_features(features)? })
+    }
+
+    fn keeps_lengths(&self, padded: bool) -> Result<bool> {
+        Ok(padded)
     }
 
     fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {
@@ -228,7 +233,7 @@ impl Forward for TransformerEncoder {
     /// As [`encode`](TransformerEncoder::encode).
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        self.encode(x, &AttentionMask::new(), ctx)
+        self.encode(x, &AttentionMask::of_lengths(x, self.block.settings.causal, ctx), ctx)
     }
 
     fn stream_length(&self) -> Result<Option<usize>> {
@@ -247,6 +252,10 @@ impl Layer for TransformerEncoder {
             (true, bias) => input[1].saturating_mul(if bias { 2 } else { 1 }),
         };
         Ok(Plan { weights: plan.weights.saturating_mul(self.layers).saturating_add(norm), ..plan })
+    }
+
+    fn keeps_lengths(&self, padded: bool) -> Result<bool> {
+        Ok(padded)
     }
 
     fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {

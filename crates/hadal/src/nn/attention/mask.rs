@@ -1,5 +1,6 @@
 //! What attention does not look at.
 
+use crate::nn::Context;
 use crate::{DType, Shape, Tensor};
 
 /// Which keys a query does not attend to. In boolean masks true means "left out", as in PyTorch's `MultiheadAttention` (in its
@@ -50,6 +51,19 @@ impl AttentionMask {
         );
         self.padding = Some(padding.clone());
         self
+    }
+
+    /// Leaves out the padding behind the sequences of `x` `[N, T, E]`, whose lengths the context has. Where keys that come after a query
+    /// are left out anyway, nothing is left to do: what a query in the padding gives does not count.
+    pub(super) fn of_lengths(x: &Tensor, causal: bool, ctx: &Context) -> AttentionMask {
+        match ctx.lengths() {
+            Some(lengths) if !causal && x.rank() == 3 && lengths.iter().any(|&length| length < x.size(1)) => {
+                let places = |&length: &usize| (0..x.size(1)).map(move |place| place >= length);
+                let padding: Vec<bool> = lengths.iter().flat_map(places).collect();
+                AttentionMask::new().padding(&Tensor::from_vec(padding, [lengths.len(), x.size(1)]))
+            }
+            _ => AttentionMask::new(),
+        }
     }
 
     /// Leaves out keys of each query, where `mask` is `bool`, or adds numbers to the scores, where it is floating-point: minus infinity

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::cache::Cache;
+use super::cache::{Cache, Memory};
 use super::dot_product::{attention_weights, scaled_dot_product_attention};
 use super::positions::{check_sequence, plan_sequence};
 use super::projections::{InputWeights, Projections};
@@ -18,7 +18,8 @@ use crate::{Error, Result, Rng, Shape, Tensor};
 /// Parameters have PyTorch's names and shapes, and its initialization: `in_proj_weight` `[3E, E]`, Glorot uniform, `in_proj_bias` `[3E]`,
 /// zeros, `out_proj.weight` `[E, E]`, uniform in ±1/sqrt(E), `out_proj.bias` `[E]`, zeros.
 ///
-/// In a [`Stream`](crate::nn::Stream), a causal layer keeps the keys and values of what it has seen.
+/// In a [`Stream`](crate::nn::Stream), a causal layer keeps the keys and values of what it has seen. Of sequences that were padded (see
+/// [`Embedding::padding_index`](crate::nn::Embedding::padding_index)), the layer leaves out the padding.
 ///
 /// ```
 /// use hadal::prelude::*;
@@ -264,6 +265,33 @@ impl MultiHeadAttention {
         })
     }
 
+    /// The attention of `x` `[N, T, E]` to `memory` `[N, S, E]`, whose keys and values are computed once in a stream.
+    #[track_caller]
+    pub(super) fn attend_to_memory(
+        &self,
+        x: &Tensor,
+        memory: &Tensor,
+        mask: &AttentionMask,
+        ctx: &mut Context,
+    ) -> Tensor {
+        if ctx.carried.is_none() {
+            return self.attend(x, memory, memory, mask, ctx);
+        }
+        let weights = self.weights();
+        let fits = x.rank() == 3 && x.size(0) == memory.size(0);
+        ctx.carry(|ctx, before: Option<Memory>| match before {
+            Some(kept) if fits && kept.is_of(memory) => {
+                let query = weights.queries_of(self.heads, x);
+                (self.finish(weights, (&query, &kept.keys, &kept.values), mask, ctx), kept)
+            }
+            _ => {
+                let [query, keys, values] = weights.heads_of(self.heads, [x, memory, memory]);
+                let y = self.finish(weights, (&query, &keys, &values), mask, ctx);
+                (y, Memory::new(memory, keys, values))
+            }
+        })
+    }
+
     #[track_caller]
     fn weights(&self) -> &Projections {
         match &self.weights {
@@ -395,7 +423,7 @@ impl Forward for MultiHeadAttention {
     /// If the layer has not been built, `x` is not `[N, T, E]`, or it comes in pieces and the layer is not causal.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        self.attend_to_self(x, &AttentionMask::new(), ctx)
+        self.attend_to_self(x, &AttentionMask::of_lengths(x, self.causal, ctx), ctx)
     }
 
     fn stream_length(&self) -> Result<Option<usize>> {
@@ -410,6 +438,10 @@ impl Layer for MultiHeadAttention {
     fn plan(&self, input: &Shape) -> Result<Plan> {
         let (_, features) = plan_sequence("MultiHeadAttention", input)?;
         Ok(Plan { output_shape: *input, weights: self.plan_features(features)? })
+    }
+
+    fn keeps_lengths(&self, padded: bool) -> Result<bool> {
+        Ok(padded)
     }
 
     fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {

@@ -42,6 +42,10 @@ impl Layer for SinusoidalPositions {
         Ok(Plan { output_shape: *input, weights: 0 })
     }
 
+    fn keeps_lengths(&self, padded: bool) -> Result<bool> {
+        Ok(padded)
+    }
+
     fn config(&self) -> LayerConfig {
         LayerConfig::of(self)
     }
@@ -158,6 +162,10 @@ impl Layer for LearnedPositions {
         }
         self.init.check()?;
         Ok(Plan { output_shape: *input, weights: self.context.saturating_mul(features) })
+    }
+
+    fn keeps_lengths(&self, padded: bool) -> Result<bool> {
+        Ok(padded)
     }
 
     fn build(&mut self, input: &Shape, rng: &mut Rng) -> Result<()> {

@@ -47,6 +47,12 @@ impl Projections {
         }
     }
 
+    /// Queries alone.
+    #[track_caller]
+    pub fn queries_of(&self, heads: usize, query: &Tensor) -> Tensor {
+        self.head(heads, 0, query)
+    }
+
     /// Queries, keys or values.
     #[track_caller]
     fn head(&self, heads: usize, which: usize, x: &Tensor) -> Tensor {
