@@ -229,6 +229,17 @@ fn a_stride_beyond_the_axes_has_one_place() {
 }
 
 #[test]
+fn what_a_padding_near_the_largest_number_sends_back_goes_where_it_came_from() {
+    let padding = (1 << 63) - 6;
+    let (x, w) = (Tensor::arange(10).to_dtype(DType::F32).reshape([1, 1, 10]).requires_grad(), Tensor::ones([1, 1, 1]));
+    let y = x.conv(&w, None, Conv::new().padding(padding).stride(1 << 63));
+    assert_eq!(y.to_vec::<f32>(), [0.0, 6.0]);
+    let mut expected = [0.0; 10];
+    expected[6] = 1.0;
+    assert_eq!(y.sum().backward()[&x].to_vec::<f32>(), expected);
+}
+
+#[test]
 fn convolutions_of_nothing_take_windows_of_any_size() {
     let huge = 1 << 40;
     let (x, w) = (Tensor::zeros([2, 0, 5]).requires_grad(), Tensor::zeros([3, 0, huge]).requires_grad());
@@ -264,5 +275,15 @@ fn norms_and_deviations_of_zero_have_a_gradient_of_zero() {
     flat("norm 0.5 of a zero", &|x| x.norm(0.5, &[0]), [4.0, 0.0, -1.0], 9.0, [1.5, 0.0, -3.0]);
     flat("norm -1 of a zero", &|x| x.norm(-1.0, &[0]), [4.0, 0.0, -1.0], 0.0, [0.0; 3]);
     flat("std of equal numbers", &|x| x.std(&[0], 1), [2.0; 3], 0.0, [0.0; 3]);
+    // And so have the gradients, as far as they are differentiated again.
+    for p in [0.5, 1.5, 2.0, 3.0, -1.0] {
+        for numbers in [[0.0; 3], [2.0, 0.0, -1.0]] {
+            let x = Tensor::from_slice(&numbers, [3]).requires_grad();
+            let options = BackwardOptions { create_graph: true, ..Default::default() };
+            let first = x.norm(p, &[0]).backward_with(options)[&x].clone();
+            let second = first.powi(2).sum().backward();
+            assert!(second.get(&x).is_none_or(|g| g.to_vec::<f64>().iter().all(|g| g.is_finite())), "norm {p}");
+        }
+    }
     assert!(Tensor::from([f32::NAN, 0.0]).requires_grad().norm(2.0, &[0]).item().is_nan());
 }

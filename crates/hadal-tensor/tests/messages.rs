@@ -243,7 +243,7 @@ fn parts_and_orders_that_do_not_exist_are_named() {
     panics!(x.topk(4, 1), "k is 4", "only 3");
     panics!(x.topk_smallest(4, 1), "topk_smallest", "k is 4", "only 3");
     panics!(x.split(0, 0), "at least 1, not 0");
-    panics!(x.split([1, 3], 1), "axis 1", "[2, 3]", "sizes [1, 3]");
+    panics!(x.split([1, 3], 1), "sizes [1, 3]", "add up to 3", "axis 1", "[2, 3]");
     panics!(Tensor::eye([2, 2, 2]), "3 numbers for 2");
     panics!(x.repeat(&[2]), "1 numbers", "[2, 3]");
     panics!(x.pad(&[(1, 3)], Padding::Reflect), "at most 2", "Reflect");

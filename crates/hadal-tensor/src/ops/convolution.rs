@@ -62,9 +62,9 @@ impl Tensor {
                 "conv: input {} has {channels} channels, but weight {} takes {}",
                 self.shape(),
                 weight.shape(),
-                weight.shape()[1] * conv.groups
+                weight.shape()[1].saturating_mul(conv.groups)
             );
-            message += channels_last(self.shape(), weight.shape()[1] * conv.groups);
+            message += channels_last(self.shape(), weight.shape()[1].saturating_mul(conv.groups));
             panic!("{message}");
         }
         let spatial = |shape: &Shape| padded_to_three(&shape[2..]);

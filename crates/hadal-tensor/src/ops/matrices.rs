@@ -67,7 +67,7 @@ impl Tensor {
     }
 
     /// Of a vector, the matrix with it on diagonal number `diagonal`, of which 0 is the main one and 1 the next above it, and 0 elsewhere;
-    /// of a matrix, that diagonal.
+    /// of a matrix, that diagonal, which is empty beyond its corners.
     ///
     /// ```
     /// # use hadal_tensor::Tensor;
@@ -78,7 +78,7 @@ impl Tensor {
     /// ```
     ///
     /// # Panics
-    /// If the tensor has neither one axis nor two. A diagonal beyond a matrix is empty.
+    /// If the tensor has neither one axis nor two.
     #[doc(alias = "diagonal")]
     #[track_caller]
     pub fn diag(&self, diagonal: isize) -> Tensor {

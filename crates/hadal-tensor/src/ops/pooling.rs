@@ -103,8 +103,9 @@ fn spatial(operation: &str, x: &Tensor) -> usize {
 }
 
 impl Tensor {
-    /// The largest element of each window of `[N, C, ..]`, in one, two or three dimensions, as PyTorch's `max_pool2d`; NaN if there is
-    /// one. The gradient goes to the first of equals.
+    /// The largest element of each window of `[N, C, ..]`, in one, two or three dimensions, as PyTorch's `max_pool2d`: in each dimension
+    /// `out[i] = max over k of x[i stride + k dilation - padding]`, where padding is never the largest; NaN if there is one. The gradient
+    /// goes to the first of equals.
     ///
     /// ```
     /// use hadal_tensor::{Pool, Tensor};
@@ -143,7 +144,8 @@ impl Tensor {
         })
     }
 
-    /// The mean of each window of `[N, C, ..]`, in one, two or three dimensions, as PyTorch's `avg_pool2d`.
+    /// The mean of each window of `[N, C, ..]`, in one, two or three dimensions, as PyTorch's `avg_pool2d`: in each dimension
+    /// `out[i] = sum over k of x[i stride + k - padding] / window`, where padding is 0.
     ///
     /// # Panics
     /// If the window is larger than the padded input, the padding larger than half of the window, or there is a dilation.
@@ -253,8 +255,9 @@ impl Tensor {
         x
     }
 
-    /// The windows of pictures `[N, C, H, W]` as columns: `[N, C * window, places]`, as PyTorch's `unfold`; zeros where they
-    /// reach beyond. Without a stride, they move on by 1. [`fold`](Tensor::fold) is its transpose.
+    /// The windows of pictures `[N, C, H, W]` as columns: `[N, C * window, places]`, as PyTorch's `unfold`:
+    /// `out[n, c window + k, place]` is element `k` of channel `c` of the window at `place`, both row by row; zeros where they reach beyond.
+    /// Without a stride, they move on by 1. [`fold`](Tensor::fold) is its transpose.
     ///
     /// ```
     /// use hadal_tensor::{Pool, Tensor};
@@ -322,7 +325,8 @@ impl Tensor {
         framed.reshape([n, c, tall, wide]).slice(2, top..top + height).slice(3, left..left + width)
     }
 
-    /// Pictures or the like, `[N, C, ..]`, in other sizes, as PyTorch's `interpolate`.
+    /// Pictures or the like, `[N, C, ..]`, in other sizes, as PyTorch's `interpolate`: in each dimension, place `i` of `out` takes the
+    /// element that [`Interpolation`] names, or a mean of the two beside the point that it names, weighted by their nearness.
     ///
     /// ```
     /// use hadal_tensor::{Interpolation, Tensor};
@@ -367,11 +371,12 @@ impl Tensor {
 /// How [`Tensor::interpolate`] computes what lies between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interpolation {
-    /// The element before.
+    /// The element at or before `i size / out`: PyTorch's `nearest`.
     Nearest,
-    /// Linear along each dimension, elements being squares: PyTorch's `bilinear` with `align_corners=False`.
+    /// The point `(i + 1/2) size / out - 1/2`, within the elements, which are squares: PyTorch's `linear`, `bilinear` and `trilinear` with
+    /// `align_corners=False`.
     Linear,
-    /// Linear along each dimension, elements being points, the first and the last of which stay: `align_corners=True`.
+    /// The point `i (size - 1) / (out - 1)`: elements are points, the first and the last of which stay: `align_corners=True`.
     LinearCorners,
 }
 

@@ -9,6 +9,12 @@ use crate::shape::{MAX_RANK, Shape};
 use crate::tensor::{Tensor, Value};
 
 /// The sizes of the parts that [`split`](Tensor::split) gives; made from a `usize`, or from an array, a slice or a vector of them.
+///
+/// ```
+/// use hadal_tensor::PartSizes;
+/// assert_eq!(PartSizes::from(2), PartSizes::All(2));
+/// assert_eq!(PartSizes::from(&[1, 4]), PartSizes::Each(vec![1, 4]));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PartSizes {
     /// One for all, but that the last is what is left.
@@ -26,6 +32,18 @@ impl From<usize> for PartSizes {
 impl<const N: usize> From<[usize; N]> for PartSizes {
     fn from(sizes: [usize; N]) -> PartSizes {
         PartSizes::Each(sizes.to_vec())
+    }
+}
+
+impl<const N: usize> From<&[usize; N]> for PartSizes {
+    fn from(sizes: &[usize; N]) -> PartSizes {
+        PartSizes::Each(sizes.to_vec())
+    }
+}
+
+impl From<&Vec<usize>> for PartSizes {
+    fn from(sizes: &Vec<usize>) -> PartSizes {
+        PartSizes::Each(sizes.clone())
     }
 }
 
@@ -135,7 +153,7 @@ impl Tensor {
     /// ```
     ///
     /// # Panics
-    /// If the one size is 0, or the sizes are not those of the axis in all.
+    /// If the one size is 0, or the sizes do not add up to that of the axis.
     #[doc(alias = "split_with_sizes")]
     #[track_caller]
     pub fn split(&self, sizes: impl Into<PartSizes>, axis: isize) -> Vec<Tensor> {
@@ -153,7 +171,7 @@ impl Tensor {
         let all = sizes.iter().try_fold(0usize, |all, &size| all.checked_add(size));
         assert!(
             all == Some(whole),
-            "split: axis {axis} of shape {} cannot be parted into sizes {sizes:?}",
+            "split: the sizes {sizes:?} do not add up to {whole}, the size of axis {axis} of shape {}",
             self.shape()
         );
         let (mut parts, mut start) = (vec_with_room(sizes.len()), 0);

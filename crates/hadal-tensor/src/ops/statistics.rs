@@ -72,7 +72,7 @@ impl Tensor {
     /// `self^p`, likewise.
     #[track_caller]
     fn power(&self, p: f64) -> Tensor {
-        if p > 1.0 { self.powf(p) } else { self.flat_at_zero(|x| x.powf(p)) }
+        if p >= 2.0 { self.powf(p) } else { self.flat_at_zero(|x| x.powf(p)) }
     }
 
     /// `f` of each element, with a gradient of 0 where the element is 0.

@@ -144,8 +144,8 @@ impl Context {
     /// The lengths of the sequences that layers pass on, one for each sample: what is beyond in `[batch, time, ..]` is padding. `None` where
     /// all are as long as the time axis.
     ///
-    /// An [`Embedding`](super::Embedding) with a [padding index](super::Embedding::padding_index) sets them, recurrent layers keep to
-    /// them, and take them away where they give the output of the last step alone. Those that are left at the end of a pass say that
+    /// An [`Embedding`](super::Embedding) with a [padding index](super::Embedding::padding_index) sets them, attention and recurrent layers
+    /// keep to them, and the latter take them away where they give the output of the last step alone. Those that are left at the end of a pass say that
     /// the outputs are padded, too: `fit` and `evaluate` do not count what is beyond.
     ///
     /// ```

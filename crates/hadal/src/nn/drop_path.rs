@@ -66,6 +66,10 @@ impl Layer for DropPath {
         Ok(Plan { output_shape: *input, weights: 0 })
     }
 
+    fn keeps_lengths(&self, padded: bool) -> Result<bool> {
+        Ok(padded)
+    }
+
     fn config(&self) -> LayerConfig {
         LayerConfig::of(self)
     }

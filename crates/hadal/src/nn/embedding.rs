@@ -95,9 +95,9 @@ impl Embedding {
     }
 
     /// The index that fills sequences up to a common length, behind their ends: for samples `[time]` of differing length. Recurrent
-    /// layers compute no step beyond a sequence's end, [`bidirectional`](super::Lstm::bidirectional) ones begin there, attention
-    /// leaves out what is beyond, and where the outputs are one for each step, `fit` and `evaluate` leave out what is beyond, in losses and metrics: the results are those of
-    /// the sequences without padding. Targets there may be any that are allowed; predictions there mean nothing. Keras's `mask_zero`,
+    /// layers compute no step beyond a sequence's end, [`bidirectional`](super::Lstm::bidirectional) ones begin there, and attention
+    /// leaves out what is beyond; where the outputs are one for each step, so do `fit` and `evaluate` in losses and metrics: the results
+    /// are those of the sequences without padding. Targets there may be any that are allowed; predictions there mean nothing. Keras's `mask_zero`,
     /// and PyTorch's `padding_idx` with packed sequences.
     ///
     /// Layers that would mix a sequence with its padding ([`Flatten`](super::Flatten), convolutions) are refused when the

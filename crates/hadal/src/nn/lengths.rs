@@ -1,5 +1,6 @@
 //! How long sequences are that were padded to one length.
 
+use super::Context;
 use crate::Tensor;
 
 /// The length of each row of `[batch, time]`, whose steps behind a sequence's end are `padding`.
@@ -26,6 +27,33 @@ pub(super) fn lengths_of(x: &Tensor, padding: usize) -> Result<Vec<usize>, Strin
         }
     });
     rows.collect()
+}
+
+impl Context {
+    /// The lengths of the sequences in `x` `[N, T, ..]`, behind whose ends `layer` has to look at nothing; `None` where nothing is there.
+    ///
+    /// # Panics
+    /// If they are those of other sequences, or there is padding in a piece of a stream, where the next piece would follow it.
+    #[track_caller]
+    pub(super) fn lengths_within(&self, layer: &str, x: &Tensor) -> Option<&[usize]> {
+        let (lengths, batch, time) = (self.lengths()?, x.size(0), x.size(1));
+        let longest = lengths.iter().copied().max().unwrap_or(0);
+        assert!(
+            lengths.len() == batch && longest <= time,
+            "{layer}: the context holds the lengths of {} sequences of up to {longest} steps, but the input has shape {}; a module that goes \
+             on with other sequences calls ctx.set_lengths(None)",
+            lengths.len(),
+            x.shape()
+        );
+        let sample = lengths.iter().position(|&length| length < time)?;
+        assert!(
+            self.carried.is_none(),
+            "{layer}: sample {sample} has {} of {time} steps, and the next piece of the Stream would follow its padding; feed pieces \
+             without padding",
+            lengths[sample]
+        );
+        Some(lengths)
+    }
 }
 
 #[cfg(test)]

@@ -83,8 +83,8 @@ impl PRelu {
         self.weight = Some(Tensor::full([count], self.initial_slope).requires_grad());
     }
 
-    /// The slope that training begins with. A layer that is ready to be used gets new slopes. Default: 0.25, PyTorch's `init`; Keras's
-    /// `alpha_initializer` is zeros.
+    /// The slope that training begins with, which is finite. A layer that is ready to be used gets new slopes. Default: 0.25, PyTorch's
+    /// `init`; Keras's `alpha_initializer` is zeros.
     ///
     /// ```
     /// use hadal::nn::PRelu;
@@ -148,6 +148,15 @@ impl Layer for PRelu {
                 "PRelu takes samples of shape [channels, ..], but its input has shape {input}"
             ))),
         }
+    }
+
+    fn keeps_lengths(&self, padded: bool) -> Result<bool> {
+        if padded && self.per_channel {
+            return Err(Error::Config(
+                "PRelu: the slopes of padded sequences [N, T, ..] would be those of their steps; use PRelu::new(), which has one slope".into(),
+            ));
+        }
+        Ok(padded)
     }
 
     fn build(&mut self, input: &Shape, _rng: &mut Rng) -> Result<()> {

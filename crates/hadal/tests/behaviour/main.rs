@@ -21,7 +21,6 @@ mod splits;
 mod stopping;
 mod stray_cells;
 mod tables;
-mod threads;
 mod training;
 mod views;
 

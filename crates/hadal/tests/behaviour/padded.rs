@@ -3,8 +3,8 @@
 use hadal::concat;
 use hadal::data::pad_sequences;
 use hadal::nn::{
-    Chain, Checkpointed, Ensemble, Flatten, GlobalAveragePool, Initializer, Merge, Parallel, Residual,
-    SinusoidalPositions, TimeDistributed, TransformerEncoder,
+    Chain, Checkpointed, DropPath, Ensemble, Flatten, GlobalAveragePool, Initializer, Merge, PRelu, Parallel, Residual,
+    SinusoidalPositions, Stream, TimeDistributed, TransformerEncoder,
 };
 use hadal::train::Trainer;
 
@@ -79,7 +79,7 @@ fn attentive(time: usize) -> Sequential {
     input(time)
         .add(LearnedPositions::new(7).initializer(Initializer::Normal(1.0)))
         .add(MultiHeadAttention::new(2))
-        .add(SinusoidalPositions)
+        .add(Residual::new().add(SinusoidalPositions).add(PRelu::new()).add(DropPath::new(0.0)))
         .add(TransformerEncoder::new(block(), 2).final_norm())
         .add(block().causal())
         .add(MultiHeadAttention::new(1).causal())
@@ -97,6 +97,32 @@ fn a_sequence_alone_gives_what_it_gives_among_longer_ones() {
             let own = y.i((sample..sample + 1, ..sequence.len() as isize));
             assert!((own - expected).abs().max().item() < 1e-5, "sample {sample}");
         }
+    }
+}
+
+#[test]
+fn attention_refuses_lengths_that_do_not_fit() {
+    let causal = || Sequential::new([3, 4]).add(MultiHeadAttention::new(2).causal()).build().unwrap();
+    let x = Tensor::ones([2, 3, 4]);
+    for lengths in [vec![2], vec![2, 4], vec![1, 2, 3]] {
+        let mut ctx = Context::evaluation();
+        ctx.set_lengths(Some(lengths.into()));
+        panics(
+            || causal().forward(&x, &mut ctx),
+            &["MultiHeadAttention", "the lengths of", "[2, 3, 4]", "set_lengths(None)"],
+        );
+    }
+    // What comes next would follow the padding.
+    let words = || Sequential::new([3]).add(Embedding::new(6, 4).padding_index(0));
+    let piece = Tensor::from([[3, 1, 0], [4, 2, 5]]);
+    for network in [words().add(LearnedPositions::new(9)), words().add(MultiHeadAttention::new(2).causal())] {
+        let network = network.build().unwrap();
+        panics(|| Stream::new(&network).feed(&piece), &["sample 0 has 2 of 3 steps", "without padding"]);
+        let mut stream = Stream::new(&network);
+        let whole = Tensor::from([[3, 1, 4, 2], [4, 2, 5, 1]]);
+        let parts = [stream.feed(&whole.slice(1, ..3)), stream.feed(&whole.slice(1, 3..))];
+        let expected = no_grad(|| network.forward(&whole, &mut Context::evaluation()));
+        assert!((concat(&parts, 1) - expected).abs().max().item() < 1e-5);
     }
 }
 
@@ -208,6 +234,7 @@ fn networks_that_would_mix_sequences_with_their_padding_are_refused_when_they_ar
     let mixes = "would mix the steps of a sequence with the padding";
     says(input(4).add(Flatten).build(), &["layer 2 (Flatten)", mixes, "TimeDistributed"]);
     says(steps().add(BatchNorm::new()).build(), &["layer 3 (BatchNorm)", mixes]);
+    says(steps().add(PRelu::per_channel()).build(), &["layer 3 (PRelu", "one slope"]);
     says(steps().add(GlobalAveragePool).build(), &["layer 3 (GlobalAveragePool)", mixes]);
     says(
         steps().add(Residual::new().add(BatchNorm::new())).build(),

@@ -74,7 +74,8 @@ impl Frame {
         // An odd number of cache lines: channels at powers of two would fall into the same few places of the nearest cache.
         let channel = (phases.saturating_mul(phase_size).div_ceil(LINE) | 1).saturating_mul(LINE);
         if channel > isize::MAX as usize {
-            out_of_memory(channel);
+            // Elements; their bytes are no number.
+            out_of_memory(usize::MAX);
         }
         let slack = columns.reach.saturating_sub(pitch) + LINE;
         let mut frame = Frame { axes, pitch, rows, phase_size, channel, slack, blocks: Vec::new() };

@@ -17,12 +17,13 @@ struct Phase {
 
 impl Geometry {
     fn phases(&self, d: usize) -> Vec<Phase> {
-        let stride = self.stride[d].min(isize::MAX as usize);
+        let stride = self.stride[d];
         let phase = |first: usize| {
             // In the order in which they lie in the output.
             let elements = (0..self.kernel[d]).rev().filter_map(|element| {
-                let distance = (first + self.padding[d]) as isize - (element * self.dilation[d]) as isize;
-                (distance % stride as isize == 0).then_some((element, distance / stride as isize))
+                // Neither fits an isize where padding or strides are near the largest numbers; the quotient does.
+                let distance = (first + self.padding[d]) as i128 - (element * self.dilation[d]) as i128;
+                (distance % stride as i128 == 0).then_some((element, (distance / stride as i128) as isize))
             });
             Phase { count: (self.input[d] - first).div_ceil(stride), elements: elements.collect() }
         };

@@ -63,10 +63,12 @@ impl Memory {
         Memory { sequence: sequence.clone(), keys, values }
     }
 
-    /// Whether they are those of this sequence. To compare it takes far less time than to project it.
+    /// Whether they are those of this sequence. To compare takes one operation for each of its numbers, to project it as many as there are
+    /// features.
     pub fn is_of(&self, sequence: &Tensor) -> bool {
-        let same = |a: &Tensor, b: &Tensor| a.elements() == 0 || a.eq(b).to_dtype(DType::I64).min().item() == 1.0;
-        self.sequence.shape() == sequence.shape() && same(&self.sequence, sequence)
+        let own = &self.sequence;
+        let same = || own.elements() == 0 || own.eq(sequence).to_dtype(DType::I64).min().item() == 1.0;
+        own.shape() == sequence.shape() && own.dtype() == sequence.dtype() && same()
     }
 }
 
@@ -76,4 +78,21 @@ fn with_room(x: &Tensor, places: usize) -> Tensor {
     let mut roomy = Tensor::full_of(sizes, 0.0, x.dtype());
     roomy.assign_narrow(2, 0, x);
     roomy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_memory_is_of_one_sequence() {
+        let (sequence, keys) = (Tensor::arange(6).to_dtype(DType::F32).reshape([1, 3, 2]), Tensor::zeros([1, 1, 3, 2]));
+        let memory = Memory::new(&sequence, keys.clone(), keys.clone());
+        assert!(memory.is_of(&sequence) && memory.is_of(&(&sequence + 0.0)));
+        for other in [&sequence + 1.0, sequence.reshape([3, 1, 2]), sequence.to_dtype(DType::F64)] {
+            assert!(!memory.is_of(&other));
+        }
+        let empty = Tensor::zeros([0, 3, 2]);
+        assert!(Memory::new(&empty, keys.clone(), keys).is_of(&empty));
+    }
 }

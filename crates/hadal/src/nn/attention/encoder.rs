@@ -112,7 +112,8 @@ impl Forward for TransformerEncoderLayer {
     /// As [`encode`](TransformerEncoderLayer::encode).
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        self.encode(x, &AttentionMask::of_lengths(x, self.settings.causal, ctx), ctx)
+        let mask = AttentionMask::of_lengths("TransformerEncoderLayer", x, self.settings.causal, ctx);
+        self.encode(x, &mask, ctx)
     }
 
     fn stream_length(&self) -> Result<Option<usize>> {
@@ -233,7 +234,8 @@ impl Forward for TransformerEncoder {
     /// As [`encode`](TransformerEncoder::encode).
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        self.encode(x, &AttentionMask::of_lengths(x, self.block.settings.causal, ctx), ctx)
+        let mask = AttentionMask::of_lengths("TransformerEncoder", x, self.block.settings.causal, ctx);
+        self.encode(x, &mask, ctx)
     }
 
     fn stream_length(&self) -> Result<Option<usize>> {

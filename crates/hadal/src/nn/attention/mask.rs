@@ -1,5 +1,6 @@
 //! What attention does not look at.
 
+use super::positions::check_sequence;
 use crate::nn::Context;
 use crate::{DType, Shape, Tensor};
 
@@ -55,9 +56,14 @@ impl AttentionMask {
 
     /// Leaves out the padding behind the sequences of `x` `[N, T, E]`, whose lengths the context has. Where keys that come after a query
     /// are left out anyway, nothing is left to do: what a query in the padding gives does not count.
-    pub(super) fn of_lengths(x: &Tensor, causal: bool, ctx: &Context) -> AttentionMask {
-        match ctx.lengths() {
-            Some(lengths) if !causal && x.rank() == 3 && lengths.iter().any(|&length| length < x.size(1)) => {
+    ///
+    /// # Panics
+    /// If `x` is not `[N, T, E]`, or the lengths do not fit it.
+    #[track_caller]
+    pub(super) fn of_lengths(layer: &str, x: &Tensor, causal: bool, ctx: &Context) -> AttentionMask {
+        check_sequence(layer, x);
+        match ctx.lengths_within(layer, x) {
+            Some(lengths) if !causal => {
                 let places = |&length: &usize| (0..x.size(1)).map(move |place| place >= length);
                 let padding: Vec<bool> = lengths.iter().flat_map(places).collect();
                 AttentionMask::new().padding(&Tensor::from_vec(padding, [lengths.len(), x.size(1)]))

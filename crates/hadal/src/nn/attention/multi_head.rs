@@ -278,7 +278,8 @@ impl MultiHeadAttention {
             return self.attend(x, memory, memory, mask, ctx);
         }
         let weights = self.weights();
-        let fits = x.rank() == 3 && x.size(0) == memory.size(0);
+        debug_assert!(self.rotary_base.is_none(), "positions of queries are not known here");
+        let fits = x.rank() == 3 && memory.rank() == 3 && x.size(0) == memory.size(0);
         ctx.carry(|ctx, before: Option<Memory>| match before {
             Some(kept) if fits && kept.is_of(memory) => {
                 let query = weights.queries_of(self.heads, x);
@@ -423,7 +424,7 @@ impl Forward for MultiHeadAttention {
     /// If the layer has not been built, `x` is not `[N, T, E]`, or it comes in pieces and the layer is not causal.
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
-        self.attend_to_self(x, &AttentionMask::of_lengths(x, self.causal, ctx), ctx)
+        self.attend_to_self(x, &AttentionMask::of_lengths("MultiHeadAttention", x, self.causal, ctx), ctx)
     }
 
     fn stream_length(&self) -> Result<Option<usize>> {

@@ -27,7 +27,7 @@ impl Forward for SinusoidalPositions {
     #[track_caller]
     fn forward(&self, x: &Tensor, ctx: &mut Context) -> Tensor {
         let (places, features) = check_sequence("SinusoidalPositions", x);
-        let first = first_place(ctx, places);
+        let first = first_place("SinusoidalPositions", x, ctx);
         // The last of an odd number of features has no cosine.
         let pairs = features.div_ceil(2);
         let angles = angles(first, places, pairs, 2.0 * 10000.0_f64.ln() / features.max(1) as f64);
@@ -135,7 +135,7 @@ impl Forward for LearnedPositions {
             x.shape(),
             weight.size(1)
         );
-        let first = first_place(ctx, places);
+        let first = first_place("LearnedPositions", x, ctx);
         assert!(
             first.saturating_add(places) <= self.context,
             "LearnedPositions: the sequence reaches {} places, but there are vectors for {} (the context); feed a window of the last \
@@ -187,11 +187,16 @@ impl LayerKind for LearnedPositions {
     const NAME: &'static str = "learned_positions";
 }
 
-/// The place of a piece's first element, 0 where sequences come whole.
-fn first_place(ctx: &mut Context, places: usize) -> usize {
+/// The place of the first element of a piece `x` `[N, T, E]`, 0 where sequences come whole.
+#[track_caller]
+fn first_place(layer: &str, x: &Tensor, ctx: &mut Context) -> usize {
+    if ctx.carried.is_none() {
+        return 0;
+    }
+    ctx.lengths_within(layer, x);
     ctx.carry(|_, before: Option<usize>| {
         let first = before.unwrap_or(0);
-        (first, first.saturating_add(places))
+        (first, first.saturating_add(x.size(1)))
     })
 }
 

@@ -1,5 +1,7 @@
 //! Training and losses give the same bits on any number of threads.
 
+use std::sync::{Mutex, PoisonError};
+
 use hadal::nn::{
     Checkpointed, DepthwiseConv2d, InstanceNorm, PRelu, RmsNorm, SeparableConv2d, SpatialDropout, Upsample,
 };
@@ -7,9 +9,10 @@ use hadal::prelude::*;
 use hadal::set_num_threads_exactly;
 use hadal::train::{ExponentialMovingAverage, StochasticWeightAveraging};
 
-/// What `f` gives on one thread and on others. As it is the same, it does not matter that other tests set their number meanwhile.
+/// Compares what `f` gives on one thread and on others. One test at a time, as they share the threads.
 fn on_threads<T: PartialEq>(what: &str, f: impl Fn() -> T) {
-    let before = hadal::num_threads();
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let run = |threads| {
         set_num_threads_exactly(threads);
         f()
@@ -18,7 +21,6 @@ fn on_threads<T: PartialEq>(what: &str, f: impl Fn() -> T) {
     for threads in [2, 3, 5] {
         assert!(run(threads) == one, "{what}: {threads} threads gave other bits than one");
     }
-    set_num_threads_exactly(before);
 }
 
 fn bits(x: &Tensor) -> Vec<u32> {
