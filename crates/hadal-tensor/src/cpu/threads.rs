@@ -109,9 +109,12 @@ pub fn set_num_threads_exactly(threads: usize) {
 #[doc(hidden)]
 pub const ROOM_FOR_THREAD: usize = 128 << 20;
 
+/// What each thread runs, given the pieces that it takes.
+type Run<'a> = dyn Fn(&mut dyn Iterator<Item = usize>) + Sync + 'a;
+
 /// One call of [`for_each_piece`], as the workers see it. Lives on the caller's stack.
 struct Job {
-    run: *const (dyn Fn(usize) + Sync),
+    run: *const Run<'static>,
     pieces: usize,
     /// How many of the lanes are in use.
     lanes: usize,
@@ -127,26 +130,22 @@ const LANES: usize = 8;
 struct Lane(AtomicUsize);
 
 impl Job {
-    fn new(run: *const (dyn Fn(usize) + Sync), pieces: usize, threads: usize) -> Job {
+    fn new(run: *const Run<'static>, pieces: usize, threads: usize) -> Job {
         let lanes = threads.min(LANES);
         let next = std::array::from_fn(|lane| Lane(AtomicUsize::new(lane * pieces / lanes)));
         Job { run, pieces, lanes, next, panicked: AtomicBool::new(false) }
     }
 
-    /// Takes pieces until there are none: those of the thread's own lane first, then the other lanes'. What a thread
-    /// computed in one operation is thus likely to be what it reads in the next, and near its processor.
-    fn take(&self, thread: usize, piece: impl Fn(usize)) {
-        for turn in 0..self.lanes {
+    /// Runs what a thread does with the pieces that it takes until there are none: those of its own lane first, then the other
+    /// lanes'. What a thread computed in one operation is thus likely to be what it reads in the next, and near its processor.
+    fn take(&self, thread: usize, run: &Run) {
+        run(&mut (0..self.lanes).flat_map(|turn| {
             let lane = (thread + turn) % self.lanes;
             let end = (lane + 1) * self.pieces / self.lanes;
-            loop {
-                let index = self.next[lane].0.fetch_add(1, Ordering::Relaxed);
-                if index >= end {
-                    break;
-                }
-                piece(index);
-            }
-        }
+            std::iter::from_fn(move || {
+                Some(self.next[lane].0.fetch_add(1, Ordering::Relaxed)).filter(|&index| index < end)
+            })
+        }));
     }
 
     /// Leaves no piece to be taken.
@@ -178,6 +177,14 @@ static POOL: Mutex<Vec<Arc<Worker>>> = Mutex::new(Vec::new());
 /// # Panics
 /// If a piece panics, after all others have ended.
 pub(crate) fn for_each_piece(pieces: usize, piece: impl Fn(usize) + Sync) {
+    for_each_piece_with(pieces, || (), |(), index| piece(index));
+}
+
+/// The same, with something that each thread makes for itself and keeps for all pieces that it takes.
+///
+/// # Panics
+/// As [`for_each_piece`].
+pub(crate) fn for_each_piece_with<S>(pieces: usize, own: impl Fn() -> S + Sync, piece: impl Fn(&mut S, usize) + Sync) {
     let helpers = (num_threads() - 1).min(pieces.saturating_sub(1));
     if helpers > 0 {
         let pool = match POOL.try_lock() {
@@ -186,13 +193,17 @@ pub(crate) fn for_each_piece(pieces: usize, piece: impl Fn(usize) + Sync) {
             Err(std::sync::TryLockError::WouldBlock) => None,
         };
         if let Some(mut pool) = pool {
-            return run_shared(&mut pool, helpers, pieces, &piece);
+            return run_shared(&mut pool, helpers, pieces, &|taken| {
+                let mut own = own();
+                taken.for_each(|index| piece(&mut own, index));
+            });
         }
     }
-    (0..pieces).for_each(piece);
+    let mut own = own();
+    (0..pieces).for_each(|index| piece(&mut own, index));
 }
 
-fn run_shared(pool: &mut Vec<Arc<Worker>>, helpers: usize, pieces: usize, piece: &(dyn Fn(usize) + Sync)) {
+fn run_shared(pool: &mut Vec<Arc<Worker>>, helpers: usize, pieces: usize, run: &Run) {
     while pool.len() < helpers {
         match start_worker(pool.len() + 1) {
             Ok(worker) => pool.push(worker),
@@ -208,9 +219,8 @@ fn run_shared(pool: &mut Vec<Arc<Worker>>, helpers: usize, pieces: usize, piece:
     let helpers = helpers.min(pool.len());
     // SAFETY: only the lifetime changes. Workers reach this pointer through the mailboxes alone, and before this frame ends,
     // even by a panic, `Recall` below takes it back from those who have not begun and waits for those who have.
-    let run: *const (dyn Fn(usize) + Sync) =
-        unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), *const (dyn Fn(usize) + Sync)>(piece) };
-    let job = Job::new(run, pieces, helpers + 1);
+    let shared: *const Run<'static> = unsafe { std::mem::transmute::<&Run, *const Run<'static>>(run) };
+    let job = Job::new(shared, pieces, helpers + 1);
     let workers = &pool[..helpers];
     for worker in workers {
         worker.job.store((&raw const job).cast_mut(), Ordering::SeqCst);
@@ -241,7 +251,7 @@ fn run_shared(pool: &mut Vec<Arc<Worker>>, helpers: usize, pieces: usize, piece:
     }
     {
         let _recall = Recall(workers, &job);
-        job.take(0, piece);
+        job.take(0, run);
     }
     assert!(!job.panicked.load(Ordering::Relaxed), "a worker thread panicked; see the message above");
 }

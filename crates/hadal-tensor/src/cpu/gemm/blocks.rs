@@ -1,14 +1,12 @@
 //! Dense products: both matrices are packed as their [`Format`] wants them, then cut into pieces of work.
 
-use std::ops::Range;
-
 use super::format::{Format, Left};
 use super::kernels::Gemm;
 use super::kernels::tile::Tiles;
 use super::matrix::{Matrix, Sizes};
 use super::out::Out;
 use super::pack;
-use super::share::{MOVED, share, tiled};
+use super::share::{MOVED, share, share_with, tiled};
 use crate::cpu::buffer::{Buffer, Plain};
 use crate::cpu::caches::Caches;
 use crate::cpu::float::Float;
@@ -18,10 +16,10 @@ use crate::cpu::threads::{SharedMut, num_threads};
 const CHUNK: usize = 2048;
 /// Columns of a piece of work, at most; fewer where the packed right matrix would fill more than half of the second cache.
 const COLUMNS: usize = 256;
-/// Rows of a piece of work, about: 512 rows keep two to eight threads evenly busy.
-const ROWS: usize = 24;
-/// Rows of a piece of packing, about: three cache lines where they are adjacent.
-const PACKED_ROWS: usize = 48;
+/// Rows of a piece of work, about: two cache lines where they are adjacent, and batches of 64 are cut evenly.
+const ROWS: usize = 32;
+/// Pieces of a product of so few rows that they are one piece, at least.
+const GROUPS: usize = 8;
 /// Products of at most so many multiplications are computed without packing.
 const SMALL: usize = 8 * 1024;
 
@@ -123,112 +121,107 @@ struct Pass<'a, T, F> {
     out: Out<'a, T>,
 }
 
-/// The operands of a pass, packed or as they lie.
-struct Operands<'a, P: Plain> {
-    left: Result<Buffer<P>, Matrix<'a, P>>,
-    right: Result<Buffer<P>, Matrix<'a, P>>,
+/// What a thread has packed for itself: the group of panels of the right matrix that it works on, and perhaps a strip of the left
+/// one. To fetch from another processor what that has packed takes longer than to pack it twice.
+struct Own<P: Plain> {
+    group: Option<usize>,
+    panels: Option<Buffer<P>>,
+    strip: Option<Buffer<P>>,
 }
 
 impl<T: Float, F: Format<T>> Pass<'_, T, F> {
     fn run(&self) {
-        let Sizes { rows, columns, .. } = self.sizes;
-        let operands = self.pack();
+        let Sizes { rows, depth, columns } = self.sizes;
         // Groups of nearly equal numbers of panels, and strips of rows.
         let panels = columns.div_ceil(self.width);
         let near = Caches::l2() / 2 / (self.panel_length * size_of::<F::Packed>());
-        let groups = panels.div_ceil((COLUMNS / self.width).min(near).max(1));
-        let strip = self.tiles_within(ROWS);
+        let most = (COLUMNS / self.width).min(near).max(1);
+        let strip = (ROWS / self.height).max(1) * self.height;
         let strips = rows.div_ceil(strip);
+        let least = if strips == 1 { GROUPS.min(panels) } else { 1 };
+        let groups = panels.div_ceil(most).max(least);
+        let strip_length = strip / self.height * self.left.length;
+        let (left, right) = (self.format.left_in_place(self.a), self.format.right_in_place(self.b, rows, depth));
+        // A strip that several groups read is packed once, for all.
+        let all_rows = (left.is_none() && groups > 1).then(|| self.pack_rows(strip, strip_length));
         // A thread begins with pieces that follow each other. Of the larger operand it shall read about its share, and of a product
         // of many rows write rows, which are what is read together afterwards. Sums do not depend on it.
         let shares = if rows > columns { num_threads().min(strips) } else { 1 };
-        share(self.sizes.work(), tiled::<T>(), groups * strips, |piece| {
+        let own = || Own { group: None, panels: None, strip: None };
+        share_with(self.sizes.work(), tiled::<T>(), groups * strips, own, |own, piece| {
             let (group, strip_index) = piece_of_shares(piece, groups, strips, shares);
             let first_row = strip_index * strip;
-            let group = group * panels / groups..(group + 1) * panels / groups;
             let end = rows.min(first_row + strip);
+            let within = group * panels / groups..(group + 1) * panels / groups;
+            let (first, last) = (within.start * self.width, columns.min(within.end * self.width));
+            let (b, b_stride, panel_step) = match right {
+                Some(matrix) => (matrix.pointer(0, first), matrix.row_stride as usize, self.width),
+                None => {
+                    let length = panels.div_ceil(groups) * self.panel_length;
+                    let own_panels = own.panels.get_or_insert_with(|| Buffer::scratch(length));
+                    if own.group.replace(group) != Some(group) {
+                        let packed = &mut own_panels[..within.len() * self.panel_length];
+                        self.format.pack_panels(self.b.from(0, first), depth, last - first, packed);
+                    }
+                    (own_panels.as_ptr(), self.width, self.panel_length)
+                }
+            };
+            let (a, row_stride, depth_stride) = match (left, &all_rows) {
+                // From the whole matrix: strides may lead back.
+                (Some(matrix), _) => (matrix.pointer(first_row, 0), matrix.row_stride, matrix.column_stride),
+                (None, Some(packed)) => {
+                    (packed[strip_index * strip_length..].as_ptr(), self.left.row_stride, self.left.depth_stride)
+                }
+                (None, None) => {
+                    let packed = own.strip.get_or_insert_with(|| Buffer::scratch(strip_length));
+                    self.format.pack_rows(self.a.from(first_row, 0), end - first_row, depth, packed);
+                    (packed.as_ptr(), self.left.row_stride, self.left.depth_stride)
+                }
+            };
             self.format.piece(|| {
                 for row in (first_row..end).step_by(self.height) {
-                    self.tiles(&operands, row, group.clone());
+                    let down = row - first_row;
+                    let tiles = Tiles {
+                        rows: self.height.min(rows - row),
+                        depth,
+                        columns: last - first,
+                        a: match left {
+                            Some(_) => a.wrapping_offset(down as isize * row_stride),
+                            None => a.wrapping_add(down / self.height * self.left.length),
+                        },
+                        row_stride,
+                        depth_stride,
+                        b,
+                        b_stride,
+                        panel_step,
+                        out: self.out.target(row, first, self.accumulate),
+                    };
+                    // SAFETY: the format's kernel is one that the processor has. `a` holds the rows at these strides (checked in
+                    // `gemm`, or just packed), `b` holds the panels (just packed, or its `columns` in place, checked too). The
+                    // tiles lie within the product, and no other piece writes there.
+                    unsafe { self.format.tiles(&tiles, right.is_some()) };
                 }
             });
             if self.last {
-                self.out.finish(first_row..end, group.start * self.width..columns.min(group.end * self.width));
+                self.out.finish(first_row..end, first..last);
             }
         });
     }
 
-    /// About so many rows, in whole tiles.
-    fn tiles_within(&self, rows: usize) -> usize {
-        (rows / self.height).max(1) * self.height
-    }
-
-    /// Packs what cannot be read as it lies, or would be slower.
-    fn pack(&self) -> Operands<'_, F::Packed> {
-        let Sizes { rows, depth, columns } = self.sizes;
-        let left = self.format.left_in_place(self.a);
-        let right = self.format.right_in_place(self.b, rows, depth);
-        let strip = self.tiles_within(PACKED_ROWS);
-        let strips = if left.is_some() { 0 } else { rows.div_ceil(strip) };
-        let panels = if right.is_some() { 0 } else { columns.div_ceil(self.width) };
-        let strip_length = strip / self.height * self.left.length;
-        let mut packed_left = Buffer::scratch(strips * strip_length);
-        let mut packed_right = Buffer::scratch(panels * self.panel_length);
-        let left_base = SharedMut::new(packed_left.as_mut_ptr());
-        let right_base = SharedMut::new(packed_right.as_mut_ptr());
+    /// Packs all strips of the left matrix.
+    fn pack_rows(&self, strip: usize, strip_length: usize) -> Buffer<F::Packed> {
+        let Sizes { rows, depth, .. } = self.sizes;
+        let strips = rows.div_ceil(strip);
+        let mut packed = Buffer::scratch(strips * strip_length);
+        let base = SharedMut::new(packed.as_mut_ptr());
         // Packing a number takes about as long as a few multiplications.
-        share((packed_left.len() + packed_right.len()) * 8, MOVED, strips + panels, |piece| {
-            // Panels and strips take turns: a thread's share of the pieces holds much of what it will multiply.
-            let (panel, next) = (piece * panels / (strips + panels), (piece + 1) * panels / (strips + panels));
-            if panel < next {
-                let columns = self.width.min(columns - panel * self.width);
-                // SAFETY: each piece has a panel of its own, within the buffer.
-                let out = unsafe { right_base.part(panel * self.panel_length, self.panel_length) };
-                self.format.pack_panels(self.b.from(0, panel * self.width), depth, columns, out);
-            } else {
-                let index = piece - panel;
-                let row = index * strip;
-                // SAFETY: each piece has a strip of its own, within the buffer.
-                let out = unsafe { left_base.part(index * strip_length, strip_length) };
-                self.format.pack_rows(self.a.from(row, 0), strip.min(rows - row), depth, out);
-            }
+        share(packed.len() * 8, MOVED, strips, |index| {
+            // SAFETY: each piece has a strip of its own, within the buffer.
+            let out = unsafe { base.part(index * strip_length, strip_length) };
+            let row = index * strip;
+            self.format.pack_rows(self.a.from(row, 0), strip.min(rows - row), depth, out);
         });
-        Operands { left: left.map_or(Ok(packed_left), Err), right: right.map_or(Ok(packed_right), Err) }
-    }
-
-    /// Computes the tiles of a row that belong to a group of panels.
-    fn tiles(&self, operands: &Operands<F::Packed>, row: usize, group: Range<usize>) {
-        let Sizes { rows, depth, columns } = self.sizes;
-        let left = self.left;
-        let (a, row_stride, depth_stride) = match &operands.left {
-            Ok(packed) => (packed[row / self.height * left.length..].as_ptr(), left.row_stride, left.depth_stride),
-            // From the whole matrix: strides may lead back.
-            Err(matrix) => (matrix.pointer(row, 0), matrix.row_stride, matrix.column_stride),
-        };
-        let (first, last) = (group.start * self.width, columns.min(group.end * self.width));
-        let (b, b_stride, panel_step) = match &operands.right {
-            Ok(packed) => {
-                let length = self.panel_length;
-                (packed[group.start * length..group.end * length].as_ptr(), self.width, length)
-            }
-            Err(matrix) => (matrix.pointer(0, first), matrix.row_stride as usize, self.width),
-        };
-        let tiles = Tiles {
-            rows: self.height.min(rows - row),
-            depth,
-            columns: last - first,
-            a,
-            row_stride,
-            depth_stride,
-            b,
-            b_stride,
-            panel_step,
-            out: self.out.target(row, first, self.accumulate),
-        };
-        // SAFETY: the format's kernel is one that the processor has. `a` holds the rows at these strides (checked in `gemm`,
-        // or just packed), `b` holds the panels (just packed, or its `columns` in place, checked too). The tiles lie within
-        // the product, and no other piece writes there.
-        unsafe { self.format.tiles(&tiles, operands.right.is_err()) };
+        packed
     }
 }
 

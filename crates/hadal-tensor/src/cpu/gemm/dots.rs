@@ -1,26 +1,43 @@
-//! Products of few rows with a matrix that lies column by column: dot products of what is adjacent in memory.
+//! Products of few rows, or of few columns, that are dot products of what is adjacent in memory.
 //!
-//! The forward pass of a small batch is one, `x Wᵀ` with the weights `[out, in]`. Every element of the weights is needed
-//! a few times only, so that reading it where it lies is faster than packing it first.
+//! The forward pass of a small batch is one, `x Wᵀ` with the weights `[out, in]`, and that of a layer of few units. Every element
+//! of the larger matrix is needed a few times only, so that reading it where it lies is faster than packing it first.
 
 use super::kernels::Gemm;
 use super::kernels::dot_tile::{DotTile, HEIGHT};
 use super::matrix::{Matrix, Sizes};
 use super::out::Out;
 use super::share::{MOVED, share};
+use crate::cpu::simd::level;
 
 /// Products of more rows are packed: from 16 on that is faster.
 const FEW: usize = 12;
+/// Registers that a dot product of few columns fills, at least: to sum their lanes takes longer than tiles that are not full otherwise.
+const DEEP: usize = 8;
 /// Columns per piece of parallel work: a multiple of the tiles' widths.
 const COLUMNS: usize = 24;
 
 /// Computes the product if its layout and size suit dot products; false, with nothing done, otherwise.
 pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) -> bool {
     let Sizes { rows, depth, columns } = sizes;
-    // One row, or one column, may have any stride along its only place.
-    if rows > FEW || a.column_stride != 1 || b.row_stride != 1 || depth < 16 || columns == 1 {
+    if a.column_stride != 1 || b.row_stride != 1 {
         return false;
     }
+    if rows <= FEW && depth >= 16 && columns > 1 {
+        few_rows(a, b, sizes, out);
+        return true;
+    }
+    let flipped = columns <= FEW && depth >= DEEP * level().lanes::<T>();
+    if flipped {
+        let sizes = Sizes { rows: columns, depth, columns: rows };
+        few_rows(b.flipped(), a.flipped(), sizes, out.flipped());
+    }
+    flipped
+}
+
+/// The product of few rows with columns that are adjacent in memory.
+fn few_rows<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
+    let Sizes { rows, depth, columns } = sizes;
     let kernel = &T::kernels().dots;
     let piece = |piece: usize| {
         let last = columns.min((piece + 1) * COLUMNS);
@@ -39,8 +56,7 @@ pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: O
                         row_stride: a.row_stride,
                         b: b.pointer(0, column),
                         column_stride: b.column_stride,
-                        out: out.target(row, column, false).pointer,
-                        out_stride: out.row_stride,
+                        out: out.target(row, column, false),
                     });
                 }
             }
@@ -49,5 +65,4 @@ pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: O
         out.finish(0..rows, piece * COLUMNS..last);
     };
     share(sizes.work(), MOVED, columns.div_ceil(COLUMNS), piece);
-    true
 }

@@ -6,6 +6,11 @@ use super::kernels::tile::{TileKernel, Tiles};
 use super::matrix::Matrix;
 use super::pack;
 
+/// Tiles of rows, at most, that read a right matrix where it lies; fewer where its rows [crowd](crowds). Measurements are in
+/// `benches/README.md`.
+const FEW: usize = 8;
+const FEW_CROWDED: usize = 3;
+
 impl<T: Gemm> Format<T> for TileKernel<T> {
     type Packed = T;
 
@@ -30,8 +35,7 @@ impl<T: Gemm> Format<T> for TileKernel<T> {
     }
 
     fn left(&self, a: Matrix<T>, depth: usize) -> Left {
-        // Rows that are multiples of 4 KiB apart share the few places that the nearest cache has for such addresses.
-        let crowded = (a.row_stride.unsigned_abs() * size_of::<T>()).is_multiple_of(4096);
+        let crowded = crowds::<T>(a.row_stride.unsigned_abs());
         if a.column_stride == 1 && !crowded {
             return Left { packed: false, length: 0, row_stride: a.row_stride, depth_stride: 1 };
         }
@@ -66,14 +70,21 @@ impl<T: Gemm> Format<T> for TileKernel<T> {
 
     fn right_in_place<'a>(&self, b: Matrix<'a, T>, rows: usize, depth: usize) -> Option<Matrix<'a, T>> {
         let pitch = usize::try_from(b.row_stride).ok().filter(|_| b.column_stride == 1)?;
-        // To pack what is read once or twice would take longer than to read it where it lies.
-        (rows <= 2 * self.height || self.reads_rows(pitch, rows, depth)).then_some(b)
+        // To pack what is read a few times would take longer than to read it where it lies.
+        let few = self.height * if crowds::<T>(pitch) { FEW_CROWDED } else { FEW };
+        (rows <= few || self.reads_rows(pitch, rows, depth)).then_some(b)
     }
 
     unsafe fn tiles(&self, tiles: &Tiles<T, T>, direct: bool) {
         // SAFETY: the caller's contract.
         unsafe { if direct { (self.direct)(tiles) } else { (self.tiles)(tiles) } }
     }
+}
+
+/// Whether rows so many elements apart are multiples of 4 KiB apart: those share the few places that the nearest cache has for such
+/// addresses.
+fn crowds<T>(pitch: usize) -> bool {
+    pitch.saturating_mul(size_of::<T>()).is_multiple_of(4096)
 }
 
 /// Elements from one copied row to the next: an odd number of cache lines, so that rows lie spread over the cache.

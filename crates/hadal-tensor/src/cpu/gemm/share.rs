@@ -1,7 +1,7 @@
 //! Which products are worth sharing out among threads.
 
 use crate::cpu::simd::level;
-use crate::cpu::threads::for_each_piece;
+use crate::cpu::threads::for_each_piece_with;
 
 /// Multiplications for each lane of a register that take so long, some 4 µs, that it pays to hand a part of them to another
 /// thread.
@@ -17,9 +17,21 @@ pub(in crate::cpu) fn tiled<T>() -> usize {
 
 /// Runs the pieces of `work`, on all threads if it is at least `worth`.
 pub(in crate::cpu) fn share(work: usize, worth: usize, pieces: usize, piece: impl Fn(usize) + Sync) {
+    share_with(work, worth, pieces, || (), |(), index| piece(index));
+}
+
+/// The same, with something that each thread makes for itself and keeps for all pieces that it takes.
+pub(super) fn share_with<S>(
+    work: usize,
+    worth: usize,
+    pieces: usize,
+    own: impl Fn() -> S + Sync,
+    piece: impl Fn(&mut S, usize) + Sync,
+) {
     if work < worth {
-        (0..pieces).for_each(piece);
+        let mut own = own();
+        (0..pieces).for_each(|index| piece(&mut own, index));
     } else {
-        for_each_piece(pieces, piece);
+        for_each_piece_with(pieces, own, piece);
     }
 }

@@ -1,5 +1,6 @@
 //! Tiles of dot products: few rows with columns that lie in memory one by one.
 
+use super::store::Target;
 use super::vector::Vector;
 use crate::cpu::float::Float;
 
@@ -14,8 +15,8 @@ pub(crate) struct DotTile<T> {
     pub row_stride: isize,
     pub b: *const T,
     pub column_stride: isize,
-    pub out: *mut T,
-    pub out_stride: usize,
+    /// Which is not added to.
+    pub out: Target<T>,
 }
 
 /// The tiles of one instruction set: of `width` columns, and of one.
@@ -24,7 +25,7 @@ pub(crate) struct DotKernel<T> {
     /// # Safety
     /// The processor must have the kernel's instructions. With `rows <= HEIGHT`: `a` must be readable at
     /// `i * row_stride + k` for all `i < rows`, `k < depth`, `b` at `j * column_stride + k` for all `j < width`, and `out`
-    /// writable at `i * out_stride + j`.
+    /// writable at its strides.
     pub wide: unsafe fn(&DotTile<T>),
     /// # Safety
     /// As `wide`, with one column.
@@ -49,20 +50,37 @@ pub(crate) unsafe fn dots<T: Float, V: Vector<T>, const ROWS: usize, const WIDE:
     // SAFETY: every access below is one that the caller's contract names.
     unsafe {
         let mut sums = [[V::zero(); WIDE]; ROWS];
-        for k in (0..tile.depth).step_by(V::LANES) {
-            let count = tile.depth - k;
-            let mut right = [V::zero(); WIDE];
-            for (j, right) in right.iter_mut().enumerate() {
-                *right = load(tile.b.offset(j as isize * tile.column_stride).add(k), count);
-            }
-            for (i, sums) in sums.iter_mut().enumerate() {
-                let left: V = load(tile.a.offset(i as isize * tile.row_stride).add(k), count);
-                for (sum, &right) in sums.iter_mut().zip(&right) {
-                    *sum = sum.add_product(left, right);
-                }
-            }
+        let rest = tile.depth % V::LANES;
+        let whole = tile.depth - rest;
+        for k in (0..whole).step_by(V::LANES) {
+            add_products(tile, &mut sums, |place| V::load(place.add(k)));
+        }
+        if rest > 0 {
+            add_products(tile, &mut sums, |place| V::load_first(place.add(whole), rest));
         }
         sums
+    }
+}
+
+/// Adds the products of what `load` reads of each row and column, given where that begins.
+///
+/// # Safety
+/// As [`DotKernel::wide`], with `tile.rows == ROWS` and `width == WIDE`, for what `load` reads.
+#[inline(always)]
+unsafe fn add_products<T, V: Vector<T>, const ROWS: usize, const WIDE: usize>(
+    tile: &DotTile<T>,
+    sums: &mut [[V; WIDE]; ROWS],
+    load: impl Fn(*const T) -> V,
+) {
+    // SAFETY: the caller's contract.
+    unsafe {
+        let right: [V; WIDE] = std::array::from_fn(|j| load(tile.b.offset(j as isize * tile.column_stride)));
+        for (i, sums) in sums.iter_mut().enumerate() {
+            let left = load(tile.a.offset(i as isize * tile.row_stride));
+            for (sum, &right) in sums.iter_mut().zip(&right) {
+                *sum = sum.add_product(left, right);
+            }
+        }
     }
 }
 
@@ -75,22 +93,13 @@ pub(crate) unsafe fn store<T: Float, V: Vector<T>, const ROWS: usize, const WIDE
     tile: &DotTile<T>,
     sums: &[[V; WIDE]; ROWS],
 ) {
+    let out = tile.out;
     for (i, sums) in sums.iter().enumerate() {
         for (j, sum) in sums.iter().enumerate() {
             // SAFETY: the caller's contract.
-            unsafe { *tile.out.add(i * tile.out_stride + j) = sum.sum() };
+            unsafe { *out.pointer.add(i * out.row_stride + j * out.column_stride) = sum.sum() };
         }
     }
-}
-
-/// A register from `from` on, or the first `count` elements of one.
-///
-/// # Safety
-/// The processor must have V's instructions, and `from` must be readable for the smaller of `count` and a register.
-#[inline(always)]
-unsafe fn load<T, V: Vector<T>>(from: *const T, count: usize) -> V {
-    // SAFETY: the caller's contract.
-    unsafe { if count >= V::LANES { V::load(from) } else { V::load_first(from, count) } }
 }
 
 /// Makes `fn $name` that picks the instances for the number of rows, compiled for `$feature`. The loop is a function of

@@ -118,7 +118,8 @@ fn check_dots<T: Gemm + Into<f64>>(kernel: &DotKernel<T>, case: &Case, wide: boo
     let stride = depth + gap;
     let left: Vec<T> = numbers(offset + (rows - 1) * stride + depth, 4);
     let right: Vec<T> = numbers(offset + (columns - 1) * stride + depth, 5);
-    let before: Vec<T> = numbers(offset + rows * (columns + gap) + 20, 6);
+    let (down, across) = if case.accumulate { (1, rows + gap) } else { (columns + gap, 1) };
+    let before: Vec<T> = numbers(offset + (rows + gap) * (columns + gap) + 20, 6);
     let mut out = before.clone();
     let tile = DotTile {
         rows,
@@ -127,12 +128,11 @@ fn check_dots<T: Gemm + Into<f64>>(kernel: &DotKernel<T>, case: &Case, wide: boo
         row_stride: stride as isize,
         b: right[offset..].as_ptr(),
         column_stride: stride as isize,
-        out: out[offset..].as_mut_ptr(),
-        out_stride: columns + gap,
+        out: Target { pointer: out[offset..].as_mut_ptr(), row_stride: down, column_stride: across, accumulate: false },
     };
     // SAFETY: the level is available, and all three matrices were made for these sizes and strides.
     unsafe { if wide { (kernel.wide)(&tile) } else { (kernel.single)(&tile) } }
-    let place = |i: usize, j: usize| offset + i * (columns + gap) + j;
+    let place = |i: usize, j: usize| offset + i * down + j * across;
     compare((&before, &out), (rows, columns), place, tolerance::<T>(depth), |i, j| {
         (0..depth).map(|k| left[offset + i * stride + k].into() * right[offset + j * stride + k].into()).sum()
     });
