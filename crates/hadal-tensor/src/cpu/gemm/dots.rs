@@ -14,7 +14,7 @@ use crate::cpu::simd::level;
 const FEW: usize = 12;
 /// Registers that a dot product of few columns fills, at least: to sum their lanes takes longer than tiles that are not full otherwise.
 const DEEP: usize = 8;
-/// Columns per piece of parallel work: a multiple of the tiles' widths.
+/// Columns per piece of parallel work, about.
 const COLUMNS: usize = 24;
 
 /// Computes the product if its layout and size suit dot products; false, with nothing done, otherwise.
@@ -39,9 +39,14 @@ pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: O
 fn few_rows<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
     let Sizes { rows, depth, columns } = sizes;
     let kernel = &T::kernels().dots;
+    // Of nearly equal width, and an even number, as there are often two threads.
+    let pieces = columns.div_ceil(COLUMNS).next_multiple_of(2).min(columns.div_ceil(kernel.width));
+    let edge = |index: usize| {
+        if index == pieces { columns } else { index * columns / pieces / kernel.width * kernel.width }
+    };
     let piece = |piece: usize| {
-        let last = columns.min((piece + 1) * COLUMNS);
-        let mut column = piece * COLUMNS;
+        let (first, last) = (edge(piece), edge(piece + 1));
+        let mut column = first;
         while column < last {
             let wide = column + kernel.width <= last;
             let tile = if wide { kernel.wide } else { kernel.single };
@@ -62,7 +67,7 @@ fn few_rows<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
             }
             column += if wide { kernel.width } else { 1 };
         }
-        out.finish(0..rows, piece * COLUMNS..last);
+        out.finish(0..rows, first..last);
     };
-    share(sizes.work(), MOVED, columns.div_ceil(COLUMNS), piece);
+    share(sizes.work(), MOVED, pieces, piece);
 }
