@@ -1,8 +1,9 @@
-"""The networks of examples/shakespeare.rs on the same text, in PyTorch: the loss on its last tenth.
+"""The networks of examples/shakespeare.rs on the same text, in PyTorch: the loss on its last tenth, and the time of 500 characters.
 Usage: torch_shakespeare.py gpt|lstm example|command SEED...   With the settings of the example, or of `hadal train TEXT`."""
 import math
 import os
 import sys
+import time
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -85,6 +86,19 @@ def loss_of(model, x, y):
     return F.cross_entropy(model(x).flatten(0, 1), y.flatten())
 
 
+@torch.no_grad()
+def generated(model, count):
+    """Continues the text's first character as nanoGPT does: by the whole context for each; an LSTM goes on from its state."""
+    seen, state = tokens[None, :1], None
+    for _ in range(count):
+        if kind == "gpt":
+            logits = model(seen[:, -CONTEXT:])[:, -1]
+        else:
+            y, state = model.lstm(model.embedding(seen[:, -1:]), state)
+            logits = model.output(y)[:, -1]
+        seen = torch.cat([seen, torch.multinomial(F.softmax(logits / 0.8, -1), 1)], 1)
+
+
 for seed in map(int, seeds):
     torch.manual_seed(seed)
     model = Gpt(len(vocabulary)) if kind == "gpt" else Lstm(len(vocabulary))
@@ -109,3 +123,9 @@ for seed in map(int, seeds):
     parameters = sum(weight.numel() for weight in model.parameters())
     print(f"torch {torch.__version__} {kind} {settings} seed {seed}, {parameters} parameters: "
           f"loss {sum(losses).item() / len(x_test):.4f}", flush=True)
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        start = time.perf_counter()
+        generated(model, 500)
+        print(f"500 characters in {time.perf_counter() - start:.2f} s, {threads} threads", flush=True)
+    torch.set_num_threads(1)

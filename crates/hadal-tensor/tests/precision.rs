@@ -132,15 +132,19 @@ fn gradients_are_products_of_the_same_precision() {
 #[test]
 fn the_number_of_threads_does_not_change_a_bit_at_any_precision() {
     at_each(&[MatmulPrecision::Medium, MatmulPrecision::High, MatmulPrecision::Highest], |precision, level| {
-        for sizes in SIZES {
+        // Threads pack for themselves: one group of columns and several, one strip of rows and several, more rows than columns and fewer.
+        let several = [(600, 70, 300), (300, 70, 600), (500, 300, 60), (30, 70, 900), (64, 600, 64), (90, 140, 10)];
+        for sizes in SIZES.into_iter().chain(several) {
             let (a, b) = factors(sizes, false);
+            let [turned_a, turned_b] = [&a, &b].map(|x| x.t().contiguous().t());
             // What relu leaves is computed another way.
-            for a in [a.clone(), a.relu() * (&a - 1.0).relu()] {
+            let sparse = a.relu() * (&a - 1.0).relu();
+            for (a, b) in [(&a, &b), (&sparse, &b), (&turned_a, &b), (&a, &turned_b), (&turned_a, &turned_b)] {
                 let products: Vec<Vec<f32>> = [1, 2, 5]
                     .into_iter()
                     .map(|threads| {
                         set_num_threads_exactly(threads);
-                        a.matmul(&b).to_vec::<f32>()
+                        a.matmul(b).to_vec::<f32>()
                     })
                     .collect();
                 assert!(products.iter().all(|x| x == &products[0]), "{sizes:?} at {precision} and {level:?}");

@@ -112,7 +112,7 @@ pub const ROOM_FOR_THREAD: usize = 128 << 20;
 /// What each thread runs, given the pieces that it takes.
 type Run<'a> = dyn Fn(&mut dyn Iterator<Item = usize>) + Sync + 'a;
 
-/// One call of [`for_each_piece`], as the workers see it. Lives on the caller's stack.
+/// One call of [`for_each_piece_with`], as the workers see it. Lives on the caller's stack.
 struct Job {
     run: *const Run<'static>,
     pieces: usize,
@@ -219,8 +219,8 @@ fn run_shared(pool: &mut Vec<Arc<Worker>>, helpers: usize, pieces: usize, run: &
     let helpers = helpers.min(pool.len());
     // SAFETY: only the lifetime changes. Workers reach this pointer through the mailboxes alone, and before this frame ends,
     // even by a panic, `Recall` below takes it back from those who have not begun and waits for those who have.
-    let shared: *const Run<'static> = unsafe { std::mem::transmute::<&Run, *const Run<'static>>(run) };
-    let job = Job::new(shared, pieces, helpers + 1);
+    let for_workers: *const Run<'static> = unsafe { std::mem::transmute::<&Run, *const Run<'static>>(run) };
+    let job = Job::new(for_workers, pieces, helpers + 1);
     let workers = &pool[..helpers];
     for worker in workers {
         worker.job.store((&raw const job).cast_mut(), Ordering::SeqCst);
@@ -392,6 +392,25 @@ mod tests {
                 });
                 assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1));
             }
+        }
+    }
+
+    #[test]
+    fn each_thread_makes_its_own_once() {
+        let _lock = lock_threads();
+        for threads in [1, 2, 4] {
+            set_num_threads_exactly(threads);
+            let (made, seen) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let own = || (made.fetch_add(1, Ordering::Relaxed), 0);
+            for_each_piece_with(100, own, |(number, pieces), _| {
+                assert!(*number < threads);
+                *pieces += 1;
+                // Of those that one thread has taken.
+                assert!(*pieces <= 100);
+                seen.fetch_add(1, Ordering::Relaxed);
+            });
+            assert!((1..=threads).contains(&made.into_inner()));
+            assert_eq!(seen.into_inner(), 100);
         }
     }
 

@@ -1,5 +1,6 @@
-//! Dense products: both matrices are packed as their [`Format`] wants them, then cut into pieces of work.
+//! Dense products, cut into pieces of work: each thread packs of both matrices what its pieces need, as their [`Format`] wants it.
 
+use super::LARGE;
 use super::format::{Format, Left};
 use super::kernels::Gemm;
 use super::kernels::tile::Tiles;
@@ -12,13 +13,14 @@ use crate::cpu::caches::Caches;
 use crate::cpu::float::Float;
 use crate::cpu::threads::{SharedMut, num_threads};
 
-/// Columns that are packed together.
+/// Columns of a pass, at most: what has been packed of the rows, and a pass's part of the result, are met again before they have left
+/// the caches.
 const CHUNK: usize = 2048;
 /// Columns of a piece of work, at most; fewer where the packed right matrix would fill more than half of the second cache.
 const COLUMNS: usize = 256;
 /// Rows of a piece of work, about: two cache lines where they are adjacent, and batches of 64 are cut evenly.
 const ROWS: usize = 32;
-/// Pieces of a product of so few rows that they are one piece, at least.
+/// Groups of panels of a product of so few rows that they are one piece, at least, if there are so many panels.
 const GROUPS: usize = 8;
 /// Products of at most so many multiplications are computed without packing.
 const SMALL: usize = 8 * 1024;
@@ -104,7 +106,7 @@ pub(super) fn multiply_in_place<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Size
     out.finish(0..rows, 0..columns);
 }
 
-/// What is computed after packing once: all rows of the product, up to [`CHUNK`] columns, a pass deep.
+/// What is computed at once: all rows of the product, up to [`CHUNK`] columns, a pass deep.
 struct Pass<'a, T, F> {
     format: &'a F,
     a: Matrix<'a, T>,
@@ -124,9 +126,27 @@ struct Pass<'a, T, F> {
 /// What a thread has packed for itself: the group of panels of the right matrix that it works on, and perhaps a strip of the left
 /// one. To fetch from another processor what that has packed takes longer than to pack it twice.
 struct Own<P: Plain> {
-    group: Option<usize>,
-    panels: Option<Buffer<P>>,
-    strip: Option<Buffer<P>>,
+    panels: Packed<P>,
+    rows: Packed<P>,
+}
+
+/// The part of a matrix that is packed at present, if any is.
+struct Packed<P: Plain> {
+    part: Option<usize>,
+    numbers: Option<Buffer<P>>,
+}
+
+impl<P: Plain> Packed<P> {
+    const NONE: Packed<P> = Packed { part: None, numbers: None };
+
+    /// Where the part lies, in `length` numbers, once `pack` has packed it, which it does where that is another part than before.
+    fn of(&mut self, part: usize, length: usize, pack: impl FnOnce(&mut [P])) -> *const P {
+        let numbers = self.numbers.get_or_insert_with(|| Buffer::scratch(length));
+        if self.part.replace(part) != Some(part) {
+            pack(numbers);
+        }
+        numbers.as_ptr()
+    }
 }
 
 impl<T: Float, F: Format<T>> Pass<'_, T, F> {
@@ -142,12 +162,14 @@ impl<T: Float, F: Format<T>> Pass<'_, T, F> {
         let groups = panels.div_ceil(most).max(least);
         let strip_length = strip / self.height * self.left.length;
         let (left, right) = (self.format.left_in_place(self.a), self.format.right_in_place(self.b, rows, depth));
-        // A strip that several groups read is packed once, for all.
-        let all_rows = (left.is_none() && groups > 1).then(|| self.pack_rows(strip, strip_length));
+        // Strips that several groups read are packed once, for all.
+        let all_rows = (left.is_none() && groups > 1 && strips > 1).then(|| self.pack_rows(strip, strip_length));
         // A thread begins with pieces that follow each other. Of the larger operand it shall read about its share, and of a product
         // of many rows write rows, which are what is read together afterwards. Sums do not depend on it.
-        let shares = if rows > columns { num_threads().min(strips) } else { 1 };
-        let own = || Own { group: None, panels: None, strip: None };
+        // Groups change in each share. Where they are packed, a share must be a thread's: small products may be one thread's as a whole.
+        let packs_once = right.is_some() || groups == 1 || self.sizes.work() >= LARGE;
+        let shares = if rows > columns && packs_once { num_threads().min(strips) } else { 1 };
+        let own = || Own { panels: Packed::NONE, rows: Packed::NONE };
         share_with(self.sizes.work(), tiled::<T>(), groups * strips, own, |own, piece| {
             let (group, strip_index) = piece_of_shares(piece, groups, strips, shares);
             let first_row = strip_index * strip;
@@ -158,24 +180,24 @@ impl<T: Float, F: Format<T>> Pass<'_, T, F> {
                 Some(matrix) => (matrix.pointer(0, first), matrix.row_stride as usize, self.width),
                 None => {
                     let length = panels.div_ceil(groups) * self.panel_length;
-                    let own_panels = own.panels.get_or_insert_with(|| Buffer::scratch(length));
-                    if own.group.replace(group) != Some(group) {
-                        let packed = &mut own_panels[..within.len() * self.panel_length];
-                        self.format.pack_panels(self.b.from(0, first), depth, last - first, packed);
-                    }
-                    (own_panels.as_ptr(), self.width, self.panel_length)
+                    let pack = |out: &mut [F::Packed]| {
+                        let out = &mut out[..within.len() * self.panel_length];
+                        self.format.pack_panels(self.b.from(0, first), depth, last - first, out);
+                    };
+                    (own.panels.of(group, length, pack), self.width, self.panel_length)
                 }
             };
             let (a, row_stride, depth_stride) = match (left, &all_rows) {
                 // From the whole matrix: strides may lead back.
                 (Some(matrix), _) => (matrix.pointer(first_row, 0), matrix.row_stride, matrix.column_stride),
-                (None, Some(packed)) => {
-                    (packed[strip_index * strip_length..].as_ptr(), self.left.row_stride, self.left.depth_stride)
-                }
-                (None, None) => {
-                    let packed = own.strip.get_or_insert_with(|| Buffer::scratch(strip_length));
-                    self.format.pack_rows(self.a.from(first_row, 0), end - first_row, depth, packed);
-                    (packed.as_ptr(), self.left.row_stride, self.left.depth_stride)
+                (None, all_rows) => {
+                    let packed = match all_rows {
+                        Some(packed) => packed[strip_index * strip_length..].as_ptr(),
+                        None => own.rows.of(strip_index, strip_length, |out| {
+                            self.format.pack_rows(self.a.from(first_row, 0), end - first_row, depth, out);
+                        }),
+                    };
+                    (packed, self.left.row_stride, self.left.depth_stride)
                 }
             };
             self.format.piece(|| {
@@ -241,9 +263,8 @@ fn flip_pays<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes) -> bool {
     let cost = |left: Matrix<T>, rows: usize, right: Matrix<T>, columns: usize| {
         let left = if left.column_stride == 1 { 0 } else { rows };
         let kernel = T::kernels().tiles.best_for(columns);
-        let pitch = right.row_stride.unsigned_abs();
         let right = match right.column_stride {
-            1 if kernel.reads_rows(pitch, rows, depth.min(kernel.depth)) => 0,
+            1 if kernel.right_in_place(right, rows, depth.min(kernel.depth)).is_some() => 0,
             1 => columns,
             // Transposed, which takes twice the time of a copy.
             _ => 2 * columns,

@@ -18,7 +18,7 @@ pub(in crate::cpu) fn describe() -> Vec<(String, String)> {
         uses.push((format!("f32 products, {precision}"), means));
     }
     uses.push(("f64 products".to_owned(), as_they_are::<f64>()));
-    uses.push(("products of few rows".to_owned(), f32::kernels().dots.describe()));
+    uses.push(("few rows or columns".to_owned(), f32::kernels().dots.describe()));
     uses.push(("products of many zeros".to_owned(), f32::kernels().sparse.describe()));
     uses
 }

@@ -10,7 +10,7 @@ use super::out::Out;
 use super::share::{MOVED, share};
 use crate::cpu::simd::level;
 
-/// Products of more rows are packed: from 16 on that is faster.
+/// Rows, or columns, at most: from 16 on tiles are faster.
 const FEW: usize = 12;
 /// Registers that a dot product of few columns fills, at least: to sum their lanes takes longer than tiles that are not full otherwise.
 const DEEP: usize = 8;
@@ -40,10 +40,9 @@ fn few_rows<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
     let Sizes { rows, depth, columns } = sizes;
     let kernel = &T::kernels().dots;
     // Of nearly equal width, and an even number, as there are often two threads.
-    let pieces = columns.div_ceil(COLUMNS).next_multiple_of(2).min(columns.div_ceil(kernel.width));
-    let edge = |index: usize| {
-        if index == pieces { columns } else { index * columns / pieces / kernel.width * kernel.width }
-    };
+    let tiles = columns.div_ceil(kernel.width);
+    let pieces = columns.div_ceil(COLUMNS).next_multiple_of(2).min(tiles);
+    let edge = |index: usize| (index * tiles / pieces * kernel.width).min(columns);
     let piece = |piece: usize| {
         let (first, last) = (edge(piece), edge(piece + 1));
         let mut column = first;

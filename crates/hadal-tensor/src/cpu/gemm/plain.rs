@@ -84,7 +84,7 @@ impl<T: Gemm> Format<T> for TileKernel<T> {
 /// Whether rows so many elements apart are multiples of 4 KiB apart: those share the few places that the nearest cache has for such
 /// addresses.
 fn crowds<T>(pitch: usize) -> bool {
-    pitch.saturating_mul(size_of::<T>()).is_multiple_of(4096)
+    pitch > 0 && pitch.saturating_mul(size_of::<T>()).is_multiple_of(4096)
 }
 
 /// Elements from one copied row to the next: an odd number of cache lines, so that rows lie spread over the cache.

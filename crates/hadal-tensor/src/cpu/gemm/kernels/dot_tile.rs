@@ -15,7 +15,7 @@ pub(crate) struct DotTile<T> {
     pub row_stride: isize,
     pub b: *const T,
     pub column_stride: isize,
-    /// Which is not added to.
+    /// Never added to.
     pub out: Target<T>,
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct DotKernel<T> {
     /// # Safety
     /// The processor must have the kernel's instructions. With `rows <= HEIGHT`: `a` must be readable at
     /// `i * row_stride + k` for all `i < rows`, `k < depth`, `b` at `j * column_stride + k` for all `j < width`, and `out`
-    /// writable at its strides.
+    /// writable for `rows` x `width` at its strides.
     pub wide: unsafe fn(&DotTile<T>),
     /// # Safety
     /// As `wide`, with one column.
@@ -94,6 +94,7 @@ pub(crate) unsafe fn store<T: Float, V: Vector<T>, const ROWS: usize, const WIDE
     sums: &[[V; WIDE]; ROWS],
 ) {
     let out = tile.out;
+    debug_assert!(!out.accumulate);
     for (i, sums) in sums.iter().enumerate() {
         for (j, sum) in sums.iter().enumerate() {
             // SAFETY: the caller's contract.

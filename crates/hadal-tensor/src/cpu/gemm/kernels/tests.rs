@@ -118,7 +118,7 @@ fn check_dots<T: Gemm + Into<f64>>(kernel: &DotKernel<T>, case: &Case, wide: boo
     let stride = depth + gap;
     let left: Vec<T> = numbers(offset + (rows - 1) * stride + depth, 4);
     let right: Vec<T> = numbers(offset + (columns - 1) * stride + depth, 5);
-    let (down, across) = if case.accumulate { (1, rows + gap) } else { (columns + gap, 1) };
+    let (down, across) = if case.by_columns { (1, rows + gap) } else { (columns + gap, 1) };
     let before: Vec<T> = numbers(offset + (rows + gap) * (columns + gap) + 20, 6);
     let mut out = before.clone();
     let tile = DotTile {
