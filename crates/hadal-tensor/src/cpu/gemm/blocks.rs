@@ -164,6 +164,10 @@ impl<T: Float, F: Format<T>> Pass<'_, T, F> {
         let (left, right) = (self.format.left_in_place(self.a), self.format.right_in_place(self.b, rows, depth));
         // Strips that several groups read are packed once, for all.
         let all_rows = (left.is_none() && groups > 1 && strips > 1).then(|| self.pack_rows(strip, strip_length));
+        let next_tile = match left {
+            Some(_) => self.height as isize * self.left.row_stride,
+            None => self.left.length as isize,
+        };
         // A thread begins with pieces that follow each other. Of the larger operand it shall read about its share, and of a product
         // of many rows write rows, which are what is read together afterwards. Sums do not depend on it.
         // Groups change in each share. Where they are packed, a share must be a thread's: small products may be one thread's as a whole.
@@ -187,32 +191,23 @@ impl<T: Float, F: Format<T>> Pass<'_, T, F> {
                     (own.panels.of(group, length, pack), self.width, self.panel_length)
                 }
             };
-            let (a, row_stride, depth_stride) = match (left, &all_rows) {
+            let a = match (left, &all_rows) {
                 // From the whole matrix: strides may lead back.
-                (Some(matrix), _) => (matrix.pointer(first_row, 0), matrix.row_stride, matrix.column_stride),
-                (None, all_rows) => {
-                    let packed = match all_rows {
-                        Some(packed) => packed[strip_index * strip_length..].as_ptr(),
-                        None => own.rows.of(strip_index, strip_length, |out| {
-                            self.format.pack_rows(self.a.from(first_row, 0), end - first_row, depth, out);
-                        }),
-                    };
-                    (packed, self.left.row_stride, self.left.depth_stride)
-                }
+                (Some(matrix), _) => matrix.pointer(first_row, 0),
+                (None, Some(packed)) => packed[strip_index * strip_length..].as_ptr(),
+                (None, None) => own.rows.of(strip_index, strip_length, |out| {
+                    self.format.pack_rows(self.a.from(first_row, 0), end - first_row, depth, out);
+                }),
             };
             self.format.piece(|| {
-                for row in (first_row..end).step_by(self.height) {
-                    let down = row - first_row;
+                for (tile, row) in (first_row..end).step_by(self.height).enumerate() {
                     let tiles = Tiles {
                         rows: self.height.min(rows - row),
                         depth,
                         columns: last - first,
-                        a: match left {
-                            Some(_) => a.wrapping_offset(down as isize * row_stride),
-                            None => a.wrapping_add(down / self.height * self.left.length),
-                        },
-                        row_stride,
-                        depth_stride,
+                        a: a.wrapping_offset(tile as isize * next_tile),
+                        row_stride: self.left.row_stride,
+                        depth_stride: self.left.depth_stride,
                         b,
                         b_stride,
                         panel_step,
