@@ -7,6 +7,8 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use super::pages::{self, Region};
+
 /// One cache line, and the width of the widest vector register: what blocks are aligned to.
 pub(super) const ALIGNMENT: usize = 64;
 /// The alignment that the system gives memory in any case. Asked for more, it could not give pages that are zero by themselves
@@ -73,8 +75,10 @@ pub(super) struct Header {
     length: AtomicUsize,
     /// How many hold a block that is shared.
     holders: AtomicU32,
-    /// How far behind the beginning of the memory the block lies.
+    /// How far behind the beginning of the memory the block lies, if it lies in no region.
     offset: u32,
+    /// Where it lies, or null.
+    region: *const Region,
 }
 
 impl Header {
@@ -316,26 +320,32 @@ pub(super) fn take(bytes: usize) -> NonNull<u8> {
 /// A new block.
 #[cold]
 fn make(bytes: usize) -> NonNull<u8> {
-    let memory = from_system(bytes).or_else(|| {
+    let place = place(bytes).or_else(|| {
         // What this thread keeps may be what is missing.
         let _ = POOL.try_with(|pool| pool.borrow_mut().clear());
-        from_system(bytes)
+        place(bytes)
     });
-    let Some(memory) = memory else { out_of_memory(bytes) };
+    let Some((block, offset, region)) = place else { out_of_memory(bytes) };
     ALLOCATED.fetch_add(bytes, Ordering::Relaxed);
     // While the thread ends there is no pool, and its blocks have no owner.
     let owner = POOL.try_with(|pool| Arc::into_raw(pool.borrow().home.clone())).unwrap_or(std::ptr::null());
+    let (length, holders) = (AtomicUsize::new(0), AtomicU32::new(0));
+    // SAFETY: there are MARGIN bytes before the block.
+    unsafe { header(block).write(Header { owner, length, holders, offset, region }) };
+    block
+}
+
+/// Memory for a block and, before it, its header: the block, and its `offset` or its region.
+fn place(bytes: usize) -> Option<(NonNull<u8>, u32, *const Region)> {
+    if let Some((block, region)) = pages::take(bytes) {
+        return Some((block, 0, region));
+    }
+    let memory = from_system(bytes)?;
     // At least MARGIN, and at most so much more as the layout has room for, since memory is aligned to GIVEN: there is room before
     // the block for a header, and behind it for all bytes.
     let offset = MARGIN + (memory.addr().get() + MARGIN).wrapping_neg() % ALIGNMENT;
-    let (length, holders) = (AtomicUsize::new(0), AtomicU32::new(0));
-    // SAFETY: the block lies `offset` behind the beginning of memory that has room for `bytes` behind any such offset, and
-    // `header` before it.
-    unsafe {
-        let block = memory.add(offset);
-        header(block).write(Header { owner, length, holders, offset: offset as u32 });
-        block
-    }
+    // SAFETY: as just said.
+    Some((unsafe { memory.add(offset) }, offset as u32, std::ptr::null()))
 }
 
 /// The header of a block.
@@ -409,14 +419,18 @@ fn release(block: NonNull<u8>, bytes: usize) {
 /// Gives memory back to the system that is not counted any more.
 fn free(block: NonNull<u8>, bytes: usize) {
     let layout = layout(bytes).expect("this layout was allocated");
-    // SAFETY: every block lies in memory from `alloc_zeroed` with this layout, as far behind its beginning as its header
+    // SAFETY: every block lies in a region, or in memory from `alloc_zeroed` with this layout, as far behind its beginning as its header
     // says, and its owner gives it up here, and with it the reference that `make` took by `Arc::into_raw`.
     unsafe {
-        let &Header { offset, owner, .. } = header(block).as_ref();
+        let &Header { offset, owner, region, .. } = header(block).as_ref();
         if !owner.is_null() {
             drop(Arc::from_raw(owner));
         }
-        dealloc(block.as_ptr().sub(offset as usize), layout);
+        if region.is_null() {
+            dealloc(block.as_ptr().sub(offset as usize), layout);
+        } else {
+            pages::give_back(block, bytes, region);
+        }
     }
 }
 

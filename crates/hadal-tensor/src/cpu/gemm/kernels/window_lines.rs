@@ -32,37 +32,73 @@ pub(crate) struct WindowLineKernel<T> {
     pub lines: unsafe fn(&WindowLines<T>),
 }
 
-/// The sums at `WIDE` registers of columns, from register `first` on.
+/// Where the sums of a register lie: its column, and the first of its lines.
+#[derive(Clone, Copy)]
+pub(crate) struct Strip {
+    column: usize,
+    row: usize,
+}
+
+/// All places, cut into strips of one register of columns by so many lines.
+#[derive(Clone, Copy)]
+pub(crate) struct Strips {
+    pub count: usize,
+    /// Lines of each.
+    rows: usize,
+    /// Registers of columns.
+    registers: usize,
+    places: [usize; 2],
+    lanes: usize,
+}
+
+impl Strips {
+    /// A sum waits for the one before it, so a kernel that adds to `most` registers side by side takes lines of two places at once where
+    /// the columns fill half of them at most; the lines above a strip are read twice, so it must be high enough.
+    pub fn new(places: [usize; 2], height: usize, lanes: usize, most: usize) -> Self {
+        let [rows, columns] = places;
+        let registers = columns.div_ceil(lanes);
+        let down = if 2 * registers <= most && rows >= 4 * (height - 1) { 2 } else { 1 };
+        Self { count: registers * down, rows: rows.div_ceil(down), registers, places, lanes }
+    }
+
+    /// The last strip of a line, and those of the last lines, may overlap those before.
+    #[inline(always)]
+    fn at(&self, index: usize) -> Strip {
+        let [rows, columns] = self.places;
+        Strip {
+            column: (index % self.registers * self.lanes).min(columns - self.lanes),
+            row: (index / self.registers * self.rows).min(rows - self.rows),
+        }
+    }
+}
+
+/// The sums of `WIDE` strips, from strip `first` on.
 ///
 /// # Safety
-/// As [`WindowLineKernel::lines`], with `window[0] == HEIGHT`.
+/// As [`WindowLineKernel::lines`], with `window[0] == HEIGHT`; `strips` are those of the places, and have `first + WIDE` at least.
 #[inline(always)]
 pub(crate) unsafe fn sums<T, V: Vector<T>, const HEIGHT: usize, const WIDE: usize>(
     lines: &WindowLines<T>,
+    strips: &Strips,
     first: usize,
 ) {
-    let ([rows, columns], width) = (lines.places, lines.window[1]);
-    let mut starts = [0; WIDE];
-    for (j, start) in starts.iter_mut().enumerate() {
-        // The last register may overlap the one before.
-        *start = ((first + j) * V::LANES).min(columns - V::LANES);
-    }
-    // SAFETY: every access below is one that the caller's contract names: registers end with the last column at most, lines of the
-    // frame are `rows + HEIGHT - 1`, and what is written are lines 0 to `rows - 1`.
+    let ([_, columns], width) = (lines.places, lines.window[1]);
+    let strip: [Strip; WIDE] = std::array::from_fn(|j| strips.at(first + j));
+    let starts = strip.map(|strip| strip.row * lines.pitch + strip.column);
+    let outs = strip.map(|strip| strip.row * columns + strip.column);
+    // SAFETY: every access below is one that the caller's contract names: registers end with the last column at most, strips with the
+    // last line; the lines of the frame that they read are `HEIGHT - 1` more, and what is written are their places.
     unsafe {
         // The sums of the place in this line of the frame, and of those above whose windows reach down to it.
         let mut sums = [[V::zero(); WIDE]; HEIGHT];
-        for row in 0..rows + HEIGHT - 1 {
+        for row in 0..strips.rows + HEIGHT - 1 {
             for i in (1..HEIGHT).rev() {
                 sums[i] = sums[i - 1];
             }
             sums[0] = [V::splat(lines.start); WIDE];
             let line = lines.frame.add(row * lines.pitch);
             for column in 0..width {
-                let mut right = [V::zero(); WIDE];
-                for (right, &start) in right.iter_mut().zip(&starts) {
-                    *right = V::load(line.add(start + column));
-                }
+                let right = starts.map(|start| V::load(line.add(start + column)));
                 for (i, sums) in sums.iter_mut().enumerate() {
                     let left = V::splat(lines.weights.add(i * width + column));
                     for (sum, &right) in sums.iter_mut().zip(&right) {
@@ -72,7 +108,7 @@ pub(crate) unsafe fn sums<T, V: Vector<T>, const HEIGHT: usize, const WIDE: usiz
             }
             if row + 1 >= HEIGHT {
                 let out = lines.out.add((row + 1 - HEIGHT) * columns);
-                for (&sum, &start) in sums[HEIGHT - 1].iter().zip(&starts) {
+                for (&sum, &start) in sums[HEIGHT - 1].iter().zip(&outs) {
                     sum.store(out.add(start));
                 }
             }
@@ -80,40 +116,29 @@ pub(crate) unsafe fn sums<T, V: Vector<T>, const HEIGHT: usize, const WIDE: usiz
     }
 }
 
-/// Makes `fn $name` that picks the instance for the window's lines, with so many registers across, compiled for `$feature`; the sums are
-/// a function of their own, as those of [tiles](super::tile::tiles).
+/// Makes `fn $name` that picks the instances for the window's lines, with so many registers side by side, the most first, compiled for
+/// `$feature`; the sums are a function of their own, as those of [tiles](super::tile::tiles).
 macro_rules! window_lines {
-    ($(#[$feature:meta])? $name:ident, $sums:ident, $($height:literal x $wide:literal),*) => {
+    ($(#[$feature:meta])? $name:ident, $sums:ident, $($height:literal x $wide:tt),*) => {
         /// # Safety
         /// As [`sums`](super::window_lines::sums).
         $(#[$feature])?
         #[inline(never)]
         unsafe fn $sums<T, V: super::vector::Vector<T>, const HEIGHT: usize, const WIDE: usize>(
             lines: &super::window_lines::WindowLines<T>,
+            strips: &super::window_lines::Strips,
             first: usize,
         ) {
             // SAFETY: the caller's contract.
-            unsafe { super::window_lines::sums::<T, V, HEIGHT, WIDE>(lines, first) }
+            unsafe { super::window_lines::sums::<T, V, HEIGHT, WIDE>(lines, strips, first) }
         }
 
         /// # Safety
         /// As [`WindowLineKernel::lines`](super::window_lines::WindowLineKernel::lines).
         $(#[$feature])?
         unsafe fn $name<T, V: super::vector::Vector<T>>(lines: &super::window_lines::WindowLines<T>) {
-            let registers = lines.places[1].div_ceil(V::LANES);
             match lines.window[0] {
-                // SAFETY: the caller's contract, and the window has the lines of the instance.
-                $($height => unsafe {
-                    let mut first = 0;
-                    while registers - first >= $wide {
-                        $sums::<T, V, $height, $wide>(lines, first);
-                        first += $wide;
-                    }
-                    while registers > first {
-                        $sums::<T, V, $height, 1>(lines, first);
-                        first += 1;
-                    }
-                },)*
+                $($height => super::window_lines::window_lines!(@wide lines, $sums, $height, $wide),)*
                 height => unreachable!("windows of {height} lines"),
             }
         }
@@ -121,5 +146,15 @@ macro_rules! window_lines {
         /// The lines that a window may have.
         const HEIGHTS: &[usize] = &[$($height),*];
     };
+    (@wide $lines:ident, $sums:ident, $height:literal, [$($wide:literal)*]) => {{
+        let most = [$($wide),*][0];
+        let strips = super::window_lines::Strips::new($lines.places, $height, V::LANES, most);
+        let mut first = 0;
+        $(while strips.count - first >= $wide {
+            // SAFETY: the caller's contract, the window has the lines of the instance, and so many strips are left.
+            unsafe { $sums::<T, V, $height, $wide>($lines, &strips, first) };
+            first += $wide;
+        })*
+    }};
 }
 pub(crate) use window_lines;
