@@ -215,6 +215,7 @@ impl<'a, T: Gemm> Heads<'a, T> {
 ///
 /// # Safety
 /// The rows must lie within the buffer of `to`, and nobody else may use them.
+#[inline(always)]
 unsafe fn send<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, to: SharedMut<T>, start: usize, stride: usize) {
     if sizes.depth == 0 {
         for row in 0..sizes.rows {

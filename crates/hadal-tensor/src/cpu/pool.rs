@@ -118,7 +118,7 @@ impl Header {
     }
 }
 
-const _: () = assert!(size_of::<Header>() <= MARGIN && align_of::<Header>() <= MARGIN);
+const _: () = assert!(size_of::<Header>() <= MARGIN && align_of::<Header>() <= MARGIN && MARGIN <= ALIGNMENT);
 
 /// A block and its size.
 type Returned = (NonNull<u8>, usize);

@@ -73,6 +73,7 @@ pub(super) fn multiply_small<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, 
 }
 
 /// A product of matrices as they lie, on this thread; a right one that lies by columns is copied.
+#[inline(always)]
 pub(super) fn multiply_in_place<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
     let Sizes { rows, depth, columns } = sizes;
     let gathered;

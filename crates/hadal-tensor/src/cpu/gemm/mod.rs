@@ -98,8 +98,12 @@ pub(super) fn gemm<T: Formats>(
 
 /// The product of two matrices that lie near the processor, on this thread, to rows of `out` that are `row_stride` apart.
 ///
+/// Inlined, as what it calls: a matrix handed on in memory is read in wider parts than it was written in, and processors let such a read
+/// wait until all that was written before has reached its cache, which for results of the product before are hundreds of cycles.
+///
 /// # Safety
 /// `out` must be writable at `i * row_stride + j` for all rows `i` and columns `j`, and nobody else may use these places.
+#[inline(always)]
 pub(super) unsafe fn near<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: SharedMut<T>, row_stride: usize) {
     let Sizes { rows, depth, columns } = sizes;
     let out = Out { base: out, row_stride, column_stride: 1, flipped: false, epilogue: None };

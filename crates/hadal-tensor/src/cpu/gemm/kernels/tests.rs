@@ -250,7 +250,8 @@ fn check_windows<T: Gemm + Into<f64>>(kernel: &WindowKernel<T>, case: &Case, hal
 
 fn check_window_lines<T: Gemm + Into<f64>>(kernel: &WindowLineKernel<T>, case: &Case) {
     let height = kernel.heights[case.depth % kernel.heights.len()];
-    let (width, rows, columns) = (1 + case.rows % 7, 1 + case.gap, kernel.lanes + case.columns);
+    // Also so many lines that they are taken from two places at once.
+    let (width, rows, columns) = (1 + case.rows % 7, 1 + 9 * case.gap, kernel.lanes + case.columns);
     let pitch = columns + width - 1 + case.gap;
     // The frame ends with the last element read.
     let length = case.offset + (rows + height - 2) * pitch + columns + width - 1;
