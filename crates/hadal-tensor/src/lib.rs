@@ -58,6 +58,8 @@ pub use cpu::caches::Caches;
 #[doc(hidden)]
 pub use cpu::machine::{Machine, kernels_in_use};
 #[doc(hidden)]
+pub use cpu::pages::{set_large_pages, uses_large_pages};
+#[doc(hidden)]
 pub use cpu::simd::{
     SimdLevel, Task, available_levels, chosen as chosen_simd_level, dispatch, force_level, level as simd_level,
 };

@@ -62,8 +62,8 @@ pub mod prelude {
         AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AvgPool1d, AvgPool2d, AvgPool3d, BatchNorm, Chain,
         Checkpointed, Context, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Dense,
         Dropout, Embedding, Flatten, Forward, GlobalAveragePool, GroupNorm, Gru, Layer, LayerNorm, LearnedPositions,
-        Linear, Lstm, MaxPool1d, MaxPool2d, MaxPool3d, Model, Module, MultiHeadAttention, Parallel, Reshape, Residual,
-        Sequential, SimpleRnn, SinusoidalPositions, TransformerEncoderLayer,
+        Linear, Lstm, MaxPool1d, MaxPool2d, MaxPool3d, MeanOverTime, Model, Module, MultiHeadAttention, Parallel,
+        Reshape, Residual, Sequential, SimpleRnn, SinusoidalPositions, TransformerEncoderLayer,
     };
     pub use crate::optim::{Adadelta, Adagrad, Adam, AdamW, Lion, Muon, Nadam, Optimizer, RmsProp, Schedule, Sgd};
     pub use crate::train::{Callback, EarlyStopping, Event, Fit, Flow, KeepBest, ModelCheckpoint, Trainer};

@@ -32,8 +32,8 @@ pub struct Args {
     #[arg(short = 'V', long, required = true)]
     pub version: bool,
 
-    /// With --version: print also the processor, its vector instructions (HADAL_SIMD chooses among them), cores, caches, threads
-    /// (HADAL_NUM_THREADS) and what is used for what
+    /// With --version: print also the processor, its vector instructions (HADAL_SIMD chooses among them), cores, caches, large
+    /// pages (HADAL_LARGE_PAGES=0 turns them off), threads (HADAL_NUM_THREADS) and what is used for what
     #[arg(short, long, requires = "version")]
     pub verbose: bool,
 }

@@ -37,7 +37,8 @@ fn verbose_says_what_the_machine_has_and_what_is_used_for_what() {
         let means = line(&printed, &format!("f32 products, {precision}"));
         assert!(means.contains("tiles of") || means.starts_with("as at the highest"), "{printed}");
     }
-    for name in ["f64 products", "few rows or columns", "products of many zeros", "all other operations"] {
+    for name in ["large pages", "f64 products", "few rows or columns", "products of many zeros", "all other operations"]
+    {
         line(&printed, name);
     }
 }

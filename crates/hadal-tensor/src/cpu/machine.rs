@@ -24,6 +24,9 @@ pub struct Machine {
     pub quota: Option<f64>,
     /// The caches.
     pub caches: Caches,
+    /// To whom the system gives large pages: `always`, `madvise` (those who ask, as tensors do) or `never`; `None` where it does not
+    /// say.
+    pub large_pages: Option<String>,
 }
 
 impl Machine {
@@ -35,6 +38,7 @@ impl Machine {
             cores: std::thread::available_parallelism().map_or(1, |cores| cores.get()),
             quota: quota(root),
             caches: Caches::of_this_machine(),
+            large_pages: large_pages(root),
         }
     }
 
@@ -53,6 +57,13 @@ fn processor(root: &Path) -> Option<String> {
         (is_name && !name.trim().is_empty()).then(|| name.trim().to_owned())
     };
     text.lines().find_map(named)
+}
+
+/// The choice between brackets.
+fn large_pages(root: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(root.join("sys/kernel/mm/transparent_hugepage/enabled")).ok()?;
+    let (_, chosen) = text.split_once('[')?;
+    Some(chosen.split_once(']')?.0.to_owned())
 }
 
 /// The smallest quota among this program's control group and those above it, of either version of control groups.
@@ -120,6 +131,21 @@ mod tests {
         ];
         assert_eq!(quota_of("none", &none), None);
         assert_eq!(quota(Path::new("/no/such/folder")), None);
+    }
+
+    #[test]
+    fn large_pages_are_given_as_the_brackets_say() {
+        for (name, text, expected) in [
+            ("pages-asked", "always [madvise] never\n", Some("madvise")),
+            ("no-pages", "always madvise [never]\n", Some("never")),
+            ("pages-nonsense", "always madvise never\n", None),
+            ("pages-open", "always [madvise\n", None),
+        ] {
+            let root = root(name, &[("sys/kernel/mm/transparent_hugepage/enabled", text)]);
+            assert_eq!(large_pages(&root).as_deref(), expected, "{text}");
+            let _ = std::fs::remove_dir_all(root);
+        }
+        assert_eq!(large_pages(Path::new("/no/such/folder")), None);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(crate) mod machine;
 mod masked_softmax;
 mod matmul;
 mod order;
-mod pages;
+pub(crate) mod pages;
 pub(crate) mod pool;
 mod pooling;
 mod random;

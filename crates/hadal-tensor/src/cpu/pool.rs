@@ -320,12 +320,13 @@ pub(super) fn take(bytes: usize) -> NonNull<u8> {
 /// A new block.
 #[cold]
 fn make(bytes: usize) -> NonNull<u8> {
-    let place = place(bytes).or_else(|| {
+    let found = place(bytes).or_else(|| {
         // What this thread keeps may be what is missing.
         let _ = POOL.try_with(|pool| pool.borrow_mut().clear());
+        pages::leave_current();
         place(bytes)
     });
-    let Some((block, offset, region)) = place else { out_of_memory(bytes) };
+    let Some((block, offset, region)) = found else { out_of_memory(bytes) };
     ALLOCATED.fetch_add(bytes, Ordering::Relaxed);
     // While the thread ends there is no pool, and its blocks have no owner.
     let owner = POOL.try_with(|pool| Arc::into_raw(pool.borrow().home.clone())).unwrap_or(std::ptr::null());

@@ -78,7 +78,7 @@ fn at_most_processors(threads: usize) -> usize {
 }
 
 /// A line on standard error, which nobody needs to be able to read.
-fn note(text: &str) {
+pub(super) fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "note: {text}");
 }
 

@@ -62,8 +62,8 @@ pub trait Layer: Forward + Send + Sync {
     fn keeps_lengths(&self, padded: bool) -> Result<bool> {
         if padded {
             return Err(Error::Config(
-                "the layer would mix the steps of a sequence with the padding behind them; put it after a recurrent layer without \
-                 return_sequences(), or in a TimeDistributed if it is for each step by itself"
+                "the layer would mix the steps of a sequence with the padding behind them; put it after MeanOverTime, or a recurrent layer \
+                 without return_sequences(), or in a TimeDistributed if it is for each step by itself"
                     .into(),
             ));
         }

@@ -105,7 +105,7 @@ pub use parallel::{Merge, Parallel};
 pub use permute::Permute;
 pub use pooling::{
     AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveAvgPoolNd, AvgPool1d, AvgPool2d, AvgPool3d,
-    AvgPoolNd, GlobalAveragePool, MaxPool1d, MaxPool2d, MaxPool3d, MaxPoolNd, Pad, Upsample, Widths,
+    AvgPoolNd, GlobalAveragePool, MaxPool1d, MaxPool2d, MaxPool3d, MaxPoolNd, MeanOverTime, Pad, Upsample, Widths,
 };
 pub use prelu::PRelu;
 pub use recurrent::{Gru, GruCell, Lstm, LstmCell, LstmState, SimpleRnn, SimpleRnnCell};

@@ -6,11 +6,11 @@ use super::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
 use crate::{Error, Result, Rng, Shape, Tensor};
 
 /// `x` above 0, `weight * x` below, with a slope that is trained (He and others, ICCV 2015, eq. 1): PyTorch's `PReLU`. There is one
-/// slope, or one for each channel, axis 1 of `[N, C, ..]`; it begins as 0.25. Parameter: `weight` `[1]` or `[C]`.
+/// slope, one for each channel, axis 1 of `[N, C, ..]`, or one for each element of a sample; it begins as 0.25. Parameter: `weight` `[1]`,
+/// `[C]`, or of a sample's shape.
 ///
-/// Keras's `PReLU` has a slope for each element of a sample, unless it shares axes, and begins with 0:
-/// `PRelu::per_channel().initial_slope(0.0)` is that layer for samples `[C]`, and for images the one that shares height and width,
-/// `shared_axes=[1, 2]`.
+/// Keras's `PReLU` is [`PRelu::keras`]; where it shares height and width, `shared_axes=[1, 2]`,
+/// `PRelu::per_channel().initial_slope(0.0)`.
 ///
 /// ```
 /// use hadal::nn::PRelu;
@@ -26,6 +26,8 @@ use crate::{Error, Result, Rng, Shape, Tensor};
 pub struct PRelu {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     per_channel: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    per_element: bool,
     #[serde(default = "pytorch", skip_serializing_if = "is_pytorch")]
     initial_slope: f64,
     #[serde(skip)]
@@ -44,7 +46,7 @@ fn is_pytorch(slope: &f64) -> bool {
 impl PRelu {
     /// One slope for all channels, PyTorch's default.
     pub fn new() -> PRelu {
-        PRelu { per_channel: false, initial_slope: pytorch(), weight: None }
+        PRelu { per_channel: false, per_element: false, initial_slope: pytorch(), weight: None }
     }
 
     /// A slope for each channel.
@@ -58,6 +60,21 @@ impl PRelu {
     /// ```
     pub fn per_channel() -> PRelu {
         PRelu { per_channel: true, ..PRelu::new() }
+    }
+
+    /// Keras's `PReLU`: a slope for each element of a sample, which begins as 0. For inputs of one shape.
+    ///
+    /// ```
+    /// use hadal::nn::PRelu;
+    /// use hadal::prelude::*;
+    /// let layer = PRelu::keras().built([3, 8, 8], &mut Rng::new(0))?;
+    /// assert_eq!(layer.parameter_count(), 3 * 8 * 8);
+    /// let y = layer.forward(&Tensor::full([1, 3, 8, 8], -4.0), &mut Context::evaluation());
+    /// assert_eq!(y.max().item(), 0.0);
+    /// # Ok::<(), hadal::Error>(())
+    /// ```
+    pub fn keras() -> PRelu {
+        PRelu { per_element: true, initial_slope: 0.0, ..PRelu::new() }
     }
 
     /// For a module of your own: a layer of one slope, or as many as there are channels, ready to be used.
@@ -75,12 +92,12 @@ impl PRelu {
     pub fn with(slopes: usize) -> PRelu {
         assert!(slopes > 0, "PRelu: the number of slopes must be at least 1, not 0");
         let mut layer = PRelu { per_channel: slopes > 1, ..PRelu::new() };
-        layer.make_slopes(slopes);
+        layer.make_slopes([slopes].into());
         layer
     }
 
-    fn make_slopes(&mut self, count: usize) {
-        self.weight = Some(Tensor::full([count], self.initial_slope).requires_grad());
+    fn make_slopes(&mut self, shape: Shape) {
+        self.weight = Some(Tensor::full(shape, self.initial_slope).requires_grad());
     }
 
     /// The slope that training begins with, which is finite. A layer that is ready to be used gets new slopes. Default: 0.25, PyTorch's
@@ -99,7 +116,7 @@ impl PRelu {
     pub fn initial_slope(mut self, slope: f64) -> PRelu {
         self.initial_slope = slope;
         if let Some(weight) = &self.weight {
-            self.make_slopes(weight.elements());
+            self.make_slopes(*weight.shape());
         }
         self
     }
@@ -113,7 +130,7 @@ impl Default for PRelu {
 
 impl Forward for PRelu {
     /// # Panics
-    /// If the layer has not been built, or has a slope for each of other channels.
+    /// If the layer has not been built, or has slopes for other channels, or elements of samples of another shape.
     #[track_caller]
     fn forward(&self, x: &Tensor, _ctx: &mut Context) -> Tensor {
         let Some(weight) = &self.weight else {
@@ -122,13 +139,21 @@ impl Forward for PRelu {
             );
         };
         let slopes = weight.elements();
-        assert!(
-            slopes == 1 || (x.rank() >= 2 && x.size(1) == slopes),
-            "PRelu: the input has shape {}, but the layer expects {slopes} channels on axis 1",
-            x.shape()
-        );
         let mut wide = vec![1; x.rank()];
-        if slopes > 1 {
+        if self.per_element {
+            assert!(
+                x.rank() > 0 && x.shape()[1..] == weight.shape()[..],
+                "PRelu: the input has shape {}, but the layer has a slope for each element of samples {}",
+                x.shape(),
+                weight.shape()
+            );
+            wide[1..].copy_from_slice(weight.shape());
+        } else if slopes > 1 {
+            assert!(
+                x.rank() >= 2 && x.size(1) == slopes,
+                "PRelu: the input has shape {}, but the layer expects {slopes} channels on axis 1",
+                x.shape()
+            );
             wide[1] = slopes;
         }
         // Not a choice between x and its multiple: no infinity meets the other branch's gradient.
@@ -141,7 +166,14 @@ impl Layer for PRelu {
         if !(self.initial_slope as f32).is_finite() {
             return Err(Error::Config(format!("PRelu: the initial slope {} is not a finite f32", self.initial_slope)));
         }
+        if self.per_channel && self.per_element {
+            return Err(Error::Config("PRelu: slopes are per_channel or per_element, not both".into()));
+        }
         match (self.per_channel, input.first()) {
+            (false, _) if self.per_element && input.contains(&0) => {
+                Err(Error::Config(format!("PRelu: samples of shape {input} have no elements to have slopes")))
+            }
+            (false, _) if self.per_element => Ok(Plan { output_shape: *input, weights: input.elements() }),
             (false, _) => Ok(Plan { output_shape: *input, weights: 1 }),
             (true, Some(&channels)) if channels > 0 => Ok(Plan { output_shape: *input, weights: channels }),
             _ => Err(Error::Config(format!(
@@ -151,7 +183,7 @@ impl Layer for PRelu {
     }
 
     fn keeps_lengths(&self, padded: bool) -> Result<bool> {
-        if padded && self.per_channel {
+        if padded && (self.per_channel || self.per_element) {
             return Err(Error::Config(
                 "PRelu: the slopes of padded sequences [N, T, ..] would be those of their steps; use PRelu::new(), which has one slope".into(),
             ));
@@ -160,7 +192,11 @@ impl Layer for PRelu {
     }
 
     fn build(&mut self, input: &Shape, _rng: &mut Rng) -> Result<()> {
-        self.make_slopes(if self.per_channel { input[0] } else { 1 });
+        self.make_slopes(match (self.per_channel, self.per_element) {
+            (_, true) => *input,
+            (true, _) => [input[0]].into(),
+            _ => [1].into(),
+        });
         Ok(())
     }
 

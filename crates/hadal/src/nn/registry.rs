@@ -14,9 +14,10 @@ use super::{
     Activation, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AvgPool1d, AvgPool2d, AvgPool3d, BatchNorm,
     Chain, Checkpointed, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Dense,
     DepthwiseConv2d, DropPath, Dropout, EmbedColumns, Embedding, Flatten, GaussianNoise, GlobalAveragePool, GroupNorm,
-    Gru, InstanceNorm, Layer, LayerNorm, LearnedPositions, Lstm, MaxPool1d, MaxPool2d, MaxPool3d, MultiHeadAttention,
-    PRelu, Pad, Parallel, Permute, Rescaling, Reshape, Residual, RmsNorm, SeparableConv2d, SimpleRnn,
-    SinusoidalPositions, SpatialDropout, TimeDistributed, TransformerEncoder, TransformerEncoderLayer, Upsample, Views,
+    Gru, InstanceNorm, Layer, LayerNorm, LearnedPositions, Lstm, MaxPool1d, MaxPool2d, MaxPool3d, MeanOverTime,
+    MultiHeadAttention, PRelu, Pad, Parallel, Permute, Rescaling, Reshape, Residual, RmsNorm, SeparableConv2d,
+    SimpleRnn, SinusoidalPositions, SpatialDropout, TimeDistributed, TransformerEncoder, TransformerEncoderLayer,
+    Upsample, Views,
 };
 use crate::nearest::near;
 use crate::{Error, Result};
@@ -58,6 +59,7 @@ const KINDS: &[Kind] = &[
     Kind::of::<MaxPool1d>(),
     Kind::of::<MaxPool2d>(),
     Kind::of::<MaxPool3d>(),
+    Kind::of::<MeanOverTime>(),
     Kind::of::<MultiHeadAttention>(),
     Kind::of::<Pad>(),
     Kind::of::<Parallel>(),

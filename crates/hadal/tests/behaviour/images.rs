@@ -154,6 +154,7 @@ fn numbers_that_cannot_work_are_refused() {
     says(build(image, RmsNorm::new().epsilon(f64::NAN)), &["RmsNorm: epsilon NaN"]);
     says(build([], PRelu::per_channel()), &["PRelu", "[channels, ..]"]);
     says(build([3], PRelu::new().initial_slope(f64::NAN)), &["PRelu", "initial slope NaN"]);
+    says(build([3, 0], PRelu::keras()), &["PRelu", "[3, 0]", "no elements"]);
     says(build([4], SpatialDropout::new(0.5)), &["SpatialDropout", "use Dropout"]);
     says(build(image, Permute::new([0, 1, 2])), &["Permute", "[0, 1, 2]", "counted from 1"]);
     says(build(image, Permute::new([2, 1])), &["Permute", "3 axes"]);

@@ -60,6 +60,8 @@ fn more_padding_and_what_stands_behind_the_ends_change_no_bit_of_the_training() 
     let fit = || Fit::epochs(3).batch_size(2);
     let last = |time: usize| input(time).add(Gru::new(5).bidirectional()).add(Dense::new(2));
     assert_eq!(train(last(4), &classified(4), fit()), train(last(7), &classified(7), fit()));
+    let mean = |time: usize| input(time).add(Gru::new(5).return_sequences()).add(MeanOverTime).add(Dense::new(2));
+    assert_eq!(train(mean(4), &classified(4), fit()), train(mean(7), &classified(7), fit()));
     let weighted = |data: Dataset| data.sample_weights(&[1.0, 0.0, 2.0, 1.0, 0.5, 1.0]).unwrap();
     // A Dropout layer would draw numbers for the padding, too.
     let steps = |time: usize| {
@@ -97,6 +99,35 @@ fn a_sequence_alone_gives_what_it_gives_among_longer_ones() {
             let own = y.i((sample..sample + 1, ..sequence.len() as isize));
             assert!((own - expected).abs().max().item() < 1e-5, "sample {sample}");
         }
+    }
+}
+
+#[test]
+fn a_mean_over_time_is_of_the_steps_before_the_end_whatever_is_behind() {
+    let mean = |x: &Tensor, lengths: &[usize]| {
+        let mut ctx = Context::evaluation();
+        ctx.set_lengths(Some(lengths.into()));
+        MeanOverTime.forward(x, &mut ctx)
+    };
+    let x =
+        Tensor::from([1.0, 3.0, f32::NAN, 2.0, 4.0, 9.0, f32::INFINITY, 5.0, 7.0]).reshape([3, 3, 1]).requires_grad();
+    let y = mean(&x, &[2, 3, 0]);
+    assert_eq!(y.to_vec::<f32>(), [2.0, 5.0, 0.0]);
+    let third = 1.0 / 3.0;
+    assert_eq!(y.sum().backward()[&x].to_vec::<f32>(), [0.5, 0.5, 0.0, third, third, third, 0.0, 0.0, 0.0]);
+    // The same bits with padding and without.
+    for time in [3, 5, 7] {
+        let x = Tensor::randn([1, time, 9], &mut Rng::new(1));
+        let padded = concat(&[x.clone(), Tensor::full([1, 4, 9], f64::NAN)], 1);
+        let alone = MeanOverTime.forward(&x, &mut Context::evaluation());
+        assert_eq!(mean(&padded, &[time]).to_vec::<f32>(), alone.to_vec::<f32>(), "{time}");
+    }
+    // Steps of pictures; and every step counts where nothing says otherwise.
+    let films = Tensor::arange(24).to_dtype(DType::F32).reshape([2, 3, 2, 2]);
+    assert_eq!(mean(&films, &[1, 3]).to_vec::<f32>(), [0.0, 1.0, 2.0, 3.0, 16.0, 17.0, 18.0, 19.0]);
+    assert_eq!(MeanOverTime.forward(&films, &mut Context::evaluation()).shape(), &[2, 2, 2]);
+    for lengths in [&[1, 2][..], &[1, 2, 4]] {
+        panics(|| mean(&x, lengths), &["MeanOverTime", "the lengths of", "[3, 3, 1]", "set_lengths(None)"]);
     }
 }
 
@@ -235,7 +266,8 @@ fn networks_that_would_mix_sequences_with_their_padding_are_refused_when_they_ar
     says(input(4).add(Flatten).build(), &["layer 2 (Flatten)", mixes, "TimeDistributed"]);
     says(steps().add(BatchNorm::new()).build(), &["layer 3 (BatchNorm)", mixes]);
     says(steps().add(PRelu::per_channel()).build(), &["layer 3 (PRelu", "one slope"]);
-    says(steps().add(GlobalAveragePool).build(), &["layer 3 (GlobalAveragePool)", mixes]);
+    says(steps().add(PRelu::keras()).build(), &["layer 3 (PRelu", "one slope"]);
+    says(steps().add(GlobalAveragePool).build(), &["layer 3 (GlobalAveragePool)", mixes, "MeanOverTime"]);
     says(
         steps().add(Residual::new().add(BatchNorm::new())).build(),
         &["layer 3 (Residual", "layer 1 (BatchNorm)", mixes],

@@ -1,6 +1,6 @@
 """Golden values of layers with Keras's defaults: outputs with given weights, and the gradients of sum(output * cos(0, 1, 2, ..)) for the
-input and every weight; and where weights begin. Names, shapes and the order of axes are PyTorch's. In f64, but for normalizations, which
-Keras computes in f32 whatever its inputs are.
+input and every weight; and where weights begin. Names, shapes and the order of axes are PyTorch's. In f64, but for normalizations and
+means over time without a mask, which Keras computes in f32 whatever its inputs are.
 
 Usage: pip install torch keras numpy; KERAS_BACKEND=torch python keras_layers.py > keras_layers.json   (seconds)
 """
@@ -155,4 +155,14 @@ golden["attention limits"] = {name: limit(part.kernel) for name, part in parts.i
 layer = keras.layers.MultiHeadAttention(4, 8)
 layer.build((1, 5, 32), (1, 5, 12), (1, 5, 20))
 golden["attention limits"] |= {"k_proj_weight": limit(layer.key_dense.kernel), "v_proj_weight": limit(layer.value_dense.kernel)}
+
+# The mean of the steps, all of them, or those before the end of each sequence.
+lengths = [4, 1, 3]
+x = numbers(3, 4, 2).requires_grad_()
+mask = torch.arange(4) < torch.tensor(lengths)[:, None]
+for name, given in (("mean over time", None), ("mean over time, padded", mask)):
+    y = keras.layers.GlobalAveragePooling1D()(x, mask=given)
+    golden[name] = {"x": array(x), "y": array(y), "dx": array(torch.autograd.grad(weighed(y), x)[0]), "lengths": lengths}
+each = {"names": {"alpha": "weight"}, "order": lambda w: w.movedim(-1, 0)}
+case("prelu, each element", keras.layers.PReLU(), numbers(2, 3, 4, 2), **images, **each)
 print(json.dumps(golden))

@@ -13,11 +13,13 @@ static KERAS: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(include_st
 #[test]
 fn normalizations_and_rectifiers_give_kerass_outputs_and_gradients() {
     // Keras computes normalizations in f32.
-    let cases: [(&str, f64, Box<dyn Layer>); 5] = [
+    let cases: [(&str, f64, Box<dyn Layer>); 7] = [
         ("layer_norm", 5e-6, Box::new(LayerNorm::keras())),
         ("group_norm", 5e-6, Box::new(GroupNorm::keras(2))),
         ("rms_norm", 5e-6, Box::new(RmsNorm::keras())),
         ("prelu", 1e-12, Box::new(PRelu::per_channel())),
+        ("prelu", 1e-12, Box::new(PRelu::keras())),
+        ("prelu, each element", 1e-12, Box::new(PRelu::keras())),
         ("prelu, shared axes", 1e-12, Box::new(PRelu::per_channel())),
     ];
     for (name, tolerance, layer) in cases {
@@ -39,6 +41,22 @@ fn embeddings_give_kerass_vectors_and_gradients() {
     close("embedding", &y, &case["y"], 0.0);
     let gradient = &weighted(&y).backward()[&layer.state_dict()[0].1];
     close("gradient of the vectors", gradient, &case["gradient"], 1e-12);
+}
+
+#[test]
+fn means_over_time_are_kerass_with_and_without_a_mask() {
+    // Keras computes the first in f32.
+    for (name, padded, tolerance) in [("mean over time", false, 1e-6), ("mean over time, padded", true, 1e-12)] {
+        let case = &KERAS[name];
+        let lengths = case["lengths"].as_array().unwrap().iter().map(|length| length.as_u64().unwrap() as usize);
+        let mut ctx = Context::evaluation();
+        ctx.set_lengths(padded.then(|| lengths.collect()));
+        let x = tensor(&case["x"]).requires_grad();
+        let y = MeanOverTime.forward(&x, &mut ctx);
+        close(name, &y, &case["y"], tolerance);
+        close(&format!("{name}: input"), &weighted(&y).backward()[&x], &case["dx"], tolerance);
+        assert_eq!(ctx.lengths(), None, "{name}");
+    }
 }
 
 #[test]

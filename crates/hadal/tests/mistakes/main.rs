@@ -105,6 +105,9 @@ fn mistakes_with_layers_of_pictures_name_the_line() {
     panics!(MaxPool2d::new(2).forward(&image([3, 1, 9]), &mut ctx), "max_pool", "window of 2");
     panics!(AvgPool2d::new(2).forward(&rows, &mut ctx), "avg_pool", "[N, C, ..]");
     panics!(GlobalAveragePool.forward(&rows, &mut ctx), "GlobalAveragePool", "[4, 2]", "[N, C, ..]");
+    panics!(MeanOverTime.forward(&rows, &mut ctx), "MeanOverTime", "[4, 2]", "[N, T, ..]");
+    let words = Tensor::arange(6).reshape([1, 3, 2]);
+    panics!(MeanOverTime.forward(&words, &mut ctx), "MeanOverTime", "i64", "not floating-point");
     panics!(Upsample::to([2]).forward(&x, &mut ctx), "Upsample", "1 sizes", "2 axes");
     panics!(Pad::reflect(9).forward(&x, &mut ctx), "pad", "by 9 and 9", "at most 8");
     panics!(Pad::zeros([(1, 1)]).forward(&x, &mut ctx), "Pad", "1 pairs", "2 axes");
@@ -112,6 +115,8 @@ fn mistakes_with_layers_of_pictures_name_the_line() {
     panics!(InstanceNorm::new().forward(&rows, &mut ctx), "InstanceNorm", "[4, 2]", "more than 1 element");
     panics!(RmsNorm::with(3).forward(&rows, &mut ctx), "RmsNorm", "[4, 2]", "3 features");
     panics!(PRelu::with(3).forward(&rows, &mut ctx), "PRelu", "[4, 2]", "3 channels");
+    let keras = PRelu::keras().built([2, 3], &mut rng).unwrap();
+    panics!(keras.forward(&Tensor::ones([4, 3, 2]), &mut ctx), "PRelu", "[4, 3, 2]", "each element of samples [2, 3]");
     panics!(SpatialDropout::new(0.5).forward(&rows, &mut ctx), "SpatialDropout", "[4, 2]", "[N, C, ..]");
     panics!(Permute::new([2, 1]).forward(&rows, &mut ctx), "Permute", "[2, 1]", "1 axes");
     panics!(TimeDistributed::new(Relu).forward(&Tensor::ones([2]), &mut ctx), "[N, T, ..]");

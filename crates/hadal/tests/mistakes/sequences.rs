@@ -95,6 +95,7 @@ fn an_empty_sequence_is_refused_or_gives_nothing() {
         "[1, 3, 0]",
         "nothing to average"
     );
+    panics!(MeanOverTime.forward(&ones(&[1, 0, 3]), &mut ctx()), "MeanOverTime", "[1, 0, 3]", "no steps to average");
     panics!(ones(&[1, 3, 0]).max_pool(hadal::Pool::new(1)), "window of 1 is larger than the input of 0");
     panics!(ones(&[1, 3, 0]).adaptive_avg_pool(1), "[1, 3, 0]", "at least 1");
     let input = || Sequential::new([0, 4]);
@@ -361,6 +362,7 @@ fn layers_that_look_at_several_steps_refuse_a_stream() {
         ("AvgPool1d", Box::new(AvgPool1d::new(2)), ones(&[1, 4, 6])),
         ("AdaptiveAvgPool1d", Box::new(AdaptiveAvgPool1d::new(2)), ones(&[1, 4, 6])),
         ("GlobalAveragePool", Box::new(GlobalAveragePool), ones(&[1, 4, 6])),
+        ("MeanOverTime", Box::new(MeanOverTime), ones(&[1, 6, 4])),
         ("Upsample", Box::new(Upsample::new(2)), ones(&[1, 4, 6])),
         ("Pad", Box::new(Pad::zeros(1)), ones(&[1, 4, 6])),
         ("GroupNorm", Box::new(GroupNorm::new(2)), ones(&[1, 4, 6])),

@@ -7,8 +7,9 @@ use crate::nn::window::spatial_axes;
 use crate::nn::{Context, Forward, Layer, LayerConfig, LayerKind, Module, Plan};
 use crate::{Result, Shape, Tensor};
 
-/// The mean of each channel (Lin, Chen and Yan, Network in Network, ICLR 2014, section 3.2): Keras's `GlobalAveragePooling1D`, `2D` and
-/// `3D`. Input `[N, C, L]`, `[N, C, H, W]` or `[N, C, D, H, W]`, output `[N, C]`.
+/// The mean of each channel (Lin, Chen and Yan, Network in Network, ICLR 2014, section 3.2): Keras's `GlobalAveragePooling2D` and
+/// `3D`. Input `[N, C, L]`, `[N, C, H, W]` or `[N, C, D, H, W]`, output `[N, C]`. For sequences `[N, T, C]`, whose steps come first, see
+/// [`MeanOverTime`](crate::nn::MeanOverTime).
 ///
 /// ```
 /// use hadal::prelude::*;

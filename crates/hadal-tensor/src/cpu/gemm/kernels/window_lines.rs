@@ -53,7 +53,8 @@ pub(crate) struct Strips {
 
 impl Strips {
     /// A sum waits for the one before it, so a kernel that adds to `most` registers side by side takes lines of two places at once where
-    /// the columns fill half of them at most; the lines above a strip are read twice, so it must be high enough.
+    /// the columns fill half of them at most. Both read the `height - 1` lines of the frame that lie between them, so there must be many
+    /// others.
     pub fn new(places: [usize; 2], height: usize, lanes: usize, most: usize) -> Self {
         let [rows, columns] = places;
         let registers = columns.div_ceil(lanes);
