@@ -101,8 +101,8 @@ fn models() -> Vec<(&'static str, Sequential)> {
         .add(Residual::new().add(Gru::new(6).return_sequences()))
         .add(
             Parallel::new(Merge::Sum)
-                .branch(SimpleRnn::new(4).return_sequences())
-                .branch(Lstm::keras(4).return_sequences()),
+                .branch(Chain::new().add(SimpleRnn::new(4).return_sequences()))
+                .branch(Chain::new().add(Lstm::keras(4).return_sequences())),
         )
         .add(MultiHeadAttention::new(2).causal())
         .add(MultiHeadAttention::keras(2))
