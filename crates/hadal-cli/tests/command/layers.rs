@@ -146,6 +146,7 @@ fn layers_that_do_not_fit_are_named_with_what_would() {
         ("images", r#""conv2d", filters = 3, kernel = 9"#, &["layer 1 (Conv2d", "window of 9", "height 8"][..]),
         ("images", r#""conv2d", filters = 3, kernel = 3, groups = 2"#, &["3 input channels and 3 filters", "2 groups"]),
         ("images", r#""max_pool2d", kernel = 2, stride = 0"#, &["MaxPool2d: stride 0x0 must be at least 1"]),
+        ("images", r#""prelu", per_channel = true, per_element = true"#, &["per_channel or per_element, not both"]),
         ("images", r#""lstm", units = 3"#, &["Lstm takes samples of shape [time, features]", "[3, 8, 8]"]),
         ("sequences", r#""multi_head_attention", heads = 3"#, &["4 features cannot be divided among 3 heads"]),
         ("sequences", r#""learned_positions", context = 9"#, &["9 places (the context)", "[10, 4]"]),
