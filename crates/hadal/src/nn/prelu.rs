@@ -96,6 +96,16 @@ impl PRelu {
         layer
     }
 
+    /// The shape of the slopes for samples of shape `input`; `None` if there would be none.
+    fn slopes(&self, input: &Shape) -> Option<Shape> {
+        let shape = match (self.per_channel, self.per_element) {
+            (_, true) => *input,
+            (true, false) => [*input.first()?].into(),
+            (false, false) => [1].into(),
+        };
+        (!shape.contains(&0)).then_some(shape)
+    }
+
     fn make_slopes(&mut self, shape: Shape) {
         self.weight = Some(Tensor::full(shape, self.initial_slope).requires_grad());
     }
@@ -169,14 +179,12 @@ impl Layer for PRelu {
         if self.per_channel && self.per_element {
             return Err(Error::Config("PRelu: slopes are per_channel or per_element, not both".into()));
         }
-        match (self.per_channel, input.first()) {
-            (false, _) if self.per_element && input.contains(&0) => {
+        match self.slopes(input) {
+            Some(slopes) => Ok(Plan { output_shape: *input, weights: slopes.elements() }),
+            None if self.per_element => {
                 Err(Error::Config(format!("PRelu: samples of shape {input} have no elements to have slopes")))
             }
-            (false, _) if self.per_element => Ok(Plan { output_shape: *input, weights: input.elements() }),
-            (false, _) => Ok(Plan { output_shape: *input, weights: 1 }),
-            (true, Some(&channels)) if channels > 0 => Ok(Plan { output_shape: *input, weights: channels }),
-            _ => Err(Error::Config(format!(
+            None => Err(Error::Config(format!(
                 "PRelu takes samples of shape [channels, ..], but its input has shape {input}"
             ))),
         }
@@ -192,11 +200,7 @@ impl Layer for PRelu {
     }
 
     fn build(&mut self, input: &Shape, _rng: &mut Rng) -> Result<()> {
-        self.make_slopes(match (self.per_channel, self.per_element) {
-            (_, true) => *input,
-            (true, _) => [input[0]].into(),
-            _ => [1].into(),
-        });
+        self.make_slopes(self.slopes(input).expect("plan has accepted the input"));
         Ok(())
     }
 
