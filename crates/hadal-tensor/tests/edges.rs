@@ -1,7 +1,7 @@
 //! Where formulas would give NaN or nothing: derivatives at edges, views without elements, extreme magnitudes.
 
 use hadal_tensor::autograd::BackwardOptions;
-use hadal_tensor::{Conv, DType, Gradients, Tensor, concat, stack};
+use hadal_tensor::{Conv, DType, Formula, Gradients, Real, States, Tensor, WeightDecay, concat, stack};
 
 fn leaf(values: &[f32]) -> Tensor {
     Tensor::from_slice(values, [values.len()]).requires_grad()
@@ -286,4 +286,50 @@ fn norms_and_deviations_of_zero_have_a_gradient_of_zero() {
         }
     }
     assert!(Tensor::from([f32::NAN, 0.0]).requires_grad().norm(2.0, &[0]).item().is_nan());
+}
+
+/// `v = v / 2 + g; w -= v`.
+#[derive(Clone, Copy, Debug)]
+struct Halves {
+    keeps: bool,
+}
+
+impl Formula for Halves {
+    const STATES: usize = 1;
+
+    #[inline(always)]
+    fn step<T: Real>(self, w: &mut T, g: T, [v, ..]: States<T>) {
+        *v = T::from_f64(0.5) * *v + g;
+        *w = *w - *v;
+    }
+
+    fn keeps_subnormal(self) -> bool {
+        self.keeps
+    }
+}
+
+#[test]
+fn states_of_optimizers_are_never_subnormal_unless_their_formula_keeps_them() {
+    let least = f32::MIN_POSITIVE;
+    let before = [least, 2.0 * least, -least, -3.0 * least, 0.0, 1.0, f32::NAN, f32::INFINITY, 1e-45];
+    let after = |keeps: bool| {
+        let mut states = vec![Tensor::from(before)];
+        let mut w = states[0].zeros_like();
+        let g = w.clone();
+        w.update(&Halves { keeps }, WeightDecay::NONE, &mut states, &g);
+        // The step itself is by the state as it was computed.
+        assert_eq!(w.to_vec::<f32>()[..2], [-0.5 * least, -least]);
+        states[0].to_vec::<f32>()
+    };
+    let same = |found: Vec<f32>, expected: [f32; 9]| {
+        let equal = found.iter().zip(expected).all(|(&a, b)| a == b || (a.is_nan() && b.is_nan()));
+        assert!(equal, "{found:?}, not {expected:?}");
+    };
+    same(after(true), before.map(|v| 0.5 * v));
+    same(after(false), [0.0, least, 0.0, -1.5 * least, 0.0, 0.5, f32::NAN, f32::INFINITY, 0.0]);
+    let mut states = vec![Tensor::from_slice(&[f64::MIN_POSITIVE, 1e-300], [2])];
+    let mut w = states[0].zeros_like();
+    let g = w.clone();
+    w.update(&Halves { keeps: false }, WeightDecay::NONE, &mut states, &g);
+    assert_eq!(states[0].to_vec::<f64>(), [0.0, 5e-301]);
 }

@@ -64,10 +64,14 @@ impl<T: Real, F: Formula> Task for Step<'_, T, F> {
     fn run(self) {
         let Step { formula, piece: Piece { decay, parameter, states: [a, b, c], gradient } } = self;
         let [coupled, factor] = T::all([decay.coupled, decay.factor]);
-        let apply = |w: &mut T, g: T, states: States<T>| {
+        let least = if formula.keeps_subnormal() { T::ZERO } else { T::MIN_POSITIVE };
+        let apply = |w: &mut T, g: T, mut states: States<T>| {
             let g = g + coupled * *w;
             *w = *w * factor;
-            formula.step(w, g, states);
+            formula.step(w, g, states.each_mut().map(|state| &mut **state));
+            for state in states.into_iter().take(F::STATES) {
+                *state = if state.abs() < least { T::ZERO } else { *state };
+            }
         };
         let (mut x, mut y, mut z) = (T::ZERO, T::ZERO, T::ZERO);
         let numbers = parameter.iter_mut().zip(gradient);

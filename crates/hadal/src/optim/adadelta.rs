@@ -1,5 +1,6 @@
 //! AdaDelta.
 
+use super::squares::{square, subnormal_counts};
 use super::{Core, Optimizer, check_positive_in_f32, check_share, has_core};
 use crate::{Formula, Real, Result, States, UpdateRule};
 
@@ -76,9 +77,14 @@ impl Formula for Rule {
     #[inline(always)]
     fn step<T: Real>(self, w: &mut T, g: T, [s, u, _]: States<T>) {
         let [learning_rate, rho, rest, epsilon] = T::all([self.learning_rate, self.rho, 1.0 - self.rho, self.epsilon]);
-        *s = rho * *s + rest * (g * g);
+        *s = rho * *s + rest * square(g, self.epsilon);
         let d = (*u + epsilon).sqrt() / (*s + epsilon).sqrt() * g;
-        *u = rho * *u + rest * (d * d);
+        *u = rho * *u + rest * square(d, self.epsilon);
         *w = *w - learning_rate * d;
+    }
+
+    #[inline(always)]
+    fn keeps_subnormal(self) -> bool {
+        subnormal_counts(self.epsilon)
     }
 }

@@ -1,5 +1,6 @@
 //! AdaGrad.
 
+use super::squares::{square, subnormal_counts};
 use super::{Core, Optimizer, check_positive_in_f32, has_core};
 use crate::{Formula, Real, Result, States, UpdateRule};
 
@@ -73,7 +74,12 @@ impl Formula for Rule {
     #[inline(always)]
     fn step<T: Real>(self, w: &mut T, g: T, [s, ..]: States<T>) {
         let [learning_rate, epsilon] = T::all([self.learning_rate, self.epsilon]);
-        *s = *s + g * g;
+        *s = *s + square(g, self.epsilon);
         *w = *w - learning_rate * g / ((*s).sqrt() + epsilon);
+    }
+
+    #[inline(always)]
+    fn keeps_subnormal(self) -> bool {
+        subnormal_counts(self.epsilon)
     }
 }

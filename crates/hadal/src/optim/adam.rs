@@ -1,5 +1,6 @@
 //! Adam and AMSGrad.
 
+use super::squares::{square, subnormal_counts};
 use super::{Core, Optimizer, check_positive_in_f32, check_share, has_core};
 use crate::{Formula, Real, Result, States, UpdateRule};
 
@@ -138,6 +139,11 @@ impl Formula for Moments {
         self.observe(g, m, v);
         *w = *w - learning_rate * *m / ((*v).sqrt() + epsilon);
     }
+
+    #[inline(always)]
+    fn keeps_subnormal(self) -> bool {
+        subnormal_counts(self.epsilon)
+    }
 }
 
 impl Moments {
@@ -145,7 +151,7 @@ impl Moments {
     fn observe<T: Real>(self, g: T, m: &mut T, v: &mut T) {
         let [beta1, rest1, beta2, rest2] = T::all([self.beta1, 1.0 - self.beta1, self.beta2, 1.0 - self.beta2]);
         *m = beta1 * *m + rest1 * g;
-        *v = beta2 * *v + rest2 * (g * g);
+        *v = beta2 * *v + rest2 * square(g, self.epsilon);
     }
 }
 
@@ -162,5 +168,10 @@ impl Formula for AmsGrad {
         self.0.observe(g, m, v);
         *h = (*h).larger(*v);
         *w = *w - learning_rate * *m / ((*h).sqrt() + epsilon);
+    }
+
+    #[inline(always)]
+    fn keeps_subnormal(self) -> bool {
+        subnormal_counts(self.0.epsilon)
     }
 }

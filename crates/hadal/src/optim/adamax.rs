@@ -1,6 +1,7 @@
 //! Adamax.
 
 use super::adam::power;
+use super::squares::subnormal_counts;
 use super::{Core, Optimizer, check_positive_in_f32, check_share, has_core};
 use crate::{Formula, Real, Result, States, UpdateRule};
 
@@ -85,5 +86,10 @@ impl Formula for Rule {
         *m = beta1 * *m + rest1 * g;
         *u = (beta2 * *u).larger(g.abs());
         *w = *w - learning_rate * *m / (*u + epsilon);
+    }
+
+    #[inline(always)]
+    fn keeps_subnormal(self) -> bool {
+        subnormal_counts(self.epsilon)
     }
 }

@@ -24,6 +24,7 @@ mod rmsprop;
 mod schedule;
 pub mod second_order;
 mod sgd;
+mod squares;
 
 pub use adadelta::Adadelta;
 pub use adagrad::Adagrad;

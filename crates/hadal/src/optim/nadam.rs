@@ -1,6 +1,7 @@
 //! Nadam.
 
 use super::adam::power;
+use super::squares::{square, subnormal_counts};
 use super::{Core, Optimizer, check_positive_in_f32, check_share, has_core};
 use crate::{Formula, Real, Result, States, UpdateRule};
 
@@ -109,7 +110,12 @@ impl Formula for Rule {
         let [beta1, rest1, beta2, rest2] = T::all([self.beta1, 1.0 - self.beta1, self.beta2, 1.0 - self.beta2]);
         let [unbias, epsilon] = T::all([1.0 / self.correction, self.epsilon]);
         *m = beta1 * *m + rest1 * g;
-        *v = beta2 * *v + rest2 * (g * g);
+        *v = beta2 * *v + rest2 * square(g, self.epsilon);
         *w = *w - (momentum_rate * *m + gradient_rate * g) / ((*v * unbias).sqrt() + epsilon);
+    }
+
+    #[inline(always)]
+    fn keeps_subnormal(self) -> bool {
+        subnormal_counts(self.epsilon)
     }
 }

@@ -1,5 +1,6 @@
 //! RMSprop.
 
+use super::squares::{square, subnormal_counts};
 use super::{Core, Optimizer, check_positive_in_f32, check_share, has_core};
 use crate::{Formula, Real, Result, States, UpdateRule};
 
@@ -135,13 +136,18 @@ impl Formula for Plain {
         self.observe(g, s);
         *w = *w - learning_rate * g / (*s + epsilon).sqrt();
     }
+
+    #[inline(always)]
+    fn keeps_subnormal(self) -> bool {
+        subnormal_counts(self.epsilon)
+    }
 }
 
 impl Plain {
     #[inline(always)]
     fn observe<T: Real>(self, g: T, s: &mut T) {
         let [rho, rest] = T::all([self.rho, 1.0 - self.rho]);
-        *s = rho * *s + rest * (g * g);
+        *s = rho * *s + rest * square(g, self.epsilon);
     }
 }
 
@@ -161,6 +167,11 @@ impl Formula for Momentum {
         self.plain.observe(g, s);
         *v = momentum * *v + learning_rate * g / (*s + epsilon).sqrt();
         *w = *w - *v;
+    }
+
+    #[inline(always)]
+    fn keeps_subnormal(self) -> bool {
+        subnormal_counts(self.plain.epsilon)
     }
 }
 
@@ -185,5 +196,10 @@ impl Formula for Centered {
         let variance = if *s == T::INFINITY { *s } else { (*s - *a * *a).larger(T::ZERO) };
         *v = momentum * *v + learning_rate * g / (variance + epsilon).sqrt();
         *w = *w - *v;
+    }
+
+    #[inline(always)]
+    fn keeps_subnormal(self) -> bool {
+        subnormal_counts(self.plain.epsilon)
     }
 }
