@@ -51,7 +51,7 @@ pub trait Formula: Copy + Debug + Sync {
 
     /// Whether states are kept that are [subnormal](f32::is_subnormal), nearer to 0 than 1.2e-38 in `f32`. Default: no, they become 0
     /// after the step. What shrinks by a share in each step ends there, where no gradient comes any more, and a step with such numbers
-    /// takes a processor ten times as long. A formula that divides by a state with nothing added to it should keep them.
+    /// takes a processor ten times as long. A formula that divides by a state, with nothing or very little added to it, should keep them.
     fn keeps_subnormal(self) -> bool {
         false
     }

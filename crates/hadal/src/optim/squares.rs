@@ -3,8 +3,8 @@
 
 use crate::Real;
 
-/// Whether squares below 1.2e-38 count where a step divides by `sqrt(sum) + epsilon`: beside the usual epsilons they do not change a bit
-/// of it.
+/// Whether squares below 1.2e-38 count where a step divides by `sqrt(sum) + epsilon`, or `sqrt(sum + epsilon)`: beside the usual epsilons
+/// they do not change a bit of it.
 #[inline(always)]
 pub(super) fn subnormal_counts(epsilon: f64) -> bool {
     epsilon < 1e-11
