@@ -1,5 +1,7 @@
 //! Dense products, cut into pieces of work: each thread packs of both matrices what its pieces need, as their [`Format`] wants it.
 
+use std::ops::Range;
+
 use super::LARGE;
 use super::format::{Format, Left};
 use super::kernels::Gemm;
@@ -10,7 +12,6 @@ use super::pack;
 use super::share::{MOVED, share, share_with, tiled};
 use crate::cpu::buffer::{Buffer, Plain};
 use crate::cpu::caches::Caches;
-use crate::cpu::float::Float;
 use crate::cpu::threads::{SharedMut, num_threads};
 
 /// Columns of a pass, at most: what has been packed of the rows, and a pass's part of the result, are met again before they have left
@@ -36,11 +37,19 @@ pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: O
 }
 
 /// One product, in `format`.
-pub(super) fn multiply_in<T: Float, F: Format<T>>(format: &F, a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
+pub(super) fn multiply_in<T: Gemm, F: Format<T>>(format: &F, a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
     // Passes of equal depth.
     let deep = sizes.depth.div_ceil(sizes.depth.div_ceil(format.depth())).next_multiple_of(8);
+    let mut rows = (out.column_stride != 1).then(|| Buffer::scratch(sizes.rows * CHUNK.min(sizes.columns)));
     for first in (0..sizes.columns).step_by(CHUNK) {
         let columns = CHUNK.min(sizes.columns - first);
+        let out = out.from(0, first);
+        let sums = rows.as_mut().map_or(out, |rows| Out {
+            base: SharedMut::new(rows.as_mut_ptr()),
+            row_stride: columns,
+            column_stride: 1,
+            ..out
+        });
         for start in (0..sizes.depth).step_by(deep) {
             let depth = deep.min(sizes.depth - start);
             let (height, width) = format.tile_size();
@@ -56,7 +65,8 @@ pub(super) fn multiply_in<T: Float, F: Format<T>>(format: &F, a: Matrix<T>, b: M
                 panel_length: format.panel_length(depth),
                 accumulate: start > 0,
                 last: start + depth == sizes.depth,
-                out: out.from(0, first),
+                sums,
+                out,
             };
             pass.run();
         }
@@ -121,6 +131,9 @@ struct Pass<'a, T, F> {
     accumulate: bool,
     /// Whether the product is complete after this.
     last: bool,
+    /// Where sums are added up: the product, or, if that is column-major, rows from which it is written as soon as they are complete.
+    /// To add to columns, which lie apart, would take up to a fifth of the time.
+    sums: Out<'a, T>,
     out: Out<'a, T>,
 }
 
@@ -150,7 +163,7 @@ impl<P: Plain> Packed<P> {
     }
 }
 
-impl<T: Float, F: Format<T>> Pass<'_, T, F> {
+impl<T: Gemm, F: Format<T>> Pass<'_, T, F> {
     fn run(&self) {
         let Sizes { rows, depth, columns } = self.sizes;
         // Groups of nearly equal numbers of panels, and strips of rows.
@@ -212,7 +225,7 @@ impl<T: Float, F: Format<T>> Pass<'_, T, F> {
                         b,
                         b_stride,
                         panel_step,
-                        out: self.out.target(row, first, self.accumulate),
+                        out: self.sums.target(row, first, self.accumulate),
                     };
                     // SAFETY: the format's kernel is one that the processor has. `a` holds the rows at these strides (checked in
                     // `gemm`, or just packed), `b` holds the panels (just packed, or its `columns` in place, checked too). The
@@ -221,9 +234,29 @@ impl<T: Float, F: Format<T>> Pass<'_, T, F> {
                 }
             });
             if self.last {
+                if self.out.column_stride != 1 {
+                    self.turn(first_row..end, first..last);
+                }
                 self.out.finish(first_row..end, first..last);
             }
         });
+    }
+
+    /// Writes complete sums of a piece of work to the column-major product.
+    fn turn(&self, rows: Range<usize>, columns: Range<usize>) {
+        let place = |out: &Out<T>| out.pointer(rows.start, columns.start);
+        let strides = (1, self.sums.row_stride as isize);
+        // SAFETY: the piece's rows and columns lie within both, and no other piece uses them.
+        unsafe {
+            pack::transpose_from(
+                place(&self.sums),
+                strides,
+                columns.len(),
+                rows.len(),
+                self.out.column_stride,
+                place(&self.out),
+            );
+        }
     }
 
     /// Packs all strips of the left matrix.
@@ -268,9 +301,7 @@ fn flip_pays<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes) -> bool {
         (left + right) * depth
     };
     let straight = cost(a, rows, b, columns);
-    // Each pass after the first reads the result, too.
-    let written = 2 * depth.div_ceil(T::kernels().tiles.best_for(columns).depth) - 1;
-    let flipped = cost(b.flipped(), columns, a.flipped(), rows) + rows * columns * written;
+    let flipped = cost(b.flipped(), columns, a.flipped(), rows) + 2 * rows * columns;
     flipped < straight
 }
 

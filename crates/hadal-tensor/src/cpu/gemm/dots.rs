@@ -60,7 +60,9 @@ fn few_rows<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
                         row_stride: a.row_stride,
                         b: b.pointer(0, column),
                         column_stride: b.column_stride,
-                        out: out.target(row, column, false),
+                        out: out.pointer(row, column),
+                        out_row_stride: out.row_stride,
+                        out_column_stride: out.column_stride,
                     });
                 }
             }

@@ -27,16 +27,21 @@ impl<T: Float> Out<'_, T> {
 
     /// The part that begins at a row and column.
     pub fn from(self, row: usize, column: usize) -> Self {
-        let base = SharedMut::new(self.target(row, column, false).pointer);
+        let base = SharedMut::new(self.pointer(row, column));
         let skipped = if self.flipped { row } else { column };
         let epilogue = self.epilogue.map(|epilogue| Epilogue { bias: &epilogue.bias[skipped..], ..epilogue });
         Out { base, epilogue, ..self }
     }
 
-    /// Where the tile that begins at a row and column of the product goes.
+    /// Where a row and column of the product lies.
+    pub fn pointer(&self, row: usize, column: usize) -> *mut T {
+        self.base.pointer().wrapping_add(row * self.row_stride + column * self.column_stride)
+    }
+
+    /// Where the tile that begins at a row and column of the product goes, which must be row-major.
     pub fn target(&self, row: usize, column: usize, accumulate: bool) -> Target<T> {
-        let pointer = self.base.pointer().wrapping_add(row * self.row_stride + column * self.column_stride);
-        Target { pointer, row_stride: self.row_stride, column_stride: self.column_stride, accumulate }
+        debug_assert_eq!(self.column_stride, 1);
+        Target { pointer: self.pointer(row, column), row_stride: self.row_stride, accumulate }
     }
 
     /// Does what follows the product to a block of it, which must be complete, and the caller's alone.

@@ -1,6 +1,7 @@
 //! Copying matrices into the order in which tiles read them.
 
 use super::kernels::Gemm;
+use super::kernels::vector::{LINE, NEAREST, prefetch};
 use super::matrix::Matrix;
 use crate::cpu::rows::copy_rows;
 use crate::cpu::simd::{Task, dispatch};
@@ -38,19 +39,10 @@ impl<T: Gemm> Task for CopyPanels<'_, T> {
             Some(room) => depth.min(room.checked_div(pitch).map_or(depth, |rows| rows + 1)),
             None => 0,
         };
-        // Row by row, so that what is adjacent in memory is read at once.
         macro_rules! sizes {
             ($($size:literal)*) => {
                 match width {
-                    $($size if panels > 1 => {
-                        let out = out.as_chunks_mut::<$size>().0;
-                        for k in 0..whole {
-                            let from = from[k * pitch..].as_chunks::<$size>().0;
-                            for panel in 0..panels {
-                                out[panel * depth + k] = from[panel];
-                            }
-                        }
-                    })*
+                    $($size if panels > 1 => copy_panels::<T, $size>(whole, panels, (from, pitch), (out, depth)),)*
                     _ => for panel in 0..panels {
                         copy_rows(whole, width, (&from[panel * width..], pitch), (&mut out[panel * width * depth..], width));
                     }
@@ -65,6 +57,45 @@ impl<T: Gemm> Task for CopyPanels<'_, T> {
                 out[..columns].copy_from_slice(&from[k * pitch + panel * width..][..columns]);
                 out[columns..].fill(T::ZERO);
             }
+        }
+    }
+}
+
+/// Rows that are copied at once: a cache line of the narrowest panels of `f32`, which is complete when it leaves the nearest cache.
+/// Panels at a multiple of 4 KiB from each other have but few places there.
+const TOGETHER: usize = 4;
+/// How many rows lie between the first that is copied and the first that is asked for: rows that lie far apart come too late otherwise.
+const AHEAD: usize = 16;
+
+/// So many panels of `WIDTH` columns, row by row, so that what is adjacent in memory is read at once. Rows of `from` are `pitch` apart,
+/// panels of `out` `depth` rows.
+#[inline(always)]
+fn copy_panels<T: Gemm, const WIDTH: usize>(
+    rows: usize,
+    panels: usize,
+    (from, pitch): (&[T], usize),
+    (out, depth): (&mut [T], usize),
+) {
+    let out = out.as_chunks_mut::<WIDTH>().0;
+    let row = |k: usize| &from[k * pitch..].as_chunks::<WIDTH>().0[..panels];
+    let together = rows - rows % TOGETHER;
+    for first in (0..together).step_by(TOGETHER) {
+        for ahead in first + AHEAD..first + AHEAD + TOGETHER {
+            let row = from.as_ptr().wrapping_add(ahead * pitch);
+            (0..panels * WIDTH)
+                .step_by(LINE / size_of::<T>())
+                .for_each(|column| prefetch::<T, NEAREST>(row.wrapping_add(column)));
+        }
+        let rows: [_; TOGETHER] = [row(first), row(first + 1), row(first + 2), row(first + 3)];
+        for panel in 0..panels {
+            for (out, row) in out[panel * depth + first..][..TOGETHER].iter_mut().zip(rows) {
+                *out = row[panel];
+            }
+        }
+    }
+    for k in together..rows {
+        for (panel, part) in row(k).iter().enumerate() {
+            out[panel * depth + k] = *part;
         }
     }
 }
@@ -87,21 +118,39 @@ pub(in crate::cpu) unsafe fn transpose<T: Gemm>(
     out_stride: usize,
     out: *mut T,
 ) {
+    if depth > 0 && columns > 0 {
+        b.check(depth, columns);
+        let strides = (b.row_stride, b.column_stride);
+        // SAFETY: what is read was just checked to lie within the matrix; the rest is the caller's contract.
+        unsafe { transpose_from(b.pointer(0, 0), strides, depth, columns, out_stride, out) };
+    }
+}
+
+/// `out[k * out_stride + j] = b[k, j]`, where `b[k, j]` lies at `k * row_stride + j * column_stride`.
+///
+/// # Safety
+/// `b` must be readable at all those places and `out` writable, and nobody else may write the former or use the latter.
+pub(super) unsafe fn transpose_from<T: Gemm>(
+    b: *const T,
+    (row_stride, column_stride): (isize, isize),
+    depth: usize,
+    columns: usize,
+    out_stride: usize,
+    out: *mut T,
+) {
     const SIDE: usize = 8;
+    let place = |k: usize, j: usize| b.wrapping_offset(k as isize * row_stride + j as isize * column_stride);
     let mut done = (0, 0);
-    if b.row_stride == 1
-        && b.column_stride >= 0
+    if row_stride == 1
+        && column_stride >= 0
         && let Some(transpose_square) = T::kernels().transpose_square
     {
         // Whole squares through registers.
-        let stride = b.column_stride as usize;
+        let stride = column_stride as usize;
         done = (depth / SIDE * SIDE, columns / SIDE * SIDE);
-        let square = |k: usize, j: usize| {
-            let from = &b.data[b.at(k, j)..];
-            assert!(from.len() >= (SIDE - 1) * stride + SIDE, "gemm: a square reaches outside");
-            // SAFETY: kernels are those of the level in use; the square was just checked to lie within its slice, and where
-            // it goes to is the caller's contract.
-            unsafe { transpose_square(from.as_ptr(), stride, out.add(k * out_stride + j), out_stride) };
+        // SAFETY: kernels are those of the level in use; the rest is the caller's contract.
+        let square = |k: usize, j: usize| unsafe {
+            transpose_square(place(k, j), stride, out.add(k * out_stride + j), out_stride);
         };
         // Whole cache lines at both ends, of few rows at a time that lie far apart, so that they are fetched before they are asked for.
         let reads_far = stride >= out_stride;
@@ -122,7 +171,7 @@ pub(in crate::cpu) unsafe fn transpose<T: Gemm>(
         let start = if j < done.1 { done.0 } else { 0 };
         for k in start..depth {
             // SAFETY: the caller's contract.
-            unsafe { *out.add(k * out_stride + j) = b.data[b.at(k, j)] };
+            unsafe { *out.add(k * out_stride + j) = *place(k, j) };
         }
     }
 }

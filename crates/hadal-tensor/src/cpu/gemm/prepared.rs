@@ -110,12 +110,7 @@ impl<'a, T: Formats> Prepared<'a, T> {
                             b: panels[panel * length..].as_ptr(),
                             b_stride: kernel.width,
                             panel_step: length,
-                            out: Target {
-                                pointer,
-                                row_stride: stride,
-                                column_stride: 1,
-                                accumulate: accumulate || start > 0,
-                            },
+                            out: Target { pointer, row_stride: stride, accumulate: accumulate || start > 0 },
                         };
                         // SAFETY: the kernel is one that the processor has. `a` was checked to hold the rows, or they were just
                         // packed; the panel has the kernel's width; `out` was checked to hold the tile, and pieces write

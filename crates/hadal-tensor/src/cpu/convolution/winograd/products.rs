@@ -71,7 +71,6 @@ pub(super) fn products<T: Gemm>(kernel: &TileKernel<T>, depth: usize, left: &Lef
                     out: Target {
                         pointer: sums.data[place * sums.place + first * sums.row..].as_mut_ptr(),
                         row_stride: sums.row,
-                        column_stride: 1,
                         accumulate: sums.accumulate || start > 0,
                     },
                 };

@@ -109,7 +109,7 @@ unsafe fn tiles(tiles: &Tiles<u32, f32>, factors: &[Factors], row_stride: usize,
     for (panel, first) in (0..tiles.columns).step_by(SIDE).enumerate() {
         let (columns, step) = (SIDE.min(tiles.columns - first), panel * tiles.panel_step);
         let out = tiles.out.at_column(first);
-        let whole = tiles.rows == SIDE && columns == SIDE && out.column_stride == 1 && !out.accumulate;
+        let whole = tiles.rows == SIDE && columns == SIDE && !out.accumulate;
         let (to, stride) = if whole { (out.pointer, out.row_stride) } else { (stage.as_mut_ptr().cast(), SIDE) };
         // SAFETY: the caller's contract, for the factors and, if `whole`, for `out`; else the sums go to `stage`, which is 32
         // rows of 32, and from there where they belong: processors with tiles have AVX-512.
@@ -129,7 +129,7 @@ struct Sums([[f32; SIDE]; SIDE]);
 /// Stores the first `rows` and `columns`.
 ///
 /// # Safety
-/// The processor must have AVX-512F; `out` must be readable and writable for `rows` x `columns` at its strides.
+/// The processor must have AVX-512F; `out` must be readable and writable for `rows` x `columns`.
 #[target_feature(enable = "avx512f")]
 unsafe fn store_sums(sums: &Sums, rows: usize, columns: usize, out: Target<f32>) {
     // SAFETY: a row of sums is two registers; the rest is the caller's contract.

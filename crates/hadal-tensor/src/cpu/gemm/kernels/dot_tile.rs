@@ -1,6 +1,5 @@
 //! Tiles of dot products: few rows with columns that lie in memory one by one.
 
-use super::store::Target;
 use super::vector::Vector;
 use crate::cpu::float::Float;
 
@@ -15,8 +14,9 @@ pub(crate) struct DotTile<T> {
     pub row_stride: isize,
     pub b: *const T,
     pub column_stride: isize,
-    /// Never added to.
-    pub out: Target<T>,
+    pub out: *mut T,
+    pub out_row_stride: usize,
+    pub out_column_stride: usize,
 }
 
 /// The tiles of one instruction set: of `width` columns, and of one.
@@ -93,12 +93,10 @@ pub(crate) unsafe fn store<T: Float, V: Vector<T>, const ROWS: usize, const WIDE
     tile: &DotTile<T>,
     sums: &[[V; WIDE]; ROWS],
 ) {
-    let out = tile.out;
-    debug_assert!(!out.accumulate);
     for (i, sums) in sums.iter().enumerate() {
         for (j, sum) in sums.iter().enumerate() {
             // SAFETY: the caller's contract.
-            unsafe { *out.pointer.add(i * out.row_stride + j * out.column_stride) = sum.sum() };
+            unsafe { *tile.out.add(i * tile.out_row_stride + j * tile.out_column_stride) = sum.sum() };
         }
     }
 }

@@ -3,12 +3,11 @@
 use super::vector::Vector;
 use crate::cpu::float::Float;
 
-/// Where a tile goes. One of the strides is 1.
+/// Where a tile goes, row by row.
 #[derive(Clone, Copy)]
 pub(crate) struct Target<T> {
     pub pointer: *mut T,
     pub row_stride: usize,
-    pub column_stride: usize,
     /// Whether to add to what is there.
     pub accumulate: bool,
 }
@@ -17,7 +16,7 @@ impl<T> Target<T> {
     /// Where the tile that begins at a column goes.
     #[inline(always)]
     pub fn at_column(self, column: usize) -> Target<T> {
-        Target { pointer: self.pointer.wrapping_add(column * self.column_stride), ..self }
+        Target { pointer: self.pointer.wrapping_add(column), ..self }
     }
 }
 
@@ -53,39 +52,17 @@ pub(crate) unsafe fn store_whole<T, V: Vector<T>, const HEIGHT: usize, const WID
 /// Stores the first `columns` of the sums.
 ///
 /// # Safety
-/// The processor must have V's instructions; `out` must be readable and writable at
-/// `i * row_stride + j * column_stride` for all `i < HEIGHT`, `j < columns`, with `columns` at most `WIDE` registers.
+/// The processor must have V's instructions; `out` must be readable and writable at `i * row_stride + j` for all `i < HEIGHT`,
+/// `j < columns`, with `columns` at most `WIDE` registers.
 #[inline(always)]
 pub(crate) unsafe fn store<T: Float, V: Vector<T>, const HEIGHT: usize, const WIDE: usize>(
     sums: &[[V; WIDE]; HEIGHT],
     out: Target<T>,
     columns: usize,
 ) {
-    // SAFETY: every access below is one that the caller's contract names; `stage` holds all rows of a register.
-    unsafe {
-        if out.column_stride == 1 {
-            for (i, sums) in sums.iter().enumerate() {
-                store_row(sums, out.pointer.add(i * out.row_stride), columns, out.accumulate);
-            }
-            return;
-        }
-        for j in 0..WIDE {
-            let columns = columns.saturating_sub(j * V::LANES).min(V::LANES);
-            let base = out.pointer.wrapping_add(j * V::LANES * out.column_stride);
-            let whole = if columns == V::LANES { HEIGHT / 4 * 4 } else { 0 };
-            for first in (0..whole).step_by(4) {
-                let rows = std::array::from_fn(|i| sums[first + i][j]);
-                V::store_columns(rows, base.add(first), out.column_stride, out.accumulate);
-            }
-            for (i, sums) in sums.iter().enumerate().skip(whole) {
-                let mut lanes = [T::ZERO; 16];
-                sums[j].store(lanes.as_mut_ptr());
-                for (column, &lane) in lanes[..columns].iter().enumerate() {
-                    let place = base.add(i + column * out.column_stride);
-                    *place = if out.accumulate { *place + lane } else { lane };
-                }
-            }
-        }
+    for (i, sums) in sums.iter().enumerate() {
+        // SAFETY: the caller's contract.
+        unsafe { store_row(sums, out.pointer.add(i * out.row_stride), columns, out.accumulate) };
     }
 }
 

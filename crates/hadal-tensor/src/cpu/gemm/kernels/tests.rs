@@ -87,8 +87,8 @@ fn check_tiles<T: Gemm + Into<f64>>(kernel: &TileKernel<T>, case: &Case, direct:
     let length = if direct { (depth - 1) * b_stride + columns } else { panels * panel_step };
     let right: Vec<T> = numbers(offset + length, 2);
     let b = |k: usize, j: usize| right[offset + j / width * panel_step + k * b_stride + j % width].into();
-    let (down, across) = if case.by_columns { (1, rows + gap) } else { (columns + gap, 1) };
-    let before: Vec<T> = numbers(offset + (rows - 1) * down + (columns - 1) * across + 1 + 40, 3);
+    let down = columns + gap;
+    let before: Vec<T> = numbers(offset + (rows - 1) * down + columns + 40, 3);
     let mut out = before.clone();
     let tiles = Tiles {
         rows,
@@ -100,11 +100,11 @@ fn check_tiles<T: Gemm + Into<f64>>(kernel: &TileKernel<T>, case: &Case, direct:
         b: right[offset..].as_ptr(),
         b_stride,
         panel_step,
-        out: Target { pointer: out[offset..].as_mut_ptr(), row_stride: down, column_stride: across, accumulate },
+        out: Target { pointer: out[offset..].as_mut_ptr(), row_stride: down, accumulate },
     };
     // SAFETY: the level is available, and all three matrices were made for these sizes and strides.
     unsafe { if direct { (kernel.direct)(&tiles) } else { (kernel.tiles)(&tiles) } }
-    let place = |i: usize, j: usize| offset + i * down + j * across;
+    let place = |i: usize, j: usize| offset + i * down + j;
     compare((&before, &out), (rows, columns), place, tolerance::<T>(depth), |i, j| {
         let a = |k: usize| left[offset + i * row_stride + k * depth_stride].into();
         let there = if accumulate { before[place(i, j)].into() } else { 0.0 };
@@ -128,7 +128,9 @@ fn check_dots<T: Gemm + Into<f64>>(kernel: &DotKernel<T>, case: &Case, wide: boo
         row_stride: stride as isize,
         b: right[offset..].as_ptr(),
         column_stride: stride as isize,
-        out: Target { pointer: out[offset..].as_mut_ptr(), row_stride: down, column_stride: across, accumulate: false },
+        out: out[offset..].as_mut_ptr(),
+        out_row_stride: down,
+        out_column_stride: across,
     };
     // SAFETY: the level is available, and all three matrices were made for these sizes and strides.
     unsafe { if wide { (kernel.wide)(&tile) } else { (kernel.single)(&tile) } }

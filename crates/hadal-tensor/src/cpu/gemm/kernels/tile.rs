@@ -2,7 +2,7 @@
 
 use super::product::Product;
 use super::store::{Target, store_whole};
-use super::vector::{NEAREST, Vector, prefetch};
+use super::vector::{LINE, NEAREST, Vector, prefetch};
 use crate::cpu::caches::Caches;
 
 /// A kernel for dense products and the largest tile it computes.
@@ -16,7 +16,7 @@ pub(crate) struct TileKernel<T> {
     /// # Safety
     /// The processor must have the kernel's instructions. With `1 <= rows <= height`: `a` must be readable at
     /// `i * row_stride + k * depth_stride` for all `i < rows, k < depth`, each panel at `k * b_stride + j` for all
-    /// `k < depth, j < width`, and `out` readable and writable for `rows` x `columns` at its strides, one of which is 1.
+    /// `k < depth, j < width`, and `out` readable and writable for `rows` x `columns`.
     pub tiles: unsafe fn(&Tiles<T, T>),
     /// The same for a right matrix as it lies: reads a panel only for its share of `columns`.
     ///
@@ -70,8 +70,6 @@ impl<T> TileKernel<T> {
 
 /// Parts of half a cycle, which divide by the heights of tiles.
 const PARTS: usize = 24;
-/// Bytes of a cache line.
-const LINE: usize = 64;
 /// From so many rows of the left matrix on it pays to pack a right one that would fill the second cache.
 const CROWDED_ROWS: usize = 64;
 /// How many rows of a panel lie between the one that is read and the one that is asked for.
@@ -188,7 +186,7 @@ macro_rules! tiles {
             }
         }
 
-        /// A tile that goes to `out` in any way, of `columns` that fill `WIDE` registers, the last perhaps in part.
+        /// A tile of `columns` that fill `WIDE` registers, the last perhaps in part.
         ///
         /// # Safety
         /// As [`TileKernel::tiles`](super::tile::TileKernel::tiles).
@@ -212,14 +210,11 @@ macro_rules! tiles {
             // SAFETY: the caller's contract, and `stage` has room for a tile, all of which is written before it is read.
             unsafe {
                 let to = stage.as_mut_ptr().cast();
-                if columns < width {
-                    $sums::<P, T, V, HEIGHT, WIDE, DIRECT, DIRECT>(tiles, b, columns, to, width, false);
-                } else if out.column_stride > 1 {
-                    $sums::<P, T, V, HEIGHT, WIDE, DIRECT, false>(tiles, b, width, to, width, false);
-                } else {
+                if columns == width {
                     let (to, stride) = (out.pointer, out.row_stride);
                     return $sums::<P, T, V, HEIGHT, WIDE, DIRECT, false>(tiles, b, width, to, stride, out.accumulate);
                 }
+                $sums::<P, T, V, HEIGHT, WIDE, DIRECT, DIRECT>(tiles, b, columns, to, width, false);
                 super::store::store(stage.assume_init_ref(), out, columns);
             }
         }
@@ -244,12 +239,8 @@ macro_rules! tiles {
                     // SAFETY: the caller's contract, and `rows` is the height of the instances.
                     $height => unsafe {
                         for (b, out) in (0..whole).map(panel) {
-                            if out.column_stride == 1 {
-                                let (to, stride) = (out.pointer, out.row_stride);
-                                $sums::<P, T, V, $height, WIDE, DIRECT, false>(tiles, b, width, to, stride, out.accumulate);
-                            } else {
-                                $part::<P, T, V, $height, WIDE, DIRECT>(tiles, b, width, out);
-                            }
+                            let (to, stride) = (out.pointer, out.row_stride);
+                            $sums::<P, T, V, $height, WIDE, DIRECT, false>(tiles, b, width, to, stride, out.accumulate);
                         }
                         let (b, out) = panel(whole);
                         match rest.div_ceil(V::LANES) {

@@ -58,6 +58,9 @@ pub(crate) trait Vector<T>: Copy {
     }
 }
 
+/// Bytes of a cache line.
+pub(crate) const LINE: usize = 64;
+
 /// What [`prefetch`] brings memory to: the nearest cache, or the second.
 pub(crate) const NEAREST: i32 = 3;
 pub(crate) const SECOND: i32 = 2;
