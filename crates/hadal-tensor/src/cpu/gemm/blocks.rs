@@ -308,6 +308,8 @@ fn flip_pays<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu::gemm::Epilogue;
+    use crate::cpu::simd;
 
     #[test]
     fn shares_have_every_piece_once_and_rows_of_their_own() {
@@ -324,6 +326,48 @@ mod tests {
                     pieces.iter().map(|&(_, strip)| share(strip)).is_sorted(),
                     "{groups} groups, {strips} strips, {shares} shares"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn a_product_and_its_transpose_have_the_same_bits() {
+        let numbers =
+            |count: usize, seed: usize| (0..count).map(|i| ((i * 7919 + seed) % 101) as f32 / 50.0 - 1.0).collect();
+        // Of one pass and several along the summed axis, in one piece and several, of more columns than a pass.
+        for (rows, depth, columns) in [(33, 40, 70), (50, 600, 130), (300, 300, 41), (20, 270, CHUNK + 50)] {
+            let sizes = Sizes { rows, depth, columns };
+            let (left, right): (Vec<f32>, Vec<f32>) = (numbers(rows * depth, 1), numbers(depth * columns, 2));
+            let a = Matrix { data: &left, offset: 0, row_stride: depth as isize, column_stride: 1 };
+            let b = Matrix { data: &right, offset: 0, row_stride: 1, column_stride: depth as isize };
+            let bias: Vec<f32> = numbers(columns, 3);
+            for level in simd::available_levels() {
+                simd::force_level(level);
+                let [straight, turned] = [false, true].map(|turned| {
+                    let mut product = vec![f32::NAN; rows * columns];
+                    let out = Out {
+                        base: SharedMut::new(product.as_mut_ptr()),
+                        row_stride: columns,
+                        column_stride: 1,
+                        flipped: false,
+                        epilogue: Some(Epilogue { bias: &bias, relu: true }),
+                    };
+                    if turned {
+                        let sizes = Sizes { rows: columns, columns: rows, ..sizes };
+                        multiply_in(
+                            f32::kernels().tiles.best_for(rows),
+                            b.flipped(),
+                            a.flipped(),
+                            sizes,
+                            out.flipped(),
+                        );
+                    } else {
+                        multiply_in(f32::kernels().tiles.best_for(columns), a, b, sizes, out);
+                    }
+                    product
+                });
+                assert!(straight == turned, "{rows} x {depth} x {columns} at {level:?}");
+                assert!(straight.iter().any(|&x| x > 0.0) && straight.iter().all(|&x| x >= 0.0));
             }
         }
     }
