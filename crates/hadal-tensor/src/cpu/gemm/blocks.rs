@@ -9,6 +9,7 @@ use super::kernels::tile::Tiles;
 use super::matrix::{Matrix, Sizes};
 use super::out::Out;
 use super::pack;
+use super::plain::row_room;
 use super::share::{MOVED, share, share_with, tiled};
 use crate::cpu::buffer::{Buffer, Plain};
 use crate::cpu::caches::Caches;
@@ -36,17 +37,18 @@ pub(super) fn multiply<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: O
     }
 }
 
-/// One product, in `format`.
+/// One product, in `format`. A column-major one takes room for up to [`CHUNK`] columns of it in rows.
 pub(super) fn multiply_in<T: Gemm, F: Format<T>>(format: &F, a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
     // Passes of equal depth.
     let deep = sizes.depth.div_ceil(sizes.depth.div_ceil(format.depth())).next_multiple_of(8);
-    let mut rows = (out.column_stride != 1).then(|| Buffer::scratch(sizes.rows * CHUNK.min(sizes.columns)));
+    let pitch = row_room::<T>(CHUNK.min(sizes.columns));
+    let mut turned = (out.column_stride != 1).then(|| Buffer::scratch(sizes.rows * pitch));
     for first in (0..sizes.columns).step_by(CHUNK) {
         let columns = CHUNK.min(sizes.columns - first);
         let out = out.from(0, first);
-        let sums = rows.as_mut().map_or(out, |rows| Out {
+        let sums = turned.as_mut().map_or(out, |rows| Out {
             base: SharedMut::new(rows.as_mut_ptr()),
-            row_stride: columns,
+            row_stride: pitch,
             column_stride: 1,
             ..out
         });
@@ -229,7 +231,7 @@ impl<T: Gemm, F: Format<T>> Pass<'_, T, F> {
                     };
                     // SAFETY: the format's kernel is one that the processor has. `a` holds the rows at these strides (checked in
                     // `gemm`, or just packed), `b` holds the panels (just packed, or its `columns` in place, checked too). The
-                    // tiles lie within the product, and no other piece writes there.
+                    // tiles lie within the product, or the rows that it is added up in, and no other piece writes there.
                     unsafe { self.format.tiles(&tiles, right.is_some()) };
                 }
             });
@@ -335,7 +337,9 @@ mod tests {
         let numbers =
             |count: usize, seed: usize| (0..count).map(|i| ((i * 7919 + seed) % 101) as f32 / 50.0 - 1.0).collect();
         // Of one pass and several along the summed axis, in one piece and several, of more columns than a pass.
-        for (rows, depth, columns) in [(33, 40, 70), (50, 600, 130), (300, 300, 41), (20, 270, CHUNK + 50)] {
+        for (rows, depth, columns) in
+            [(33, 40, 70), (50, 600, 130), (300, 300, 41), (CHUNK + 50, 270, 20), (20, 270, CHUNK + 50)]
+        {
             let sizes = Sizes { rows, depth, columns };
             let (left, right): (Vec<f32>, Vec<f32>) = (numbers(rows * depth, 1), numbers(depth * columns, 2));
             let a = Matrix { data: &left, offset: 0, row_stride: depth as isize, column_stride: 1 };
@@ -343,6 +347,8 @@ mod tests {
             let bias: Vec<f32> = numbers(columns, 3);
             for level in simd::available_levels() {
                 simd::force_level(level);
+                // Once: other tests force levels, too.
+                let tiles = &f32::kernels().tiles;
                 let [straight, turned] = [false, true].map(|turned| {
                     let mut product = vec![f32::NAN; rows * columns];
                     let out = Out {
@@ -354,20 +360,14 @@ mod tests {
                     };
                     if turned {
                         let sizes = Sizes { rows: columns, columns: rows, ..sizes };
-                        multiply_in(
-                            f32::kernels().tiles.best_for(rows),
-                            b.flipped(),
-                            a.flipped(),
-                            sizes,
-                            out.flipped(),
-                        );
+                        multiply_in(tiles.best_for(rows), b.flipped(), a.flipped(), sizes, out.flipped());
                     } else {
-                        multiply_in(f32::kernels().tiles.best_for(columns), a, b, sizes, out);
+                        multiply_in(tiles.best_for(columns), a, b, sizes, out);
                     }
-                    product
+                    assert!(product.iter().any(|&x| x > 0.0) && product.iter().all(|&x| x >= 0.0));
+                    product.into_iter().map(f32::to_bits).collect::<Vec<_>>()
                 });
                 assert!(straight == turned, "{rows} x {depth} x {columns} at {level:?}");
-                assert!(straight.iter().any(|&x| x > 0.0) && straight.iter().all(|&x| x >= 0.0));
             }
         }
     }

@@ -67,7 +67,7 @@ const TOGETHER: usize = 4;
 /// How many rows lie between the first that is copied and the first that is asked for: rows that lie far apart come too late otherwise.
 const AHEAD: usize = 16;
 
-/// So many panels of `WIDTH` columns, row by row, so that what is adjacent in memory is read at once. Rows of `from` are `pitch` apart,
+/// So many panels of `WIDTH` columns, a few rows at a time, so that what is adjacent in memory is read at once. Rows of `from` are `pitch` apart,
 /// panels of `out` `depth` rows.
 #[inline(always)]
 fn copy_panels<T: Gemm, const WIDTH: usize>(

@@ -250,13 +250,13 @@ masked!(
     _mm512_add_pd
 );
 
-/// `to[j * stride + i] = rows[i][j]` for four rows of sixteen, or `+=` if `accumulate`.
+/// `to[j * stride + i] = rows[i][j]` for four rows of sixteen.
 ///
 /// # Safety
-/// The processor must have AVX-512F, and `to` must be readable and writable at all those places.
+/// The processor must have AVX-512F, and `to` must be writable at all those places.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn sixteen_columns(rows: [__m512; 4], to: *mut f32, stride: usize, accumulate: bool) {
+unsafe fn sixteen_columns(rows: [__m512; 4], to: *mut f32, stride: usize) {
     let [a, b, c, d] = rows;
     let (low, high) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
     let (low_next, high_next) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
@@ -276,10 +276,7 @@ unsafe fn sixteen_columns(rows: [__m512; 4], to: *mut f32, stride: usize, accumu
         ];
         for (q, quarter) in quarters.into_iter().enumerate() {
             // SAFETY: the caller's contract.
-            unsafe {
-                let place = to.add((4 * q + k) * stride);
-                _mm_storeu_ps(place, if accumulate { _mm_add_ps(quarter, _mm_loadu_ps(place)) } else { quarter });
-            }
+            unsafe { _mm_storeu_ps(to.add((4 * q + k) * stride), quarter) };
         }
     }
 }

@@ -37,9 +37,9 @@ pub(crate) trait Vector<T>: Copy {
     unsafe fn load_halves(low: *const T, high: *const T) -> Self;
     /// Stores the halves of a register at two places.
     unsafe fn store_halves(self, low: *mut T, high: *mut T);
-    /// Stores four rows as columns of four adjacent elements, `stride` apart, added to what is there if `accumulate`.
+    /// Stores four rows as columns of four adjacent elements, `stride` apart.
     #[inline(always)]
-    unsafe fn store_columns(rows: [Self; 4], to: *mut T, stride: usize, accumulate: bool)
+    unsafe fn store_columns(rows: [Self; 4], to: *mut T, stride: usize)
     where
         T: Float,
     {
@@ -50,8 +50,7 @@ pub(crate) trait Vector<T>: Copy {
             unsafe {
                 row.store(lanes.as_mut_ptr());
                 for (j, &lane) in lanes[..Self::LANES].iter().enumerate() {
-                    let place = to.add(i + j * stride);
-                    *place = if accumulate { *place + lane } else { lane };
+                    *to.add(i + j * stride) = lane;
                 }
             }
         }
@@ -141,9 +140,9 @@ macro_rules! vector {
             }
             $(
                 #[inline(always)]
-                unsafe fn store_columns(rows: [Self; 4], to: *mut $number, stride: usize, accumulate: bool) {
-                    // SAFETY: as above, and four elements are readable and writable at each of the columns.
-                    unsafe { $columns(rows, to, stride, accumulate) }
+                unsafe fn store_columns(rows: [Self; 4], to: *mut $number, stride: usize) {
+                    // SAFETY: as above, and four elements are writable at each of the columns.
+                    unsafe { $columns(rows, to, stride) }
                 }
             )?
         }

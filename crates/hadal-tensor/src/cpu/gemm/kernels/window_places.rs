@@ -83,7 +83,7 @@ pub(crate) unsafe fn sums<T: Float, V: Vector<T>, const ROWS: usize, const COLUM
                         // The last four may overlap those before.
                         let first = first.min(COLUMNS - 4);
                         let four = [sums[first], sums[first + 1], sums[first + 2], sums[first + 3]];
-                        V::store_columns(four, out.add(first), windows.out_stride, false);
+                        V::store_columns(four, out.add(first), windows.out_stride);
                     }
                 }
             }
