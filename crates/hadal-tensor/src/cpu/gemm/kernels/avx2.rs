@@ -2,10 +2,11 @@
 
 use std::arch::x86_64::*;
 
+use super::avx2_tile;
 use super::dot_tile::{DotKernel, dot_tiles};
 use super::kernel::{Kernels, Level, TileKernels};
 use super::sparse_rows::{SparseKernel, sparse_rows};
-use super::tile::{tile_kernel, tiles};
+use super::tile::{TileKernel, tile_kernel, tiles};
 use super::vector::{Vector, vector};
 use super::window_dots::{WindowDotKernel, window_dots};
 use super::window_lines::{WindowLineKernel, window_lines};
@@ -21,7 +22,7 @@ pub(crate) static LEVEL: Level = Level {
             tile_kernel!(12, 264, avx2_narrow_tiles::<f32, __m128, 1>),
             tile_kernel!(6, 264, avx2_tiles::<f32, __m256, 1>),
             tile_kernel!(6, 264, avx2_tiles::<f32, __m256, 2>),
-            tile_kernel!(4, 264, avx2_wide_tiles::<f32, __m256, 3>),
+            TileKernel { tiles: avx2_tile::tiles, ..tile_kernel!(4, 264, avx2_wide_tiles::<f32, __m256, 3>) },
         ]),
         dots: dots::<f32, __m256>(),
         sparse: SparseKernel { list_row: Some(list_row), ..sparse::<f32, __m256>() },
