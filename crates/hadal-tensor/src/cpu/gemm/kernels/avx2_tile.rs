@@ -22,34 +22,12 @@ const WIDTH: usize = 3 * LANES;
 /// Places along the summed axis that are written out.
 const PLACES: usize = 8;
 
-/// Adds to three registers of a row's sums the products of its number at a place.
-macro_rules! three {
-    ($at:literal, $x:literal, $y:literal, $z:literal) => {
+/// Adds to a row's sums the products of its number at a place, which is read from `$at`, and registers of columns.
+macro_rules! row {
+    ($at:literal, $($sum:literal += $columns:literal),+) => {
         concat!(
-            "vbroadcastss {left}, dword ptr [",
-            $at,
-            " + {in_row}]\n vfmadd231ps {",
-            $x,
-            "}, {left}, {x}\n vfmadd231ps {",
-            $y,
-            "}, {left}, {y}\n vfmadd231ps {",
-            $z,
-            "}, {left}, {z}"
-        )
-    };
-}
-
-/// The same of two registers.
-macro_rules! two {
-    ($at:literal, $x:literal, $y:literal) => {
-        concat!(
-            "vbroadcastss {left}, dword ptr [",
-            $at,
-            " + {in_row}]\n vfmadd231ps {",
-            $x,
-            "}, {left}, {x}\n vfmadd231ps {",
-            $y,
-            "}, {left}, {y}"
+            "vbroadcastss {left}, dword ptr [", $at, " + {in_row}]",
+            $("\n vfmadd231ps {", $sum, "}, {left}, {", $columns, "}"),+
         )
     };
 }
@@ -104,10 +82,10 @@ unsafe fn sums_of_panel<const STEP: usize>(
                     "vmovups {x}, [{b} + {in_panel}]",
                     "vmovups {y}, [{b} + {in_panel} + 32]",
                     "vmovups {z}, [{b} + {in_panel} + 64]",
-                    three!("{a}", "s00", "s01", "s02"),
-                    three!("{a} + {row}", "s10", "s11", "s12"),
-                    three!("{a} + 2 * {row}", "s20", "s21", "s22"),
-                    three!("{a} + {three_rows}", "s30", "s31", "s32"),
+                    row!("{a}", "s00" += "x", "s01" += "y", "s02" += "z"),
+                    row!("{a} + {row}", "s10" += "x", "s11" += "y", "s12" += "z"),
+                    row!("{a} + 2 * {row}", "s20" += "x", "s21" += "y", "s22" += "z"),
+                    row!("{a} + {three_rows}", "s30" += "x", "s31" += "y", "s32" += "z"),
                     a = in(reg) a,
                     b = in(reg) b,
                     row = in(reg) row_stride * size_of::<f32>(),
@@ -161,10 +139,10 @@ unsafe fn sums_of_two<const STEP: usize>(
                 asm!(
                     "vmovups {x}, [{b} + {in_panel}]",
                     "vmovups {y}, [{b} + {apart} + {in_panel}]",
-                    two!("{a}", "s00", "s01"),
-                    two!("{a} + {row}", "s10", "s11"),
-                    two!("{a} + 2 * {row}", "s20", "s21"),
-                    two!("{a} + {three_rows}", "s30", "s31"),
+                    row!("{a}", "s00" += "x", "s01" += "y"),
+                    row!("{a} + {row}", "s10" += "x", "s11" += "y"),
+                    row!("{a} + 2 * {row}", "s20" += "x", "s21" += "y"),
+                    row!("{a} + {three_rows}", "s30" += "x", "s31" += "y"),
                     a = in(reg) a,
                     b = in(reg) b,
                     row = in(reg) row_stride * size_of::<f32>(),
@@ -265,6 +243,68 @@ pub(super) unsafe fn tiles(tiles: &Tiles<f32, f32>) {
             1 if tiles.rows == ROWS && tiles.row_stride >= 0 && tiles.b_stride == WIDTH => whole_tiles::<1>(tiles),
             4 if tiles.rows == ROWS && tiles.row_stride >= 0 && tiles.b_stride == WIDTH => whole_tiles::<4>(tiles),
             _ => avx2_wide_tiles::<f32, f32, __m256, 3, false>(tiles),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::simd::{SimdLevel, available_levels};
+
+    /// `rows` x `depth` times `columns`, the left matrix by rows or packed, as a tile function computes it: the bits, also of what lies
+    /// around the product.
+    fn bits(
+        run: unsafe fn(&Tiles<f32, f32>),
+        (rows, depth, columns): (usize, usize, usize),
+        packed: bool,
+        accumulate: bool,
+    ) -> Vec<u32> {
+        let numbers = |count: usize, seed: usize| -> Vec<f32> {
+            (0..count).map(|i| ((i * 7919 + seed) % 1009) as f32 / 504.5 - 1.0).collect()
+        };
+        let (row_stride, depth_stride) = if packed { (1, ROWS) } else { (depth + 3, 1) };
+        let a = numbers(ROWS * (depth + 3), 1);
+        let panel_step = WIDTH * depth + 5;
+        let b = numbers(columns.div_ceil(WIDTH) * panel_step, 2);
+        let down = columns + 7;
+        let mut out = numbers(ROWS * down + 9, 3);
+        let pointer = out[9..].as_mut_ptr();
+        let tiles = Tiles {
+            rows,
+            depth,
+            columns,
+            a: a.as_ptr(),
+            row_stride: row_stride as isize,
+            depth_stride: depth_stride as isize,
+            b: b.as_ptr(),
+            b_stride: WIDTH,
+            panel_step,
+            out: Target { pointer, row_stride: down, accumulate },
+        };
+        // SAFETY: the caller has looked for the level; the three matrices were made for these sizes and strides.
+        unsafe { run(&tiles) };
+        out.into_iter().map(f32::to_bits).collect()
+    }
+
+    #[test]
+    fn tiles_in_assembly_have_the_bits_of_those_that_are_compiled() {
+        if !available_levels().contains(&SimdLevel::Avx2) {
+            println!("skipped: the processor has no AVX2");
+            return;
+        }
+        let compiled = avx2_wide_tiles::<f32, f32, __m256, 3, false>;
+        // Places left over or not; a register alone, whole and in part, two and three, with panels before them or not.
+        for depth in [1, 7, 8, 9, 16, 43] {
+            for columns in [3, 8, 24, 27, 32, 33, 41, 48, 56, 95, 128] {
+                for (rows, packed, accumulate) in
+                    [(4, false, false), (4, true, true), (4, false, true), (3, true, false)]
+                {
+                    let sizes = (rows, depth, columns);
+                    let [got, expected] = [tiles, compiled].map(|run| bits(run, sizes, packed, accumulate));
+                    assert!(got == expected, "{sizes:?}, packed {packed}, accumulate {accumulate}");
+                }
+            }
         }
     }
 }
