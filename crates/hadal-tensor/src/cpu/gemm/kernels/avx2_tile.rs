@@ -108,7 +108,7 @@ unsafe fn sums_of_panel<const STEP: usize>(
                     s30 = inout(ymm_reg) s30,
                     s31 = inout(ymm_reg) s31,
                     s32 = inout(ymm_reg) s32,
-                    options(pure, readonly, nostack, preserves_flags),
+                    options(pure, readonly, nostack),
                 );
             }
         };
@@ -134,7 +134,7 @@ unsafe fn sums_of_two<const STEP: usize>(
         [[_mm256_setzero_ps(); 2]; ROWS];
     macro_rules! add {
         ($k:literal) => {
-            // SAFETY: as above.
+            // SAFETY: as above, with the second register `apart` from the first.
             unsafe {
                 asm!(
                     "vmovups {x}, [{b} + {in_panel}]",
@@ -161,7 +161,7 @@ unsafe fn sums_of_two<const STEP: usize>(
                     s21 = inout(ymm_reg) s21,
                     s30 = inout(ymm_reg) s30,
                     s31 = inout(ymm_reg) s31,
-                    options(pure, readonly, nostack, preserves_flags),
+                    options(pure, readonly, nostack),
                 );
             }
         };
@@ -205,7 +205,9 @@ unsafe fn whole_tiles<const STEP: usize>(tiles: &Tiles<f32, f32>) {
     let panels = if straddles { whole - 1 } else { whole };
     let panel = |index: usize| tiles.b.wrapping_add(index * tiles.panel_step);
     let lines = ROWS * depth * size_of::<f32>() / LINE;
-    // SAFETY: the caller's contract; of the last panel a whole register is readable, of which only `rest` numbers are stored.
+    // SAFETY: the caller's contract: four rows are readable, and all columns of each of the panels, of which there are `whole`, and one more if
+    // `rest > 0`. Where it straddles, panels `whole - 1` and `whole` are there: read are columns 0 to 16 of the former, then its last
+    // eight and the first eight of the latter, of which no more than `rest` are stored.
     unsafe {
         for index in 0..panels {
             let out = out.at_column(index * WIDTH);
@@ -223,7 +225,7 @@ unsafe fn whole_tiles<const STEP: usize>(tiles: &Tiles<f32, f32>) {
             let sums = sums_of_two::<STEP>(a, row_stride, panel(panels), LANES, depth);
             store_whole(sums, out.pointer, out.row_stride, out.accumulate);
             let last = panel(panels).wrapping_add(2 * LANES);
-            let sums = sums_of_two::<STEP>(a, row_stride, last, tiles.panel_step - 2 * LANES, depth);
+            let sums = sums_of_two::<STEP>(a, row_stride, last, tiles.panel_step.wrapping_sub(2 * LANES), depth);
             store(&sums, out.at_column(2 * LANES), LANES + rest);
         } else if rest > 0 {
             avx2_wide_tiles::<f32, f32, __m256, 3, false>(&Tiles { columns: rest, b: panel(panels), out, ..*tiles });
@@ -264,9 +266,10 @@ mod tests {
             (0..count).map(|i| ((i * 7919 + seed) % 1009) as f32 / 504.5 - 1.0).collect()
         };
         let (row_stride, depth_stride) = if packed { (1, ROWS) } else { (depth + 3, 1) };
-        let a = numbers(ROWS * (depth + 3), 1);
+        // Both end with the last number that may be read.
+        let a = numbers((rows - 1) * row_stride + (depth - 1) * depth_stride + 1, 1);
         let panel_step = WIDTH * depth + 5;
-        let b = numbers(columns.div_ceil(WIDTH) * panel_step, 2);
+        let b = numbers((columns.div_ceil(WIDTH) - 1) * panel_step + WIDTH * depth, 2);
         let down = columns + 7;
         let mut out = numbers(ROWS * down + 9, 3);
         let pointer = out[9..].as_mut_ptr();
@@ -294,9 +297,9 @@ mod tests {
             return;
         }
         let compiled = avx2_wide_tiles::<f32, f32, __m256, 3, false>;
-        // Places left over or not; a register alone, whole and in part, two and three, with panels before them or not.
+        // Places left over or not; one, two and three registers at the end, whole and in part, with panels before them or not.
         for depth in [1, 7, 8, 9, 16, 43] {
-            for columns in [3, 8, 24, 27, 32, 33, 41, 48, 56, 95, 128] {
+            for columns in [3, 8, 13, 16, 20, 24, 25, 27, 32, 33, 40, 41, 48, 53, 56, 77, 95, 128] {
                 for (rows, packed, accumulate) in
                     [(4, false, false), (4, true, true), (4, false, true), (3, true, false)]
                 {
