@@ -23,8 +23,8 @@ const HIGH: usize = 512;
 const LOW: usize = 64;
 /// Rows that are listed, or gathered before they are written to a column-major product, together: a cache line of f32.
 const BLOCK: usize = 16;
-/// Elements of the left matrix whose places are listed at a time, about.
-const ELEMENTS: usize = 1 << 21;
+/// Elements of the left matrix whose places are listed at a time, about: their lists are read again for each panel.
+const ELEMENTS: usize = 1 << 19;
 /// Products of fewer multiplications are over before their zeros are counted.
 const SMALLEST: usize = 1 << 20;
 
@@ -35,6 +35,9 @@ const LISTING: f64 = 24.0;
 const PACKING: f64 = 8.0;
 /// What it takes to write an element of the product by columns, likewise.
 const TURNING: f64 = 16.0;
+/// Bytes of a panel in a pass, for the estimate: those of a first cache of 32 KiB. What the machine has would choose for each
+/// processor its own way, and with it other bits.
+const PANEL: usize = 32 << 10;
 /// No matrix is looked at that would have to hold fewer numbers other than zero.
 const LEAST: f64 = 0.02;
 /// How much less the right matrix must take before its zeros are skipped: what is estimated from a sample is not to change
@@ -82,7 +85,8 @@ fn cost<T: Gemm>(kernel: &SparseKernel<T>, a: Matrix<T>, sizes: Sizes, turned: b
     let multiplied = (cut.registers * kernel.lanes) as f64 / columns as f64;
     let slowness = kernel.slowness * multiplied * (BUSY as f64 / wide).max(1.0);
     let turning = if turned { TURNING / depth as f64 } else { 0.0 };
-    let around = LISTING / columns as f64 + PACKING / rows as f64 + turning;
+    let visiting = kernel.visit / depth.min(PANEL / (wide * (kernel.lanes * size_of::<T>()) as f64) as usize) as f64;
+    let around = LISTING / columns as f64 + PACKING / rows as f64 + turning + visiting;
     if around + slowness * LEAST > 1.0 {
         return f64::INFINITY;
     }
@@ -340,6 +344,36 @@ unsafe fn write<T: Gemm>(from: Matrix<T>, rows: usize, columns: usize, out: Out<
             }
         } else {
             pack::transpose(from.flipped(), columns, rows, out.column_stride, out.base.pointer());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::kernels::LEVELS;
+    use super::*;
+    use crate::cpu::simd::SimdLevel;
+
+    #[test]
+    fn what_skipping_zeros_takes_follows_the_model() {
+        for level in LEVELS {
+            // Registers of a panel: 1,024 columns in as many panels as are a multiple of four.
+            let (slowness, visit, panel) = match level.level {
+                SimdLevel::Baseline => (0.95, 0.0, 4.0 * 256.0 / 24.0),
+                SimdLevel::Avx2 => (1.6, 5.0, 8.0 * 128.0 / 12.0),
+                _ => (1.6, 0.0, 16.0 * 64.0 / 8.0),
+            };
+            for (depth, turned) in [(512, false), (512, true), (16, false)] {
+                let sizes = Sizes { rows: 256, depth, columns: 1024 };
+                // Every other number is zero.
+                let data: Vec<f32> = (0..256 * depth).map(|i| (i % 2) as f32).collect();
+                let a = Matrix { data: &data, offset: 0, row_stride: depth as isize, column_stride: 1 };
+                let deep = (32768.0_f64 / (4.0 * panel)).floor().min(depth as f64);
+                let around = 24.0 / 1024.0 + 8.0 / 256.0 + if turned { 16.0 / depth as f64 } else { 0.0 };
+                let expected = slowness * 0.5 + around + visit / deep;
+                let cost = cost(&level.f32.sparse, a, sizes, turned);
+                assert!((cost - expected).abs() < 1e-9, "{:?}, {depth}: {cost}, not {expected}", level.level);
+            }
         }
     }
 }

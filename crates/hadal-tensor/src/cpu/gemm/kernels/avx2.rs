@@ -25,7 +25,8 @@ pub(crate) static LEVEL: Level = Level {
             TileKernel { tiles: avx2_tile::tiles, ..tile_kernel!(4, 264, avx2_wide_tiles::<f32, __m256, 3>) },
         ]),
         dots: dots::<f32, __m256>(),
-        sparse: SparseKernel { list_row: Some(list_row), ..sparse::<f32, __m256>() },
+        // Slower than it is in f64 beside dense tiles, whose assembly is for f32.
+        sparse: SparseKernel { slowness: 1.6, list_row: Some(list_row), ..sparse::<f32, __m256>() },
         windows: windows::<f32, __m256>(),
         window_lines: window_lines::<f32, __m256>(),
         window_places: avx2_place_kernel::<f32, __m256>(),
@@ -52,7 +53,14 @@ const fn dots<T: Float, V: Vector<T>>() -> DotKernel<T> {
 }
 
 const fn sparse<T: Float, V: Vector<T>>() -> SparseKernel<T> {
-    SparseKernel { lanes: V::LANES, registers: 12, slowness: 1.25, rows: avx2_sparse_rows::<T, V>, list_row: None }
+    SparseKernel {
+        lanes: V::LANES,
+        registers: 12,
+        slowness: 1.25,
+        visit: 5.0,
+        rows: avx2_sparse_rows::<T, V>,
+        list_row: None,
+    }
 }
 
 const fn windows<T: Float, V: Vector<T>>() -> WindowKernel<T> {

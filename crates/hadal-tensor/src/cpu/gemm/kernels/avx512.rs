@@ -51,7 +51,14 @@ const fn dots<T: Float, V: Vector<T>>() -> DotKernel<T> {
 }
 
 const fn sparse<T: Float, V: Vector<T>>() -> SparseKernel<T> {
-    SparseKernel { lanes: V::LANES, registers: 8, slowness: 1.6, rows: avx512_sparse_rows::<T, V>, list_row: None }
+    SparseKernel {
+        lanes: V::LANES,
+        registers: 8,
+        slowness: 1.6,
+        visit: 0.0,
+        rows: avx512_sparse_rows::<T, V>,
+        list_row: None,
+    }
 }
 
 const fn windows<T: Float, V: Vector<T>>() -> WindowKernel<T> {

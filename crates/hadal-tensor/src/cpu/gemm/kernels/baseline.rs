@@ -41,7 +41,14 @@ const fn dots<T: Float>() -> DotKernel<T> {
 }
 
 const fn sparse<T: Float>() -> SparseKernel<T> {
-    SparseKernel { lanes: 4, registers: 12, slowness: 0.95, rows: baseline_sparse_rows::<T, Four<T>>, list_row: None }
+    SparseKernel {
+        lanes: 4,
+        registers: 12,
+        slowness: 0.95,
+        visit: 0.0,
+        rows: baseline_sparse_rows::<T, Four<T>>,
+        list_row: None,
+    }
 }
 
 const fn windows<T: Float>() -> WindowKernel<T> {

@@ -38,7 +38,7 @@ use kernel::{Kernels, Level};
 use pair::PairKernel;
 
 /// The levels that have kernels, the highest first. One that has none uses those of the next below.
-static LEVELS: &[&Level] = &[
+pub(super) static LEVELS: &[&Level] = &[
     #[cfg(target_arch = "x86_64")]
     &avx512::LEVEL,
     #[cfg(target_arch = "x86_64")]

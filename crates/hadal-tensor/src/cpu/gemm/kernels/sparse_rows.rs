@@ -31,6 +31,9 @@ pub(crate) struct SparseKernel<T> {
     pub registers: usize,
     /// How long a multiplication takes, against one of a large dense product.
     pub slowness: f64,
+    /// What it takes to begin and end a row of a pass, in places of a large dense product: sums are read and written, and where
+    /// the row ends is not foreseen.
+    pub visit: f64,
     /// # Safety
     /// The processor must have the kernel's instructions. `1 <= wide <= registers`; `starts` must be readable for `rows + 1`
     /// elements, none below the one before, `places` and `values` from the first to the last of them, `b` for the row of
