@@ -357,7 +357,7 @@ mod tests {
     #[test]
     fn what_skipping_zeros_takes_follows_the_model() {
         for level in LEVELS {
-            // Registers of a panel: 1,024 columns in as many panels as are a multiple of four.
+            // Columns of a panel: 1,024 in as many panels as are a multiple of four.
             let (slowness, visit, panel) = match level.level {
                 SimdLevel::Baseline => (0.95, 0.0, 4.0 * 256.0 / 24.0),
                 SimdLevel::Avx2 => (1.6, 5.0, 8.0 * 128.0 / 12.0),
