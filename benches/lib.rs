@@ -1,7 +1,16 @@
-//! The lecture's two workloads and convolutional networks, as both the benchmarks and the comparison with peers run them.
+//! The lecture's two workloads and convolutional networks, as both the benchmarks and the comparison with peers run them, and medians.
 #![forbid(unsafe_code)]
 
 use hadal::prelude::*;
+
+/// The median, of an even count the mean of the two in the middle.
+///
+/// # Panics
+/// If there are no numbers.
+pub fn median(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(f64::total_cmp);
+    (numbers[(numbers.len() - 1) / 2] + numbers[numbers.len() / 2]) / 2.0
+}
 
 /// The lecture's network, compiled with RMSprop.
 ///

@@ -18,6 +18,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use hadal::prelude::*;
+use hadal_benches::median;
 
 /// Calls in a round.
 const CALLS: usize = 1000;
@@ -50,11 +51,6 @@ fn at_once<'a>(mut call: impl FnMut() + 'a) -> Round<'a> {
         (0..CALLS).for_each(|_| call());
         [nanoseconds_a_call(start), 0.0]
     })
-}
-
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
 }
 
 /// Medians of measurements whose rounds alternate.

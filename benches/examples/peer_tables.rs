@@ -10,6 +10,7 @@ use hadal::metric::R2Score;
 use hadal::nn::Rescaling;
 use hadal::prelude::*;
 use hadal::train::Recipe;
+use hadal_benches::median;
 use serde_json::json;
 
 /// Table, target, the column that scikit-learn's program drops as well, and its task.
@@ -68,11 +69,6 @@ fn fold(table: &Table, preprocess: &Preprocess, test: &[usize], seed: u64) -> ha
 
 fn mean(numbers: &[f64]) -> f64 {
     numbers.iter().sum::<f64>() / numbers.len() as f64
-}
-
-fn median(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    (numbers[(numbers.len() - 1) / 2] + numbers[numbers.len() / 2]) / 2.0
 }
 
 /// Standard error of the mean.

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use hadal::prelude::*;
+use hadal_benches::median;
 
 const SHARES: [f32; 10] = [0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8];
 
@@ -15,11 +16,6 @@ fn seconds(work: impl Fn() -> Tensor) -> f64 {
     let start = Instant::now();
     std::hint::black_box(work());
     start.elapsed().as_secs_f64()
-}
-
-fn median(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    numbers[numbers.len() / 2]
 }
 
 /// Numbers of which about such a share is not zero.

@@ -85,7 +85,8 @@ fn cost<T: Gemm>(kernel: &SparseKernel<T>, a: Matrix<T>, sizes: Sizes, turned: b
     let multiplied = (cut.registers * kernel.lanes) as f64 / columns as f64;
     let slowness = kernel.slowness * multiplied * (BUSY as f64 / wide).max(1.0);
     let turning = if turned { TURNING / depth as f64 } else { 0.0 };
-    let visiting = kernel.visit / depth.min(PANEL / (wide * (kernel.lanes * size_of::<T>()) as f64) as usize) as f64;
+    let row_size = (wide * (kernel.lanes * size_of::<T>()) as f64) as usize;
+    let visiting = kernel.visit / depth.min(PANEL / row_size) as f64;
     let around = LISTING / columns as f64 + PACKING / rows as f64 + turning + visiting;
     if around + slowness * LEAST > 1.0 {
         return f64::INFINITY;
