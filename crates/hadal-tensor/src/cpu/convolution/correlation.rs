@@ -9,6 +9,7 @@ use crate::cpu::buffer::Buffer;
 use crate::cpu::float::Float;
 use crate::cpu::gemm::kernels::Gemm;
 use crate::cpu::gemm::kernels::kernel::Kernels;
+use crate::cpu::gemm::kernels::vector::{NEAREST, prefetch_all};
 use crate::cpu::gemm::kernels::window_lines::WindowLines;
 use crate::cpu::gemm::kernels::window_places::{PlaceTile, WindowPlaces};
 use crate::cpu::gemm::kernels::window_tile::{TALLEST, WindowKernel, WindowTiles};
@@ -16,6 +17,10 @@ use crate::cpu::gemm::{Epilogue, share};
 use crate::cpu::rows::copy_row;
 use crate::cpu::simd::{Task, dispatch};
 use crate::cpu::threads::SharedMut;
+
+/// Bytes of a group's input up to which that of the next group is asked for while sums are taken: groups of so few lie in pages of their
+/// own, and processors foresee what is read within a page only.
+const FETCHED: usize = 8 << 10;
 
 /// An element of a window: how far from the window's place it lies in the frame, and its weight among those of a row.
 #[derive(Clone, Copy)]
@@ -154,6 +159,10 @@ impl Plan {
             let group = unit / panels;
             if framed != Some(group) {
                 self.frame.fill(&x[(sample * self.groups + group) * input..][..input], self.channels, &mut frame);
+                if input * size_of::<T>() <= FETCHED {
+                    let next = (sample * self.groups + group + 1) * input;
+                    prefetch_all::<T, NEAREST>(x.as_ptr().wrapping_add(next), input);
+                }
                 framed = Some(group);
             }
             let begin = self.first_row(unit, panels);

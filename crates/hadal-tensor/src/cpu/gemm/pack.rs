@@ -1,7 +1,7 @@
 //! Copying matrices into the order in which tiles read them.
 
 use super::kernels::Gemm;
-use super::kernels::vector::{LINE, NEAREST, prefetch};
+use super::kernels::vector::{NEAREST, prefetch_all};
 use super::matrix::Matrix;
 use crate::cpu::rows::copy_rows;
 use crate::cpu::simd::{Task, dispatch};
@@ -81,10 +81,7 @@ fn copy_panels<T: Gemm, const WIDTH: usize>(
     let together = rows - rows % TOGETHER;
     for first in (0..together).step_by(TOGETHER) {
         for ahead in first + AHEAD..first + AHEAD + TOGETHER {
-            let row = from.as_ptr().wrapping_add(ahead * pitch);
-            (0..panels * WIDTH)
-                .step_by(LINE / size_of::<T>())
-                .for_each(|column| prefetch::<T, NEAREST>(row.wrapping_add(column)));
+            prefetch_all::<T, NEAREST>(from.as_ptr().wrapping_add(ahead * pitch), panels * WIDTH);
         }
         let rows: [_; TOGETHER] = [row(first), row(first + 1), row(first + 2), row(first + 3)];
         for panel in 0..panels {

@@ -76,6 +76,12 @@ pub(crate) fn prefetch<T, const CACHE: i32>(place: *const T) {
     let _ = place;
 }
 
+/// As [`prefetch`], for all cache lines of so many numbers.
+#[inline(always)]
+pub(crate) fn prefetch_all<T, const CACHE: i32>(first: *const T, count: usize) {
+    (0..count).step_by(LINE / size_of::<T>()).for_each(|place| prefetch::<T, CACHE>(first.wrapping_add(place)));
+}
+
 /// Implements [`Vector`] for a register by the functions that compilers have for its instructions, and those for a part of
 /// a register, which its level writes.
 #[cfg(target_arch = "x86_64")]
