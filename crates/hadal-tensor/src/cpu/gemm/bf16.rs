@@ -102,7 +102,7 @@ impl Format<f32> for Bf16 {
         }
     }
 
-    fn left(&self, _a: Matrix<f32>, depth: usize) -> Left {
+    fn left(&self, _a: Matrix<f32>, depth: usize, _panels: usize) -> Left {
         let (row_stride, height) = (self.row_stride(depth), self.tile_size().0);
         let length = self.terms * height * row_stride;
         Left { packed: true, length, row_stride: row_stride as isize, depth_stride: 1 }

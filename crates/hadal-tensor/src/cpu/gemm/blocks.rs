@@ -63,7 +63,7 @@ pub(super) fn multiply_in<T: Gemm, F: Format<T>>(format: &F, a: Matrix<T>, b: Ma
                 sizes: Sizes { rows: sizes.rows, depth, columns },
                 height,
                 width,
-                left: format.left(a, depth),
+                left: format.left(a, depth, columns.div_ceil(width)),
                 panel_length: format.panel_length(depth),
                 accumulate: start > 0,
                 last: start + depth == sizes.depth,
@@ -177,7 +177,8 @@ impl<T: Gemm, F: Format<T>> Pass<'_, T, F> {
         let least = if strips == 1 { GROUPS.min(panels) } else { 1 };
         let groups = panels.div_ceil(most).max(least);
         let strip_length = strip / self.height * self.left.length;
-        let (left, right) = (self.format.left_in_place(self.a), self.format.right_in_place(self.b, rows, depth));
+        let left = if self.left.packed { None } else { self.format.left_in_place(self.a) };
+        let right = self.format.right_in_place(self.b, rows, depth);
         // Strips that several groups read are packed once, for all.
         let all_rows = (left.is_none() && groups > 1 && strips > 1).then(|| self.pack_rows(strip, strip_length));
         let next_tile = match left {

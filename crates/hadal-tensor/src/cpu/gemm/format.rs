@@ -34,13 +34,13 @@ pub(crate) trait Format<T>: Sync {
     /// Packs panels of the right matrix, one after another. What fills up the last is arbitrary, but not beyond `depth`.
     fn pack_panels(&self, b: Matrix<T>, depth: usize, columns: usize, out: &mut [Self::Packed]);
 
-    /// How the left matrix is read.
-    fn left(&self, a: Matrix<T>, depth: usize) -> Left;
+    /// How the left matrix is read, which it is for each of so many panels.
+    fn left(&self, a: Matrix<T>, depth: usize, panels: usize) -> Left;
 
     /// Packs rows of the left matrix, tile after tile, if they are [packed](Left::packed).
     fn pack_rows(&self, a: Matrix<T>, rows: usize, depth: usize, out: &mut [Self::Packed]);
 
-    /// The left matrix as it lies, where it is not [packed](Left::packed).
+    /// The left matrix as it lies, if that is not always [packed](Left::packed).
     fn left_in_place<'a>(&self, a: Matrix<'a, T>) -> Option<Matrix<'a, Self::Packed>>;
 
     /// The right matrix as it lies, where tiles of so many rows read it so in a pass so deep.

@@ -11,6 +11,11 @@ use super::pack;
 const FEW: usize = 8;
 const FEW_CROWDED: usize = 3;
 
+/// Panels, at most, for which crowded rows of a left matrix are read where they lie by tiles of at most [`LOW`] rows, which leave some
+/// of the eight places that the smallest nearest caches have for addresses 4 KiB apart.
+const FEW_PANELS: usize = 12;
+const LOW: usize = 6;
+
 impl<T: Gemm> Format<T> for TileKernel<T> {
     type Packed = T;
 
@@ -34,8 +39,9 @@ impl<T: Gemm> Format<T> for TileKernel<T> {
         pack::panels(b, depth, columns, self.width, out);
     }
 
-    fn left(&self, a: Matrix<T>, depth: usize) -> Left {
-        let crowded = crowds::<T>(a.row_stride.unsigned_abs());
+    fn left(&self, a: Matrix<T>, depth: usize, panels: usize) -> Left {
+        // Rows of low tiles stay beside each other in the cache, and are read a few times only.
+        let crowded = crowds::<T>(a.row_stride.unsigned_abs()) && (self.height > LOW || panels > FEW_PANELS);
         if a.column_stride == 1 && !crowded {
             return Left { packed: false, length: 0, row_stride: a.row_stride, depth_stride: 1 };
         }
@@ -65,7 +71,7 @@ impl<T: Gemm> Format<T> for TileKernel<T> {
     }
 
     fn left_in_place<'a>(&self, a: Matrix<'a, T>) -> Option<Matrix<'a, T>> {
-        (!self.left(a, 0).packed).then_some(a)
+        Some(a)
     }
 
     fn right_in_place<'a>(&self, b: Matrix<'a, T>, rows: usize, depth: usize) -> Option<Matrix<'a, T>> {
@@ -108,6 +114,25 @@ mod tests {
             assert_eq!(at_all, kernel.width >= 32);
             // 4 KiB apart, and all at one place.
             assert_eq!([reads(1024, 512), reads(1024, 1), reads(0, 512)], [false, at_all, at_all]);
+        }
+    }
+
+    #[test]
+    fn rows_of_the_left_matrix_that_crowd_are_copied_if_tiles_are_high_or_read_them_often() {
+        for level in simd::available_levels() {
+            simd::force_level(level);
+            for kernel in [16, 1024].map(|columns| f32::kernels().tiles.best_for(columns)) {
+                let data = [0.0; 8];
+                let copied = |row_stride, panels| {
+                    let a = Matrix { data: &data, offset: 0, row_stride, column_stride: 1 };
+                    kernel.left(a, 256, panels).packed
+                };
+                let is_high = kernel.height >= 8;
+                assert_eq!([copied(1000, 1), copied(1000, 13)], [false; 2]);
+                for apart in [1024, 2048, -1024] {
+                    assert_eq!([copied(apart, 1), copied(apart, 12), copied(apart, 13)], [is_high, is_high, true]);
+                }
+            }
         }
     }
 }

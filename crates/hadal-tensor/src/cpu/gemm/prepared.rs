@@ -80,7 +80,7 @@ impl<'a, T: Formats> Prepared<'a, T> {
         let work = Sizes { rows, depth, columns }.work();
         for (start, deep) in self.passes() {
             let a = a.from(0, start);
-            let left = kernel.left(a, deep);
+            let left = kernel.left(a, deep, count);
             let mut packed = Buffer::scratch(if left.packed { rows.div_ceil(kernel.height) * left.length } else { 0 });
             if left.packed {
                 kernel.pack_rows(a, rows, deep, &mut packed);
