@@ -216,6 +216,10 @@ fn windows_that_do_not_fit_are_named_with_what_would() {
     panics!(x.avg_pool(Pool::new(0)), "window's size must be at least 1, not 0");
     panics!(x.adaptive_avg_pool(0), "sizes of at least 1");
     panics!(x.interpolate([0, 2], Interpolation::Linear), "sizes of at least 1");
+    panics!(x.interpolate_by(0.1, Interpolation::Linear), "interpolate_by", "sizes of at least 1");
+    panics!(x.interpolate_by(1e30, Interpolation::Nearest), "larger than memory can address");
+    panics!(x.interpolate_by(f64::NAN, Interpolation::Linear), "positive and finite, not NaN");
+    panics!(x.interpolate_by(-2.0, Interpolation::Linear), "positive and finite, not -2");
     panics!(Tensor::zeros([1, 1, 1]).max_pool(Pool::new(2).padding(1).dilation(2)), "within the padding");
     let rounded_up = Pool::new(7).stride(2).ceil_mode(true);
     panics!(x.max_pool(rounded_up), "max_pool", "window of 7", "larger than the input of 5");

@@ -12,6 +12,7 @@ mod convolution;
 mod einsum;
 mod elementwise;
 mod index;
+mod interpolate;
 mod join;
 mod layer_norm;
 mod matmul;
@@ -30,8 +31,8 @@ mod statistics;
 mod views;
 
 pub use einsum::einsum;
+pub use interpolate::Interpolation;
 pub use join::{concat, stack};
 pub use pad::Padding;
 pub use pick::{Ellipsis, NewAxis, Pick, PickOne, Picks, Step};
-pub use pooling::Interpolation;
 pub use rearrange::PartSizes;

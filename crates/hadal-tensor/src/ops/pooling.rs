@@ -1,4 +1,4 @@
-//! Pooling: the largest or the mean of each window; windows as columns, and back; and other sizes of pictures.
+//! Pooling: the largest or the mean of each window; windows as columns, and back.
 
 use super::arithmetic::check_float;
 use super::convolution::padded_to_three;
@@ -92,7 +92,7 @@ impl Pool {
 
 /// How many dimensions a picture or the like has.
 #[track_caller]
-fn spatial(operation: &str, x: &Tensor) -> usize {
+pub(super) fn spatial(operation: &str, x: &Tensor) -> usize {
     check_float(operation, x);
     assert!(
         (3..=2 + DIMENSIONS).contains(&x.rank()),
@@ -223,21 +223,27 @@ impl Tensor {
     }
 
     #[track_caller]
-    fn adaptive_sizes(&self, operation: &str, sizes: Numbers) -> Vec<usize> {
+    pub(super) fn adaptive_sizes(&self, operation: &str, sizes: Numbers) -> Vec<usize> {
         let dimensions = spatial(operation, self);
         let sizes = sizes.last(dimensions, 1, operation, "the output's size")[DIMENSIONS - dimensions..].to_vec();
+        self.check_sizes(operation, &sizes);
+        sizes
+    }
+
+    /// Checks that neither the input nor an output of these sizes is empty.
+    #[track_caller]
+    pub(super) fn check_sizes(&self, operation: &str, sizes: &[usize]) {
         assert!(
             !sizes.contains(&0) && !self.shape()[2..].contains(&0),
             "{operation}: input {} and output {sizes:?} must have sizes of at least 1",
             self.shape()
         );
-        sizes
     }
 
     /// A linear map along each dimension to sizes `counts`: `window(d, place)` has for a place of the output those of the input with
     /// their weights.
     #[track_caller]
-    fn separable(&self, counts: &[usize], window: impl Fn(usize, usize) -> Vec<(usize, f64)>) -> Tensor {
+    pub(super) fn separable(&self, counts: &[usize], window: impl Fn(usize, usize) -> Vec<(usize, f64)>) -> Tensor {
         let mut x = self.clone();
         for (d, &count) in counts.iter().enumerate() {
             let size = self.shape()[2 + d];
@@ -324,60 +330,6 @@ impl Tensor {
         let framed = columns.index_add(&places, Shape::new(&[tall * wide, n, c])).permute(&[1, 2, 0]);
         framed.reshape([n, c, tall, wide]).slice(2, top..top + height).slice(3, left..left + width)
     }
-
-    /// Pictures or the like, `[N, C, ..]`, in other sizes, as PyTorch's `interpolate`: in each dimension, place `i` of `out` takes the
-    /// element that [`Interpolation`] names, or a mean of the two beside the point that it names, weighted by their nearness.
-    ///
-    /// ```
-    /// use hadal_tensor::{Interpolation, Tensor};
-    /// let x = Tensor::from([1.0, 3.0]).reshape([1, 1, 2]);
-    /// assert_eq!(x.interpolate(4, Interpolation::Nearest).to_vec::<f32>(), [1.0, 1.0, 3.0, 3.0]);
-    /// assert_eq!(x.interpolate(4, Interpolation::Linear).to_vec::<f32>(), [1.0, 1.5, 2.5, 3.0]);
-    /// assert_eq!(x.interpolate(3, Interpolation::LinearCorners).to_vec::<f32>(), [1.0, 2.0, 3.0]);
-    /// ```
-    ///
-    /// # Panics
-    /// If a size is 0, or the input is empty.
-    #[doc(alias = "upsample")]
-    #[doc(alias = "resize")]
-    #[track_caller]
-    pub fn interpolate(&self, sizes: impl PerDimension, interpolation: Interpolation) -> Tensor {
-        let sizes = self.adaptive_sizes("interpolate", sizes.numbers());
-        if interpolation == Interpolation::Nearest {
-            let mut x = self.clone();
-            for (d, &count) in sizes.iter().enumerate() {
-                let size = self.shape()[2 + d];
-                let _ = x.shape().with(2 + d, count);
-                let mut places = vec_with_room(count);
-                places.extend((0..count).map(|place| (place as u128 * size as u128 / count as u128) as i64));
-                x = x.index_select(2 + d as isize, &Tensor::from_vec(places, [count]));
-            }
-            return x;
-        }
-        self.separable(&sizes, |d, at| {
-            let (size, count) = (self.shape()[2 + d], sizes[d]);
-            let place = match interpolation {
-                Interpolation::LinearCorners if count == 1 => 0.0,
-                Interpolation::LinearCorners => at as f64 * (size - 1) as f64 / (count - 1) as f64,
-                _ => ((at as f64 + 0.5) * size as f64 / count as f64 - 0.5).max(0.0),
-            };
-            let below = (place.floor() as usize).min(size - 1);
-            let share = place - below as f64;
-            vec![(below, 1.0 - share), ((below + 1).min(size - 1), share)]
-        })
-    }
-}
-
-/// How [`Tensor::interpolate`] computes what lies between.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interpolation {
-    /// The element at or before `i size / out`: PyTorch's `nearest`.
-    Nearest,
-    /// The point `(i + 1/2) size / out - 1/2`, within the elements, which are squares: PyTorch's `linear`, `bilinear` and `trilinear` with
-    /// `align_corners=False`.
-    Linear,
-    /// The point `i (size - 1) / (out - 1)`: elements are points, the first and the last of which stay: `align_corners=True`.
-    LinearCorners,
 }
 
 /// The elements that place `place` of `count` takes of `size`.

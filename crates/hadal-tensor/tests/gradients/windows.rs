@@ -61,6 +61,8 @@ fn pooling() {
         check("adaptive_max_pool", |x| x[0].adaptive_max_pool(2), &x);
         check("nearest", |x| x[0].interpolate(7, Interpolation::Nearest), &x);
         check("linear", |x| x[0].interpolate(3, Interpolation::Linear), &x);
+        check("nearest by a factor", |x| x[0].interpolate_by(1.7, Interpolation::Nearest), &x);
+        check("linear by a factor", |x| x[0].interpolate_by(1.3, Interpolation::Linear), &x);
         check("linear with corners", |x| x[0].interpolate(5, Interpolation::LinearCorners), &x);
     }
     let windows = Pool::new([2, 3]).stride([1, 2]).padding(1);

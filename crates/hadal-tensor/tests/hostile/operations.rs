@@ -173,6 +173,8 @@ pub fn operations() -> Vec<Operation> {
         op("adaptive_avg_pool", |a| a.x.adaptive_avg_pool(a.start)),
         op("adaptive_max_pool", |a| a.x.adaptive_max_pool([a.start, a.end])),
         op("interpolate", |a| a.x.interpolate(a.start, Interpolation::Linear)),
+        op("interpolate_by", |a| a.x.interpolate_by(a.number, Interpolation::Linear)),
+        op("interpolate_nearest_by", |a| a.x.interpolate_by(a.number, Interpolation::Nearest)),
         op("interpolate_nearest", |a| a.x.interpolate(a.start, Interpolation::Nearest)),
         op("unfold", |a| a.x.unfold(Pool::new(a.start).padding(a.end))),
         op("fold", |a| a.x.fold([a.start, a.end], Pool::new(2))),

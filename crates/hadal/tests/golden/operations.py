@@ -132,4 +132,11 @@ case("norm -infinity", lambda x: torch.linalg.vector_norm(x, -float("inf"), 1), 
 case("interpolate nearest, one dimension", lambda x: F.interpolate(x, 7), (2, 2, 3))
 case("interpolate nearest, three dimensions", lambda x: F.interpolate(x, (3, 5, 2)), (1, 2, 2, 3, 4))
 case("interpolate trilinear", lambda x: F.interpolate(x, (3, 5, 2), mode="trilinear"), (1, 2, 2, 3, 4))
+# By factors that round sizes, and one that does not.
+case("interpolate nearest by 1.5", lambda x: F.interpolate(x, scale_factor=1.5), (1, 2, 3, 5))
+case("interpolate nearest by 0.3", lambda x: F.interpolate(x, scale_factor=0.3), (1, 2, 8, 11))
+case("interpolate bilinear by 1.5", lambda x: F.interpolate(x, scale_factor=1.5, mode="bilinear"), (1, 2, 3, 5))
+case("interpolate bilinear by 0.6", lambda x: F.interpolate(x, scale_factor=0.6, mode="bilinear"), (1, 2, 4, 7))
+case("interpolate linear by 2", lambda x: F.interpolate(x, scale_factor=2, mode="linear"), (2, 2, 4))
+case("interpolate corners by 1.5", lambda x: F.interpolate(x, scale_factor=1.5, mode="bilinear", align_corners=True), (1, 2, 3, 5))
 print(json.dumps(golden))

@@ -116,6 +116,12 @@ const OPERATIONS: &[(&str, Operation)] = &[
     ("interpolate nearest, one dimension", |x| x[0].interpolate(7, Interpolation::Nearest)),
     ("interpolate nearest, three dimensions", |x| x[0].interpolate([3, 5, 2], Interpolation::Nearest)),
     ("interpolate trilinear", |x| x[0].interpolate([3, 5, 2], Interpolation::Linear)),
+    ("interpolate nearest by 1.5", |x| x[0].interpolate_by(1.5, Interpolation::Nearest)),
+    ("interpolate nearest by 0.3", |x| x[0].interpolate_by(0.3, Interpolation::Nearest)),
+    ("interpolate bilinear by 1.5", |x| x[0].interpolate_by(1.5, Interpolation::Linear)),
+    ("interpolate bilinear by 0.6", |x| x[0].interpolate_by(0.6, Interpolation::Linear)),
+    ("interpolate linear by 2", |x| x[0].interpolate_by(2.0, Interpolation::Linear)),
+    ("interpolate corners by 1.5", |x| x[0].interpolate_by(1.5, Interpolation::LinearCorners)),
 ];
 
 #[test]
