@@ -18,8 +18,8 @@ use crate::cpu::rows::copy_row;
 use crate::cpu::simd::{Task, dispatch};
 use crate::cpu::threads::SharedMut;
 
-/// Bytes of a group's input up to which that of the next group is asked for while sums are taken: groups of so few lie in pages of their
-/// own, and processors foresee what is read within a page only.
+/// Bytes of a group's input up to which that of the next group is asked for while sums are taken: what is read in stretches so short, with
+/// sums between them, the processor fetches too late. Measurements are in `benches/README.md`.
 const FETCHED: usize = 8 << 10;
 
 /// An element of a window: how far from the window's place it lies in the frame, and its weight among those of a row.
@@ -158,10 +158,10 @@ impl Plan {
         for unit in units {
             let group = unit / panels;
             if framed != Some(group) {
-                self.frame.fill(&x[(sample * self.groups + group) * input..][..input], self.channels, &mut frame);
+                let from = (sample * self.groups + group) * input;
+                self.frame.fill(&x[from..][..input], self.channels, &mut frame);
                 if input * size_of::<T>() <= FETCHED {
-                    let next = (sample * self.groups + group + 1) * input;
-                    prefetch_all::<T, NEAREST>(x.as_ptr().wrapping_add(next), input);
+                    prefetch_all::<T, NEAREST>(x.as_ptr().wrapping_add(from + input), input);
                 }
                 framed = Some(group);
             }
