@@ -42,6 +42,17 @@ impl Storage {
         }
     }
 
+    /// Whether both are one storage.
+    pub fn is(&self, other: &Storage) -> bool {
+        match (self, other) {
+            (Storage::F32(a), Storage::F32(b)) => std::ptr::eq(&a[..], &b[..]),
+            (Storage::F64(a), Storage::F64(b)) => std::ptr::eq(&a[..], &b[..]),
+            (Storage::I64(a), Storage::I64(b)) => std::ptr::eq(&a[..], &b[..]),
+            (Storage::U8(a) | Storage::Bool(a), Storage::U8(b) | Storage::Bool(b)) => std::ptr::eq(&a[..], &b[..]),
+            _ => false,
+        }
+    }
+
     /// Whether nobody else holds this storage, so that writing in place is unseen.
     pub fn is_unshared(&mut self) -> bool {
         match self {
@@ -295,8 +306,15 @@ pub(crate) trait Backend: Sync {
     /// [`masked_softmax`](Backend::masked_softmax) of the scores.
     fn attention(&self, qkv: [View; 3], scale: f64, causal: bool, keep: bool) -> Option<(Storage, Option<Storage>)>;
     /// What [`attention`](Backend::attention) sends back to queries, keys and values when its result, seen as `[N, H, T, V]`, receives
-    /// `g`: `[N, T, H, D]`, `[N, S, H, D]` and `[N, S, H, V]`.
-    fn attention_gradients(&self, qkv: [View; 3], shares: View, g: View, scale: f64, causal: bool) -> [Storage; 3];
+    /// `g`: `[N, T, H, D]`, `[N, S, H, D]` and `[N, S, H, V]`, which may be parts of one storage.
+    fn attention_gradients(
+        &self,
+        qkv: [View; 3],
+        shares: View,
+        g: View,
+        scale: f64,
+        causal: bool,
+    ) -> [(Storage, Layout); 3];
     /// `(x - mean) / sqrt(variance + epsilon) * weight + bias` along the last axis.
     fn layer_norm(&self, x: View, weight: Option<View>, bias: Option<View>, epsilon: f64) -> Storage;
     /// The gradient for `x` of [`layer_norm`](Backend::layer_norm), and those for weight and bias in groups of rows, whose number

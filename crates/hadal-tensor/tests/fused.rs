@@ -156,6 +156,36 @@ fn attention_is_its_steps() {
 }
 
 #[test]
+fn queries_keys_and_values_of_one_tensor_receive_what_they_would_apart() {
+    let _alone = alone();
+    for dtype in [DType::F32, DType::F64] {
+        // Heads of one tensor that has 3 times as many, or more, and who is what; the sizes with samples or rows of one, too.
+        for (samples, heads, rows, size) in [(2, 3, 20, 7), (1, 2, 33, 8), (3, 1, 1, 4)] {
+            for (parts, order) in [(3, [0, 1, 2]), (3, [2, 1, 0]), (4, [0, 1, 2]), (4, [1, 2, 3])] {
+                let x = random(&[samples, rows, parts * heads, size], 1).to_dtype(dtype).requires_grad();
+                let part = |which| x.narrow(2, which * heads, heads).transpose(1, 2);
+                let separate = order.map(|which| part(which).detach().contiguous().requires_grad());
+                let weights = random(&[samples, heads, rows, size], 2).to_dtype(dtype);
+                let loss = |[q, k, v]: &[Tensor; 3]| (q.attention(k, v, true) * &weights).sum();
+                let received = loss(&order.map(part)).backward();
+                let expected = loss(&separate).backward();
+                for (which, leaf) in order.iter().zip(&separate) {
+                    let got = received[&x].narrow(2, which * heads, heads).transpose(1, 2);
+                    assert_eq!(bits(&got), bits(&expected[leaf]), "{dtype}, {parts} parts, {order:?}, {which}");
+                }
+                let rest = (0..parts).filter(|which| !order.contains(which));
+                rest.for_each(|which| {
+                    assert_eq!(received[&x].narrow(2, which * heads, heads).abs().sum().item(), 0.0);
+                });
+                // What comes from elsewhere is added, and does not show in what has been sent.
+                let both = (loss(&order.map(part)) + (&x * 2.0).sum()).backward();
+                assert!(apart(&both[&x], &(&received[&x] + 2.0)) < 1e-5, "{dtype}, {parts} parts, {order:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn attention_with_a_result_larger_than_memory_is_a_clean_panic() {
     let (q, k) = (random(&[2, 3], 1), random(&[1, 3], 2));
     let v = Tensor::ones([1, 1]).expand([1, 1 << 57]);

@@ -19,6 +19,14 @@ impl Slice {
     pub fn layout(&self) -> Layout {
         Layout::contiguous(self.shape).narrow(self.axis, self.range.start, self.range.len())
     }
+
+    /// The tensor of which this part lies where the slice does, if its storage is as large: what an operation sends back to several slices
+    /// may be written so.
+    fn whole_of(&self, part: &Tensor) -> Option<Tensor> {
+        let Value { layout, storage } = part.value();
+        let lies_so = storage.len() == self.shape.elements() && *layout == self.layout();
+        lies_so.then(|| Tensor::new(Value::contiguous(self.shape, storage.clone()), None))
+    }
 }
 
 /// The gradient of a tensor as far as it has been received.
@@ -42,9 +50,12 @@ impl Received {
         if part.is_tracked() {
             return Received::Whole(part.placed_in(slice.shape, slice.layout()));
         }
-        let storage = part.backend().scratch(slice.shape.elements(), part.dtype());
-        let mut gradient = Tensor::new(Value::contiguous(slice.shape, storage), None);
-        gradient.copy_at(&slice.layout(), part);
+        let gradient = slice.whole_of(part).unwrap_or_else(|| {
+            let storage = part.backend().scratch(slice.shape.elements(), part.dtype());
+            let mut gradient = Tensor::new(Value::contiguous(slice.shape, storage), None);
+            gradient.copy_at(&slice.layout(), part);
+            gradient
+        });
         Received::Slices { axis: slice.axis, ranges: vec![slice.range.clone()], gradient }
     }
 
@@ -62,7 +73,12 @@ impl Received {
             && *axis == slice.axis
             && insert(ranges, &slice.range)
         {
-            return gradient.copy_at(&slice.layout(), part);
+            let is_there =
+                slice.whole_of(part).is_some_and(|whole| whole.value().storage.is(&gradient.value().storage));
+            if !is_there {
+                gradient.copy_at(&slice.layout(), part);
+            }
+            return;
         }
         let sum = self.whole();
         if sum.is_tracked() {
@@ -113,4 +129,35 @@ fn insert(ranges: &mut Vec<Range<usize>>, range: &Range<usize>) -> bool {
         (false, false) => ranges.insert(place, range.clone()),
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_that_lie_in_their_place_are_not_copied_and_stay_as_they_are() {
+        let whole = Tensor::arange(24).to_dtype(crate::DType::F32).reshape([2, 4, 3]);
+        let shape = *whole.shape();
+        let slice = |range: Range<usize>| Slice { shape, axis: 1, range };
+        let part = |range: Range<usize>| whole.narrow(1, range.start, range.len());
+        let is_same = |gradient: &Tensor| gradient.value().storage.is(&whole.value().storage);
+        let mut received = Received::slice(&slice(0..1), &part(0..1));
+        received.add_slice(&slice(1..4), &part(1..4));
+        let all = received.into_whole();
+        assert!(is_same(&all));
+        assert_eq!(all.to_vec::<f32>(), whole.to_vec::<f32>());
+        // What has not come is zero, and what has come twice is added, without a trace in what was sent.
+        let before = whole.to_vec::<f32>();
+        let mut received = Received::slice(&slice(0..1), &part(0..1));
+        received.add_slice(&slice(3..4), &part(3..4));
+        received.add_slice(&slice(3..4), &part(3..4));
+        let sum = received.into_whole();
+        assert!(!is_same(&sum));
+        let expected = [0.0, 1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 18.0, 20.0, 22.0];
+        assert_eq!(sum.to_vec::<f32>()[..12], expected);
+        assert_eq!(whole.to_vec::<f32>(), before);
+        // Elsewhere in its storage than in the tensor, a part is copied.
+        assert!(!is_same(&Received::slice(&slice(1..2), &part(0..1)).into_whole()));
+    }
 }

@@ -1,18 +1,26 @@
 //! Attention and what it sends back, head by head: scores, their softmax and the sums of values stay near the processor, and what no
 //! query attends to is not computed.
 
-use super::buffer::{Buffer, Plain};
+use std::ops::Range;
+
+use super::buffer::Buffer;
 use super::gemm::kernels::Gemm;
+use super::gemm::kernels::vector::{NEAREST, SECOND, prefetch_all};
 use super::gemm::share::{share, tiled};
-use super::gemm::{Matrix, Sizes, near, row_room, transposed};
-use super::masked_softmax::{GradientRows, Rows};
+use super::gemm::{Matrix, Near};
+use super::masked_softmax::{GradientRows, Rows, in_vectors};
 use super::simd::dispatch;
 use super::threads::SharedMut;
-use crate::shape::Layout;
+use crate::shape::{Layout, Shape};
 
 /// Bytes that stay in the second cache beside all else. Not a share of the machine's: how sums of more keys than a pass of a product has
 /// are added depends on it.
 const NEAR: usize = 256 * 1024;
+/// Queries, or keys, that are worked on together, about: so many that what each row takes overlaps with the next ones', and so few that
+/// little is computed that no query attends to.
+const TOGETHER: usize = 16;
+/// More columns than a packed matrix has room for at its end.
+const ROOM: usize = 64;
 
 /// Queries `[N, H, T, D]`, keys `[N, H, S, D]` and values `[N, H, S, V]`.
 pub(super) struct Heads<'a, T> {
@@ -30,12 +38,12 @@ impl<'a, T: Gemm> Heads<'a, T> {
         let [keys, width] = [layouts[2].shape[2], layouts[2].shape[3]];
         // What is expanded may have more elements than there is memory: the steps say so.
         let fits = |rows: usize, columns: usize| {
-            let elements = samples.checked_mul(heads)?.checked_mul(rows)?.checked_mul(columns)?;
-            Some(elements > 0 && elements <= isize::MAX as usize / size_of::<T>())
+            let (most_rows, most_columns) = (rows.checked_add(ROOM)?, columns.checked_add(ROOM)?);
+            let elements = samples.checked_mul(heads)?.checked_mul(most_rows)?.checked_mul(most_columns)?;
+            Some(elements > 0 && rows * columns > 0 && elements <= isize::MAX as usize / size_of::<T>())
         };
-        let places = queries.max(row_room::<T>(keys));
-        if !(fits(places, size)? && fits(places, width)? && fits(queries, keys)?)
-            || queries * keys * size_of::<T>() > NEAR
+        let rows = queries.max(keys);
+        if !(fits(rows, size)? && fits(rows, width)? && fits(queries, keys)?) || queries * keys * size_of::<T>() > NEAR
         {
             return None;
         }
@@ -76,9 +84,10 @@ impl<'a, T: Gemm> Heads<'a, T> {
         Matrix { data, offset, row_stride: strides[2], column_stride: strides[3] }
     }
 
-    /// Rows of tiles: queries, or keys, that are worked on together.
-    fn height(&self) -> usize {
-        T::kernels().tiles.best_for(self.keys()).height
+    /// Whole tiles of queries, or keys, that are worked on together.
+    fn together(&self) -> usize {
+        let height = T::kernels().tiles.best_for(self.keys()).height;
+        (TOGETHER / height).max(1) * height
     }
 
     /// How many keys the queries before `end` attend to.
@@ -92,6 +101,18 @@ impl<'a, T: Gemm> Heads<'a, T> {
         self.causal.map_or(0, |first| (key as isize - first + 1).clamp(0, self.queries() as isize) as usize)
     }
 
+    /// Asks for rows of the next head's queries, keys and values: rows that lie apart would be waited for one by one.
+    #[inline(always)]
+    fn ask_for_next(&self, head: usize, rows: Range<usize>) {
+        if head + 1 < self.batch() * self.heads() {
+            let ([size, width], [q, k, v]) = (self.features(), self.matrices(head + 1));
+            let keys = rows.start.min(self.keys())..rows.end.min(self.keys());
+            ask_for(q, rows, size);
+            ask_for(k, keys.clone(), size);
+            ask_for(v, keys, width);
+        }
+    }
+
     fn for_each_head(&self, products: usize, piece: impl Fn(usize) + Sync) {
         let heads = self.batch() * self.heads();
         let [size, width] = self.features();
@@ -99,10 +120,29 @@ impl<'a, T: Gemm> Heads<'a, T> {
         share(work, tiled::<T>(), heads, piece);
     }
 
-    /// Where the rows of a head begin in `[N, rows, H, width]`, and how far they are apart.
-    fn place(&self, head: usize, rows: usize, width: usize) -> (usize, usize) {
+    /// `[N, rows, H, width]`.
+    fn heads_of(&self, rows: usize, width: usize) -> Layout {
+        Layout::contiguous(Shape::from([self.batch(), rows, self.heads(), width]))
+    }
+
+    /// Where the rows of a head begin in such a layout, and how far they are apart.
+    fn place(&self, head: usize, layout: &Layout) -> (usize, usize) {
         let (sample, index) = (head / self.heads(), head % self.heads());
-        ((sample * rows * self.heads() + index) * width, self.heads() * width)
+        let start = layout.offset as isize + sample as isize * layout.strides[0] + index as isize * layout.strides[2];
+        (start as usize, layout.strides[1] as usize)
+    }
+
+    /// Queries, keys and values that are heads `[N, T, 3 H, D]` of one tensor, if they are: what goes back to them is one tensor, too.
+    fn as_one(&self) -> Option<Layout> {
+        let ([q, k, v], [a, b, c]) = (self.data, self.layouts);
+        let (heads, size) = (self.heads(), self.features()[0]);
+        let one = Layout::contiguous(Shape::try_new(&[self.batch(), self.queries(), 3 * heads, size]).ok()?);
+        let is_part = |layout: &Layout, which: usize| {
+            let part = one.narrow(2, which * heads, heads).transpose(1, 2);
+            *layout == Layout { offset: a.offset + part.offset, ..part }
+        };
+        let same = std::ptr::eq(q, k) && std::ptr::eq(k, v);
+        (same && is_part(a, 0) && is_part(b, 1) && is_part(c, 2)).then_some(one)
     }
 
     /// The result `[N, T, H, V]`, and, if they are to be kept, the shares `[N, H, T, S]`.
@@ -113,24 +153,27 @@ impl<'a, T: Gemm> Heads<'a, T> {
         let mut kept = keeps_shares.then(|| Buffer::scratch(count * queries * keys));
         let base = SharedMut::new(out.as_mut_ptr());
         let kept_base = kept.as_mut().map(|shares| SharedMut::new(shares.as_mut_ptr()));
-        let height = self.height();
+        let (together, layout) = (self.together(), self.heads_of(queries, width));
         self.for_each_head(1, |head| {
             let [q, k, v] = self.matrices(head);
-            let columns = self.columns(k, size);
-            let mut scores = Buffer::scratch(height * keys);
+            let (to_scores, to_values) = (Near::new(k.flipped(), size, keys), Near::new(v, keys, width));
+            let mut scores = Buffer::scratch(together * keys);
             let mut passing = Buffer::scratch(if keeps_shares { 0 } else { queries * keys });
             let shares = match kept_base {
                 // SAFETY: each head has shares of its own, within the buffer.
                 Some(base) => unsafe { base.part(head * queries * keys, queries * keys) },
                 None => &mut passing[..],
             };
-            let (start, stride) = self.place(head, queries, width);
-            for first in (0..queries).step_by(height) {
-                let rows = height.min(queries - first);
+            let (start, stride) = self.place(head, &layout);
+            for first in (0..queries).step_by(together) {
+                let rows = together.min(queries - first);
                 let visible = self.visible(first + rows);
-                let sizes = Sizes { rows, depth: size, columns: visible };
+                let out = part(base, start + first * stride);
+                self.ask_for_next(head, first..first + rows);
+                ask_for_sums(out, rows, stride, width);
+                let to = SharedMut::new(scores.as_mut_ptr());
                 // SAFETY: `scores` holds so many rows of `keys`, and is this thread's.
-                unsafe { near(q.from(first, 0), columns.matrix(), sizes, SharedMut::new(scores.as_mut_ptr()), keys) };
+                unsafe { to_scores.multiply(q.from(first, 0), rows, 0..size, in_vectors(visible, keys), to, keys) };
                 dispatch(Rows {
                     out: &mut shares[first * keys..][..rows * keys],
                     x: &scores[..rows * keys],
@@ -142,101 +185,105 @@ impl<'a, T: Gemm> Heads<'a, T> {
                     hidden: None,
                 });
                 let shares = Matrix { data: shares, offset: first * keys, row_stride: keys as isize, column_stride: 1 };
-                let sizes = Sizes { rows, depth: visible, columns: width };
                 // SAFETY: these rows of `out` are this head's, and no other thread's.
-                unsafe { send(shares, v, sizes, base, start + first * stride, stride) };
+                unsafe { to_values.multiply(shares, rows, 0..visible, width, out, stride) };
             }
         });
         (out, kept)
     }
 
     /// What goes to queries, keys and values: `[N, T, H, D]`, `[N, S, H, D]` and `[N, S, H, V]`.
-    pub fn backward(&self, all_shares: &[T], g: (&[T], &Layout)) -> [Buffer<T>; 3] {
+    pub fn backward<S: Clone>(
+        &self,
+        all_shares: &[T],
+        g: (&[T], &Layout),
+        storage: impl Fn(Buffer<T>) -> S,
+    ) -> [(S, Layout); 3] {
         let ([size, width], queries, keys) = (self.features(), self.queries(), self.keys());
         let count = self.batch() * self.heads();
         assert!(all_shares.len() == count * queries * keys, "attention: the shares are of another size");
-        let mut outs = [queries * size, keys * size, keys * width].map(|each| Buffer::scratch(count * each));
-        let [for_q, for_k, for_v] = outs.each_mut().map(|out| SharedMut::new(out.as_mut_ptr()));
-        let height = self.height();
+        let one = self.as_one();
+        let layouts = match one {
+            Some(one) => [0, 1, 2].map(|which| one.narrow(2, which * self.heads(), self.heads())),
+            None => [self.heads_of(queries, size), self.heads_of(keys, size), self.heads_of(keys, width)],
+        };
+        let mut outs: Vec<Buffer<T>> = match one {
+            Some(one) => vec![Buffer::scratch(one.shape.elements())],
+            None => layouts.map(|layout| Buffer::scratch(layout.shape.elements())).into(),
+        };
+        let bases: Vec<_> = outs.iter_mut().map(|out| SharedMut::new(out.as_mut_ptr())).collect();
+        let [for_q, for_k, for_v] = [0, 1, 2].map(|which| (bases[which.min(bases.len() - 1)], layouts[which]));
+        let together = self.together();
         self.for_each_head(2, |head| {
             let [q, k, v] = self.matrices(head);
+            let next = (head + 1 < count).then(|| self.matrix(g, head + 1));
             let g = self.matrix(g, head);
             let shares = &all_shares[head * queries * keys..][..queries * keys];
-            let columns = self.columns(v, width);
-            // Zeros stay where no query attends.
-            let mut for_shares = Buffer::filled(height * keys, T::ZERO);
+            let (to_shares, to_queries) = (Near::new(v.flipped(), width, keys), Near::new(k, keys, size));
+            let mut for_shares = Buffer::scratch(together * keys);
             let mut for_scores = Buffer::scratch(queries * keys);
-            let (start, stride) = self.place(head, queries, size);
-            for first in (0..queries).step_by(height) {
-                let rows = height.min(queries - first);
+            let (start, stride) = self.place(head, &for_q.1);
+            for first in (0..queries).step_by(together) {
+                let rows = together.min(queries - first);
                 let visible = self.visible(first + rows);
-                let sizes = Sizes { rows, depth: width, columns: visible };
-                let to = SharedMut::new(for_shares.as_mut_ptr());
+                let for_these = part(for_q.0, start + first * stride);
+                self.ask_for_next(head, first..first + rows);
+                if let Some(g) = next {
+                    ask_for(g, first..first + rows, width);
+                    prefetch_all::<T, SECOND>(
+                        all_shares[((head + 1) * queries + first) * keys..].as_ptr(),
+                        rows * keys,
+                    );
+                }
+                ask_for_sums(for_these, rows, stride, size);
+                let (computed, to) = (in_vectors(visible, keys), SharedMut::new(for_shares.as_mut_ptr()));
                 // SAFETY: `for_shares` holds so many rows of `keys`, and is this thread's.
-                unsafe { near(g.from(first, 0), columns.matrix(), sizes, to, keys) };
-                let part = first * keys..(first + rows) * keys;
-                let (y, g) = (&shares[part.clone()], &for_shares[..rows * keys]);
-                dispatch(GradientRows { out: &mut for_scores[part], y, g, length: keys, scale: self.scale });
+                unsafe { to_shares.multiply(g.from(first, 0), rows, 0..width, computed, to, keys) };
+                let these = first * keys..(first + rows) * keys;
+                let (y, g) = (&shares[these.clone()], &for_shares[..rows * keys]);
+                dispatch(GradientRows { out: &mut for_scores[these], y, g, length: keys, computed, scale: self.scale });
                 let scores =
                     Matrix { data: &for_scores, offset: first * keys, row_stride: keys as isize, column_stride: 1 };
-                let sizes = Sizes { rows, depth: visible, columns: size };
                 // SAFETY: these rows of the gradient are this head's, and no other thread's.
-                unsafe { send(scores, k, sizes, for_q, start + first * stride, stride) };
+                unsafe { to_queries.multiply(scores, rows, 0..visible, size, for_these, stride) };
             }
-            for first in (0..keys).step_by(height) {
-                let rows = height.min(keys - first);
-                let query = self.first_query(first);
-                let depth = queries - query;
-                // The columns of these keys, over the queries that attend to them.
-                let turned =
-                    |data| Matrix { data, offset: query * keys + first, row_stride: 1, column_stride: keys as isize };
-                let to_keys = (turned(&for_scores[..]), q, size, for_k);
-                for (turned, over, columns, to) in [to_keys, (turned(shares), g, width, for_v)] {
-                    let (start, stride) = self.place(head, keys, columns);
-                    let sizes = Sizes { rows, depth, columns };
+            let to_keys = (&for_scores[..], Near::new(q, queries, size), size, for_k);
+            let to_values = (shares, Near::new(g, queries, width), width, for_v);
+            for (data, over, columns, (to, layout)) in [to_keys, to_values] {
+                let (start, stride) = self.place(head, &layout);
+                for first in (0..keys).step_by(together) {
+                    let rows = together.min(keys - first);
+                    let query = self.first_query(first);
+                    // The columns of these keys, over the queries that attend to them.
+                    let turned =
+                        Matrix { data, offset: query * keys + first, row_stride: 1, column_stride: keys as isize };
+                    let to = part(to, start + first * stride);
+                    ask_for_sums(to, rows, stride, columns);
                     // SAFETY: as above.
-                    unsafe { send(turned, over.from(query, 0), sizes, to, start + first * stride, stride) };
+                    unsafe { over.multiply(turned, rows, query..queries, columns, to, stride) };
                 }
             }
         });
-        outs
-    }
-
-    /// Keys or values as the right matrix of a product whose columns they are.
-    fn columns(&self, rows: Matrix<T>, width: usize) -> Columns<T> {
-        let pitch = row_room::<T>(self.keys());
-        let mut numbers = Buffer::scratch(width * pitch);
-        transposed(rows.flipped(), width, self.keys(), pitch, &mut numbers);
-        Columns { numbers, pitch }
+        let storages: Vec<S> = outs.into_iter().map(storage).collect();
+        [0, 1, 2].map(|which| (storages[which.min(storages.len() - 1)].clone(), layouts[which]))
     }
 }
 
-/// A product to rows `stride` apart, from `start` on; zeros where there is nothing to sum.
-///
-/// # Safety
-/// The rows must lie within the buffer of `to`, and nobody else may use them.
+/// Asks for rows of a matrix.
 #[inline(always)]
-unsafe fn send<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, to: SharedMut<T>, start: usize, stride: usize) {
-    if sizes.depth == 0 {
-        for row in 0..sizes.rows {
-            // SAFETY: the caller's contract.
-            unsafe { to.part(start + row * stride, sizes.columns) }.fill(T::ZERO);
-        }
-        return;
+fn ask_for<T>(matrix: Matrix<T>, rows: Range<usize>, columns: usize) {
+    if matrix.column_stride == 1 {
+        rows.for_each(|row| prefetch_all::<T, SECOND>(matrix.pointer(row, 0), columns));
     }
-    let to = SharedMut::new(to.pointer().wrapping_add(start));
-    // SAFETY: the caller's contract.
-    unsafe { near(a, b, sizes, to, stride) };
 }
 
-/// A transposed copy.
-struct Columns<T: Plain> {
-    numbers: Buffer<T>,
-    pitch: usize,
+/// Asks for where rows of sums go.
+#[inline(always)]
+fn ask_for_sums<T>(to: SharedMut<T>, rows: usize, stride: usize, columns: usize) {
+    (0..rows).for_each(|row| prefetch_all::<T, NEAREST>(to.pointer().wrapping_add(row * stride), columns));
 }
 
-impl<T: Plain> Columns<T> {
-    fn matrix(&self) -> Matrix<'_, T> {
-        Matrix { data: &self.numbers, offset: 0, row_stride: self.pitch as isize, column_stride: 1 }
-    }
+/// What begins `start` elements on.
+fn part<T>(of: SharedMut<T>, start: usize) -> SharedMut<T> {
+    SharedMut::new(of.pointer().wrapping_add(start))
 }

@@ -64,50 +64,106 @@ pub(super) struct Rows<'a, T> {
     pub hidden: Option<Hidden<'a>>,
 }
 
+/// So many elements of a row of `length` up to whole vectors: what is left over would be computed one by one.
+#[inline(always)]
+pub(super) fn in_vectors(visible: usize, length: usize) -> usize {
+    visible.next_multiple_of(LANES).min(length)
+}
+
+/// Rows that are taken together, one step after another, at most: a step of a row does not wait for the same of the row before, as the next
+/// step of that would.
+const TOGETHER: usize = 8;
+/// Elements of rows that are taken together, so that they stay in the nearest cache.
+const NEAR: usize = 4096;
+
+/// How many rows of `length` are taken together.
+#[inline(always)]
+fn together(length: usize) -> usize {
+    (NEAR / length).clamp(1, TOGETHER)
+}
+
+impl<T: Float> Rows<'_, T> {
+    /// How many elements of a row of a matrix count, if all do that `causal` leaves.
+    #[inline(always)]
+    fn visible(&self, query: usize) -> usize {
+        self.causal.map_or(self.length, |first| (first + query as isize).clamp(0, self.length as isize) as usize)
+    }
+
+    /// Copies what counts of a row, of which so many elements do by `causal`; the lowest number stands for the rest up to whole vectors, zeros
+    /// beyond. The largest.
+    #[inline(always)]
+    fn copy(&self, row: usize, visible: usize, x: &[T], out: &mut [T]) -> T {
+        let (out, beyond) = out.split_at_mut(in_vectors(visible, self.length));
+        beyond.fill(T::ZERO);
+        for (i, (out, &x)) in out.iter_mut().zip(x).enumerate() {
+            *out = if i < visible { x } else { T::LOWEST };
+        }
+        if let Some(hidden) = self.hidden {
+            let (start, step) = (hidden.start(row), hidden.layout.strides[hidden.layout.shape.rank() - 1]);
+            for (i, out) in out[..visible].iter_mut().enumerate() {
+                *out = if at(hidden.bytes, start, step, i) != 0 { T::LOWEST } else { *out };
+            }
+        }
+        fold_slice(out, Largest)
+    }
+}
+
+/// Softmax of a row whose largest number is no finite one, if it is so: true if it was.
+#[inline(always)]
+fn without_end<T: Float>(out: &mut [T], largest: T) -> bool {
+    if largest == T::LOWEST && !out.iter().any(|x| x.is_nan()) {
+        // Nothing counts.
+        out.fill(T::ZERO);
+        return true;
+    }
+    if largest == T::HIGHEST {
+        // What is infinite shares everything, as in the limit; infinity less infinity would be NaN.
+        let ways = out.iter().fold(T::ZERO, |ways, &x| if x == largest { ways + T::ONE } else { ways });
+        for out in out.iter_mut().filter(|x| !x.is_nan()) {
+            *out = if *out == largest { T::ONE / ways } else { T::ZERO };
+        }
+        return true;
+    }
+    false
+}
+
 impl<T: Float> Task for Rows<'_, T> {
     type Output = ();
     #[inline(always)]
-    fn run(self) {
-        let rows = self.x.chunks_exact(self.length).zip(self.out.chunks_exact_mut(self.length));
-        for (index, (x, out)) in rows.enumerate() {
-            let row = self.first + index;
-            let visible = self.causal.map_or(self.length, |first| {
-                (first + (row % self.queries) as isize).clamp(0, self.length as isize) as usize
-            });
-            // Up to whole vectors: what is left over would be computed one by one.
-            let computed = visible.next_multiple_of(LANES).min(self.length);
-            let (out, beyond) = out.split_at_mut(computed);
-            beyond.fill(T::ZERO);
-            let x = &x[..computed];
-            for (i, (out, &x)) in out.iter_mut().zip(x).enumerate() {
-                *out = if i < visible { x } else { T::LOWEST };
+    fn run(mut self) {
+        let (length, together) = (self.length, together(self.length));
+        let all = std::mem::take(&mut self.out);
+        let (x, all) = (self.x.chunks(together * length), all.chunks_mut(together * length));
+        let (mut row, mut query) = (self.first, self.first % self.queries);
+        for (x, out) in x.zip(all) {
+            let mut largest = [T::ZERO; TOGETHER];
+            let mut computed = [0; TOGETHER];
+            let rows = out.chunks_exact_mut(length).zip(x.chunks_exact(length)).zip(&mut largest).zip(&mut computed);
+            for (((out, x), largest), computed) in rows {
+                let visible = self.visible(query);
+                *largest = self.copy(row, visible, x, out);
+                *computed = in_vectors(visible, length);
+                row += 1;
+                query = if query + 1 < self.queries { query + 1 } else { 0 };
             }
-            if let Some(hidden) = self.hidden {
-                let (start, step) = (hidden.start(row), hidden.layout.strides[hidden.layout.shape.rank() - 1]);
-                for (i, out) in out[..visible].iter_mut().enumerate() {
-                    *out = if at(hidden.bytes, start, step, i) != 0 { T::LOWEST } else { *out };
+            for ((out, &largest), computed) in out.chunks_exact_mut(length).zip(&largest).zip(&mut computed) {
+                if without_end(&mut out[..*computed], largest) {
+                    *computed = 0;
                 }
             }
-            let largest = fold_slice(out, Largest);
-            if largest == T::LOWEST && !out.iter().any(|x| x.is_nan()) {
-                // Nothing counts.
-                out.fill(T::ZERO);
-                continue;
-            }
-            if largest == T::HIGHEST {
-                // What is infinite shares everything, as in the limit; infinity less infinity would be NaN.
-                let ways = out.iter().fold(T::ZERO, |ways, &x| if x == largest { ways + T::ONE } else { ways });
-                for out in out.iter_mut().filter(|x| !x.is_nan()) {
-                    *out = if *out == largest { T::ONE / ways } else { T::ZERO };
+            let mut shares = [T::ZERO; TOGETHER];
+            for ((out, &largest), &computed) in out.chunks_exact_mut(length).zip(&largest).zip(&computed) {
+                for out in out[..computed].iter_mut() {
+                    *out = ((*out - largest) * self.scale).exp();
                 }
-                continue;
             }
-            for out in out.iter_mut() {
-                *out = ((*out - largest) * self.scale).exp();
+            for ((out, share), &computed) in out.chunks_exact(length).zip(&mut shares).zip(&computed) {
+                *share = T::ONE / fold_slice(&out[..computed], Sum);
             }
-            let share = T::ONE / fold_slice(out, Sum);
-            for out in out.iter_mut() {
-                *out = *out * share;
+            for ((out, &share), &computed) in out.chunks_exact_mut(length).zip(&shares).zip(&computed) {
+                for out in out[..computed].iter_mut() {
+                    *out = *out * share;
+                }
             }
         }
     }
@@ -144,6 +200,8 @@ pub(super) struct GradientRows<'a, T> {
     pub y: &'a [T],
     pub g: &'a [T],
     pub length: usize,
+    /// How many elements of each row may not be zero.
+    pub computed: usize,
     pub scale: T,
 }
 
@@ -151,14 +209,23 @@ impl<T: Float> Task for GradientRows<'_, T> {
     type Output = ();
     #[inline(always)]
     fn run(self) {
-        let rows = self.y.chunks_exact(self.length).zip(self.g.chunks_exact(self.length));
-        for ((y, g), out) in rows.zip(self.out.chunks_exact_mut(self.length)) {
-            for ((out, &y), &g) in out.iter_mut().zip(y).zip(g) {
-                *out = g * y;
+        let GradientRows { length, computed, scale, .. } = self;
+        let size = together(length) * length;
+        for ((y, g), out) in self.y.chunks(size).zip(self.g.chunks(size)).zip(self.out.chunks_mut(size)) {
+            let (y, g) = (y.chunks_exact(length), g.chunks_exact(length));
+            let mut means = [T::ZERO; TOGETHER];
+            for ((out, (y, g)), mean) in out.chunks_exact_mut(length).zip(y.clone().zip(g.clone())).zip(&mut means) {
+                let (out, beyond) = out.split_at_mut(computed);
+                beyond.fill(T::ZERO);
+                for ((out, &y), &g) in out.iter_mut().zip(y).zip(g) {
+                    *out = g * y;
+                }
+                *mean = fold_slice(out, Sum);
             }
-            let mean = fold_slice(out, Sum);
-            for ((out, &y), &g) in out.iter_mut().zip(y).zip(g) {
-                *out = y * (g - mean) * self.scale;
+            for ((out, (y, g)), &mean) in out.chunks_exact_mut(length).zip(y.zip(g)).zip(&means) {
+                for ((out, &y), &g) in out[..computed].iter_mut().zip(y).zip(g) {
+                    *out = y * (g - mean) * scale;
+                }
             }
         }
     }
@@ -175,7 +242,7 @@ pub(super) fn gradient<T: Float>((y, left): (&[T], &Layout), (g, right): (&[T], 
     let (rows, scale) = ((PIECE / length).max(1), T::from_f64(scale));
     for_each_part(&mut out, rows * length, |start, out| {
         let part = start..start + out.len();
-        dispatch(GradientRows { out, y: &y[part.clone()], g: &g[part], length, scale });
+        dispatch(GradientRows { out, y: &y[part.clone()], g: &g[part], length, computed: length, scale });
     });
     out
 }

@@ -258,16 +258,23 @@ impl Backend for Cpu {
         }
     }
 
-    fn attention_gradients(&self, qkv: [View; 3], shares: View, g: View, scale: f64, causal: bool) -> [Storage; 3] {
+    fn attention_gradients(
+        &self,
+        qkv: [View; 3],
+        shares: View,
+        g: View,
+        scale: f64,
+        causal: bool,
+    ) -> [(Storage, Layout); 3] {
         let layouts = qkv.map(|x| x.layout);
         match (qkv.map(|x| x.storage), shares.storage, g.storage) {
             ([Storage::F32(q), Storage::F32(k), Storage::F32(v)], Storage::F32(shares), Storage::F32(numbers)) => {
                 let heads = attention::Heads::new([q, k, v], layouts, scale, causal);
-                heads.expect("as forward").backward(shares, (numbers, g.layout)).map(F32)
+                heads.expect("as forward").backward(shares, (numbers, g.layout), F32)
             }
             ([Storage::F64(q), Storage::F64(k), Storage::F64(v)], Storage::F64(shares), Storage::F64(numbers)) => {
                 let heads = attention::Heads::new([q, k, v], layouts, scale, causal);
-                heads.expect("as forward").backward(shares, (numbers, g.layout)).map(F64)
+                heads.expect("as forward").backward(shares, (numbers, g.layout), F64)
             }
             ([other, ..], ..) => mismatch("the gradients of attention", other),
         }

@@ -2,7 +2,6 @@
 
 use super::arithmetic::{check_float, check_same_dtype};
 use crate::autograd::{record, records, unrecorded};
-use crate::backend::Storage;
 use crate::shape::{Layout, Shape};
 use crate::tensor::{Tensor, Value};
 
@@ -49,7 +48,9 @@ impl Tensor {
         let Some((out, shares)) = self.backend().attention(inputs.map(Tensor::view), scale, causal, records_it) else {
             return composed(self, keys, values, causal);
         };
-        let value = heads_first([q[0], q[2], q[1], v[3]], out);
+        // Heads are the second last axis there.
+        let layout = Layout::contiguous(Shape::from([q[0], q[2], q[1], v[3]])).transpose(1, 2);
+        let value = Value { layout, storage: out };
         let Some(shares) = shares else { return unrecorded("attention", value, &inputs) };
         let shares = Tensor::from_storage(Shape::from([q[0], q[1], q[2], k[2]]), shares);
         let [q, k, v] = inputs.map(Tensor::clone);
@@ -59,9 +60,8 @@ impl Tensor {
             }
             let views = [&q, &k, &v].map(|x| x.view());
             let sent = g.backend().attention_gradients(views, shares.view(), g.view(), scale, causal);
-            for (index, (x, sent)) in [&q, &k, &v].into_iter().zip(sent).enumerate() {
-                let [samples, heads, rows, width] = x.shape()[..] else { unreachable!("four axes") };
-                sink.add(index, || Tensor::new(heads_first([samples, rows, heads, width], sent), None));
+            for (index, (storage, layout)) in sent.into_iter().enumerate() {
+                sink.add(index, || Tensor::new(Value { layout: layout.transpose(1, 2), storage }, None));
             }
         })
     }
@@ -76,9 +76,4 @@ fn scale(queries: &Tensor) -> f64 {
 #[track_caller]
 fn composed(queries: &Tensor, keys: &Tensor, values: &Tensor, causal: bool) -> Tensor {
     queries.matmul(&keys.t()).masked_softmax(scale(queries), causal, None).matmul(values)
-}
-
-/// Numbers of `[N, rows, H, width]` as `[N, H, rows, width]`.
-fn heads_first(sizes: [usize; 4], storage: Storage) -> Value {
-    Value { layout: Layout::contiguous(Shape::from(sizes)).transpose(1, 2), storage }
 }

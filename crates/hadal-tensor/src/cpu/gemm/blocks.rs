@@ -75,18 +75,11 @@ pub(super) fn multiply_in<T: Gemm, F: Format<T>>(format: &F, a: Matrix<T>, b: Ma
     }
 }
 
-/// A product so small that packing the matrices would take longer; true if it was computed.
+/// A product so small that packing the matrices would take longer; true if it was computed. A right matrix that lies by columns is copied.
 pub(super) fn multiply_small<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) -> bool {
-    let is_small = sizes.work() <= SMALL;
-    if is_small {
-        multiply_in_place(a, b, sizes, out);
+    if sizes.work() > SMALL {
+        return false;
     }
-    is_small
-}
-
-/// A product of matrices as they lie, on this thread; a right one that lies by columns is copied.
-#[inline(always)]
-pub(super) fn multiply_in_place<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
     let Sizes { rows, depth, columns } = sizes;
     let gathered;
     let b = if b.column_stride == 1 && b.row_stride >= 0 {
@@ -117,6 +110,7 @@ pub(super) fn multiply_in_place<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Size
         }
     }
     out.finish(0..rows, 0..columns);
+    true
 }
 
 /// What is computed at once: all rows of the product, up to [`CHUNK`] columns, a pass deep.

@@ -19,6 +19,7 @@ mod format;
 mod formats;
 pub(super) mod kernels;
 mod matrix;
+mod near;
 mod out;
 mod pack;
 #[cfg(target_arch = "x86_64")]
@@ -34,11 +35,10 @@ pub(super) use describe::describe;
 pub(super) use epilogue::Epilogue;
 use format::Format;
 pub(super) use formats::Formats;
-use kernels::Gemm;
 pub(super) use matrix::{Matrix, Sizes};
+pub(super) use near::Near;
 use out::Out;
 pub(super) use pack::{transpose, transposed};
-pub(super) use plain::row_room;
 pub(super) use prepared::Prepared;
 use share::{share, tiled};
 
@@ -94,25 +94,6 @@ pub(super) fn gemm<T: Formats>(
     } else {
         share(pairs.len().saturating_mul(work), tiled::<T>(), pairs.len(), one);
     }
-}
-
-/// The product of two matrices that lie near the processor, on this thread, to rows of `out` that are `row_stride` apart.
-///
-/// Inlined, as what it calls: a matrix handed on in memory is read in wider parts than it was written in, and processors let such a read
-/// wait until all that was written before has reached its cache, which for results of the product before are hundreds of cycles.
-///
-/// # Safety
-/// `out` must be writable at `i * row_stride + j` for all rows `i` and columns `j`, and nobody else may use these places.
-#[inline(always)]
-pub(super) unsafe fn near<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: SharedMut<T>, row_stride: usize) {
-    let Sizes { rows, depth, columns } = sizes;
-    let out = Out { base: out, row_stride, column_stride: 1, flipped: false, epilogue: None };
-    if rows * columns == 0 {
-        return;
-    }
-    a.check(rows, depth);
-    b.check(depth, columns);
-    blocks::multiply_in_place(a, b, sizes, out);
 }
 
 /// One product of matrices of which nothing is known.
