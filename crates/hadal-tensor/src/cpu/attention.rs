@@ -19,6 +19,9 @@ const NEAR: usize = 256 * 1024;
 /// Queries, or keys, that are worked on together, about: so many that what each row takes overlaps with the next ones', and so few that
 /// little is computed that no query attends to.
 const TOGETHER: usize = 16;
+/// Bytes of a head's queries, keys and values from which on it pays to ask for the next head's, and for where sums go: in a training step
+/// they lie far away. For smaller heads asking takes longer than it saves.
+const ASKED_FOR: usize = 8 * 1024;
 /// More columns than a packed matrix has room for at its end.
 const ROOM: usize = 64;
 
@@ -101,16 +104,21 @@ impl<'a, T: Gemm> Heads<'a, T> {
         self.causal.map_or(0, |first| (key as isize - first + 1).clamp(0, self.queries() as isize) as usize)
     }
 
-    /// Asks for rows of the next head's queries, keys and values: rows that lie apart would be waited for one by one.
+    /// The head after this one, if there is one and it shall be asked for.
+    fn next(&self, head: usize) -> Option<usize> {
+        let [size, width] = self.features();
+        let bytes = (self.queries() * size + self.keys() * (size + width)) * size_of::<T>();
+        (head + 1 < self.batch() * self.heads() && bytes >= ASKED_FOR).then_some(head + 1)
+    }
+
+    /// Asks for rows of a head's queries, keys and values, which lie apart and would be waited for one by one.
     #[inline(always)]
-    fn ask_for_next(&self, head: usize, rows: Range<usize>) {
-        if head + 1 < self.batch() * self.heads() {
-            let ([size, width], [q, k, v]) = (self.features(), self.matrices(head + 1));
-            let keys = rows.start.min(self.keys())..rows.end.min(self.keys());
-            ask_for(q, rows, size);
-            ask_for(k, keys.clone(), size);
-            ask_for(v, keys, width);
-        }
+    fn ask_for(&self, [q, k, v]: [Matrix<T>; 3], rows: Range<usize>) {
+        let [size, width] = self.features();
+        let keys = rows.start.min(self.keys())..rows.end.min(self.keys());
+        ask_for(q, rows, size);
+        ask_for(k, keys.clone(), size);
+        ask_for(v, keys, width);
     }
 
     fn for_each_head(&self, products: usize, piece: impl Fn(usize) + Sync) {
@@ -164,13 +172,16 @@ impl<'a, T: Gemm> Heads<'a, T> {
                 Some(base) => unsafe { base.part(head * queries * keys, queries * keys) },
                 None => &mut passing[..],
             };
+            let next = self.next(head).map(|next| self.matrices(next));
             let (start, stride) = self.place(head, &layout);
             for first in (0..queries).step_by(together) {
                 let rows = together.min(queries - first);
                 let visible = self.visible(first + rows);
                 let out = part(base, start + first * stride);
-                self.ask_for_next(head, first..first + rows);
-                ask_for_sums(out, rows, stride, width);
+                if let Some(next) = next {
+                    self.ask_for(next, first..first + rows);
+                    ask_for_sums(out, rows, stride, width);
+                }
                 let to = SharedMut::new(scores.as_mut_ptr());
                 // SAFETY: `scores` holds so many rows of `keys`, and is this thread's.
                 unsafe { to_scores.multiply(q.from(first, 0), rows, 0..size, in_vectors(visible, keys), to, keys) };
@@ -216,7 +227,7 @@ impl<'a, T: Gemm> Heads<'a, T> {
         let together = self.together();
         self.for_each_head(2, |head| {
             let [q, k, v] = self.matrices(head);
-            let next = (head + 1 < count).then(|| self.matrix(g, head + 1));
+            let next = self.next(head).map(|next| (next, self.matrices(next), self.matrix(g, next)));
             let g = self.matrix(g, head);
             let shares = &all_shares[head * queries * keys..][..queries * keys];
             let (to_shares, to_queries) = (Near::new(v.flipped(), width, keys), Near::new(k, keys, size));
@@ -227,15 +238,13 @@ impl<'a, T: Gemm> Heads<'a, T> {
                 let rows = together.min(queries - first);
                 let visible = self.visible(first + rows);
                 let for_these = part(for_q.0, start + first * stride);
-                self.ask_for_next(head, first..first + rows);
-                if let Some(g) = next {
+                if let Some((next, qkv, g)) = next {
+                    self.ask_for(qkv, first..first + rows);
                     ask_for(g, first..first + rows, width);
-                    prefetch_all::<T, SECOND>(
-                        all_shares[((head + 1) * queries + first) * keys..].as_ptr(),
-                        rows * keys,
-                    );
+                    let shares = all_shares[(next * queries + first) * keys..].as_ptr();
+                    prefetch_all::<T, SECOND>(shares, rows * keys);
+                    ask_for_sums(for_these, rows, stride, size);
                 }
-                ask_for_sums(for_these, rows, stride, size);
                 let (computed, to) = (in_vectors(visible, keys), SharedMut::new(for_shares.as_mut_ptr()));
                 // SAFETY: `for_shares` holds so many rows of `keys`, and is this thread's.
                 unsafe { to_shares.multiply(g.from(first, 0), rows, 0..width, computed, to, keys) };
@@ -258,7 +267,9 @@ impl<'a, T: Gemm> Heads<'a, T> {
                     let turned =
                         Matrix { data, offset: query * keys + first, row_stride: 1, column_stride: keys as isize };
                     let to = part(to, start + first * stride);
-                    ask_for_sums(to, rows, stride, columns);
+                    if next.is_some() {
+                        ask_for_sums(to, rows, stride, columns);
+                    }
                     // SAFETY: as above.
                     unsafe { over.multiply(turned, rows, query..queries, columns, to, stride) };
                 }
