@@ -6,10 +6,15 @@ use hadal::prelude::*;
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let numbers: Vec<usize> = arguments.iter().map_while(|word| word.parse().ok()).collect();
-    let &[threads, times, samples, heads, places, features] = &numbers[..] else {
+    let (&[threads, times, samples, heads, places, features], rest) = (&numbers[..], &arguments[numbers.len()..])
+    else {
         panic!("THREADS TIMES SAMPLES HEADS PLACES FEATURES [all]")
     };
-    let causal = arguments.last().is_some_and(|word| word != "all");
+    let causal = match rest {
+        [] => true,
+        [word] if word == "all" => false,
+        _ => panic!("THREADS TIMES SAMPLES HEADS PLACES FEATURES [all]"),
+    };
     hadal::set_num_threads(threads);
     let mut rng = Rng::new(1);
     let one = Tensor::randn([samples, places, 3 * heads, features], &mut rng).requires_grad();

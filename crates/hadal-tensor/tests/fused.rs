@@ -134,22 +134,51 @@ fn a_linear_layer_of_sequences_is_one_of_their_rows() {
 fn attention_is_its_steps() {
     let _alone = alone();
     let sizes = [(2, 3, 64, 64, 32, 32), (1, 2, 70, 30, 8, 33), (3, 1, 1, 50, 16, 5), (1, 1, 100, 200, 7, 12)];
-    for level in available_levels() {
+    for (level, dtype) in available_levels().into_iter().flat_map(|level| [(level, DType::F32), (level, DType::F64)]) {
         force_level(level);
+        let tolerance = if dtype == DType::F32 { 1e-5 } else { 1e-13 };
         for (samples, heads, queries, keys, size, width) in sizes {
-            let leaf = |rows, columns, seed| random(&[samples, heads, rows, columns], seed).requires_grad();
+            let leaf =
+                |rows, columns, seed| random(&[samples, heads, rows, columns], seed).to_dtype(dtype).requires_grad();
             let (q, k, v) = (leaf(queries, size, 1), leaf(keys, size, 2), leaf(keys, width, 3));
             for causal in [false, true] {
                 let run = |y: Tensor| {
-                    let g = (&y * random(y.shape(), 4)).sum().backward();
+                    let g = (&y * random(y.shape(), 4).to_dtype(dtype)).sum().backward();
                     [y.detach(), g[&q].clone(), g[&k].clone(), g[&v].clone()]
                 };
                 let shares = q.matmul(&k.t()).masked_softmax(1.0 / (size as f64).sqrt(), causal, None);
                 let steps = run(shares.matmul(&v));
                 for (one, steps) in run(q.attention(&k, &v, causal)).iter().zip(&steps) {
                     let error = apart(one, steps);
-                    assert!(error < 1e-5, "{queries} queries, {keys} keys, causal {causal}, {level:?}: {error:e}");
+                    assert!(
+                        error < tolerance,
+                        "{queries} queries, {keys} keys, causal {causal}, {level:?}, {dtype}: {error:e}"
+                    );
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_infinite_value_reaches_few_queries_before_it_and_no_gradient_of_others() {
+    let _alone = alone();
+    for level in available_levels() {
+        force_level(level);
+        for (queries, keys) in [(32, 32), (64, 64), (20, 50), (50, 20)] {
+            for place in [5, 13, keys - 1] {
+                let leaf = |rows: usize, seed| random(&[1, 1, rows, 8], seed);
+                let mut v = leaf(keys, 3).to_vec::<f32>();
+                v[place * 8..][..8].fill(f32::INFINITY);
+                let (q, k, v) = (leaf(queries, 1).requires_grad(), leaf(keys, 2), Tensor::from_vec(v, [1, 1, keys, 8]));
+                let y = q.attention(&k, &v, true);
+                let is_finite = |row: &[f32]| row.iter().all(|x| x.is_finite());
+                let finite = y.to_vec::<f32>().chunks(8).take_while(|row| is_finite(row)).count();
+                // The first query that attends to it is in a group of at most sixteen.
+                let first = (place + queries).saturating_sub(keys);
+                assert!(finite <= first && finite + 15 >= first, "{queries}, {keys}, {place}, {level:?}: {finite}");
+                let sent = y.narrow(2, 0, finite).sum().backward()[&q].narrow(2, 0, finite).to_vec::<f32>();
+                assert!(is_finite(&sent), "{queries}, {keys}, {place}, {level:?}");
             }
         }
     }

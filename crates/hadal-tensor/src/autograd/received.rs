@@ -20,12 +20,11 @@ impl Slice {
         Layout::contiguous(self.shape).narrow(self.axis, self.range.start, self.range.len())
     }
 
-    /// The tensor of which this part lies where the slice does, if its storage is as large: what an operation sends back to several slices
-    /// may be written so.
-    fn whole_of(&self, part: &Tensor) -> Option<Tensor> {
+    /// Whether this part lies in its storage where the slice does in a contiguous tensor that is as large: what an operation sends back to several
+    /// slices may be written so.
+    fn holds(&self, part: &Tensor) -> bool {
         let Value { layout, storage } = part.value();
-        let lies_so = storage.len() == self.shape.elements() && *layout == self.layout();
-        lies_so.then(|| Tensor::new(Value::contiguous(self.shape, storage.clone()), None))
+        storage.len() == self.shape.elements() && *layout == self.layout()
     }
 }
 
@@ -39,7 +38,7 @@ pub(crate) enum Received {
         axis: usize,
         /// What has been received, in order; neighbours are one.
         ranges: Vec<Range<usize>>,
-        /// The whole gradient, arbitrary outside of the ranges.
+        /// The whole gradient, arbitrary outside of the ranges. Parts that came may hold its storage, too.
         gradient: Tensor,
     },
 }
@@ -50,12 +49,15 @@ impl Received {
         if part.is_tracked() {
             return Received::Whole(part.placed_in(slice.shape, slice.layout()));
         }
-        let gradient = slice.whole_of(part).unwrap_or_else(|| {
-            let storage = part.backend().scratch(slice.shape.elements(), part.dtype());
-            let mut gradient = Tensor::new(Value::contiguous(slice.shape, storage), None);
+        let is_there = slice.holds(part);
+        let storage = match is_there {
+            true => part.value().storage.clone(),
+            false => part.backend().scratch(slice.shape.elements(), part.dtype()),
+        };
+        let mut gradient = Tensor::new(Value::contiguous(slice.shape, storage), None);
+        if !is_there {
             gradient.copy_at(&slice.layout(), part);
-            gradient
-        });
+        }
         Received::Slices { axis: slice.axis, ranges: vec![slice.range.clone()], gradient }
     }
 
@@ -73,8 +75,7 @@ impl Received {
             && *axis == slice.axis
             && insert(ranges, &slice.range)
         {
-            let is_there =
-                slice.whole_of(part).is_some_and(|whole| whole.value().storage.is(&gradient.value().storage));
+            let is_there = slice.holds(part) && part.value().storage.is(&gradient.value().storage);
             if !is_there {
                 gradient.copy_at(&slice.layout(), part);
             }
@@ -108,7 +109,7 @@ impl Received {
         }
     }
 
-    /// [`whole`](Received::whole), held by nobody else.
+    /// [`whole`](Received::whole), which nobody else holds; its storage somebody may.
     pub fn into_whole(mut self) -> Tensor {
         self.whole().clone()
     }

@@ -16,13 +16,13 @@ use crate::shape::{Layout, Shape};
 /// Bytes that stay in the second cache beside all else. Not a share of the machine's: how sums of more keys than a pass of a product has
 /// are added depends on it.
 const NEAR: usize = 256 * 1024;
-/// Queries, or keys, that are worked on together, about: so many that what each row takes overlaps with the next ones', and so few that
+/// Queries, or keys, that are worked on together, at most, unless a tile is higher: so many that what each row takes overlaps with the next ones', and so few that
 /// little is computed that no query attends to.
 const TOGETHER: usize = 16;
 /// Bytes of a head's queries, keys and values from which on it pays to ask for the next head's, and for where sums go: in a training step
 /// they lie far away. For smaller heads asking takes longer than it saves.
 const ASKED_FOR: usize = 8 * 1024;
-/// More columns than a packed matrix has room for at its end.
+/// No less than what packing adds to a matrix's columns.
 const ROOM: usize = 64;
 
 /// Queries `[N, H, T, D]`, keys `[N, H, S, D]` and values `[N, H, S, V]`.
@@ -87,7 +87,7 @@ impl<'a, T: Gemm> Heads<'a, T> {
         Matrix { data, offset, row_stride: strides[2], column_stride: strides[3] }
     }
 
-    /// Whole tiles of queries, or keys, that are worked on together.
+    /// Queries, or keys, that are worked on together: whole tiles of the product that gives scores.
     fn together(&self) -> usize {
         let height = T::kernels().tiles.best_for(self.keys()).height;
         (TOGETHER / height).max(1) * height
@@ -104,14 +104,14 @@ impl<'a, T: Gemm> Heads<'a, T> {
         self.causal.map_or(0, |first| (key as isize - first + 1).clamp(0, self.queries() as isize) as usize)
     }
 
-    /// The head after this one, if there is one and it shall be asked for.
-    fn next(&self, head: usize) -> Option<usize> {
+    /// Whether the next head, and where sums go, are asked for.
+    fn asks(&self) -> bool {
         let [size, width] = self.features();
-        let bytes = (self.queries() * size + self.keys() * (size + width)) * size_of::<T>();
-        (head + 1 < self.batch() * self.heads() && bytes >= ASKED_FOR).then_some(head + 1)
+        (self.queries() * size + self.keys() * (size + width)) * size_of::<T>() >= ASKED_FOR
     }
 
-    /// Asks for rows of a head's queries, keys and values, which lie apart and would be waited for one by one.
+    /// Asks for these rows of a head's queries, and of its keys and values as far as there are such: rows that lie apart would be waited for one
+    /// by one.
     #[inline(always)]
     fn ask_for(&self, [q, k, v]: [Matrix<T>; 3], rows: Range<usize>) {
         let [size, width] = self.features();
@@ -161,10 +161,11 @@ impl<'a, T: Gemm> Heads<'a, T> {
         let mut kept = keeps_shares.then(|| Buffer::scratch(count * queries * keys));
         let base = SharedMut::new(out.as_mut_ptr());
         let kept_base = kept.as_mut().map(|shares| SharedMut::new(shares.as_mut_ptr()));
-        let (together, layout) = (self.together(), self.heads_of(queries, width));
+        let (together, asks, layout) = (self.together(), self.asks(), self.heads_of(queries, width));
         self.for_each_head(1, |head| {
             let [q, k, v] = self.matrices(head);
-            let (to_scores, to_values) = (Near::new(k.flipped(), size, keys), Near::new(v, keys, width));
+            let (to_scores, to_values) =
+                (Near::new(k.flipped(), size, keys, queries), Near::new(v, keys, width, queries));
             let mut scores = Buffer::scratch(together * keys);
             let mut passing = Buffer::scratch(if keeps_shares { 0 } else { queries * keys });
             let shares = match kept_base {
@@ -172,7 +173,7 @@ impl<'a, T: Gemm> Heads<'a, T> {
                 Some(base) => unsafe { base.part(head * queries * keys, queries * keys) },
                 None => &mut passing[..],
             };
-            let next = self.next(head).map(|next| self.matrices(next));
+            let next = (asks && head + 1 < count).then(|| self.matrices(head + 1));
             let (start, stride) = self.place(head, &layout);
             for first in (0..queries).step_by(together) {
                 let rows = together.min(queries - first);
@@ -180,6 +181,8 @@ impl<'a, T: Gemm> Heads<'a, T> {
                 let out = part(base, start + first * stride);
                 if let Some(next) = next {
                     self.ask_for(next, first..first + rows);
+                }
+                if asks {
                     ask_for_sums(out, rows, stride, width);
                 }
                 let to = SharedMut::new(scores.as_mut_ptr());
@@ -224,13 +227,14 @@ impl<'a, T: Gemm> Heads<'a, T> {
         };
         let bases: Vec<_> = outs.iter_mut().map(|out| SharedMut::new(out.as_mut_ptr())).collect();
         let [for_q, for_k, for_v] = [0, 1, 2].map(|which| (bases[which.min(bases.len() - 1)], layouts[which]));
-        let together = self.together();
+        let (together, asks) = (self.together(), self.asks());
         self.for_each_head(2, |head| {
             let [q, k, v] = self.matrices(head);
-            let next = self.next(head).map(|next| (next, self.matrices(next), self.matrix(g, next)));
+            let next = (asks && head + 1 < count).then(|| (self.matrices(head + 1), self.matrix(g, head + 1)));
             let g = self.matrix(g, head);
             let shares = &all_shares[head * queries * keys..][..queries * keys];
-            let (to_shares, to_queries) = (Near::new(v.flipped(), width, keys), Near::new(k, keys, size));
+            let (to_shares, to_queries) =
+                (Near::new(v.flipped(), width, keys, queries), Near::new(k, keys, size, queries));
             let mut for_shares = Buffer::scratch(together * keys);
             let mut for_scores = Buffer::scratch(queries * keys);
             let (start, stride) = self.place(head, &for_q.1);
@@ -238,16 +242,22 @@ impl<'a, T: Gemm> Heads<'a, T> {
                 let rows = together.min(queries - first);
                 let visible = self.visible(first + rows);
                 let for_these = part(for_q.0, start + first * stride);
-                if let Some((next, qkv, g)) = next {
+                if let Some((qkv, g)) = next {
                     self.ask_for(qkv, first..first + rows);
                     ask_for(g, first..first + rows, width);
-                    let shares = all_shares[(next * queries + first) * keys..].as_ptr();
+                    let shares = all_shares[((head + 1) * queries + first) * keys..].as_ptr();
                     prefetch_all::<T, SECOND>(shares, rows * keys);
+                }
+                if asks {
                     ask_for_sums(for_these, rows, stride, size);
                 }
                 let (computed, to) = (in_vectors(visible, keys), SharedMut::new(for_shares.as_mut_ptr()));
                 // SAFETY: `for_shares` holds so many rows of `keys`, and is this thread's.
-                unsafe { to_shares.multiply(g.from(first, 0), rows, 0..width, computed, to, keys) };
+                unsafe { to_shares.multiply(g.from(first, 0), rows, 0..width, visible, to, keys) };
+                if visible < computed {
+                    // Where no query of these attends, whatever the values are.
+                    for_shares.chunks_exact_mut(keys).for_each(|row| row[visible..computed].fill(T::ZERO));
+                }
                 let these = first * keys..(first + rows) * keys;
                 let (y, g) = (&shares[these.clone()], &for_shares[..rows * keys]);
                 dispatch(GradientRows { out: &mut for_scores[these], y, g, length: keys, computed, scale: self.scale });
@@ -256,8 +266,8 @@ impl<'a, T: Gemm> Heads<'a, T> {
                 // SAFETY: these rows of the gradient are this head's, and no other thread's.
                 unsafe { to_queries.multiply(scores, rows, 0..visible, size, for_these, stride) };
             }
-            let to_keys = (&for_scores[..], Near::new(q, queries, size), size, for_k);
-            let to_values = (shares, Near::new(g, queries, width), width, for_v);
+            let to_keys = (&for_scores[..], Near::new(q, queries, size, keys), size, for_k);
+            let to_values = (shares, Near::new(g, queries, width, keys), width, for_v);
             for (data, over, columns, (to, layout)) in [to_keys, to_values] {
                 let (start, stride) = self.place(head, &layout);
                 for first in (0..keys).step_by(together) {
@@ -267,7 +277,7 @@ impl<'a, T: Gemm> Heads<'a, T> {
                     let turned =
                         Matrix { data, offset: query * keys + first, row_stride: 1, column_stride: keys as isize };
                     let to = part(to, start + first * stride);
-                    if next.is_some() {
+                    if asks {
                         ask_for_sums(to, rows, stride, columns);
                     }
                     // SAFETY: as above.

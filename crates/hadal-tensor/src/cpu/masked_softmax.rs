@@ -64,7 +64,7 @@ pub(super) struct Rows<'a, T> {
     pub hidden: Option<Hidden<'a>>,
 }
 
-/// So many elements of a row of `length` up to whole vectors: what is left over would be computed one by one.
+/// The `visible` elements of a row of `length`, and so many more that they are whole vectors: what is left over would be computed one by one.
 #[inline(always)]
 pub(super) fn in_vectors(visible: usize, length: usize) -> usize {
     visible.next_multiple_of(LANES).min(length)
@@ -132,6 +132,7 @@ impl<T: Float> Task for Rows<'_, T> {
     #[inline(always)]
     fn run(mut self) {
         let (length, together) = (self.length, together(self.length));
+        // Written while the settings are read.
         let all = std::mem::take(&mut self.out);
         let (x, all) = (self.x.chunks(together * length), all.chunks_mut(together * length));
         let (mut row, mut query) = (self.first, self.first % self.queries);
@@ -200,7 +201,7 @@ pub(super) struct GradientRows<'a, T> {
     pub y: &'a [T],
     pub g: &'a [T],
     pub length: usize,
-    /// How many elements of each row may not be zero.
+    /// From here on all elements of each row are zero.
     pub computed: usize,
     pub scale: T,
 }

@@ -2,7 +2,7 @@
 //!
 //! Few rows, or few columns, are dot products of what is adjacent in memory ([`dots`]); matrices with many zeros are computed by
 //! the places that are not zero ([`sparse`]); all else is multiplied tile by tile ([`blocks`]), in a [`format`] that says what is
-//! packed. What multiplies are the [`kernels`] for the processor at hand, which know nothing of the rest: imports point from here to the ways, from
+//! packed; [`near`] is for small ones on one thread. What multiplies are the [`kernels`] for the processor at hand, which know nothing of the rest: imports point from here to the ways, from
 //! there to formats, and on to kernels. Work is cut by the size of the result, never along the summed axis: the bits do not
 //! depend on the number of threads.
 

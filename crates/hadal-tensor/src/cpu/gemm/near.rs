@@ -1,7 +1,8 @@
-//! Products of small matrices, which stay near the processor, on the calling thread: the right one is packed once for many left ones.
+//! Products of small matrices, which stay near the processor, on the calling thread: the right one is packed once for many left rows.
 
 use std::ops::Range;
 
+use super::format::Format;
 use super::kernels::Gemm;
 use super::kernels::store::Target;
 use super::kernels::tile::{TileKernel, Tiles};
@@ -10,23 +11,31 @@ use super::pack;
 use crate::cpu::buffer::Buffer;
 use crate::cpu::threads::SharedMut;
 
-/// A packed right matrix `[depth, columns]`.
-pub(in crate::cpu) struct Near<T: Gemm> {
+/// A right matrix `[depth, columns]`, packed unless few rows will be multiplied by it.
+pub(in crate::cpu) struct Near<'a, T: Gemm> {
     kernel: &'static TileKernel<T>,
+    b: Matrix<'a, T>,
     depth: usize,
     columns: usize,
-    panels: Buffer<T>,
+    panels: Option<Buffer<T>>,
 }
 
-impl<T: Gemm> Near<T> {
-    pub fn new(b: Matrix<T>, depth: usize, columns: usize) -> Near<T> {
+impl<'a, T: Gemm> Near<'a, T> {
+    /// Of `b`, for so many rows of left matrices.
+    pub fn new(b: Matrix<'a, T>, depth: usize, columns: usize, rows: usize) -> Near<'a, T> {
         let kernel = T::kernels().tiles.best_for(columns);
-        let mut panels = Buffer::scratch(columns.div_ceil(kernel.width) * kernel.width * depth);
         if depth > 0 && columns > 0 {
             b.check(depth, columns);
-            pack::panels(b, depth, columns, kernel.width, &mut panels);
         }
-        Near { kernel, depth, columns, panels }
+        let panels = kernel.right_in_place(b, rows, depth).is_none().then(|| {
+            let length = columns.next_multiple_of(kernel.width).checked_mul(depth);
+            let mut panels = Buffer::scratch(length.expect("gemm: a packed matrix is larger than memory"));
+            if depth > 0 && columns > 0 {
+                pack::panels(b, depth, columns, kernel.width, &mut panels);
+            }
+            panels
+        });
+        Near { kernel, b, depth, columns, panels }
     }
 
     /// The product of `a`, `[rows, places]`, with those rows and the first `columns` of the matrix, to rows that are `stride` apart; zeros
@@ -51,26 +60,33 @@ impl<T: Gemm> Near<T> {
         if rows == 0 || columns == 0 {
             return;
         }
-        let Near { kernel, .. } = self;
-        let depth = places.len();
+        let (kernel, depth) = (self.kernel, places.len());
+        let (run, b, b_stride, panel_step) = match &self.panels {
+            Some(panels) => {
+                let first = panels.as_ptr().wrapping_add(places.start * kernel.width);
+                (kernel.tiles, first, kernel.width, self.depth * kernel.width)
+            }
+            None => (kernel.direct, self.b.pointer(places.start, 0), self.b.row_stride as usize, kernel.width),
+        };
         if depth > 0 {
             a.check(rows, depth);
         }
         for row in (0..rows).step_by(kernel.height) {
             let pointer = out.pointer().wrapping_add(row * stride);
             // SAFETY: the kernel is one that the processor has. `a` was checked, unless nothing of it is read; the panels that hold `columns`
-            // are there, each `self.depth` deep, of which the places are a part; the rest is the caller's contract.
+            // are there, each `self.depth` deep, of which the places are a part, or the matrix itself was checked, whose columns are adjacent
+            // and whose rows lead forward; the rest is the caller's contract.
             unsafe {
-                (kernel.tiles)(&Tiles {
+                run(&Tiles {
                     rows: kernel.height.min(rows - row),
                     depth,
                     columns,
                     a: a.pointer(row, 0),
                     row_stride: a.row_stride,
                     depth_stride: a.column_stride,
-                    b: self.panels.as_ptr().wrapping_add(places.start * kernel.width),
-                    b_stride: kernel.width,
-                    panel_step: self.depth * kernel.width,
+                    b,
+                    b_stride,
+                    panel_step,
                     out: Target { pointer, row_stride: stride, accumulate: false },
                 });
             }
@@ -84,35 +100,49 @@ mod tests {
     use crate::cpu::simd;
 
     #[test]
-    fn any_part_of_the_packed_matrix_gives_the_naive_product() {
-        let numbers = |count: usize, seed: usize| -> Vec<f32> {
-            (0..count).map(|i| ((i * 7919 + seed) % 101) as f32 / 50.0 - 1.0).collect()
-        };
+    fn any_part_of_the_right_matrix_gives_the_naive_product() {
         for level in simd::available_levels() {
             simd::force_level(level);
-            for (rows, depth, columns) in [(16, 64, 32), (5, 9, 64), (33, 20, 7), (1, 1, 1), (3, 70, 100)] {
-                for turned in [false, true] {
-                    let (left, right) = (numbers(rows * depth, 1), numbers(depth * columns, 2));
-                    let (down, across) = if turned { (1, depth as isize) } else { (columns as isize, 1) };
-                    let b = Matrix { data: &right, offset: 0, row_stride: down, column_stride: across };
-                    let near = Near::new(b, depth, columns);
-                    let parts = [(0..depth, columns), (depth / 3..depth, columns.div_ceil(2)), (depth..depth, columns)];
-                    for (places, wide) in parts {
-                        let a =
-                            Matrix { data: &left, offset: places.start, row_stride: depth as isize, column_stride: 1 };
-                        let stride = columns + 3;
-                        let mut out = vec![0.5; rows * stride];
-                        let to = SharedMut::new(out.as_mut_ptr());
-                        // SAFETY: `out` has so many rows of `stride` numbers, and is this test's.
-                        unsafe { near.multiply(a, rows, places.clone(), wide, to, stride) };
-                        for (i, row) in out.chunks(stride).enumerate() {
-                            for (j, &got) in row.iter().enumerate() {
-                                let term = |k: usize| f64::from(left[i * depth + k]) * f64::from(right[b.at(k, j)]);
-                                let expected = if j < wide { places.clone().map(term).sum() } else { 0.5 };
-                                assert!((f64::from(got) - expected).abs() < 1e-5, "({i}, {j}): {got}, not {expected}");
-                            }
-                        }
+            for sizes in [(16, 64, 32), (5, 9, 64), (33, 20, 7), (1, 1, 1), (3, 70, 100)] {
+                // Read where it lies, if it lies so, and packed.
+                for for_rows in [1, 1000] {
+                    for turned in [(false, false), (true, false), (false, true), (true, true)] {
+                        check::<f32>(sizes, for_rows, turned, 1e-5);
+                        check::<f64>(sizes, for_rows, turned, 1e-13);
                     }
+                }
+            }
+        }
+    }
+
+    fn check<T: Gemm + Into<f64>>(
+        (rows, depth, columns): (usize, usize, usize),
+        for_rows: usize,
+        turned: (bool, bool),
+        tolerance: f64,
+    ) {
+        let numbers = |count: usize, seed: usize| -> Vec<T> {
+            (0..count).map(|i| T::from_f64(((i * 7919 + seed) % 101) as f64 / 50.0 - 1.0)).collect()
+        };
+        let (left, right) = (numbers(rows * depth, 1), numbers(depth * columns, 2));
+        let strides =
+            |turned, rows: usize, columns: usize| if turned { (1, rows as isize) } else { (columns as isize, 1) };
+        let (row_stride, column_stride) = strides(turned.0, rows, depth);
+        let a = Matrix { data: &left, offset: 0, row_stride, column_stride };
+        let (row_stride, column_stride) = strides(turned.1, depth, columns);
+        let b = Matrix { data: &right, offset: 0, row_stride, column_stride };
+        let near = Near::new(b, depth, columns, for_rows);
+        for (places, wide) in [(0..depth, columns), (depth / 3..depth, columns.div_ceil(2)), (depth..depth, columns)] {
+            let stride = columns + 3;
+            let mut out = vec![T::from_f64(0.5); rows * stride];
+            let to = SharedMut::new(out.as_mut_ptr());
+            // SAFETY: `out` has so many rows of `stride` numbers, and is this test's.
+            unsafe { near.multiply(a.from(0, places.start), rows, places.clone(), wide, to, stride) };
+            for (i, row) in out.chunks(stride).enumerate() {
+                for (j, &got) in row.iter().enumerate() {
+                    let term = |k: usize| left[a.at(i, k)].into() * right[b.at(k, j)].into();
+                    let expected: f64 = if j < wide { places.clone().map(term).sum() } else { 0.5 };
+                    assert!((got.into() - expected).abs() < tolerance, "({i}, {j}): {}, not {expected}", got.into());
                 }
             }
         }

@@ -94,7 +94,7 @@ fn crowds<T>(pitch: usize) -> bool {
 }
 
 /// Elements from one copied row to the next: an odd number of cache lines, so that rows lie spread over the cache.
-pub(in crate::cpu) fn row_room<T>(depth: usize) -> usize {
+pub(super) fn row_room<T>(depth: usize) -> usize {
     let line = 64 / size_of::<T>();
     (depth.div_ceil(line) | 1) * line
 }
