@@ -1,4 +1,5 @@
-//! Microseconds of attention to heads of one tensor, forward and back. Usage: THREADS TIMES SAMPLES HEADS PLACES FEATURES [all], causal but for `all`.
+//! Microseconds of attention to heads of one tensor, forward and back, causal but for `all`.
+//! Usage: THREADS TIMES SAMPLES HEADS PLACES FEATURES [all]
 use std::time::Instant;
 
 use hadal::prelude::*;

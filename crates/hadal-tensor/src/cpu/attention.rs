@@ -16,8 +16,8 @@ use crate::shape::{Layout, Shape};
 /// Bytes that stay in the second cache beside all else. Not a share of the machine's: how sums of more keys than a pass of a product has
 /// are added depends on it.
 const NEAR: usize = 256 * 1024;
-/// Queries, or keys, that are worked on together, at most, unless a tile is higher: so many that what each row takes overlaps with the next ones', and so few that
-/// little is computed that no query attends to.
+/// Queries, or keys, that are worked on together, at most, unless a tile is higher: so many that what each row takes overlaps with the next
+/// ones', and so few that little is computed that no query attends to.
 const TOGETHER: usize = 16;
 /// Bytes of a head's queries, keys and values from which on it pays to ask for the next head's, and for where sums go: in a training step
 /// they lie far away. For smaller heads asking takes longer than it saves.
