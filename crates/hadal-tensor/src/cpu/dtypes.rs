@@ -125,18 +125,12 @@ macro_rules! both {
 
 pub(super) use {both, same_kind};
 
-/// An operation of two views of one floating-point dtype, given their elements in row-major order.
+/// An operation of two views of one floating-point dtype, given what they are views of.
 macro_rules! bilinear {
     ($a:expr, $b:expr, |$x:ident, $y:ident| $result:expr) => {
         match ($a.storage, $b.storage) {
-            (Storage::F32(x), Storage::F32(y)) => {
-                let ($x, $y) = (&*copy::contiguous(x, $a.layout), &*copy::contiguous(y, $b.layout));
-                F32($result)
-            }
-            (Storage::F64(x), Storage::F64(y)) => {
-                let ($x, $y) = (&*copy::contiguous(x, $a.layout), &*copy::contiguous(y, $b.layout));
-                F64($result)
-            }
+            (Storage::F32($x), Storage::F32($y)) => F32($result),
+            (Storage::F64($x), Storage::F64($y)) => F64($result),
             (other, _) => mismatch("a convolution", other),
         }
     };

@@ -40,6 +40,7 @@ use crate::random::Key;
 use crate::shape::{Layout, Shape};
 use crate::update::{UpdateRule, WeightDecay};
 use buffer::Buffer;
+use convolution::Samples;
 use dtypes::{BOOL, F32, F64, I64, U8, bilinear, both, floats32, floats64, indices, mismatch, same_kind};
 use matmul::matmul;
 use shared::Shared;
@@ -387,13 +388,15 @@ impl Backend for Cpu {
         let relu = epilogue.is_some_and(|epilogue| epilogue.relu);
         let bias = epilogue.map(|epilogue| self.copy(epilogue.bias));
         match (x.storage, w.storage, &bias) {
-            (_, _, None) => bilinear!(x, w, |x, w| convolution::forward(x, w, None, geometry)),
+            (_, _, None) => bilinear!(x, w, |a, b| {
+                convolution::forward(&Samples::new(a, x.layout), &copy::contiguous(b, w.layout), None, geometry)
+            }),
             (Storage::F32(a), Storage::F32(b), Some(Storage::F32(bias))) => {
-                let (a, b) = (copy::contiguous(a, x.layout), copy::contiguous(b, w.layout));
+                let (a, b) = (Samples::new(a, x.layout), copy::contiguous(b, w.layout));
                 F32(convolution::forward(&a, &b, Some(gemm::Epilogue { bias, relu }), geometry))
             }
             (Storage::F64(a), Storage::F64(b), Some(Storage::F64(bias))) => {
-                let (a, b) = (copy::contiguous(a, x.layout), copy::contiguous(b, w.layout));
+                let (a, b) = (Samples::new(a, x.layout), copy::contiguous(b, w.layout));
                 F64(convolution::forward(&a, &b, Some(gemm::Epilogue { bias, relu }), geometry))
             }
             (other, ..) => mismatch("a convolution", other),
@@ -401,11 +404,15 @@ impl Backend for Cpu {
     }
 
     fn convolution_input(&self, y: View, w: View, geometry: &Geometry) -> Storage {
-        bilinear!(y, w, |y, w| convolution::input(y, w, geometry))
+        bilinear!(y, w, |a, b| {
+            convolution::input(&Samples::new(a, y.layout), &copy::contiguous(b, w.layout), geometry)
+        })
     }
 
     fn convolution_weight(&self, x: View, y: View, geometry: &Geometry) -> Storage {
-        bilinear!(x, y, |x, y| convolution::weight(x, y, geometry))
+        bilinear!(x, y, |a, b| {
+            convolution::weight(&Samples::new(a, x.layout), &Samples::new(b, y.layout), geometry)
+        })
     }
 
     fn largest(&self, x: View, geometry: &Geometry, with_places: bool) -> (Storage, Option<Storage>) {

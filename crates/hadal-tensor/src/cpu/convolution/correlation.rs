@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::PIECES;
 use super::frame::Frame;
 use super::runs::Runs;
+use super::{PIECES, Samples};
 use crate::cpu::buffer::Buffer;
 use crate::cpu::float::Float;
 use crate::cpu::gemm::kernels::Gemm;
@@ -85,7 +85,7 @@ enum Way<T: 'static> {
 
 impl Plan {
     /// The epilogue's bias has a number for each channel of the output.
-    pub fn run<T: Gemm>(&self, x: &[T], w: &[T], epilogue: Option<Epilogue<T>>) -> Buffer<T> {
+    pub fn run<T: Gemm>(&self, x: &Samples<T>, w: &[T], epilogue: Option<Epilogue<T>>) -> Buffer<T> {
         let size = self.output.iter().product::<usize>() * self.rows * self.groups;
         let mut out = Buffer::scratch(self.batch * size);
         if out.is_empty() {
@@ -137,7 +137,7 @@ impl Plan {
     fn units<T: Gemm>(
         &self,
         kernels: &Kernels<T>,
-        x: &[T],
+        x: &Samples<T>,
         prepared: &[Prepared<T>],
         epilogue: Option<Epilogue<T>>,
         sample: usize,
@@ -146,7 +146,7 @@ impl Plan {
         out: &mut [T],
     ) {
         let kernel = &kernels.windows;
-        let input = x.len() / (self.batch * self.groups).max(1);
+        let input = x.length / self.groups.max(1);
         let mut frame = Buffer::filled(self.frame.length(self.channels), T::ZERO);
         let staged = |part: &&Prepared<T>| matches!(part.way, Way::Registers { direct: false });
         let room = prepared.iter().filter(staged).map(|part| part.runs.room).max().unwrap_or(0);
@@ -158,10 +158,10 @@ impl Plan {
         for unit in units {
             let group = unit / panels;
             if framed != Some(group) {
-                let from = (sample * self.groups + group) * input;
-                self.frame.fill(&x[from..][..input], self.channels, &mut frame);
+                let x = &x.from(sample)[group * input..];
+                self.frame.fill(&x[..input], self.channels, &mut frame);
                 if input * size_of::<T>() <= FETCHED {
-                    prefetch_all::<T, NEAREST>(x.as_ptr().wrapping_add(from + input), input);
+                    prefetch_all::<T, NEAREST>(x.as_ptr().wrapping_add(input), input);
                 }
                 framed = Some(group);
             }

@@ -3,7 +3,7 @@
 
 use super::correlation::{Correlation, Plan, Tap};
 use super::frame::{Axis, Frame};
-use super::winograd;
+use super::{Samples, winograd};
 use crate::backend::Geometry;
 use crate::cpu::buffer::Buffer;
 use crate::cpu::gemm::kernels::Gemm;
@@ -42,7 +42,7 @@ fn axis(size: usize, phases: &[Phase]) -> Axis {
 }
 
 /// `[N, O, output]` and `[O, C / groups, kernel]` to `[N, C, input]`.
-pub(in super::super) fn input<T: Gemm>(y: &[T], w: &[T], geometry: &Geometry) -> Buffer<T> {
+pub(in super::super) fn input<T: Gemm>(y: &Samples<T>, w: &[T], geometry: &Geometry) -> Buffer<T> {
     if geometry.is_minimal::<T>() {
         return winograd::input(y, w, geometry);
     }

@@ -8,12 +8,14 @@ mod correlation;
 mod frame;
 mod input;
 mod runs;
+mod samples;
 #[cfg(test)]
 mod tests;
 mod weight;
 mod winograd;
 
 pub(super) use input::input;
+pub(super) use samples::Samples;
 pub(super) use weight::weight;
 
 use super::buffer::Buffer;
@@ -78,7 +80,12 @@ impl Geometry {
 }
 
 /// `[N, C, input]` and `[O, C / groups, kernel]` to `[N, O, output]`; the bias is `[O]`.
-pub(super) fn forward<T: Gemm>(x: &[T], w: &[T], epilogue: Option<Epilogue<T>>, geometry: &Geometry) -> Buffer<T> {
+pub(super) fn forward<T: Gemm>(
+    x: &Samples<T>,
+    w: &[T],
+    epilogue: Option<Epilogue<T>>,
+    geometry: &Geometry,
+) -> Buffer<T> {
     if geometry.is_minimal::<T>() {
         return winograd::forward(x, w, epilogue, geometry);
     }

@@ -1,6 +1,8 @@
 //! Convolutions of every geometry beside the naive loop, in `f64`.
 
 use super::*;
+use crate::cpu::buffer::Plain;
+use crate::shape::{Layout, Shape};
 use proptest::prelude::*;
 
 /// Calls `visit` with the places in input, weight and output of every product.
@@ -63,9 +65,60 @@ fn check(geometry: &Geometry) {
         to_input[i] += y[k] * w[j];
         to_weight[j] += x[i] * y[k];
     });
+    let (x, y) = (dense(&x, batch), dense(&y, batch));
     assert_close(&forward(&x, &w, Some(Epilogue { bias: &bias, relu: false }), geometry), &wanted, "output", geometry);
     assert_close(&super::input(&y, &w, geometry), &to_input, "input", geometry);
     assert_close(&weight(&x, &y, geometry), &to_weight, "weight", geometry);
+}
+
+/// So many samples, side by side.
+pub(super) fn dense<T: Plain>(x: &[T], samples: usize) -> Samples<'_, T> {
+    Samples::new(x, &Layout::contiguous(Shape::from([samples, x.len() / samples])))
+}
+
+/// Samples with gaps between them, samples of which one is repeated, and samples from the last to the first give the same bits as do copies.
+fn check_layouts<T: Gemm + PartialEq + std::fmt::Debug>(geometry: &Geometry) {
+    let Geometry { batch, channels, filters, input, output, .. } = *geometry;
+    let numbers = |count, seed| numbers(count, seed).into_iter().map(T::from_f64).collect::<Vec<T>>();
+    let w = numbers(filters * geometry.depth(), 2);
+    let [of_x, of_y] = [channels * input.iter().product::<usize>(), filters * output.iter().product::<usize>()];
+    for gap in [Some(3), None] {
+        for backwards in [false, true] {
+            let view = |length: usize, seed: usize| {
+                let step = gap.map_or(0, |gap| length + gap);
+                let all = numbers((batch - 1) * step + length, seed);
+                let mut layout = Layout::contiguous(Shape::from([batch, length]));
+                layout.strides[0] = step as isize;
+                if backwards {
+                    (layout.strides[0], layout.offset) = (-(step as isize), (batch - 1) * step);
+                }
+                let copy = crate::cpu::copy::copy(&all, &layout);
+                (all, layout, copy)
+            };
+            let ((x, x_layout, x_copy), (y, y_layout, y_copy)) = (view(of_x, 1), view(of_y, 3));
+            let (x, y) = (Samples::new(&x, &x_layout), Samples::new(&y, &y_layout));
+            let (x_copy, y_copy) = (dense(&x_copy, batch), dense(&y_copy, batch));
+            assert_eq!(*forward(&x, &w, None, geometry), *forward(&x_copy, &w, None, geometry), "{geometry:?}");
+            assert_eq!(*super::input(&y, &w, geometry), *super::input(&y_copy, &w, geometry), "{geometry:?}");
+            assert_eq!(*weight(&x, &y, geometry), *weight(&x_copy, &y_copy, geometry), "{geometry:?}");
+        }
+    }
+}
+
+#[test]
+fn samples_are_read_where_they_lie() {
+    let row = [3, 1, 1, 1, 9];
+    // Registers of places and of rows, lines, tiles of minimal filtering, and a stride.
+    for (counts, column) in [
+        ([3, 1, 3, 5], [3, 1, 1, 1, 10]),
+        ([2, 1, 4, 32], [5, 1, 2, 1, 5]),
+        ([3, 4, 1, 1], [3, 1, 1, 1, 24]),
+        ([4, 1, 40, 40], [3, 1, 1, 1, 12]),
+        ([3, 2, 2, 3], [3, 2, 1, 1, 9]),
+    ] {
+        check_layouts::<f32>(&geometry(counts, [[1, 1, 0, 1, 1], row, column]));
+        check_layouts::<f64>(&geometry(counts, [[1, 1, 0, 1, 1], row, column]));
+    }
 }
 
 /// A geometry whose kernel fits; each of `each` has the kernel, stride, padding, dilation and the places of one dimension.

@@ -1,11 +1,10 @@
 //! What a convolution sends back to its weight: dot products of the output's rows with the input's frame.
 
-use super::PIECES;
 use super::frame::Frame;
 use super::runs::Runs;
-use super::winograd;
+use super::{PIECES, Samples, winograd};
 use crate::backend::Geometry;
-use crate::cpu::buffer::Buffer;
+use crate::cpu::buffer::{Buffer, Plain};
 use crate::cpu::caches::Caches;
 use crate::cpu::elementwise::add_to;
 use crate::cpu::gemm::kernels::Gemm;
@@ -30,7 +29,7 @@ pub(super) fn parts(length: usize, units: usize) -> usize {
 }
 
 /// `[N, C, input]` and `[N, O, output]` to `[O, C / groups, kernel]`.
-pub(in super::super) fn weight<T: Gemm>(x: &[T], y: &[T], geometry: &Geometry) -> Buffer<T> {
+pub(in super::super) fn weight<T: Gemm>(x: &Samples<T>, y: &Samples<T>, geometry: &Geometry) -> Buffer<T> {
     if geometry.is_minimal_for_weight::<T>() {
         return winograd::weight(x, y, geometry);
     }
@@ -66,9 +65,9 @@ pub(in super::super) fn weight<T: Gemm>(x: &[T], y: &[T], geometry: &Geometry) -
 }
 
 /// What all pieces share.
-struct Work<'a, T: 'static> {
-    x: &'a [T],
-    y: &'a [T],
+struct Work<'a, T: Plain> {
+    x: &'a Samples<'a, T>,
+    y: &'a Samples<'a, T>,
     geometry: &'a Geometry,
     frame: &'a Frame,
     distances: &'a [usize],
@@ -105,16 +104,16 @@ impl<T: Gemm> Work<'_, T> {
                 let here = first..rows.end.min((group + 1) * filters);
                 let sum = &mut sum[(first - rows.start) * taps..][..here.len() * taps];
                 for (i, sample) in (start..start + count).enumerate() {
-                    let x = &self.x[(sample * geometry.groups + group) * input..][..input];
+                    let x = &self.x.from(sample)[group * input..][..input];
                     self.frame.fill(x, channels, &mut frames[i * frame_length..][..frame_length]);
                     for (j, row) in here.clone().enumerate().filter(|_| !dense) {
-                        let y = &self.y[(sample * geometry.filters + row) * output..][..output];
+                        let y = &self.y.from(sample)[row * output..][..output];
                         self.line(y, &mut lines[(i * here.len() + j) * room..][..room]);
                     }
                 }
                 if dense {
-                    let y = &self.y[(start * geometry.filters + here.start) * output..];
-                    self.tiles(count, here.len(), y, geometry.filters * output, &frames, frame_length, sum);
+                    let y = &self.y.from(start)[here.start * output..];
+                    self.tiles(count, here.len(), y, self.y.distance, &frames, frame_length, sum);
                 } else {
                     self.tiles(count, here.len(), &lines, here.len() * room, &frames, frame_length, sum);
                 }

@@ -22,7 +22,7 @@ pub(super) use weight::weight;
 
 use std::ops::Range;
 
-use super::PIECES;
+use super::{PIECES, Samples};
 use crate::backend::Geometry;
 use crate::cpu::buffer::Buffer;
 use crate::cpu::caches::Caches;
@@ -130,14 +130,19 @@ impl Geometry {
 }
 
 /// As [`forward`](super::forward).
-pub(super) fn forward<T: Gemm>(x: &[T], w: &[T], epilogue: Option<Epilogue<T>>, geometry: &Geometry) -> Buffer<T> {
+pub(super) fn forward<T: Gemm>(
+    x: &Samples<T>,
+    w: &[T],
+    epilogue: Option<Epilogue<T>>,
+    geometry: &Geometry,
+) -> Buffer<T> {
     let Geometry { channels, filters, .. } = *geometry;
     let windows = Windows { w, filters, channels, from_filter: channels, from_channel: 1, are_turned: false };
     Layer { tiling: geometry.tiling(), windows, epilogue }.run(x)
 }
 
 /// As [`input`](super::input): a convolution of the output by the windows turned around.
-pub(super) fn input<T: Gemm>(y: &[T], w: &[T], geometry: &Geometry) -> Buffer<T> {
+pub(super) fn input<T: Gemm>(y: &Samples<T>, w: &[T], geometry: &Geometry) -> Buffer<T> {
     let Geometry { channels, filters, .. } = *geometry;
     let Tiling { batch, input, padding, output } = geometry.tiling();
     let tiling = Tiling { batch, input: output, padding: padding.map(|padding| 2 - padding), output: input };
@@ -154,7 +159,7 @@ struct Layer<'a, T> {
 }
 
 impl<T: Gemm> Layer<'_, T> {
-    fn run(&self, x: &[T]) -> Buffer<T> {
+    fn run(&self, x: &Samples<T>) -> Buffer<T> {
         let Layer { tiling, windows, .. } = self;
         let Windows { filters, channels, .. } = *windows;
         let kernel = kernel_for::<T>(padded(filters));
@@ -169,7 +174,7 @@ impl<T: Gemm> Layer<'_, T> {
             let lines = piece * together..tiling.lines().min((piece + 1) * together);
             let count = lines.len() * tiling.across();
             let mut elements = Buffer::scratch(count * tile(padded(channels)));
-            let images = Images { x, channels, own: 0..channels, size: tiling.input, padding: tiling.padding };
+            let images = Images { x, own: 0..channels, size: tiling.input, padding: tiling.padding };
             images.tiles::<Elements>(tiling, lines.clone(), &mut elements);
             let left =
                 Left { data: &elements, rows: count, row: tile(padded(channels)), column: 1, place: padded(channels) };

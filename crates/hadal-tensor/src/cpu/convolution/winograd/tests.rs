@@ -1,7 +1,7 @@
 //! Minimal filtering beside sums of products in `f64`.
 
 use super::*;
-use crate::cpu::convolution;
+use crate::cpu::convolution::{self, tests::dense};
 use crate::cpu::threads::{lock_threads, num_threads, set_num_threads_exactly};
 use proptest::prelude::*;
 
@@ -53,14 +53,17 @@ fn check(geometry: &Geometry) {
     let w = numbers(filters * channels * 9, 2);
     let y = numbers(batch * filters * down * across, 3);
     let bias = numbers(filters, 4);
+    let (wide_x, wide_y) = (wide(&x), wide(&y));
+    let (wide_x, wide_y) = (dense(&wide_x, batch), dense(&wide_y, batch));
+    let (x, y) = (dense(&x, batch), dense(&y, batch));
     for relu in [false, true] {
         let wanted = Some(Epilogue { bias: &wide(&bias)[..], relu });
-        let wanted = convolution::forward(&wide(&x), &wide(&w), wanted, geometry);
+        let wanted = convolution::forward(&wide_x, &wide(&w), wanted, geometry);
         assert_close(&forward(&x, &w, Some(Epilogue { bias: &bias, relu }), geometry), &wanted, 9 * channels, "output");
     }
-    let wanted = convolution::input(&wide(&y), &wide(&w), geometry);
+    let wanted = convolution::input(&wide_y, &wide(&w), geometry);
     assert_close(&input(&y, &w, geometry), &wanted, 9 * filters, "input");
-    let wanted = convolution::weight(&wide(&x), &wide(&y), geometry);
+    let wanted = convolution::weight(&wide_x, &wide_y, geometry);
     assert_close(&weight(&x, &y, geometry), &wanted, batch * down * across, "weight");
 }
 
@@ -95,6 +98,7 @@ fn the_bits_do_not_depend_on_threads() {
         let x = numbers(batch * channels * from[1] * from[2], 1);
         let w = numbers(filters * channels * 9, 2);
         let y = numbers(batch * filters * to[1] * to[2], 3);
+        let (x, y) = (dense(&x, batch), dense(&y, batch));
         let all = |threads| {
             set_num_threads_exactly(threads);
             let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();

@@ -6,17 +6,16 @@ use std::ops::Range;
 use super::room::{self, LANES, has_narrow_registers, padded};
 use super::transform::{Output, Transform, columns, row};
 use super::{PLACES, SIDE, TILE, Tiling};
-use crate::cpu::buffer::Buffer;
+use crate::cpu::buffer::{Buffer, Plain};
+use crate::cpu::convolution::Samples;
 use crate::cpu::float::Float;
 use crate::cpu::gemm::kernels::Gemm;
 use crate::cpu::gemm::{Matrix, transposed};
 use crate::cpu::simd::{Task, dispatch};
 
 /// Images `[sample, channel, row, column]` that are cut into tiles.
-pub(super) struct Images<'a, T> {
-    pub x: &'a [T],
-    /// Of a sample.
-    pub channels: usize,
+pub(super) struct Images<'a, T: Plain> {
+    pub x: &'a Samples<'a, T>,
     /// The channels that are wanted.
     pub own: Range<usize>,
     pub size: [usize; 2],
@@ -38,8 +37,8 @@ impl<T: Gemm> Images<'_, T> {
             let end = (TILE * lines.end + overlap).saturating_sub(down).min(height).max(first);
             let count = end - first;
             let from = Matrix {
-                data: self.x,
-                offset: ((sample * self.channels + self.own.start) * height + first) * width,
+                data: self.x.from(sample),
+                offset: (self.own.start * height + first) * width,
                 row_stride: 1,
                 column_stride: (height * width) as isize,
             };

@@ -9,9 +9,9 @@ use super::tiles::Images;
 use super::transform::{Elements, OutputGradient, WindowGradient, columns, row as row_of};
 use super::{PLACES, Tiling};
 use crate::backend::Geometry;
-use crate::cpu::buffer::Buffer;
-use crate::cpu::convolution::PIECES;
+use crate::cpu::buffer::{Buffer, Plain};
 use crate::cpu::convolution::weight::parts;
+use crate::cpu::convolution::{PIECES, Samples};
 use crate::cpu::elementwise::add_to;
 use crate::cpu::float::Float;
 use crate::cpu::gemm::kernels::Gemm;
@@ -23,9 +23,9 @@ use crate::cpu::threads::SharedMut;
 const TOGETHER: usize = 32;
 
 /// As [`weight`](super::super::weight).
-pub(in super::super) fn weight<T: Gemm>(x: &[T], y: &[T], geometry: &Geometry) -> Buffer<T> {
+pub(in super::super) fn weight<T: Gemm>(x: &Samples<T>, y: &Samples<T>, geometry: &Geometry) -> Buffer<T> {
     let Geometry { channels, filters, .. } = *geometry;
-    let work = Work { x, y, tiling: geometry.tiling(), channels, filters };
+    let work = Work { x, y, tiling: geometry.tiling(), channels };
     let lines = work.tiling.lines();
     let row = padded(channels);
     let length = PLACES * filters * row;
@@ -59,21 +59,19 @@ pub(in super::super) fn weight<T: Gemm>(x: &[T], y: &[T], geometry: &Geometry) -
 }
 
 /// What all pieces share.
-struct Work<'a, T> {
-    x: &'a [T],
-    y: &'a [T],
+struct Work<'a, T: Plain> {
+    x: &'a Samples<'a, T>,
+    y: &'a Samples<'a, T>,
     tiling: Tiling,
     channels: usize,
-    filters: usize,
 }
 
 impl<T: Gemm> Work<'_, T> {
     /// The sums over lines for filters, `[place][filter][channel]`.
     fn sum(&self, lines: Range<usize>, filters: Range<usize>, sums: &mut [T]) {
         let Work { x, y, tiling, channels, .. } = *self;
-        let elements = Images { x, channels, own: 0..channels, size: tiling.input, padding: tiling.padding };
-        let gradients =
-            Images { x: y, channels: self.filters, own: filters.clone(), size: tiling.output, padding: [0; 2] };
+        let elements = Images { x, own: 0..channels, size: tiling.input, padding: tiling.padding };
+        let gradients = Images { x: y, own: filters.clone(), size: tiling.output, padding: [0; 2] };
         let rows = filters.len();
         let padded = [rows, channels].map(padded);
         let tiles = padded.map(tile);
