@@ -127,7 +127,8 @@ window_lines!(
     #[target_feature(enable = "avx2,fma")]
     avx2_window_lines,
     avx2_window_line_sums,
-    3 x [2 1], 5 x [2 1], 7 x [1]
+    2,
+    3 x [4 3 2 1], 5 x [2 1], 7 x [1]
 );
 window_places!(
     #[target_feature(enable = "avx2,fma")]

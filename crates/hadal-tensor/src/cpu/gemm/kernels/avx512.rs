@@ -118,6 +118,7 @@ window_lines!(
     #[target_feature(enable = "avx512f")]
     avx512_window_lines,
     avx512_window_line_sums,
+    4,
     3 x [4 2 1], 5 x [4 2 1], 7 x [3 2 1]
 );
 window_places!(

@@ -82,7 +82,7 @@ window_tiles!(
     baseline_window_sums,
     1 x 3, 2 x 3, 3 x 3
 );
-window_lines!(baseline_window_lines, baseline_window_line_sums, 3 x [2 1], 5 x [2 1], 7 x [1]);
+window_lines!(baseline_window_lines, baseline_window_line_sums, 2, 3 x [4 3 2 1], 5 x [2 1], 7 x [1]);
 window_places!(
     baseline_window_places,
     baseline_place_kernel,

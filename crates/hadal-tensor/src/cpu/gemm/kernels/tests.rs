@@ -252,7 +252,7 @@ fn check_windows<T: Gemm + Into<f64>>(kernel: &WindowKernel<T>, case: &Case, hal
 
 fn check_window_lines<T: Gemm + Into<f64>>(kernel: &WindowLineKernel<T>, case: &Case) {
     let height = kernel.heights[case.depth % kernel.heights.len()];
-    let (width, columns) = (1 + case.rows % 7, kernel.lanes + (case.columns - 1) % (2 * kernel.lanes));
+    let (width, columns) = (1 + case.rows % 7, kernel.lanes + (case.columns - 1) % (4 * kernel.lanes));
     // A few, and about as many as are taken from two places at once.
     let rows = [1 + case.offset, 4 * height - 5, 4 * height - 4, 4 * height - 3][case.gap];
     let pitch = columns + width - 1 + case.gap;

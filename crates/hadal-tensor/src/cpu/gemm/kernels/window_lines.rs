@@ -52,8 +52,7 @@ pub(crate) struct Strips {
 }
 
 impl Strips {
-    /// A sum waits for the one before it, so a kernel that adds to `most` registers side by side takes lines of two places at once where
-    /// the columns fill half of them at most. Both read the `height - 1` lines of the frame that lie between them, so there must be many
+    /// A sum waits for the one before it, so lines of two places are taken at once where the registers of both are at most `most`. Both read the `height - 1` lines of the frame that lie between them, so there must be many
     /// others.
     pub fn new(places: [usize; 2], height: usize, lanes: usize, most: usize) -> Self {
         let [rows, columns] = places;
@@ -99,11 +98,12 @@ pub(crate) unsafe fn sums<T, V: Vector<T>, const HEIGHT: usize, const WIDE: usiz
             sums[0] = [V::splat(lines.start); WIDE];
             let line = lines.frame.add(row * lines.pitch);
             for column in 0..width {
-                let right = starts.map(|start| V::load(line.add(start + column)));
-                for (i, sums) in sums.iter_mut().enumerate() {
-                    let left = V::splat(lines.weights.add(i * width + column));
-                    for (sum, &right) in sums.iter_mut().zip(&right) {
-                        *sum = sum.add_product(left, right);
+                // So that one register more holds each strip in turn.
+                let left: [V; HEIGHT] = std::array::from_fn(|i| V::splat(lines.weights.add(i * width + column)));
+                for (j, start) in starts.into_iter().enumerate() {
+                    let right = V::load(line.add(start + column));
+                    for (sums, &left) in sums.iter_mut().zip(&left) {
+                        sums[j] = sums[j].add_product(left, right);
                     }
                 }
             }
@@ -118,9 +118,10 @@ pub(crate) unsafe fn sums<T, V: Vector<T>, const HEIGHT: usize, const WIDE: usiz
 }
 
 /// Makes `fn $name` that picks the instances for the window's lines, with so many registers side by side, the most first, compiled for
-/// `$feature`; the sums are a function of their own, as those of [tiles](super::tile::tiles).
+/// `$feature`; up to `$both` of them are [lines of two places](Strips::new). The more side by side, the longer the stretches in which sums are
+/// written, one line of places after the other: to write every other cache line first takes up to twice the time. The sums are a function of their own, as those of [tiles](super::tile::tiles).
 macro_rules! window_lines {
-    ($(#[$feature:meta])? $name:ident, $sums:ident, $($height:literal x $wide:tt),*) => {
+    ($(#[$feature:meta])? $name:ident, $sums:ident, $both:literal, $($height:literal x $wide:tt),*) => {
         /// # Safety
         /// As [`sums`](super::window_lines::sums).
         $(#[$feature])?
@@ -139,7 +140,7 @@ macro_rules! window_lines {
         $(#[$feature])?
         unsafe fn $name<T, V: super::vector::Vector<T>>(lines: &super::window_lines::WindowLines<T>) {
             match lines.window[0] {
-                $($height => super::window_lines::window_lines!(@wide lines, $sums, $height, $wide),)*
+                $($height => super::window_lines::window_lines!(@wide lines, $sums, $both, $height, $wide),)*
                 height => unreachable!("windows of {height} lines"),
             }
         }
@@ -147,8 +148,8 @@ macro_rules! window_lines {
         /// The lines that a window may have.
         const HEIGHTS: &[usize] = &[$($height),*];
     };
-    (@wide $lines:ident, $sums:ident, $height:literal, [$($wide:literal)*]) => {{
-        let most = [$($wide),*][0];
+    (@wide $lines:ident, $sums:ident, $both:literal, $height:literal, [$($wide:literal)*]) => {{
+        let most = [$($wide),*][0].min($both);
         let strips = super::window_lines::Strips::new($lines.places, $height, V::LANES, most);
         let mut first = 0;
         $(while strips.count - first >= $wide {
