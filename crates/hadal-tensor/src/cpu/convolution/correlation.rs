@@ -98,8 +98,7 @@ impl Plan {
             .map(|part| Runs::new(&self.frame, part.counts, kernels.windows.lanes, false))
             .collect();
         let tile = self.place_tile(&runs, kernels);
-        let panels =
-            self.rows.div_ceil(if tile.is_some() { kernels.window_places.lanes } else { kernels.windows.height });
+        let panels = self.rows.div_ceil(tile.map_or(kernels.windows.height, |tile| tile.rows));
         let prepared: Vec<Prepared<T>> = self
             .correlations
             .iter()
@@ -179,7 +178,7 @@ impl Plan {
                         Way::Registers { direct: false } => {
                             tiles(kernel, &panel, &prepared.runs, &frame, &mut stage[index * rows * room..]);
                         }
-                        Way::Places(tile) => self.places(kernels.window_places.lanes, tile, &panel, &frame, out),
+                        Way::Places(tile) => self.places(tile, &panel, &frame, out),
                         Way::Lines(window) => self.lines(kernels, window, &panel, &frame, out),
                     }
                 }
@@ -194,18 +193,19 @@ impl Plan {
         }
     }
 
-    /// The sums of a register of rows.
-    fn places<T: Gemm>(&self, lanes: usize, tile: &PlaceTile<T>, panel: &Panel<T>, frame: &[T], out: &mut [T]) {
+    /// The sums of registers of rows.
+    fn places<T: Gemm>(&self, tile: &PlaceTile<T>, panel: &Panel<T>, frame: &[T], out: &mut [T]) {
         let [_, lines, columns] = self.output;
         let (taps, pitch) = (panel.distances.len(), self.frame.pitch);
         let reach = panel.distances.iter().max().map_or(0, |distance| distance + (lines - 1) * pitch + columns);
         assert!(
             tile.sums([lines, columns]).is_some()
-                && panel.start.len() == lanes
-                && taps * lanes <= panel.weights.len()
+                && panel.start.len() == tile.rows
+                && taps * tile.rows <= panel.weights.len()
                 && reach <= frame.len()
-                && lanes * lines * columns <= out.len(),
-            "convolution: {lanes} rows at {lines} x {columns} places, reach {reach} of {}",
+                && tile.rows * lines * columns <= out.len(),
+            "convolution: {} rows at {lines} x {columns} places, reach {reach} of {}",
+            tile.rows,
             frame.len()
         );
         let windows = WindowPlaces {
@@ -227,10 +227,11 @@ impl Plan {
     fn place_tile<T: Gemm>(&self, runs: &[Runs], kernels: &'static Kernels<T>) -> Option<&'static PlaceTile<T>> {
         let (kernel, [planes, lines, columns]) = (&kernels.window_places, self.output);
         let ([part], [runs]) = (&self.correlations[..], runs) else { return None };
-        if !part.is_all_of(self.output) || planes != 1 || !self.rows.is_multiple_of(kernel.lanes) {
+        if !part.is_all_of(self.output) || planes != 1 {
             return None;
         }
-        let counted = kernel.tiles.iter().filter_map(|tile| Some((tile.sums([lines, columns])?, tile)));
+        let fits = |tile: &&PlaceTile<T>| self.rows.is_multiple_of(tile.rows);
+        let counted = kernel.tiles.iter().filter(fits).filter_map(|tile| Some((tile.sums([lines, columns])?, tile)));
         let (sums, tile) = counted.min_by_key(|(sums, _)| *sums)?;
         // A register of rows takes a load for each sum, one of places serves several.
         (6 * sums <= 5 * kernel.lanes * runs.registers).then_some(tile)

@@ -134,7 +134,7 @@ window_places!(
     #[target_feature(enable = "avx2,fma")]
     avx2_window_places,
     avx2_place_kernel,
-    2 x 5, 2 x 6, 3 x 4
+    2: 1 x 5, 2: 1 x 6, 1: 2 x 5, 1: 2 x 6, 1: 3 x 4
 );
 window_dots!(
     #[target_feature(enable = "avx2,fma")]

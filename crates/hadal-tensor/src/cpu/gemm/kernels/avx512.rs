@@ -125,7 +125,7 @@ window_places!(
     #[target_feature(enable = "avx512f")]
     avx512_window_places,
     avx512_place_kernel,
-    5 x 5, 4 x 6, 4 x 7
+    1: 5 x 5, 1: 4 x 6, 1: 4 x 7
 );
 window_dots!(
     #[target_feature(enable = "avx512f")]

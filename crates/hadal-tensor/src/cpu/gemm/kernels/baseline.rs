@@ -86,7 +86,7 @@ window_lines!(baseline_window_lines, baseline_window_line_sums, 2, 3 x [4 3 2 1]
 window_places!(
     baseline_window_places,
     baseline_place_kernel,
-    2 x 4, 2 x 5
+    1: 2 x 4, 1: 2 x 5
 );
 window_dots!(
     baseline_window_dots,

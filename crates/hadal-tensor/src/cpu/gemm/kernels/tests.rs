@@ -284,14 +284,14 @@ fn check_window_lines<T: Gemm + Into<f64>>(kernel: &WindowLineKernel<T>, case: &
 fn check_window_places<T: Gemm + Into<f64>>(kernel: &WindowPlaceKernel<T>, case: &Case) {
     let tile = &kernel.tiles[case.depth % kernel.tiles.len()];
     let [lines, columns] = [tile.size[0] + case.rows, tile.size[1] + case.columns % 9];
-    let (lanes, taps, pitch) = (kernel.lanes, case.depth, columns + case.gap);
+    let (rows, taps, pitch) = (tile.rows, case.depth, columns + case.gap);
     let distances: Vec<usize> = (0..taps).map(|tap| tap * 7 % (case.offset + 11)).collect();
     let farthest = distances.iter().max().map_or(0, |farthest| *farthest);
     // The frame ends with the last element read.
     let frame: Vec<T> = numbers((lines - 1) * pitch + columns + farthest, 23);
-    let (weights, start): (Vec<T>, Vec<T>) = (numbers(taps * lanes, 24), numbers(lanes, 25));
+    let (weights, start): (Vec<T>, Vec<T>) = (numbers(taps * rows, 24), numbers(rows, 25));
     let out_stride = lines * columns + case.gap;
-    let before: Vec<T> = numbers(case.offset + lanes * out_stride, 26);
+    let before: Vec<T> = numbers(case.offset + rows * out_stride, 26);
     let mut out = before.clone();
     let windows = WindowPlaces {
         taps,
@@ -307,9 +307,9 @@ fn check_window_places<T: Gemm + Into<f64>>(kernel: &WindowPlaceKernel<T>, case:
     // SAFETY: the level is available, and all was made for these sizes.
     unsafe { (tile.places)(&windows) }
     let place = |i: usize, j: usize| case.offset + i * out_stride + j;
-    compare((&before, &out), (lanes, lines * columns), place, tolerance::<T>(taps), |i, j| {
+    compare((&before, &out), (rows, lines * columns), place, tolerance::<T>(taps), |i, j| {
         let first = j / columns * pitch + j % columns;
-        let term = |(tap, distance): (usize, &usize)| weights[tap * lanes + i].into() * frame[first + distance].into();
+        let term = |(tap, distance): (usize, &usize)| weights[tap * rows + i].into() * frame[first + distance].into();
         start[i].into() + distances.iter().enumerate().map(term).sum::<f64>()
     });
 }
