@@ -233,7 +233,7 @@ impl Plan {
         let fits = |tile: &&PlaceTile<T>| self.rows.is_multiple_of(tile.rows);
         let counted = kernel.tiles.iter().filter(fits).filter_map(|tile| Some((tile.sums([lines, columns])?, tile)));
         let (sums, tile) = counted.min_by_key(|(sums, _)| *sums)?;
-        // A register of rows takes a load for each sum, one of places serves several.
+        // Registers of rows take a load for each place, one of places serves several rows.
         (6 * sums <= 5 * kernel.lanes * runs.registers).then_some(tile)
     }
 

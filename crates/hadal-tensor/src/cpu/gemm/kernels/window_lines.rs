@@ -52,8 +52,8 @@ pub(crate) struct Strips {
 }
 
 impl Strips {
-    /// A sum waits for the one before it, so lines of two places are taken at once where the registers of both are at most `most`. Both read the `height - 1` lines of the frame that lie between them, so there must be many
-    /// others.
+    /// A sum waits for the one before it, so lines of two places are taken at once where the registers of both are at most `most`. Both
+    /// read the `height - 1` lines of the frame that lie between them, so there must be many others.
     pub fn new(places: [usize; 2], height: usize, lanes: usize, most: usize) -> Self {
         let [rows, columns] = places;
         let registers = columns.div_ceil(lanes);
@@ -98,7 +98,7 @@ pub(crate) unsafe fn sums<T, V: Vector<T>, const HEIGHT: usize, const WIDE: usiz
             sums[0] = [V::splat(lines.start); WIDE];
             let line = lines.frame.add(row * lines.pitch);
             for column in 0..width {
-                // So that one register more holds each strip in turn.
+                // Weights first: one register more then serves all strips in turn.
                 let left: [V; HEIGHT] = std::array::from_fn(|i| V::splat(lines.weights.add(i * width + column)));
                 for (j, start) in starts.into_iter().enumerate() {
                     let right = V::load(line.add(start + column));
@@ -118,8 +118,9 @@ pub(crate) unsafe fn sums<T, V: Vector<T>, const HEIGHT: usize, const WIDE: usiz
 }
 
 /// Makes `fn $name` that picks the instances for the window's lines, with so many registers side by side, the most first, compiled for
-/// `$feature`; up to `$both` of them are [lines of two places](Strips::new). The more side by side, the longer the stretches in which sums are
-/// written, one line of places after the other: to write every other cache line first takes up to twice the time. The sums are a function of their own, as those of [tiles](super::tile::tiles).
+/// `$feature`; up to `$both` of them are [lines of two places](Strips::new). Those of a whole line side by side write it at once: to write
+/// every other cache line first takes a copy 1.6 times as long. The sums are a function of their own, as those of
+/// [tiles](super::tile::tiles).
 macro_rules! window_lines {
     ($(#[$feature:meta])? $name:ident, $sums:ident, $both:literal, $($height:literal x $wide:tt),*) => {
         /// # Safety

@@ -4,7 +4,7 @@
 use super::vector::Vector;
 use crate::cpu::float::Float;
 
-/// What a kernel works on: the sums of a register of rows at all places of a plane.
+/// What a kernel works on: the sums of a tile's rows at all places of a plane.
 pub(crate) struct WindowPlaces<T> {
     pub taps: usize,
     /// The weights of a tile's rows for each of `taps`.
@@ -102,8 +102,8 @@ pub(crate) unsafe fn sums<T: Float, V: Vector<T>, const WIDE: usize, const ROWS:
     }
 }
 
-/// Makes `fn $name`, [`sums`] compiled for `$feature`, and `fn $kernel`, which gives its instances for so many registers of rows and tiles of these
-/// sizes, of equal ones the better first.
+/// Makes `fn $name`, [`sums`] compiled for `$feature`, and `fn $kernel`, which gives its instances for so many registers of
+/// rows and tiles of these sizes; of tiles with as many sums the first is taken.
 macro_rules! window_places {
     ($(#[$feature:meta])? $name:ident, $kernel:ident, $($wide:literal: $rows:literal x $columns:literal),*) => {
         /// # Safety
