@@ -25,6 +25,8 @@ const LOW: usize = 64;
 const BLOCK: usize = 16;
 /// Elements of the left matrix whose places are listed at a time, about: their lists are read again for each panel.
 const ELEMENTS: usize = 1 << 19;
+/// Places along the summed axis that are listed at a time, at most: as many as leave [`HIGH`] rows to share a packed panel.
+const LONG: usize = ELEMENTS / HIGH;
 /// Products of fewer multiplications are over before their zeros are counted.
 const SMALLEST: usize = 1 << 20;
 
@@ -69,11 +71,24 @@ pub(super) fn run<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, left: bool,
         let sizes = Sizes { rows: sizes.columns, columns: sizes.rows, ..sizes };
         return run(b.flipped(), a.flipped(), sizes, true, out.flipped());
     }
-    let height = (ELEMENTS / sizes.depth / HIGH).max(1) * HIGH;
+    let long = sizes.depth.div_ceil(sizes.depth.div_ceil(LONG));
+    let height = ELEMENTS / long / HIGH * HIGH;
     for row in (0..sizes.rows).step_by(height) {
-        let sizes = Sizes { rows: height.min(sizes.rows - row), ..sizes };
-        run_block(a.from(row, 0), b, sizes, out.from(row, 0));
+        let rows = height.min(sizes.rows - row);
+        for start in (0..sizes.depth).step_by(long) {
+            let depth = long.min(sizes.depth - start);
+            let part = Part { first: start == 0, last: start + depth == sizes.depth };
+            run_block(a.from(row, start), b.from(start, 0), Sizes { rows, depth, ..sizes }, part, out.from(row, 0));
+        }
     }
+}
+
+/// Where a block lies along the summed axis. Sums go on from those so far but at the beginning, and what follows the product is done
+/// at the end.
+#[derive(Clone, Copy)]
+struct Part {
+    first: bool,
+    last: bool,
 }
 
 /// What it takes to skip the zeros of the left matrix, against the dense product; `turned`, if the product is column-major.
@@ -238,7 +253,7 @@ fn finite<T: Gemm>(numbers: &[T]) -> bool {
 }
 
 /// One block.
-fn run_block<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
+fn run_block<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, part: Part, out: Out<T>) {
     let Sizes { rows, depth, columns } = sizes;
     let kernel = &T::kernels().sparse;
     let cut = Cut::new(kernel, rows, columns);
@@ -273,6 +288,10 @@ fn run_block<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
                     every.list(a.from(block, pass * deep), rows, depth)
                 };
                 let slot = (block - chunk * cut.height) % kept;
+                if !direct && pass == 0 && !part.first {
+                    // SAFETY: these rows of these columns lie within the product, and no other piece writes there.
+                    unsafe { read(out.from(block, first), rows, columns, width, &mut gathered[slot * width..]) };
+                }
                 // SAFETY: the kernel's level is available. The listed places are below `depth`, and `packed` holds `depth`
                 // rows of `width`. The rows of the product lie within what no other piece writes, or among those gathered.
                 unsafe {
@@ -290,7 +309,7 @@ fn run_block<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
                         values: values.as_ptr(),
                         out: target,
                         out_stride: stride,
-                        accumulate: pass > 0,
+                        accumulate: pass > 0 || !part.first,
                     });
                 }
                 if !direct && pass + 1 == passes {
@@ -301,7 +320,9 @@ fn run_block<T: Gemm>(a: Matrix<T>, b: Matrix<T>, sizes: Sizes, out: Out<T>) {
                 }
             }
         }
-        out.finish(rows, first..first + columns);
+        if part.last {
+            out.finish(rows, first..first + columns);
+        }
     });
 }
 
@@ -328,6 +349,25 @@ impl<T: Gemm> Every<T> {
         }
         self.starts.iter_mut().enumerate().for_each(|(row, start)| *start = (row * depth) as u32);
         (&self.values, &self.places, &self.starts)
+    }
+}
+
+/// Reads sums so far to where rows are gathered, `width` apart.
+///
+/// # Safety
+/// The rows and columns must lie within the product, and nobody else may use them.
+unsafe fn read<T: Gemm>(out: Out<T>, rows: usize, columns: usize, width: usize, into: &mut [T]) {
+    assert!(rows * width <= into.len() && columns <= width, "gemm: sums have no room");
+    // SAFETY: the caller's contract, and `into` holds the rows, as was just checked.
+    unsafe {
+        if out.column_stride == 1 {
+            for row in 0..rows {
+                into[row * width..][..columns].copy_from_slice(out.base.part(row * out.row_stride, columns));
+            }
+        } else {
+            let strides = (out.row_stride as isize, out.column_stride as isize);
+            pack::transpose_from(out.base.pointer(), strides, rows, columns, width, into.as_mut_ptr());
+        }
     }
 }
 
@@ -361,7 +401,7 @@ mod tests {
             // Columns of a panel: 1,024 in as many panels as are a multiple of four.
             let (slowness, visit, panel) = match level.level {
                 SimdLevel::Baseline => (0.95, 0.0, 4.0 * 256.0 / 24.0),
-                SimdLevel::Avx2 => (1.6, 5.0, 8.0 * 128.0 / 12.0),
+                SimdLevel::Avx2 => (2.0, 5.0, 8.0 * 128.0 / 12.0),
                 _ => (1.6, 0.0, 16.0 * 64.0 / 8.0),
             };
             for (depth, turned) in [(512, false), (512, true), (16, false)] {

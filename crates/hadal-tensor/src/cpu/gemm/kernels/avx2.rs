@@ -26,7 +26,7 @@ pub(crate) static LEVEL: Level = Level {
         ]),
         dots: dots::<f32, __m256>(),
         // Slower than it is in f64 beside dense tiles, whose assembly is for f32.
-        sparse: SparseKernel { slowness: 1.6, list_row: Some(list_row), ..sparse::<f32, __m256>() },
+        sparse: SparseKernel { slowness: 2.0, list_row: Some(list_row), ..sparse::<f32, __m256>() },
         windows: windows::<f32, __m256>(),
         window_lines: window_lines::<f32, __m256>(),
         window_places: avx2_place_kernel::<f32, __m256>(),
