@@ -30,6 +30,9 @@ const LONG: usize = ELEMENTS / HIGH;
 /// Products of fewer multiplications are over before their zeros are counted.
 const SMALLEST: usize = 1 << 20;
 
+/// Elements of the left matrix whose lists, half a megabyte if every other is zero, stay in the second cache, about: for the estimate
+/// alone, and the same whatever the machine has, as [`PANEL`].
+const NEAR: usize = 1 << 17;
 /// What it takes to list the places of an element of the left matrix, in multiplications of a dense product.
 const LISTING: f64 = 24.0;
 /// What it takes to pack an element of the right matrix and to see whether it is finite, likewise, beyond the packing of a
@@ -98,7 +101,8 @@ fn cost<T: Gemm>(kernel: &SparseKernel<T>, a: Matrix<T>, sizes: Sizes, turned: b
     let wide = cut.registers as f64 / cut.panels as f64;
     // The last register may be filled in part.
     let multiplied = (cut.registers * kernel.lanes) as f64 / columns as f64;
-    let slowness = kernel.slowness * multiplied * (BUSY as f64 / wide).max(1.0);
+    let far = if rows * depth > NEAR { kernel.far } else { 1.0 };
+    let slowness = kernel.slowness * far * multiplied * (BUSY as f64 / wide).max(1.0);
     let turning = if turned { TURNING / depth as f64 } else { 0.0 };
     let row_size = (wide * (kernel.lanes * size_of::<T>()) as f64) as usize;
     let visiting = kernel.visit / depth.min(PANEL / row_size) as f64;
@@ -399,18 +403,20 @@ mod tests {
     fn what_skipping_zeros_takes_follows_the_model() {
         for level in LEVELS {
             // Columns of a panel: 1,024 in as many panels as are a multiple of four.
-            let (slowness, visit, panel) = match level.level {
-                SimdLevel::Baseline => (0.95, 0.0, 4.0 * 256.0 / 24.0),
-                SimdLevel::Avx2 => (2.0, 5.0, 8.0 * 128.0 / 12.0),
-                _ => (1.6, 0.0, 16.0 * 64.0 / 8.0),
+            let (slowness, far, visit, panel) = match level.level {
+                SimdLevel::Baseline => (0.95, 1.0, 0.0, 4.0 * 256.0 / 24.0),
+                SimdLevel::Avx2 => (1.6, 1.25, 5.0, 8.0 * 128.0 / 12.0),
+                _ => (1.6, 1.0, 0.0, 16.0 * 64.0 / 8.0),
             };
-            for (depth, turned) in [(512, false), (512, true), (16, false)] {
+            for (depth, turned) in [(512, false), (512, true), (16, false), (520, false)] {
                 let sizes = Sizes { rows: 256, depth, columns: 1024 };
                 // Every other number is zero.
                 let data: Vec<f32> = (0..256 * depth).map(|i| (i % 2) as f32).collect();
                 let a = Matrix { data: &data, offset: 0, row_stride: depth as isize, column_stride: 1 };
                 let deep = (32768.0_f64 / (4.0 * panel)).floor().min(depth as f64);
                 let around = 24.0 / 1024.0 + 8.0 / 256.0 + if turned { 16.0 / depth as f64 } else { 0.0 };
+                // 256 rows of 512 are the longest lists that are near.
+                let slowness = if depth > 512 { slowness * far } else { slowness };
                 let expected = slowness * 0.5 + around + visit / deep;
                 let cost = cost(&level.f32.sparse, a, sizes, turned);
                 assert!((cost - expected).abs() < 1e-9, "{:?}, {depth}: {cost}, not {expected}", level.level);

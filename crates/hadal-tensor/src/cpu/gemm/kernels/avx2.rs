@@ -26,7 +26,7 @@ pub(crate) static LEVEL: Level = Level {
         ]),
         dots: dots::<f32, __m256>(),
         // Slower than it is in f64 beside dense tiles, whose assembly is for f32.
-        sparse: SparseKernel { slowness: 2.0, list_row: Some(list_row), ..sparse::<f32, __m256>() },
+        sparse: SparseKernel { slowness: 1.6, far: 1.25, list_row: Some(list_row), ..sparse::<f32, __m256>() },
         windows: windows::<f32, __m256>(),
         window_lines: window_lines::<f32, __m256>(),
         window_places: avx2_place_kernel::<f32, __m256>(),
@@ -57,6 +57,7 @@ const fn sparse<T: Float, V: Vector<T>>() -> SparseKernel<T> {
         lanes: V::LANES,
         registers: 12,
         slowness: 1.25,
+        far: 1.0,
         visit: 5.0,
         rows: avx2_sparse_rows::<T, V>,
         list_row: None,

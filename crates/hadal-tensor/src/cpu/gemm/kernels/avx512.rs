@@ -55,6 +55,7 @@ const fn sparse<T: Float, V: Vector<T>>() -> SparseKernel<T> {
         lanes: V::LANES,
         registers: 8,
         slowness: 1.6,
+        far: 1.0,
         visit: 0.0,
         rows: avx512_sparse_rows::<T, V>,
         list_row: None,

@@ -45,6 +45,7 @@ const fn sparse<T: Float>() -> SparseKernel<T> {
         lanes: 4,
         registers: 12,
         slowness: 0.95,
+        far: 1.0,
         visit: 0.0,
         rows: baseline_sparse_rows::<T, Four<T>>,
         list_row: None,

@@ -31,6 +31,8 @@ pub(crate) struct SparseKernel<T> {
     pub registers: usize,
     /// How long a multiplication takes, against one of a large dense product.
     pub slowness: f64,
+    /// How many times longer where the lists of places are too long for the second cache.
+    pub far: f64,
     /// What it takes to begin and end a row of a pass, in places of a large dense product: sums are read and written, and where
     /// the row ends is not foreseen.
     pub visit: f64,
