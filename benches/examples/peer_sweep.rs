@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use hadal::plot::Plot;
 use hadal::prelude::*;
+use hadal_benches::median;
 
 /// Steps are repeated for about this long, once in each round.
 const SECONDS: f64 = 0.15;
@@ -44,11 +45,6 @@ fn step((width, batch, depth): Size, seconds: f64) -> f64 {
 /// Floating-point operations of a step: forward and weight gradient everywhere, input gradient but at the first layer.
 fn operations((width, batch, depth): Size) -> f64 {
     2.0 * (batch * width * width * (3 * depth - 1)) as f64
-}
-
-fn median(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    numbers[numbers.len() / 2]
 }
 
 /// Prints where throughput falls from a size to the next one of an axis: the median over rounds of the ratio within a round. `times` are
